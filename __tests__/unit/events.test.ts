@@ -285,6 +285,28 @@ describe('two Supervisors', () => {
     expect(await rows()).toMatchObject([{ kind: 'memory', endedAt: expect.any(Number) }]);
   });
 
+  it('name memory as the likely cause of an outage that follows', async () => {
+    const lease = leaseOf({ pressures: { memory: { of: 'container', used: 97, limit: 100 }, disk: null } });
+    one.see(viewOf('online', { lease, held: leaseOf({ instance: 'a', epoch: 1 }) }));
+    await one.watch.tend();
+    one.see(viewOf('down', { since: 77 }));
+    one.see(viewOf('online', { held: leaseOf({ instance: 'b', epoch: 2 }) }));
+    await clock.run(1_000);
+    const cause = say('OUT_OF_MEMORY_LIKELY', { percent: 97, limit: '0.0 GB', what: say('LIMIT_CONTAINER') });
+    const found = (await rows()).map(({ message, cause }) => [message.code, cause]);
+    expect(found).toEqual(
+      expect.arrayContaining([
+        ['ENVIRONMENT_DOWN', cause],
+        ['HOLDER_CHANGED', cause],
+      ]),
+    );
+    // Of another outage nothing is known.
+    await one.watch.tend();
+    one.see(viewOf('down', { since: clock.wall }));
+    await clock.run(1_000);
+    expect((await rows()).filter(({ endedAt }) => endedAt === null)).toMatchObject([{ kind: 'health', cause: null }]);
+  });
+
   it('record it once although another one leads meanwhile, and end it', async () => {
     // Each takes its own time for that of the outage.
     one.see(viewOf('down', { since: 77 }));

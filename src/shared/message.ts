@@ -240,6 +240,7 @@ export const MESSAGES = {
   ENVIRONMENT_STOPPED: 'environment',
   MEMORY_NEAR_LIMIT: 'environment percent limit what',
   DISK_NEAR_LIMIT: 'environment percent limit',
+  OUT_OF_MEMORY_LIKELY: 'percent limit what',
   LIMIT_HEAP: '',
   LIMIT_CONTAINER: '',
   LIMIT_MACHINE: '',

@@ -46,6 +46,7 @@ export type Phase = (typeof PHASES)[number];
 export function noticeKindOf({ kind, message }: Pick<Event, 'kind' | 'message'>): NoticeKind | null {
   switch (message.code) {
     case 'ENVIRONMENT_DOWN':
+    case 'CONTAINER_DIED':
       return 'environmentDown';
     case 'APP_FAILED':
     case 'APP_CRASHED':

@@ -1,4 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { appDatabase } from '../../shared/messages';
@@ -6,9 +5,10 @@ import { APP_NAME } from '../../shared/names';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { RequestHandlers } from '../protocol/bus';
 import type { AppHost } from './hosting/host';
+import { lastLines } from './log-lines';
 
 const name = z.string().regex(APP_NAME);
-const logsRequest = z.object({ name, lines: z.number().int().min(1).max(1000) });
+const logsRequest = z.object({ name, lines: z.number().int().min(1).max(1000), until: z.number().optional() });
 const eventRequest = z.object({ name, event: z.string().min(1).max(200), payload: z.unknown() });
 const checkRequest = z.object({ name, database: appDatabase });
 
@@ -26,8 +26,8 @@ export function workerHandlers(
       return host.checkDatabase(name, database);
     },
     async logs(payload) {
-      const { name, lines } = logsRequest.parse(payload);
-      return lastLines(path.join(logPath, name), lines);
+      const { name, lines, until } = logsRequest.parse(payload);
+      return lastLines(path.join(logPath, name), lines, until);
     },
     async appEvent(payload) {
       const { name, event, payload: data } = eventRequest.parse(payload);
@@ -36,19 +36,4 @@ export function workerHandlers(
       return null;
     },
   };
-}
-
-/** Not `system_error_…`, which contains a part of the same lines again (logger/src/system-logger.ts). */
-const SYSTEM_LOG = /^system_\d{4}-\d{2}-\d{2}.*\.log$/;
-
-/** The last lines of an app's newest system log. */
-async function lastLines(folder: string, lines: number): Promise<string[]> {
-  const files = await readdir(folder).catch(() => [] as string[]);
-  const newest = files
-    .filter((file) => SYSTEM_LOG.test(file))
-    .sort()
-    .at(-1);
-  if (!newest) return [];
-  const text = await readFile(path.join(folder, newest), 'utf8');
-  return text.trimEnd().split('\n').slice(-lines);
 }

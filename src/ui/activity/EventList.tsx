@@ -4,6 +4,8 @@ import type { EventRow, SettingChange } from '../../shared/event';
 import { Author, useNames } from '../common/Author';
 import { messageText } from '../common/errors';
 import { FIELD_LABELS, OPERATION_NAMES, VALUE_LABELS } from '../common/labels';
+import { useIsLocal } from '../common/Page';
+import { logAddress, PATHS } from '../common/paths';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { OPERATION_STATE } from '../common/status';
@@ -105,12 +107,28 @@ function Change({ change: { field, before, after, isSecret } }: { change: Settin
   );
 }
 
+/** A line may be written a little later than what it is about, and by another clock, in ms. */
+const LOG_SLACK = 10_000;
+
+/** Until when an event is in the log; null while its operation goes on. */
+function logEnd({ at, operation, kind }: EventRow): number | null {
+  if (kind === 'failure' || kind === 'crash' || !operation) return at + LOG_SLACK;
+  return operation.finishedAt && operation.finishedAt + LOG_SLACK;
+}
+
 function Links({ row, appsPath = '', namesApp }: Omit<RowProps, 'names'>) {
   const t = useT();
+  const isLocal = useIsLocal();
   const { token } = theme.useToken();
   const { appName, appTitle, operation } = row;
-  if (appName === null || appTitle === null) return null;
   const style = { color: readableColors(token).link };
+  if (appName === null && row.environment !== null && !isLocal)
+    return (
+      <Link to={PATHS.environments} style={style}>
+        {t('Environment {{environment}}', { environment: row.environment })}
+      </Link>
+    );
+  if (appName === null || appTitle === null) return null;
   const to = (tab?: string) => `${appsPath}?${new URLSearchParams({ app: appName, ...(tab && { tab }) })}`;
   return (
     <>
@@ -128,8 +146,8 @@ function Links({ row, appsPath = '', namesApp }: Omit<RowProps, 'names'>) {
           })}
         </Link>
       )}
-      {(row.kind === 'failure' || row.kind === 'crash') && (
-        <Link to={to('log')} style={style}>
+      {row.kind !== 'signIn' && (
+        <Link to={`${appsPath}?${logAddress(appName, row.environment, logEnd(row))}`} style={style}>
           {t('Log')}
         </Link>
       )}

@@ -10,6 +10,7 @@ import { useApi } from '../common/api';
 import { messageText } from '../common/errors';
 import { FIELD_LABELS } from '../common/labels';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
+import { LOG_PARAMS } from '../common/paths';
 import { Secondary } from '../common/Secondary';
 import { TextLink } from '../common/TextLink';
 import { readableColors } from '../common/theme';
@@ -77,7 +78,7 @@ export function AppPage({ name, onClose }: Props) {
 function BackToList() {
   const t = useT();
   const { params } = useAddress();
-  const list = new URLSearchParams([...params].filter(([key]) => key !== 'app' && key !== 'tab'));
+  const list = new URLSearchParams([...params].filter(([key]) => !['app', 'tab', ...LOG_PARAMS].includes(key)));
   return (
     <TextLink to={`?${list}`} data-testid="back-to-apps">
       <ArrowLeftOutlined aria-hidden /> {t('All apps')}

@@ -106,8 +106,9 @@ function apiOf(request: Host['request']) {
     previewMove: (subject: MoveSubject, to?: string) => post<MovePlan>(...moveOf('previewMove', subject, to)),
     move: (subject: MoveSubject, to?: string) => post<BulkAnswer>(...moveOf('move', subject, to)),
     adoptApp: (values: object) => post<AppRow>('apps:adopt', undefined, values),
-    logs: (name: string, environment: string, lines: number) =>
-      get<string[]>('apps:logs', { filterByTk: name, environment, lines }),
+    /** @param until in ms since 1970; undefined: the newest lines */
+    logs: (name: string, environment: string, lines: number, until?: number) =>
+      get<string[]>('apps:logs', { filterByTk: name, environment, lines, until }),
     /** Null where no request passes through this process. */
     appLoad: (name: string) => get<AppLoad | null>('apps:load', { filterByTk: name }),
     checkDatabase: (values: {

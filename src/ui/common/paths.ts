@@ -8,3 +8,19 @@ export const PATHS = {
   notifications: `${SETTINGS}/notifications`,
   security: `${SETTINGS}/security`,
 } as const;
+
+/**
+ * Parameters of the address of an app's log.
+ * @param environment null: the first one of the app
+ * @param until in ms since 1970; null: the newest lines
+ */
+export const logAddress = (app: string, environment: string | null, until: number | null): URLSearchParams =>
+  new URLSearchParams({
+    app,
+    tab: 'log',
+    ...(environment === null ? {} : { logOf: environment }),
+    ...(until === null ? {} : { logUntil: new Date(until).toISOString() }),
+  });
+
+/** Those of them that are about the log alone. */
+export const LOG_PARAMS = ['logOf', 'logUntil'];

@@ -112,8 +112,8 @@ export async function checkDatabase({ supervisor, values }: ActionContext): Prom
 /** The last lines of an app's log where it runs. */
 export async function logs({ supervisor, params }: ActionContext): Promise<Answer> {
   const app = knownApp(supervisor, target(params));
-  const { environment, lines } = parseInput(logsInput, params);
-  return { data: await supervisor.parts.requests.logs(app, environment ?? app.environments[0], lines) };
+  const { environment, lines, until } = parseInput(logsInput, params);
+  return { data: await supervisor.parts.requests.logs(app, environment ?? app.environments[0], lines, until) };
 }
 
 /** The last hour of one app. */

@@ -37,6 +37,7 @@ const LIST = {
 };
 const EVENT_FILTER =
   'NocoBase filter: `kind`, `appName`, `appUid`, `environment`, `createdById`, `operationId`, `at`, `endedAt`.';
+const ONLY_UNTIL = 'Only lines until this time, in ms since 1970.';
 const RESET = '`{username, email, password, unconfirmed: [environment]}`; the password is in this answer only.';
 const MOVED =
   '`{operations, refused: [{app, code, params, message}]}`: what was begun, and what cannot be moved, with its reason.';
@@ -158,7 +159,12 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
     logs: {
       summary: 'The last lines of the log of an app',
       method: 'get',
-      query: { ...ONE_APP, environment: 'The environment; default: its first one.', lines: '1 to 1000; default 100.' },
+      query: {
+        ...ONE_APP,
+        environment: 'The environment; default: its first one.',
+        lines: '1 to 1000; default 100.',
+        until: ONLY_UNTIL,
+      },
       gives: 'Lines.',
       errors: ['UNKNOWN_APP', 'UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
     },

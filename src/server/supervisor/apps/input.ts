@@ -106,6 +106,8 @@ export type CheckInput = z.infer<typeof checkInput>;
 export const logsInput = z.object({
   environment: environment.optional(),
   lines: z.coerce.number().int().min(1).max(1000).default(100),
+  /** In ms since 1970. */
+  until: z.coerce.number().int().nonnegative().optional(),
 });
 
 /** multi-app-manager's own format (Migrate.tsx:70). */

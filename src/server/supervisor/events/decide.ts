@@ -86,6 +86,17 @@ function nearnessText(environment: string, { of, limit }: Pressure, percent: num
   return of === 'disk' ? say('DISK_NEAR_LIMIT', params) : say('MEMORY_NEAR_LIMIT', { ...params, what: say(WHAT[of]) });
 }
 
+/**
+ * Why a process is gone that had nearly used up its memory: it cannot say so itself any more.
+ * @param memory the event that lasted until then, if there was one
+ */
+export function memoryCause(memory: Pick<Event, 'kind' | 'message'> | undefined): Message | null {
+  const { percent, limit, what } = memory?.message.params ?? {};
+  return percent === undefined || limit === undefined || what === undefined
+    ? null
+    : say('OUT_OF_MEMORY_LIKELY', { percent, limit, what });
+}
+
 /** @returns null if the app is neither well nor failed there, for example while it is started again */
 export function conditionOf(environment: string, entry: StatusEntry, now: number): Lasting | 'well' | null {
   const { name, uid, status, error } = entry;

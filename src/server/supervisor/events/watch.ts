@@ -21,6 +21,7 @@ import {
   ignoredValue,
   keyOf,
   type Lasting,
+  memoryCause,
   nearnessOf,
   troubleOf,
 } from './decide';
@@ -169,7 +170,7 @@ export class EventWatch {
       if (!view || !known.has(name)) continue;
       const health = healthOf(view);
       if (health === 'well') this.end(keyOf({ kind: 'health', environment: name, appUid: null }));
-      else if (health) this.last(health);
+      else if (health) this.last(this.withCause(health));
     }
     for (const name of apps) {
       const app = appCache.apps.get(name);
@@ -184,6 +185,13 @@ export class EventWatch {
         if (condition !== 'well') this.last(condition);
       }
     }
+  }
+
+  /** Of a process that is gone; one that was stopped needs no cause. */
+  private withCause<E extends Lasting>(event: E): E {
+    if (event.message.code === 'ENVIRONMENT_STOPPED') return event;
+    const memory = this.lasting?.get(keyOf({ kind: 'memory', environment: event.environment, appUid: null }));
+    return { ...event, cause: memoryCause(memory) };
   }
 
   private last(state: Lasting): void {
@@ -221,7 +229,7 @@ export class EventWatch {
     const { instance, epoch, state } = view.held;
     const now = { instance, epoch, isLeaving: state === 'stopping' };
     const event = displaced(name, before, now, clock.now().wall);
-    if (event) recorder.record(event);
+    if (event) recorder.record(this.withCause(event));
     this.holders.set(name, now);
   }
 }

@@ -59,12 +59,16 @@ export class WorkerRequests {
     return databaseRefusal(parseAnswer(environment, databaseCheck, answer), app, environment, isTaken);
   }
 
-  /** The last lines of an app's log in one of its environments. */
-  async logs(app: AppDefinition, environment: string, lines: number): Promise<string[]> {
+  /**
+   * The last lines of an app's log in one of its environments.
+   * @param until in ms since 1970, by the Worker's clock; a Worker before 0.3.0 gives the newest lines whatever it is
+   */
+  async logs(app: AppDefinition, environment: string, lines: number, until?: number): Promise<string[]> {
     if (!app.environments.includes(environment)) {
       throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment }, 'environment');
     }
-    const answer = await this.options.bus.request(environment, 'logs', { name: app.name, lines }, LOGS_TIMEOUT);
+    const request = { name: app.name, lines, ...(until === undefined ? {} : { until }) };
+    const answer = await this.options.bus.request(environment, 'logs', request, LOGS_TIMEOUT);
     return parseAnswer(environment, logLines, answer);
   }
 }
