@@ -54,6 +54,8 @@ describe('what is told', () => {
       eventOf({ kind: 'failure', message: say('OPERATION_FAILED', { app: 'a', action: 'b' }) }),
       'operationFailed',
     ],
+    ['a failover', eventOf({ kind: 'failover', message: failed('x') }), 'failover'],
+    ['memory near its limit', eventOf({ kind: 'memory', message: failed('x') }), 'nearLimit'],
     ['a takeover', eventOf({ kind: 'holder', message: failed('x') }), 'takeover'],
     ['a rejected message', eventOf({ kind: 'refusal', message: failed('x') }), 'rejected'],
     ['a request', eventOf({ kind: 'change', message: failed('x') }), 'request'],

@@ -32,6 +32,7 @@ export const NOTICE_KINDS = [
   'appFailing',
   'operationFailed',
   'nearLimit',
+  'failover',
   'takeover',
   'rejected',
   'request',
@@ -55,6 +56,7 @@ export function noticeKindOf({ kind, message }: Pick<Event, 'kind' | 'message'>)
       return 'operationFailed';
   }
   if (kind === 'memory' || kind === 'disk') return 'nearLimit';
+  if (kind === 'failover' || kind === 'failback') return 'failover';
   if (kind === 'holder') return 'takeover';
   if (kind === 'refusal') return 'rejected';
   return kind === 'change' ? 'request' : null;
