@@ -45,7 +45,8 @@ export default defineConfig({
       project('integration', {
         testTimeout: 3 * MINUTE,
         hookTimeout: 3 * MINUTE,
-        maxWorkers: 2,
+        // Most of them wait most of the time.
+        maxWorkers: 3,
         globalSetup: './__tests__/setup/services.ts',
       }),
       project('e2e', { exclude: [...ALONE, BROWSER], ...FLEET_TIMES, ...ON_A_FLEET }),

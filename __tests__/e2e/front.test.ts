@@ -1,15 +1,11 @@
-import fs from 'node:fs';
-import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Fleet } from '../../scripts/fleet';
-import { ROOT } from '../../scripts/lib/root.mjs';
 import { sharedFleet } from '../setup/fleet';
-import { type Front, type FrontKind, startFront, startImageNginx } from '../support/front';
-import { type Answer, ask, Tab } from '../support/http';
+import { type Front, type FrontKind, startFront } from '../support/front';
+import { ask, Tab } from '../support/http';
 import { Manager, signInTo } from '../support/manager';
-import { read, type Session, signInAt, upload } from '../support/uploads';
 
-/** A fleet behind a real nginx and a real Caddy, which run the files of docs/deploy, and behind the nginx of NocoBase’s own image. */
+/** A fleet behind a real nginx and a real Caddy, which run the files of docs/deploy; behind the nginx of NocoBase’s own image: long/front.image.test.ts. */
 
 const DOMAIN = 'fronted.example.test';
 /** More than the 1 MB that nginx takes unless it is told otherwise. */
@@ -86,82 +82,5 @@ describe.each<FrontKind>(['nginx', 'caddy'])('behind %s', (kind) => {
 
   it('apps that are stopped or unknown are told apart as without it', async () => {
     expect(await ask(front.url, '/api/__app/nosuch/app:getInfo')).toMatchObject({ status: 404, code: 'APP_NOT_FOUND' });
-  });
-});
-
-describe('behind the nginx of the official image, which stands before the Supervisor and before the Worker', () => {
-  const LOGO = path.join(ROOT, 'node_modules/@nocobase/plugin-system-settings/dist/server/logo.png');
-  let front: Front;
-  let worker: Front;
-  let session: Session;
-
-  beforeAll(async () => {
-    [front, worker] = await Promise.all([fleet.supervisor, fleet.worker('env_a')].map(startImageNginx));
-    await moveWorkerTo(worker.url);
-    session = await signInAt(front.url, 'fronted');
-  });
-  afterAll(async () => {
-    await moveWorkerTo(fleet.worker('env_a').url);
-    await Promise.all([front?.stop(), worker?.stop()]);
-  });
-
-  async function moveWorkerTo(url: string): Promise<void> {
-    await fleet.worker('env_a').restartWith({ ENVIRONMENT_PROXY_URL: url });
-    await manager.untilEnvironment('env_a', ({ proxyUrl }) => proxyUrl === url, { what: `is reached at ${url}` });
-  }
-
-  const shown = ({ status, text, headers }: Answer) => ({
-    status,
-    text,
-    type: headers['content-type'],
-    disposition: headers['content-disposition'],
-    policy: headers['content-security-policy'],
-    sniff: headers['x-content-type-options'],
-  });
-
-  it.each(['a note.txt', 'report.html', '报告 100%.md'])(
-    'the upload %j of an app is read as at its Worker, by who is signed in, and by nobody else',
-    async (name) => {
-      const { Cookie } = session;
-      const content = `Content of ${name}`;
-      const url = await upload(front.url, 'fronted', session, { name, content });
-      const here = await read(front.url, url, { Cookie });
-      expect(here).toMatchObject({ status: 200, text: content, headers: { 'x-app-environment': 'env_a' } });
-      expect(here.headers['cache-control']).toContain('private, no-store');
-      expect(shown(here)).toEqual(shown(await read(worker.url, url, { Cookie })));
-      expect((await read(front.url, url)).status).toBe((await read(worker.url, url)).status);
-      const { location } = (await ask(front.url, url, { headers: { Cookie } })).headers;
-      expect(location).toMatch(/^\/files\/fronted\/~storage\//);
-      expect((await ask(front.url, location!)).status).toBe(401);
-      expect((await ask(front.url, location!.replace('/fronted/', '/main/'), { headers: { Cookie } })).status).toBe(
-        404,
-      );
-    },
-  );
-
-  it('a part of it is read, as of a video, and it is read on the app’s own domain', async () => {
-    const url = await upload(front.url, 'fronted', session, { name: 'part.txt', content: '0123456789' });
-    const headers = { Cookie: session.Cookie, Host: DOMAIN };
-    expect((await read(front.url, url, headers)).text).toBe('0123456789');
-    expect(await read(front.url, url, { ...headers, Range: 'bytes=2-4' })).toMatchObject({
-      status: 206,
-      text: '234',
-      headers: { 'content-range': 'bytes 2-4/10' },
-    });
-  });
-
-  it('the logo of an app is read', async () => {
-    const { logo } = (await ask(front.url, '/api/systemSettings:get', { headers: { 'X-App': 'fronted' } })).json.data;
-    const answer = await fetch(`${front.url}${logo.url}`, { headers: { Cookie: session.Cookie } });
-    expect(Buffer.from(await answer.arrayBuffer()).equals(fs.readFileSync(LOGO))).toBe(true);
-    expect(answer.headers.get('content-type')).toBe('image/png');
-  });
-
-  it('uploads of the main app are read from the disk beside it, as ever', async () => {
-    const own = await signInAt(front.url, 'main');
-    const url = await upload(front.url, 'main', own, { name: 'main.txt', content: 'Of the Supervisor' });
-    const answer = await read(front.url, url, { Cookie: own.Cookie });
-    expect(answer).toMatchObject({ status: 200, text: 'Of the Supervisor' });
-    expect(answer.headers['x-app-environment']).toBeUndefined();
   });
 });

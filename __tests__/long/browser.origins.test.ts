@@ -1,8 +1,8 @@
 import type { BrowserContext } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openContext, openSettings } from '../../scripts/browser';
+import { CLIENTS, openContext, openSettings } from '../../scripts/browser';
 import { APP_ADMIN } from '../../scripts/fleet';
-import { browser, CLIENT, chooseInSwitcher, eventually, fleet, manager, onStage } from '../support/browser';
+import { browser, chooseInSwitcher, eventually, fleet, manager, onStage } from '../support/browser';
 import { ask, Tab } from '../support/http';
 import { signInTo } from '../support/manager';
 
@@ -58,7 +58,7 @@ it('names and domains that would share a host are refused', async () => {
   await expect(create({ name: 'other', cname: new URL(own).hostname })).rejects.toThrow('DOMAIN_TAKEN');
 });
 
-describe.each(CLIENT)('in the $client client', (client) => {
+describe.each(CLIENTS)('in the $client client', (client) => {
   const { base } = client;
   let context: BrowserContext;
   beforeAll(async () => {
