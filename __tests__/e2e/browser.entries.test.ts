@@ -10,8 +10,10 @@ import {
   complaintsOf,
   eventually,
   fleet,
+  makeApplicationsPage,
   manager,
   onStage,
+  removePages,
 } from '../support/browser';
 import { signInTo } from '../support/manager';
 
@@ -45,12 +47,13 @@ beforeAll(async () => {
       hidden: true,
     }),
   ]);
+  // Links lead to a domain once it is verified.
+  await manager.untilApp('till', ({ domainCheck }) => domainCheck?.state === 'verified', { what: 'to have its domain' });
   [till, shelf] = await Promise.all(['till', 'shelf'].map((name) => signInTo(fleet.supervisor, name)));
 });
 
 afterAll(async () => {
-  const { data } = await manager.api.get('desktopRoutes:list', { filter: { schemaUid: PAGE }, paginate: false });
-  for (const { id } of data) await manager.api.post(`desktopRoutes:destroy?filterByTk=${id}`);
+  await removePages(PAGE);
   await manager.clear('till', 'shelf');
 });
 
@@ -78,7 +81,8 @@ describe('appEntries:list', () => {
     const seen = await waitFor(
       async () => {
         const entries = await entriesOf(till, { place: 'switcher' });
-        return entries.length === 3 && entries.every(({ status }) => status === 'running') ? entries : null;
+        const isLinked = entries.some(({ url }) => url.startsWith(domainUrl));
+        return entries.length === 3 && isLinked && entries.every(({ status }) => status === 'running') ? entries : null;
       },
       { timeout: 60_000, interval: 200, what: 'The entries of an app' },
     );
@@ -156,21 +160,7 @@ it('an app for chosen roles is named to users of the main app with such a role a
 });
 
 it('the Applications block is added to a page by mouse', async () => {
-  await makePage(manager.api);
-  const page = await (await openContext(browser, manager.api)).newPage();
-  await page.goto(`${publicUrl}/v/admin/${PAGE}`);
-  await page.getByTestId('ui-editor-button').first().click();
-  // A page that was opened without the editor has not saved its grid: what is added to that is lost.
-  await page.reload();
-  await page.getByRole('button', { name: 'Add block' }).first().click();
-  await page.getByText('Other blocks').first().hover();
-  const saved = page.waitForResponse(
-    (response) => response.request().postData()?.includes('ApplicationsBlockModel') ?? false,
-  );
-  await page.getByText('Applications', { exact: true }).last().click();
-  await page.getByTestId('entry-till').waitFor();
-  expect((await saved).status()).toBe(200);
-  await page.context().close();
+  await makeApplicationsPage(PAGE, 'till');
 });
 
 describe.each(CLIENT)('in the $client client', (client) => {
@@ -246,10 +236,3 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await own.close();
   });
 });
-
-/** A page of NocoBase, as its menu makes one. */
-async function makePage(api: Api): Promise<void> {
-  const tab = { type: 'tabs', schemaUid: `${PAGE}_tab`, tabSchemaName: `${PAGE}_tab`, hidden: true };
-  const route = { type: 'flowPage', title: 'Entries', schemaUid: PAGE, menuSchemaUid: `${PAGE}_menu`, children: [tab] };
-  await api.post('desktopRoutes:create', { ...route, enableTabs: false });
-}

@@ -1,8 +1,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openContext } from '../../scripts/browser';
-import type { Api } from '../../scripts/fleet';
-import { browser, complaintsOf, fleet, manager, onStage } from '../support/browser';
+import { browser, complaintsOf, fleet, makePage, manager, onStage, removePages } from '../support/browser';
 
 /** Apps as actions that a page's designer chooses by mouse, in the modern client: in the app switcher, and in an action panel. */
 
@@ -12,12 +11,11 @@ onStage();
 
 beforeAll(async () => {
   await manager.create({ name: 'shelf', title: 'Shelf', environments: ['env_a'], hidden: true });
-  await makePage(manager.api);
+  await makePage(PAGE, 'Actions');
 });
 
 afterAll(async () => {
-  const { data } = await manager.api.get('desktopRoutes:list', { filter: { schemaUid: PAGE }, paginate: false });
-  for (const { id } of data) await manager.api.post(`desktopRoutes:destroy?filterByTk=${id}`);
+  await removePages(PAGE);
   await manager.clear('shelf');
 });
 
@@ -88,10 +86,3 @@ it('an app in the app switcher of the modern client', async () => {
   await (await opening).waitForURL(`${fleet.supervisor.url}/v/apps/shelf/admin/**`);
   await page.context().close();
 });
-
-/** A page of NocoBase, as its menu makes one. */
-async function makePage(api: Api): Promise<void> {
-  const tab = { type: 'tabs', schemaUid: `${PAGE}_tab`, tabSchemaName: `${PAGE}_tab`, hidden: true };
-  const route = { type: 'flowPage', title: 'Actions', schemaUid: PAGE, menuSchemaUid: `${PAGE}_menu`, children: [tab] };
-  await api.post('desktopRoutes:create', { ...route, enableTabs: false });
-}

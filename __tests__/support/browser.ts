@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, inject } from 'vitest';
-import { CLIENTS, launchBrowser } from '../../scripts/browser';
+import { CLIENTS, launchBrowser, openContext } from '../../scripts/browser';
 import type { Fleet } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { sharedFleet } from '../setup/fleet';
@@ -80,6 +80,37 @@ export async function openSettingsByMenu(page: Page): Promise<void> {
   };
   await eventually(() => attempt().catch((error: Error) => error.message), 90_000).toBe('opened');
   await page.getByTestId('overview').waitFor();
+}
+
+/** A page of NocoBase, as its menu makes one. */
+export async function makePage(uid: string, title: string): Promise<void> {
+  const tab = { type: 'tabs', schemaUid: `${uid}_tab`, tabSchemaName: `${uid}_tab`, hidden: true };
+  const route = { type: 'flowPage', title, schemaUid: uid, menuSchemaUid: `${uid}_menu`, children: [tab] };
+  await manager.api.post('desktopRoutes:create', { ...route, enableTabs: false });
+}
+
+export async function removePages(uid: string): Promise<void> {
+  const { data } = await manager.api.get('desktopRoutes:list', { filter: { schemaUid: uid }, paginate: false });
+  for (const { id } of data) await manager.api.post(`desktopRoutes:destroy?filterByTk=${id}`);
+}
+
+/** A page with an Applications block that shows an app, made by mouse in the modern client. Both clients show it. */
+export async function makeApplicationsPage(uid: string, app: string): Promise<void> {
+  await makePage(uid, 'Entries');
+  const page = await (await openContext(browser, manager.api)).newPage();
+  await page.goto(`${fleet.supervisor.url}/v/admin/${uid}`);
+  await page.getByTestId('ui-editor-button').first().click();
+  // A page that was opened without the editor has not saved its grid: what is added to that is lost.
+  await page.reload();
+  await page.getByRole('button', { name: 'Add block' }).first().click();
+  await page.getByText('Other blocks').first().hover();
+  const saved = page.waitForResponse(
+    (response) => response.request().postData()?.includes('ApplicationsBlockModel') ?? false,
+  );
+  await page.getByText('Applications', { exact: true }).last().click();
+  await page.getByTestId(`entry-${app}`).waitFor();
+  expect((await saved).status()).toBe(200);
+  await page.context().close();
 }
 
 /** What NocoBase itself complains of on every load. */

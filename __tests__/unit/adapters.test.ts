@@ -16,6 +16,7 @@ const model: AppModel = {
   name: 'crm',
   title: 'CRM',
   cname: 'crm.example.com',
+  hosts: ['crm.example.com'],
   sort: 0,
   pinned: false,
   visibleTo: 'everybody',

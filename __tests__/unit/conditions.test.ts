@@ -5,6 +5,7 @@ import type { AppModel } from '../../src/server/core/adapters/managed';
 const app = (name: string, environments: string[], options: AppModel['options'] = {}): AppModel => ({
   name,
   title: name.toUpperCase(),
+  hosts: [],
   sort: 0,
   pinned: name === 'crm',
   visibleTo: 'everybody',

@@ -92,7 +92,7 @@ describe('the address of a host', () => {
     expect(addressOf(host, { publicUrl, appsDomain })).toBe(expected);
   });
 
-  it('is that of the links to the app, a custom domain first', () => {
+  it('is that of the links to the app, a custom domain that works first', () => {
     const entry = {
       sort: 0,
       pinned: false,
@@ -104,7 +104,12 @@ describe('the address of a host', () => {
     } as never;
     const apps = [
       { ...(entry as object), name: 'crm_two', cname: null },
-      { ...(entry as object), name: 'shop', cname: 'shop.test' },
+      {
+        ...(entry as object),
+        name: 'shop',
+        cname: 'shop.test',
+        domainCheck: { domain: 'shop.test', state: 'verified', since: 1, reason: null },
+      },
     ] as never;
     const addresses = { publicUrl: 'https://main.test', appsDomain: 'apps.test' };
     const links = appModelsOf(apps, 'apps.test').map((app) => entryUrl(app, { ...addresses, path: '/v/' }));

@@ -123,6 +123,7 @@ describe('what needs attention', () => {
     statuses: ['running'],
     version: '2.2.15',
     environmentVersions: ['2.2.15'],
+    isDomainUnverified: false,
     lastUsedAt: NOW,
     ...values,
   });
@@ -137,6 +138,7 @@ describe('what needs attention', () => {
     expect(kinds({ lastUsedAt: NOW - 31 * 24 * HOUR })).toEqual(['idle']);
     expect(kinds({ lastUsedAt: NOW - 31 * 24 * HOUR, statuses: ['dormant'] })).toEqual([]);
     expect(kinds({}, 2)).toEqual(['security']);
+    expect(kinds({ isDomainUnverified: true })).toEqual(['domain']);
   });
 });
 

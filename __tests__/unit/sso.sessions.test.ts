@@ -200,7 +200,7 @@ describe('a code', () => {
       fleet: () => 'fleet',
       app: () =>
         ({ name: 'crm', uid: 'uid-1', sso: { enabled: true }, visibleTo: 'everybody', visibleRoles: [] }) as never,
-      ownHost: () => null,
+      ownHosts: () => [],
       publicUrl: null,
       appsDomain: null,
       paths: PATHS,

@@ -29,6 +29,7 @@ describe('who sees an app', () => {
 const model = (name: string, visibility: Visibility): AppModel => ({
   name,
   title: name,
+  hosts: [],
   sort: 0,
   pinned: false,
   environments: [],

@@ -30,7 +30,17 @@ import {
   TABLE_PREFIX,
 } from './names';
 import { OPERATION } from './operation';
-import { DB_CONN_TYPES, DESIRED, FAILOVER_MODES, SSO_MAPPINGS, START_MODES, STATUSES, VISIBLE_TO } from './words';
+import {
+  DB_CONN_TYPES,
+  DESIRED,
+  DOMAIN_REASONS,
+  DOMAIN_STATES,
+  FAILOVER_MODES,
+  SSO_MAPPINGS,
+  START_MODES,
+  STATUSES,
+  VISIBLE_TO,
+} from './words';
 
 /**
  * An app. Every field is declared here, and only here. Input, table, record, entry of the app index, row, API
@@ -142,6 +152,13 @@ const shownStatus = object({
 });
 export type ShownStatus = ValueOf<typeof shownStatus>;
 
+const domainCheck = object({
+  domain: text(),
+  state: choice(DOMAIN_STATES),
+  since: bigInt(),
+  reason: orNull(choice(DOMAIN_REASONS)),
+});
+
 /** Settings that people enter and its environments need. */
 const SETTING = ['create', 'update', 'form', 'table', 'record', 'row'] as const;
 
@@ -180,6 +197,8 @@ export const APP = {
     in: [...SETTING, 'index', 'sort'],
     column: { unique: true },
   },
+  /** The last result of checking `cname` (domain-check.ts); the leading Supervisor writes it. */
+  domainCheck: { type: orNull(domainCheck), default: null, since: '0.3.0', in: ['table', 'index', 'row'] },
   pinned: { type: flag(), default: false, in: [...SETTING, 'index', 'filter'] },
   hidden: { type: flag(), default: false, in: ['create', 'update', 'form', 'table', 'index', 'row', 'filter'] },
   /** See visibility.ts. */

@@ -62,7 +62,7 @@ export type Problem = ValueOf<typeof problem>;
 const cell = object({ name: text(), title: text(), status: choice(STATUSES) });
 export type Cell = ValueOf<typeof cell>;
 
-export const ATTENTION_KINDS = ['failed', 'outdated', 'idle', 'security'] as const;
+export const ATTENTION_KINDS = ['failed', 'outdated', 'domain', 'idle', 'security'] as const;
 const attention = object({
   kind: choice(ATTENTION_KINDS),
   count: integer(),

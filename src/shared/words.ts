@@ -46,6 +46,17 @@ export type VisibleTo = (typeof VISIBLE_TO)[number];
 export const SSO_MAPPINGS = ['username', 'email', 'none'] as const;
 export type SsoMapping = (typeof SSO_MAPPINGS)[number];
 
+/** Whether an app's own domain leads to this fleet: not checked yet, yes, or no. */
+export const DOMAIN_STATES = ['pending', 'verified', 'failed'] as const;
+export type DomainState = (typeof DOMAIN_STATES)[number];
+
+/**
+ * Why a domain is not verified: the Supervisor does not know its own address, and so neither scheme nor port; the name has no
+ * address; nobody answers there; TLS fails; something else than this fleet answers, or the host is not passed on to it.
+ */
+export const DOMAIN_REASONS = ['noPublicUrl', 'unresolved', 'unreachable', 'tls', 'elsewhere'] as const;
+export type DomainReason = (typeof DOMAIN_REASONS)[number];
+
 export const ACTIONS = ['create', 'adopt', 'update', 'move', 'start', 'stop', 'restart', 'upgrade', 'destroy'] as const;
 export type Action = (typeof ACTIONS)[number];
 

@@ -72,7 +72,7 @@ function entriesFor(app: Application, { part, host: { publicPath, modernPrefix }
     );
     const own = runtime.models().find(({ name }) => name === app.name);
     // The host as the browser reports it: a proxy may have changed `Host`.
-    const isOnOwnDomain = own?.cname !== undefined && own.cname === (ctx.get('X-Hostname') || ctx.hostname);
+    const isOnOwnDomain = own?.hosts.includes(ctx.get('X-Hostname') || ctx.hostname) ?? false;
     // Without a known address the link back from an app's own domain would lead to that app.
     if (!place || isMain || (isOnOwnDomain && !entrance.publicUrl)) return entries;
     const main = { name: 'main', title: 'Main', icon: null, status: 'running', pinned: true } as const;

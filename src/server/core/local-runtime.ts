@@ -102,7 +102,10 @@ export class LocalRuntime implements Runtime {
     const { supervisor } = this;
     registerResources(main, supervisor, this.config.part);
     this.sso.install(main);
-    this.routing.install(gateway, GatewayClass, { sso: this.sso.front((name) => this.hostedSso.isReady(name)) });
+    this.routing.install(gateway, GatewayClass, {
+      sso: this.sso.front((name) => this.hostedSso.isReady(name)),
+      domains: this.routing.domainFront(this.foundation.wire.proveDomain),
+    });
     this.metrics.install(main.telemetry.metric.getMeter('app-supervisor'), {
       proxy: () => [],
       environments: () => supervisor.environmentRows(),

@@ -1,7 +1,9 @@
 import type { ActiveConfig, LocalConfig, WorkerConfig } from '../config';
 import type { Metrics } from '../observability/metrics';
 import { Secrets } from '../protocol/secrets';
+import { basePath } from '../proxy';
 import { DockerDriver } from '../supervisor/containers/docker';
+import { createDomainProbe } from '../supervisor/domains/probe';
 import type { SupervisorPartOptions } from '../supervisor/services';
 import { SupervisorPart } from '../supervisor/supervisor';
 import { adminReset } from '../worker/admin-reset';
@@ -39,6 +41,11 @@ export function createSupervisorPart(
     ...commonOptions(config, foundation),
     wsPath: config.host.wsPath,
     fleetKey: foundation.wire.keyring.fleetKey,
+    probeDomain: createDomainProbe({
+      prove: foundation.wire.proveDomain,
+      publicPath: publicPathOf(config),
+      clock: foundation.clock,
+    }),
     ...driverOf(config, foundation),
     schemaByDefault: config.host.schemaByDefault,
     defaultEnvironments,
@@ -49,6 +56,8 @@ export function createSupervisorPart(
     onOperationEnd: ({ action, state }) => metrics.operation(action, state),
   });
 }
+
+const publicPathOf = ({ host }: ActiveConfig) => `${basePath(host.publicPath)}/`;
 
 /** In the Docker Engine that the Supervisor was given, if it was given one. */
 function driverOf(config: ActiveConfig, { clock, log }: Foundation): Pick<SupervisorPartOptions, 'driver'> {

@@ -1,3 +1,4 @@
+import { leadsToDomain } from '../../shared/domain-check';
 import type { AppRecord } from '../../shared/messages';
 import { ssoOf } from '../../shared/sso';
 import type { RouteApp, RoutingTable } from '../proxy';
@@ -22,6 +23,7 @@ export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
     icon: app.icon,
     sso: ssoOf(app.sso).enabled ? ssoOf(app.sso) : null,
     cname: app.cname,
+    leadsToDomain: leadsToDomain(app),
     desired: desiredOf(app),
     environments: app.environments,
     targetEnvironment: app.targetEnvironment,

@@ -7,14 +7,17 @@ import type { Clock } from '../clock';
 import type { ActiveConfig } from '../config';
 import { nocobaseVersion } from '../nocobase/version';
 import { type Answerer, answerForFailed, type FailureOf, notifyUsersOnly, type Sender } from '../nocobase/visitors';
+import type { ProveDomain } from '../protocol/domain-proof';
 import {
   type AppNaming,
   type AppProxy,
   basePath,
+  createDomainFront,
   createGuard,
   createNaming,
   createOrigins,
   createSelector,
+  type DomainFront,
   type Guard,
   type GuardOptions,
   type Origins,
@@ -45,6 +48,8 @@ export interface PartHooks {
   last?: Guard;
   /** Begins sign-ins by the main app. */
   sso?: SsoFront;
+  /** Proves that custom domains lead here. */
+  domains?: DomainFront;
 }
 
 /** Determines the app of each request in this process. */
@@ -90,8 +95,15 @@ export class Routing {
     this.updateRoutes(this.table, names);
   }
 
+  /** Proves to the Supervisors of this fleet that custom domains lead here. */
+  domainFront(prove: ProveDomain): DomainFront {
+    const { trustedProxies, host } = this.config;
+    const trusts = trustOf(trustedProxies, () => undefined);
+    return createDomainFront({ table: this.table, trusts, prove, publicPath: `${basePath(host.publicPath)}/` });
+  }
+
   /** Hooks into the core's gateway; a repeated call after a restart of the main app changes nothing. */
-  install(gateway: Gateway, GatewayClass: GatewayHooks, { serve, last, sso }: PartHooks = {}): void {
+  install(gateway: Gateway, GatewayClass: GatewayHooks, { serve, last, ...fronts }: PartHooks = {}): void {
     if (gateway.server) tuneServer(gateway.server);
     // The core deduplicates middleware by text, so the first one survives a restart of the main app, and so does this
     // table.
@@ -104,11 +116,11 @@ export class Routing {
     const { wsServer } = gateway as unknown as { wsServer: Sender | null };
     if (wsServer) notifyUsersOnly(wsServer, this.own.failureOf);
     answerForFailed(gateway as unknown as Answerer, this.own.failureOf);
-    GatewayClass.registerRequestHandler(this.guard(serve ?? null, sso ?? null) as never);
+    GatewayClass.registerRequestHandler(this.guard(serve ?? null, fronts) as never);
     if (last) GatewayClass.registerRequestHandler(last as never);
   }
 
-  private guard(serve: AppProxy['web'] | null, sso: SsoFront | null): Guard {
+  private guard(serve: AppProxy['web'] | null, fronts: Pick<PartHooks, 'sso' | 'domains'>): Guard {
     const { table, appNameOf, origins, clock } = this;
     const { host } = this.config;
     return createGuard({
@@ -116,7 +128,7 @@ export class Routing {
       isLoaded: () => table.loaded,
       appNameOf,
       origins,
-      sso,
+      ...fronts,
       bounds: this.config.bounds,
       mainSecret: this.own.mainSecret,
       metrics: this.own.metrics,

@@ -116,6 +116,7 @@ export class SupervisorRuntime implements Runtime {
       serve: proxy.web,
       last: this.shutdown.handle,
       sso: this.sso.front(),
+      domains: this.routing.domainFront(this.foundation.wire.proveDomain),
     });
     this.metrics.install(main.telemetry.metric.getMeter('app-supervisor'), {
       proxy: () => proxy.stats(),

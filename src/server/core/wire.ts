@@ -3,13 +3,15 @@ import type { Log } from '../log';
 import type { MessageBus } from '../protocol/bus';
 import { MemoryBus } from '../protocol/bus/memory';
 import { RedisBus } from '../protocol/bus/redis';
+import { type ProveDomain, proveDomainBy } from '../protocol/domain-proof';
 import { Envelope } from '../protocol/envelope';
-import { fleetKeyOf, Keyring } from '../protocol/keyring';
+import { domainKeyOf, fleetKeyOf, Keyring } from '../protocol/keyring';
 import { Keys } from '../protocol/keys';
 import { Refusals } from '../protocol/refusals';
 import type { Stores } from '../protocol/stores';
 import { MemoryStores } from '../protocol/stores/memory';
 import { RedisStores } from '../protocol/stores/redis';
+import { secretBytes } from '../random';
 import { systemClock as clock, systemRandom as random } from './system';
 
 /** Connects this process to the others of its fleet; in shared memory there are no others. */
@@ -18,6 +20,8 @@ export interface Wire {
   bus: MessageBus;
   keyring: Keyring;
   refusals: Refusals;
+  /** As every Supervisor of this fleet proves it. */
+  proveDomain: ProveDomain;
 }
 
 /** The keys of a process: a Worker that is given its environment's key uses no other, whatever else it has. */
@@ -37,9 +41,11 @@ export function keyringOf(config: Config): Keyring {
 export function createWire(config: ActiveConfig, instance: string, log: Log): Wire {
   const keyring = keyringOf(config);
   const refusals = new Refusals(log, clock);
+  // In shared memory there is no other process that could answer.
+  const proveDomain = proveDomainBy(keyring.fleetKey ? domainKeyOf(keyring.fleetKey) : secretBytes(32));
   if (config.part === 'local') {
     const stores = new MemoryStores({ clock, random, isAlone: true });
-    return { stores, bus: new MemoryBus(clock), keyring, refusals };
+    return { stores, bus: new MemoryBus(clock), keyring, refusals, proveDomain };
   }
   const keys = new Keys(config.redis.prefix);
   const envelope = new Envelope(keyring, refusals);
@@ -47,7 +53,7 @@ export function createWire(config: ActiveConfig, instance: string, log: Log): Wi
   const stores = new RedisStores(stateUrl, keys, envelope, log, random, clock);
   const shared = commandUrl === stateUrl ? stores.shared : undefined;
   const bus = new RedisBus(commandUrl, keys, envelope, instance, log, clock, random, shared);
-  return { stores, bus, keyring, refusals };
+  return { stores, bus, keyring, refusals, proveDomain };
 }
 
 export function openWire({ stores, bus }: Pick<Wire, 'stores' | 'bus'>): void {

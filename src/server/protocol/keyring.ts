@@ -48,6 +48,9 @@ export const environmentKeyOf = (fleetKey: Buffer, environment: string): Buffer 
 export const workerSecretOf = (fleetKey: Buffer, environment: string, purpose: string): string =>
   derive(fleetKey, `worker ${purpose} ${environment}`).toString('hex');
 
+/** By which the Supervisors of a fleet know each other behind the domains of its apps (domain-proof.ts). */
+export const domainKeyOf = (fleetKey: Buffer): Buffer => derive(fleetKey, 'domains');
+
 /** The keys that a process has: those of the whole fleet, or those of its own environment. */
 export class Keyring {
   private readonly environments = new Map<string, EnvironmentKey>();

@@ -5,6 +5,7 @@ import type { LimitName, ProxyMetrics } from '../observability/metrics';
 import { languageOf } from '../visitor-texts';
 import { type AnswerCode, answer, send } from './answers';
 import { isForm, limitBody, watchBody } from './bodies';
+import type { DomainFront } from './domains';
 import { pageFor } from './error-page';
 import { hasBody, hasSeveralHosts } from './headers';
 import { LIMITS } from './limits';
@@ -46,6 +47,8 @@ export interface GuardOptions {
   origins: Origins;
   /** Begins sign-ins by the main app; absent where no main app is that vouches for its users. */
   sso?: SsoFront | null;
+  /** Proves that a custom domain leads here; absent where no apps are managed. */
+  domains?: DomainFront | null;
   bounds: Pick<Bounds, 'headers' | 'anonymousBody' | 'bodySilence'>;
   /** Of the main app of this process. */
   mainSecret: MainSecret;
@@ -92,6 +95,7 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
     if (!readTarget(req)) return sendAnswer(req, res, 'BAD_REQUEST');
     const path = pathOf(req.url ?? '/');
     if (isMisread(path) || leavesFolder(uploadIn(path, options.publicPath) ?? '')) return notFound(req, res);
+    if (!hasSeveralHosts(req) && options.domains?.(req, res)) return true;
     const name = appNameOf(req);
     const elsewhere = hasSeveralHosts(req) ? null : origins.elsewhere(name, req);
     if (elsewhere !== null) return redirect(res, elsewhere);

@@ -26,6 +26,7 @@ import { basePath, pathOf, readTarget } from './url';
 import { createWeb } from './web';
 import { createWs } from './ws';
 
+export { createDomainFront, type DomainFront } from './domains';
 export { createGuard, type Guard, type GuardOptions } from './guard';
 export { LIMITS, type Limits } from './limits';
 export { type AppNaming, createNaming, INVALID_APP } from './naming';

@@ -10,7 +10,7 @@ import { isOwnHost } from './origins';
 import { pageFinder } from './pages';
 import { peerOf } from './peer';
 import { refuseSignIn } from './sso-page';
-import type { RouteApp, RoutingTable } from './table';
+import { hostnameOf, type RouteApp, type RoutingTable } from './table';
 import { pathOf } from './url';
 import { destination, type VisitConfig } from './visit';
 
@@ -73,7 +73,8 @@ export function createSsoFront({ table, trusts, publicUrl, isReady, ...paths }: 
       return app !== undefined && isReady?.(name) === false && waitFor(app, req, res);
     }
     const peer = peerOf(req.socket, trusts);
-    const isOwn = isOwnHost(table, name, visitorHost(req, peer));
+    const host = visitorHost(req, peer);
+    const isOwn = isOwnHost(table, name, host);
     const isAsked =
       path === `${apiBase}/__app/${name}/${SSO_RESOURCE}:start` ||
       (isOwn && path === `${apiBase}/${SSO_RESOURCE}:start`);
@@ -96,7 +97,7 @@ export function createSsoFront({ table, trusts, publicUrl, isReady, ...paths }: 
     function begin({ name: app }: RouteApp, redirect: string, api: string, secure: boolean): void {
       const [secret, state] = [secretBytes(32).toString('base64url'), secretBytes(6).toString('hex')];
       const asked = new URLSearchParams({ app, state, challenge: challengeOf(secret), redirect });
-      if (isOwn) asked.set('own', '1');
+      if (isOwn) asked.set('own', hostnameOf(host ?? ''));
       res.statusCode = 302;
       res.setHeader('Location', `${api}/${SSO_RESOURCE}:authorize?${asked}`);
       res.appendHeader(

@@ -18,6 +18,8 @@ export interface RouteApp {
   sso?: RouteSso | null;
   /** Custom domain, or null. */
   cname: string | null;
+  /** Whether visitors may be sent to that domain (shared/domain-check.ts); absent: yes. */
+  leadsToDomain?: boolean;
   desired: 'running' | 'onDemand' | 'stopped';
   /** In the app's own order. */
   environments: readonly string[];
@@ -117,15 +119,25 @@ export class RoutingTable {
   }
 
   /**
-   * The host of the app's own origin: its custom domain, or that of its label. Null where apps share the Supervisor's
+   * The host of the app's own origin: its custom domain if that works, or that of its label. Null where apps share the Supervisor's
    * origin, because no domain is set for them.
    */
   ownHost(app: RouteApp): string | null {
     if (this.appsDomain === null) return null;
-    if (app.cname) return hostnameOf(app.cname);
-    const label = labelOf(app.name);
-    const isHolder = label !== null && this.#labels.get(label)?.[0] === app.name;
-    return isHolder ? `${label}.${this.appsDomain.host}` : null;
+    const below = this.#hostBelow(app);
+    return app.cname && (app.leadsToDomain !== false || below === null) ? hostnameOf(app.cname) : below;
+  }
+
+  /** All hosts at which the app is found by its host alone. */
+  hostsOf(app: RouteApp): string[] {
+    const below = this.#hostBelow(app);
+    return [...(app.cname ? [hostnameOf(app.cname)] : []), ...(below === null ? [] : [below])];
+  }
+
+  #hostBelow({ name }: RouteApp): string | null {
+    const label = this.appsDomain && labelOf(name);
+    const isHolder = label !== null && this.#labels.get(label)?.[0] === name;
+    return isHolder ? `${label}.${this.appsDomain?.host}` : null;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Application } from '@nocobase/server';
 import type { Event } from '../../shared/event';
 import type { Message } from '../../shared/message';
+import type { Addresses } from '../../shared/origins';
 import type { Clock } from '../clock';
 import type { DatabaseConnection } from '../databases';
 import type { Log } from '../log';
@@ -30,6 +31,8 @@ import { Publisher } from './control/publisher';
 import type { Operation } from './control/rollout';
 import { OperationCache, OperationStore } from './control/store';
 import { WorkQueue } from './control/work-queue';
+import type { ProbeDomain } from './domains/probe';
+import { DomainWatch, type DomainWatchOptions } from './domains/watch';
 import { ChangeJournal } from './events/journal';
 import { EventRecorder } from './events/recorder';
 import { EventStore } from './events/store';
@@ -37,7 +40,7 @@ import { EventWatch } from './events/watch';
 import { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { EnvironmentCache } from './fleet/environment-cache';
 import { FleetObserver } from './fleet/observer';
-import { ReachWatch } from './fleet/reach-watch';
+import { ReachWatch, type ReachWatchOptions } from './fleet/reach-watch';
 import { hostsAt, reaches } from './fleet/reachability';
 import { EnvironmentRegistry } from './fleet/registry';
 import { WorkerRequests } from './fleet/worker-requests';
@@ -97,6 +100,8 @@ export interface SupervisorPartOptions {
   fleetKey?: Buffer | null;
   /** Makes the driver of the engine that the Supervisor was given; absent: it was given none. */
   driver?(fleet: () => string): WorkerDriver;
+  /** Absent: custom domains are not checked. */
+  probeDomain?: ProbeDomain;
   /** Whether a Worker answers at this address of its environment; never rejects. A simulation plays it. */
   reaches?(proxyUrl: string): Promise<boolean>;
   /** Whether the Worker at this address says that it hosts its environment; never rejects. A simulation plays it. */
@@ -168,7 +173,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const journal = new ChangeJournal({ events, clock, random, log });
   return {
     ...known,
-    reach: new ReachWatch({ observer, clock, reaches: options.reaches ?? reaches }),
+    ...createProbes(known, options, addresses),
     appIndex,
     removal,
     environmentCache,
@@ -197,6 +202,21 @@ function createPlacement(
   const moves = new Moves({ ...given, requests });
   const hosts = options.hosts ?? ((url: string) => hostsAt(url, options.own().config.host.apiBasePath));
   return { requests, moves, failovers: new Failovers({ ...options, ...given, moves, hosts }) };
+}
+
+/** What asks whether an address answers: that of a Worker, and the domain of an app. */
+function createProbes(
+  {
+    observer,
+    ...known
+  }: Pick<DomainWatchOptions, 'appCache' | 'appRepository' | 'leadership'> & Pick<ReachWatchOptions, 'observer'>,
+  { clock, log, bus, probeDomain, ...options }: ServicesOptions,
+  addresses: Addresses,
+) {
+  return {
+    reach: new ReachWatch({ observer, clock, reaches: options.reaches ?? reaches }),
+    domains: new DomainWatch({ ...known, bus, addresses, probe: probeDomain ?? null, clock, log }),
+  };
 }
 
 /** What people change of environments: it is recorded, whoever does it. */

@@ -89,6 +89,7 @@ export class SupervisorPart {
         this.running = null;
         attempt.services?.recorder.stop();
         attempt.services?.notices.stop();
+        attempt.services?.domains.stop();
         if (attempt.services) void resign(attempt.services, log);
         if (this.isOver) return;
         log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
@@ -118,6 +119,7 @@ export class SupervisorPart {
     services.containers.stop();
     services.notices.stop();
     services.reach.stop();
+    services.domains.stop();
     services.leadership.stop();
   }
 
@@ -230,6 +232,7 @@ export class SupervisorPart {
     running.watch.start();
     running.containers.start();
     running.notices.start();
+    running.domains.start();
     await leadership.start();
     await this.subscribe(running);
     this.assertGoesOn();
@@ -306,11 +309,12 @@ export class SupervisorPart {
 
   /** Connects events of services to services that were created before them. */
   private listen(services: Services): void {
-    const { appCache, apps, loop, watch, observer, environments, environmentCache, compatibility } = services;
+    const { appCache, apps, loop, watch, observer, environments, environmentCache, compatibility, domains } = services;
     const onChange = () => this.changed();
     appCache.changes.listen((change) => {
       for (const name of change.names) this.changedApps.add(name);
       loop.noteApps(change);
+      domains.note(change.names);
       onChange();
     });
     observer.changes.listen((change) => {

@@ -5,6 +5,7 @@ import { DATABASE_LABELS, FAILBACK_LABELS, FAILOVER_LABELS, FIELD_LABELS, START_
 import { useIsLocal } from '../common/Page';
 import { Since } from '../common/Since';
 import { useT } from '../host';
+import { Domain } from './Domain';
 import { databasePlace } from './database';
 import { DESIRED_LABELS } from './labels';
 
@@ -37,7 +38,7 @@ export function AppSettings({ app }: { app: AppRow }) {
     },
     { key: 'version', label: t('Data version'), children: app.version ?? '–' },
     { key: 'autoUpgrade', children: app.autoUpgrade ? t('When the app starts') : t('Only on request') },
-    { key: 'cname', children: app.cname ?? '–' },
+    { key: 'cname', children: app.cname ? <Domain app={app} /> : '–' },
     {
       key: 'sso',
       label: t('Sign-in by the main app'),

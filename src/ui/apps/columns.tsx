@@ -1,9 +1,8 @@
-import { type TableColumnType, Typography } from 'antd';
+import type { TableColumnType } from 'antd';
 import { memo } from 'react';
 import { ssoOf } from '../../shared/sso';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { AppAvatar } from '../common/AppAvatar';
-import { entryHref } from '../common/entryHref';
 import { START_MODE_LABELS } from '../common/labels';
 import { RowButton } from '../common/RowButton';
 import { Secondary } from '../common/Secondary';
@@ -11,6 +10,7 @@ import { Since } from '../common/Since';
 import { key } from '../common/text';
 import type { Translate } from '../host';
 import { AppStatuses } from './AppStatuses';
+import { Domain } from './Domain';
 import { OperationCell } from './OperationCell';
 import { RowActions, type RowHandler } from './RowActions';
 
@@ -48,15 +48,7 @@ export function columnsOf(
       render: (_, app) => <AppStatuses app={app} handle={handle} />,
     },
     ...optional('operation', { width: 140, render: (_, app) => <OperationCell operation={app.operation} /> }),
-    ...optional('cname', {
-      width: 180,
-      render: (_, app) =>
-        app.cname && (
-          <Typography.Link href={entryHref(`//${app.cname}/`)} target="_blank">
-            {app.cname}
-          </Typography.Link>
-        ),
-    }),
+    ...optional('cname', { width: 200, render: (_, app) => <Domain app={app} /> }),
     ...optional('version', { width: 90, dataIndex: 'version' }),
     ...optional('lastVisitAt', { width: 100, render: (_, app) => <Since at={app.lastVisitAt} /> }),
     ...optional('startMode', { width: 150, render: (_, app) => t(START_MODE_LABELS[app.startMode]) }),

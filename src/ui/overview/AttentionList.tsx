@@ -10,6 +10,7 @@ import { useT } from '../host';
 const LABELS: Record<Attention['kind'], string> = {
   failed: key('Failed: {{count}}'),
   outdated: key('Data of another NocoBase version than the environment: {{count}}'),
+  domain: key('Custom domains that are not verified: {{count}}'),
   idle: key('Running, and not visited for 30 days: {{count}}'),
   security: key('Red rows of the security checklist: {{count}}'),
 };

@@ -1,3 +1,4 @@
+import { leadsToDomain } from '../../../shared/domain-check';
 import type { AppIndexEntry } from '../../../shared/messages';
 import { labelOf, labelsOf, parseAppsDomain } from '../../../shared/origins';
 import type { AppModel } from './managed';
@@ -12,7 +13,10 @@ export function appModelsOf(entries: AppIndexEntry[], appsDomain: string | null 
   const hostOf = hostsBelow(appsDomain, entries);
   return [...entries]
     .sort((a, b) => a.sort - b.sort || (a.name < b.name ? -1 : 1))
-    .map((entry) => modelOf(entry, entry.cname ?? hostOf(entry.name)));
+    .map((entry) => {
+      const below = hostOf(entry.name);
+      return modelOf(entry, leadsToDomain(entry) ? entry.cname : below, [entry.cname, below]);
+    });
 }
 
 function hostsBelow(appsDomain: string | null, entries: AppIndexEntry[]): (name: string) => string | null {
@@ -26,11 +30,12 @@ function hostsBelow(appsDomain: string | null, entries: AppIndexEntry[]): (name:
 }
 
 /** The core's view of an app (app-supervisor/types.ts:73), as a deep copy, because plugins modify what they get. */
-const modelOf = (entry: AppIndexEntry, cname: string | null): AppModel => ({
+const modelOf = (entry: AppIndexEntry, cname: string | null, hosts: Array<string | null>): AppModel => ({
   name: entry.name,
   title: entry.title,
   ...(entry.icon ? { icon: entry.icon } : {}),
   ...(cname ? { cname } : {}),
+  hosts: hosts.filter((host) => host !== null),
   sort: entry.sort,
   pinned: entry.pinned,
   visibleTo: entry.visibleTo,

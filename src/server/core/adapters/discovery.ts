@@ -80,7 +80,7 @@ export class DiscoveryAdapter {
 
   async getAppNameByCName(cname: string): Promise<string | null> {
     const domain = cname.toLowerCase();
-    return this.managed.models().find((model) => model.cname === domain)?.name ?? null;
+    return this.managed.models().find(({ hosts }) => hosts.includes(domain))?.name ?? null;
   }
 
   /** @param options.environmentName default: this process's own; null or absent on a Supervisor, which has none */

@@ -34,7 +34,10 @@ export interface AppModel extends Visibility {
   name: string;
   title: string;
   icon?: string;
+  /** The host to which links lead: a custom domain that works, or the app's host below the apps' domain. */
   cname?: string;
+  /** All hosts of the app, whatever is known of them. */
+  hosts: string[];
   sort: number;
   pinned: boolean;
   environments: string[];

@@ -79,7 +79,7 @@ export class MainSso {
       ends,
       app: (name) => supervisor.app(name),
       fleet: () => supervisor.fleet,
-      ownHost: (name) => this.ownHost(name),
+      ownHosts: (name) => this.ownHosts(name),
       publicUrl: config.publicUrl,
       appsDomain: config.appsDomain,
       paths: pathsOf(config),
@@ -104,10 +104,9 @@ export class MainSso {
     this.timer = null;
   }
 
-  private ownHost(name: string): string | null {
+  private ownHosts(name: string): string[] {
     const app = this.table.app(name);
-    if (!app) return null;
-    return app.cname ? hostnameOf(app.cname) : this.table.ownHost(app);
+    return app ? this.table.hostsOf(app) : [];
   }
 }
 
@@ -135,7 +134,10 @@ export class HostedSso {
         store: wire.stores.sso,
         sessions,
         recordOf: (name) => worker.controller?.apps.record(name) ?? undefined,
-        isOwnHost: (name, host) => this.models().find((model) => model.name === name)?.cname === hostnameOf(host),
+        isOwnHost: (name, host) =>
+          this.models()
+            .find((model) => model.name === name)
+            ?.hosts.includes(hostnameOf(host)) ?? false,
         paths: pathsOf(config),
         clock,
         log,

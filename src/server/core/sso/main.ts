@@ -31,8 +31,8 @@ export interface MainSsoOptions {
   /** The fleet's id; empty while it is not known yet. */
   fleet(): string;
   app(name: string): AppDefinition | null;
-  /** The app's own host, as far as it has one: a custom domain, or a label below the apps' domain. */
-  ownHost(app: string): string | null;
+  /** The app's own hosts: a custom domain, and a label below the apps' domain. */
+  ownHosts(app: string): string[];
   publicUrl: string | null;
   appsDomain: string | null;
   paths: { apiBase: string; publicPath: string; modernPrefix: string };
@@ -47,8 +47,8 @@ const query = z.object({
   state: z.string().regex(/^[0-9a-f]{4,32}$/),
   challenge: z.string().regex(/^[\w-]{43}$/),
   redirect: z.string().max(4_000).catch(''),
-  /** The visitor is at the app's own host. */
-  own: z.literal('1').optional().catch(undefined),
+  /** The app's own host, where the visitor is. */
+  own: z.string().max(253).optional().catch(undefined),
   /** The page of the main app has already looked for a session that the browser's cookie does not show. */
   tried: z.literal('1').optional().catch(undefined),
 });
@@ -218,11 +218,15 @@ async function authorize(main: Application, ctx: Context, options: MainSsoOption
   ctx.redirect(`${address}?${new URLSearchParams({ code, state: asked.state, redirect: asked.redirect })}`);
 }
 
+/** Null if the app has no such host: nobody is sent anywhere else. */
+const hostIn = (app: AppDefinition, own: string, { ownHosts }: MainSsoOptions): string | null =>
+  ownHosts(app.name).find((host) => host === own) ?? null;
+
 /** Computed here alone: a request names no address to which a code is sent. Null if it is not known. */
 function callbackOf(app: AppDefinition, { own }: Query, options: MainSsoOptions): string | null {
   const { apiBase } = options.paths;
   if (!own) return `${apiBase}/__app/${app.name}/${SSO_RESOURCE}:callback`;
-  const host = options.ownHost(app.name);
+  const host = hostIn(app, own, options);
   if (host === null || options.publicUrl === null) return null;
   return `${addressOf(host, options)}${apiBase}/${SSO_RESOURCE}:callback`;
 }
@@ -252,9 +256,9 @@ function askToSignIn(ctx: Context, options: MainSsoOptions): void {
 
 /** The page that was asked for, and the app's own sign-in page, absolute where the app has a host of its own. */
 function placeOf(app: AppDefinition, asked: Query, options: MainSsoOptions): { page: string; signIn: string } {
-  const place = { ...options.paths, isOwnHost: asked.own === '1' };
+  const place = { ...options.paths, isOwnHost: asked.own !== undefined };
   const page = pageAsked(app, asked.redirect, place);
-  const host = asked.own ? options.ownHost(app.name) : null;
+  const host = asked.own === undefined ? null : hostIn(app, asked.own, options);
   return { page, signIn: (host === null ? '' : addressOf(host, options)) + signInPage(page, app.name, place) };
 }
 

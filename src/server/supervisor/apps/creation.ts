@@ -84,6 +84,7 @@ export class AppCreation {
       environments,
       targetEnvironment,
       home: null,
+      domainCheck: null,
       desired: 'running',
       database: sealDatabase(database, aesKey),
       jwtSecret: seal(jwtSecret || newSecret(), aesKey),

@@ -9,6 +9,8 @@ export interface AttentionApp {
   version: string | null;
   /** NocoBase versions of its environments. */
   environmentVersions: string[];
+  /** It has a domain of its own that is not verified. */
+  isDomainUnverified: boolean;
   /** When it was last used, or last began to run, in ms since 1970; null if it is not known. */
   lastUsedAt: number | null;
 }
@@ -39,6 +41,10 @@ export function attentionOf(apps: readonly AttentionApp[], red: number, now: num
       apps.filter(({ statuses }) => statuses.includes('error')),
     ),
     about('outdated', apps.filter(isOutdated)),
+    about(
+      'domain',
+      apps.filter(({ isDomainUnverified }) => isDomainUnverified),
+    ),
     about('idle', apps.filter(isIdle)),
     { kind: 'security' as const, count: red, apps: [] },
   ].filter(({ count }) => count > 0);

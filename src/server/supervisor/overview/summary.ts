@@ -1,3 +1,4 @@
+import { domainStateOf } from '../../../shared/domain-check';
 import type { Cell, EnvironmentSummary, FleetSummary } from '../../../shared/summary';
 import type { ShownStatus } from '../../../shared/types';
 import { NO_ENVIRONMENT } from '../../../shared/words';
@@ -96,6 +97,7 @@ export class Summary {
       statuses: statuses.map(([, { status }]) => status),
       version: entries.find(({ version }) => version)?.version ?? null,
       environmentVersions: versions,
+      isDomainUnverified: (domainStateOf(app)?.state ?? 'verified') !== 'verified',
       lastUsedAt: running.length ? Math.max(...used, ...running) : null,
     };
   }
