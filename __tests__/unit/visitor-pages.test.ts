@@ -1,6 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ANSWERS, type AnswerCode, answer } from '../../src/server/proxy/answers';
 import { pageFor } from '../../src/server/proxy/error-page';
+import { waitsFor } from '../../src/server/proxy/waiting';
+import type { Status } from '../../src/shared/types';
 
 const CODES = Object.keys(ANSWERS) as AnswerCode[];
 const LANGUAGES = ['en', 'zh'] as const;
@@ -41,6 +43,49 @@ describe.each(CODES)('the page of %s', (code) => {
     const seconds = code === 'APP_STOPPED' ? 30 : ANSWERS[code][1];
     const refresh = /http-equiv="refresh" content="(\d+)"/.exec(page(code))?.[1];
     expect(refresh).toBe(seconds === null ? undefined : String(seconds));
+  });
+});
+
+it('names the app, and not what programs are told to do', () => {
+  expect(textOf(page('APP_MOVING'))).toContain('&#34;CRM&#34; is being moved');
+  expect(textOf(page('APP_MOVING', { language: 'zh' }))).toContain('“CRM”正在迁移');
+});
+
+it('tells how many apps start before this one, if there are any', () => {
+  const html = (queuedBehind: number, language: 'en' | 'zh' = 'en') => {
+    const req = { method: 'GET', headers: { accept: 'text/html', 'accept-language': language } } as never;
+    return textOf(pageFor(req, '/admin/', '/api', { ...answer('APP_PREPARING', 'CRM'), queuedBehind }, crm) ?? '');
+  };
+  expect(html(3)).toContain('Apps that start before it: 3');
+  expect(html(3, 'zh')).toContain('前面还有 3 个应用正在启动');
+  expect(html(0)).not.toContain('before');
+});
+
+describe('what a visitor waits for', () => {
+  const app = (status: Status | undefined, isMoving = false) =>
+    ({ statuses: { get: () => status }, isMoving: () => isMoving }) as never;
+  it.each<[Status | undefined, boolean, boolean, string | null]>([
+    ['running', true, true, null],
+    ['running', false, true, null],
+    ['dormant', true, true, null],
+    ['unknown', true, true, null],
+    [undefined, true, true, null],
+    ['not_found', true, false, 'APP_MOVING'],
+    ['stopped', true, false, 'APP_MOVING'],
+    ['preparing', true, true, 'APP_MOVING'],
+    ['preparing', false, true, 'APP_PREPARING'],
+    ['waiting', false, true, 'APP_PREPARING'],
+    // Programs, and the pages of NocoBase's clients below the Supervisor's address, get what the environment says.
+    ['preparing', false, false, null],
+    ['not_found', false, true, null],
+  ])('%s, moving %s, on a page %s: %s', (status, isMoving, isPage, expected) => {
+    expect(waitsFor(app(status, isMoving), 'env_a', () => isPage)).toBe(expected);
+  });
+
+  it('costs nothing but a look at the status of an app that runs', () => {
+    const isPage = vi.fn();
+    waitsFor(app('running'), 'env_a', isPage);
+    expect(isPage).not.toHaveBeenCalled();
   });
 });
 

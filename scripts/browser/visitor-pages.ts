@@ -4,8 +4,17 @@ import { type AnswerCode, answer } from '../../src/server/proxy/answers';
 import { pageFor } from '../../src/server/proxy/error-page';
 
 /** The pages of the proxy for people, which need no server. */
-const CODES: AnswerCode[] = ['APP_PREPARING', 'APP_STOPPED', 'UPSTREAM_REFUSED', 'APP_BUSY', 'APP_NOT_FOUND'];
+const CODES: AnswerCode[] = [
+  'APP_PREPARING',
+  'APP_MOVING',
+  'APP_STOPPED',
+  'UPSTREAM_REFUSED',
+  'APP_BUSY',
+  'APP_NOT_FOUND',
+];
 const LANGUAGES = ['en', 'zh'] as const;
+/** Of a desktop and of a phone. */
+const WIDTHS = [1440, 390];
 const THEMES = ['light', 'dark'] as const;
 const APP = { name: 'crm', title: 'Customers & Sales' };
 
@@ -13,13 +22,15 @@ const APP = { name: 'crm', title: 'Customers & Sales' };
 export async function photographVisitorPages(browser: Browser, folder: string): Promise<void> {
   for (const theme of THEMES) {
     for (const language of LANGUAGES) {
-      const page = await browser.newPage({ colorScheme: theme, viewport: { width: 900, height: 520 } });
-      for (const code of CODES) {
+      const page = await browser.newPage({ colorScheme: theme });
+      for (const [code, width] of CODES.flatMap((code) => WIDTHS.map((width) => [code, width] as const))) {
+        await page.setViewportSize({ width, height: width > 900 ? 620 : 700 });
         const app = code === 'APP_NOT_FOUND' ? null : APP;
         const req = { method: 'GET', headers: { accept: 'text/html', 'accept-language': language } } as never;
         const what = answer(code, app?.title, { language, reference: code.startsWith('UPSTREAM') ? 'ABCD2345' : null });
-        await page.setContent(pageFor(req, '/', '/api', what, app) ?? '');
-        const file = `visitors-${theme}-${language}-${code.toLowerCase().replaceAll('_', '-')}.png`;
+        const shown = code === 'APP_PREPARING' ? { ...what, queuedBehind: 2 } : what;
+        await page.setContent(pageFor(req, '/', '/api', shown, app) ?? '');
+        const file = `visitors-${theme}-${language}-${code.toLowerCase().replaceAll('_', '-')}-${width}.png`;
         await page.screenshot({ path: path.join(folder, file), animations: 'disabled' });
       }
       await page.close();

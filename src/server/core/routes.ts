@@ -1,4 +1,5 @@
 import { leadsToDomain } from '../../shared/domain-check';
+import type { Message } from '../../shared/message';
 import type { AppRecord } from '../../shared/messages';
 import { ssoOf } from '../../shared/sso';
 import type { RouteApp, RoutingTable } from '../proxy';
@@ -29,6 +30,8 @@ export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
     targetEnvironment: app.targetEnvironment,
     // Looked up only for the apps that are requested: statuses change far more often than requests arrive.
     statuses: { get: (environment) => statusIn(app, environment) },
+    isMoving: () => supervisor.isMoving(app),
+    queuedBehind: (environment) => queuedBehind(supervisor.statusIn(app, environment)?.message),
   });
   return (table, names) => {
     if (!supervisor.loaded) return;
@@ -42,6 +45,10 @@ export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
     table.replaceEnvironments(supervisor.parts.view.routeEnvironments());
   };
 }
+
+/** Of an app that is first in the queue, the next one starts: none is before it. */
+const queuedBehind = (message: Message | undefined): number | null =>
+  message?.code === 'IN_BOOT_QUEUE' ? Number(message.params?.place ?? 1) - 1 : null;
 
 /** Routes by the records of the Worker's own environment: this process forwards nothing. */
 export function workerRoutes(worker: WorkerPart): UpdateRoutes {

@@ -18,6 +18,8 @@ export interface Answer {
   reference?: string;
   /** Seconds; present if waiting helps. */
   retryAfter?: number;
+  /** How many apps start before it; absent: not known, or none. */
+  queuedBehind?: number;
 }
 
 /** Status, seconds after which waiting may help, and the text in each language. */
@@ -29,6 +31,7 @@ export const ANSWERS = {
   APP_NOT_FOUND: [404, null, 'application %app not found', '找不到应用%app'],
   APP_STOPPED: [503, null, '%app is stopped', '%app已停止'],
   APP_PREPARING: [503, 3, '%app is starting, please wait', '%app正在启动，请稍候'],
+  APP_MOVING: [503, 3, '%app is being moved, please wait', '%app正在迁移，请稍候'],
   APP_ENVIRONMENT_UNAVAILABLE: [503, 5, ...UNAVAILABLE],
   UPSTREAM_REFUSED: [502, 5, ...UNAVAILABLE],
   UPSTREAM_RESET: [502, 5, ...UNAVAILABLE],

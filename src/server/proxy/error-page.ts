@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { avatarOf } from '../../shared/avatar';
 import { SSO_RESOURCE } from '../../shared/sso';
-import { languageOf, negotiatorOf, type VisitorLanguage } from '../visitor-texts';
+import { languageOf, negotiatorOf, titled, type VisitorLanguage } from '../visitor-texts';
 import type { Answer, AnswerCode } from './answers';
 
 /**
@@ -33,6 +33,10 @@ const HINTS: Record<string, Texts> = {
     zh: '该应用已被管理员停止。重新启动后，本页面会自动打开应用。',
   },
   APP_PREPARING: { en: 'This page opens it as soon as it is ready.', zh: '准备就绪后，本页面会自动打开应用。' },
+  APP_MOVING: {
+    en: 'It comes back by itself, with all its data. This page opens it as soon as it is ready.',
+    zh: '应用会自动恢复，数据保持不变。准备就绪后，本页面会自动打开应用。',
+  },
   APP_NOT_FOUND: { en: 'Check the address.', zh: '请检查地址。' },
   WAIT: { en: 'This page tries again by itself.', zh: '本页面会自动重试。' },
   ASK: { en: 'Ask an administrator to check it.', zh: '请联系管理员检查。' },
@@ -40,10 +44,14 @@ const HINTS: Record<string, Texts> = {
 
 /** Headlines that differ from what programs are told. */
 const HEADLINES: Partial<Record<AnswerCode, Texts>> = {
+  APP_MOVING: { en: '%app is being moved', zh: '%app正在迁移' },
+  APP_PREPARING: { en: '%app is starting', zh: '%app正在启动' },
   APP_NOT_FOUND: { en: 'There is no app at this address', zh: '此地址没有应用' },
   INVALID_INPUT: { en: 'This link no longer leads to the app', zh: '此链接已失效' },
   BAD_REQUEST: { en: 'This address cannot be understood', zh: '无法识别此地址' },
 };
+
+const QUEUE: Texts = { en: 'Apps that start before it: %n', zh: '前面还有 %n 个应用正在启动' };
 
 /** In seconds, for answers that tell programs not to wait, while a person may leave the page open. */
 const PATIENCE: Partial<Record<string, number>> = { APP_STOPPED: 30 };
@@ -69,22 +77,31 @@ export function pageFor(
   what: Answer,
   app: Face | null = null,
 ): string | null {
-  if (req.method !== 'GET' && req.method !== 'HEAD') return null;
+  return isForPeople(req, path, apiBase) ? pageOf(what, languageOf(req.headers), app) : null;
+}
+
+/** Whether a browser shows the answer to a person. */
+export function isForPeople(req: IncomingMessage, path: string, apiBase: string): boolean {
+  if (req.method !== 'GET' && req.method !== 'HEAD') return false;
   // JSON if the client accepts both, like a program that names neither.
   const wanted = negotiatorOf(req.headers).mediaType(['application/json', 'text/html']);
   // The API answers programs, except where a sign-in leads a person there.
-  if (wanted !== 'text/html' || (path.startsWith(`${apiBase}/`) && !path.endsWith(SSO_CALLBACK))) return null;
-  return pageOf(what, languageOf(req.headers), app);
+  return wanted === 'text/html' && (!path.startsWith(`${apiBase}/`) || path.endsWith(SSO_CALLBACK));
 }
 
 const SSO_CALLBACK = `/${SSO_RESOURCE}:callback`;
 
-function pageOf({ code, retryAfter, message, text, reference }: Answer, language: VisitorLanguage, app: Face | null) {
-  const headline = escaped(HEADLINES[code as AnswerCode]?.[language] ?? capitalized(text ?? message));
+function pageOf(what: Answer, language: VisitorLanguage, app: Face | null) {
+  const { code, retryAfter, message, text, reference, queuedBehind = 0 } = what;
+  const own = HEADLINES[code as AnswerCode]?.[language].replace('%app', () =>
+    titled(app?.title ?? app?.name ?? '', language),
+  );
+  const headline = escaped(own ?? capitalized(text ?? message));
   const hint = HINTS[code] ?? (retryAfter === undefined ? HINTS.ASK : HINTS.WAIT);
   const wait = retryAfter ?? PATIENCE[code];
   const refresh = wait === undefined ? '' : `<meta http-equiv="refresh" content="${wait}">`;
-  const rest = retryAfter === undefined ? '' : '<div class="bar"><i></i></div>';
+  const queue = queuedBehind > 0 ? `<p>${QUEUE[language].replace('%n', String(queuedBehind))}</p>` : '';
+  const rest = retryAfter === undefined ? '' : `<div class="bar"><i></i></div>${queue}`;
   const label = language === 'zh' ? '参考编号' : 'Reference';
   const note = reference ? `<small>${label}: ${escaped(reference)}</small>` : '';
   return frame({ language, app, headline, hint: hint[language], refresh, rest: rest + note });
@@ -96,15 +113,15 @@ export function htmlPage({
   app,
   headline,
   hint,
-  link,
+  links,
 }: {
   language: VisitorLanguage;
   app: Face | null;
   headline: string;
   hint: string;
-  link: { href: string; text: string } | null;
+  links: Array<{ href: string; text: string }>;
 }): string {
-  const rest = link ? `<p><a href="${escaped(link.href)}">${escaped(link.text)}</a></p>` : '';
+  const rest = links.map(({ href, text }) => `<p><a href="${escaped(href)}">${escaped(text)}</a></p>`).join('');
   return frame({ language, app, headline: escaped(headline), hint: escaped(hint), refresh: '', rest });
 }
 

@@ -73,6 +73,9 @@ const TEXTS: Record<SsoRefusal, Entry> = {
   ],
 };
 
+/** Refusals after which another attempt may succeed. */
+const AGAIN: ReadonlySet<SsoRefusal> = new Set(['SSO_EXPIRED', 'SSO_UNAVAILABLE']);
+const TRY_AGAIN = { en: 'Try again', zh: '重试' };
 const SIGN_IN = { en: 'Sign in with a password of the app', zh: '使用该应用的密码登录' };
 
 export interface SsoPage {
@@ -80,21 +83,29 @@ export interface SsoPage {
   html: string;
 }
 
-/**
- * @param app absent if it is not known
- * @param signIn address of the app's own sign-in page; null if there is none for the visitor
- */
+/** Where the visitor may go on; null: nowhere. */
+export interface WaysOn {
+  /** The page of the app that he asked for. */
+  page: string | null;
+  /** The app's own sign-in page. */
+  signIn: string | null;
+}
+
+/** @param app absent if it is not known */
 export function ssoPage(
   refusal: SsoRefusal,
   app: Face | null,
   language: VisitorLanguage,
-  signIn: string | null,
+  { page, signIn }: WaysOn,
 ): SsoPage {
   const [status, en, enHint, zh, zhHint] = TEXTS[refusal];
   const say = (text: string) => text.replace('%app', () => titled(app?.title ?? app?.name ?? '', language));
   const [headline, hint] = language === 'zh' ? [zh, zhHint] : [en, enHint];
-  const link = signIn === null ? null : { href: signIn, text: SIGN_IN[language] };
-  return { status, html: htmlPage({ language, app, headline: say(headline), hint: say(hint), link }) };
+  const links = [
+    ...(page !== null && AGAIN.has(refusal) ? [{ href: page, text: TRY_AGAIN[language] }] : []),
+    ...(signIn === null ? [] : [{ href: signIn, text: SIGN_IN[language] }]),
+  ];
+  return { status, html: htmlPage({ language, app, headline: say(headline), hint: say(hint), links }) };
 }
 
 /** Headers of every page of a sign-in: addresses with codes must not be kept, or named to another page. */
@@ -111,9 +122,10 @@ export function refuseSignIn(
   refusal: SsoRefusal,
   app: Face & { sso?: RouteSso | null },
   language: VisitorLanguage,
-  signIn: string,
+  { page, signIn }: WaysOn,
 ): void {
-  const { status, html } = ssoPage(refusal, app, language, app.sso?.passwordSignIn === false ? null : signIn);
+  const ways = { page, signIn: app.sso?.passwordSignIn === false ? null : signIn };
+  const { status, html } = ssoPage(refusal, app, language, ways);
   res.statusCode = status;
   for (const [name, value] of Object.entries(SSO_HEADERS)) res.setHeader(name, value);
   res.setHeader('Content-Type', 'text/html; charset=utf-8');

@@ -88,7 +88,7 @@ export function createSsoFront({ table, trusts, publicUrl, isReady, ...paths }: 
     const refusal = refusalOf(app, isTopLevel(req.headers, protocol), isOwn ? publicUrl : '');
     if (refusal) {
       const signIn = signInPage(page, app.name, { ...paths, isOwnHost: isOwn });
-      refuseSignIn(req, res, refusal, app, languageOf(req.headers), signIn);
+      refuseSignIn(req, res, refusal, app, languageOf(req.headers), { page, signIn });
       return true;
     }
     begin(app, page, `${isOwn ? publicUrl : ''}${apiBase}`, protocol === 'https');

@@ -26,6 +26,10 @@ export interface RouteApp {
   targetEnvironment: string | null;
   /** By environment; absent if not reported yet. The owner may change it in place. */
   statuses: { get(environment: string): Status | undefined };
+  /** Whether it is being moved to another environment; absent: no. */
+  isMoving?(): boolean;
+  /** How many apps start in this environment before it; null if it does not wait for others, or nobody knows. */
+  queuedBehind?(environment: string): number | null;
 }
 
 export interface RouteEnvironment {

@@ -6,7 +6,7 @@ import { watchBody } from './bodies';
 import { choose } from './choose';
 import type { Context } from './context';
 import type { CookieRules } from './cookies';
-import { pageFor } from './error-page';
+import { isForPeople, pageFor } from './error-page';
 import { classify } from './failures';
 import {
   hasBody,
@@ -33,6 +33,7 @@ import { withoutTokensOfMain } from './tokens';
 import { visitorLocation, workerUrl } from './uploads';
 import { isReadOnly, pathOf, readTarget } from './url';
 import { isVisit, visit } from './visit';
+import { waitsFor } from './waiting';
 
 /**
  * HTTP to the workers. http-proxy, which WebSockets use (ws.ts), is not used here. Its pass (http-proxy 1.18.1,
@@ -76,6 +77,10 @@ export function createWeb(context: Context): (app: RouteApp, req: IncomingMessag
     if (!environment) return exchange.answer('APP_ENVIRONMENT_UNAVAILABLE');
     const reason = busyReason(context, app, environment, req, peer);
     if (reason) return exchange.answer(reason);
+    const isPage = () =>
+      isOwnHost(context.table, app.name, visitorHost(req, peer)) && isForPeople(req, pathOf(url), config.apiBase);
+    const wait = waitsFor(app, environment.name, isPage);
+    if (wait) return exchange.wait(wait, environment.name);
     const leave = context.occupancy.request(app.name);
     if (!leave) {
       context.metrics?.limited(app.name, 'requests_per_app');
@@ -209,11 +214,16 @@ class Exchange {
     this.#outgoing?.destroy();
   }
 
+  /** The app is not there yet: the visitor's page asks again. */
+  wait(code: AnswerCode, environment: string): void {
+    this.answer(code, '', this.app.queuedBehind?.(environment) ?? 0);
+  }
+
   /** @param cause for operators, as far as the code does not say it */
-  answer(code: AnswerCode, cause = ''): void {
+  answer(code: AnswerCode, cause = '', queuedBehind = 0): void {
     const environment = this.#target?.name ?? '';
     this.#settled = true;
-    const what = answerFor(this.context, this.app, this.req, { code, environment, cause });
+    const what = { ...answerFor(this.context, this.app, this.req, { code, environment, cause }), queuedBehind };
     this.context.log.rooms.proxy?.('Answers by itself', { app: this.app.name, environment, code });
     this.context.metrics?.request(environment, code, null, this.app.name);
     send(this.req, this.res, what, pageFor(this.req, pathOf(this.url), this.context.config.apiBase, what, this.app));

@@ -17,6 +17,7 @@ import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 import { withoutTokensOfMain } from './tokens';
+import { waitsFor } from './waiting';
 import { answerFor, busyReason } from './web';
 
 /**
@@ -59,6 +60,8 @@ export function createWs(context: Context): WsProxy {
       const peer = peerOf(socket as Socket, context.trusts);
       const busy = busyReason(context, app, environment, req, peer);
       if (busy) return reject(busy, app, req, socket);
+      const wait = waitsFor(app, environment.name, () => false);
+      if (wait) return reject(wait, app, req, socket);
       const address = visitorAddress(req.headers['x-forwarded-for'], peer, context.trusts);
       const leave = context.occupancy.webSocket(app.name, address);
       if (typeof leave === 'string') {

@@ -157,6 +157,11 @@ export class SupervisorPart {
     return this.running?.view.statusIn(app, environment);
   }
 
+  /** Whether an operation moves the app to another environment now. */
+  isMoving({ uid }: Pick<AppDefinition, 'uid'>): boolean {
+    return this.running?.active.of(uid).some(({ action }) => action === 'move') ?? false;
+  }
+
   /** By app and environment, one status each; for all apps if none are named. */
   statuses(names?: string[]): Record<string, Record<string, Status>> {
     const statusIn = this.parts.view.judge();

@@ -220,12 +220,10 @@ class Callback {
     const { app, ctx, options, page, place } = this;
     const record = options.recordOf(app.name);
     const signIn = ssoOf(record?.sso).passwordSignIn ? signInPage(page, app.name, place) : null;
-    const { status, html } = ssoPage(
-      why,
-      { name: app.name, title: record?.title },
-      languageOf(ctx.req.headers),
+    const { status, html } = ssoPage(why, { name: app.name, title: record?.title }, languageOf(ctx.req.headers), {
+      page,
       signIn,
-    );
+    });
     ctx.status = status;
     ctx.type = 'text/html';
     ctx.body = html;

@@ -254,12 +254,19 @@ function askToSignIn(ctx: Context, options: MainSsoOptions): void {
   ctx.redirect(tried ? `${client}signin?redirect=${encodeURIComponent(isModern ? address : page)}` : address);
 }
 
-/** The page that was asked for, and the app's own sign-in page, absolute where the app has a host of its own. */
-function placeOf(app: AppDefinition, asked: Query, options: MainSsoOptions): { page: string; signIn: string } {
+/**
+ * The page that was asked for, the app's own sign-in page, and the address before both where the app has a host of its own.
+ */
+function placeOf(
+  app: AppDefinition,
+  asked: Query,
+  options: MainSsoOptions,
+): { origin: string; page: string; signIn: string } {
   const place = { ...options.paths, isOwnHost: asked.own !== undefined };
   const page = pageAsked(app, asked.redirect, place);
   const host = asked.own === undefined ? null : hostIn(app, asked.own, options);
-  return { page, signIn: (host === null ? '' : addressOf(host, options)) + signInPage(page, app.name, place) };
+  const origin = host === null ? '' : addressOf(host, options);
+  return { origin, page, signIn: signInPage(page, app.name, place) };
 }
 
 function refuse(ctx: Context, options: MainSsoOptions, why: SsoRefusal): void {
@@ -267,8 +274,12 @@ function refuse(ctx: Context, options: MainSsoOptions, why: SsoRefusal): void {
   const found = asked ? options.app(asked.app) : null;
   // Of an app that the user is not to see, he learns nothing.
   const app = found && why !== 'SSO_OFF' && why !== 'SSO_NOT_FOR_YOU' ? found : null;
-  const signIn = app && asked && ssoOf(app.sso).passwordSignIn ? placeOf(app, asked, options).signIn : null;
-  const { status, html } = ssoPage(why, app, languageOf(ctx.req.headers), signIn);
+  const place = app && asked && placeOf(app, asked, options);
+  const ways = {
+    page: place ? place.origin + place.page : null,
+    signIn: place && ssoOf(app.sso).passwordSignIn ? place.origin + place.signIn : null,
+  };
+  const { status, html } = ssoPage(why, app, languageOf(ctx.req.headers), ways);
   respond(ctx);
   ctx.status = status;
   ctx.type = 'text/html';
