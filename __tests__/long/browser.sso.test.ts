@@ -1,12 +1,23 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENTS } from '../../scripts/browser';
-import { browser, eventually, fleet, manager, onStage } from '../support/browser';
+import {
+  browser,
+  chooseInSwitcher,
+  eventually,
+  fleet,
+  makeApplicationsPage,
+  manager,
+  onStage,
+  removePages,
+} from '../support/browser';
 
 /** Sign-in to an app by the main app, as people see it, in both clients. */
 
 const PASSWORD = 'of-a-visitor-1';
 const APP = 'seen_sso';
+const TITLE = 'Seen SSO';
+const PAGE = 'sso_page';
 
 onStage();
 
@@ -14,7 +25,7 @@ beforeAll(async () => {
   await manager.clear(APP);
   await manager.create({
     name: APP,
-    title: 'Seen SSO',
+    title: TITLE,
     environments: ['env_a'],
     pinned: true,
     options: { sso: { enabled: true, autoSignup: true } },
@@ -22,17 +33,21 @@ beforeAll(async () => {
   const exists = await manager.api.get('users:list', { filter: { username: 'seen_bob' } });
   if (!exists.data.length)
     await manager.api.post('users:create', { username: 'seen_bob', nickname: 'Seen Bob', password: PASSWORD });
+  await makeApplicationsPage(PAGE, APP);
 });
-afterAll(() => manager.clear(APP));
+afterAll(async () => {
+  await removePages(PAGE);
+  await manager.clear(APP);
+});
 
 describe.each(CLIENTS)('in the $client client', ({ base }) => {
   let context: BrowserContext;
   let page: Page;
   const url = (path: string) => `${fleet.supervisor.url}${base}${path.slice(1)}`;
   /** Whether the page is that of the app, for a user who is signed in there. */
-  const whoIsThere = async () => {
-    if (!new URL(page.url()).pathname.includes(`/apps/${APP}/admin`)) return page.url();
-    const token = await page.evaluate((app) => {
+  const whoIsThere = async (at = page) => {
+    if (!new URL(at.url()).pathname.includes(`/apps/${APP}/admin`)) return at.url();
+    const token = await at.evaluate((app) => {
       const key = Object.keys(localStorage).find((each) => each === `NOCOBASE_${app.toUpperCase()}_TOKEN`);
       return key ? localStorage.getItem(key) : null;
     }, APP);
@@ -64,19 +79,80 @@ describe.each(CLIENTS)('in the $client client', ({ base }) => {
     await page.locator('input').first().fill('seen_bob');
     await page.locator('input[type=password]').fill(PASSWORD);
     await page.keyboard.press('Enter');
-    await eventually(whoIsThere).toBe('seen_bob');
+    await eventually(() => whoIsThere()).toBe('seen_bob');
     expect(page.url()).toContain('/admin/settings');
     expect(page.url()).not.toContain('token=');
   });
 
-  it('an address, and a link in the main app, lead in without a password', async () => {
+  /** The browser has no session in the app. */
+  const forget = async () => {
     await context.clearCookies({ name: `nb_auth_token_${APP}` });
     await page.evaluate(() => {
       for (const key of Object.keys(localStorage)) if (key.includes('SEEN_SSO')) localStorage.removeItem(key);
     });
+  };
+
+  it('an address leads in without a password', async () => {
+    await forget();
     await goTo(`/apps/${APP}/admin/`);
-    await eventually(whoIsThere).toBe('seen_bob');
+    await eventually(() => whoIsThere()).toBe('seen_bob');
     await page.waitForLoadState('networkidle');
+  });
+
+  /** Whoever clicks in the main app is signed in to the app, in a tab of its own. */
+  const leadsIn = async (click: () => Promise<void>) => {
+    await forget();
+    const opening = context.waitForEvent('page');
+    await click();
+    const opened = await opening;
+    await eventually(() => whoIsThere(opened)).toBe('seen_bob');
+    expect(new URL(opened.url()).pathname.startsWith(`${base}apps/`)).toBe(true);
+    expect(opened.url()).not.toContain('token=');
+    await opened.waitForLoadState('networkidle');
+    await opened.close();
+  };
+
+  it('a click in the app switcher leads in', async () => {
+    await goTo('/admin/');
+    await leadsIn(() => chooseInSwitcher(page, [TITLE], TITLE));
+  });
+
+  it('a click in an Applications block leads in', async () => {
+    await goTo(`/admin/${PAGE}`);
+    await leadsIn(() => page.getByTestId(`entry-${APP}`).click());
+  });
+
+  it('a click on a portal of the app, which NocoBase lists, leads in', async () => {
+    await goTo('/admin/');
+    const routePath = await page.evaluate(async (app) => {
+      const headers = { Authorization: `Bearer ${localStorage.getItem('NOCOBASE_TOKEN')}`, 'X-Authenticator': 'basic' };
+      const { data } = await (await fetch('/api/app:getPortals', { headers })).json();
+      return data.portals.find(({ appName }: { appName: string }) => appName === app).routePath as string;
+    }, APP);
+    // As a page of portals links to it: the open NocoBase has none.
+    await page.evaluate(
+      (href) => {
+        const link = Object.assign(document.createElement('a'), { href, target: '_blank', textContent: 'The portal' });
+        link.style.cssText = 'position:fixed;top:0;left:0;z-index:9999;background:#fff';
+        document.body.append(link);
+      },
+      url(`/apps/${APP}${routePath}`),
+    );
+    await leadsIn(() => page.getByText('The portal', { exact: true }).click());
+  });
+
+  it('signing out of the app by mouse stays at its sign-in page, which offers to come back', async () => {
+    await goTo(`/apps/${APP}/admin/`);
+    await eventually(() => whoIsThere()).toBe('seen_bob');
+    await page.getByTestId('user-center-button').hover();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    const isAtSignIn = () => new URL(page.url()).pathname.endsWith(`/apps/${APP}/signin`);
+    await eventually(isAtSignIn).toBe(true);
+    await page.getByTestId('sso-button').waitFor();
+    await page.waitForLoadState('networkidle');
+    expect(isAtSignIn()).toBe(true);
+    await page.getByTestId('sso-button').click();
+    await eventually(() => whoIsThere()).toBe('seen_bob');
   });
 
   it('signing out of the app ends that session; its sign-in page has a button for the main app', async () => {
@@ -90,7 +166,7 @@ describe.each(CLIENTS)('in the $client client', ({ base }) => {
     }, APP);
     await goTo(`/apps/${APP}/signin?redirect=${base}apps/${APP}/admin/`);
     await page.getByTestId('sso-button').click();
-    await eventually(whoIsThere).toBe('seen_bob');
+    await eventually(() => whoIsThere()).toBe('seen_bob');
   });
 
   it('signing out of the main app leads an open page of the app to the sign-in of the main app', async () => {

@@ -5,6 +5,7 @@ import { vouchForUsers } from '../../src/server/core/sso/main';
 import { MemorySso } from '../../src/server/protocol/stores/memory/sso';
 import { challengeOf, ssoCookie } from '../../src/server/proxy/sso';
 import { SSO_HEADER } from '../../src/shared/sso';
+import { takeToken } from '../../src/ui/sso/start';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
 import { SeededRandom } from '../support/random';
@@ -173,6 +174,24 @@ describe('a request that the app refuses', () => {
     const headers = (authenticator: string) => ({ authorization: 'Bearer t', 'x-authenticator': authenticator });
     expect(await refused(cookies('app-sso'), headers('app-sso'))).toEqual(['cookie', SSO_HEADER]);
     expect(await refused(cookies('basic'), headers('basic'))).toEqual([]);
+  });
+});
+
+describe('a page that a sign-in leads to', () => {
+  const taken = (address: string) => {
+    const calls: string[] = [];
+    const auth = {
+      setToken: (token: string) => calls.push(token),
+      setAuthenticator: (name: string) => calls.push(name),
+    };
+    takeToken({ apiClient: { auth } } as never, address);
+    return calls;
+  };
+
+  it('has its token before anything on it asks the server, and takes none of another sign-in', () => {
+    expect(taken('?x=1&token=abc&authenticator=app-sso')).toEqual(['abc', 'app-sso']);
+    for (const other of ['', '?token=abc', '?token=abc&authenticator=basic', '?authenticator=app-sso'])
+      expect(taken(other)).toEqual([]);
   });
 });
 

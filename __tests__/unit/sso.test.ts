@@ -133,7 +133,7 @@ describe('a session that has ended', () => {
   const sso = 'app-sso';
   it.each<[string, Parameters<typeof sessionOf>[0], boolean, boolean]>([
     ['by the main app', { bearer: 't', authenticator: sso, cookie: 't', cookieAuthenticator: sso }, true, true],
-    ['in the cookie alone', { bearer: '', authenticator: '', cookie: 't', cookieAuthenticator: sso }, true, true],
+    ['in the cookie alone', { bearer: '', authenticator: '', cookie: 't', cookieAuthenticator: sso }, true, false],
     [
       'by the app’s own sign-in',
       { bearer: 't', authenticator: 'basic', cookie: 't', cookieAuthenticator: 'basic' },

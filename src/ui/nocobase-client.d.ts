@@ -14,6 +14,7 @@ declare module '@nocobase/flow-engine' {
       responseType?: 'blob';
       skipNotify?: boolean;
     }): Promise<{ data: unknown }>;
+    auth: { setToken(token: string): void; setAuthenticator(name: string): void };
     axios: {
       interceptors: { response: { use(onAnswer: undefined, onError: (error: any) => never): void } };
     };

@@ -1,7 +1,7 @@
 import type { HostApp } from '@nocobase/flow-engine';
 import { registerEntryActions } from './entries/actions';
 import type { ClientName, RegisterIcon } from './entries/entries';
-import { resumeBySso } from './sso/start';
+import { resumeBySso, takeToken } from './sso/start';
 
 interface Parts {
   /** The settings pages, which only the main app has. */
@@ -17,6 +17,7 @@ interface Parts {
 /** Each registration on its own: an error here would otherwise replace NocoBase's whole interface. */
 export async function registerSafely(app: HostApp, client: ClientName, parts: Parts): Promise<void> {
   attempt('app switcher', parts.switcher);
+  attempt('token of a sign-in', () => takeToken(app, globalThis.location?.search ?? ''));
   attempt('return to the main app', () => resumeBySso(app));
   attempt('sign-in by the main app', parts.signIn);
   attempt('Applications block', () => {

@@ -1,5 +1,5 @@
 import type { HostApp } from '@nocobase/flow-engine';
-import { SSO_HEADER, SSO_RESOURCE } from '../../shared/sso';
+import { SSO_AUTHENTICATOR, SSO_HEADER, SSO_RESOURCE } from '../../shared/sso';
 
 /** The page that the browser shows, or the one that its sign-in page leads to, as an absolute path. */
 function pageOf(): string {
@@ -18,6 +18,18 @@ export function startSso(app: HostApp): void {
   const place = app.name === 'main' ? '' : `__app/${app.name}/`;
   const query = new URLSearchParams({ redirect: pageOf() });
   window.location.assign(app.getApiUrl(`${place}${SSO_RESOURCE}:start?${query}`));
+}
+
+/**
+ * Takes the token over that a sign-in by the main app has put into the address. NocoBase's classic client does it once its page is
+ * drawn: a part of the page that asks the server before has no token then, is refused, and the client forgets the new one, too.
+ */
+export function takeToken(app: HostApp, address: string): void {
+  const query = new URLSearchParams(address);
+  const token = query.get('token');
+  if (!token || query.get('authenticator') !== SSO_AUTHENTICATOR) return;
+  app.apiClient.auth.setToken(token);
+  app.apiClient.auth.setAuthenticator(SSO_AUTHENTICATOR);
 }
 
 /** In ms: a session that ends again at once would send its user to and fro for ever. */

@@ -105,7 +105,7 @@ export interface Claimed {
 }
 
 /**
- * What ended where the app refuses a request.
+ * What ended where the app refuses a request. One without a token says nothing of the session in the cookie, which may go on.
  * @returns `isOfSso`: it is a session by the main app; `isInCookie`: the browser's cookie has that session, and no other one
  */
 export function sessionOf({ bearer, authenticator, cookie, cookieAuthenticator }: Claimed): {
@@ -113,6 +113,7 @@ export function sessionOf({ bearer, authenticator, cookie, cookieAuthenticator }
   isInCookie: boolean;
 } {
   const isCookieOfSso = cookie !== '' && cookieAuthenticator === SSO_AUTHENTICATOR;
-  const isInCookie = isCookieOfSso && (bearer === '' || bearer === cookie);
-  return { isInCookie, isOfSso: bearer === '' ? isInCookie : authenticator === SSO_AUTHENTICATOR || isInCookie };
+  const isInCookie = isCookieOfSso && bearer === cookie;
+  const isOfSso = bearer === '' ? isCookieOfSso : isInCookie || authenticator === SSO_AUTHENTICATOR;
+  return { isInCookie, isOfSso };
 }
