@@ -48,7 +48,9 @@ beforeAll(async () => {
     }),
   ]);
   // Links lead to a domain once it is verified.
-  await manager.untilApp('till', ({ domainCheck }) => domainCheck?.state === 'verified', { what: 'to have its domain' });
+  await manager.untilApp('till', ({ domainCheck }) => domainCheck?.state === 'verified', {
+    what: 'to have its domain',
+  });
   [till, shelf] = await Promise.all(['till', 'shelf'].map((name) => signInTo(fleet.supervisor, name)));
 });
 
