@@ -6,6 +6,7 @@ import { AppRepository } from '../../src/server/supervisor/apps/repository';
 import { newOperationId, OperationStore } from '../../src/server/supervisor/control/store';
 import { EventStore } from '../../src/server/supervisor/events/store';
 import { EnvironmentRegistry } from '../../src/server/supervisor/fleet/registry';
+import { NotifierStore } from '../../src/server/supervisor/notices/store';
 import { SnapshotStore } from '../../src/server/worker/snapshot';
 import { failed, say, verbatim } from '../../src/shared/message';
 import { appOf, eventOf, operationOf, publishedOf, recordOf, registrationOf } from '../support/fixtures';
@@ -228,6 +229,29 @@ export function databaseSuite(open: () => Promise<Database>): void {
       expect(found.map(({ endedAt }) => endedAt)).toEqual([NOW + 5, NOW]);
     });
 
+    it('are known by what each notifier has told of them', async () => {
+      const store = new EventStore({ db });
+      await store.append([eventOf({ id: 'lasts', at: NOW }), failure, eventOf({ id: 'old', at: NOW - 9 })]);
+      const untold = async (id: 'channel' | 'webhook') => (await store.untold(id, NOW - 5, 9)).map((event) => event.id);
+      expect(await untold('webhook')).toEqual(['b', 'lasts']);
+      await store.markTold(
+        'webhook',
+        new Map([
+          ['lasts', 'begun'],
+          ['b', 'no'],
+        ]),
+      );
+      expect([await untold('webhook'), await untold('channel')]).toEqual([[], ['b', 'lasts']]);
+      expect(await store.over('webhook', NOW - 5, 9)).toEqual([]);
+      await store.end('lasts', NOW + 5);
+      expect((await store.over('webhook', NOW - 5, 9)).map(({ id }) => id)).toEqual(['lasts']);
+      expect(await store.over('channel', NOW - 5, 9)).toEqual([]);
+      // Whoever records it again changes nothing of that.
+      await store.append([failure]);
+      expect(await untold('webhook')).toEqual([]);
+      expect((await store.some(['b', 'gone'])).map(({ id }) => id)).toEqual(['b']);
+    });
+
     it('that ended long ago are deleted, some at a time; what lasts is kept', async () => {
       const store = new EventStore({ db });
       const old = (id: string) => eventOf({ id, at: NOW - 2, endedAt: NOW - 1 });
@@ -235,6 +259,26 @@ export function databaseSuite(open: () => Promise<Database>): void {
       expect(await store.removeEndedBefore(NOW, 2)).toBe(2);
       expect(await store.removeEndedBefore(NOW, 2)).toBe(1);
       expect((await store.page({}, ['id'], 1, 10))[0].map(({ id }) => id)).toEqual(['b', 'lasts']);
+    });
+  });
+
+  describe('notifiers', () => {
+    it('are off until somebody sets them, and keep what is being sent', async () => {
+      const store = new NotifierStore({ db });
+      expect(await store.all()).toMatchObject([
+        { id: 'channel', enabled: false, kinds: [], delivery: null, secret: null },
+        { id: 'webhook', enabled: false, since: 0 },
+      ]);
+      const events = [{ id: 'lasts', phase: 'begun' as const }];
+      const delivery = { id: 'd', events, at: NOW, failures: 2, nextAt: NOW + 9, done: ['zh-CN'] };
+      const error = say('WEBHOOK_STATUS', { status: 500 });
+      const values = { enabled: true, kinds: ['takeover' as const], secret: 'sealed:x', since: NOW, delivery, error };
+      await store.save('webhook', values);
+      await store.save('webhook', { url: 'https://example.com/' });
+      expect(await store.get('webhook')).toMatchObject({ ...values, url: 'https://example.com/', receivers: [] });
+      expect(await store.get('channel')).toMatchObject({ enabled: false });
+      await store.save('webhook', { delivery: null, error: null });
+      expect(await store.get('webhook')).toMatchObject({ delivery: null, error: null, secret: 'sealed:x' });
     });
   });
 
