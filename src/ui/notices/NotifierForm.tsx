@@ -18,6 +18,9 @@ export interface NotifierValues {
   url?: string | null;
 }
 
+/** On a phone NocoBase's menu leaves little room beside it. */
+export const WRAPPED = { maxWidth: '100%', height: 'auto', whiteSpace: 'normal' } as const;
+
 interface Props {
   row: NotifierRow;
   refresh: () => Promise<void>;
@@ -142,7 +145,7 @@ function TestButton({ row, isChanged, refresh }: { row: NotifierRow; isChanged: 
   });
   return (
     <>
-      <Button onClick={run} loading={loading} disabled={isChanged} data-testid={`test-${row.id}`}>
+      <Button onClick={run} loading={loading} disabled={isChanged} style={WRAPPED} data-testid={`test-${row.id}`}>
         {t('Send a test message')}
       </Button>
       {isChanged && (

@@ -7,7 +7,7 @@ import { useConfirm } from '../common/Confirm';
 import { apiError, problemText } from '../common/errors';
 import { Secondary } from '../common/Secondary';
 import { useHost } from '../host';
-import { NotifierForm } from './NotifierForm';
+import { NotifierForm, WRAPPED } from './NotifierForm';
 
 /** Requests to another system, signed with a secret that is shown once. */
 export function WebhookForm({ row, refresh }: { row: NotifierRow; refresh: () => Promise<void> }) {
@@ -55,7 +55,7 @@ export function WebhookForm({ row, refresh }: { row: NotifierRow; refresh: () =>
           {hasSecret && !secret && (
             <Flex gap="small" align="center" wrap>
               <Secondary>{t('Requests are signed with a secret that is not shown again.')}</Secondary>
-              <Button size="small" loading={loading} onClick={askFirst} data-testid="new-secret">
+              <Button size="small" loading={loading} onClick={askFirst} style={WRAPPED} data-testid="new-secret">
                 {t('Make a new secret')}
               </Button>
             </Flex>
