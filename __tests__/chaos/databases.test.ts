@@ -68,7 +68,7 @@ describe('a fleet on MariaDB', () => {
     await each(async (instance) => {
       const keys = { APP_SUPERVISOR_AES_OLD_SECRET_KEY: oldKey, APP_SUPERVISOR_AES_SECRET_KEY: NEW_KEY };
       const { code, output } = await commandLine(['app-supervisor:rekey'], { ...instance.env, ...keys }, 240_000);
-      expect([code, output]).toEqual([0, expect.stringContaining('1 apps have new secrets at rest.')]);
+      expect([code, output]).toEqual([0, expect.stringContaining('Apps with new secrets at rest: 1.')]);
     });
     expect(plain(NEW_KEY, await stored())).toEqual(before);
 

@@ -136,11 +136,26 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await page.getByText('No app matches this filter').waitFor();
     await choiceIn(page, environment, NORTH);
     await eventually(names).toEqual(['list_05']);
+    // How many apps each choice would find, together with the other filters.
+    await page.locator(status).click();
+    const offered = page.locator('.ant-select-dropdown').filter({ visible: true }).locator('.ant-select-item-option');
+    await eventually(() => offered.filter({ hasText: 'Stopped' }).textContent()).toMatch(/Stopped\s*1$/);
+    await page.keyboard.press('Escape');
     for (const select of [environment, status]) {
       await page.locator(select).hover();
       await page.locator(`${select} .ant-select-clear`).click();
     }
     await eventually(inAll).toBe('24 in total');
+  });
+
+  it('is selected as a whole, over all pages', async () => {
+    await page.locator('.ant-table-thead').getByRole('checkbox').check();
+    await page.getByText('20 selected', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Select all 24 that match' }).click();
+    await page.getByText('24 selected', { exact: true }).waitFor();
+    await page.getByTestId('select-all').waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Clear selection' }).click();
+    await page.getByTestId('bulk-start').waitFor({ state: 'detached' });
   });
 
   it('is fetched again when asked', async () => {

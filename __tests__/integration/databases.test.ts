@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   checkDatabase,
   type DatabaseConnection,
+  databaseSize,
   dropDatabase,
   inspectDatabase,
   keepMark,
@@ -57,6 +58,21 @@ describe.each(PLACES)('an app in %s', (kind) => {
     expect(await tables(connection)).toEqual([MARK]);
     expect(await verdict('uid-1')).toBe('free');
     expect(await verdict()).toBe('taken');
+  });
+
+  it('has a size, which grows with its data', async () => {
+    expect(await databaseSize(connection, mode)).toBeNull();
+    await create();
+    const empty = await databaseSize(connection, mode);
+    expect(empty).toBeGreaterThan(0);
+    await install(connection, '2.2.15');
+    const text = 'x'.repeat(500);
+    const big = table(connection, 'big');
+    await sql(connection, `CREATE TABLE ${big} (data TEXT)`);
+    for (let row = 0; row < 40; row++) await sql(connection, `INSERT INTO ${big} VALUES ('${text.repeat(50)}')`);
+    // MariaDB counts anew when it is told to.
+    if (connection.dialect === 'mariadb') await sql(connection, `ANALYZE TABLE ${big}`);
+    expect(await databaseSize(connection, mode)).toBeGreaterThan(empty!);
   });
 
   it('is made by the first step of a create only', async () => {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENTS, openContext } from '../../scripts/browser';
+import { waitFor } from '../../scripts/fleet';
 import type { EventRow } from '../../src/shared/event';
 import { violationsOn } from '../support/accessibility';
 import { browser, choiceIn, eventually, fleet, manager, onStage } from '../support/browser';
@@ -23,7 +24,11 @@ onStage();
 
 beforeAll(async () => {
   const { operation } = await manager.begin('create', BROKEN);
-  await eventually(async () => (await manager.operation(operation!.id)).state).toBe('failed');
+  await waitFor(async () => (await manager.operation(operation!.id)).state === 'failed', {
+    timeout: 120_000,
+    interval: 500,
+    what: 'The failure of an app whose database is nowhere',
+  });
   await manager.api.post('apps:update?filterByTk=broken', { title: '=Broken', pinned: true });
   for (const action of ['cordon', 'uncordon']) await manager.api.post(`appEnvironments:${action}?filterByTk=env_a`);
 });

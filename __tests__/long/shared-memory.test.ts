@@ -115,7 +115,7 @@ describe('on PostgreSQL', () => {
       await entry.stop();
       const keys = { APP_SUPERVISOR_AES_OLD_SECRET_KEY: oldKey, APP_SUPERVISOR_AES_SECRET_KEY: NEW_KEY };
       const { code, output } = await commandLine(['app-supervisor:rekey'], { ...entry.env, ...keys });
-      expect([code, output]).toEqual([0, expect.stringContaining('1 apps have new secrets at rest.')]);
+      expect([code, output]).toEqual([0, expect.stringContaining('Apps with new secrets at rest: 1.')]);
       expect(plain(NEW_KEY, await stored())).toEqual(before);
 
       entry.saveEnv({ APP_SUPERVISOR_AES_SECRET_KEY: NEW_KEY });

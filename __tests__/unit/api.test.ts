@@ -57,6 +57,32 @@ async function list(params: Record<string, unknown>, { supervisor, asked } = thr
   return { names: (data as Array<{ name: string }>).map(({ name }) => name), meta, asked };
 }
 
+describe('apps:counts', () => {
+  const count = async (filter: unknown) => {
+    const context = { supervisor: three().supervisor, params: { filter } } as unknown as ActionContext;
+    return (await apps.counts(context)).data;
+  };
+
+  it('counts what each filter would find, together with the other one', async () => {
+    const everywhere = { env_a: 1, env_b: 2, env_c: 1 };
+    expect(await count({})).toEqual({ statuses: { running: 2, stopped: 1, error: 1 }, environments: everywhere });
+    expect(await count({ environment: 'env_b' })).toEqual({
+      statuses: { running: 1, stopped: 1 },
+      environments: everywhere,
+    });
+    expect(await count({ status: 'running' })).toEqual({
+      statuses: { running: 2, stopped: 1, error: 1 },
+      environments: { env_a: 1, env_b: 1 },
+    });
+  });
+
+  it('counts an app without an environment as such', async () => {
+    const { supervisor } = supervisorOf([[{ name: 'crm', environments: [] }, {}]]);
+    const context = { supervisor, params: {} } as unknown as ActionContext;
+    expect((await apps.counts(context)).data).toEqual({ statuses: { no_environment: 1 }, environments: {} });
+  });
+});
+
 describe('apps:list', () => {
   it.each<[unknown, string]>([
     [{ status: { $ne: 'running' } }, 'status'],

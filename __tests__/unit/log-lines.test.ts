@@ -2,7 +2,7 @@ import fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { lastLines, linesUntil } from '../../src/server/worker/log-lines';
+import { endOf, lastLines, linesUntil } from '../../src/server/worker/log-lines';
 
 const at = (time: string) => new Date(`2026-11-24T${time}`).getTime();
 const TEXT = [
@@ -37,6 +37,15 @@ describe('lines of a log', () => {
       for (const [name, text] of Object.entries(files)) await fs.writeFile(path.join(folder, name), text);
     });
     afterAll(() => fs.rm(folder, { recursive: true }));
+
+    it('are read from the end of a file, and whole', async () => {
+      const file = path.join(folder, 'system_2026-11-24.log');
+      const lines = await endOf(file, 60);
+      expect(lines.length).toBeGreaterThan(0);
+      expect(lines).toEqual(TEXT.slice(-lines.length));
+      expect(lines.length).toBeLessThan(TEXT.length);
+      expect(await endOf(file)).toEqual(TEXT);
+    });
 
     it('are in the file of that day, or of the one before', async () => {
       expect(await lastLines(folder, 9)).toEqual(['2026-11-25 00:00:01 [info ] tomorrow']);

@@ -2,16 +2,24 @@ import { describe, expect, it } from 'vitest';
 import { ERROR_PARAMS } from '../../src/server/errors';
 import type { AppRow, OperationRow } from '../../src/shared/types';
 import { isRetryable } from '../../src/ui/apps/actions';
+import { filtered, linesOf } from '../../src/ui/apps/log';
 import { REMEDIES, remediesOf, remediesOfWarning } from '../../src/ui/apps/remedies';
 import { startTimes } from '../../src/ui/apps/starts';
+import { bytesText } from '../../src/ui/common/time';
 
-const app = (dbConnType: 'new_database' | 'new_connection') => ({ options: { dbConnType } }) as AppRow;
+const app = (dbConnType: 'new_database' | 'new_connection') => ({ version: null, options: { dbConnType } }) as AppRow;
 
 describe('remedies of an error', () => {
   it('lead to the connection only if it is the app’s own', () => {
     const error = { code: 'DATABASE_UNREACHABLE' };
     expect(remediesOf(error, app('new_connection'), false)).toEqual(['connection', 'retry']);
     expect(remediesOf(error, app('new_database'), false)).toEqual(['retry']);
+  });
+
+  it('offer to adopt only for an app that never ran', () => {
+    const error = { code: 'DATABASE_FOREIGN' };
+    expect(remediesOf(error, app('new_database'), false)).toEqual(['adopt', 'retry']);
+    expect(remediesOf(error, { ...app('new_database'), version: '2.2.15' }, false)).toEqual(['retry']);
   });
 
   it('lead to no other environment where there is none', () => {
@@ -46,4 +54,60 @@ it('start times are those of operations that started the app, in the order in wh
     { action: 'start', steps: [step(20, 40), step()] },
   ] as OperationRow[];
   expect(startTimes(operations)).toEqual([20, 3, 7]);
+});
+
+describe('a log', () => {
+  const TIME = '2026-11-26 19:19:14';
+
+  it.each([
+    [
+      'logfmt',
+      `level=warn message=slow query extra={"method":"auth"} stack= meta={} module=database app=crm timestamp=${TIME}`,
+      'extra={"method":"auth"} module=database app=crm',
+    ],
+    [
+      'json',
+      JSON.stringify({
+        level: 'warn',
+        message: 'slow query',
+        meta: {},
+        stack: '',
+        module: 'database',
+        timestamp: TIME,
+      }),
+      'module=database',
+    ],
+    ['console', `\u001b[33m${TIME} [warn]  slow query${' '.repeat(34)}\u001b[39m module=database`, 'module=database'],
+  ])('is understood as %s', (_, line, details) => {
+    expect(linesOf([line])).toEqual([{ time: TIME, level: 'warn', message: 'slow query', details }]);
+  });
+
+  it('keeps what it does not understand, as a part of what came before', () => {
+    const lines = linesOf([`level=error message=failed timestamp=${TIME}`, '    at boot (app.js:1)', '', '{"x"']);
+    expect(lines.map(({ level, time, message }) => [level, time, message])).toEqual([
+      ['error', TIME, 'failed'],
+      ['error', null, '    at boot (app.js:1)'],
+      ['error', null, '{"x"'],
+    ]);
+  });
+
+  it('is filtered by least level and by text, with the fields in it', () => {
+    const lines = linesOf(
+      ['debug one module=acl', 'info two module=db', 'warn three module=db', 'error four module=acl'].map((text) => {
+        const [level, message, details] = text.split(' ');
+        return `level=${level} message=${message} ${details} timestamp=${TIME}`;
+      }),
+    );
+    const shown = (...filter: [Parameters<typeof filtered>[1], string]) =>
+      filtered(lines, ...filter).map(({ message }) => message);
+    expect(shown(undefined, '')).toEqual(['one', 'two', 'three', 'four']);
+    expect(shown('warn', '')).toEqual(['three', 'four']);
+    expect(shown(undefined, ' MODULE=DB ')).toEqual(['two', 'three']);
+    expect(shown('error', 'db')).toEqual([]);
+    expect(filtered(linesOf(['of no known form']), 'info', '')).toEqual([]);
+  });
+});
+
+it('a size is written in the unit in which it is read best', () => {
+  expect([0, 900, 8_600_000, 123_456_789, 5e12].map(bytesText)).toEqual(['0 B', '900 B', '8.2 MB', '118 MB', '4.5 TB']);
 });

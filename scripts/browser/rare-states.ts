@@ -81,9 +81,22 @@ export const RARE_STATES: State[] = [
     },
   },
   {
+    name: 'apps-stop-refused',
+    async show(page) {
+      const [app] = SEVERAL;
+      const params = { app, environment: 'env_a', action: { code: 'ACTION_CREATE' } };
+      const refused = [{ app, code: 'OPERATION_BEGUN', params, message: '' }];
+      await page.route('**/api/apps:stop*', (route) => route.fulfill({ json: { data: [], meta: { refused } } }));
+      await page.locator('#confirm-ok').click();
+      await settled(page, '#report-close');
+      await page.unroute('**/api/apps:stop*');
+    },
+  },
+  {
     name: 'apps-delete-several',
     async show(page) {
       await answerNo(page);
+      for (const app of SEVERAL) await page.getByTestId(`app-row-${app}`).getByRole('checkbox').check();
       await askSeveral(page, 'delete', '#confirm-delete');
     },
   },

@@ -74,8 +74,24 @@ export const STATES: State[] = [
     show: (page, { app }) => page.getByTestId(`app-row-${app}`).waitFor(),
   },
   {
+    name: 'apps-filter',
+    async show(page) {
+      await page.getByTestId('filter-status').click();
+      await shown(page, '.ant-select-dropdown .ant-select-item-option');
+    },
+  },
+  {
+    name: 'apps-cards',
+    async show(page, { app }) {
+      await page.keyboard.press('Escape');
+      await page.setViewportSize({ width: 390, height: 900 });
+      await page.locator(`.ant-card [data-testid=app-row-${app}]`).waitFor();
+    },
+  },
+  {
     name: 'apps-none-found',
     async show(page) {
+      await page.setViewportSize({ width: 1440, height: 900 });
       await page.getByTestId('filter-text').fill('no such app');
       await shown(page, '.ant-empty');
     },

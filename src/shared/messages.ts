@@ -234,6 +234,9 @@ export const resetRequest = z.object({
 export const resetAdministrator = z.object({ username: z.string(), email: z.string().nullable() });
 export type ResetAdministrator = z.infer<typeof resetAdministrator>;
 
+/** A worker's answer to `databaseSize`: null if there is no database, or the app is not there. */
+export const databaseSize = z.object({ bytes: z.number().nonnegative().nullable() });
+
 /** A worker's answer to `logs`: the last lines. */
 export const logLines = z.array(z.string());
 

@@ -4,6 +4,7 @@ import {
   flag,
   integer,
   list,
+  map,
   mapOf,
   message,
   number,
@@ -88,6 +89,16 @@ export type EnvironmentSummary = ValueOf<typeof environmentSummary>;
 
 /** Statuses of apps, and the one of an app that has no environment. */
 export const COUNTED = [...STATUSES, NO_ENVIRONMENT] as const;
+export type CountedStatus = (typeof COUNTED)[number];
+
+/** How many apps a filter of the list would find, together with the other filters. */
+export const appCounts = object({
+  /** An app counts once for each status that it has in an environment. */
+  statuses: mapOf(COUNTED, integer()),
+  /** By name. */
+  environments: map(integer()),
+});
+export type AppCounts = ValueOf<typeof appCounts>;
 
 export const fleetSummary = object({
   /** By the clock of the Supervisor. */

@@ -44,6 +44,8 @@ function hostOf(context: FlowEngineContext) {
       const { data } = await api.request({ url, params, method: 'get', responseType: 'blob', skipNotify: true });
       saveAs(data as Blob, file);
     },
+    /** Saves a text as a file. */
+    save: (text: string, file: string) => saveAs(new Blob([text], { type: 'text/plain;charset=utf-8' }), file),
     success: (text: string) => void context.message.success(text),
     failure: (text: string) => void context.message.error(text),
     /** Address of an app's pages in the client that shows this page. */

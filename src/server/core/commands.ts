@@ -42,7 +42,7 @@ export function registerCommands(app: Application, config: Config | null): void 
         config?.aesKey ?? null,
       );
       const isRead = await rekeyWebhook(new NotifierStore(app), formerSecrets(config), config?.aesKey ?? null);
-      console.log(`${changed} apps have new secrets at rest.`);
+      console.log(`Apps with new secrets at rest: ${changed}.`);
       const left = [...unreadable, ...(isRead ? [] : ['the webhook'])];
       if (left.length) {
         throw new Error(`The secrets of ${left.join(', ')} are sealed with neither key; they are as they were.`);

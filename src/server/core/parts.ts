@@ -112,6 +112,7 @@ export function createWorkerPart(
         isRunning: (name) => host.isRunning(name),
         visit: (name, uid) => part.controller?.apps.get(name)?.record.uid === uid && part.visit(name),
       }),
+      (name) => part.controller?.apps.get(name)?.record ?? null,
     ),
   });
   return part;

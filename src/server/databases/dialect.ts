@@ -83,6 +83,8 @@ export interface Dialect {
   relations(session: Session, place: Place): Promise<Relation[]>;
   /** Drops everything in the app's place except the tables `keep`. */
   empty(session: Session, place: Place, keep: readonly string[]): Promise<void>;
+  /** Bytes that the app's place takes, indexes included, without reading the data. */
+  size(session: Session, place: Place): Promise<number>;
   /** Another schema with tables in the app's database; null if there is none. */
   otherTenant(session: Session, place: Place): Promise<string | null>;
   /** Drops the database and ends its connections (from outside of it), or the schema (from within). */

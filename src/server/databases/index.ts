@@ -25,5 +25,6 @@ export { resetPartialInstall } from './reset';
 export { restoreMarker as keepMark } from './restored';
 export { type RoleMaker, roleMakerOf, roleNameOf } from './role';
 export { inspectServer, type ServerRoles } from './server-roles';
+export { databaseSize } from './size';
 export { markUpgrading } from './upgrade';
 export { createMainDatabase, type WorkerDatabase, workerSql } from './worker-database';

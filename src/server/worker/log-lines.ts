@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Not `system_error_…`, which contains a part of the same lines again (logger/src/system-logger.ts). */
@@ -30,6 +30,27 @@ export function linesUntil(all: readonly string[], count: number, until?: number
   return [];
 }
 
+/** So many bytes of the newest lines are read: somebody who follows a log asks every few seconds. */
+const END = 1024 * 1024;
+
+const linesIn = (text: string): string[] => text.trimEnd().split('\n');
+const wholeOf = async (file: string): Promise<string[]> => linesIn(await readFile(file, 'utf8'));
+
+/** The newest lines of a file. */
+export async function endOf(file: string, most = END): Promise<string[]> {
+  const handle = await open(file);
+  try {
+    const { size } = await handle.stat();
+    const from = Math.max(0, size - most);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from);
+    const lines = linesIn(buffer.toString('utf8', 0, bytesRead));
+    // The first one may have begun before.
+    return from > 0 ? lines.slice(1) : lines;
+  } finally {
+    await handle.close();
+  }
+}
+
 /**
  * The last lines of an app's system log.
  * @param until in ms since 1970; undefined: the newest ones
@@ -42,8 +63,8 @@ export async function lastLines(folder: string, count: number, until?: number): 
     .filter((file) => SYSTEM_LOG.test(file) && (lastDay === null || (SYSTEM_LOG.exec(file)?.[1] ?? '') <= lastDay))
     .sort();
   for (const file of found.reverse()) {
-    const text = (await readFile(path.join(folder, file), 'utf8')).trimEnd();
-    const lines = linesUntil(text.split('\n'), count, until);
+    const all = until === undefined ? await endOf(path.join(folder, file)) : await wholeOf(path.join(folder, file));
+    const lines = linesUntil(all, count, until);
     // Just after midnight there may be none of that day yet.
     if (lines.length) return lines;
   }

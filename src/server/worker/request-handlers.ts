@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { appDatabase } from '../../shared/messages';
+import { type AppRecord, appDatabase } from '../../shared/messages';
 import { APP_NAME } from '../../shared/names';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { RequestHandlers } from '../protocol/bus';
@@ -9,6 +9,7 @@ import { lastLines } from './log-lines';
 
 const name = z.string().regex(APP_NAME);
 const logsRequest = z.object({ name, lines: z.number().int().min(1).max(1000), until: z.number().optional() });
+const sizeRequest = z.object({ name });
 const eventRequest = z.object({ name, event: z.string().min(1).max(200), payload: z.unknown() });
 const checkRequest = z.object({ name, database: appDatabase });
 
@@ -18,12 +19,17 @@ export function workerHandlers(
   coreApps: CoreAppRegistry,
   logPath: string,
   resetAdmin: RequestHandlers[string],
+  recordOf: (name: string) => AppRecord | null,
 ): RequestHandlers {
   return {
     resetAdmin,
     async checkDatabase(payload) {
       const { name, database } = checkRequest.parse(payload);
       return host.checkDatabase(name, database);
+    },
+    async databaseSize(payload) {
+      const record = recordOf(sizeRequest.parse(payload).name);
+      return { bytes: record ? await host.databaseSize(record) : null };
     },
     async logs(payload) {
       const { name, lines, until } = logsRequest.parse(payload);

@@ -60,7 +60,7 @@ export function AppPage({ name, onClose }: Props) {
           <Warnings app={app} handle={handle} />
           <AwayNotice app={app} onDone={() => void refresh()} />
           <EnvironmentCards app={app} environments={environments} handle={handle} />
-          <AppPlots name={name} />
+          <AppPlots app={app} />
           <Details app={app} handle={handle} />
         </>
       ) : (

@@ -1,13 +1,15 @@
 import { useRequest } from 'ahooks';
 import { Card, Flex } from 'antd';
+import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import { Plot, type PlotKind, rounded } from '../common/Plot';
 import { Secondary } from '../common/Secondary';
 import { key } from '../common/text';
-import { duration } from '../common/time';
+import { bytesText, duration } from '../common/time';
 import { useLive } from '../common/useLive';
 import { useT } from '../host';
 import { startTimes } from './starts';
+import { useDatabaseSize } from './useDatabaseSize';
 
 const REFRESH = 30_000;
 /** The newest operations that start times are taken from. */
@@ -20,7 +22,8 @@ const PLOTS: Record<'requests' | 'errors' | 'latency', PlotKind> = {
 };
 
 /** What visitors got of an app in the last hour, and how long it took to start. Without what is not measured. */
-export function AppPlots({ name }: { name: string }) {
+export function AppPlots({ app }: { app: AppRow }) {
+  const { name } = app;
   const t = useT();
   const api = useApi();
   const { data: load } = useRequest(() => api.appLoad(name), {
@@ -29,7 +32,8 @@ export function AppPlots({ name }: { name: string }) {
     refreshDeps: [name],
   });
   const { data: starts = [] } = useLive(async () => startTimes(await api.listOperations(name, OPERATIONS)), name);
-  if (!load && !starts.length) return null;
+  const size = useDatabaseSize(app);
+  if (!load && !starts.length && size === null) return null;
   return (
     <Card size="small" data-testid="app-plots">
       <Flex gap="8px 24px" wrap>
@@ -45,6 +49,12 @@ export function AppPlots({ name }: { name: string }) {
           ))}
         {starts.length > 0 && (
           <Plot label={t('Start time, last {{count}}', { count: starts.length })} show={duration} values={starts} />
+        )}
+        {size !== null && (
+          <Flex vertical gap={2} style={{ flex: '0 1 auto', minWidth: 110 }} data-testid="database-size">
+            <Secondary>{t('Database size')}</Secondary>
+            <span>{bytesText(size)}</span>
+          </Flex>
         )}
       </Flex>
       {load && !load.isKept && (

@@ -1,17 +1,19 @@
 import { useLocalStorageState, useMemoizedFn } from 'ahooks';
-import { Button, Card, Empty, Flex, Pagination, Spin } from 'antd';
+import { Button, Card, Empty, Flex, Grid, Pagination, Spin } from 'antd';
 import { type ComponentProps, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { AppRow } from '../../shared/types';
 import { type OperateAction, useApi } from '../common/api';
+import { type ApiError, problemText } from '../common/errors';
 import { Failure, Freshness } from '../common/Page';
 import { type AppsQuery, appsQueryOf, withAppsQuery } from '../common/query';
 import { keepPage, type Page } from '../common/refresher';
 import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
-import { useT } from '../host';
+import { useHost, useT } from '../host';
+import { AppCards } from './AppCards';
 import { AppPage } from './AppPage';
 import { AppsTable } from './AppsTable';
-import { AppsToolbar, BulkActions } from './AppsToolbar';
+import { AppsToolbar, BulkActions, MOST_SELECTED } from './AppsToolbar';
 import { isAppBusy } from './actions';
 import { columnsOf, OPTIONAL_COLUMNS } from './columns';
 import type { RowHandler } from './RowActions';
@@ -44,7 +46,8 @@ interface ListProps {
 }
 
 function AppList({ selected, select, focused }: ListProps) {
-  const t = useT();
+  const { t, failure } = useHost();
+  const api = useApi();
   const { open } = useAddress();
   const environments = useEnvironments();
   const [shown = DEFAULT_COLUMNS, setShown] = useLocalStorageState<string[]>('app-supervisor.columns');
@@ -63,6 +66,8 @@ function AppList({ selected, select, focused }: ListProps) {
     if (action === 'open') open((now) => new URLSearchParams({ ...Object.fromEntries(now), app: app.name }));
     else handle(action, app);
   });
+  // Before the first measurement there is room: the table does not come and go on a wide screen.
+  const { lg: isWide = true } = Grid.useBreakpoint();
   useFocusOn(focused, data !== undefined);
   const columns = useMemo(() => columnsOf(t, environments, shown, onRow), [t, environments, shown, onRow]);
   const sort = useCallback((order?: string) => ask({ sort: order }), [ask]);
@@ -75,6 +80,23 @@ function AppList({ selected, select, focused }: ListProps) {
     move,
     destroy,
     clear: () => select([]),
+    count: data?.count ?? 0,
+    selectAll: async () => {
+      try {
+        select(await api.matchingApps(query, MOST_SELECTED));
+      } catch (thrown) {
+        failure(problemText(t, (thrown as ApiError).problems[0]));
+      }
+    },
+  };
+
+  const list = {
+    rows: data?.rows,
+    columns,
+    selected,
+    onSelect: select,
+    sort,
+    empty: data?.rows.length === 0 && <NoApps isFiltered={isFiltered(query)} add={() => edit('new')} />,
   };
 
   if (!data && error) return <Failed error={error} retry={refresh} />;
@@ -93,15 +115,11 @@ function AppList({ selected, select, focused }: ListProps) {
         <Freshness error={error} />
         {selected.length > 0 && <BulkActions selected={selectedNow} environments={environments} {...bulk} />}
         <Spin spinning={loading} delay={SPIN_AFTER}>
-          <AppsTable
-            rows={data?.rows}
-            columns={columns}
-            width={720 + 120 * shown.length}
-            selected={selected}
-            onSelect={select}
-            sort={sort}
-            empty={data?.rows.length === 0 && <NoApps isFiltered={isFiltered(query)} add={() => edit('new')} />}
-          />
+          {isWide ? (
+            <AppsTable {...list} width={720 + 120 * shown.length} />
+          ) : (
+            <AppCards {...list} order={query.sort} />
+          )}
         </Spin>
         <Pages query={query} setQuery={setQuery} count={data?.count} />
       </Flex>

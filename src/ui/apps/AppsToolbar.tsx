@@ -1,12 +1,14 @@
 import { DeleteOutlined, PlusOutlined, ReloadOutlined, SearchOutlined, SettingOutlined } from '@ant-design/icons';
-import { useDebounceFn } from 'ahooks';
+import { useDebounceFn, useRequest } from 'ahooks';
 import { Button, Checkbox, Flex, Input, Popover, Select, Space, Tooltip } from 'antd';
-import { COUNTED } from '../../shared/summary';
+import { type ReactNode, useState } from 'react';
+import { type AppCounts, COUNTED } from '../../shared/summary';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { ActionButton } from '../common/ActionButton';
-import type { OperateAction } from '../common/api';
+import { type OperateAction, useApi } from '../common/api';
 import { useIsLocal } from '../common/Page';
 import type { AppsQuery } from '../common/query';
+import { Secondary } from '../common/Secondary';
 import { shownOf } from '../common/status';
 import { StateIcon } from '../common/Tag';
 import { useT } from '../host';
@@ -27,6 +29,12 @@ interface Props {
 export function AppsToolbar({ query, ask, environments, shown, show, refresh, add }: Props) {
   const t = useT();
   const isLocal = useIsLocal();
+  const api = useApi();
+  // How many apps each choice would find: asked for when somebody looks.
+  const { data: counts, run } = useRequest(() => api.countApps(query), { manual: true });
+  const onLook = (isOpen: boolean) => {
+    if (isOpen) run();
+  };
   const { run: search } = useDebounceFn((text: string) => ask({ text }), { wait: 250 });
   return (
     <Flex gap="small" wrap justify="space-between">
@@ -49,10 +57,15 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
             style={{ width: 170 }}
             value={query.environment}
             onChange={(environment) => ask({ environment })}
-            options={environments.map(({ name }) => ({ value: name, label: name }))}
+            onDropdownVisibleChange={onLook}
+            data-testid="filter-environment"
+            options={environments.map(({ name }) => ({
+              value: name,
+              label: <Counted count={counts && (counts.environments[name] ?? 0)}>{name}</Counted>,
+            }))}
           />
         )}
-        <StatusFilter status={query.status} ask={ask} />
+        <StatusFilter status={query.status} ask={ask} counts={counts?.statuses} onLook={onLook} />
       </Space>
       <Space wrap>
         <Tooltip title={t('Refresh')}>
@@ -67,7 +80,23 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
   );
 }
 
-function StatusFilter({ status: selected, ask }: { status: AppsQuery['status'] } & Pick<Props, 'ask'>) {
+/** What a filter offers, and how many apps it would find. */
+function Counted({ count, children }: { count?: number; children: ReactNode }) {
+  return (
+    <Space size="small">
+      {children}
+      {count !== undefined && <Secondary>{count}</Secondary>}
+    </Space>
+  );
+}
+
+interface StatusFilterProps extends Pick<Props, 'ask'> {
+  status: AppsQuery['status'];
+  counts?: AppCounts['statuses'];
+  onLook: (isOpen: boolean) => void;
+}
+
+function StatusFilter({ status: selected, ask, counts, onLook }: StatusFilterProps) {
   const t = useT();
   return (
     <Select
@@ -77,15 +106,17 @@ function StatusFilter({ status: selected, ask }: { status: AppsQuery['status'] }
       style={{ width: 170 }}
       value={selected}
       onChange={(status) => ask({ status })}
+      onDropdownVisibleChange={onLook}
+      data-testid="filter-status"
       options={COUNTED.map((status) => {
         const { label, tone } = shownOf(status);
         return {
           value: status,
           label: (
-            <Space size="small">
+            <Counted count={counts && (counts[status] ?? 0)}>
               <StateIcon tone={tone} />
               {t(label)}
-            </Space>
+            </Counted>
           ),
         };
       })}
@@ -113,8 +144,15 @@ function ColumnChooser({ shown, show }: Pick<Props, 'shown' | 'show'>) {
   );
 }
 
+/** Most apps that are selected at once. */
+export const MOST_SELECTED = 1_000;
+
 interface BulkProps {
   selected: AppRow[];
+  /** Number of apps that match the filters. */
+  count: number;
+  /** Selects these, too. */
+  selectAll: () => Promise<void>;
   environments: EnvironmentRow[] | null;
   operate: (action: OperateAction, apps: AppRow[]) => void;
   move: (apps: AppRow[]) => void;
@@ -123,13 +161,27 @@ interface BulkProps {
 }
 
 /** Actions for all selected rows. */
-export function BulkActions({ selected, environments, operate, move, destroy, clear }: BulkProps) {
+export function BulkActions({ selected, count, selectAll, environments, operate, move, destroy, clear }: BulkProps) {
   const t = useT();
   const isLocal = useIsLocal();
+  const [busy, setBusy] = useState(false);
+  const more = Math.min(count, MOST_SELECTED);
+  const all = async () => {
+    setBusy(true);
+    await selectAll();
+    setBusy(false);
+  };
   return (
     <Flex gap="small" align="center" wrap role="toolbar" aria-label={t('Actions for the selected apps')}>
       <span>{t('{{count}} selected', { count: selected.length })}</span>
-      {(['start', 'stop', 'restart'] as const).map((action) => (
+      {more > selected.length && (
+        <Button size="small" type="link" loading={busy} onClick={all} data-testid="select-all">
+          {count > MOST_SELECTED
+            ? t('Select the first {{count}}', { count: MOST_SELECTED })
+            : t('Select all {{count}} that match', { count })}
+        </Button>
+      )}
+      {(['start', 'stop', 'restart', 'upgrade'] as const).map((action) => (
         <ActionButton
           key={action}
           size="small"

@@ -2,9 +2,11 @@ import { Alert, Form, Input, Modal, Radio, Space, Typography } from 'antd';
 import { useState } from 'react';
 import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
-import { type ApiError, problemText, refusedText } from '../common/errors';
+import { type ApiError, messageText, problemText } from '../common/errors';
+import { useReport } from '../common/Report';
 import { useHost } from '../host';
 import { databasePlace } from './database';
+import { begun } from './labels';
 
 interface Props {
   apps: AppRow[];
@@ -14,7 +16,8 @@ interface Props {
 
 /** Asks before deletion whether to keep or drop the data. Dropping requires the app's identifier as confirmation. */
 export function DeleteDialog({ apps, onClose, onDone }: Props) {
-  const { t, success, failure } = useHost();
+  const { t } = useHost();
+  const report = useReport();
   const api = useApi();
   const [database, setDatabase] = useState<'keep' | 'drop'>('keep');
   const [typed, setTyped] = useState('');
@@ -31,8 +34,13 @@ export function DeleteDialog({ apps, onClose, onDone }: Props) {
         database,
       );
       const taken = apps.filter(({ name }) => !refused.some(({ app }) => app === name));
-      if (taken.length) success(`${t('Deleting')}: ${taken.map(({ title }) => title).join(', ')}`);
-      if (refused.length) failure(refusedText(t, refused));
+      report({
+        title: begun(t, 'destroy', taken),
+        refused: refused.map((each) => ({
+          app: apps.find(({ name }) => name === each.app)?.title ?? each.app,
+          reason: messageText(t, each),
+        })),
+      });
       onDone();
     } catch (thrown) {
       setError(thrown as ApiError);
@@ -57,7 +65,9 @@ export function DeleteDialog({ apps, onClose, onDone }: Props) {
           <OneApp app={app} database={database} onChoose={setDatabase} />
         ) : (
           <>
-            <Typography.Text>{apps.map(({ title }) => title).join(', ')}</Typography.Text>
+            <Typography.Text style={{ maxHeight: 240, overflow: 'auto' }}>
+              {apps.map(({ title }) => title).join(', ')}
+            </Typography.Text>
             <Typography.Text>{t('Visitors can no longer open them. Their databases are kept.')}</Typography.Text>
           </>
         )}

@@ -49,7 +49,7 @@ export const RowActions = memo(function RowActions({ app, environments, handle }
     }),
   });
   return (
-    <div style={{ display: 'flex', marginInlineStart: -8 }}>
+    <div style={{ display: 'flex', flexWrap: 'wrap', marginInlineStart: -8 }}>
       {/* The same width with and without a menu, so that the buttons align in columns. */}
       <span style={{ minWidth: 64 }}>
         <VisitButton app={app} environments={environments} />

@@ -1,5 +1,6 @@
 import type { Action, AppRow } from '../../shared/types';
 import { key } from '../common/text';
+import type { Translate } from '../host';
 import type { AppAction } from './actions';
 
 export const ACTION_LABELS: Record<AppAction, string> = {
@@ -30,6 +31,17 @@ export const OPERATION_LABELS: Record<Action, string> = {
   upgrade: key('Upgrading'),
   destroy: key('Deleting'),
 };
+
+/** Most apps whose titles are named; of more only the number. */
+const NAMED = 3;
+
+/** What was begun, with which apps: `Stopping: CRM, Orders`. */
+export function begun(t: Translate, action: Action, apps: readonly Pick<AppRow, 'title'>[]): string {
+  if (!apps.length) return t('Nothing was done');
+  const which =
+    apps.length > NAMED ? t('{{count}} apps', { count: apps.length }) : apps.map(({ title }) => title).join(', ');
+  return `${t(OPERATION_LABELS[action])}: ${which}`;
+}
 
 export const DESIRED_LABELS: Record<AppRow['desiredState'], string> = {
   running: key('Running'),

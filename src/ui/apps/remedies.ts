@@ -10,6 +10,8 @@ export type AppRemedy =
   | 'edit'
   /** The newest operation once more, or a restart. */
   | 'retry'
+  /** Take over what is in the database. */
+  | 'adopt'
   | 'restart'
   | 'upgrade'
   /** To another environment, or to its first one. */
@@ -25,6 +27,7 @@ export const REMEDY_LABELS: Record<AppRemedy, string> = {
   connection: key('Edit the connection'),
   edit: key('Edit'),
   retry: key('Retry'),
+  adopt: key('Adopt'),
   restart: key('Restart'),
   upgrade: key('Upgrade'),
   move: key('Move'),
@@ -44,6 +47,7 @@ export const REMEDIES: Record<string, AppRemedy[]> = {
   DATABASE_SIGN_IN: CONNECTION,
   DATABASE_FAILED: CONNECTION,
   LOCK_POOLED: CONNECTION,
+  DATABASE_FOREIGN: ['adopt', 'retry'],
   APP_UPGRADE_FORBIDDEN: ['upgrade', 'edit'],
   APP_TOO_NEW: ['move', 'environments'],
   APP_CRASH_LOOP: ['log', 'restart'],
@@ -63,11 +67,15 @@ export const REMEDIES: Record<string, AppRemedy[]> = {
 };
 
 /** What can be done about an error of an app, the best first. @param isLocal there is one environment only */
-export function remediesOf({ code }: Message, app: Pick<AppRow, 'options'>, isLocal: boolean): AppRemedy[] {
+export function remediesOf({ code }: Message, app: Pick<AppRow, 'options' | 'version'>, isLocal: boolean): AppRemedy[] {
   // The server of another kind of connection is the environment's.
   const isOwn = app.options.dbConnType === 'new_connection';
   return (REMEDIES[code] ?? ['retry']).filter(
-    (remedy) => (remedy !== 'connection' || isOwn) && (!isLocal || (remedy !== 'move' && remedy !== 'environments')),
+    (remedy) =>
+      (remedy !== 'connection' || isOwn) &&
+      // One that has run has a database of its own: another one's is in its place.
+      (remedy !== 'adopt' || app.version === null) &&
+      (!isLocal || (remedy !== 'move' && remedy !== 'environments')),
   );
 }
 

@@ -2,12 +2,13 @@ import { Typography } from 'antd';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { type OperateAction, useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
-import { type ApiError, problemText, refusedText } from '../common/errors';
+import { type ApiError, messageText, problemText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
+import { useReport } from '../common/Report';
 import { key, type Message } from '../common/text';
 import { type Translate, useHost } from '../host';
 import { refusal } from './actions';
-import { ACTION_LABELS, OPERATION_LABELS } from './labels';
+import { ACTION_LABELS, begun } from './labels';
 
 const QUESTIONS: Record<OperateAction, { one: string; many: string; consequence: string }> = {
   start: {
@@ -40,6 +41,7 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
   const host = useHost();
   const api = useApi();
   const confirm = useConfirm();
+  const report = useReport();
   const isLocal = useIsLocal();
   const { t } = host;
 
@@ -74,14 +76,20 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
     }
     let isTaken = false;
     try {
-      const refused = await api.operate(
+      const failed = await api.operate(
         action,
         apps.map(({ name }) => name),
       );
       isTaken = true;
-      const taken = apps.filter(({ name }) => !refused.some(({ app }) => app === name));
-      if (taken.length) host.success(`${t(OPERATION_LABELS[action])}: ${taken.map(({ title }) => title).join(', ')}`);
-      if (refused.length) host.failure(refusedText(t, refused));
+      const taken = apps.filter(({ name }) => !failed.some(({ app }) => app === name));
+      report({
+        title: begun(t, action, taken),
+        // What is left out was named by the question, and agreed to.
+        refused: failed.map((each) => ({
+          app: apps.find(({ name }) => name === each.app)?.title ?? each.app,
+          reason: messageText(t, each),
+        })),
+      });
     } catch (error) {
       host.failure(problemText(t, (error as ApiError).problems[0]));
     }

@@ -1,20 +1,19 @@
 import { useMemoizedFn } from 'ahooks';
 import { type ReactNode, useState } from 'react';
 import type { AppRow, CreatedApp, EnvironmentRow } from '../../shared/types';
-import { type OperateAction, useApi } from '../common/api';
-import { type ApiError, problemText } from '../common/errors';
+import type { OperateAction } from '../common/api';
 import { MoveDialog } from '../common/MoveDialog';
 import { SignInDialog } from '../common/SignInDialog';
 import { useResetAdmin } from '../common/useResetAdmin';
 import { type Translate, useHost } from '../host';
 import { AppForm } from './AppForm';
-import { isRetryable } from './actions';
 import { DeleteDialog } from './DeleteDialog';
 import { moveLabel } from './labels';
 import { useAppActions } from './useAppActions';
+import { useSecondAttempt } from './useSecondAttempt';
 
 export type AppHandler = (
-  action: OperateAction | 'edit' | 'move' | 'destroy' | 'resetAdmin' | 'retry',
+  action: OperateAction | 'edit' | 'move' | 'destroy' | 'resetAdmin' | 'retry' | 'adopt',
   app: AppRow,
 ) => void;
 
@@ -30,8 +29,7 @@ interface Options {
 
 /** The actions of apps with their questions and dialogs; `dialogs` has to be rendered. */
 export function useAppDialogs({ environments, adds = false, refresh, onDone }: Options) {
-  const { appUrl, t, failure } = useHost();
-  const api = useApi();
+  const { appUrl, t } = useHost();
   const [editing, edit] = useState<AppRow | 'new' | undefined>(adds ? 'new' : undefined);
   const [created, setCreated] = useState<CreatedApp>();
   const [moving, move] = useState<AppRow[]>();
@@ -39,22 +37,13 @@ export function useAppDialogs({ environments, adds = false, refresh, onDone }: O
   const operate = useAppActions(environments, refresh);
   const { reset, dialog } = useResetAdmin(refresh);
 
-  /** The newest operation of the app once more, if it has failed; otherwise a restart. */
-  const retry = async (app: AppRow) => {
-    try {
-      const [newest] = await api.listOperations(app.name, 1);
-      if (newest && isRetryable(newest)) await api.onOperation('retry', newest.id);
-      else return void (await operate(app.desiredState === 'stopped' ? 'start' : 'restart', [app]));
-    } catch (error) {
-      failure(problemText(t, (error as ApiError).problems[0]));
-    }
-    refresh();
-  };
+  const { retry, adopt } = useSecondAttempt(operate, refresh);
 
   /** Actions for one app. */
   const handle: AppHandler = useMemoizedFn((action, app) => {
     if (action === 'edit') edit(app);
     else if (action === 'retry') void retry(app);
+    else if (action === 'adopt') void adopt(app);
     else if (action === 'move') move([app]);
     else if (action === 'destroy') destroy([app]);
     else if (action === 'resetAdmin') void reset({ kind: 'app', name: app.name, title: app.title });

@@ -7,6 +7,7 @@ import { ConfirmProvider } from './Confirm';
 import { ErrorBoundary } from './ErrorBoundary';
 import { type ApiError, messageText, problemText } from './errors';
 import { OtherPart } from './OtherPart';
+import { ReportProvider } from './Report';
 import { readableTheme } from './theme';
 import { useLive } from './useLive';
 
@@ -32,7 +33,9 @@ export function Page({ children }: { children: ReactNode }) {
         )}
       >
         <ConfirmProvider>
-          <ForThisPart>{children}</ForThisPart>
+          <ReportProvider>
+            <ForThisPart>{children}</ForThisPart>
+          </ReportProvider>
         </ConfirmProvider>
       </ErrorBoundary>
     </ConfigProvider>

@@ -5,7 +5,7 @@ import type { Arrival, JoinAnswer, JoinRequest } from '../../shared/join';
 import type { Message } from '../../shared/message';
 import type { MovePlan } from '../../shared/move';
 import type { NoticeResult, NoticeSettings, NotifierId, NotifierRow } from '../../shared/notice';
-import type { AppLoad, FleetLoad, FleetSummary } from '../../shared/summary';
+import type { AppCounts, AppLoad, FleetLoad, FleetSummary } from '../../shared/summary';
 import type {
   AppOptions,
   AppRow,
@@ -47,6 +47,8 @@ export interface BulkAnswer {
 
 /** Maximum number of names in one request; more would make the URL too long. */
 const BATCH = 100;
+/** Most rows that the server gives at once. */
+const LARGEST_PAGE = 200;
 
 interface User {
   id: number;
@@ -88,27 +90,22 @@ type Senders = ReturnType<typeof sendersOf>;
 
 function apiOf(request: Host['request']) {
   const senders = sendersOf(request);
-  const { send, get, post, inBatches } = senders;
+  const { send, get, post } = senders;
   return {
     ...ofMainApp(senders),
+    ...ofSeveralApps(senders),
     info: () => get<PartInfo>('appSupervisor:info'),
-    async listApps(query: AppsQuery): Promise<Page<AppRow>> {
-      const { page, pageSize, sort } = query;
-      const filter = JSON.stringify(appsFilter(query));
-      const { data, meta } = await send<AppRow[]>('apps:list', 'get', { filter, page, pageSize, sort });
-      return { rows: data, count: meta?.count ?? data.length };
-    },
     getApp: (name: string) => get<AppRow>('apps:get', { filterByTk: name }),
     createApp: (values: object) => post<CreatedApp>('apps:create', undefined, values),
     updateApp: (name: string, values: object) => post<AppRow>('apps:update', { filterByTk: name }, values),
-    operate: (action: OperateAction, names: string[]) => inBatches(`apps:${action}`, names),
-    destroyApps: (names: string[], database: 'keep' | 'drop') => inBatches('apps:destroy', names, { database }),
-    previewMove: (subject: MoveSubject, to?: string) => post<MovePlan>(...moveOf('previewMove', subject, to)),
-    move: (subject: MoveSubject, to?: string) => post<BulkAnswer>(...moveOf('move', subject, to)),
+    /** For an app that was to be created where another one is. */
+    adoptInstead: (name: string) => post<AppRow>('apps:adopt', { filterByTk: name }),
     adoptApp: (values: object) => post<AppRow>('apps:adopt', undefined, values),
     /** @param until in ms since 1970; undefined: the newest lines */
     logs: (name: string, environment: string, lines: number, until?: number) =>
       get<string[]>('apps:logs', { filterByTk: name, environment, lines, until }),
+    databaseSize: (name: string, environment: string) =>
+      get<{ bytes: number | null }>('apps:databaseSize', { filterByTk: name, environment }),
     /** Null where no request passes through this process. */
     appLoad: (name: string) => get<AppLoad | null>('apps:load', { filterByTk: name }),
     checkDatabase: (values: {
@@ -141,6 +138,46 @@ function apiOf(request: Host['request']) {
     },
     onOperation: (action: 'retry' | 'cancel', id: string) =>
       post<OperationRow>(`appOperations:${action}`, { filterByTk: id }),
+  };
+}
+
+/** Lists of apps, and actions for several. */
+function ofSeveralApps({ send, get, post, inBatches }: Senders) {
+  return {
+    async listApps(query: AppsQuery): Promise<Page<AppRow>> {
+      const { page, pageSize, sort } = query;
+      const filter = JSON.stringify(appsFilter(query));
+      const { data, meta } = await send<AppRow[]>('apps:list', 'get', { filter, page, pageSize, sort });
+      return { rows: data, count: meta?.count ?? data.length };
+    },
+    countApps: (query: AppsQuery) => get<AppCounts>('apps:counts', { filter: JSON.stringify(appsFilter(query)) }),
+    /** At most `most` of those that match, in the order of the list. */
+    async matchingApps(query: AppsQuery, most: number): Promise<AppRow[]> {
+      const found: AppRow[] = [];
+      for (let page = 1; found.length < most; page++) {
+        const filter = JSON.stringify(appsFilter(query));
+        const params = { filter, page, pageSize: LARGEST_PAGE, sort: query.sort };
+        const { data } = await send<AppRow[]>('apps:list', 'get', params);
+        found.push(...data);
+        if (data.length < LARGEST_PAGE) break;
+      }
+      return found.slice(0, most);
+    },
+    operate: (action: OperateAction, names: string[]) => inBatches(`apps:${action}`, names),
+    destroyApps: (names: string[], database: 'keep' | 'drop') => inBatches('apps:destroy', names, { database }),
+    async previewMove(subject: MoveSubject, to?: string): Promise<MovePlan> {
+      const plans: MovePlan[] = [];
+      for (const part of partsOf(subject)) plans.push(await post<MovePlan>(...moveOf('previewMove', part, to)));
+      return { places: plans[0]?.places ?? [], apps: plans.flatMap(({ apps }) => apps) };
+    },
+    async move(subject: MoveSubject, to?: string): Promise<BulkAnswer> {
+      const answers: BulkAnswer[] = [];
+      for (const part of partsOf(subject)) answers.push(await post<BulkAnswer>(...moveOf('move', part, to)));
+      return {
+        operations: answers.flatMap(({ operations }) => operations),
+        refused: answers.flatMap(({ refused }) => refused),
+      };
+    },
   };
 }
 
@@ -208,6 +245,14 @@ function ofMainApp({ get }: Senders) {
       (await get<{ enabledLanguages?: string[] | null }>('systemSettings:get')).enabledLanguages ?? [],
   };
 }
+
+/** As many apps as fit into one request. */
+const partsOf = (subject: MoveSubject): MoveSubject[] =>
+  'apps' in subject
+    ? Array.from({ length: Math.ceil(subject.apps.length / BATCH) }, (_, index) => ({
+        apps: subject.apps.slice(index * BATCH, (index + 1) * BATCH),
+      }))
+    : [subject];
 
 const moveOf = (
   action: 'move' | 'previewMove',

@@ -59,7 +59,3 @@ export function problemText(t: Translate, problem: Problem): string {
 
 /** A message of the server in the user's language. */
 export const messageText = (t: Translate, message: Message): string => render(t, message);
-
-/** What an action for several apps has refused, a line for each. */
-export const refusedText = (t: Translate, refused: ReadonlyArray<Message & { app: string }>): string =>
-  refused.map((each) => `${each.app}: ${messageText(t, each)}`).join('\n');

@@ -39,3 +39,11 @@ export function duration(ms: number): string {
     ? `${minutes} min ${Math.floor(seconds % 60)} s`
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
+
+/** `512 B`, `8.2 MB`, `1.4 GB`. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log(bytes || 1) / Math.log(1024))));
+  const value = bytes / 1024 ** power;
+  return `${value < 10 && power ? Math.round(value * 10) / 10 : Math.round(value)} ${units[power]}`;
+}

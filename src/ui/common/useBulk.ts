@@ -1,23 +1,25 @@
 import { useState } from 'react';
 import { useHost } from '../host';
 import type { BulkAnswer } from './api';
-import { type ApiError, refusedText } from './errors';
+import { type ApiError, messageText } from './errors';
+import { useReport } from './Report';
 
 /**
- * Runs an action for several apps, and says what it refuses.
+ * Runs an action for several apps, and says what was done and what was refused.
  * @param onDone called once it is accepted
  */
 export function useBulk(onDone: () => void) {
-  const { t, success, failure } = useHost();
+  const { t } = useHost();
+  const report = useReport();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError>();
   const run = async (work: () => Promise<BulkAnswer>, done: (answer: BulkAnswer) => string | null) => {
     setBusy(true);
     try {
       const answer = await work();
-      const text = done(answer);
-      if (text) success(text);
-      if (answer.refused.length) failure(refusedText(t, answer.refused));
+      const title = done(answer);
+      const refused = answer.refused.map((each) => ({ app: each.app, reason: messageText(t, each) }));
+      if (title || refused.length) report({ title: title ?? t('Nothing was done'), refused });
       onDone();
     } catch (thrown) {
       setError(thrown as ApiError);

@@ -161,6 +161,11 @@ export const mysql: Dialect = {
       if (!keep.includes(name)) await session.query(`DROP ${kind} IF EXISTS ${quote(name)}`);
     }
   },
+  async size(session, place) {
+    const sql = 'SELECT SUM(data_length + index_length) AS size FROM information_schema.tables WHERE table_schema = ?';
+    const [row] = await session.query(sql, [place.database]);
+    return Number(row?.size ?? 0);
+  },
   otherTenant: async () => null,
   async drop(session, place) {
     await session.query(`DROP DATABASE IF EXISTS ${quote(place.database)}`);

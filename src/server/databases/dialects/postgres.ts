@@ -248,6 +248,14 @@ export const postgres: Dialect = {
   },
   relations,
   empty,
+  async size(session, place) {
+    const sql =
+      place.kind === 'database'
+        ? 'SELECT pg_database_size(current_database()) AS size'
+        : `SELECT SUM(pg_total_relation_size(oid)) AS size FROM pg_class WHERE relnamespace = to_regnamespace(?) AND relkind IN ('r', 'm')`;
+    const [row] = await session.query(sql, place.kind === 'database' ? [] : [schemaOf(place)]);
+    return Number(row?.size ?? 0);
+  },
   async otherTenant(session, place) {
     const sql = `${relationsSql} AND n.nspname <> ? AND n.nspname <> 'information_schema' AND n.nspname !~ '^(pg|sys)_' AND n.nspname <> 'sys' LIMIT 1`;
     const row = (await session.query(sql, [place.schema]))[0];

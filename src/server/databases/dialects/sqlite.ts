@@ -87,6 +87,11 @@ export const sqlite: Dialect = {
       if (!keep.includes(name)) await session.query(`DROP ${kind} IF EXISTS ${quote(name)}`);
     }
   },
+  async size(session) {
+    const sql = 'SELECT page_count * page_size AS size FROM pragma_page_count(), pragma_page_size()';
+    const [row] = await session.query(sql);
+    return Number(row?.size ?? 0);
+  },
   otherTenant: async () => null,
   async drop(_session, place) {
     for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(place.database + suffix, { force: true });

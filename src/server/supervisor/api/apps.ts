@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { APP } from '../../../shared/app';
 import { keysIn } from '../../../shared/fields';
 import { say } from '../../../shared/message';
+import type { AppCounts, CountedStatus } from '../../../shared/summary';
 import type { ShownStatus } from '../../../shared/types';
 import { NO_ENVIRONMENT } from '../../../shared/words';
 import { AppSupervisorError, describeError, inEnglish } from '../../errors';
@@ -18,6 +19,7 @@ import {
   moveInput,
   namesInput,
   parseInput,
+  sizeInput,
   updateInput,
 } from '../apps/input';
 import { ORDERS } from '../apps/order';
@@ -48,24 +50,53 @@ export async function list({ supervisor, params }: ActionContext): Promise<Answe
   const statusIn = view.judge();
   const found = appsOf(await appRepository.names(filter, ORDERS[field] ? FIRST_ORDER : sort))
     .map((app) => ({ app, places: view.statusesOf(app, statusIn) }))
-    .filter(({ app, places }) => {
-      if (!status && !environment) return true;
-      if (!app.environments.length && !environment && status?.includes(NO_ENVIRONMENT)) return true;
-      // With both filters: that status in that environment.
-      const here = places.filter(([name]) => !environment || environment.includes(name));
-      return here.some(([, shown]) => !status || status.includes(shown.status));
-    });
+    .filter(({ app, places }) => (!status && !environment) || placesWith(app, places, status, environment).length > 0);
   if (ORDERS[field]) inOrder(found, field, sort[0].startsWith('-'));
   const rows = found.slice((page - 1) * pageSize, page * pageSize).map(({ app }) => view.appRow(app));
   return { data: rows, meta: pageMeta(found.length, page, pageSize) };
 }
 
+type Places = Array<[environment: string, shown: ShownStatus]>;
+
+/**
+ * Where an app has one of these statuses, in one of these environments; null: any. Having no environment is a status,
+ * too.
+ */
+function placesWith(
+  app: AppDefinition,
+  places: Places,
+  status: string[] | null,
+  environment: string[] | null,
+): Array<[environment: string | null, status: CountedStatus]> {
+  const isHomeless = !app.environments.length && !environment && (!status || status.includes(NO_ENVIRONMENT));
+  const found = places.filter(
+    ([name, shown]) => (!environment || environment.includes(name)) && (!status || status.includes(shown.status)),
+  );
+  return [
+    ...(isHomeless ? [[null, NO_ENVIRONMENT] as [null, CountedStatus]] : []),
+    ...found.map(([name, shown]): [string, CountedStatus] => [name, shown.status]),
+  ];
+}
+
+/** How many apps each filter would find, together with the other filters: from memory, with one query for the names. */
+export async function counts({ supervisor, params }: ActionContext): Promise<Answer> {
+  const { appRepository, view } = supervisor.parts;
+  const { status, environment, rest } = splitFilter(params.filter);
+  const names = await appRepository.names(filtering(rest, FILTERABLE), FIRST_ORDER);
+  const statusIn = view.judge();
+  const found: AppCounts = { statuses: {}, environments: {} };
+  for (const app of names.flatMap((name) => supervisor.app(name) ?? [])) {
+    const places = view.statusesOf(app, statusIn);
+    for (const each of new Set(placesWith(app, places, null, environment).map(([, one]) => one)))
+      found.statuses[each] = (found.statuses[each] ?? 0) + 1;
+    for (const each of new Set(placesWith(app, places, status, null).map(([name]) => name)))
+      if (each !== null) found.environments[each] = (found.environments[each] ?? 0) + 1;
+  }
+  return { data: found };
+}
+
 /** Sorts in place. */
-function inOrder(
-  found: Array<{ app: AppDefinition; places: Array<[string, ShownStatus]> }>,
-  field: string,
-  isDescending: boolean,
-): void {
+function inOrder(found: Array<{ app: AppDefinition; places: Places }>, field: string, isDescending: boolean): void {
   const keys = new Map(
     found.map(({ app, places }) => [
       app,
@@ -92,8 +123,12 @@ export async function create({ supervisor, values, userId, caller }: ActionConte
   return { data: { ...newRow(supervisor, operation), initialAdmin } };
 }
 
-/** Takes over a database that already contains a NocoBase app. */
-export async function adopt({ supervisor, values, userId }: ActionContext): Promise<Answer> {
+/** Takes over a database that already contains a NocoBase app: as a new app, or for one that was to be created there. */
+export async function adopt({ supervisor, values, params, userId }: ActionContext): Promise<Answer> {
+  if (params.filterByTk) {
+    const { name } = knownApp(supervisor, target(params));
+    return { data: newRow(supervisor, await supervisor.parts.service.adoptInstead(name, userId)) };
+  }
   const input = parseInput(adoptInput, values);
   const operation = await supervisor.parts.service.create({ ...input, initialAdmin: null }, userId, 'adopt');
   return { data: newRow(supervisor, operation) };
@@ -114,6 +149,13 @@ export async function logs({ supervisor, params }: ActionContext): Promise<Answe
   const app = knownApp(supervisor, target(params));
   const { environment, lines, until } = parseInput(logsInput, params);
   return { data: await supervisor.parts.requests.logs(app, environment ?? app.environments[0], lines, until) };
+}
+
+/** How many bytes the database of an app takes. */
+export async function databaseSize({ supervisor, params }: ActionContext): Promise<Answer> {
+  const app = knownApp(supervisor, target(params));
+  const environment = parseInput(sizeInput, params).environment ?? app.environments[0];
+  return { data: { bytes: await supervisor.parts.requests.databaseSize(app, environment ?? '') } };
 }
 
 /** The last hour of one app. */

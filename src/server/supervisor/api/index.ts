@@ -17,6 +17,7 @@ type Work = (context: ActionContext) => Promise<Answer | FileAnswer>;
 export const RESOURCES: Record<string, Record<string, [changes: boolean, work: Work]>> = {
   apps: {
     list: [false, apps.list],
+    counts: [false, apps.counts],
     get: [false, apps.get],
     create: [true, apps.create],
     adopt: [true, apps.adopt],
@@ -31,6 +32,7 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
     checkDatabase: [false, apps.checkDatabase],
     logs: [false, apps.logs],
     load: [false, apps.load],
+    databaseSize: [false, apps.databaseSize],
     migrate: [true, apps.migrate],
     resetAdmin: [true, apps.resetAdmin],
   },

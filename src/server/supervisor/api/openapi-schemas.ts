@@ -8,7 +8,7 @@ import { movePlan } from '../../../shared/move';
 import { NOTIFIER, noticeResult } from '../../../shared/notice';
 import { OPERATION } from '../../../shared/operation';
 import { schemaOf } from '../../../shared/schema';
-import { appLoad, fleetLoad, fleetSummary } from '../../../shared/summary';
+import { appCounts, appLoad, fleetLoad, fleetSummary } from '../../../shared/summary';
 
 /** All plugins of a NocoBase share these names. */
 export const ROWS = {
@@ -23,6 +23,7 @@ export const ROWS = {
   appSupervisorSummary: fleetSummary,
   appSupervisorLoad: fleetLoad,
   appSupervisorAppLoad: appLoad,
+  appSupervisorAppCounts: appCounts,
 };
 
 /** The JSON schema of a request's body. */

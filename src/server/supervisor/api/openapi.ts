@@ -15,6 +15,7 @@ import {
 import { arrivalInput, joinInput } from '../joining/input';
 import { type DescribedAction, describe } from './openapi-action';
 import { CONTAINER_ACTIONS } from './openapi-containers';
+import { FLEET_ACTIONS } from './openapi-fleet';
 import { NOTIFIER_ACTIONS } from './openapi-notifiers';
 import { ROWS, rowSchema } from './openapi-schemas';
 
@@ -62,6 +63,13 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       gives: 'App rows, and `meta` with count and paging.',
       rows: ['appSupervisorApp'],
     },
+    counts: {
+      summary: 'How many apps have a status, and how many are in an environment, of those that match the other filters',
+      method: 'get',
+      query: { filter: 'As of `list`. `statuses` are counted as if it had no `status`, `environments` likewise.' },
+      gives: 'The counts.',
+      rows: 'appSupervisorAppCounts',
+    },
     get: {
       summary: 'One app',
       query: ONE_APP,
@@ -78,6 +86,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
     },
     adopt: {
       summary: 'Create an app from a database that already contains a NocoBase app; it keeps its users',
+      query: { filterByTk: 'An app that was to be created there, and was not; then without a body.' },
       body: adoptInput,
       gives: 'The app row with its operation.',
       rows: 'appSupervisorApp',
@@ -166,6 +175,13 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
         until: ONLY_UNTIL,
       },
       gives: 'Lines.',
+      errors: ['UNKNOWN_APP', 'UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
+    },
+    databaseSize: {
+      summary: 'How many bytes the database of an app takes on its server, indexes included',
+      method: 'get',
+      query: { ...ONE_APP, environment: 'The environment that finds out; default: its first one.' },
+      gives: '`{bytes}`; null if there is no database.',
       errors: ['UNKNOWN_APP', 'UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
     },
     load: {
@@ -325,26 +341,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
     },
   },
   appNotifiers: NOTIFIER_ACTIONS,
-  appFleet: {
-    checklist: {
-      summary: 'The security checklist: what holds here and now',
-      method: 'get',
-      gives: 'Rows, red ones first. The text of a row is that of its `code` and `params`.',
-      rows: ['appSupervisorChecklistRow'],
-    },
-    summary: {
-      summary: 'Counts by status, environments with their apps and load, problems with remedies, what needs attention',
-      method: 'get',
-      gives: 'The summary.',
-      rows: 'appSupervisorSummary',
-    },
-    load: {
-      summary: 'The last hour of each environment: memory, event-loop delay, requests and errors',
-      method: 'get',
-      gives: 'The series.',
-      rows: 'appSupervisorLoad',
-    },
-  },
+  appFleet: FLEET_ACTIONS,
   appEntries: {
     list: {
       summary: 'The apps that a signed-in user can open',

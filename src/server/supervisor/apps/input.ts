@@ -103,6 +103,9 @@ export const checkInput = z
   .superRefine(ofItsKind);
 export type CheckInput = z.infer<typeof checkInput>;
 
+/** The parameters of `apps:databaseSize`. */
+export const sizeInput = z.object({ environment: environment.optional() });
+
 export const logsInput = z.object({
   environment: environment.optional(),
   lines: z.coerce.number().int().min(1).max(1000).default(100),

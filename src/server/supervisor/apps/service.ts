@@ -210,6 +210,33 @@ export class AppService {
   }
 
   /**
+   * Takes over the NocoBase app in the database of an app that was to be created there, and was not because of it. The app
+   * keeps its settings; what is taken over keeps its users.
+   * @throws AppSupervisorError NAME_TAKEN if the app was created by now
+   */
+  async adoptInstead(name: string, userId: string | null): Promise<Operation> {
+    const { appRepository, clock } = this.options;
+    return this.changes.change(name, async (app, transaction) => {
+      assertSomewhere(app);
+      if (app.claim !== 'create') throw new AppSupervisorError('NAME_TAKEN', { app: name }, 'name');
+      const generation = nextGeneration(app.generation, clock.now().wall);
+      await appRepository.update(
+        name,
+        {
+          generation,
+          claim: 'adopt',
+          initialAdmin: null,
+          desired: 'running',
+          boot: { generation, how: 'start' },
+        },
+        transaction,
+      );
+      const steps = app.environments.map((environment) => step(environment, 'boot'));
+      return this.changes.newOperation({ ...app, generation }, 'adopt', steps, userId);
+    });
+  }
+
+  /**
    * Continues what a failed operation has left undone (`leftUndone`), and removes the app from environments that it no
    * longer belongs to.
    * @throws if another request was made meanwhile

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { type Message, say } from '../../../shared/message';
-import { type DatabaseCheck, databaseCheck, logLines } from '../../../shared/messages';
+import { type DatabaseCheck, databaseCheck, databaseSize, logLines } from '../../../shared/messages';
 import { AppSupervisorError } from '../../errors';
 import type { MessageBus } from '../../protocol/bus';
 import { unseal } from '../../protocol/secrets';
@@ -10,9 +10,10 @@ import type { AppDefinition } from '../apps/repository';
 import { databaseRefusal } from '../placement/preview';
 import type { CompatibilityPolicy } from './compatibility-policy';
 
-/** How long a worker may take for a check, and for reading a log, in ms. */
+/** How long a worker may take for a check, for reading a log, and for a size, in ms. */
 const CHECK_TIMEOUT = 6_000;
 const LOGS_TIMEOUT = 5_000;
+const SIZE_TIMEOUT = 6_000;
 
 export interface WorkerRequestsOptions {
   bus: MessageBus;
@@ -59,18 +60,28 @@ export class WorkerRequests {
     return databaseRefusal(parseAnswer(environment, databaseCheck, answer), app, environment, isTaken);
   }
 
+  /** How many bytes the database of an app takes, as one of its environments finds out; null if there is none. */
+  async databaseSize(app: AppDefinition, environment: string): Promise<number | null> {
+    assertIn(app, environment);
+    const answer = await this.options.bus.request(environment, 'databaseSize', { name: app.name }, SIZE_TIMEOUT);
+    return parseAnswer(environment, databaseSize, answer).bytes;
+  }
+
   /**
    * The last lines of an app's log in one of its environments.
    * @param until in ms since 1970, by the Worker's clock; a Worker before 0.3.0 gives the newest lines whatever it is
    */
   async logs(app: AppDefinition, environment: string, lines: number, until?: number): Promise<string[]> {
-    if (!app.environments.includes(environment)) {
-      throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment }, 'environment');
-    }
+    assertIn(app, environment);
     const request = { name: app.name, lines, ...(until === undefined ? {} : { until }) };
     const answer = await this.options.bus.request(environment, 'logs', request, LOGS_TIMEOUT);
     return parseAnswer(environment, logLines, answer);
   }
+}
+
+function assertIn({ environments }: AppDefinition, environment: string): void {
+  if (!environments.includes(environment))
+    throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment }, 'environment');
 }
 
 /** @throws AppSupervisorError WORKER_FAILED if the answer is not valid */

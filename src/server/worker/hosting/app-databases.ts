@@ -2,6 +2,7 @@ import type { AppRecord } from '../../../shared/messages';
 import {
   checkDatabase,
   type DatabaseCheck,
+  databaseSize,
   inspectServer,
   type Protected,
   type RoleMaker,
@@ -58,6 +59,11 @@ export class AppDatabases {
   async serverRoles(): Promise<ServerRoles> {
     this.roles = await inspectServer(this.main(), this.mayShareRole);
     return this.roles;
+  }
+
+  /** Bytes that the database of an app takes; null if there is none. */
+  size(record: AppRecord): Promise<number | null> {
+    return databaseSize(this.workerConnectionOf(record), record.database.dbConnType);
   }
 
   /** Checks whether an app could use a database with this environment's connection. */

@@ -394,6 +394,11 @@ export class AppHost {
     return this.databases.check(name, database);
   }
 
+  /** Bytes that the database of an app takes; null if there is none. */
+  databaseSize(record: AppRecord): Promise<number | null> {
+    return this.databases.size(record);
+  }
+
   /** What the environment's own database role may do. */
   serverRoles(): Promise<ServerRoles> {
     return this.databases.serverRoles();
