@@ -50,16 +50,19 @@ describe('create', () => {
     expect(create(values)).toEqual(values);
   });
 
-  it.each([createInput, updateInput])('refuses to leave an app without its own secret, with the reason', (schema) => {
-    for (const independentSecret of [true, false, null, 'x']) {
-      expect(refusal(() => parseInput(schema, { title: 'CRM', independentSecret }))).toMatchObject({
-        code: 'INVALID_INPUT',
-        status: 400,
-        field: 'independentSecret',
-        message: 'independentSecret cannot be set: every app has its own secret, and the setting was removed',
-      });
-    }
-  });
+  it.each([createInput, updateInput])(
+    'refuses to leave an app without its own secret, with the reason (#7239)',
+    (schema) => {
+      for (const independentSecret of [true, false, null, 'x']) {
+        expect(refusal(() => parseInput(schema, { title: 'CRM', independentSecret }))).toMatchObject({
+          code: 'INVALID_INPUT',
+          status: 400,
+          field: 'independentSecret',
+          message: 'independentSecret cannot be set: every app has its own secret, and the setting was removed',
+        });
+      }
+    },
+  );
 
   it.each([
     ['password', 'admin123', /default password of NocoBase/],

@@ -1,11 +1,11 @@
 import type { Application } from '@nocobase/server';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { offerSso } from '../../src/server/core/sso/hosted';
 import { vouchForUsers } from '../../src/server/core/sso/main';
 import { MemorySso } from '../../src/server/protocol/stores/memory/sso';
 import { challengeOf, ssoCookie } from '../../src/server/proxy/sso';
 import { SSO_HEADER } from '../../src/shared/sso';
-import { takeToken } from '../../src/ui/sso/start';
+import { resumeBySso, takeToken } from '../../src/ui/sso/start';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
 import { SeededRandom } from '../support/random';
@@ -192,6 +192,58 @@ describe('a page that a sign-in leads to', () => {
     expect(taken('?x=1&token=abc&authenticator=app-sso')).toEqual(['abc', 'app-sso']);
     for (const other of ['', '?token=abc', '?token=abc&authenticator=basic', '?authenticator=app-sso'])
       expect(taken(other)).toEqual([]);
+  });
+});
+
+describe('an open page whose session has ended', () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.useRealTimers();
+  });
+
+  it('asks the main app once in 30 s', () => {
+    vi.useFakeTimers({ now: 1_000_000 });
+    const stored = new Map<string, string>();
+    const left: string[] = [];
+    vi.stubGlobal('sessionStorage', {
+      getItem: (key: string) => stored.get(key) ?? null,
+      setItem: (key: string, value: string) => void stored.set(key, value),
+    });
+    const location = {
+      pathname: '/apps/crm/admin/x',
+      search: '',
+      hash: '#y',
+      assign: (to: string) => void left.push(to),
+    };
+    vi.stubGlobal('window', { location });
+    /** The page as it is after each return. */
+    const open = (): ((headers: Record<string, string>) => void) => {
+      let onError: (error: object) => void = () => {};
+      const use = (_: undefined, handler: typeof onError) => {
+        onError = handler;
+      };
+      const axios = { interceptors: { response: { use } } };
+      resumeBySso({ name: 'crm', getApiUrl: (path: string) => `/api/${path}`, apiClient: { axios } } as never);
+      return (headers) => {
+        try {
+          onError({ response: { headers } });
+        } catch {
+          // The page gets the error, too.
+        }
+      };
+    };
+    const first = open();
+    first({});
+    expect(left).toEqual([]);
+    first({ [SSO_HEADER]: '1' });
+    first({ [SSO_HEADER]: '1' });
+    expect(left).toEqual(['/api/__app/crm/appSso:start?redirect=%2Fapps%2Fcrm%2Fadmin%2Fx%23y']);
+    vi.advanceTimersByTime(29_000);
+    open()({ [SSO_HEADER]: '1' });
+    expect(left.length).toBe(1);
+    vi.advanceTimersByTime(1_001);
+    open()({ [SSO_HEADER]: '1' });
+    expect(left.length).toBe(2);
   });
 });
 

@@ -271,6 +271,26 @@ describe('the first step', () => {
     expect(setup()(name, url, headers)).toBe(expected);
   });
 
+  it('leads back to pages of the app alone, whatever site an address names (v2.0.57)', () => {
+    const front = setup();
+    const sites = [
+      'https://evil.test/',
+      '//evil.test',
+      '/\\evil.test',
+      '/%09/evil.test',
+      '/apps/crm/../../..//evil.test',
+    ];
+    for (const site of sites)
+      for (const [app, headers, own] of [
+        ['crm', {}, false],
+        ['shop', { host: 'shop.test' }, true],
+      ] as const) {
+        const address = `${own ? '/api' : '/api/__app/crm'}/appSso:start?redirect=${encodeURIComponent(site)}`;
+        const [, , , page] = String(front(app, address, headers)).split(' ');
+        expect(new URL(page, 'https://here.test').host).toBe('here.test');
+      }
+  });
+
   it('is refused with a page where it was asked for and cannot be taken', () => {
     const front = setup({ publicUrl: null });
     expect(front('crm', '/api/__app/crm/appSso:start', { 'sec-fetch-mode': 'cors' })).toBe(403);
