@@ -99,6 +99,7 @@ describe('a sign-out at the moment of a sign-in', () => {
       store,
       sessions: sessions as never,
       recordOf: () => ({ uid: 'uid-1', title: 'CRM', sso: { enabled: true } }) as never,
+      canStart: () => true,
       isOwnHost: () => false,
       paths: PATHS,
       clock,
@@ -162,6 +163,7 @@ describe('a request that the app refuses', () => {
     offerSso(app, {
       sessions: { check: async () => {} } as never,
       recordOf: () => ({ uid: 'uid-1', sso: { enabled: true } }) as never,
+      canStart: (given: Record<string, unknown>) => !given['x-direct'],
     } as never);
     const ctx = context({ resourceName: 'users', actionName: 'list' }, cookies, { headers });
     const unauthorized = Object.assign(new Error('401'), { status: 401 });
@@ -174,6 +176,29 @@ describe('a request that the app refuses', () => {
     const headers = (authenticator: string) => ({ authorization: 'Bearer t', 'x-authenticator': authenticator });
     expect(await refused(cookies('app-sso'), headers('app-sso'))).toEqual(['cookie', SSO_HEADER]);
     expect(await refused(cookies('basic'), headers('basic'))).toEqual([]);
+    // At a Worker's own address nobody leads to the main app.
+    expect(await refused(cookies('app-sso'), { ...headers('app-sso'), 'x-direct': '1' })).toEqual(['cookie']);
+  });
+
+  it('offers the main app on the app’s sign-in page where that can be reached, and only that where there is nothing else', async () => {
+    const offered = async (headers: object, passwordSignIn = true) => {
+      const { app, middlewares } = playedApp('crm', {
+        authManager: { getAuthConfig: () => ({}), registerBuiltInAuthenticator() {} },
+      });
+      offerSso(app, {
+        sessions: { check: async () => {} } as never,
+        recordOf: () => ({ uid: 'uid-1', sso: { enabled: true, passwordSignIn } }) as never,
+        canStart: (given: Record<string, unknown>) => !given['x-direct'],
+      } as never);
+      const ctx = context({ resourceName: 'authenticators', actionName: 'publicList' }, {}, { headers });
+      await middlewares[0](ctx, async () => {
+        ctx.body = [{ name: 'basic' }];
+      });
+      return (ctx.body as { name: string }[]).map(({ name }) => name);
+    };
+    expect(await offered({})).toEqual(['app-sso', 'basic']);
+    expect(await offered({}, false)).toEqual(['app-sso']);
+    expect(await offered({ 'x-direct': '1' })).toEqual(['basic']);
   });
 });
 

@@ -28,6 +28,7 @@ import { createWs } from './ws';
 
 export { createDomainFront, type DomainFront } from './domains';
 export { createGuard, type Guard, type GuardOptions } from './guard';
+export { VIA } from './headers';
 export { LIMITS, type Limits } from './limits';
 export { type AppNaming, createNaming, INVALID_APP } from './naming';
 export { createOrigins, type Origins } from './origins';

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Context, Next } from '@nocobase/actions';
 import { BaseAuth } from '@nocobase/auth';
 import type { Application } from '@nocobase/server';
@@ -21,6 +22,8 @@ export interface HostedSsoOptions {
   sessions: SsoSessions;
   /** Undefined: this process knows no such app. */
   recordOf(app: string): AppRecord | undefined;
+  /** Whether the request has come through the Supervisor: elsewhere nobody leads a browser to the main app. */
+  canStart(headers: IncomingHttpHeaders): boolean;
   /** Whether the host is the app's own. */
   isOwnHost(app: string, host: string): boolean;
   paths: { apiBase: string; publicPath: string; modernPrefix: string };
@@ -60,7 +63,7 @@ const OWN_WAYS = new Set(['signIn', 'signUp', 'lostPassword', 'resetPassword']);
 
 /** Called each time the app has loaded: a reload creates resources and middleware again. */
 export function offerSso(app: Application, options: HostedSsoOptions): void {
-  const { recordOf, sessions } = options;
+  const { recordOf, sessions, canStart } = options;
   const settingsOf = () => ssoOf(recordOf(app.name)?.sso);
   if (!app.authManager.getAuthConfig(SSO_AUTHENTICATOR))
     app.authManager.registerTypes(SSO_AUTHENTICATOR, { auth: SsoAuth as never, hidden: true } as never);
@@ -87,8 +90,9 @@ export function offerSso(app: Application, options: HostedSsoOptions): void {
       ctx.body = answerOf(error);
       return;
     }
-    await forgetDead(app, ctx, next);
-    if (resourceName === 'authenticators' && actionName === 'publicList') offerOnPage(ctx, passwordSignIn);
+    await forgetDead(app, ctx, next, canStart);
+    const isSignInPage = resourceName === 'authenticators' && actionName === 'publicList';
+    if (isSignInPage && canStart(ctx.req.headers)) offerOnPage(ctx, passwordSignIn);
   }
   app.resourceManager.use(refuseOwnWays as never, { tag: 'appSupervisorSso', before: 'auth' });
   // Who has signed out while it did not run is signed out now.
@@ -105,7 +109,12 @@ function offerOnPage(ctx: Context, besideOthers: boolean): void {
  * A session by the main app that has ended leaves a cookie, which says to the front that there is one. It goes, and the page
  * learns that it may ask the main app again. Sessions by the app's own sign-in, and a newer one in the cookie, stay.
  */
-async function forgetDead(app: Application, ctx: Context, next: Next): Promise<void> {
+async function forgetDead(
+  app: Application,
+  ctx: Context,
+  next: Next,
+  canStart: HostedSsoOptions['canStart'],
+): Promise<void> {
   try {
     await next();
   } catch (error) {
@@ -118,7 +127,7 @@ async function forgetDead(app: Application, ctx: Context, next: Next): Promise<v
       });
       const auth = (await app.authManager.get(SSO_AUTHENTICATOR, ctx as never)) as SsoAuth;
       if (isInCookie) auth.forget();
-      if (isOfSso) ctx.set(SSO_HEADER, '1');
+      if (isOfSso && canStart(ctx.req.headers)) ctx.set(SSO_HEADER, '1');
     }
     throw error;
   }

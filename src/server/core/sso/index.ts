@@ -9,6 +9,7 @@ import {
   type RoutingTable,
   type SsoFront,
   trustOf,
+  VIA,
   visitorAddress,
 } from '../../proxy';
 import { SsoEnds } from '../../supervisor/sso/ends';
@@ -134,6 +135,7 @@ export class HostedSso {
         store: wire.stores.sso,
         sessions,
         recordOf: (name) => worker.controller?.apps.record(name) ?? undefined,
+        canStart: (headers) => config.part === 'local' || headers[VIA] !== undefined,
         isOwnHost: (name, host) =>
           this.models()
             .find((model) => model.name === name)
