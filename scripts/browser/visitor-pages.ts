@@ -2,6 +2,8 @@ import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { type AnswerCode, answer } from '../../src/server/proxy/answers';
 import { pageFor } from '../../src/server/proxy/error-page';
+import { ssoPage } from '../../src/server/proxy/sso-page';
+import type { SsoRefusal } from '../../src/shared/sso';
 
 /** The pages of the proxy for people, which need no server. */
 const CODES: AnswerCode[] = [
@@ -13,6 +15,8 @@ const CODES: AnswerCode[] = [
   'APP_NOT_FOUND',
 ];
 const LANGUAGES = ['en', 'zh'] as const;
+/** Of a sign-in by the main app. */
+const REFUSALS: SsoRefusal[] = ['SSO_EXPIRED', 'SSO_UNAVAILABLE', 'SSO_NO_ACCOUNT'];
 /** Of a desktop and of a phone. */
 const WIDTHS = [1440, 390];
 const THEMES = ['light', 'dark'] as const;
@@ -31,6 +35,12 @@ export async function photographVisitorPages(browser: Browser, folder: string): 
         const shown = code === 'APP_PREPARING' ? { ...what, queuedBehind: 2 } : what;
         await page.setContent(pageFor(req, '/', '/api', shown, app) ?? '');
         const file = `visitors-${theme}-${language}-${code.toLowerCase().replaceAll('_', '-')}-${width}.png`;
+        await page.screenshot({ path: path.join(folder, file), animations: 'disabled' });
+      }
+      for (const [refusal, width] of REFUSALS.flatMap((refusal) => WIDTHS.map((width) => [refusal, width] as const))) {
+        await page.setViewportSize({ width, height: width > 900 ? 620 : 700 });
+        await page.setContent(ssoPage(refusal, APP, language, { page: '/', signIn: '/signin' }).html);
+        const file = `visitors-${theme}-${language}-${refusal.toLowerCase().replaceAll('_', '-')}-${width}.png`;
         await page.screenshot({ path: path.join(folder, file), animations: 'disabled' });
       }
       await page.close();

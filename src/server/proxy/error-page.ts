@@ -61,7 +61,7 @@ const STYLE = `:root{color-scheme:light dark;--text:#1f2329;--soft:#646a73;--bac
 *{box-sizing:border-box}body{font:16px/1.6 system-ui,sans-serif;color:var(--text);background:var(--back);display:grid;place-content:center;min-height:100vh;margin:0;padding:16px}
 main{width:min(440px,calc(100vw - 32px));padding:40px 32px;text-align:center;background:var(--card);border:1px solid var(--line);border-radius:12px;overflow-wrap:anywhere}
 .icon{display:grid;place-content:center;width:64px;height:64px;margin:0 auto 20px;border-radius:14px;object-fit:cover;color:#fff;font-size:30px;font-weight:600}
-h1{font-size:20px;line-height:1.4;margin:0}p{margin:8px 0 0;color:var(--soft)}a{color:var(--bar)}small{display:block;margin-top:20px;color:var(--soft)}
+h1{font-size:20px;line-height:1.4;margin:0;text-wrap:balance}p{margin:8px 0 0;color:var(--soft)}a{color:var(--bar)}small{display:block;margin-top:20px;color:var(--soft)}
 .bar{height:4px;margin:24px auto 0;max-width:220px;border-radius:2px;background:var(--line);overflow:hidden}.bar i{display:block;width:40%;height:100%;border-radius:2px;background:var(--bar);animation:go 1.6s ease-in-out infinite}
 @keyframes go{from{transform:translateX(-100%)}to{transform:translateX(250%)}}@media(prefers-reduced-motion){.bar i{animation:none;width:100%;opacity:.6}}`;
 
