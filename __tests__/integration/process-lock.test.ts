@@ -17,11 +17,18 @@ function lockOf(
   environment: string,
   values: Partial<DatabaseConnection> = {},
   address?: LockAddress,
-  id = 'id-1',
+  id: string | (() => Promise<string>) = 'id-1',
 ): ProcessLock {
   const { host, port, user, password } = inject('postgres');
   const main = { dialect: 'postgres' as const, host, port, username: user, password, database: DATABASE, ...values };
-  const lock = createProcessLock(main, environment, async () => id, systemClock, recordedLog(), address);
+  const lock = createProcessLock(
+    main,
+    environment,
+    typeof id === 'string' ? async () => id : id,
+    systemClock,
+    recordedLog(),
+    address,
+  );
   locks.push(lock);
   return lock;
 }
@@ -44,6 +51,18 @@ describe('the lock of a process on its own main database', () => {
     expect(one.fingerprint).not.toBe(other.fingerprint);
     await one.release();
     expect(await two.hold()).toBe('held');
+  });
+
+  it('knows its database also where that did not say which one it is when the lock was taken', async () => {
+    let tries = 0;
+    const lock = lockOf('env_a', {}, undefined, async () => {
+      tries++;
+      if (tries === 1) throw new Error('Too slow.');
+      return 'id';
+    });
+    expect([await lock.hold(), lock.fingerprint]).toEqual(['held', null]);
+    expect(await lock.hold()).toBe('held');
+    await expect.poll(() => lock.fingerprint).toMatch(/^[0-9a-f]{12}$/);
   });
 
   it('knows its database by what that says, whatever its address', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -54,6 +54,23 @@ describe('an app of a name that another app had', () => {
     expect(has(UPLOAD, BACKUP)).toEqual([false, false]);
   });
 });
+
+it.skipIf(!existsSync('/dev/shm'))(
+  'a folder on a file system of its own is set aside and taken back, too',
+  async () => {
+    const mounted = mkdtempSync('/dev/shm/app-folders-');
+    try {
+      symlinkSync(mounted, path.join(storage, 'backups'));
+      await former();
+      await take('two', 'other_db', 'install');
+      expect(has(BACKUP, 'apps/.former/crm/one/backups/backup_1.nbdata')).toEqual([false, true]);
+      await take('three', 'crm_db', 'adopt');
+      expect(has(BACKUP, 'apps/.former/crm/one')).toEqual([true, false]);
+    } finally {
+      rmSync(mounted, { recursive: true });
+    }
+  },
+);
 
 describe('an app keeps its folders', () => {
   it('from start to start', async () => {

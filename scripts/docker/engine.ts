@@ -26,7 +26,7 @@ export class DockerEngine {
     if (process.platform !== 'linux' || process.getuid?.() !== 0) {
       throw new Error('NO DOCKER ENGINE CAN BE STARTED HERE: that needs Linux and root. Nothing was tested.');
     }
-    ensurePrograms(['docker', 'compose', 'buildx', 'iptables'], console.log);
+    ensurePrograms(['docker', 'dockerCli', 'compose', 'buildx', 'iptables'], console.log);
     fs.mkdirSync(FOLDER, { recursive: true });
     const [data, state] = ['data', 'exec'].map((name) => path.join(FOLDER, name));
     const pidfile = path.join(FOLDER, 'dockerd.pid');

@@ -10,7 +10,7 @@ import { ROOT } from './root.mjs';
  * no question (root on Debian or Ubuntu); else the error names the one command that installs them.
  *
  * @typedef {{ names: string[], files?: string[], apt: string, dnf: string, apk: string, brew: string }} Program
- * @type {Record<'redis' | 'valkey' | 'postgresql' | 'mariadb' | 'pgbouncer' | 'nginx' | 'caddy' | 'wrk' | 'compiler' | 'make' | 'python' | 'chromium' | 'kubectl' | 'docker' | 'compose' | 'buildx' | 'iptables' | 'debootstrap' | 'chineseFont', Program>}
+ * @type {Record<'redis' | 'valkey' | 'postgresql' | 'mariadb' | 'pgbouncer' | 'nginx' | 'caddy' | 'wrk' | 'compiler' | 'make' | 'python' | 'chromium' | 'kubectl' | 'docker' | 'dockerCli' | 'compose' | 'buildx' | 'iptables' | 'debootstrap' | 'chineseFont', Program>}
  */
 const PROGRAMS = {
   redis: { names: ['redis-server', 'valkey-server'], apt: 'redis-server', dnf: 'valkey', apk: 'redis', brew: 'redis' },
@@ -42,7 +42,8 @@ const PROGRAMS = {
     brew: 'google-chrome',
   },
   kubectl: { names: ['kubectl'], apt: 'kubectl', dnf: 'kubernetes-client', apk: 'kubectl', brew: 'kubernetes-cli' },
-  docker: { names: ['dockerd'], apt: 'docker.io docker-cli', dnf: 'moby-engine', apk: 'docker', brew: 'docker' },
+  docker: { names: ['dockerd'], apt: 'docker.io', dnf: 'moby-engine', apk: 'docker', brew: 'docker' },
+  dockerCli: { names: ['docker'], apt: 'docker-cli', dnf: 'docker-cli', apk: 'docker-cli', brew: 'docker' },
   compose: {
     names: ['docker-compose'],
     files: plugin('compose'),

@@ -1,5 +1,6 @@
 import type { RedisOptions } from 'ioredis';
 import { z } from 'zod';
+import { jsonText } from '../shared/json-text';
 
 const endpoint = z.strictObject({
   host: z.string().min(1),
@@ -25,17 +26,7 @@ const sentinelOptions = z.strictObject({
   natMap: z.record(z.string(), z.strictObject({ host: z.string().min(1), port: z.number().int() })).optional(),
 });
 
-const sentinelAddress = z
-  .string()
-  .transform((text, context) => {
-    try {
-      return JSON.parse(text);
-    } catch {
-      context.addIssue('It is not JSON.');
-      return z.NEVER;
-    }
-  })
-  .pipe(sentinelOptions);
+const sentinelAddress = jsonText(sentinelOptions);
 
 /** What a valid address looks like, for error messages. */
 export const REDIS_ADDRESS_FORM =

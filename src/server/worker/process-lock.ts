@@ -32,14 +32,14 @@ export function createProcessLock(
   let held: DatabaseLock | null = null;
   let asking: Promise<LockState> | null = null;
   let problem = 'The main database does not answer.';
-  let told: string | null = null;
   const print = new Fingerprint(main, environment, databaseId, write);
-  const tell = (why: string) => {
-    if (why !== told) log.warn(`The session that holds the lock of environment ${environment} was not ended: ${why}`);
-    told = why;
-  };
+  const tell = teller(environment, log);
   const ask = async (): Promise<LockState> => {
-    if (held && (await held.isHeld().catch(() => false))) return 'held';
+    if (held && (await held.isHeld().catch(() => false))) {
+      // It may not have answered when the lock was taken.
+      if (print.value === null) void print.find();
+      return 'held';
+    }
     held = null;
     try {
       const taken = await acquireLock(direct, { key, app: 'main', environment, timeoutMs: 0 });
@@ -135,6 +135,15 @@ class Fingerprint {
     const [id, server] = await Promise.all([this.databaseId(), identifyServer(this.main)]);
     this.value = fingerprint([id, server, this.environment].join('|'));
   }
+}
+
+/** Says once why the session of a holder was not ended. */
+function teller(environment: string, log: Log): (why: string) => void {
+  let told: string | null = null;
+  return (why) => {
+    if (why !== told) log.warn(`The session that holds the lock of environment ${environment} was not ended: ${why}`);
+    told = why;
+  };
 }
 
 function stateOf(error: unknown): LockState {

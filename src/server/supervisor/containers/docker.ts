@@ -86,9 +86,10 @@ export class DockerDriver implements WorkerDriver {
         made = await this.make(spec, spec.name);
         await made.start();
       } catch (error) {
-        await made?.remove({ force: true });
-        await former.rename({ name: spec.name });
+        // Whatever becomes of the new one, the former one serves again.
+        await made?.remove({ force: true }).catch(this.tell('The new container was not removed', spec));
         await former.start();
+        await former.rename({ name: spec.name }).catch(this.tell('The former container has another name', spec));
         throw error;
       }
       await former.remove({ force: true });
@@ -232,6 +233,10 @@ export class DockerDriver implements WorkerDriver {
 
   private get ofFleet(): string {
     return `${LABEL.fleet}=${this.options.fleet()}`;
+  }
+
+  private tell(what: string, { environment }: ContainerSpec): (error: unknown) => void {
+    return (error) => this.options.log.warn(`${what}: ${messageOf(error)}`, { environment });
   }
 
   private async find(environment: string): Promise<Docker.Container> {

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { z } from 'zod';
+import { jsonText } from '../../../shared/json-text';
 import { type Message, say } from '../../../shared/message';
 import { messageOf } from '../../errors';
 import { secretBytes } from '../../random';
@@ -79,17 +80,9 @@ function stateIn(text: string): string {
   return parsed.success ? parsed.data.state : 'other';
 }
 
-const probeAnswer = z
-  .string()
-  .transform((text, context) => {
-    try {
-      return JSON.parse(text);
-    } catch {
-      context.addIssue('It is not JSON.');
-      return z.NEVER;
-    }
-  })
-  .pipe(z.object({ state: z.enum(['starting', 'loading', 'joining', 'standby', 'alone', 'ready']) }));
+const probeAnswer = jsonText(
+  z.object({ state: z.enum(['starting', 'loading', 'joining', 'standby', 'alone', 'ready']) }),
+);
 
 function ask(url: URL, headers: http.OutgoingHttpHeaders, isGood: (status: number) => boolean) {
   return new Promise<{ ok: boolean; message: Message }>((resolve) => {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { AppRecord } from '../../../shared/messages';
@@ -103,7 +103,7 @@ async function setAside(storagePath: string, app: string, found: Owner | null): 
     const source = path.join(storagePath, name, app);
     if (!(await readdir(source).catch(() => [])).length) continue;
     await mkdir(target, { recursive: true });
-    await rename(source, path.join(target, name));
+    await move(source, path.join(target, name));
     moved = true;
   }
   for (const one of TEMPORARY) await rm(path.join(storagePath, ...one, app), { recursive: true, force: true });
@@ -129,11 +129,26 @@ async function takeBack(storagePath: string, app: string, database: string): Pro
       // Never over what is there.
       if ((await readdir(target).catch(() => [])).length) continue;
       await mkdir(path.dirname(target), { recursive: true });
-      await rename(path.join(aside, folder), target).catch(unlessMissing);
+      await move(path.join(aside, folder), target).catch(unlessMissing);
     }
     // What could not be taken back stays where it is.
     if (!(await readdir(aside)).length) await rm(aside, { recursive: true });
     return;
+  }
+}
+
+/** Also to another file system: an operator may have mounted one of these folders. */
+async function move(source: string, target: string): Promise<void> {
+  try {
+    await rename(source, target);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+    // Whole or not at all, wherever this process ends.
+    const copy = `${target}.copy`;
+    await rm(copy, { recursive: true, force: true });
+    await cp(source, copy, { recursive: true, preserveTimestamps: true });
+    await rename(copy, target);
+    await rm(source, { recursive: true });
   }
 }
 
