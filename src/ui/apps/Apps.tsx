@@ -207,6 +207,7 @@ function Pages({ query, setQuery, count }: { query: AppsQuery; setQuery: SetQuer
   return (
     <Pagination
       align="end"
+      style={{ flexWrap: 'wrap', rowGap: 8 }}
       current={query.page}
       pageSize={query.pageSize}
       total={count}

@@ -38,13 +38,13 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
   const { run: search } = useDebounceFn((text: string) => ask({ text }), { wait: 250 });
   return (
     <Flex gap="small" wrap justify="space-between">
-      <Space wrap role="search">
+      <Flex gap="small" wrap role="search" style={{ flex: '1 1 auto', minWidth: 0 }}>
         <Input
           prefix={<SearchOutlined aria-hidden />}
           allowClear
           placeholder={t('Name or identifier')}
           aria-label={t('Find apps by name or identifier')}
-          style={{ width: 220 }}
+          style={{ flex: '0 1 220px', minWidth: 0 }}
           defaultValue={query.text}
           onChange={(event) => search(event.target.value)}
           data-testid="filter-text"
@@ -54,7 +54,7 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
             allowClear
             placeholder={t('Any environment')}
             aria-label={t('Find apps by environment')}
-            style={{ width: 170 }}
+            style={{ flex: '0 1 170px', minWidth: 0 }}
             value={query.environment}
             onChange={(environment) => ask({ environment })}
             onDropdownVisibleChange={onLook}
@@ -66,7 +66,7 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
           />
         )}
         <StatusFilter status={query.status} ask={ask} counts={counts?.statuses} onLook={onLook} />
-      </Space>
+      </Flex>
       <Space wrap>
         <Tooltip title={t('Refresh')}>
           <Button icon={<ReloadOutlined />} onClick={refresh} aria-label={t('Refresh')} data-testid="refresh-apps" />
@@ -103,7 +103,7 @@ function StatusFilter({ status: selected, ask, counts, onLook }: StatusFilterPro
       allowClear
       placeholder={t('Any status')}
       aria-label={t('Find apps by status')}
-      style={{ width: 170 }}
+      style={{ flex: '0 1 170px', minWidth: 0 }}
       value={selected}
       onChange={(status) => ask({ status })}
       onDropdownVisibleChange={onLook}
