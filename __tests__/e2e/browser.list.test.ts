@@ -93,6 +93,8 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await context.addInitScript(letPollingBeOff);
     page = await context.newPage();
     complaints = complaintsOf(page);
+    // The Workers of these apps are simulated, and answer no requests.
+    await page.route('**/api/apps:databaseSize*', (route) => route.fulfill({ json: { data: { bytes: 8_600_000 } } }));
     await openSettings(page, fleet.supervisor.url, client);
   });
 
@@ -223,6 +225,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     const shown = page.getByTestId(`app-page-${one}`);
     const pending = shown.getByText('Takes effect at the next restart: JWT secret', { exact: true });
     await pending.waitFor();
+    await shown.getByTestId('database-size').getByText('8.2 MB').waitFor();
     await page.getByTestId('app-page-edit').click();
     const again = page.getByRole('dialog', { name: `Edit "${one} changed"` });
     for (const label of ['Start with main application', 'Hide in Applications block', 'Show in app switcher']) {
