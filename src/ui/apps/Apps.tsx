@@ -5,6 +5,7 @@ import type { AppRow } from '../../shared/types';
 import { type OperateAction, useApi } from '../common/api';
 import { type ApiError, problemText } from '../common/errors';
 import { Failure, Freshness } from '../common/Page';
+import { LOG_PARAMS } from '../common/paths';
 import { type AppsQuery, appsQueryOf, withAppsQuery } from '../common/query';
 import { keepPage, type Page } from '../common/refresher';
 import { useAddress } from '../common/useAddress';
@@ -34,7 +35,7 @@ export function Apps() {
   useEffect(() => {
     if (opened) last.current = opened;
   }, [opened]);
-  if (opened) return <AppPage key={opened} name={opened} onClose={() => open(without('app', 'tab'))} />;
+  if (opened) return <AppPage key={opened} name={opened} onClose={() => open(without('app', 'tab', ...LOG_PARAMS))} />;
   return <AppList selected={selected} select={select} focused={last.current} />;
 }
 
