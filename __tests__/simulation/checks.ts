@@ -2,6 +2,7 @@ import { DOWN_AFTER } from '../../src/server/protocol/health';
 import { Leadership } from '../../src/server/supervisor/control/leader';
 import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryTransaction } from '../support/memory-database';
+import { checkMoves } from './failovers';
 import { checkHost, checkHosted, checkOnlyHost, checkRefused, checkStoodDown } from './hosts';
 import { changedByLoop } from './loop-writes';
 import { checkPages, checkStoredIndex } from './pages';
@@ -48,6 +49,7 @@ export function installChecks(world: World): void {
     checkRefused(world);
     checkStoodDown(world);
     checkHosted(world);
+    checkMoves(world, (process) => wellFor(world, process) > IS_HEALTHY);
     checkPages(world, ({ name }) => wasStopped(world, name));
     checkSuspicion(world, (process) => isJudged(world, process));
     checkDefinitionReads(world);
@@ -162,14 +164,19 @@ function checkShown(world: World): void {
 /** For how long nothing may have troubled a Supervisor before it has to know that an environment is down, in ms. */
 const KNOWS_AFTER = 35_000;
 
+/** When most environments were last gone. */
+const mostGoneAt = new WeakMap<World, number>();
+
 /** What died is shown as down, and not as unknown, by whoever could see it. */
 function checkDead(world: World, process: SupervisorProcess, dead: EnvironmentOfWorld[]): void {
   const { redis, scheduler } = world;
   const frozen = frozenAt.get(world)?.get(process.name) ?? 0;
   const troubledAt = Math.max(redis.troubledAt, process.link.troubledAt, process.startedAt, frozen);
-  const gone = world.environments.filter((environment) => !livingIn(environment).length);
+  const isHeard = ({ machine, link }: WorkerProcess) => machine.isUp && !link.isCut;
+  const gone = world.environments.filter((environment) => !livingIn(environment).some(isHeard));
   // Most of a fleet at once: it may be the Supervisor that is cut off.
-  if (scheduler.now - troubledAt < KNOWS_AFTER || 2 * gone.length > world.environments.length) return;
+  if (2 * gone.length > world.environments.length) mostGoneAt.set(world, scheduler.now);
+  if (scheduler.now - Math.max(troubledAt, mostGoneAt.get(world) ?? 0) < KNOWS_AFTER) return;
   for (const { name } of dead) {
     const isKnown = process.part.parts.environmentCache.get(name) !== undefined;
     if (isKnown && process.part.parts.observer.environment(name)?.health === 'unknown')
@@ -263,6 +270,10 @@ function checkDisplaced(world: World): void {
     else if (!healthySince.has(process)) healthySince.set(process, now);
   }
 }
+
+/** For how long a holder has been well, in ms; 0 if it is not. */
+const wellFor = ({ scheduler }: World, process: WorkerProcess): number =>
+  healthySince.has(process) ? scheduler.now - healthySince.get(process)! : 0;
 
 /** How long ago a record was published that a process must have read by now, in ms: a round, and the latency of all on the way. */
 const RECORD_ARRIVES = 35_000;

@@ -87,6 +87,14 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
       database.isAway = false;
     });
   },
+  // All processes of an environment, for good; nobody forgets it.
+  gone: (world, event) => {
+    const environment = world.environments.find(({ slots }) => slots.some((slot) => slot === slotOf(world, event)));
+    for (const slot of environment?.slots ?? []) {
+      slot.isGone = true;
+      world.kill(slot, 0);
+    }
+  },
   clockJump: (world, event) => {
     slotOf(world, event).timepiece.offset += (event.choice % 2 ? 1 : -1) * event.ms * 10;
   },

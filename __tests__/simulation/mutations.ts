@@ -74,6 +74,28 @@ export const MUTANTS: Mutant[] = [
     ],
   },
   {
+    what: 'An app starts while its former environment can still write',
+    changes: [
+      ['worker/hosting/claim.ts', 'isOnly ? left : left.filter((one) => silent?.includes(one))', '[] as string[]'],
+    ],
+  },
+  {
+    what: 'An app leaves an environment as soon as that is down',
+    changes: [['supervisor/placement/failover.ts', 'app.failoverDelay * 1_000 - downFor', '-1']],
+  },
+  {
+    what: 'An app stays in an environment that is down',
+    changes: [['supervisor/placement/failovers.ts', 'if (!due.length) return next;', 'return next;']],
+  },
+  {
+    what: 'An app returns each time that its home is back',
+    changes: [['supervisor/placement/failover.ts', 'Math.max(0, FAILBACK_AFTER - wellFor, apart)', '0']],
+  },
+  {
+    what: 'An app does not return',
+    changes: [['supervisor/placement/failovers.ts', "view?.health === 'online' ? this.bringHome(view) : null", 'null']],
+  },
+  {
     what: 'A standby leaves a holder that is frozen its lock',
     changes: [['worker/lease.ts', 'if (!(await this.options.lock.displace())) return;', '']],
   },

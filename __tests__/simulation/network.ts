@@ -180,6 +180,12 @@ export interface WakeUps {
   doubled: number;
 }
 
+/** A process that answers requests. */
+export interface Answering {
+  link: Link;
+  answer(method: string, payload: unknown): unknown;
+}
+
 /** `MessageBus` of one process, on the same link. */
 export class SimulatedBus implements MessageBus {
   readonly returns = new Feed<void>();
@@ -187,6 +193,8 @@ export class SimulatedBus implements MessageBus {
   constructor(
     private readonly link: Link,
     private readonly wakeUps: WakeUps,
+    /** Who answers the requests to an environment now; absent: nobody does. */
+    private readonly answering: (environment: string) => Answering | undefined = () => undefined,
   ) {}
 
   open(): void {}
@@ -206,8 +214,26 @@ export class SimulatedBus implements MessageBus {
     this.link.redis.listeners.push({ link: this.link, audience: audienceOf(me), listener });
   }
 
-  async request(environment: string, _method: string, _payload: unknown, timeout: number): Promise<unknown> {
-    throw new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
+  request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
+    const { link } = this;
+    const { redis, machine } = link;
+    const pass = (from: Link, to: Link, work: () => void) => {
+      if (from.lost.out || redis.isAway) return;
+      const at = Math.max(redis.scheduler.now + from.delay() + to.delay(), redis.frozenUntil);
+      redis.scheduler.at(at, () => {
+        if (!to.lost.in) to.machine.enter(work);
+      });
+    };
+    return new Promise((resolve, reject) => {
+      const silent = new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
+      machine.timeout(timeout, () => reject(silent));
+      const worker = this.answering(environment);
+      if (!worker) return;
+      pass(link, worker.link, () => {
+        const result = worker.answer(method, payload);
+        pass(worker.link, link, () => resolve(result));
+      });
+    });
   }
 
   async serve(): Promise<void> {}

@@ -14,7 +14,7 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
       name: nameOf(world, event),
       title: 'An app',
       startMode: event.choice % 3 ? 'withMain' : 'onVisit',
-      environments: environmentsOf(world, event),
+      ...placesOf(world, event),
     });
     return part.parts.service.create({ ...input, initialAdmin: null }, '1');
   },
@@ -137,6 +137,21 @@ function settle(world: World, what: string, work: Promise<unknown>): void {
 }
 
 const nameOf = (world: World, { which }: PlannedEvent): string => `app${(which % world.plan.apps) + 1}`;
+
+/** Where an app runs. Where apps fail over, most do, from one environment, and half of them return by themselves. */
+function placesOf(world: World, event: PlannedEvent) {
+  const { choice } = event;
+  const { failover = 'none' } = world.plan;
+  const environments = environmentsOf(world, event);
+  if (failover === 'none' || choice % 4 === 0) return { environments };
+  const failback = choice % 2 ? ('automatic' as const) : ('manual' as const);
+  return {
+    environments: environments.slice(0, 1),
+    failover: 'automatic' as const,
+    failoverDelay: 10 + (choice % 10),
+    failback,
+  };
+}
 
 /** One, two or three of them. */
 function environmentsOf(world: World, { choice }: PlannedEvent): string[] {

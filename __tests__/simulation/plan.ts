@@ -16,6 +16,11 @@ export interface Plan {
   crashing: number;
   /** Share of boots that never end, and of ends of apps that take long. */
   hanging: number;
+  /**
+   * Whether apps fail over by themselves. `cutOff`: nothing passes between a Supervisor and a Worker that is cut off from Redis, and so
+   * nobody knows that it still hosts. Absent: none do.
+   */
+  failover?: 'none' | 'probed' | 'cutOff';
   /** How far clocks are off: rate and wall. */
   skew: number;
   /** Whether what is held back is played, too. */
@@ -56,6 +61,8 @@ const FAULTS = {
   clockJump: 2,
   upgrade: 1,
   stall: 2,
+  /** Only as an outage. */
+  gone: 0,
 } as const;
 const ACTIONS = {
   create: 4,
@@ -92,6 +99,8 @@ export const HELD_BACK: Array<{
 }> = [];
 
 const FAULTY_FOR = 240_000;
+/** What takes a Worker away, for long enough that its apps leave. */
+const OUTAGES = ['kill', 'freeze', 'partition'] as const;
 
 export const isFault = (kind: string): kind is FaultKind => kind in FAULTS;
 
@@ -135,7 +144,7 @@ export function planOf(seed: number, { all = false }: PlanOptions = {}): Plan {
   const actions = Array.from({ length: 2 + below(apps > 8 ? 24 : 14) }, () =>
     event(pick(ACTIONS), 15_000 + random.fraction() * (FAULTY_FOR - 20_000)),
   );
-  return {
+  const settings = {
     seed,
     supervisors,
     environments,
@@ -149,8 +158,25 @@ export function planOf(seed: number, { all = false }: PlanOptions = {}): Plan {
     skew: oneOf([0, 0.01, 0.02]),
     all,
     quietAt: FAULTY_FOR,
-    events: [...creations, ...faults, ...actions].sort((a, b) => a.at - b.at),
   };
+  // Drawn after all others, which do not depend on it.
+  const failover = oneOf(['none', 'none', 'none', 'none', 'probed', 'cutOff'] as const);
+  // There is a place to go to, and most of the fleet is well.
+  if (failover !== 'none') while (environments.length < 3) environments.push(1);
+  /** The first process of the environment that an app is created in. */
+  const placeOf = ({ choice }: PlannedEvent) =>
+    environments.slice(0, choice % environments.length).reduce((sum, processes) => sum + processes, supervisors);
+  const outages = Array.from({ length: failover === 'none' ? 0 : 1 + below(3) }, (_, i) => ({
+    // One environment at most is gone for good: of two, nobody could tell whether the Supervisor is cut off.
+    ...event(
+      oneOf(i === 0 ? [...OUTAGES, 'gone' as const] : OUTAGES),
+      30_000 + random.fraction() * (FAULTY_FOR - 130_000),
+    ),
+    which: placeOf(oneOf(creations)),
+    ms: 45_000 + below(50_000),
+  }));
+  const events = [...creations, ...faults, ...actions, ...outages].sort((a, b) => a.at - b.at);
+  return { ...settings, failover, events };
 }
 
 /** In few lines, for people. */

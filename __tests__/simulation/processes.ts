@@ -7,6 +7,8 @@ import { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import type { LeaseKeeper } from '../../src/server/worker/lease';
 import type { LockState, ProcessLock } from '../../src/server/worker/lock-watch';
 import { WorkerPart } from '../../src/server/worker/worker';
+import { say } from '../../src/shared/message';
+import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryDatabase } from '../support/memory-database';
 import { OWN_FACTS } from '../support/own-facts';
 import { type Ground, PlayedHost } from './host';
@@ -86,7 +88,11 @@ export interface Surroundings {
   wakeUps: WakeUps;
   note(line: string): void;
   /** Whose address it is, if anybody's. */
-  listening(url: string): { machine: Machine } | undefined;
+  listening(url: string): WorkerProcess | undefined;
+  /** The process that hosts an environment and answers its requests, if any does. */
+  answering(environment: string): WorkerProcess | undefined;
+  /** Whether a Worker that is cut off from Redis is cut off from Supervisors, too. */
+  isCutOffWhole: boolean;
 }
 
 const releaseOf = (version: number): string => `2.2.${15 + version}`;
@@ -111,7 +117,7 @@ abstract class SimulatedProcess {
     this.machine = new Machine(scheduler, name, timepiece);
     this.random = randomFor(seed, name);
     this.link = new Link(this.machine, redis, randomFor(seed, `${name} link`), latency);
-    this.bus = new SimulatedBus(this.link, wakeUps);
+    this.bus = new SimulatedBus(this.link, wakeUps, around.answering);
     database.owners.add(name);
     const write = (level: string) => (message: string) => note(`${name} ${level}: ${message}`);
     this.log = createLog({ debug: () => undefined, info: write('info'), warn: write('warn'), error: write('error') });
@@ -207,6 +213,7 @@ export class SupervisorProcess extends SimulatedProcess {
       findInstalled: async () => [],
       own: () => OWN_FACTS,
       reaches: (url) => this.reaches(url),
+      hosts: (url) => this.hosts(url),
     });
     this.door = new Door(this.part);
     this.part.changes.listen(() => {
@@ -228,6 +235,17 @@ export class SupervisorProcess extends SimulatedProcess {
 
   /** Whether somebody listens at an address; what is frozen listens, and does not answer. */
   private reaches(url: string): Promise<boolean> {
+    return this.ask(url, () => true);
+  }
+
+  /** As the probe of a Worker answers. */
+  private hosts(url: string): Promise<boolean> {
+    const { isCutOffWhole } = this.around;
+    const isHost = ({ part }: WorkerProcess) => part.role === 'holder' || part.role === 'alone';
+    return this.ask(url, (worker) => !(isCutOffWhole && worker.link.isCut) && isHost(worker));
+  }
+
+  private ask(url: string, saysYes: (worker: WorkerProcess) => boolean): Promise<boolean> {
     const { around, machine } = this;
     const answer = (work: () => void) => around.scheduler.after(this.link.delay(), work);
     return new Promise((resolve) => {
@@ -235,7 +253,7 @@ export class SupervisorProcess extends SimulatedProcess {
       const timer = machine.timeout(ANSWERS_WITHIN, () => end(false));
       answer(() => {
         const worker = around.listening(url);
-        if (worker) worker.machine.enter(() => answer(() => end(true)));
+        if (worker) worker.machine.enter(() => answer(() => end(saysYes(worker))));
         else answer(() => end(false));
         void timer;
       });
@@ -335,6 +353,15 @@ export class WorkerProcess extends SimulatedProcess {
     await this.part.prepareToLeave();
     await this.part.stop();
     this.kill();
+  }
+
+  /** Answers a request of a Supervisor. */
+  answer(method: string, payload: unknown): unknown {
+    if (method !== 'checkDatabase') return null;
+    const { name, database } = payload as Pick<AppRecord, 'name' | 'database'>;
+    const uid = this.around.ground.owners.get(database.database ?? name);
+    const message = uid ? say('CHECK_OTHER_APP', { object: name, app: name, uid }) : say('CHECK_FREE');
+    return { checks: [{ name: 'content', ok: !uid, message }], verdict: uid ? 'taken' : 'free' };
   }
 
   get keeper(): LeaseKeeper | undefined {

@@ -7,6 +7,7 @@ import { conditionOf, keyOf } from '../../src/server/supervisor/events/decide';
 import { type Applied, MAX_FAILURES, MAX_UNFINISHED_BOOTS } from '../../src/server/worker/apps/decide';
 import type { Event } from '../../src/shared/event';
 import type { AppRecord } from '../../src/shared/messages';
+import { checkFailovers } from './failovers';
 import type { SupervisorProcess, WorkerProcess } from './processes';
 import type { EnvironmentOfWorld, World } from './world';
 
@@ -14,7 +15,7 @@ import type { EnvironmentOfWorld, World } from './world';
 
 type Say = (what: string) => void;
 
-interface Sight {
+export interface Sight {
   world: World;
   apps: AppDefinition[];
   tombstones: Tombstone[];
@@ -52,6 +53,7 @@ export function checkQuiet(world: World): void {
   };
   for (const environment of world.environments) findHolder(environment, sight);
   checkOperations(sight);
+  checkFailovers(sight);
   for (const app of sight.apps) checkApp(app, sight);
   checkEnds(sight);
   checkIndex(sight);
@@ -143,7 +145,7 @@ function checkApp(app: AppDefinition, sight: Sight): void {
 
 /** A move that failed is undone: an app does not stay where it does not start while it could run where it came from. */
 function checkReturn({ name, environments }: AppDefinition, newest: Operation | undefined, { holders, say }: Sight) {
-  if (newest?.action !== 'move' || newest.state !== 'failed' || !newest.createdById) return;
+  if (newest?.action !== 'move' || newest.state !== 'failed' || !(newest.createdById || newest.cause)) return;
   const failed = newest.steps.find(({ kind, state }) => kind === 'boot' && state === 'failed')?.environment ?? '';
   const left = newest.steps.find(({ kind, state }) => kind === 'remove' && state !== 'failed')?.environment ?? '';
   const couldReturn = environments.includes(failed) && !environments.includes(left) && holders.has(left);

@@ -53,6 +53,8 @@ export class World {
   readonly forgotten = new Map<string, number>();
   /** Those that a Supervisor was asked to forget and did not answer for. */
   readonly forgetting = new Set<string>();
+  /** When a process of an environment was last asked to end, in ms: it gives its environment back. */
+  readonly releasedAt = new Map<string, number>();
   /** The first thing that was wrong. */
   violation: { at: number; what: string } | null = null;
   onBoot: (machine: Machine, environment: string, record: AppRecord, row: HostingRow | undefined) => void = () =>
@@ -86,6 +88,8 @@ export class World {
       wakeUps: { lost, doubled },
       note,
       listening: (url) => this.workers.find((worker) => worker.url === url),
+      answering: (name) => this.workers.find(({ environment, part }) => environment === name && part.role === 'holder'),
+      isCutOffWhole: plan.failover === 'cutOff',
     };
     const clocks = randomFor(seed, 'clocks');
     const timepiece = () => ({
@@ -152,6 +156,7 @@ export class World {
     const { process } = slot;
     if (!process) return;
     this.note(`${process.name} is asked to end`);
+    if (process instanceof WorkerProcess) this.releasedAt.set(process.environment, this.scheduler.now);
     process.isLeaving = true;
     const end = () => {
       if (slot.process !== process) return;

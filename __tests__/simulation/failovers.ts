@@ -1,0 +1,69 @@
+import type { Operation } from '../../src/server/supervisor/control/rollout';
+import { FAILBACK_EVERY, failsOver, returnsTo } from '../../src/server/supervisor/placement/failover';
+import type { Sight } from './quiet';
+import type { World } from './world';
+
+/** Apps that fail over: when they move, and where they are in the end. */
+
+/** How long at least an environment is silent before it is shown as down, in ms: its last beat was up to one interval before its end. */
+const DOWN_AFTER = 10_000;
+/** How much faster the clock of a Supervisor may run than the true one. */
+const SHARE = 0.95;
+
+/** When an environment was last seen to be well, in true ms. */
+const wellAt = new WeakMap<World, Map<string, number>>();
+/** By operation, whether it was looked at. */
+const seen = new WeakMap<World, Set<string>>();
+
+const all = (world: World): Operation[] =>
+  (world.database.database.visible('appOperations') as unknown as Operation[]).filter(({ cause }) => cause !== null);
+
+/**
+ * Called every second: no app is moved out of an environment that is well, or was until just now.
+ * @param isHealthy whether a process has been well for some time
+ */
+export function checkMoves(world: World, isHealthy: (process: World['workers'][number]) => boolean): void {
+  const { now } = world.scheduler;
+  const well = wellAt.get(world) ?? new Map<string, number>();
+  wellAt.set(world, well);
+  const known = seen.get(world) ?? new Set<string>();
+  seen.set(world, known);
+  for (const { id, appName, cause, createdById, steps } of all(world)) {
+    if (known.has(id)) continue;
+    known.add(id);
+    const from = steps.find(({ kind }) => kind === 'remove')?.environment ?? '';
+    const app = (world.database.database.visible('apps') as Array<{ name: string; failoverDelay: number }>).find(
+      ({ name }) => name === appName,
+    );
+    if (cause !== 'failover' || createdById || !app) continue;
+    const silentFor = now - (well.get(from) ?? Number.NEGATIVE_INFINITY);
+    const isReleased = (world.releasedAt.get(from) ?? Number.NEGATIVE_INFINITY) >= (well.get(from) ?? 0) - 2_000;
+    if (silentFor < ((isReleased ? 0 : DOWN_AFTER) + app.failoverDelay * 1_000) * SHARE)
+      world.violate(`${appName} leaves ${from}, which was well ${Math.floor(silentFor / 1_000)} s ago`);
+  }
+  for (const process of world.workers) if (isHealthy(process)) well.set(process.environment, now);
+}
+
+/** After quiet: what should have left has left, and what should have returned is at home. */
+export function checkFailovers({ world, apps, operations, holders, stuck, leader, say }: Sight): void {
+  const { environmentCache, observer } = leader.part.parts;
+  const agree = (one: string, other: string) =>
+    environmentCache.registrationOf(one)?.appVersion === environmentCache.registrationOf(other)?.appVersion;
+  for (const app of apps) {
+    const own = operations.filter(({ appUid }) => appUid === app.uid);
+    const returns = own.filter(({ cause, createdById }) => cause === 'failback' && !createdById);
+    if (returns.length > 1 && !world.hasLostApps) say(`${app.name} returned by itself ${returns.length} times.`);
+    if (stuck.has(app.name) || own.some(({ finishedAt }) => finishedAt === null)) continue;
+    const [only] = app.environments;
+    const isDown = !holders.has(only) && observer.environment(only)?.health === 'down';
+    const places = [...holders.keys()].filter((name) => name !== only && agree(name, only));
+    if (isDown && failsOver(app, only) && places.length)
+      say(`${app.name} stays in ${only}, which is down, although ${places} could have it.`);
+    const { home } = app;
+    const mayReturn = home !== null && returnsTo(app, home) && holders.has(home) && holders.has(only);
+    const isRecent = own.some(({ cause, createdAt }) => cause === 'failback' && isLessAgo(createdAt, leader));
+    if (mayReturn && agree(home, only) && !isRecent) say(`${app.name} did not return to ${home}.`);
+  }
+}
+
+const isLessAgo = (at: number, { machine }: Sight['leader']): boolean => machine.now().wall - at < FAILBACK_EVERY;
