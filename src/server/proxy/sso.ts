@@ -83,7 +83,11 @@ export function createSsoFront({ table, trusts, publicUrl, isReady, ...paths }: 
     if (!app) return false;
     const protocol = visitorProtocol(req, peer);
     const query = new URLSearchParams(url.slice(path.length));
-    if (!isAsked && !(app.sso && isOpened(app, req, found.page, query, protocol))) return false;
+    if (!isAsked && !(app.sso && isOpened(app, req, found.page, query, protocol))) {
+      // A browser that shows its copy does not ask, and its user is not signed in once his session has ended.
+      if (app.sso && INNER.test(found.page)) res.setHeader('Cache-Control', 'no-cache');
+      return false;
+    }
     const page = pageAsked(app, isAsked ? query.get('redirect') : url, { ...paths, isOwnHost: isOwn });
     const refusal = refusalOf(app, isTopLevel(req.headers, protocol), isOwn ? publicUrl : '');
     if (refusal) {
