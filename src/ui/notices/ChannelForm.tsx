@@ -25,6 +25,8 @@ export function ChannelForm({
   refresh: () => Promise<void>;
 }) {
   const t = useT();
+  // A title is as people entered it, or a template of NocoBase.
+  const titleOf = (title: string) => (title.includes('{{') ? t(title) : title);
   const { enabled, kinds, channel, receivers } = row;
   const gone = channel !== null && !channels.some(({ name }) => name === channel);
   return (
@@ -45,7 +47,7 @@ export function ChannelForm({
             disabled={!channels.length && !gone}
             placeholder={t('Select a channel of the notification manager')}
             options={[
-              ...channels.map(({ name, title }) => ({ value: name, label: t(title) })),
+              ...channels.map(({ name, title }) => ({ value: name, label: titleOf(title) })),
               ...(gone ? [{ value: channel, label: t('{{channel}} (not available)', { channel }) }] : []),
             ]}
           />

@@ -7,6 +7,7 @@ import { type ApiError, apiError, messageText, problemText } from '../common/err
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { StateTag } from '../common/Tag';
+import { exactTime } from '../common/time';
 import { useHost, useT } from '../host';
 import { NOTICE_LABELS } from './labels';
 
@@ -94,7 +95,7 @@ export function NotifierForm({ row, refresh, values, children, footer, onSaved }
 
 /** A text that is also a status: when it last arrived, or since when it does not. */
 function Going({ row: { enabled, deliveredAt, failingSince, error, status, nextAt } }: { row: NotifierRow }) {
-  const t = useT();
+  const { t, language } = useHost();
   if (!enabled) return null;
   if (failingSince !== null)
     return (
@@ -109,12 +110,7 @@ function Going({ row: { enabled, deliveredAt, failingSince, error, status, nextA
         description={
           <>
             {error && messageText(t, error)}
-            {nextAt !== null && (
-              <>
-                {' '}
-                {t('Next attempt')} <Since at={nextAt} />
-              </>
-            )}
+            {nextAt !== null && ` ${t('Next attempt: {{time}}', { time: exactTime(nextAt, language) })}`}
           </>
         }
       />
