@@ -30,7 +30,7 @@ export function Activity({ appsPath }: { appsPath: string }) {
       <Flex vertical gap="middle">
         <Flex gap="small" wrap justify="space-between" align="start">
           <ActivityFilters query={query} ask={ask} rows={data.rows} />
-          <Flex gap="small">
+          <Flex gap="small" wrap>
             <Tooltip title={t('Refresh')}>
               <Button icon={<ReloadOutlined />} onClick={refresh} aria-label={t('Refresh')} />
             </Tooltip>
