@@ -66,7 +66,7 @@ const messages = async (): Promise<Array<{ title: string; content: string }>> =>
   (await manager.api.get('myInAppMessages:list', { pageSize: 50 })).data.messages;
 const fail = async (name: string) => {
   const { operation } = await manager.begin('create', brokenApp(name));
-  await eventually(async () => (await manager.operation(operation!.id)).state).toBe('failed');
+  await eventually(async () => (await manager.operation(operation!.id)).state, 120_000).toBe('failed');
 };
 
 it('says what to do while there is no channel', async () => {
@@ -81,8 +81,8 @@ it('messages to people are set by mouse, and a test message arrives', async () =
   await open();
   await form('channel').getByRole('switch').click();
   await form('channel').getByText('Operation failed').click();
-  await choiceIn(page, '[data-testid="notifier-channel"] .ant-select:has(#channel)', 'Operations');
-  await form('channel').locator('.ant-select:has(#receivers)').click();
+  await choiceIn(page, '[data-testid="notifier-channel"] .ant-select:has(#channel_channel)', 'Operations');
+  await form('channel').locator('.ant-select:has(#channel_receivers)').click();
   await page.locator('.ant-select-dropdown:visible .ant-select-item-option').first().click();
   await page.keyboard.press('Escape');
   await save('channel');

@@ -19,7 +19,7 @@ export function AwayNotice({ app, onDone }: { app: AppRow; onDone: () => void })
         message={
           app.failback === 'automatic'
             ? t(
-                'It was moved here because environment "{{environment}}" was down, and returns when that has been well.',
+                'It was moved here because environment "{{environment}}" was down. It returns by itself once that is stable again.',
                 {
                   environment: app.home,
                 },

@@ -54,6 +54,8 @@ export function NotifierForm({ row, refresh, values, children, footer, onSaved }
   return (
     <Form
       form={form}
+      // Both forms are on one page: their fields need ids of their own, so that each label leads to its own field.
+      name={row.id}
       layout="vertical"
       initialValues={values}
       onValuesChange={() => setChanged(true)}

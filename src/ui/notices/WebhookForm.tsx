@@ -26,7 +26,7 @@ export function WebhookForm({ row, refresh }: { row: NotifierRow; refresh: () =>
   const askFirst = async () => {
     const isSure = await confirm({
       title: t('Make a new secret?'),
-      content: t('The one before is no longer used at once: the receiver rejects requests until it knows the new one.'),
+      content: t('Requests are signed with the new secret at once: the receiver rejects them until it knows that one.'),
       okText: t('Make a new secret'),
     });
     if (isSure) renew();
