@@ -16,7 +16,7 @@ interface Props {
   empty: ReactNode;
 }
 
-/** The orders that the header of the table offers. */
+/** Of the orders that the header of the table offers, those that a list of cards needs. */
 const ORDERS: Record<string, string> = {
   title: key('By name'),
   status: key('By status, the worst first'),
@@ -50,7 +50,8 @@ export const AppCards = memo(function AppCards({ rows, columns, selected, onSele
           placeholder={t('Order')}
           aria-label={t('Order')}
           style={{ minWidth: 130 }}
-          value={order}
+          // The table sorts in more ways, in an address that was opened there.
+          value={order && order in ORDERS ? order : undefined}
           onChange={sort}
           options={Object.entries(ORDERS).map(([value, label]) => ({ value, label: t(label) }))}
         />

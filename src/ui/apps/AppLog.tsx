@@ -5,7 +5,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import type { ApiError } from '../common/errors';
-import { Failure, useIsLocal } from '../common/Page';
+import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { Secondary } from '../common/Secondary';
 import { key } from '../common/text';
 import { readableColors } from '../common/theme';
@@ -37,17 +37,20 @@ export function AppLog({ app }: { app: AppRow }) {
   const [view, setView] = useState<View>({ follows: true, text: '' });
   const { follows, level, text } = view;
   const isFollowed = follows && until === undefined;
-  const { data, error, loading, refresh } = useRequest<string[], []>(
-    () => api.logs(app.name, environment, LINES, until),
-    {
-      ready: environment !== undefined,
-      refreshDeps: [app.name, environment, until],
-      pollingInterval: isFollowed ? FOLLOW : 0,
-      pollingWhenHidden: false,
-      // An app that moves or starts has no log for a moment.
-      pollingErrorRetryCount: 3,
-    },
-  );
+  const {
+    data: answer,
+    error,
+    loading,
+    refresh,
+  } = useRequest(async () => ({ environment, until, lines: await api.logs(app.name, environment, LINES, until) }), {
+    ready: environment !== undefined,
+    // A log that is followed again is asked for at once; nothing else would begin to ask.
+    refreshDeps: [app.name, environment, until, isFollowed],
+    pollingInterval: isFollowed ? FOLLOW : 0,
+    pollingWhenHidden: false,
+  });
+  // The last answer may be about another environment, or another time.
+  const data = answer?.environment === environment && answer?.until === until ? answer?.lines : undefined;
   const lines = useMemo(() => linesOf(data ?? []), [data]);
   const shown = useMemo(() => filtered(lines, level, text), [lines, level, text]);
   if (!environment) return <NoLog />;
@@ -76,6 +79,7 @@ export function AppLog({ app }: { app: AppRow }) {
         <Failure error={error as ApiError} retry={refresh} />
       ) : data ? (
         <>
+          {error && <Freshness error={error as ApiError} />}
           {shown.length < lines.length && (
             <Secondary>
               {t('{{shown}} of the last {{count}} lines', { shown: shown.length, count: lines.length })}

@@ -1,7 +1,6 @@
 import { ArrowLeftOutlined, DownOutlined } from '@ant-design/icons';
 import { Alert, Button, Card, Dropdown, Flex, Result, Skeleton, Tabs, Typography, theme } from 'antd';
 import { useEffect, useRef } from 'react';
-import { Link } from 'react-router-dom';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { AppActivity } from '../activity/AppActivity';
 import { ActionButton } from '../common/ActionButton';
@@ -94,11 +93,7 @@ function Gone({ name }: { name: string }) {
         status="404"
         title={t('No app has the identifier "{{name}}"', { name })}
         subTitle={t('It may have been deleted.')}
-        extra={
-          <Link to="?">
-            <Button>{t('All apps')}</Button>
-          </Link>
-        }
+        extra={<BackToList />}
       />
     </Card>
   );

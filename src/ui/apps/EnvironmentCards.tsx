@@ -104,7 +104,7 @@ function EnvironmentCard({ app, name, environment, handle }: OneProps) {
             <div style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' }} data-testid={`error-${app.name}-${name}`}>
               {messageText(t, error)}
             </div>
-            <RemedyButtons app={app} remedies={remediesOf(error, app, isLocal)} handle={handle} />
+            <RemedyButtons app={app} environment={name} remedies={remediesOf(error, app, isLocal)} handle={handle} />
           </>
         ) : (
           message && (

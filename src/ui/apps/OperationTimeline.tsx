@@ -31,9 +31,10 @@ export function OperationTimeline({ app, handle }: { app: AppRow; handle: AppHan
     (operations) => operations.some(isUnderway),
   );
   // The operation itself has the button that tries it again.
-  const remediesFor = (error: Message) => (
+  const remediesFor = (error: Message, environment: string) => (
     <RemedyButtons
       app={app}
+      environment={environment}
       remedies={remediesOf(error, app, isLocal).filter((remedy) => remedy !== 'retry')}
       handle={handle}
     />
@@ -76,7 +77,7 @@ interface OperationProps {
   names: Record<string, string>;
   act: Act;
   /** Buttons for what can be done about an error. */
-  remediesFor: (error: Message) => ReactNode;
+  remediesFor: (error: Message, environment: string) => ReactNode;
 }
 
 function Operation({ operation, isNewest, names, act, remediesFor }: OperationProps) {
@@ -127,7 +128,7 @@ function Step({ step, remediesFor }: { step: OperationStep; remediesFor: Operati
       {step.error && (
         <Flex vertical gap="small" style={{ marginTop: 4 }}>
           <Alert type="error" showIcon message={messageText(t, step.error)} />
-          {remediesFor(step.error)}
+          {remediesFor(step.error, step.environment)}
         </Flex>
       )}
     </div>

@@ -1,23 +1,33 @@
 import { Button, Flex } from 'antd';
 import { useNavigate } from 'react-router-dom';
 import type { AppRow } from '../../shared/types';
-import { PATHS } from '../common/paths';
+import { LOG_PARAMS, logAddress, PATHS } from '../common/paths';
+import { useAddress } from '../common/useAddress';
 import { useT } from '../host';
 import { type AppRemedy, REMEDY_LABELS } from './remedies';
 import type { AppHandler } from './useAppDialogs';
 
 interface Props {
   app: AppRow;
+  /** Where the error is; absent: nowhere in particular. */
+  environment?: string | null;
   remedies: AppRemedy[];
   handle: AppHandler;
 }
 
 /** A button for each. */
-export function RemedyButtons({ app, remedies, handle }: Props) {
+export function RemedyButtons({ app, environment = null, remedies, handle }: Props) {
   const t = useT();
   const navigate = useNavigate();
+  const { replace } = useAddress();
+  const showLog = () =>
+    replace((now) => {
+      for (const key of LOG_PARAMS) now.delete(key);
+      for (const [key, value] of logAddress(app.name, environment, null)) now.set(key, value);
+      return now;
+    });
   const run = (remedy: AppRemedy) => {
-    if (remedy === 'log') navigate(`${PATHS.apps}?${new URLSearchParams({ app: app.name, tab: 'log' })}`);
+    if (remedy === 'log') showLog();
     else if (remedy === 'environments') navigate(PATHS.environments);
     else if (remedy === 'connection') handle('edit', app);
     else if (remedy === 'assign') handle('move', app);

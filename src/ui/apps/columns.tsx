@@ -48,7 +48,7 @@ export function columnsOf(
       render: (_, app) => <AppStatuses app={app} handle={handle} />,
     },
     ...optional('operation', { width: 140, render: (_, app) => <OperationCell operation={app.operation} /> }),
-    ...optional('cname', { width: 200, render: (_, app) => <Domain app={app} /> }),
+    ...optional('cname', { width: 200, render: (_, app) => app.cname && <Domain app={app} /> }),
     ...optional('version', { width: 90, dataIndex: 'version' }),
     ...optional('lastVisitAt', { width: 100, render: (_, app) => <Since at={app.lastVisitAt} /> }),
     ...optional('startMode', { width: 150, render: (_, app) => t(START_MODE_LABELS[app.startMode]) }),
