@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lasting, nearestLimit, PressureGauge } from '../../src/server/worker/pressure';
 
@@ -32,7 +35,13 @@ describe('what is near its limit', () => {
       expect(one.used).toBeGreaterThan(0);
       expect(one.used).toBeLessThanOrEqual(one.limit);
     }
-    const nowhere = new PressureGauge('/there/is/no/such/folder');
-    await expect.poll(() => nowhere.read().disk).toBeNull();
+  });
+
+  it('is no longer known of a disk that is gone', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'pressure-'));
+    const gauge = new PressureGauge(folder);
+    await expect.poll(() => gauge.read().disk).not.toBeNull();
+    rmSync(folder, { recursive: true });
+    await expect.poll(() => gauge.read().disk).toBeNull();
   });
 });

@@ -53,6 +53,10 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
   return async (action: OperateAction, selected: AppRow[]): Promise<boolean> => {
     const apps = selected.filter((app) => !refusal(action, app, environments));
     const refused = selected.filter((app) => !apps.includes(app));
+    if (!apps.length) {
+      host.failure(textOf(t, refusal(action, selected[0], environments)));
+      return false;
+    }
     const { one, many, consequence } = QUESTIONS[action];
     const agreed = await confirm({
       title: apps.length === 1 ? t(one, { app: apps[0].title }) : t(many, { count: apps.length }),
@@ -71,7 +75,7 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
         </>
       ),
     });
-    if (!agreed || !apps.length) {
+    if (!agreed) {
       return false;
     }
     let isTaken = false;

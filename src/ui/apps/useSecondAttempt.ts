@@ -15,7 +15,7 @@ export function useSecondAttempt(operate: ReturnType<typeof useAppActions>, refr
   const api = useApi();
   const confirm = useConfirm();
 
-  /** The newest operation of the app once more, if it has failed; otherwise a restart. */
+  /** The newest operation of the app once more, if it has failed or was cancelled; otherwise a restart, after a question. */
   const retry = async (app: AppRow) => {
     try {
       const [newest] = await api.listOperations(app.name, 1);

@@ -106,7 +106,7 @@ function Going({ row: { enabled, deliveredAt, failingSince, error, status, nextA
         showIcon
         message={
           <>
-            {t('Sending fails since')} <Since at={failingSince} />
+            {t('Sending fails. The first attempt that failed:')} <Since at={failingSince} />
           </>
         }
         description={
