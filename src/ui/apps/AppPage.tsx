@@ -32,12 +32,12 @@ import { VisitButton } from './VisitButton';
 
 interface Props {
   name: string;
-  /** Goes back to the list. */
-  onClose: () => void;
+  /** Called once a deletion was accepted: there is no page any more. */
+  onDeleted: () => void;
 }
 
 /** Everything about one app: what is wrong with it, where it runs, what was done with it, and what can be done. */
-export function AppPage({ name, onClose }: Props) {
+export function AppPage({ name, onDeleted }: Props) {
   const api = useApi();
   const environments = useEnvironments();
   const { data: app, error, refresh } = useLive(() => api.getApp(name), name, isAppBusy);
@@ -45,7 +45,7 @@ export function AppPage({ name, onClose }: Props) {
     environments,
     refresh: () => void refresh(),
     onDone: (what) => {
-      if (what === 'deleted') onClose();
+      if (what === 'deleted') onDeleted();
       else void refresh();
     },
   });

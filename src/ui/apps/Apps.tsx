@@ -35,7 +35,13 @@ export function Apps() {
   useEffect(() => {
     if (opened) last.current = opened;
   }, [opened]);
-  if (opened) return <AppPage key={opened} name={opened} onClose={() => open(without('app', 'tab', ...LOG_PARAMS))} />;
+  if (opened) {
+    const onDeleted = () => {
+      select((before) => before.filter(({ name }) => name !== opened));
+      open(without('app', 'tab', ...LOG_PARAMS));
+    };
+    return <AppPage key={opened} name={opened} onDeleted={onDeleted} />;
+  }
   return <AppList selected={selected} select={select} focused={last.current} />;
 }
 

@@ -65,7 +65,7 @@ export function DeleteDialog({ apps, onClose, onDone }: Props) {
           <OneApp app={app} database={database} onChoose={setDatabase} />
         ) : (
           <>
-            <Typography.Text style={{ maxHeight: 240, overflow: 'auto' }}>
+            <Typography.Text style={{ display: 'block', maxHeight: 240, overflow: 'auto' }}>
               {apps.map(({ title }) => title).join(', ')}
             </Typography.Text>
             <Typography.Text>{t('Visitors can no longer open them. Their databases are kept.')}</Typography.Text>
