@@ -27,35 +27,6 @@ export async function sharedFleet(): Promise<Fleet> {
   return fleet;
 }
 
-/**
- * Left out where pages are tested in `npm test`: they take half of the processor's time of each new app, and no test there is about them.
- * All other tests have all of NocoBase.
- */
-const LEFT_OUT = [
-  'ai',
-  'backups',
-  'calendar',
-  'data-visualization',
-  'field-formula',
-  'field-markdown-vditor',
-  'file-previewer-office',
-  'gantt',
-  'idp-oauth',
-  'kanban',
-  'mcp-server',
-  'mobile',
-  'workflow',
-  ...['action-trigger', 'aggregate', 'cc', 'custom-action-trigger', 'date-calculation', 'delay', 'javascript'].map(
-    ofWorkflow,
-  ),
-  ...['json-query', 'json-variable-mapping', 'loop', 'mailer', 'manual', 'notification', 'parallel'].map(ofWorkflow),
-  ...['request', 'request-interceptor', 'response-message', 'sql', 'variable'].map(ofWorkflow),
-].map((name) => `@nocobase/plugin-${name}`);
-
-function ofWorkflow(name: string): string {
-  return `workflow-${name}`;
-}
-
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const fleet = await Fleet.start({
     name: project.name,
@@ -65,11 +36,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // Chaos tests take either Redis away alone.
     separateCommandRedis: project.name === 'chaos',
     instanceEnv: { supervisor: { TELEMETRY_ENABLED: 'on', TELEMETRY_METRIC_READER: 'console' } },
-    env: {
-      ...recorderEnv(project.name),
-      ...(project.name === 'browser' ? { FLEET_WITHOUT: LEFT_OUT.join() } : {}),
-      ...installTestPlugin(project.name === 'chaos' ? 'poison' : 'core-probe'),
-    },
+    env: { ...recorderEnv(project.name), ...installTestPlugin(project.name === 'chaos' ? 'poison' : 'core-probe') },
   });
   project.provide('fleet', fleet.config.name);
   project.provide('client', project.name === 'long' ? 'legacy' : 'modern');

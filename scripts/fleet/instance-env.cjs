@@ -15,7 +15,6 @@ if (isMainThread) {
   initEnv();
   oneByOne(() => wholly(generateAppDir));
   if (process.env.FLEET_RECORDER) require('./process-recorder.cjs');
-  if (process.env.FLEET_WITHOUT) require('./fewer-plugins.cjs');
   if (process.env.FLEET_DEV) require('./dev.cjs');
 }
 
