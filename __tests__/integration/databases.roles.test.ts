@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   checkDatabase,
   type DatabaseConnection,
+  databaseSize,
   dropDatabase,
   inspectDatabase,
   inspectServer,
@@ -550,6 +551,20 @@ for (const [version, programs] of [
           `CREATE FUNCTION spring() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
              IF current_user = 'worker' THEN EXECUTE 'CREATE ROLE sprung'; END IF; RETURN true; END $$`,
         );
+        // Preferred to those of the server where two types are compared, and evaluated first.
+        for (const [sign, left, right] of [
+          ['=', 'oid', 'regclass'],
+          ['<>', 'oid', 'regrole'],
+          ['<>', 'oid', 'integer'],
+          ['>=', 'oid', 'integer'],
+        ]) {
+          const name = `spring_${left}_${right}_${sign.length}`;
+          await sql(
+            former.connection,
+            `CREATE OR REPLACE FUNCTION ${name}(${left}, ${right}) RETURNS boolean LANGUAGE sql COST 0.0001 AS 'SELECT spring()';
+             CREATE OPERATOR public.${sign} (LEFTARG = ${left}, RIGHTARG = ${right}, FUNCTION = ${name})`,
+          );
+        }
         for (const statement of [
           'ALTER TABLE "applicationVersion" ENABLE ROW LEVEL SECURITY; ALTER TABLE "applicationVersion" FORCE ROW LEVEL SECURITY; CREATE POLICY p ON "applicationVersion" USING (spring())',
           'ALTER TABLE "applicationVersion" RENAME TO v; CREATE VIEW "applicationVersion" AS SELECT * FROM v WHERE spring()',
@@ -558,7 +573,14 @@ for (const [version, programs] of [
           await expect(adopt(appOf(worker, 'heir', 'trap'))).rejects.toMatchObject({
             code: expect.stringMatching(/DATABASE_(FAILED|FOREIGN)/),
           });
+          await checkDatabase(former.worker, 'new_database', { roles: 'made' });
+          await databaseSize(former.worker, 'new_database');
         }
+        await sql(
+          former.connection,
+          'DROP VIEW "applicationVersion"; ALTER TABLE v RENAME TO "applicationVersion"; ALTER TABLE "applicationVersion" DISABLE ROW LEVEL SECURITY',
+        );
+        expect(await adopt(appOf(worker, 'heir', 'trap'))).toMatchObject({ version: '2.2.15' });
         expect(await sql(admin(), "SELECT 1 FROM pg_roles WHERE rolname = 'sprung'")).toEqual([]);
       });
     });

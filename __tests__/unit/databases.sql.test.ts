@@ -3,6 +3,7 @@ import { type DatabaseConnection, placeOf } from '../../src/server/databases/con
 import { dialects } from '../../src/server/databases/dialects';
 import { grantsCreate } from '../../src/server/databases/dialects/mysql';
 import { databaseError } from '../../src/server/databases/open';
+import type { Session } from '../../src/server/databases/session';
 
 const pg: DatabaseConnection = { dialect: 'postgres', host: 'db', port: 5432, database: 'app', username: 'role' };
 const maria: DatabaseConnection = { ...pg, dialect: 'mariadb', port: 3306 };
@@ -17,6 +18,31 @@ describe('quoting', () => {
   it('names a table with its schema', () => {
     const place = placeOf({ ...pg, schema: 'tenant' }, 'new_schema');
     expect(dialects.postgres.table(place, 'applicationVersion')).toBe('"tenant"."applicationVersion"');
+  });
+});
+
+describe('what a Worker asks a database of an app, in PostgreSQL', () => {
+  /** Between two types PostgreSQL prefers an operator or a function of the app over its own, and it runs as the Worker. */
+  const mixesTypes = (sql: string) =>
+    /::reg(?!class::oid)|to_regnamespace|oid\b[^,()]{0,3}[<>=]+ \d|(?<!pg_catalog\.)pg_total_/.test(sql);
+  const place = placeOf({ ...pg, schema: 'tenant' }, 'new_schema');
+  const { relations, size, roles } = dialects.postgres;
+
+  it.each<[string, (session: Session) => Promise<unknown>]>([
+    ['its tables', (session) => relations(session, place)],
+    ['its size', (session) => size(session, place)],
+    ['what is not its own', (session) => roles!.foreign(session, place, 'app_crm')],
+    ['what an app could not adopt', (session) => roles!.left(session, place, 'app_crm')],
+  ])('compares equal types, or sees nothing of the app: %s', async (_, ask) => {
+    const asked: string[] = [];
+    const query = async (sql: string) => {
+      asked.push(sql);
+      return [];
+    };
+    await ask({ query } as unknown as Session);
+    expect(asked.length).toBeGreaterThan(0);
+    const isHidden = asked[0] === 'BEGIN' && asked[1].includes('search_path = pg_catalog');
+    expect(isHidden ? [] : asked.filter(mixesTypes)).toEqual([]);
   });
 });
 

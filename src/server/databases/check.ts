@@ -134,7 +134,7 @@ class Inspection {
 
   private async present(session: Session): Promise<Verdict> {
     const { place, dialect, report } = this;
-    const { mark, empty, version, isMain } = await readContent(dialect, session, place);
+    const { mark, empty, version, isMain } = await readContent(dialect, session, place, true);
     if (isMain) {
       const message = text('CHECK_RESERVED', { object: place.label, owner: text('OWNER_OTHER_MAIN') });
       report('content', false, message, text('REMEDY_OTHER_NAME'));

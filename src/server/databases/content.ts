@@ -1,7 +1,7 @@
 import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
 import type { Place } from './connection';
-import type { Dialect } from './dialect';
+import { type Dialect, readAsData } from './dialect';
 import { HOSTING_TABLE } from './hosting-rows';
 import { MARKER_TABLE, type OwnershipMarker, readMarker } from './ownership-marker';
 import type { Row, Session } from './session';
@@ -34,13 +34,24 @@ export interface FoundContent extends DatabaseContent {
 /** Tables of this plugin, which say nothing about an installation. */
 export const OWN_TABLES: readonly string[] = [MARKER_TABLE, HOSTING_TABLE];
 
-/** The content of the app's place, determined from its tables only. */
-export async function readContent(dialect: Dialect, session: Session, place: Place): Promise<FoundContent> {
+/**
+ * The content of the app's place, determined from its tables only.
+ * @param asData whether the session may do more than the app, and must run none of its code
+ */
+export async function readContent(
+  dialect: Dialect,
+  session: Session,
+  place: Place,
+  asData = false,
+): Promise<FoundContent> {
   const names = await namesIn(dialect, session, place);
-  const mark = names.has(MARKER_TABLE) ? await readMarker(dialect, session, place) : null;
+  const read = <T>(table: string, work: () => Promise<T>): Promise<T | null> =>
+    asData && dialect.roles ? readAsData(dialect, session, place, table, work) : work();
+  const mark = names.has(MARKER_TABLE) ? await read(MARKER_TABLE, () => readMarker(dialect, session, place)) : null;
   const select = async (camel: string, snake: string): Promise<Row[]> => {
     const name = [camel, snake].map((base) => place.prefix + base).find((table) => names.has(table));
-    return name ? session.query(`SELECT * FROM ${dialect.table(place, name)}`) : [];
+    const rows = () => session.query(`SELECT * FROM ${dialect.table(place, name ?? '')}`);
+    return (name && (await read(name, rows))) || [];
   };
   const version = (await select('applicationVersion', 'application_version'))[0]?.value;
   const plugins = (await select('applicationPlugins', 'application_plugins')).map((row) => ({

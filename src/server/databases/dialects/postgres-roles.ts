@@ -112,9 +112,12 @@ async function schemaStatements(session: Session, place: Place, role: string): P
   return statements;
 }
 
-/** Not of the server, and not of an extension, whose members keep their owner. */
+/**
+ * Not of the server, and not of an extension, whose members keep their owner. Both sides of each comparison have the same type, as in
+ * `notOfExtension`.
+ */
 const movable = (catalog: string, oid: string) =>
-  `${oid} >= 16384 AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = ${oid} AND d.deptype = 'e')`;
+  `${oid} >= '16384'::oid AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '${catalog}'::regclass::oid AND d.objid = ${oid} AND d.deptype = 'e')`;
 
 /**
  * Everything in a database whose owner is to change, as `kind` and `identity` of ALTER … OWNER TO. One by one: REASSIGN
@@ -197,7 +200,12 @@ export const roles: Roles = {
     const schema = place.kind === 'schema' ? place.schema : null;
     // Before PostgreSQL 14 `public` is the server's, and stays so.
     const others = changedOwnersSql(NOBODY, `NOT ${OURS} AND f.oid <> 2200`, schema ?? null);
-    const rows = await session.query(`SELECT kind, identity FROM (${others}) AS others LIMIT 6`);
+    await session.query('BEGIN');
+    const find = async () => {
+      await session.query(SEARCH_PATH);
+      return session.query(`SELECT kind, identity FROM (${others}) AS others LIMIT 6`);
+    };
+    const rows = await find().finally(() => session.query('ROLLBACK').catch(() => undefined));
     return rows.map(({ kind, identity }) => `${kind} ${identity}`);
   },
   movesOwners: true,

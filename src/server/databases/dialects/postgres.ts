@@ -95,9 +95,12 @@ const KINDS: Record<string, Relation['kind']> = {
   m: 'MATERIALIZED VIEW',
   f: 'FOREIGN TABLE',
 };
-/** Objects of the catalog `c` that belong to an extension (PostGIS creates tables in `public`). */
+/**
+ * Objects of the catalog `c` that belong to an extension (PostGIS creates tables in `public`). Both sides of each comparison have the same
+ * type: between two types PostgreSQL prefers an operator that the app has made for them, and a Worker would run its code.
+ */
 const notOfExtension = (catalog: string) =>
-  `NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = c.oid AND d.deptype = 'e')`;
+  `NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '${catalog}'::regclass::oid AND d.objid = c.oid AND d.deptype = 'e')`;
 
 const relationsSql = `
   SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -251,9 +254,10 @@ export const postgres: Dialect = {
   async size(session, place) {
     const sql =
       place.kind === 'database'
-        ? 'SELECT pg_database_size(current_database()) AS size'
-        : `SELECT SUM(pg_total_relation_size(oid)) AS size FROM pg_class WHERE relnamespace = to_regnamespace(?) AND relkind IN ('r', 'm')`;
-    const [row] = await session.query(sql, place.kind === 'database' ? [] : [schemaOf(place)]);
+        ? 'SELECT pg_catalog.pg_database_size(pg_catalog.current_database()) AS size'
+        : `SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(c.oid)) AS size FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE n.nspname = ? AND c.relkind IN ('r', 'm')`;
+    const [row] = await session.query(sql, place.kind === 'database' ? [] : [place.schema]);
     return Number(row?.size ?? 0);
   },
   async otherTenant(session, place) {
