@@ -210,7 +210,7 @@ describe.each(SERVERS)('a process that was displaced, in %s', (kind) => {
   it('loses the lock of its boot to its successor, and nobody else does', async () => {
     const lock = await acquireLock(connection, boot);
     const end = (environment = 'env_a') =>
-      endDisplacedBoot(connection, mode, 'crm', (row) => row.environment === environment);
+      endDisplacedBoot(connection, mode, 'crm', (rows) => rows.filter((row) => row.environment === environment));
     expect(await end()).toBe(false);
     await write({ boot: lock.backend });
     expect(await end('env_b')).toBe(false);

@@ -5,7 +5,7 @@ import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
 import { type BootOutcome, type BootTurn, claimTurn } from '../../src/server/worker/hosting/boot-turn';
-import { claimHosting, type HostingAuthority, isDisplaced, isForeign } from '../../src/server/worker/hosting/claim';
+import { claimHosting, displacedRows, type HostingAuthority, isForeign } from '../../src/server/worker/hosting/claim';
 import type { AppHost } from '../../src/server/worker/hosting/host';
 import { type Message, say } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
@@ -347,7 +347,7 @@ export class PlayedHost {
     const { locks, hosting } = this.ground;
     if (!(await authority.confirm())) return;
     const place = placeOf(record);
-    const rows = (await hosting.rows(place).all()).filter((row) => isDisplaced(row, record, authority));
+    const rows = displacedRows(await hosting.rows(place).all(), record, authority);
     const displaced = locks.get(place);
     if (!displaced || !rows.some(({ boot }) => boot === displaced.name)) return;
     locks.delete(place);

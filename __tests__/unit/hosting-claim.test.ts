@@ -3,8 +3,8 @@ import { type HostingRow, type HostingRows, judgeAdmission, readRows } from '../
 import { claimTurn } from '../../src/server/worker/hosting/boot-turn';
 import {
   claimHosting,
+  displacedRows,
   type HostingAuthority,
-  isDisplaced,
   isForeign,
   restoreRow,
 } from '../../src/server/worker/hosting/claim';
@@ -181,7 +181,7 @@ it('takes an app with one environment from all others, whether they are held or 
 
 it('ends the boot of a process that it has displaced, and of an environment that its app has left for this one alone', () => {
   const ended = (values: Partial<HostingRow>, environments = ['env_a']) =>
-    isDisplaced(row(values), { uid: 'uid-1', environments }, authority);
+    displacedRows([row(values)], { uid: 'uid-1', generation: 5, environments }, authority).length > 0;
   expect(ended({})).toBe(true);
   expect([ended({ epoch: 2 }), ended({ instance: 'two' })]).toEqual([false, false]);
   expect(ended({ environment: 'env_b', epoch: 700 })).toBe(true);
@@ -190,6 +190,17 @@ it('ends the boot of a process that it has displaced, and of an environment that
     false,
     false,
   ]);
+});
+
+it('ends no boot where the app was taken from it since: its record is the older one', () => {
+  const ended = (taken: number) =>
+    displacedRows(
+      [row({ taken }), row({ environment: 'env_b', epoch: 700 })],
+      { uid: 'uid-1', generation: 5, environments: ['env_a'] },
+      authority,
+    ).map(({ environment }) => environment);
+  expect(ended(5)).toEqual([]);
+  expect(ended(4)).toContain('env_b');
 });
 
 it('claims by what is wished once it has asked about others, which takes longer than a heartbeat', async () => {

@@ -90,20 +90,20 @@ export function withHostingRows<T>(
  * Ends the boot of a process that may not host the app any more, if it still holds the lock of the app: frozen in its boot, it would
  * keep everybody waiting.
  *
- * @param isDisplaced whether the process that wrote a row may not host the app any more
+ * @param displacedOf of all rows, those of processes that may not host the app any more
  * @returns whether the lock was held by such a process
  */
 export async function endDisplacedBoot(
   connection: DatabaseConnection,
   dbConnType: DbConnType,
   app: string,
-  isDisplaced: (row: HostingRow) => boolean,
+  displacedOf: (rows: HostingRow[]) => HostingRow[],
 ): Promise<boolean> {
   const dialect = dialects[connection.dialect];
   const { holder } = dialect.lock;
   if (!holder) return false;
   return withHostingRows(connection, dbConnType, app, async (rows) => {
-    const displaced = (await rows.all()).filter(isDisplaced);
+    const displaced = displacedOf(await rows.all());
     if (!displaced.length) return false;
     return withSessions(connection, DEADLINE, async (open) => {
       const session = await open.app();

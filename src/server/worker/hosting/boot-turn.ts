@@ -2,7 +2,7 @@ import type { Message } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { acquireLock, type DatabaseLock, endDisplacedBoot, type HostingRow } from '../../databases';
 import { AppSupervisorError } from '../../errors';
-import { type Claim, type HostingAuthority, isDisplaced } from './claim';
+import { type Claim, displacedRows, type HostingAuthority } from './claim';
 import type { HostDatabase } from './connection';
 
 /** What a boot tells while it goes on. */
@@ -74,8 +74,8 @@ export async function endBootOfDisplaced(
   const wish = decide();
   if (!wish || !(await authority.confirm())) return;
   const { record } = wish;
-  const isOver = (row: HostingRow) => isDisplaced(row, record, authority);
-  await endDisplacedBoot(connectionOf(record), record.database.dbConnType, record.name, isOver);
+  const displaced = (rows: HostingRow[]) => displacedRows(rows, record, authority);
+  await endDisplacedBoot(connectionOf(record), record.database.dbConnType, record.name, displaced);
 }
 
 /**

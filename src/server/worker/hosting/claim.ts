@@ -118,17 +118,23 @@ const isOnlyPlace = ({ environments }: Pick<AppRecord, 'environments'>, own: str
   environments.length === 1 && environments[0] === environmentOf(own);
 
 /**
- * Whether the process that wrote a row may not host the app any more: this one has taken its environment over, or the app has left that
+ * The rows of processes that may not host the app any more: this one has taken their environment over, or the app has left that
  * environment for this one, its only one. The Supervisor publishes such an app only when the other environment has ended it or is down.
+ * None if the app was taken from this environment: then its record here is older than what the others boot by.
  */
-export function isDisplaced(
-  row: HostingRow,
-  record: Pick<AppRecord, 'uid' | 'environments'>,
+export function displacedRows(
+  rows: HostingRow[],
+  record: Pick<AppRecord, 'uid' | 'environments' | 'generation'>,
   { environment, instance, epoch }: Pick<HostingAuthority, 'environment' | 'instance' | 'epoch'>,
-): boolean {
-  if (row.environment === environment) return row.instance !== instance && row.epoch < epoch();
-  const isOther = environmentOf(row.environment) !== environmentOf(environment);
-  return isOther && row.uid === record.uid && isOnlyPlace(record, environment);
+): HostingRow[] {
+  const { uid, generation } = record;
+  const own = rows.find((row) => row.environment === environment);
+  if (judgeRow(own, { uid, instance, epoch: epoch(), generation }) === 'taken') return [];
+  return rows.filter((row) => {
+    if (row === own) return row.instance !== instance && row.epoch < epoch();
+    const isOther = environmentOf(row.environment) !== environmentOf(environment);
+    return isOther && row.uid === uid && isOnlyPlace(record, environment);
+  });
 }
 
 /** Environments that host the app by its rows, and to which it does not belong any more. */
