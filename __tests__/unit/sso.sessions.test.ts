@@ -4,6 +4,7 @@ import { offerSso } from '../../src/server/core/sso/hosted';
 import { vouchForUsers } from '../../src/server/core/sso/main';
 import { MemorySso } from '../../src/server/protocol/stores/memory/sso';
 import { challengeOf, ssoCookie } from '../../src/server/proxy/sso';
+import { SsoSessions } from '../../src/server/worker/sso/sessions';
 import { SSO_HEADER } from '../../src/shared/sso';
 import { resumeBySso, takeToken } from '../../src/ui/sso/start';
 import { FakeClock } from '../support/clock';
@@ -217,6 +218,55 @@ describe('a page that a sign-in leads to', () => {
     expect(taken('?x=1&token=abc&authenticator=app-sso')).toEqual(['abc', 'app-sso']);
     for (const other of ['', '?token=abc', '?token=abc&authenticator=basic', '?authenticator=app-sso'])
       expect(taken(other)).toEqual([]);
+  });
+});
+
+describe('the end of sessions where a transaction sees what was there when it began, as in MySQL', () => {
+  it('marks a token that is renewed meanwhile, and comes to an end', async () => {
+    const bob = { userId: '3', authenticator: 'app-sso' };
+    let rows = [{ id: 'token', jti: 'before', ...bob }];
+    let reads = 0;
+    const asModels = (found: typeof rows) => found.map((each) => ({ get: (field: keyof typeof each) => each[field] }));
+    const tokens = {
+      async findAll({
+        where,
+        transaction,
+      }: {
+        where: { authenticator: unknown };
+        transaction?: { first?: typeof rows };
+      }) {
+        if (typeof where.authenticator !== 'string') return asModels(rows.filter(({ jti }) => jti !== 'renewed'));
+        if (++reads > 9) throw new Error('It reads for ever.');
+        const seen = transaction ? (transaction.first ?? rows) : rows;
+        if (transaction && 'first' in transaction) transaction.first = seen;
+        // NocoBase renews it right after the first reading.
+        if (reads === 1) rows = [{ ...rows[0], jti: 'renewed' }];
+        return asModels(seen.filter(({ authenticator }) => authenticator === where.authenticator));
+      },
+      async update(values: object, { where }: { where: { jti: string } }) {
+        const [row] = rows;
+        if (row.jti !== where.jti) return [0];
+        rows = [{ ...row, ...values }];
+        return [1];
+      },
+    };
+    const identities = { findAll: async () => [{ get: () => '3' }], update: async () => [1] };
+    const sequelize = {
+      define: () => identities,
+      transaction: (options: { isolationLevel?: string }, work: (transaction: object) => Promise<void>) =>
+        work(options.isolationLevel === 'READ COMMITTED' ? {} : { first: undefined }),
+    };
+    const refused: string[] = [];
+    const blacklist = { add: async ({ token }: { token: string }) => void refused.push(token) };
+    const app = {
+      db: { options: {}, sequelize, getModel: () => tokens },
+      authManager: { jwt: { blacklist }, tokenController: { getConfig: async () => null } },
+    } as unknown as Application;
+    const clock = new FakeClock();
+    const store = new MemorySso(clock, new SeededRandom());
+    const random = new SeededRandom();
+    await new SsoSessions({ store, running: () => [app], clock, random, log: recordedLog() }).end(app, BOB, 10);
+    expect(refused).toEqual(['renewed']);
   });
 });
 

@@ -14,6 +14,8 @@ const EVERY = 3_000;
 const PATIENCE = 10_000;
 /** How the tokens of an ended session are marked, for the other processes that run the app; the token's id follows. */
 const ENDED = `${SSO_AUTHENTICATOR}-ended:`;
+/** Each statement sees what others have committed. Sequelize's name. */
+const READ_COMMITTED = 'READ COMMITTED' as Transaction.ISOLATION_LEVELS;
 /** How much longer than a session an ended token is remembered, in ms. */
 const MARGIN = 24 * 3_600_000;
 
@@ -108,8 +110,8 @@ export class SsoSessions {
     if ((followed.get(user) ?? 0) >= at) return;
     const accounts = await identities.accountsOf(user);
     if (accounts.length) {
-      // Both or nothing: what is noted is not done again.
-      await app.db.sequelize.transaction(async (transaction: Transaction) => {
+      // Both or nothing: what is noted is not done again. MySQL would otherwise read the tokens as they were at first, however often.
+      await app.db.sequelize.transaction({ isolationLevel: READ_COMMITTED }, async (transaction: Transaction) => {
         if (await identities.noteEnd(user, at, transaction))
           await markEnded(app, { userId: accounts }, this.options.random, transaction);
       });
