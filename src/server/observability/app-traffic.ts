@@ -1,7 +1,7 @@
 import { isFailure } from './traffic';
 
 /** The proxy's own answers that are no failure of the app: nobody is to reach it, or its visitors wait for it. */
-const EXPECTED = /^APP_(STOPPED|PREPARING)$/;
+const EXPECTED = /^APP_(STOPPED|PREPARING|MOVING)$/;
 
 /** The bounds of the buckets are powers of this: what is said of a duration is at most 19 % too high. */
 const RATIO = 2 ** 0.25;
