@@ -2,7 +2,7 @@ import http, { type IncomingMessage, type RequestListener, type ServerResponse }
 import type { AddressInfo, Socket } from 'node:net';
 import { type Fleet, HOST, waitFor } from '../../scripts/fleet';
 import { ask } from './http';
-import { Manager } from './manager';
+import { Manager, statusIn } from './manager';
 import { SimulatedWorker } from './simulated-worker';
 
 /**
@@ -45,6 +45,9 @@ export class SimulatedApp {
     await manager.begin('create', { name, cname, environments: [environment] });
     const isRouted = async () => (await ask(fleet.supervisor.url, `/api/__app/${name}/x`)).text === 'simulated';
     await waitFor(isRouted, { timeout: 60_000, what: `A route to ${name}` });
+    await worker.report(await worker.record(name), { status: 'running' });
+    const isShown = async () => statusIn(await manager.app(name), environment) === 'running';
+    await waitFor(isShown, { timeout: 60_000, what: `${name} shown as running` });
     return app;
   }
 
