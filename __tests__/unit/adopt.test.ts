@@ -5,7 +5,7 @@ import { MemoryFleet } from '../support/memory-fleet';
 const FOREIGN = { code: 'DATABASE_FOREIGN', params: { object: 'x', server: 'db:5432', app: 'crm' } };
 
 /** An app whose create failed because there is another one's data in its database. */
-async function failedCreate() {
+async function failedCreate(error: typeof FOREIGN = FOREIGN) {
   const fleet = new MemoryFleet();
   const { part } = await fleet.supervisor();
   await fleet.environment('env_a');
@@ -13,7 +13,7 @@ async function failedCreate() {
   const administrator = { username: 'ada', email: null, password: 'a-long-password' };
   await part.parts.service.create({ ...input, initialAdmin: administrator }, '1');
   await fleet.clock.run(100);
-  await fleet.says('env_a', 'crm', { status: 'error', error: FOREIGN });
+  await fleet.says('env_a', 'crm', { status: 'error', error });
   await fleet.beat('env_a');
   return { fleet, part };
 }
@@ -40,6 +40,11 @@ describe('an app that was not created, because another one is in its database', 
     await fleet.beat('env_a');
     expect(fleet.app('crm').claim).toBe('none');
     expect(fleet.open).toEqual([]);
+  });
+
+  it('does not, where something else kept it from being created', async () => {
+    const { part } = await failedCreate({ ...FOREIGN, code: 'DATABASE_UNREACHABLE' });
+    await expect(part.parts.service.adoptInstead('crm', '1')).rejects.toMatchObject({ code: 'NAME_TAKEN' });
   });
 
   it('does so only as long as it has no database', async () => {

@@ -15,11 +15,12 @@ export function useSecondAttempt(operate: ReturnType<typeof useAppActions>, refr
   const api = useApi();
   const confirm = useConfirm();
 
-  /** The newest operation of the app once more, if it has failed or was cancelled; otherwise a restart, after a question. */
+  /** The newest operation of the app once more, if it has failed; otherwise a restart, after a question. */
   const retry = async (app: AppRow) => {
     try {
       const [newest] = await api.listOperations(app.name, 1);
-      if (newest && isRetryable(newest)) await api.onOperation('retry', newest.id);
+      // Nobody means what was cancelled: it can be tried again among the operations.
+      if (newest && isRetryable(newest) && newest.state !== 'cancelled') await api.onOperation('retry', newest.id);
       else return void (await operate(app.desiredState === 'stopped' ? 'start' : 'restart', [app]));
     } catch (error) {
       failure(problemText(t, (error as ApiError).problems[0]));

@@ -212,13 +212,18 @@ export class AppService {
   /**
    * Takes over the NocoBase app in the database of an app that was to be created there, and was not because of it. The app
    * keeps its settings; what is taken over keeps its users.
-   * @throws AppSupervisorError NAME_TAKEN if the app was created by now
+   * @throws AppSupervisorError NAME_TAKEN if the app was created by now, or if no other one is in the way
    */
   async adoptInstead(name: string, userId: string | null): Promise<Operation> {
-    const { appRepository, clock } = this.options;
+    const { appRepository, clock, observer } = this.options;
     return this.changes.change(name, async (app, transaction) => {
       assertSomewhere(app);
-      if (app.claim !== 'create') throw new AppSupervisorError('NAME_TAKEN', { app: name }, 'name');
+      // A creation that only waits, or was interrupted, goes on: its administrator has been told a password.
+      const isInTheWay = app.environments.some((environment) => {
+        const entry = observer.observed(environment, name)?.entry;
+        return entry?.uid === app.uid && entry.error?.code === 'DATABASE_FOREIGN';
+      });
+      if (app.claim !== 'create' || !isInTheWay) throw new AppSupervisorError('NAME_TAKEN', { app: name }, 'name');
       const generation = nextGeneration(app.generation, clock.now().wall);
       await appRepository.update(
         name,

@@ -7,8 +7,8 @@ import type { DomainReason } from '../../../shared/words';
 export const VERIFIED_EVERY = 10 * 60_000;
 /** The first pause after a check that failed, in ms; each further one is twice as long. */
 const FIRST_PAUSE = 5_000;
-/** Checks in a row that have to fail until a domain that was verified is so no more: networks have moments. */
-export const FAILURES_UNTIL_FAILED = 3;
+/** Checks in a row, over more than two minutes, that have to fail until a domain that was verified is so no more: a proxy in front restarts. */
+export const FAILURES_UNTIL_FAILED = 6;
 
 /**
  * @param failures checks in a row that have failed
