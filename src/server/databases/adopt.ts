@@ -42,6 +42,8 @@ export async function adoptOwnPlace(
     await makeRole(maker, place, session);
     await explainDenied(dialect, place, 'owner', () => roles.give(session, place, role));
     await roles.takeOver(session, place, role, 'ours');
+    // A database of schemas is shared with other apps, which stay in it.
+    if (place.kind === 'database') await roles.closeToFormer(session, place, role);
   });
 }
 

@@ -120,6 +120,8 @@ export interface Roles {
    * @throws an error that `faultOf` calls `denied`
    */
   give(session: Session, place: Place, role: string): Promise<void>;
+  /** Closes an adopted database to the roles of apps that it belonged to before. */
+  closeToFormer(session: Session, place: Place, role: string): Promise<void>;
   /** Makes the app's missing schema, which the role owns. */
   giveSchema(session: Session, place: Place, role: string): Promise<void>;
   /**

@@ -41,6 +41,17 @@ export const roles: Roles = {
   async give(session, place, role) {
     await session.query(`GRANT ALL ON ${pattern(place.database)}.* TO ${user(role)}`);
   },
+  async closeToFormer(session, place, role) {
+    const database = pattern(place.database).slice(1, -1);
+    const rows = await session.query(
+      "SELECT User AS name, Host AS host FROM mysql.db WHERE Db IN (?, ?) AND User LIKE 'app\\_%' AND User <> ?",
+      [place.database, database, role],
+    );
+    for (const { name, host } of rows)
+      await session.query(
+        `REVOKE ALL PRIVILEGES ON ${pattern(place.database)}.* FROM ${text(String(name))}@${text(String(host))}`,
+      );
+  },
   giveSchema: async () => undefined,
   takeOver: async () => undefined,
   // These have no owner that could be changed.

@@ -187,6 +187,17 @@ export const roles: Roles = {
   exists: (session, role) => flag(session, 'EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = ?)', [role]),
   make,
   give,
+  async closeToFormer(session, place, role) {
+    const rows = await session.query(
+      `SELECT DISTINCT r.rolname AS name FROM pg_catalog.pg_database d, LATERAL pg_catalog.aclexplode(d.datacl) a
+         JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) a.grantee
+       WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() AND r.rolname OPERATOR(pg_catalog.~) '^app_'
+         AND r.rolname OPERATOR(pg_catalog.<>) ?`,
+      [role],
+    );
+    for (const { name } of rows)
+      await session.query(`REVOKE ALL ON DATABASE ${quote(place.database)} FROM ${quote(String(name))}`);
+  },
   async giveSchema(session, place, role) {
     await session.query(`CREATE SCHEMA ${quote(place.schema ?? '')} AUTHORIZATION ${quote(role)}`);
   },
