@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openContext, tabsOf } from '../../scripts/browser';
+import { openBlank, openContext, tabsOf } from '../../scripts/browser';
 import { Api } from '../../scripts/fleet';
 import { browser, CLIENT, fleet, manager, onStage } from '../support/browser';
 import { ask } from '../support/http';
@@ -78,7 +78,7 @@ describe.each(CLIENT)('in the $client client', ({ base }) => {
 
   beforeAll(async () => {
     page = await (await openContext(browser, users.clerk)).newPage();
-    await page.goto(`${fleet.supervisor.url}/favicon.ico`);
+    await openBlank(page, fleet.supervisor.url);
   });
   afterAll(() => page?.context().close());
 

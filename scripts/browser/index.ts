@@ -69,9 +69,17 @@ export async function openContext(browser: Browser, user: Api, others: Session[]
   return context;
 }
 
+/** An empty page of this origin, whose storage can be set before anything of it is loaded. The server is not asked. */
+export async function openBlank(page: Page, url: string): Promise<void> {
+  const blank = `${url}/blank`;
+  await page.route(blank, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html>' }));
+  await page.goto(blank);
+  await page.unroute(blank);
+}
+
 /** Opens our settings pages, in one of the languages that the system has enabled. */
 export async function openSettings(page: Page, url: string, { base }: Client, language = 'en-US'): Promise<void> {
-  if (page.url() === 'about:blank') await page.goto(`${url}/favicon.ico`);
+  if (page.url() === 'about:blank') await openBlank(page, url);
   await page.evaluate((chosen) => localStorage.setItem('NOCOBASE_LOCALE', chosen), language);
   await page.goto(`${url}${base}admin/settings/app-supervisor/apps`);
   await page.getByTestId('add-app').waitFor();
