@@ -118,7 +118,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     const shown = page.getByTestId('app-page-paged');
     await shown.getByRole('tab', { name: 'Log' }).click();
     for (const environment of ['env_b', 'env_a']) {
-      await shown.getByText(environment, { exact: true }).last().click();
+      await shown.locator('label', { hasText: environment }).filter({ visible: true }).last().click();
       await eventually(async () => (await page.getByTestId('app-log').allInnerTexts()).join()).toContain(
         'app has been started',
       );
