@@ -136,11 +136,7 @@ function Export({ query, isEmpty }: { query: ActivityQuery; isEmpty: boolean }) 
         onClick: ({ key }) => void save(key as 'csv' | 'json'),
       }}
     >
-      <Button
-        icon={<DownloadOutlined />}
-        style={{ maxWidth: '100%', overflow: 'hidden' }}
-        data-testid="activity-export"
-      >
+      <Button icon={<DownloadOutlined />} data-testid="activity-export">
         {t('Export')}
       </Button>
     </Dropdown>

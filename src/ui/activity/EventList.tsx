@@ -52,7 +52,7 @@ function Row({ row, names, ...links }: RowProps) {
       style={{ padding: `${token.paddingSM}px 0`, borderTop: `1px solid ${token.colorSplit}` }}
     >
       <Flex gap={token.marginSM} align="start" wrap>
-        <div style={{ minWidth: 148 }}>
+        <div style={{ minWidth: 'min(148px, 100%)' }}>
           <StateTag tone={tone} icon={icon}>
             {t(label)}
           </StateTag>
