@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import Redis from 'ioredis';
-import { type Api, type Fleet, HOST, query } from '../../scripts/fleet';
+import { type Api, type Fleet, HOST, query, waitFor } from '../../scripts/fleet';
 import { type Answer, type Ask, ask } from '../support/http';
 import { makeTraces, StrangePlugin } from '../support/intruder';
 import { Manager, signInTo } from '../support/manager';
@@ -12,6 +12,9 @@ import { SimulatedApp } from '../support/simulated-app';
 export const DOMAIN = 'target.example.test';
 /** Connections of the app that cannot start: what no visitor may read. */
 export const INSIDE = { host: 'db.inside.example', username: 'inside_user', database: 'inside_db' };
+
+/** Longer than a heartbeat, in ms. */
+const RECOVERS_WITHIN = 15_000;
 
 /** Who has tokens. `main` is the operator. */
 export type Who = 'main' | 'target' | 'bystander';
@@ -131,8 +134,13 @@ export class Stage {
     const apps = await this.namesOfApps();
     if (apps !== this.apps) found.push(`the apps are ${apps}`);
     for (const name of ['target', 'bystander']) {
-      const { statuses, operation } = await this.manager.app(name);
-      if (statuses.env_a?.status !== 'running' || operation) found.push(`${name} is ${JSON.stringify(statuses)}`);
+      // Whoever can write to Redis can take a lease away: the Worker's next heartbeat writes it again.
+      const isAsBefore = async () => {
+        const { statuses, operation } = await this.manager.app(name);
+        return statuses.env_a?.status === 'running' && !operation;
+      };
+      const goes = waitFor(isAsBefore, { timeout: RECOVERS_WITHIN, interval: 200, what: `${name} runs` });
+      await goes.catch((error) => found.push(String(error)));
     }
     if (this.pids().join() !== this.processes.join()) found.push('a process was replaced');
     if (this.traced().length) found.push(`there are files ${this.traced().join(', ')}`);
