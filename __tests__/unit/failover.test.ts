@@ -6,6 +6,7 @@ import {
   causeOf,
   FAILBACK_AFTER,
   FAILBACK_EVERY,
+  failoverPlaces,
   failsOver,
   homeAfter,
   leaving,
@@ -68,6 +69,15 @@ describe('what leaves an environment that is down', () => {
     const app = { uid: 'uid-1', name: 'crm' };
     expect(databaseRefusal(check, app, 'env_b', true)?.code).toBe('MOVE_DATABASE_FILE');
     expect(databaseRefusal(check, app, 'env_b')).toBeNull();
+  });
+});
+
+describe('what a failover may be about', () => {
+  it('is an environment that an app may leave, and the home of one', () => {
+    const places = (values: Partial<AppDefinition>) => [...failoverPlaces([automatic(values)])];
+    expect(places({ failover: 'manual' })).toEqual([]);
+    expect(places({ environments: ['env_a', 'env_b'] })).toEqual(['env_a', 'env_b']);
+    expect(places({ failover: 'manual', home: 'env_b' })).toEqual(['env_b']);
   });
 });
 
@@ -225,6 +235,27 @@ describe('a fleet with an app that fails over', () => {
     found = ['env_c'];
     await fleet.run(31_000, ...living);
     expect(placeOf()).toEqual(['env_c']);
+  });
+
+  it('moves the first of many apps while places for others are still looked for', async () => {
+    const names = Array.from({ length: 12 }, (_, i) => `app-${10 + i}`);
+    for (const name of names) {
+      await fleet.runningApp(supervisor, name, ['env_a']);
+      const values = { failover: 'automatic', failoverDelay: 30 };
+      await supervisor.part.parts.service.update(name, parseInput(updateInput, values), '1');
+      await fleet.says('env_a', name);
+    }
+    await fleet.run(1_000, ...all);
+    const slow = new Set(names.slice(10));
+    fleet.answer = async (_, __, data) => {
+      const { name } = data as { name: string };
+      if (slow.has(name)) return new Promise(() => undefined);
+      const message = say('CHECK_OTHER_APP', { object: name, app: name, uid: fleet.app(name).uid });
+      return { checks: [{ name: 'content', ok: false, message }], verdict: 'taken' };
+    };
+    await fleet.run(DOWN + 34_000, ...living);
+    const gone = ['crm', ...names].filter((name) => fleet.app(name).environments[0] !== 'env_a');
+    expect([gone.length >= 8, gone.filter((name) => slow.has(name))]).toEqual([true, []]);
   });
 
   it('moves it to no environment with another release', async () => {

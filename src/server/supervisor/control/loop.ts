@@ -4,9 +4,9 @@ import type { AppIndexWriter } from '../../protocol/app-index';
 import type { MessageBus } from '../../protocol/bus';
 import { StaleTerm } from '../../protocol/stores/terms';
 import type { AppCache, AppCacheChange } from '../apps/cache';
-import type { AppDefinition } from '../apps/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver, ObservedChange } from '../fleet/observer';
+import { failoverPlaces } from '../placement/failover';
 import type { Failovers } from '../placement/failovers';
 import type { AppReconciler } from './app-reconciler';
 import type { EnvironmentReconciler } from './environment-reconciler';
@@ -27,7 +27,7 @@ export interface ControlLoopOptions {
   environments: EnvironmentReconciler;
   fleet: FleetReconciler;
   removal: EnvironmentRemoval;
-  failovers: Pick<Failovers, 'reconcile'>;
+  failovers: Pick<Failovers, 'reconcile' | 'places'>;
   appCache: AppCache;
   active: OperationCache;
   observer: FleetObserver;
@@ -73,7 +73,7 @@ export class ControlLoop {
 
   /** The observer has found changes. */
   noteObserved({ environments, apps }: ObservedChange): void {
-    const { active, appCache, queue } = this.options;
+    const { active, appCache, queue, failovers } = this.options;
     this.addApps(apps);
     // An operation that waits for an environment has no entry there.
     for (const { appName, appUid, steps } of active.all())
@@ -81,7 +81,11 @@ export class ControlLoop {
         queue.add(appKey({ name: appName, uid: appUid }));
     for (const tombstone of appCache.tombstones.values())
       if (tombstone.environments.some((environment) => environments.has(environment))) queue.add(appKey(tombstone));
-    for (const environment of environments) for (const key of keysOf(environment)) queue.add(key);
+    const places = failovers.places();
+    for (const environment of environments) {
+      queue.add(environmentKey(environment));
+      if (places.has(environment)) queue.add(failoverKey(environment));
+    }
   }
 
   /** The store lost its content, or may have. */
@@ -106,18 +110,11 @@ export class ControlLoop {
   private addApps(names: Iterable<string>): void {
     const { appCache, queue } = this.options;
     const all = new Set(names);
-    for (const name of all) {
-      const app = appCache.apps.get(name);
-      if (!app) continue;
-      queue.add(appKey(app));
-      // Its settings may have changed, or it has a home now.
-      this.addFailovers(app);
-    }
+    const found = [...all].flatMap((name) => appCache.apps.get(name) ?? []);
+    for (const app of found) queue.add(appKey(app));
+    // Its settings may have changed, or it has a home now.
+    for (const environment of failoverPlaces(found)) queue.add(failoverKey(environment));
     for (const tombstone of appCache.tombstones.values()) if (all.has(tombstone.name)) queue.add(appKey(tombstone));
-  }
-
-  private addFailovers(app: AppDefinition): void {
-    for (const environment of placesOf(app)) this.options.queue.add(failoverKey(environment));
   }
 
   /** The work of another leader is unknown here, so everything is compared. */
@@ -169,7 +166,7 @@ export class ControlLoop {
   }
 
   private async passFleet(): Promise<number> {
-    const { fleet, environmentCache, appCache } = this.options;
+    const { fleet, environmentCache, appCache, failovers, queue } = this.options;
     await fleet.read();
     if (!this.isCurrent) {
       await environmentCache.load();
@@ -177,7 +174,7 @@ export class ControlLoop {
       this.addApps(appCache.apps.keys());
       this.noteForgotten();
     }
-    for (const app of appCache.apps.values()) this.addFailovers(app);
+    for (const environment of failovers.places()) queue.add(failoverKey(environment));
     return fleet.reconcile();
   }
 
@@ -202,14 +199,6 @@ export class ControlLoop {
     return null;
   }
 }
-
-const keysOf = (environment: string) => [environmentKey(environment), failoverKey(environment)];
-
-/** Environments that a failover of an app may be about. */
-const placesOf = ({ failover, environments, home }: AppDefinition): string[] => [
-  ...(failover === 'automatic' ? environments : []),
-  ...(home === null ? [] : [home]),
-];
 
 /** Logs a failure; the pass is repeated. */
 export function reportFailure(log: Log): (key: string, error: unknown) => void {

@@ -53,6 +53,18 @@ export function leaving<App extends Movable>(
   return { due, next };
 }
 
+/** The environments that a failover of these apps may be about: those that they may leave, and their homes. */
+export function failoverPlaces(
+  apps: Iterable<Pick<AppDefinition, 'failover' | 'environments' | 'home'>>,
+): ReadonlySet<string> {
+  const places = new Set<string>();
+  for (const { failover, environments, home } of apps) {
+    if (failover === 'automatic') for (const environment of environments) places.add(environment);
+    if (home !== null) places.add(home);
+  }
+  return places;
+}
+
 /** Whether an app returns to an environment by itself. */
 export const returnsTo = ({ environments, failback, home }: Movable, environment: string): boolean =>
   home === environment && failback === 'automatic' && environments.length === 1 && environments[0] !== environment;

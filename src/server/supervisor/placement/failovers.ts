@@ -12,11 +12,13 @@ import { failoverHeld, failoverRefused } from '../events/changes';
 import type { EventRecorder } from '../events/recorder';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { EnvironmentView, FleetObserver } from '../fleet/observer';
-import { leaving, returnsIn, returnsTo } from './failover';
+import { failoverPlaces, leaving, returnsIn, returnsTo } from './failover';
 import type { MoveRequest, Moves } from './moves';
 
 /** How often what cannot be moved is looked at again, in ms. */
 const LOOK_AGAIN = 30_000;
+/** For how many apps places are found before those that have one leave: as many as `Moves` asks about at the same time. */
+const AT_ONCE = 8;
 
 export interface FailoversOptions {
   appCache: AppCache;
@@ -35,7 +37,17 @@ export interface FailoversOptions {
 
 /** Moves apps from an environment that is down, and back to it. Only the leader does, as a pass of the control loop. */
 export class Failovers {
+  /** Of this version of the definitions. */
+  private known: { version: number; places: ReadonlySet<string> } | null = null;
+
   constructor(private readonly options: FailoversOptions) {}
+
+  /** The environments that a pass is of use for. Heartbeats ask, so it is not found anew for each. */
+  places(): ReadonlySet<string> {
+    const { apps, version } = this.options.appCache;
+    if (this.known?.version !== version) this.known = { version, places: failoverPlaces(apps.values()) };
+    return this.known.places;
+  }
 
   /** @returns ms after which another pass is needed; null if only an event can change the result */
   async reconcile(environment: string): Promise<number | null> {
@@ -45,7 +57,7 @@ export class Failovers {
   }
 
   private async leave(view: EnvironmentView): Promise<number | null> {
-    const { appCache, recorder, clock } = this.options;
+    const { appCache, observer, recorder, clock } = this.options;
     const { name: environment } = view;
     const { due, next } = leaving(appCache.apps.values(), environment, view.lastsFor);
     if (!due.length) return next;
@@ -54,8 +66,14 @@ export class Failovers {
       recorder.record(failoverHeld(environment, view.since, clock.now().wall));
       return LOOK_AGAIN;
     }
-    const previews = await this.previewsOf(due, environment);
-    return this.begin(previews, view, 'failover', next);
+    // In slices: the first apps do not wait until places are found for all.
+    let soonest = next;
+    for (let i = 0; i < due.length; i += AT_ONCE) {
+      const previews = await this.previewsOf(due.slice(i, i + AT_ONCE), environment);
+      soonest = await this.begin(previews, view, 'failover', soonest);
+      if (observer.environment(environment)?.health !== 'down') break;
+    }
+    return soonest;
   }
 
   private async isServing(environment: string): Promise<boolean> {
