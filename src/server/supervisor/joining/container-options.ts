@@ -10,7 +10,7 @@ export const CONTAINER_OPTIONS: ContainerOptions = {
   // The image has no curl.
   healthCheck:
     "fetch('http://127.0.0.1:13000/api/__ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))",
-  healthTimes: { interval: 10, timeout: 5, retries: 3, startPeriod: 300 },
+  healthTimes: { interval: 5, timeout: 5, retries: 6, startPeriod: 300 },
 };
 
 export interface ContainerOptions {
