@@ -49,7 +49,7 @@ describe('a user of the main app', () => {
   let token: string;
   let ofMain: string;
 
-  it('opens an address of an app, and is signed in there, on the page that he asked for (#3387)', async () => {
+  it('opens an address of an app, and is signed in there, on the page that he asked for (#3387, #2738)', async () => {
     bob = new Visitor(fleet.supervisor.url);
     ofMain = await bob.signIn({ account: 'bob', password: PASSWORD });
     const { status, url } = await openApp(bob);

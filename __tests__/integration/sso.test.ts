@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { Database } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -15,6 +16,8 @@ import { SeededRandom } from '../support/random';
 const BOB = 'fleet:7';
 const bob = { id: BOB, since: 100 };
 const account = { id: '3', since: 200 };
+/** NocoBase's own. */
+const { TokenController } = createRequire(import.meta.url)('@nocobase/plugin-auth/dist/server/token-controller.js');
 const SESSION = 7 * 24 * 3_600_000;
 
 let databases: Database[];
@@ -103,23 +106,38 @@ describe('the end of sign-ins', () => {
   const clock = new FakeClock();
   const store = new MemorySso(clock, new SeededRandom());
 
-  /** A process that runs the app, and the tokens that it refuses. */
+  /** A process that runs the app, the tokens that it refuses, and NocoBase's own renewal of tokens. */
   function processOn(db: Database) {
     const refused: string[] = [];
+    const remembered = new Map<string, unknown>();
+    const cache = {
+      get: async (key: string) => remembered.get(key),
+      async wrap(key: string, make: () => Promise<unknown>) {
+        const made = remembered.get(key) ?? (await make());
+        remembered.set(key, made);
+        return made;
+      },
+    };
+    const logger = { info() {}, error() {} };
     const app = {
       name: 'crm',
       db,
       authManager: {
         jwt: {
           decode: async (jti: string) => ({ jti }),
-          blacklist: { add: async ({ token }: { token: string }) => void refused.push(token) },
+          blacklist: {
+            add: async ({ token }: { token: string }) => void refused.push(token),
+            has: async (token: string) => refused.includes(token),
+          },
         },
-        tokenController: { getConfig: async () => ({ sessionExpirationTime: SESSION }) },
       },
     } as unknown as Application;
+    const tokenController = new TokenController({ app, cache, logger });
+    tokenController.getConfig = async () => ({ sessionExpirationTime: SESSION });
+    Object.assign(app.authManager, { tokenController });
     const random = new SeededRandom();
     const sessions = new SsoSessions({ store, running: () => [app], clock, random, log: recordedLog() });
-    return { app, sessions, refused };
+    return { app, sessions, refused, tokenController };
   }
   const signIn = async (authenticator = 'app-sso', userId = 3) => {
     const jti = randomUUID();
@@ -186,6 +204,19 @@ describe('the end of sign-ins', () => {
     const other = processOn(first());
     await other.sessions.check();
     expect(other.refused).toEqual(expect.arrayContaining([renewed, after]));
+  });
+
+  it('gives nobody a token that was renewed a moment ago, and has ended, once more', async () => {
+    const one = processOn(first());
+    const [bobs, another] = [await signIn(), await signIn('app-sso', 4)];
+    // With what NocoBase remembers for 10 s, whoever brings the former token gets the same one again.
+    const [renewed, kept] = [await one.tokenController.renew(bobs), await one.tokenController.renew(another)];
+    expect(await one.tokenController.renew(bobs)).toEqual(renewed);
+    await store.writeEnds([{ user: BOB, at: 36 }]);
+    await one.sessions.check();
+    expect(one.refused).toContain(renewed.jti);
+    await expect(one.tokenController.renew(bobs)).rejects.toMatchObject({ code: 'TOKEN_RENEW_FAILED' });
+    expect(await one.tokenController.renew(another)).toEqual(kept);
   });
 
   it('ends nothing by halves: what could not be marked is marked later', async () => {

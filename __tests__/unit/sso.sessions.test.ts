@@ -260,7 +260,7 @@ describe('the end of sessions where a transaction sees what was there when it be
     const blacklist = { add: async ({ token }: { token: string }) => void refused.push(token) };
     const app = {
       db: { options: {}, sequelize, getModel: () => tokens },
-      authManager: { jwt: { blacklist }, tokenController: { getConfig: async () => null } },
+      authManager: { jwt: { blacklist }, tokenController: { getConfig: async () => null, renew: async () => null } },
     } as unknown as Application;
     const clock = new FakeClock();
     const store = new MemorySso(clock, new SeededRandom());
