@@ -296,6 +296,23 @@ describe.each(CLIENT)('in the $client client', (client) => {
     for (const name of [other, third]) await eventually(() => newest(name)).toBe('restart');
   });
 
+  it('several apps are labelled together, without an operation, and found by a label', async () => {
+    const before = await newest(other);
+    for (const name of [other, third]) await check(name);
+    await page.getByTestId('bulk-label').click();
+    const labelling = question('Labels of 2 apps');
+    await labelling.getByLabel('Add labels').fill('trial,');
+    await labelling.locator('.ant-select-selection-item').filter({ hasText: 'trial' }).waitFor();
+    await answer(labelling, 'Save');
+    await row(other).getByRole('link', { name: 'trial' }).click();
+    await eventually(names).toEqual([other, third]);
+    expect(Object.fromEntries(new URL(page.url()).searchParams)).toEqual({ label: 'trial' });
+    expect(await page.getByTestId('filter-text').inputValue()).toBe('');
+    await page.goBack();
+    await eventually(names).toEqual([one, other, third]);
+    expect(await newest(other)).toBe(before);
+  });
+
   it('several apps are deleted together, which keeps their data', async () => {
     await find(client.client);
     for (const name of [other, third]) await check(name);

@@ -65,21 +65,31 @@ describe('apps:counts', () => {
 
   it('counts what each filter would find, together with the other one', async () => {
     const everywhere = { env_a: 1, env_b: 2, env_c: 1 };
-    expect(await count({})).toEqual({ statuses: { running: 2, stopped: 1, error: 1 }, environments: everywhere });
+    expect(await count({})).toEqual({
+      statuses: { running: 2, stopped: 1, error: 1 },
+      environments: everywhere,
+      labels: {},
+    });
     expect(await count({ environment: 'env_b' })).toEqual({
       statuses: { running: 1, stopped: 1 },
       environments: everywhere,
+      labels: {},
     });
     expect(await count({ status: 'running' })).toEqual({
       statuses: { running: 2, stopped: 1, error: 1 },
       environments: { env_a: 1, env_b: 1 },
+      labels: {},
     });
   });
 
   it('counts an app without an environment as such', async () => {
     const { supervisor } = supervisorOf([[{ name: 'crm', environments: [] }, {}]]);
     const context = { supervisor, params: {} } as unknown as ActionContext;
-    expect((await apps.counts(context)).data).toEqual({ statuses: { no_environment: 1 }, environments: {} });
+    expect((await apps.counts(context)).data).toEqual({
+      statuses: { no_environment: 1 },
+      environments: {},
+      labels: {},
+    });
   });
 });
 
@@ -114,8 +124,8 @@ describe('apps:list', () => {
     [{ title: { $includes: 'C' } }, { title: { $includes: 'C' } }],
     [{ status: 'running', title: 'CRM' }, { title: 'CRM' }],
     [{ $and: [{ status: 'running' }, { title: 'CRM' }] }, { $and: [{ title: 'CRM' }] }],
-    [{ $and: [{ $and: [{ environment: 'a' }] }] }, { $and: [{ $and: [] }] }],
-    [{ $and: [null, 1, 'x', {}] }, { $and: [] }],
+    [{ $and: [{ $and: [{ environment: 'a' }] }] }, {}],
+    [{ $and: [null, 1, 'x', {}] }, {}],
     [{ $or: [{ title: 'CRM' }] }, { $or: [{ title: 'CRM' }] }],
     [undefined, {}],
   ])('passes its own part of %j to the database', async (filter, expected) => {

@@ -131,7 +131,7 @@ describe('create', () => {
     ['what objects have', { name: 'constructor' }, 'name', /name is a reserved name/],
     ['a prototype', { name: '__proto__' }, 'name', /name must start with a letter/],
     ['no environment', { environments: [] }, 'environments', /at least one environment/],
-    ['one twice', { environments: ['a', 'a'] }, 'environments', /names an environment twice/],
+    ['one twice', { environments: ['a', 'a'] }, 'environments', /has the same value twice/],
     ['one that cannot be', { environments: ['a b'] }, 'environments.0', /is not the name of an environment/],
     [
       'a target that is not assigned',

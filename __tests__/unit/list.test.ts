@@ -4,7 +4,12 @@ import { ORDERS, type Sorted } from '../../src/server/supervisor/apps/order';
 import type { AppRow } from '../../src/shared/types';
 import { MemoryFleet } from '../support/memory-fleet';
 
-const app = (title: string, ...statuses: Sorted['statuses'][number][]): Sorted => ({ name: title, title, statuses });
+const app = (title: string, ...statuses: Sorted['statuses'][number][]): Sorted => ({
+  name: title,
+  title,
+  statuses,
+  labels: [],
+});
 const order = (field: string, ...apps: Sorted[]) => apps.toSorted(ORDERS[field]).map(({ title }) => title);
 
 describe('the order of the list', () => {
@@ -23,6 +28,18 @@ describe('the order of the list', () => {
   });
 });
 
+it('by labels is natural, whatever their order, with apps without labels last', () => {
+  const labelled = (title: string, ...labels: string[]): Sorted => ({ ...app(title), labels });
+  const apps = [
+    labelled('none'),
+    labelled('both', 'zone:b', 'customer:2'),
+    labelled('ten', 'customer:10'),
+    labelled('two', 'customer:2'),
+    labelled('also none'),
+  ];
+  expect(order('labels', ...apps)).toEqual(['two', 'both', 'ten', 'also none', 'none']);
+});
+
 describe('the actions of the API', () => {
   const fleetOf = async () => {
     const fleet = new MemoryFleet();
@@ -31,8 +48,8 @@ describe('the actions of the API', () => {
     await fleet.runningApp(supervisor, 'crm10', ['env_a']);
     await fleet.runningApp(supervisor, 'crm9', ['env_b']);
     await fleet.run(1_000, 'env_a', 'env_b');
-    const act = (work: typeof actions.list, params: object) =>
-      work({ supervisor: supervisor.part, params, values: {}, userId: '1', caller: {} } as never) as Promise<{
+    const act = (work: typeof actions.list, params: object, values = {}) =>
+      work({ supervisor: supervisor.part, params, values, userId: '1', caller: {} } as never) as Promise<{
         data: AppRow[];
         meta: { count: number; refused: { app: string; code: string }[] };
       }>;
@@ -51,6 +68,99 @@ describe('the actions of the API', () => {
     await fleet.run(2_000, 'env_b');
     expect(await names({ filter: { status: 'no_environment' } })).toEqual(['crm10']);
     expect((await act(actions.list, { sort: 'title', pageSize: 1 })).meta.count).toBe(2);
+  });
+
+  describe('labels', () => {
+    /** What a change of labels must not touch. */
+    const publishedBy = (fleet: MemoryFleet) => ({
+      apps: ['crm9', 'crm10'].map((name) => {
+        const { generation, boot, published } = fleet.app(name);
+        return { generation, boot, published };
+      }),
+      operations: fleet.database.visible('appOperations').length,
+      writes: (['records.publish', 'appIndex.write'] as const).map((method) => fleet.stores.timesCalled(method)),
+    });
+    const newest = (fleet: MemoryFleet) => fleet.database.visible('appEvents').at(-1);
+
+    it('are added to several apps and removed, which is recorded, is no operation, and reaches no environment', async () => {
+      const { act, fleet } = await fleetOf();
+      const before = publishedBy(fleet);
+      const both = { filterByTk: ['crm9', 'crm10'] };
+      const { data } = await act(actions.label, both, { add: ['trial', 'customer:acme'] });
+      expect(data.map(({ labels }) => labels)).toEqual(Array(2).fill(['trial', 'customer:acme']));
+      await act(actions.label, both, { add: ['客户：甲', 'trial'], remove: ['customer:acme'] });
+      await fleet.run(40_000, 'env_a', 'env_b');
+      expect(fleet.app('crm9')).toMatchObject({ labels: ['trial', '客户：甲'] });
+      expect(newest(fleet)).toMatchObject({
+        kind: 'change',
+        appName: 'crm10',
+        createdById: '1',
+        operationId: null,
+        changes: [{ field: 'labels', before: 'trial, customer:acme', after: 'trial, 客户：甲' }],
+      });
+      expect(publishedBy(fleet)).toEqual(before);
+      // What makes no difference is not recorded.
+      const events = fleet.database.visible('appEvents').length;
+      await act(actions.label, both, { add: ['trial'], remove: ['unknown'] });
+      expect(fleet.database.visible('appEvents')).toHaveLength(events);
+    });
+
+    it('are saved without an operation if they are all that a form changes, and with it otherwise', async () => {
+      const { act, fleet } = await fleetOf();
+      const before = publishedBy(fleet);
+      const { title, environments, startMode } = fleet.app('crm9');
+      const form = { title, environments, targetEnvironment: 'env_b', startMode, options: {}, labels: ['trial'] };
+      expect((await act(actions.update, { filterByTk: 'crm9' }, form)).data).toMatchObject({ labels: ['trial'] });
+      expect(publishedBy(fleet)).toEqual(before);
+      expect(newest(fleet)?.changes).toEqual([{ field: 'labels', before: null, after: 'trial' }]);
+      await act(actions.update, { filterByTk: 'crm9' }, { ...form, title: 'CRM 9', labels: [] });
+      expect(fleet.open).toMatchObject([{ action: 'update', appName: 'crm9' }]);
+      expect(fleet.app('crm9')).toMatchObject({ title: 'CRM 9', labels: [] });
+      expect(newest(fleet)?.changes).toEqual([
+        { field: 'title', before: 'crm9', after: 'CRM 9' },
+        { field: 'labels', before: 'trial', after: null },
+      ]);
+    });
+
+    it('leave alone what goes on with the app', async () => {
+      const { act, fleet, part } = await fleetOf();
+      const { id } = await part.parts.service.command('crm9', 'restart', '1');
+      await act(actions.label, { filterByTk: 'crm9' }, { add: ['trial'] });
+      expect(fleet.open.map((operation) => operation.id)).toEqual([id]);
+    });
+
+    it('find apps that have all of them, and are counted together with the other filters', async () => {
+      const { act, names, fleet } = await fleetOf();
+      const counts = async (filter: object) => (await act(actions.counts, { filter })).data;
+      await act(actions.label, { filterByTk: ['crm9', 'crm10'] }, { add: ['trial'] });
+      await act(actions.label, { filterByTk: 'crm10' }, { add: ['acme'] });
+      await fleet.clock.run(100);
+      expect(await names({ filter: { label: 'trial' } })).toEqual(['crm10', 'crm9']);
+      expect(await names({ filter: { $and: [{ label: 'trial' }, { label: 'acme' }] } })).toEqual(['crm10']);
+      expect(await names({ filter: { label: { $in: ['acme', 'gone'] } } })).toEqual(['crm10']);
+      expect(await names({ filter: { label: 'acme', environment: 'env_b' } })).toEqual([]);
+      expect(await names({ sort: 'labels' })).toEqual(['crm10', 'crm9']);
+      expect(await counts({})).toMatchObject({ labels: { trial: 2, acme: 1 }, environments: { env_a: 1, env_b: 1 } });
+      expect(await counts({ label: 'acme' })).toMatchObject({
+        labels: { trial: 1, acme: 1 },
+        environments: { env_a: 1 },
+      });
+      expect(await counts({ environment: 'env_b' })).toMatchObject({ labels: { trial: 1 } });
+    });
+
+    it('are refused of the app that would have too many, and as a whole if one is none', async () => {
+      const { act } = await fleetOf();
+      const twenty = Array.from({ length: 20 }, (_, index) => `l${index}`);
+      await act(actions.label, { filterByTk: 'crm9' }, { add: twenty });
+      const { data, meta } = await act(actions.label, { filterByTk: ['crm9', 'crm10'] }, { add: ['more'] });
+      expect(data.map(({ name }) => name)).toEqual(['crm10']);
+      expect(meta.refused).toMatchObject([{ app: 'crm9', code: 'INVALID_INPUT' }]);
+      for (const wrong of ['', 'a,b', '-a', 'a'.repeat(51)])
+        await expect(act(actions.label, { filterByTk: 'crm10' }, { add: [wrong] })).rejects.toThrow(/label/);
+      await expect(act(actions.label, { filterByTk: 'gone' }, { add: ['a'] })).rejects.toMatchObject({
+        code: 'UNKNOWN_APP',
+      });
+    });
   });
 
   it('for several apps go on after one that is refused, and name it', async () => {

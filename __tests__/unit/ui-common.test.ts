@@ -156,6 +156,12 @@ it('filters by selected values only', () => {
   });
 });
 
+it('finds apps that have all of the selected labels', () => {
+  expect(appsFilter({ text: '', label: ['trial', 'customer:acme'] })).toEqual({
+    $and: [{ label: 'trial' }, { label: 'customer:acme' }],
+  });
+});
+
 it('visits an environment through the proxy, in the current client', () => {
   const host = { apiUrl: (path: string) => `http://x/api/${path}`, appUrl: (name: string) => `/v/apps/${name}/admin/` };
   expect(visitUrl(host, 'a_crm', 'env b')).toBe(

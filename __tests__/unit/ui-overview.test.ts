@@ -94,11 +94,12 @@ describe('the first steps', () => {
 });
 
 it('the filters of the list of apps are in the address', () => {
-  const query = { text: 'crm', environment: 'env_a', status: 'error', sort: '-title', page: 2, pageSize: 50 };
+  const label = ['trial', 'customer:acme'];
+  const query = { text: 'crm', environment: 'env_a', status: 'error', label, sort: '-title', page: 2, pageSize: 50 };
   const address = withAppsQuery(new URLSearchParams({ app: 'crm', tab: 'log' }), query);
   expect(appsQueryOf(address)).toEqual(query);
   expect(address.get('tab')).toBe('log');
-  const first = withAppsQuery(address, { text: '', page: 1, pageSize: 20 });
+  const first = withAppsQuery(address, { text: '', label: [], page: 1, pageSize: 20 });
   expect([...first.keys()]).toEqual(['app', 'tab', 'environment', 'status', 'sort']);
   expect(appsQueryOf(new URLSearchParams('page=x'))).toMatchObject({ text: '', page: 1, pageSize: 20 });
 });

@@ -14,8 +14,22 @@ export const SAMPLE = { app: 'crm', environment: 'env_a' };
 const EVERYWHERE = ['env_a', 'env_b'];
 
 const APPS = [
-  { name: 'crm', title: 'CRM', environments: EVERYWHERE, targetEnvironment: 'env_b', cname: 'crm.example.com' },
-  { name: 'orders', title: 'Orders and deliveries', environments: ['env_a'], startMode: 'withMain', pinned: true },
+  {
+    name: 'crm',
+    title: 'CRM',
+    environments: EVERYWHERE,
+    targetEnvironment: 'env_b',
+    cname: 'crm.example.com',
+    labels: ['customer:acme', 'trial'],
+  },
+  {
+    name: 'orders',
+    title: 'Orders and deliveries',
+    environments: ['env_a'],
+    startMode: 'withMain',
+    pinned: true,
+    labels: ['customer:acme'],
+  },
   { name: 'archive', title: '档案', environments: EVERYWHERE },
   {
     name: 'billing',

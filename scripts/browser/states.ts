@@ -81,6 +81,14 @@ export const STATES: State[] = [
     },
   },
   {
+    name: 'apps-filter-label',
+    async show(page) {
+      await page.keyboard.press('Escape');
+      await page.getByTestId('filter-label').click();
+      await shown(page, '.ant-select-dropdown:not(.ant-select-dropdown-hidden) .ant-select-item-option');
+    },
+  },
+  {
     name: 'apps-cards',
     async show(page, { app }) {
       await page.keyboard.press('Escape');
@@ -105,8 +113,16 @@ export const STATES: State[] = [
     },
   },
   {
+    name: 'apps-label',
+    async show(page) {
+      await page.getByTestId('bulk-label').click();
+      await settled(page, '#confirm-labels');
+    },
+  },
+  {
     name: 'apps-visit',
     async show(page, { app, environment }) {
+      await answerNo(page);
       await page.getByTestId(`app-row-${app}`).getByRole('checkbox').uncheck();
       await page.getByTestId(`app-visit-${app}`).click();
       await settled(page, `[data-testid="app-visit-${app}-${environment}"]`);

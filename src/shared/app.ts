@@ -23,6 +23,7 @@ import {
   DOMAIN,
   ENVIRONMENT_NAME,
   ICON,
+  LABEL,
   LANGUAGE,
   SCHEMA_NAME,
   SIGNUP_ROLE,
@@ -50,6 +51,11 @@ import {
 
 export const appName = text({ pattern: [APP_NAME, 'INPUT_NAME'], check: 'INPUT_NAME_RESERVED', strict: true });
 export const environmentName = text({ pattern: [ENVIRONMENT_NAME, 'INPUT_ENVIRONMENT'], strict: true });
+/** Most labels of one app. */
+const MOST_LABELS = 20;
+const label = text({ trim: true, max: [50, 'INPUT_LABEL'], pattern: [LABEL, 'INPUT_LABEL'] });
+/** By which people group apps. */
+export const labels = list(label, { max: [MOST_LABELS, 'INPUT_LABELS'], unique: 'INPUT_TWICE' });
 /** Milliseconds since 1970, or a number derived from them. */
 export const generation = bigInt({ min: [0], strict: true });
 
@@ -215,6 +221,8 @@ export const APP = {
     since: '0.3.0',
     in: ['create', 'update', 'form', 'table', 'index', 'row'],
   },
+  /** For people alone: a change of them is no operation, and reaches no environment. */
+  labels: { type: labels, default: [], since: '0.3.0', in: ['create', 'update', 'form', 'table', 'row'] },
   sort: { type: integer(), default: 0, in: ['table', 'record', 'index', 'row', 'sort'] },
   environments: {
     type: list(environmentName, { min: [1, 'INPUT_NO_ENVIRONMENT'], unique: 'INPUT_TWICE' }),

@@ -207,6 +207,8 @@ export const MESSAGES = {
   INPUT_NO_ENVIRONMENT: 'field',
   INPUT_TWICE: 'field',
   INPUT_LANGUAGE: 'field',
+  INPUT_LABEL: 'field',
+  INPUT_LABELS: 'field',
   INPUT_SIGNUP_ROLE: 'field',
   INPUT_ICON: 'field',
   INPUT_ICON_SIZE: 'field',

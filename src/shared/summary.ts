@@ -97,6 +97,8 @@ export const appCounts = object({
   statuses: mapOf(COUNTED, integer()),
   /** By name. */
   environments: map(integer()),
+  /** With this label and those of the filter. */
+  labels: map(integer()),
 });
 export type AppCounts = ValueOf<typeof appCounts>;
 

@@ -20,6 +20,7 @@ interface Props {
 const ORDERS: Record<string, string> = {
   title: key('By name'),
   status: key('By status, the worst first'),
+  labels: key('By label'),
   '-createdAt': key('Newest first'),
 };
 /** What has a place of its own; the others have their title before them. */

@@ -12,6 +12,7 @@ import { languageName } from '../common/text';
 import { type Translate, useHost, useT } from '../host';
 import type { AppValues } from './form';
 import { IconField } from './IconField';
+import { LabelSelect, labelRule } from './LabelSelect';
 
 export function BasicFields({ app, environments }: { app?: AppRow; environments: EnvironmentRow[] | null }) {
   const t = useT();
@@ -173,6 +174,14 @@ export function DisplayFields() {
   const form = Form.useFormInstance<AppValues>();
   return (
     <>
+      <Form.Item
+        name="labels"
+        label={t('Labels')}
+        tooltip={t('For you and other operators: to find, group and select apps in the list.')}
+        rules={[labelRule(t)]}
+      >
+        <LabelSelect />
+      </Form.Item>
       <Form.Item name="icon" label={t('App icon')}>
         <IconField name={() => form.getFieldValue('name') || '?'} title={() => form.getFieldValue('title') || '?'} />
       </Form.Item>

@@ -7,6 +7,7 @@ import { ActionButton } from '../common/ActionButton';
 import { AppAvatar } from '../common/AppAvatar';
 import { useApi } from '../common/api';
 import { messageText } from '../common/errors';
+import { LabelTags } from '../common/LabelTags';
 import { FIELD_LABELS } from '../common/labels';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { LOG_PARAMS } from '../common/paths';
@@ -143,7 +144,10 @@ function Head({
               <Typography.Title level={4} ref={title} tabIndex={-1} style={{ margin: 0, outline: 'none' }}>
                 {app.title}
               </Typography.Title>
-              <Secondary>{app.name}</Secondary>
+              <Flex gap={4} wrap align="center">
+                <Secondary>{app.name}</Secondary>
+                <LabelTags labels={app.labels} />
+              </Flex>
             </div>
           </Flex>
           <Flex gap="small" wrap role="toolbar" aria-label={t('Actions for {{app}}', { app: app.title })}>

@@ -1,6 +1,7 @@
-import { Descriptions } from 'antd';
+import { Descriptions, Flex } from 'antd';
 import { ssoOf } from '../../shared/sso';
 import type { AppRow } from '../../shared/types';
+import { LabelTags } from '../common/LabelTags';
 import { DATABASE_LABELS, FAILBACK_LABELS, FAILOVER_LABELS, FIELD_LABELS, START_MODE_LABELS } from '../common/labels';
 import { useIsLocal } from '../common/Page';
 import { Since } from '../common/Since';
@@ -29,6 +30,16 @@ export function AppSettings({ app }: { app: AppRow }) {
   ];
   const items = [
     { key: 'name', children: app.name },
+    {
+      key: 'labels',
+      children: app.labels.length ? (
+        <Flex gap={4} wrap>
+          <LabelTags labels={app.labels} />
+        </Flex>
+      ) : (
+        '–'
+      ),
+    },
     ...(isLocal ? [] : environments),
     { key: 'desiredState', label: t('Expected'), children: t(DESIRED_LABELS[app.desiredState]) },
     { key: 'startMode', children: t(START_MODE_LABELS[app.startMode]) },

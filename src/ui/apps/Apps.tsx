@@ -1,7 +1,7 @@
 import { useLocalStorageState, useMemoizedFn } from 'ahooks';
 import { Button, Card, Empty, Flex, Grid, Pagination, Spin } from 'antd';
 import { type ComponentProps, useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import type { AppRow } from '../../shared/types';
+import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { type OperateAction, useApi } from '../common/api';
 import { type ApiError, problemText } from '../common/errors';
 import { Failure, Freshness } from '../common/Page';
@@ -57,10 +57,9 @@ function AppList({ selected, select, focused }: ListProps) {
   const api = useApi();
   const { open } = useAddress();
   const environments = useEnvironments();
-  const [shown = DEFAULT_COLUMNS, setShown] = useLocalStorageState<string[]>('app-supervisor.columns');
 
   const { query, setQuery, ask, data, error, loading, refresh } = useAppsPage();
-  const { operate, handle, edit, move, destroy, dialogs } = useAppDialogs({
+  const { operate, handle, edit, move, label, destroy, dialogs } = useAppDialogs({
     environments,
     adds: useAdds(),
     refresh: () => void refresh(),
@@ -76,7 +75,7 @@ function AppList({ selected, select, focused }: ListProps) {
   // Before the first measurement there is room: the table does not come and go on a wide screen.
   const { lg: isWide = true } = Grid.useBreakpoint();
   useFocusOn(focused, data !== undefined);
-  const columns = useMemo(() => columnsOf(t, environments, shown, onRow), [t, environments, shown, onRow]);
+  const { shown, setShown, columns } = useColumns(environments, onRow);
   const sort = useCallback((order?: string) => ask({ sort: order }), [ask]);
   const selectedNow = selected.map((app) => data?.rows.find(({ name }) => name === app.name) ?? app);
 
@@ -85,16 +84,14 @@ function AppList({ selected, select, focused }: ListProps) {
       if (await operate(action, apps)) select([]);
     },
     move,
+    label,
     destroy,
     clear: () => select([]),
     count: data?.count ?? 0,
-    selectAll: async () => {
-      try {
-        select(await api.matchingApps(query, MOST_SELECTED));
-      } catch (thrown) {
-        failure(problemText(t, (thrown as ApiError).problems[0]));
-      }
-    },
+    selectAll: () =>
+      api
+        .matchingApps(query, MOST_SELECTED)
+        .then(select, (thrown: ApiError) => failure(problemText(t, thrown.problems[0]))),
   };
 
   const list = {
@@ -135,6 +132,13 @@ function AppList({ selected, select, focused }: ListProps) {
   );
 }
 
+function useColumns(environments: EnvironmentRow[] | null, onRow: RowHandler) {
+  const t = useT();
+  const [shown = DEFAULT_COLUMNS, setShown] = useLocalStorageState<string[]>('app-supervisor.columns');
+  const columns = useMemo(() => columnsOf(t, environments, shown, onRow), [t, environments, shown, onRow]);
+  return { shown, setShown, columns };
+}
+
 /** Once, when the list is there, unless something else was focused meanwhile. */
 function useFocusOn(app: string | undefined, isThere: boolean) {
   useEffect(() => {
@@ -153,7 +157,8 @@ function useAdds(): boolean {
   return adds;
 }
 
-const isFiltered = ({ text, environment, status }: AppsQuery) => Boolean(text.trim() || environment || status);
+const isFiltered = ({ text, environment, status, label }: AppsQuery) =>
+  Boolean(text.trim() || environment || status || label?.length);
 
 function NoApps({ isFiltered, add }: { isFiltered: boolean; add: () => void }) {
   const t = useT();

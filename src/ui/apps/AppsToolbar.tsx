@@ -1,7 +1,7 @@
 import { DeleteOutlined, PlusOutlined, ReloadOutlined, SearchOutlined, SettingOutlined } from '@ant-design/icons';
 import { useDebounceFn, useRequest } from 'ahooks';
 import { Button, Checkbox, Flex, Input, Popover, Select, Space, Tooltip } from 'antd';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { type AppCounts, COUNTED } from '../../shared/summary';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { ActionButton } from '../common/ActionButton';
@@ -11,9 +11,10 @@ import type { AppsQuery } from '../common/query';
 import { Secondary } from '../common/Secondary';
 import { shownOf } from '../common/status';
 import { StateIcon } from '../common/Tag';
-import { useT } from '../host';
+import { useHost, useT } from '../host';
 import { refusalOfAll } from './actions';
 import { OPTIONAL_COLUMNS } from './columns';
+import { labelOptions } from './LabelSelect';
 import { ACTION_LABELS } from './labels';
 
 interface Props {
@@ -35,20 +36,10 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
   const onLook = (isOpen: boolean) => {
     if (isOpen) run();
   };
-  const { run: search } = useDebounceFn((text: string) => ask({ text }), { wait: 250 });
   return (
     <Flex gap="small" wrap justify="space-between">
       <Flex gap="small" wrap role="search" style={{ flex: '1 1 auto', minWidth: 0 }}>
-        <Input
-          prefix={<SearchOutlined aria-hidden />}
-          allowClear
-          placeholder={t('Name or identifier')}
-          aria-label={t('Find apps by name or identifier')}
-          style={{ flex: '0 1 220px', minWidth: 0 }}
-          defaultValue={query.text}
-          onChange={(event) => search(event.target.value)}
-          data-testid="filter-text"
-        />
+        <TextFilter text={query.text} ask={ask} />
         {!isLocal && environments && (
           <Select
             allowClear
@@ -66,6 +57,7 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
           />
         )}
         <StatusFilter status={query.status} ask={ask} counts={counts?.statuses} onLook={onLook} />
+        <LabelFilter labels={query.label} ask={ask} counts={counts?.labels} onLook={onLook} />
       </Flex>
       <Space wrap>
         <Tooltip title={t('Refresh')}>
@@ -77,6 +69,75 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
         </Button>
       </Space>
     </Flex>
+  );
+}
+
+/** Asks once nothing was entered for a moment. */
+function TextFilter({ text, ask }: Pick<AppsQuery, 'text'> & Pick<Props, 'ask'>) {
+  const t = useT();
+  const [entered, enter] = useState(text);
+  /** What this field has put into the address: another text there is of a link, or of the browser's Back. */
+  const asked = useRef(text);
+  useEffect(() => {
+    if (text === asked.current) return;
+    asked.current = text;
+    enter(text);
+  }, [text]);
+  const { run: search } = useDebounceFn(
+    (next: string) => {
+      asked.current = next;
+      ask({ text: next });
+    },
+    { wait: 250 },
+  );
+  return (
+    <Input
+      prefix={<SearchOutlined aria-hidden />}
+      allowClear
+      placeholder={t('Name or identifier')}
+      aria-label={t('Find apps by name or identifier')}
+      style={{ flex: '0 1 220px', minWidth: 0 }}
+      value={entered}
+      onChange={({ target }) => {
+        enter(target.value);
+        search(target.value);
+      }}
+      data-testid="filter-text"
+    />
+  );
+}
+
+interface LabelFilterProps extends Pick<Props, 'ask'> {
+  labels?: string[];
+  counts?: AppCounts['labels'];
+  onLook: (isOpen: boolean) => void;
+}
+
+/** Finds the apps that have all of these labels. */
+function LabelFilter({ labels = [], ask, counts, onLook }: LabelFilterProps) {
+  const { t, language } = useHost();
+  const offered = labelOptions([...new Set([...Object.keys(counts ?? {}), ...labels])], language);
+  return (
+    <Select
+      mode="multiple"
+      allowClear
+      maxTagCount="responsive"
+      placeholder={t('Any label')}
+      aria-label={t('Find apps by label')}
+      style={{ flex: '0 1 190px', minWidth: 130 }}
+      value={labels}
+      onChange={(label) => {
+        ask({ label });
+      }}
+      onDropdownVisibleChange={onLook}
+      notFoundContent={counts && t('No labels. Add one with Edit, or to several apps at once.')}
+      data-testid="filter-label"
+      optionLabelProp="value"
+      options={offered.map(({ value }) => ({
+        value,
+        label: <Counted count={counts && (counts[String(value)] ?? 0)}>{value}</Counted>,
+      }))}
+    />
   );
 }
 
@@ -156,12 +217,14 @@ interface BulkProps {
   environments: EnvironmentRow[] | null;
   operate: (action: OperateAction, apps: AppRow[]) => void;
   move: (apps: AppRow[]) => void;
+  label: (apps: AppRow[]) => void;
   destroy: (apps: AppRow[]) => void;
   clear: () => void;
 }
 
 /** Actions for all selected rows. */
-export function BulkActions({ selected, count, selectAll, environments, operate, move, destroy, clear }: BulkProps) {
+export function BulkActions({ selected, count, selectAll, environments, ...actions }: BulkProps) {
+  const { operate, move, label, destroy, clear } = actions;
   const t = useT();
   const isLocal = useIsLocal();
   const [busy, setBusy] = useState(false);
@@ -202,6 +265,9 @@ export function BulkActions({ selected, count, selectAll, environments, operate,
           {t('Move')}
         </ActionButton>
       )}
+      <Button size="small" onClick={() => label(selected)} data-testid="bulk-label">
+        {t('Label')}
+      </Button>
       <Button size="small" danger icon={<DeleteOutlined />} onClick={() => destroy(selected)} data-testid="bulk-delete">
         {t('Delete')}
       </Button>

@@ -1,8 +1,10 @@
+import { css } from '@emotion/css';
 import type { TableColumnType } from 'antd';
 import { memo } from 'react';
 import { ssoOf } from '../../shared/sso';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { AppAvatar } from '../common/AppAvatar';
+import { LabelTags } from '../common/LabelTags';
 import { START_MODE_LABELS } from '../common/labels';
 import { RowButton } from '../common/RowButton';
 import { Secondary } from '../common/Secondary';
@@ -14,9 +16,13 @@ import { Domain } from './Domain';
 import { OperationCell } from './OperationCell';
 import { RowActions, type RowHandler } from './RowActions';
 
+/** Most labels that a row names. */
+const NAMED_LABELS = 2;
+
 /** Columns that the user can hide, by key; the others are always visible. */
 export const OPTIONAL_COLUMNS: Record<string, { label: string; isShown: boolean }> = {
   operation: { label: key('Operation'), isShown: true },
+  labels: { label: key('Labels'), isShown: false },
   cname: { label: key('Custom domain'), isShown: false },
   version: { label: key('Version'), isShown: true },
   lastVisitAt: { label: key('Last visit'), isShown: true },
@@ -37,9 +43,9 @@ export function columnsOf(
     {
       key: 'title',
       title: t('App'),
-      width: 200,
+      width: 240,
       sorter: true,
-      render: (_, app) => <AppName app={app} handle={handle} />,
+      render: (_, app) => <AppName app={app} handle={handle} hasLabels={!shown.includes('labels')} />,
     },
     {
       key: 'status',
@@ -48,6 +54,16 @@ export function columnsOf(
       render: (_, app) => <AppStatuses app={app} handle={handle} />,
     },
     ...optional('operation', { width: 140, render: (_, app) => <OperationCell operation={app.operation} /> }),
+    ...optional('labels', {
+      width: 160,
+      sorter: true,
+      render: (_, { labels }) =>
+        labels.length > 0 ? (
+          <span className={TAGS}>
+            <LabelTags labels={labels} most={NAMED_LABELS} />
+          </span>
+        ) : null,
+    }),
     ...optional('cname', { width: 200, render: (_, app) => app.cname && <Domain app={app} /> }),
     ...optional('version', { width: 90, dataIndex: 'version' }),
     ...optional('lastVisitAt', { width: 100, render: (_, app) => <Since at={app.lastVisitAt} /> }),
@@ -64,9 +80,18 @@ export function columnsOf(
   ];
 }
 
-const AppName = memo(function AppName({ app, handle }: { app: AppRow; handle: RowHandler }) {
+const TAGS = css({ display: 'inline-flex', flexWrap: 'wrap', alignItems: 'center', gap: 4 });
+
+interface NameProps {
+  app: AppRow;
+  handle: RowHandler;
+  /** False if they have a column. */
+  hasLabels: boolean;
+}
+
+const AppName = memo(function AppName({ app, handle, hasLabels }: NameProps) {
   return (
-    <div style={{ display: 'flex', gap: 8, alignItems: 'center' }}>
+    <div style={{ display: 'flex', gap: 8, alignItems: 'center', minWidth: 0 }}>
       <AppAvatar app={app} />
       <div style={{ display: 'flex', flexDirection: 'column', alignItems: 'start', minWidth: 0 }}>
         <RowButton
@@ -77,7 +102,10 @@ const AppName = memo(function AppName({ app, handle }: { app: AppRow; handle: Ro
         >
           {app.title}
         </RowButton>
-        <Secondary>{app.name}</Secondary>
+        <span className={TAGS}>
+          <Secondary>{app.name}</Secondary>
+          {hasLabels && <LabelTags labels={app.labels} most={NAMED_LABELS} />}
+        </span>
       </div>
     </div>
   );

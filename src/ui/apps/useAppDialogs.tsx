@@ -8,6 +8,7 @@ import { useResetAdmin } from '../common/useResetAdmin';
 import { type Translate, useHost } from '../host';
 import { AppForm } from './AppForm';
 import { DeleteDialog } from './DeleteDialog';
+import { LabelDialog } from './LabelDialog';
 import { moveLabel } from './labels';
 import { useAppActions } from './useAppActions';
 import { useSecondAttempt } from './useSecondAttempt';
@@ -17,14 +18,16 @@ export type AppHandler = (
   app: AppRow,
 ) => void;
 
+type Done = 'moved' | 'deleted' | 'labelled';
+
 interface Options {
   environments: EnvironmentRow[] | null;
   /** Whether the form for a new app is open from the beginning. */
   adds?: boolean;
   /** Loads again what is shown. */
   refresh: () => void;
-  /** After a move or a deletion was accepted. */
-  onDone: (what: 'moved' | 'deleted') => void;
+  /** After a move, a deletion or a change of labels was accepted. */
+  onDone: (what: Done) => void;
 }
 
 /** The actions of apps with their questions and dialogs; `dialogs` has to be rendered. */
@@ -34,6 +37,7 @@ export function useAppDialogs({ environments, adds = false, refresh, onDone }: O
   const [created, setCreated] = useState<CreatedApp>();
   const [moving, move] = useState<AppRow[]>();
   const [deleting, destroy] = useState<AppRow[]>();
+  const [labelling, label] = useState<AppRow[]>();
   const operate = useAppActions(environments, refresh);
   const { reset, dialog } = useResetAdmin(refresh);
 
@@ -50,7 +54,8 @@ export function useAppDialogs({ environments, adds = false, refresh, onDone }: O
     else void operate(action, [app]);
   });
 
-  const done = (what: 'moved' | 'deleted') => {
+  const done = (what: Done) => {
+    label(undefined);
     move(undefined);
     destroy(undefined);
     onDone(what);
@@ -84,11 +89,12 @@ export function useAppDialogs({ environments, adds = false, refresh, onDone }: O
           onDone={() => done('moved')}
         />
       )}
+      {labelling && <LabelDialog apps={labelling} onClose={() => label(undefined)} onDone={() => done('labelled')} />}
       {deleting && <DeleteDialog apps={deleting} onClose={() => destroy(undefined)} onDone={() => done('deleted')} />}
       {dialog}
     </>
   );
-  return { handle, operate, edit, move, destroy, dialogs };
+  return { handle, operate, edit, move, label, destroy, dialogs };
 }
 
 function moveTitle(t: Translate, apps: AppRow[]): string {

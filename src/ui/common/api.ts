@@ -19,7 +19,7 @@ import type {
 } from '../../shared/types';
 import { type Host, useHost } from '../host';
 import { apiError } from './errors';
-import { type AppsQuery, appsFilter } from './query';
+import { type AppsFilter, type AppsQuery, appsFilter } from './query';
 import type { Page } from './refresher';
 
 export type OperateAction = 'start' | 'stop' | 'restart' | 'upgrade';
@@ -74,11 +74,13 @@ function sendersOf(request: Host['request']) {
   const post = async <T>(url: string, params?: Record<string, unknown>, data?: unknown) =>
     (await send<T>(url, 'post', params, data)).data;
   /** @returns what was refused; of a single app, that is an error */
-  const inBatches = async (url: string, names: string[], params?: Record<string, unknown>) => {
+  const inBatches = async (url: string, names: string[], params?: Record<string, unknown>, data?: object) => {
     const refused: BulkAnswer['refused'] = [];
-    for (let from = 0; from < names.length; from += BATCH) {
-      const filterByTk = names.slice(from, from + BATCH).join(',');
-      const { meta } = await send(url, 'post', { ...params, filterByTk });
+    // Of several apps none is sent alone.
+    const batch = names.length % BATCH === 1 ? BATCH - 1 : BATCH;
+    for (let from = 0; from < names.length; from += batch) {
+      const filterByTk = names.slice(from, from + batch).join(',');
+      const { meta } = await send(url, 'post', { ...params, filterByTk }, data);
       refused.push(...((meta as Partial<BulkAnswer> | undefined)?.refused ?? []));
     }
     return refused;
@@ -150,7 +152,7 @@ function ofSeveralApps({ send, get, post, inBatches }: Senders) {
       const { data, meta } = await send<AppRow[]>('apps:list', 'get', { filter, page, pageSize, sort });
       return { rows: data, count: meta?.count ?? data.length };
     },
-    countApps: (query: AppsQuery) => get<AppCounts>('apps:counts', { filter: JSON.stringify(appsFilter(query)) }),
+    countApps: (query: AppsFilter) => get<AppCounts>('apps:counts', { filter: JSON.stringify(appsFilter(query)) }),
     /** At most `most` of those that match, in the order of the list. */
     async matchingApps(query: AppsQuery, most: number): Promise<AppRow[]> {
       const found: AppRow[] = [];
@@ -163,6 +165,10 @@ function ofSeveralApps({ send, get, post, inBatches }: Senders) {
       }
       return found.slice(0, most);
     },
+    /** All labels that apps have. */
+    listLabels: async () => Object.keys((await get<AppCounts>('apps:counts')).labels),
+    labelApps: (names: string[], change: { add: string[]; remove: string[] }) =>
+      inBatches('apps:label', names, undefined, change),
     operate: (action: OperateAction, names: string[]) => inBatches(`apps:${action}`, names),
     destroyApps: (names: string[], database: 'keep' | 'drop') => inBatches('apps:destroy', names, { database }),
     async previewMove(subject: MoveSubject, to?: string): Promise<MovePlan> {

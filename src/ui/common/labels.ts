@@ -30,6 +30,7 @@ export const FIELD_LABELS: Record<string, string> = {
   jwtSecret: key('JWT secret'),
   pinned: key('Show in app switcher'),
   hidden: key('Hide in Applications block'),
+  labels: key('Labels'),
   visibleTo: key('Who sees the app'),
   visibleRoles: key('Roles of the main app'),
   failover: key('When its environment is down'),

@@ -3,17 +3,22 @@ export interface AppsQuery {
   text: string;
   environment?: string;
   status?: string;
+  /** An app has all of them. */
+  label?: string[];
   /** A field, with `-` before it for descending. */
   sort?: string;
   page: number;
   pageSize: number;
 }
 
-export function appsFilter({ text, environment, status }: Pick<AppsQuery, 'text' | 'environment' | 'status'>) {
+export type AppsFilter = Pick<AppsQuery, 'text' | 'environment' | 'status' | 'label'>;
+
+export function appsFilter({ text, environment, status, label = [] }: AppsFilter) {
   return {
     ...(text.trim() && { $or: [{ title: { $includes: text.trim() } }, { name: { $includes: text.trim() } }] }),
     ...(environment && { environment }),
     ...(status && { status }),
+    ...(label.length > 0 && { $and: label.map((each) => ({ label: each })) }),
   };
 }
 
@@ -28,6 +33,7 @@ export const appsQueryOf = (params: URLSearchParams): AppsQuery => ({
   text: params.get('text') ?? '',
   environment: params.get('environment') || undefined,
   status: params.get('status') || undefined,
+  label: params.get('label')?.split(',').filter(Boolean),
   sort: params.get('sort') || undefined,
   page: whole(params.get('page'), 1),
   pageSize: whole(params.get('pageSize'), PAGE_SIZE),
@@ -38,8 +44,9 @@ export function withAppsQuery(params: URLSearchParams, query: AppsQuery): URLSea
   const first: Partial<AppsQuery> = { text: '', page: 1, pageSize: PAGE_SIZE };
   const next = new URLSearchParams(params);
   for (const [key, value] of Object.entries({ ...appsQueryOf(params), ...query })) {
-    if (value === undefined || value === first[key as keyof AppsQuery]) next.delete(key);
-    else next.set(key, String(value));
+    const text = value === first[key as keyof AppsQuery] ? '' : String(value ?? '');
+    if (text) next.set(key, text);
+    else next.delete(key);
   }
   return next;
 }

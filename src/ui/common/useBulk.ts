@@ -13,7 +13,10 @@ export function useBulk(onDone: () => void) {
   const report = useReport();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError>();
-  const run = async (work: () => Promise<BulkAnswer>, done: (answer: BulkAnswer) => string | null) => {
+  const run = async <T extends Pick<BulkAnswer, 'refused'>>(
+    work: () => Promise<T>,
+    done: (answer: T) => string | null,
+  ) => {
     setBusy(true);
     try {
       const answer = await work();

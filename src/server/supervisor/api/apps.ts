@@ -14,6 +14,7 @@ import {
   commandInput,
   createInput,
   destroyInput,
+  labelInput,
   logsInput,
   migrateInput,
   moveInput,
@@ -37,18 +38,20 @@ const FILTERABLE = [...SORTABLE, ...keysIn(APP, 'filter')];
 export async function list({ supervisor, params }: ActionContext): Promise<Answer> {
   const { appRepository, view } = supervisor.parts;
   const { page, pageSize } = paging(params);
-  const { status, environment, rest } = splitFilter(params.filter);
+  const { rest, ...ours } = splitFilter(params.filter);
+  const { status, environment } = ours;
   const filter = filtering(rest, FILTERABLE);
-  const sort = sorting(params.sort, [...SORTABLE, 'status'], FIRST_ORDER);
+  const sort = sorting(params.sort, [...SORTABLE, 'status', 'labels'], FIRST_ORDER);
   const field = sort[0].replace(/^-/, '');
   const appsOf = (names: string[]) => names.flatMap((name) => supervisor.app(name) ?? []);
-  if (!status && !environment && !ORDERS[field]) {
+  if (!status && !environment && !ours.labels.length && !ORDERS[field]) {
     const [names, count] = await appRepository.page(filter, sort, page, pageSize);
     return { data: appsOf(names).map((app) => view.appRow(app)), meta: pageMeta(count, page, pageSize) };
   }
   // Conditions and orders that only memory can answer.
   const statusIn = view.judge();
   const found = appsOf(await appRepository.names(filter, ORDERS[field] ? FIRST_ORDER : sort))
+    .filter((app) => hasLabels(app, ours.labels))
     .map((app) => ({ app, places: view.statusesOf(app, statusIn) }))
     .filter(({ app, places }) => (!status && !environment) || placesWith(app, places, status, environment).length > 0);
   if (ORDERS[field]) inOrder(found, field, sort[0].startsWith('-'));
@@ -57,6 +60,10 @@ export async function list({ supervisor, params }: ActionContext): Promise<Answe
 }
 
 type Places = Array<[environment: string, shown: ShownStatus]>;
+
+/** @param wanted of each of these, one */
+const hasLabels = ({ labels }: AppDefinition, wanted: string[][]): boolean =>
+  wanted.every((some) => some.some((label) => labels.includes(label)));
 
 /**
  * Where an app has one of these statuses, in one of these environments; null: any. Having no environment is a status,
@@ -81,16 +88,19 @@ function placesWith(
 /** How many apps each filter would find, together with the other filters: from memory, with one query for the names. */
 export async function counts({ supervisor, params }: ActionContext): Promise<Answer> {
   const { appRepository, view } = supervisor.parts;
-  const { status, environment, rest } = splitFilter(params.filter);
+  const { status, environment, labels, rest } = splitFilter(params.filter);
   const names = await appRepository.names(filtering(rest, FILTERABLE), FIRST_ORDER);
   const statusIn = view.judge();
-  const found: AppCounts = { statuses: {}, environments: {} };
+  const found: AppCounts = { statuses: {}, environments: {}, labels: {} };
   for (const app of names.flatMap((name) => supervisor.app(name) ?? [])) {
+    if (!hasLabels(app, labels)) continue;
     const places = view.statusesOf(app, statusIn);
     for (const each of new Set(placesWith(app, places, null, environment).map(([, one]) => one)))
       found.statuses[each] = (found.statuses[each] ?? 0) + 1;
     for (const each of new Set(placesWith(app, places, status, null).map(([name]) => name)))
       if (each !== null) found.environments[each] = (found.environments[each] ?? 0) + 1;
+    if ((!status && !environment) || placesWith(app, places, status, environment).length > 0)
+      for (const each of app.labels) found.labels[each] = (found.labels[each] ?? 0) + 1;
   }
   return { data: found };
 }
@@ -104,6 +114,7 @@ function inOrder(found: Array<{ app: AppDefinition; places: Places }>, field: st
         name: app.name,
         title: app.title,
         statuses: app.environments.length ? places.map(([, { status }]) => status) : [],
+        labels: app.labels,
       },
     ]),
   );
@@ -172,13 +183,22 @@ export async function migrate({ supervisor, values, userId }: ActionContext): Pr
 export async function update({ supervisor, values, params, userId }: ActionContext): Promise<Answer> {
   const name = target(params);
   knownApp(supervisor, name);
-  const operation = await supervisor.parts.service.update(name, parseInput(updateInput, values), userId);
-  return {
-    data: {
-      ...supervisor.parts.view.appRow(knownApp(supervisor, name)),
-      operation: supervisor.parts.view.operationRow(operation),
-    },
-  };
+  const input = parseInput(updateInput, values);
+  const { service, view } = supervisor.parts;
+  if (await service.relabel(name, input, userId)) return { data: view.appRow(knownApp(supervisor, name)) };
+  const operation = await service.update(name, input, userId);
+  return { data: { ...view.appRow(knownApp(supervisor, name)), operation: view.operationRow(operation) } };
+}
+
+/** Adds labels to one app or several, and removes others. */
+export async function label({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
+  const change = parseInput(labelInput, values);
+  const names = knownApps(supervisor, params.filterByTk).map(({ name }) => name);
+  const { done, refused } = await forEach(names, async (name) => {
+    await supervisor.parts.service.label(name, change, userId);
+    return supervisor.parts.view.appRow(knownApp(supervisor, name));
+  });
+  return { data: done, meta: { refused: refused.map(inWords) } };
 }
 
 /** Start, stop, restart and upgrade, for one app or several. */
@@ -188,29 +208,39 @@ export const command =
     const options = parseInput(commandInput, values);
     const names = parseInput(namesInput, params.filterByTk, 'filterByTk');
     for (const name of names) knownApp(supervisor, name);
-    return forEach(supervisor, names, (name) => supervisor.parts.service.command(name, what, userId, options));
+    return operationsOf(supervisor, names, (name) => supervisor.parts.service.command(name, what, userId, options));
   };
 
-/**
- * Requests one operation for each of these apps. One app that is refused does not keep the others from theirs, but a
- * single one is an error.
- */
-async function forEach(
+/** Requests one operation for each of these apps. */
+async function operationsOf(
   supervisor: ActionContext['supervisor'],
   names: string[],
   request: (name: string) => Promise<Operation>,
 ): Promise<Answer> {
-  const result: BulkResult = { operations: [], refused: [] };
+  const { done, refused } = await forEach(names, request);
+  const { operations, ...meta } = bulkRow(supervisor, { operations: done, refused });
+  return { data: operations, meta };
+}
+
+/**
+ * One app that is refused does not keep the others from what is requested for each of them, but a single one is an
+ * error.
+ */
+async function forEach<T>(
+  names: string[],
+  request: (name: string) => Promise<T>,
+): Promise<{ done: T[]; refused: BulkResult['refused'] }> {
+  const done: T[] = [];
+  const refused: BulkResult['refused'] = [];
   for (const name of names) {
     try {
-      result.operations.push(await request(name));
+      done.push(await request(name));
     } catch (error) {
       if (!(error instanceof AppSupervisorError) || names.length === 1) throw error;
-      result.refused.push({ app: name, ...describeError(error) });
+      refused.push({ app: name, ...describeError(error) });
     }
   }
-  const { operations, refused } = bulkRow(supervisor, result);
-  return { data: operations, meta: { refused } };
+  return { done, refused };
 }
 
 /** What a move would do, for one app or several. Changes nothing. */
@@ -229,8 +259,10 @@ export async function move({ supervisor, params, values, userId }: ActionContext
 /** The answer of an action for several apps. */
 export const bulkRow = (supervisor: ActionContext['supervisor'], { operations, refused }: BulkResult) => ({
   operations: operations.map((operation) => supervisor.parts.view.operationRow(operation)),
-  refused: refused.map((each) => ({ ...each, message: inEnglish(each) })),
+  refused: refused.map(inWords),
 });
+
+const inWords = (refused: BulkResult['refused'][number]) => ({ ...refused, message: inEnglish(refused) });
 
 const knownApps = (supervisor: ActionContext['supervisor'], names: unknown) =>
   parseInput(namesInput, names, 'filterByTk').map((name) => knownApp(supervisor, name));
@@ -248,7 +280,7 @@ export async function destroy({ supervisor, params, values, userId }: ActionCont
     ...values,
   });
   for (const name of names) knownApp(supervisor, name);
-  return forEach(supervisor, names, (name) => supervisor.parts.service.destroy(name, database, userId));
+  return operationsOf(supervisor, names, (name) => supervisor.parts.service.destroy(name, database, userId));
 }
 
 function knownApp(supervisor: ActionContext['supervisor'], name: string) {
@@ -271,9 +303,19 @@ function valuesOf(key: string, value: unknown): string[] {
   throw new AppSupervisorError('INVALID_INPUT', { problem: say('INPUT_FILTER_OPERATOR', { field: key }) }, 'filter');
 }
 
-/** `status` and `environment` are our own filters, at the top level or within `$and`; the database handles the rest. */
-function splitFilter(filter: unknown): { status: string[] | null; environment: string[] | null; rest: Filter } {
-  const found: Record<'status' | 'environment', string[] | null> = { status: null, environment: null };
+interface OwnFilters {
+  status: string[] | null;
+  environment: string[] | null;
+  /** Of each of these, an app has one. */
+  labels: string[][];
+}
+
+/**
+ * `status`, `environment` and `label` are our own filters, at the top level or within `$and`; the database handles the
+ * rest.
+ */
+function splitFilter(filter: unknown): OwnFilters & { rest: Filter } {
+  const found: OwnFilters = { status: null, environment: null, labels: [] };
   const take = (part: unknown): unknown => {
     if (!isFilter(part)) return part;
     return Object.fromEntries(
@@ -282,8 +324,14 @@ function splitFilter(filter: unknown): { status: string[] | null; environment: s
           found[key] = valuesOf(key, value);
           return [];
         }
-        if (key === '$and' && Array.isArray(value))
-          return [[key, value.map(take).filter((other) => isFilter(other) && Object.keys(other).length)]];
+        if (key === 'label') {
+          found.labels.push(valuesOf(key, value));
+          return [];
+        }
+        if (key === '$and' && Array.isArray(value)) {
+          const others = value.map(take).filter((other) => isFilter(other) && Object.keys(other).length);
+          return others.length ? [[key, others]] : [];
+        }
         return [[key, value]];
       }),
     );

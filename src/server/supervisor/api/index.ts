@@ -22,6 +22,7 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
     create: [true, apps.create],
     adopt: [true, apps.adopt],
     update: [true, apps.update],
+    label: [true, apps.label],
     start: [true, apps.command('start')],
     stop: [true, apps.command('stop')],
     restart: [true, apps.command('restart')],

@@ -15,6 +15,19 @@ export interface DescribedAction<R extends string = string> {
   errors?: ErrorCode[];
 }
 
+/** Parameters of a list. */
+export const LIST = {
+  filter: 'NocoBase filter.',
+  sort: 'Fields; `-` before one turns it round.',
+  page: 'From 1 on.',
+  pageSize: 'At most 200.',
+};
+
+/** Answers of several resources. */
+export const RESET = '`{username, email, password, unconfirmed: [environment]}`; the password is in this answer only.';
+export const MOVED =
+  '`{operations, refused: [{app, code, params, message}]}`: what was begun, and what cannot be moved, with its reason.';
+
 const isReading = (name: string) => name === 'list' || name === 'get';
 
 /** Resources that a process offers only if it manages apps. */

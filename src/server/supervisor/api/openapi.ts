@@ -1,19 +1,7 @@
-import type { ErrorCode } from '../../errors';
-import {
-  adoptInput,
-  checkInput,
-  commandInput,
-  createInput,
-  destroyInput,
-  drainInput,
-  forgetInput,
-  migrateInput,
-  moveInput,
-  uncordonInput,
-  updateInput,
-} from '../apps/input';
+import { drainInput, forgetInput, moveInput, uncordonInput } from '../apps/input';
 import { arrivalInput, joinInput } from '../joining/input';
-import { type DescribedAction, describe } from './openapi-action';
+import { type DescribedAction, describe, LIST, MOVED, RESET } from './openapi-action';
+import { APP_ACTIONS } from './openapi-apps';
 import { CONTAINER_ACTIONS } from './openapi-containers';
 import { FLEET_ACTIONS } from './openapi-fleet';
 import { NOTIFIER_ACTIONS } from './openapi-notifiers';
@@ -26,184 +14,12 @@ import { ROWS, rowSchema } from './openapi-schemas';
 
 type ActionDescription = DescribedAction<keyof typeof ROWS>;
 
-const ONE_APP = { filterByTk: 'Identifier of the app.' };
-const SOME_APPS = { filterByTk: 'Identifier of the app, or several.' };
 const ONE_ENVIRONMENT = { filterByTk: 'Name of the environment.' };
 const ONE_OPERATION = { filterByTk: 'Id of the operation.' };
-const LIST = {
-  filter: 'NocoBase filter.',
-  sort: 'Fields; `-` before one turns it round.',
-  page: 'From 1 on.',
-  pageSize: 'At most 200.',
-};
 const EVENT_FILTER =
   'NocoBase filter: `kind`, `appName`, `appUid`, `environment`, `createdById`, `operationId`, `at`, `endedAt`.';
-const ONLY_UNTIL = 'Only lines until this time, in ms since 1970.';
-const RESET = '`{username, email, password, unconfirmed: [environment]}`; the password is in this answer only.';
-const MOVED =
-  '`{operations, refused: [{app, code, params, message}]}`: what was begun, and what cannot be moved, with its reason.';
-const CHANGES_APP: ErrorCode[] = ['UNKNOWN_APP', 'OPERATION_BEGUN'];
-const PLACES_APP: ErrorCode[] = [
-  'UNKNOWN_ENVIRONMENT',
-  'ENVIRONMENT_CORDONED',
-  'KEY_DIFFERS',
-  'OUTDATED',
-  'VERSION_DIFFERS',
-  'PLUGINS_MISSING',
-  'ENVIRONMENTS_DIFFER',
-  'DOMAIN_TAKEN',
-];
-const NAMES_APP: ErrorCode[] = ['NAME_TAKEN', 'DROP_PENDING'];
-
 const ACTIONS: Record<string, Record<string, ActionDescription>> = {
-  apps: {
-    list: {
-      summary: 'Apps, with their status in each environment',
-      query: { ...LIST, filter: 'NocoBase filter; `status` and `environment` are filters too.' },
-      gives: 'App rows, and `meta` with count and paging.',
-      rows: ['appSupervisorApp'],
-    },
-    counts: {
-      summary: 'How many apps have a status, and how many are in an environment, of those that match the other filters',
-      method: 'get',
-      query: { filter: 'As of `list`. `statuses` are counted as if it had no `status`, `environments` likewise.' },
-      gives: 'The counts.',
-      rows: 'appSupervisorAppCounts',
-    },
-    get: {
-      summary: 'One app',
-      query: ONE_APP,
-      gives: 'The app row.',
-      rows: 'appSupervisorApp',
-      errors: ['UNKNOWN_APP'],
-    },
-    create: {
-      summary: 'Create an app with its own database, and start it',
-      body: createInput,
-      gives: 'The app row with its operation and, in this answer only, `initialAdmin: {username, email, password}`.',
-      rows: 'appSupervisorApp',
-      errors: [...PLACES_APP, ...NAMES_APP, 'INITIAL_ADMIN_UNKNOWN'],
-    },
-    adopt: {
-      summary: 'Create an app from a database that already contains a NocoBase app; it keeps its users',
-      query: { filterByTk: 'An app that was to be created there, and was not; then without a body.' },
-      body: adoptInput,
-      gives: 'The app row with its operation.',
-      rows: 'appSupervisorApp',
-      errors: [...PLACES_APP, ...NAMES_APP],
-    },
-    update: {
-      summary:
-        'Change an app; changed environments add and remove it there. A changed host, port or user of a connection requires its password',
-      query: ONE_APP,
-      body: updateInput,
-      gives: 'The app row. `pendingChanges` names the settings that take effect at the next restart.',
-      rows: 'appSupervisorApp',
-      errors: [...PLACES_APP, ...CHANGES_APP, 'PASSWORD_REQUIRED', 'INITIAL_ADMIN_UNKNOWN'],
-    },
-    start: {
-      summary: 'Start',
-      query: SOME_APPS,
-      body: commandInput,
-      gives: 'The operations.',
-      rows: ['appSupervisorOperation'],
-      errors: CHANGES_APP,
-    },
-    stop: {
-      summary: 'Stop',
-      query: SOME_APPS,
-      body: commandInput,
-      gives: 'The operations.',
-      rows: ['appSupervisorOperation'],
-      errors: CHANGES_APP,
-    },
-    restart: {
-      summary: 'Restart',
-      query: SOME_APPS,
-      body: commandInput,
-      gives: 'The operations.',
-      rows: ['appSupervisorOperation'],
-      errors: CHANGES_APP,
-    },
-    upgrade: {
-      summary: 'Upgrade the data',
-      query: SOME_APPS,
-      body: commandInput,
-      gives: 'The operations.',
-      rows: ['appSupervisorOperation'],
-      errors: CHANGES_APP,
-    },
-    move: {
-      summary: 'Move to another environment; without `to` to the one that fits best',
-      query: SOME_APPS,
-      body: moveInput,
-      gives: MOVED,
-      errors: ['UNKNOWN_APP', 'NOT_IN_ENVIRONMENT', 'ALREADY_IN_ENVIRONMENT'],
-    },
-    previewMove: {
-      summary: 'What a move would do: where each app would go, how long visitors wait, and what stays',
-      method: 'post',
-      query: SOME_APPS,
-      body: moveInput,
-      gives: 'The plan. `apps[].refused` says why an app cannot be moved.',
-      rows: 'appSupervisorMovePlan',
-      errors: ['UNKNOWN_APP'],
-    },
-    destroy: {
-      summary: 'Delete; the database is kept unless `drop` is requested, and then only what the app created is dropped',
-      query: SOME_APPS,
-      body: destroyInput,
-      gives: 'The operations.',
-      rows: ['appSupervisorOperation'],
-      errors: CHANGES_APP,
-    },
-    checkDatabase: {
-      summary: 'Check a database on the worker that would use it',
-      method: 'post',
-      body: checkInput,
-      gives:
-        '`{checks: [{name, ok, message: {code, params?}, remedy?}], verdict: free | adoptable | taken | unusable}`',
-      errors: ['UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
-    },
-    logs: {
-      summary: 'The last lines of the log of an app',
-      method: 'get',
-      query: {
-        ...ONE_APP,
-        environment: 'The environment; default: its first one.',
-        lines: '1 to 1000; default 100.',
-        until: ONLY_UNTIL,
-      },
-      gives: 'Lines.',
-      errors: ['UNKNOWN_APP', 'UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
-    },
-    databaseSize: {
-      summary: 'How many bytes the database of an app takes on its server, indexes included',
-      method: 'get',
-      query: { ...ONE_APP, environment: 'The environment that finds out; default: its first one.' },
-      gives: '`{bytes}`; null if there is no database.',
-      errors: ['UNKNOWN_APP', 'UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
-    },
-    load: {
-      summary: 'The last hour of an app: requests, errors, and the time until answers began',
-      method: 'get',
-      query: ONE_APP,
-      gives: 'The series; null in one process, where no request passes through the Supervisor.',
-      rows: 'appSupervisorAppLoad',
-      errors: ['UNKNOWN_APP'],
-    },
-    migrate: {
-      summary: 'Take apps over from multi-app-manager',
-      body: migrateInput,
-      gives: '`{migrated: [name], skipped: [{name, reason}]}`; an app is skipped with a reason.',
-    },
-    resetAdmin: {
-      summary: 'Give the administrator of an app a new random password, and end the sessions of that account',
-      query: ONE_APP,
-      gives: RESET,
-      errors: ['UNKNOWN_APP', 'APP_NOT_RUNNING', 'WORKER_SILENT', 'WORKER_FAILED'],
-    },
-  },
+  apps: APP_ACTIONS,
   appEnvironments: {
     list: {
       summary: 'Environments, with health, lease and warnings',

@@ -15,7 +15,7 @@ import type { Leadership } from '../control/leader';
 import { cancelled, inTheWay, type Operation, type Step, type StepKind, takeOver } from '../control/rollout';
 import { newOperationId, type OperationCache, type OperationStore } from '../control/store';
 import type { WorkQueue } from '../control/work-queue';
-import { changesBetween, requested } from '../events/changes';
+import { changesBetween, requested, settingsChanged } from '../events/changes';
 import type { EventStore } from '../events/store';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { FleetObserver } from '../fleet/observer';
@@ -88,6 +88,33 @@ export class AppChanges {
     for (const other of superseded) active.put(other);
     await this.carryOut([name], operation);
     return operation;
+  }
+
+  /**
+   * One change of settings that concern no environment: without an operation, and whatever operation goes on.
+   * @param settings the new values; null if this is no such change
+   * @returns false if it is none; then nothing was written
+   */
+  async amend(
+    name: string,
+    settings: (app: AppDefinition) => Partial<AppDefinition> | null,
+    userId: string | null,
+  ): Promise<boolean> {
+    const { appRepository, events, clock, random } = this.options;
+    const isOne = await this.inTransaction(async (transaction) => {
+      const app = await appRepository.findLocked(name, transaction);
+      if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
+      const values = settings(app);
+      if (!values) return false;
+      const changes = changesBetween(app, { ...app, ...values });
+      if (!changes.length) return true;
+      await appRepository.update(name, values, transaction);
+      const event = settingsChanged(app, changes, userId, clock.now().wall, random.id());
+      await events.append([event], transaction);
+      return true;
+    });
+    if (isOne) await this.carryOut([name]);
+    return isOne;
   }
 
   /**

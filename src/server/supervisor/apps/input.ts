@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { APP, type AppOptions, appConnection, environmentName } from '../../../shared/app';
+import { APP, type AppOptions, appConnection, environmentName, labels } from '../../../shared/app';
 import type { In, NewIn } from '../../../shared/fields';
 import { type InputCode, isInputCode, type Message, say } from '../../../shared/message';
 import { USERNAME } from '../../../shared/names';
@@ -102,6 +102,10 @@ export const checkInput = z
   })
   .superRefine(ofItsKind);
 export type CheckInput = z.infer<typeof checkInput>;
+
+const someLabels = inputOf(labels).default([]);
+/** The parameters of `apps:label`. */
+export const labelInput = z.strictObject({ add: someLabels, remove: someLabels });
 
 /** The parameters of `apps:databaseSize`. */
 export const sizeInput = z.object({ environment: environment.optional() });

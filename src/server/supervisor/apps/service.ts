@@ -14,6 +14,7 @@ import { AppChanges, type ChangesOptions, step } from './changes';
 import { AppCreation, type CreationOptions } from './creation';
 import { changedDatabase } from './database-settings';
 import type { UpdateInput } from './input';
+import { changedLabels, type LabelChange, labelsAlone } from './labels';
 import { OperationRequests } from './operation-requests';
 import { type AppDefinition, nextGeneration } from './repository';
 
@@ -79,6 +80,20 @@ export class AppService {
 
   update(name: string, input: UpdateInput, userId: string | null): Promise<Operation> {
     return this.changes.change(name, (app, transaction) => this.updateOf(app, input, userId, transaction));
+  }
+
+  /**
+   * What `update` does, if it changes nothing but labels: without an operation.
+   * @returns false if it changes something else, or nothing
+   */
+  async relabel(name: string, input: UpdateInput, userId: string | null): Promise<boolean> {
+    if (!input.labels) return false;
+    return this.changes.amend(name, (app) => labelsAlone(app, input, this.options.aesKey), userId);
+  }
+
+  /** @throws AppSupervisorError INVALID_INPUT if it would have too many */
+  async label(name: string, change: LabelChange, userId: string | null): Promise<void> {
+    await this.changes.amend(name, ({ labels }) => ({ labels: changedLabels(labels, change) }), userId);
   }
 
   /**

@@ -38,8 +38,9 @@ function settingsOf(app: AppDefinition): Map<string, string> {
 /** `{database: {host: 'a'}}` as `database.host`: a secret in it has a name of its own. Lists are one value. */
 function flatten(name: string, value: unknown, into: Map<string, string>): void {
   if (value === null || value === undefined || value === '') return;
-  if (Array.isArray(value)) into.set(name, value.join(', '));
-  else if (typeof value !== 'object') into.set(name, String(value));
+  if (Array.isArray(value)) {
+    if (value.length) into.set(name, value.join(', '));
+  } else if (typeof value !== 'object') into.set(name, String(value));
   else for (const [key, inner] of Object.entries(value)) flatten(`${name}.${key}`, inner, into);
 }
 
@@ -49,6 +50,28 @@ function shortened(value: string | undefined): string | null {
   if (value.startsWith('data:')) return value.slice(0, value.indexOf(';'));
   return value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value;
 }
+
+/** The event that somebody changed settings without an operation. @param id unique */
+export const settingsChanged = (
+  { name, uid }: Pick<AppDefinition, 'name' | 'uid'>,
+  changes: SettingChange[],
+  userId: string | null,
+  at: number,
+  id: string,
+): Event => ({
+  id: `change ${uid} ${at} ${id}`,
+  kind: 'change',
+  appName: name,
+  appUid: uid,
+  environment: null,
+  message: say('SETTINGS_CHANGED', { app: name }),
+  cause: null,
+  createdById: userId,
+  operationId: null,
+  changes,
+  at,
+  endedAt: at,
+});
 
 /** The event that an operation was requested or, without a person, begun by the control loop. */
 export function requested(operation: Operation, changes: SettingChange[]): Event {

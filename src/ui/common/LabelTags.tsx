@@ -1,0 +1,47 @@
+import { css } from '@emotion/css';
+import { type GlobalToken, theme } from 'antd';
+import { Link } from 'react-router-dom';
+import { Secondary } from './Secondary';
+
+interface Props {
+  labels: readonly string[];
+  /** How many are shown at most; of the others only the number. */
+  most?: number;
+}
+
+/** The labels of an app; each leads to the apps that have it. */
+export function LabelTags({ labels, most = labels.length }: Props) {
+  const { token } = theme.useToken();
+  const others = labels.slice(most);
+  return (
+    <>
+      {labels.slice(0, most).map((label) => (
+        <Link key={label} to={`?${new URLSearchParams({ label })}`} title={label} className={looksOf(token)}>
+          {label}
+        </Link>
+      ))}
+      {others.length > 0 && (
+        <span title={others.join(', ')}>
+          <Secondary>+{others.length}</Secondary>
+        </span>
+      )}
+    </>
+  );
+}
+
+const looksOf = (token: GlobalToken) =>
+  css({
+    maxWidth: 150,
+    overflow: 'hidden',
+    textOverflow: 'ellipsis',
+    whiteSpace: 'nowrap',
+    padding: `0 ${token.paddingXXS + 2}px`,
+    border: `1px solid ${token.colorBorderSecondary}`,
+    borderRadius: token.borderRadiusSM,
+    background: token.colorFillQuaternary,
+    color: token.colorText,
+    fontSize: token.fontSizeSM,
+    lineHeight: token.lineHeightSM,
+    '&:hover, &:active': { color: token.colorText, borderColor: token.colorPrimaryBorder },
+    '&:focus-visible': { outline: `${token.lineWidthFocus}px solid ${token.colorPrimaryBorder}`, outlineOffset: 1 },
+  });
