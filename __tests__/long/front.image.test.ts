@@ -1,13 +1,18 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLIENTS, launchBrowser } from '../../scripts/browser';
 import type { Fleet } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { sharedFleet } from '../setup/fleet';
+import { eventually } from '../support/browser';
 import { type Front, startImageNginx } from '../support/front';
 import { type Answer, ask } from '../support/http';
 import { Manager } from '../support/manager';
+import { signInAtMain, whoIsOn } from '../support/sso';
 import { read, type Session, signInAt, upload } from '../support/uploads';
+import { NAVIGATION } from '../support/visitor';
 
 /** A fleet behind the nginx of NocoBase’s own image. */
 
@@ -98,5 +103,44 @@ describe('behind the nginx of the official image, which stands before the Superv
     const answer = await read(front.url, url, { Cookie: own.Cookie });
     expect(answer).toMatchObject({ status: 200, text: 'Of the Supervisor' });
     expect(answer.headers['x-app-environment']).toBeUndefined();
+  });
+
+  // It has the pages of the classic client on its disk, and asks the Supervisor for those of the modern one alone.
+  describe.each(CLIENTS)('App SSO in the $client client', ({ client, base }) => {
+    const PASSWORD = 'of-a-visitor-1';
+    const ASKED = `${base}apps/fronted/admin/settings`;
+    let browser: Browser;
+    let page: Page;
+
+    beforeAll(async () => {
+      await manager.update('fronted', { options: { sso: { enabled: true, autoSignup: true } } });
+      const { data } = await manager.api.get('users:list', { filter: { username: 'fronted_bob' } });
+      if (!data.length)
+        await manager.api.post('users:create', { username: 'fronted_bob', nickname: 'Bob', password: PASSWORD });
+      browser = await launchBrowser();
+      page = await (await browser.newContext({ locale: 'en-US' })).newPage();
+    });
+    afterAll(() => browser?.close());
+
+    it('who is signed in nowhere meets main’s sign-in, and gets the page that he asked for', async () => {
+      const { status } = await ask(front.url, ASKED, { headers: NAVIGATION });
+      expect(status).toBe(client === 'legacy' ? 200 : 302);
+      await page.goto(`${front.url}${ASKED}?asked=1`);
+      await signInAtMain(page, 'fronted_bob', PASSWORD);
+      await eventually(() => whoIsOn(page, 'fronted')).toBe('fronted_bob');
+      expect(new URL(page.url()).pathname).toContain(ASKED);
+    });
+
+    it('who signs out of the app stays at its sign-in page, and comes back by an address', async () => {
+      await page.goto(`${front.url}${base}apps/fronted/admin/`);
+      await page.getByTestId('user-center-button').hover();
+      await page.getByText('Sign out', { exact: true }).filter({ visible: true }).click();
+      await page.getByTestId('sso-button').waitFor();
+      await page.waitForLoadState('networkidle');
+      expect(new URL(page.url()).pathname).toBe(`${base}apps/fronted/signin`);
+      const tab = await page.context().newPage();
+      await tab.goto(`${front.url}${base}apps/fronted/admin/`);
+      await eventually(() => whoIsOn(tab, 'fronted')).toBe('fronted_bob');
+    });
   });
 });

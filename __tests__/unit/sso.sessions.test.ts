@@ -152,7 +152,7 @@ describe('a sign-out at the moment of a sign-in', () => {
 });
 
 describe('a request that the app refuses', () => {
-  const refused = async (cookies: Record<string, string>, headers: object) => {
+  const refused = async (cookies: Record<string, string>, headers: object, action = 'users:list', enabled = true) => {
     const forgotten: string[] = [];
     const { app, middlewares } = playedApp('crm', {
       authManager: {
@@ -163,22 +163,30 @@ describe('a request that the app refuses', () => {
     });
     offerSso(app, {
       sessions: { check: async () => {} } as never,
-      recordOf: () => ({ uid: 'uid-1', sso: { enabled: true } }) as never,
+      recordOf: () => ({ uid: 'uid-1', sso: { enabled } }) as never,
       canStart: (given: Record<string, unknown>) => !given['x-direct'],
     } as never);
-    const ctx = context({ resourceName: 'users', actionName: 'list' }, cookies, { headers });
+    const [resourceName, actionName] = action.split(':');
+    const ctx = context({ resourceName, actionName }, cookies, { headers });
     const unauthorized = Object.assign(new Error('401'), { status: 401 });
     await expect(middlewares[0](ctx, () => Promise.reject(unauthorized))).rejects.toThrow('401');
-    return [...forgotten, ...ctx.sent.keys()];
+    return [...forgotten, ...[...ctx.sent].map((pair) => pair.join(': '))];
   };
 
   it('ends a session by the main app, and none by a password of the app', async () => {
     const cookies = (authenticator: string) => ({ nb_auth_token_crm: 't', nb_authenticator_crm: authenticator });
     const headers = (authenticator: string) => ({ authorization: 'Bearer t', 'x-authenticator': authenticator });
-    expect(await refused(cookies('app-sso'), headers('app-sso'))).toEqual(['cookie', SSO_HEADER]);
+    expect(await refused(cookies('app-sso'), headers('app-sso'))).toEqual(['cookie', `${SSO_HEADER}: ended`]);
     expect(await refused(cookies('basic'), headers('basic'))).toEqual([]);
     // At a Worker's own address nobody leads to the main app.
     expect(await refused(cookies('app-sso'), { ...headers('app-sso'), 'x-direct': '1' })).toEqual(['cookie']);
+  });
+
+  it('tells a page without any session that the main app may begin one, when it asks who its visitor is', async () => {
+    expect(await refused({}, {}, 'auth:check')).toEqual([`${SSO_HEADER}: none`]);
+    expect(await refused({}, {}, 'users:list')).toEqual([]);
+    expect(await refused({}, { 'x-direct': '1' }, 'auth:check')).toEqual([]);
+    expect(await refused({}, {}, 'auth:check', false)).toEqual([]);
   });
 
   it('offers the main app on the app’s sign-in page where that can be reached, and only that where there is nothing else', async () => {
@@ -270,7 +278,7 @@ describe('the end of sessions where a transaction sees what was there when it be
   });
 });
 
-describe('an open page whose session has ended', () => {
+describe('an open page without a session', () => {
   afterEach(() => {
     vi.unstubAllGlobals();
     vi.useRealTimers();
@@ -285,7 +293,7 @@ describe('an open page whose session has ended', () => {
       setItem: (key: string, value: string) => void stored.set(key, value),
     });
     const location = {
-      pathname: '/apps/crm/admin/x',
+      pathname: '/apps/crm/admin/x' as string,
       search: '',
       hash: '#y',
       assign: (to: string) => void left.push(to),
@@ -298,7 +306,8 @@ describe('an open page whose session has ended', () => {
         onError = handler;
       };
       const axios = { interceptors: { response: { use } } };
-      resumeBySso({ name: 'crm', getApiUrl: (path: string) => `/api/${path}`, apiClient: { axios } } as never);
+      const router = { basename: '/apps/crm' };
+      resumeBySso({ name: 'crm', router, getApiUrl: (path: string) => `/api/${path}`, apiClient: { axios } } as never);
       return (headers) => {
         try {
           onError({ response: { headers } });
@@ -310,22 +319,35 @@ describe('an open page whose session has ended', () => {
     const first = open();
     first({});
     expect(left).toEqual([]);
-    first({ [SSO_HEADER]: '1' });
-    first({ [SSO_HEADER]: '1' });
+    first({ [SSO_HEADER]: 'ended' });
+    first({ [SSO_HEADER]: 'ended' });
     expect(left).toEqual(['/api/__app/crm/appSso:start?redirect=%2Fapps%2Fcrm%2Fadmin%2Fx%23y']);
     vi.advanceTimersByTime(29_000);
-    open()({ [SSO_HEADER]: '1' });
+    open()({ [SSO_HEADER]: 'ended' });
     expect(left.length).toBe(1);
     vi.advanceTimersByTime(1_001);
-    open()({ [SSO_HEADER]: '1' });
+    open()({ [SSO_HEADER]: 'ended' });
     expect(left.length).toBe(2);
+    // Who never had a session stays on pages for everybody, at the sign-in page, where he may have signed out, and in frames.
+    for (const pathname of ['/apps/crm/signin', '/apps/crm/public-forms/1', '/apps/crm2/admin/']) {
+      vi.advanceTimersByTime(30_001);
+      location.pathname = pathname;
+      open()({ [SSO_HEADER]: 'none' });
+    }
+    location.pathname = '/apps/crm/admin/x';
+    vi.stubGlobal('window', { location, self: 'a frame', top: 'the page around it' });
+    open()({ [SSO_HEADER]: 'none' });
+    expect(left.length).toBe(2);
+    vi.stubGlobal('window', { location });
+    open()({ [SSO_HEADER]: 'none' });
+    expect(left.length).toBe(3);
   });
 });
 
 describe('a code', () => {
-  it('knows the ends from before the session in the main app was checked', async () => {
+  /** The main app, where Bob (7) is signed in; `during` is done while NocoBase checks his session. */
+  function playedMain(more: { newestOf?: () => Promise<number>; ownHosts?: string[]; publicUrl?: string } = {}) {
     const clock = new FakeClock();
-    const order: string[] = [];
     const { app, actions, middlewares } = playedApp('main', {
       authManager: {
         jwt: { decode: async () => ({ iat: clock.now().wall / 1_000, userId: 7 }) },
@@ -334,41 +356,65 @@ describe('a code', () => {
       db: { on() {}, getRepository: () => ({ findOne: async () => ({ get: () => new Date(1_000) }) }) },
     });
     const issued: any[] = [];
-    let newest = 3;
     vouchForUsers(app, {
       store: { issue: async (...given) => void issued.push(given) },
-      ends: {
-        newestOf: async () => {
-          order.push('ends');
-          return newest;
-        },
-      } as never,
+      ends: { newestOf: more.newestOf ?? (async () => 0) } as never,
       fleet: () => 'fleet',
       app: () =>
         ({ name: 'crm', uid: 'uid-1', sso: { enabled: true }, visibleTo: 'everybody', visibleRoles: [] }) as never,
-      ownHosts: () => [],
-      publicUrl: null,
+      ownHosts: () => more.ownHosts ?? [],
+      publicUrl: more.publicUrl ?? null,
       appsDomain: null,
       paths: PATHS,
       record() {},
       clock,
       log: recordedLog(),
     });
-    const query = { app: 'crm', state: 'abcd', challenge: 'c'.repeat(43), redirect: '/apps/crm/admin/' };
-    const ctx = context(
-      { resourceName: 'appSso', actionName: 'authorize' },
-      { nb_auth_token_main: 'token' },
-      { query },
-    );
-    await middlewares[0](ctx, async () => {
+    const ask = async (asked: object, during = () => {}) => {
+      const query = { app: 'crm', state: 'abcd', challenge: 'c'.repeat(43), redirect: '/apps/crm/admin/', ...asked };
+      const action = { resourceName: 'appSso', actionName: 'authorize' };
+      const ctx = context(action, { nb_auth_token_main: 'token' }, { query });
+      await middlewares[0](ctx, async () => {
+        during();
+        ctx.state.currentUser = { id: 7, username: 'bob', roles: [] };
+        await actions.authorize(ctx, async () => {});
+      });
+      return ctx;
+    };
+    return { ask, issued };
+  }
+
+  it('goes to the app’s own addresses alone', async () => {
+    const publicUrl = 'https://main.test';
+    const { ask, issued } = playedMain({ ownHosts: ['crm.test'], publicUrl });
+    const placeOf = ({ location }: { location: string }) => location.split('?')[0];
+    expect(placeOf(await ask({}))).toBe('/api/__app/crm/appSso:callback');
+    expect(placeOf(await ask({ own: 'crm.test' }))).toBe('https://crm.test/api/appSso:callback');
+    expect(placeOf(await ask({ redirect: 'https://evil.test/' }))).toBe('/api/__app/crm/appSso:callback');
+    expect(issued.length).toBe(3);
+    for (const own of ['evil.test', 'main.test', 'crm.test.evil.test', 'crm.test:1@evil.test']) {
+      const { status, location } = await ask({ own });
+      expect([own, status, location]).toEqual([own, 503, '']);
+    }
+    expect(issued.length).toBe(3);
+  });
+
+  it('knows the ends from before the session in the main app was checked', async () => {
+    const order: string[] = [];
+    let newest = 3;
+    const { ask, issued } = playedMain({
+      newestOf: async () => {
+        order.push('ends');
+        return newest;
+      },
+    });
+    const { status } = await ask({}, () => {
       // NocoBase checks the session, and right after that the user signs out.
       order.push('session');
       newest = 9;
-      ctx.state.currentUser = { id: 7, username: 'bob', roles: [] };
-      await actions.authorize(ctx, async () => {});
     });
     expect(order).toEqual(['ends', 'session']);
-    expect(ctx.status).toBe(302);
+    expect(status).toBe(302);
     expect(issued[0][1]).toMatchObject({ user: { id: BOB, since: 1 }, endedAt: 3 });
   });
 });

@@ -131,31 +131,37 @@ const NAVIGATION = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' 
 
 describe('a session that has ended', () => {
   const sso = 'app-sso';
-  it.each<[string, Parameters<typeof sessionOf>[0], boolean, boolean]>([
-    ['by the main app', { bearer: 't', authenticator: sso, cookie: 't', cookieAuthenticator: sso }, true, true],
-    ['in the cookie alone', { bearer: '', authenticator: '', cookie: 't', cookieAuthenticator: sso }, true, false],
+  it.each<[string, Parameters<typeof sessionOf>[0], ReturnType<typeof sessionOf>['why'], boolean]>([
+    ['by the main app', { bearer: 't', authenticator: sso, cookie: 't', cookieAuthenticator: sso }, 'ended', true],
+    ['in the cookie alone', { bearer: '', authenticator: '', cookie: 't', cookieAuthenticator: sso }, 'ended', false],
     [
       'by the app’s own sign-in',
       { bearer: 't', authenticator: 'basic', cookie: 't', cookieAuthenticator: 'basic' },
-      false,
+      null,
       false,
     ],
-    ['of an API key', { bearer: 'key', authenticator: '', cookie: '', cookieAuthenticator: '' }, false, false],
+    ['of an API key', { bearer: 'key', authenticator: '', cookie: '', cookieAuthenticator: '' }, null, false],
+    [
+      'by the app’s own sign-in, in the cookie alone',
+      { bearer: '', authenticator: '', cookie: 't', cookieAuthenticator: 'basic' },
+      null,
+      false,
+    ],
     [
       'in an old tab, with another one by a password since',
       { bearer: 'old', authenticator: sso, cookie: 't', cookieAuthenticator: 'basic' },
-      true,
+      'ended',
       false,
     ],
     [
       'in an old tab, with a newer one by the main app',
       { bearer: 'old', authenticator: sso, cookie: 't', cookieAuthenticator: sso },
-      true,
+      'ended',
       false,
     ],
-    ['of nobody', { bearer: '', authenticator: sso, cookie: '', cookieAuthenticator: '' }, false, false],
-  ])('%s', (_, claimed, isOfSso, isInCookie) => {
-    expect(sessionOf(claimed)).toEqual({ isOfSso, isInCookie });
+    ['of nobody', { bearer: '', authenticator: sso, cookie: '', cookieAuthenticator: '' }, 'none', false],
+  ])('%s', (_, claimed, why, isInCookie) => {
+    expect(sessionOf(claimed)).toEqual({ why, isInCookie });
   });
 });
 
@@ -232,6 +238,7 @@ describe('the first step', () => {
   it.each<[string, string, string, Record<string, string>]>([
     ['/apps/crm/admin/x?y=1', 'main', `http://same ${AUTHORIZE} crm /apps/crm/admin/x?y=1`, {}],
     ['/v/apps/crm/admin/x', 'main', `http://same ${AUTHORIZE} crm /v/apps/crm/admin/x`, {}],
+    ['/apps/crm/mobile/page/1', 'main', `http://same ${AUTHORIZE} crm /apps/crm/mobile/page/1`, {}],
     ['/apps/crm/', 'main', `http://same ${AUTHORIZE} crm /apps/crm/`, {}],
     ['/x/apps/crm/home', 'main', `http://same ${AUTHORIZE} crm /x/apps/crm/home`, {}],
     // A session, a token, a page for everybody, an app that takes no part or does not exist.

@@ -56,8 +56,14 @@ export const isSameFleet = (one: string, other: string): boolean => one.split(':
 /** The name of the authenticator in apps, as NocoBase's own plugin for App SSO calls it. */
 export const SSO_AUTHENTICATOR = 'app-sso';
 
-/** Of an answer that a session has ended, where the main app may begin another one. */
+/** Of an answer that there is no session, where the main app may begin one: `ended` or `none`. */
 export const SSO_HEADER = 'x-app-sso';
+
+/** A session by the main app has ended, or the visitor has had none. */
+export type NoSession = 'ended' | 'none';
+
+/** Pages of an app that need a session, below the base path of a client; others are for everybody, such as public forms. */
+export const INNER_PAGE = /^(?:$|(?:admin|mobile|x)(?:\/|$))/;
 
 /** The resource of all endpoints: `appSso:start`, `appSso:authorize`, `appSso:callback`. */
 export const SSO_RESOURCE = 'appSso';

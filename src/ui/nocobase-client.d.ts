@@ -35,6 +35,7 @@ declare module '@nocobase/flow-engine' {
     ws?: HostSocket;
     getRouteUrl(path: string): string;
     getApiUrl(path?: string): string;
+    router: { basename: string };
     apiClient: HostApi;
     pm: { get(name: string): unknown };
     flowEngine: FlowEngine;

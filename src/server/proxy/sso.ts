@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isTopLevel, SSO_RESOURCE, type SsoRefusal } from '../../shared/sso';
+import { INNER_PAGE, isTopLevel, SSO_RESOURCE, type SsoRefusal } from '../../shared/sso';
 import { secretBytes } from '../random';
 import { languageOf } from '../visitor-texts';
 import { answer, send } from './answers';
@@ -48,9 +48,6 @@ export const challengeOf = (secret: string): string => createHash('sha256').upda
 
 export const isSsoCallback = (url: string): boolean => pathOf(url).endsWith(`/${SSO_RESOURCE}:callback`);
 
-/** Pages that need a session, below the base path of a client; others are for everybody, such as public forms. */
-const INNER = /^(?:$|(?:admin|mobile|x)(?:\/|$))/;
-
 export function createSsoFront({ table, trusts, publicUrl, isReady, ...paths }: SsoOptions): SsoFront {
   const { apiBase, publicPath, modernPrefix } = paths;
   const pageOf = pageFinder(paths);
@@ -85,7 +82,7 @@ export function createSsoFront({ table, trusts, publicUrl, isReady, ...paths }: 
     const query = new URLSearchParams(url.slice(path.length));
     if (!isAsked && !(app.sso && isOpened(app, req, found.page, query, protocol))) {
       // A browser that shows its copy does not ask, and its user is not signed in once his session has ended.
-      if (app.sso && INNER.test(found.page)) res.setHeader('Cache-Control', 'no-cache');
+      if (app.sso && INNER_PAGE.test(found.page)) res.setHeader('Cache-Control', 'no-cache');
       return false;
     }
     const page = pageAsked(app, isAsked ? query.get('redirect') : url, { ...paths, isOwnHost: isOwn });
@@ -136,7 +133,7 @@ function isOpened(
   protocol: string,
 ): boolean {
   // A token in the address is a sign-in of its own, which the page completes.
-  if (!INNER.test(page) || query.has('token') || !isTopLevel(req.headers, protocol)) return false;
+  if (!INNER_PAGE.test(page) || query.has('token') || !isTopLevel(req.headers, protocol)) return false;
   return !hasCookie(req.headers.cookie, `nb_auth_token_${app.name}`);
 }
 

@@ -1,5 +1,5 @@
 import type { HostApp } from '@nocobase/flow-engine';
-import { SSO_AUTHENTICATOR, SSO_HEADER, SSO_RESOURCE } from '../../shared/sso';
+import { INNER_PAGE, type NoSession, SSO_AUTHENTICATOR, SSO_HEADER, SSO_RESOURCE } from '../../shared/sso';
 
 /** The page that the browser shows, or the one that its sign-in page leads to, as an absolute path. */
 function pageOf(): string {
@@ -36,14 +36,26 @@ export function takeToken(app: HostApp, address: string): void {
 const REST = 30_000;
 const LAST = 'appSsoResumedAt';
 
-/** When a session has ended, the main app is asked for another one, instead of a password. */
+/** Whether the browser shows a page of the app that needs a session, and not in a frame, where nobody is signed in. */
+function isInnerPage(app: HostApp): boolean {
+  const base = app.router.basename.replace(/\/?$/, '/');
+  const { pathname } = window.location;
+  return window.self === window.top && pathname.startsWith(base) && INNER_PAGE.test(pathname.slice(base.length));
+}
+
+/**
+ * Without a session the main app is asked for one, instead of a password. Who has had none may want to stay: signing out of the app
+ * ends at its sign-in page.
+ */
 export function resumeBySso(app: HostApp): void {
   let isLeaving = false;
   app.apiClient.axios.interceptors.response.use(
     undefined,
     (error: { response?: { headers?: Record<string, string> } }) => {
       const isSoon = Date.now() - Number(sessionStorage.getItem(LAST)) < REST;
-      if (error.response?.headers?.[SSO_HEADER] && !isLeaving && !isSoon) {
+      const why = error.response?.headers?.[SSO_HEADER] as NoSession | undefined;
+      const isWanted = why === 'ended' || (why === 'none' && isInnerPage(app));
+      if (isWanted && !isLeaving && !isSoon) {
         isLeaving = true;
         sessionStorage.setItem(LAST, String(Date.now()));
         startSso(app);

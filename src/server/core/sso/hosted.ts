@@ -108,6 +108,9 @@ function offerOnPage(ctx: Context, besideOthers: boolean): void {
 /**
  * A session by the main app that has ended leaves a cookie, which says to the front that there is one. It goes, and the page
  * learns that it may ask the main app again. Sessions by the app's own sign-in, and a newer one in the cookie, stay.
+ *
+ * A page without any session learns it, too, when it asks who its visitor is: the nginx of NocoBase's image serves pages from
+ * its disk, and no front has led the visitor to the main app.
  */
 async function forgetDead(
   app: Application,
@@ -118,16 +121,17 @@ async function forgetDead(
   try {
     await next();
   } catch (error) {
-    if ((error as { status?: number }).status === 401 && ctx.action?.actionName !== 'signIn') {
-      const { isOfSso, isInCookie } = sessionOf({
+    const { resourceName, actionName } = ctx.action ?? {};
+    if ((error as { status?: number }).status === 401 && actionName !== 'signIn') {
+      const { why, isInCookie } = sessionOf({
         bearer: ctx.get('Authorization').replace(/^Bearer\s+/i, ''),
         authenticator: ctx.get('X-Authenticator'),
         cookie: ctx.cookies.get(`nb_auth_token_${app.name}`) ?? '',
         cookieAuthenticator: ctx.cookies.get(`nb_authenticator_${app.name}`) ?? '',
       });
-      const auth = (await app.authManager.get(SSO_AUTHENTICATOR, ctx as never)) as SsoAuth;
-      if (isInCookie) auth.forget();
-      if (isOfSso && canStart(ctx.req.headers)) ctx.set(SSO_HEADER, '1');
+      if (isInCookie) ((await app.authManager.get(SSO_AUTHENTICATOR, ctx as never)) as SsoAuth).forget();
+      const isAsked = why === 'ended' || (resourceName === 'auth' && actionName === 'check');
+      if (why && isAsked && canStart(ctx.req.headers)) ctx.set(SSO_HEADER, why);
     }
     throw error;
   }

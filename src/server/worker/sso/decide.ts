@@ -3,6 +3,7 @@ import type { SsoCode, SsoUser } from '../../../shared/messages';
 import {
   CLOCK_DIFFERENCE,
   CODE_LIFETIME,
+  type NoSession,
   SSO_AUTHENTICATOR,
   type SsoRefusal,
   type SsoSettings,
@@ -106,14 +107,16 @@ export interface Claimed {
 
 /**
  * What ended where the app refuses a request. One without a token says nothing of the session in the cookie, which may go on.
- * @returns `isOfSso`: it is a session by the main app; `isInCookie`: the browser's cookie has that session, and no other one
+ * @returns `why`: why the main app may begin a session, or null; `isInCookie`: the browser's cookie has the session that has
+ * ended, and no other one
  */
 export function sessionOf({ bearer, authenticator, cookie, cookieAuthenticator }: Claimed): {
-  isOfSso: boolean;
+  why: NoSession | null;
   isInCookie: boolean;
 } {
+  if (bearer === '' && cookie === '') return { isInCookie: false, why: 'none' };
   const isCookieOfSso = cookie !== '' && cookieAuthenticator === SSO_AUTHENTICATOR;
   const isInCookie = isCookieOfSso && bearer === cookie;
   const isOfSso = bearer === '' ? isCookieOfSso : isInCookie || authenticator === SSO_AUTHENTICATOR;
-  return { isInCookie, isOfSso };
+  return { isInCookie, why: isOfSso ? 'ended' : null };
 }
