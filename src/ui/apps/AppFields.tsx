@@ -10,6 +10,7 @@ import { useIsLocal } from '../common/Page';
 import { HEALTH } from '../common/status';
 import { languageName } from '../common/text';
 import { type Translate, useHost, useT } from '../host';
+import { domainText } from './Domain';
 import type { AppValues } from './form';
 import { IconField } from './IconField';
 import { LabelSelect, labelRule } from './LabelSelect';
@@ -143,8 +144,10 @@ function environmentOption(t: Translate, environment: EnvironmentRow, isMember: 
   };
 }
 
-export function AdvancedFields() {
+/** @param app that is edited */
+export function AdvancedFields({ app }: { app?: AppRow | null }) {
   const t = useT();
+  const isAsStored = Form.useWatch<string | undefined>('cname')?.trim().toLowerCase() === app?.cname;
   return (
     <>
       <Form.Item name="autoUpgrade" valuePropName="checked" label={t('Upgrade')}>
@@ -153,6 +156,7 @@ export function AdvancedFields() {
       <Form.Item
         name="cname"
         label={t('Custom domain')}
+        extra={app && isAsStored && domainText(t, app)}
         rules={[
           {
             validator: async (_, value?: string) => {

@@ -158,7 +158,7 @@ function Sections({ app, environments, adopt }: Pick<Props, 'app' | 'environment
         <DatabaseFields app={app} adopt={adopt} />
       </Section>
       <Section title={t('Upgrade and domain')}>
-        <AdvancedFields />
+        <AdvancedFields app={app} />
       </Section>
       {!isLocal && (
         <Section title={t('Failover')}>

@@ -7,7 +7,7 @@ import { Secondary } from '../common/Secondary';
 import type { Tone } from '../common/status';
 import { StateIcon } from '../common/Tag';
 import { key } from '../common/text';
-import { useT } from '../host';
+import { type Translate, useT } from '../host';
 
 const STATES: Record<DomainState, { label: string; tone: Tone }> = {
   pending: { label: key('Not verified yet'), tone: 'waiting' },
@@ -25,18 +25,25 @@ const REASONS: Record<DomainReason, string> = {
   elsewhere: key('Something else answers there, or the reverse proxy does not pass on the host.'),
 };
 
+/** What the Supervisor knows of the custom domain of an app, in words, with what to do. */
+export function domainText(t: Translate, app: AppRow): string | null {
+  const known = domainStateOf(app);
+  if (!known) return null;
+  return [t(STATES[known.state].label), known.reason && t(REASONS[known.reason])].filter(Boolean).join('. ');
+}
+
 /** The custom domain of an app, with what the Supervisor knows of it. Only one that works is a link. */
 export function Domain({ app }: { app: AppRow }) {
   const t = useT();
   const known = domainStateOf(app);
   if (!known) return null;
-  const { label, tone } = STATES[known.state];
-  const why = known.reason && t(REASONS[known.reason]);
+  const { tone } = STATES[known.state];
+  const text = domainText(t, app) ?? '';
   return (
     <Flex gap="small" align="center" data-testid={`domain-${app.name}`} data-state={known.state}>
-      <Tooltip title={[t(label), why].filter(Boolean).join('. ')}>
+      <Tooltip title={text}>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard reaches the explanation */}
-        <span tabIndex={0} role="img" aria-label={[t(label), why].filter(Boolean).join('. ')}>
+        <span tabIndex={0} role="img" aria-label={text}>
           <StateIcon tone={tone} />
         </span>
       </Tooltip>

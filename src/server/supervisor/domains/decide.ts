@@ -5,8 +5,9 @@ import type { DomainReason } from '../../../shared/words';
 
 /** Interval of checks of a domain that works, in ms. */
 export const VERIFIED_EVERY = 10 * 60_000;
-/** The first pause after a check that failed, in ms; each further one is twice as long. */
+/** The first and the longest pause after a check that failed, in ms; each is twice as long as the one before: whoever mends it waits for it. */
 const FIRST_PAUSE = 5_000;
+const LONGEST_PAUSE = 60_000;
 /** Checks in a row, over more than two minutes, that have to fail until a domain that was verified is so no more: a proxy in front restarts. */
 export const FAILURES_UNTIL_FAILED = 6;
 
@@ -15,7 +16,7 @@ export const FAILURES_UNTIL_FAILED = 6;
  * @returns when to check again, in ms from now
  */
 export const pauseAfter = (failures: number): number =>
-  failures === 0 ? VERIFIED_EVERY : Math.min(VERIFIED_EVERY, FIRST_PAUSE * 2 ** Math.min(failures - 1, 20));
+  failures === 0 ? VERIFIED_EVERY : Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(failures - 1, 20));
 
 /**
  * What is known of a domain after a check.
