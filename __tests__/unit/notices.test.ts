@@ -189,6 +189,8 @@ class Supervisor {
   readonly sent: Array<{ id: NotifierId; delivery: string; events: string[] }> = [];
   /** Of the next attempts; then everything arrives. */
   readonly results: Array<Partial<Attempt>> = [];
+  /** During the next attempt. */
+  meanwhile: (() => Promise<void>) | null = null;
   readonly log = recordedLog();
   readonly leadership: Leadership;
   readonly events: EventStore;
@@ -215,6 +217,9 @@ class Supervisor {
         delivery: delivery.id,
         events: events.map(({ event, phase }) => `${event.id} ${phase}`),
       });
+      const meanwhile = this.meanwhile;
+      this.meanwhile = null;
+      await meanwhile?.();
       return { ok: true, status: 200, error: null, done: [], ...this.results.shift() };
     };
     this.notices = new Notices({
@@ -302,6 +307,17 @@ describe('notices', () => {
     expect(told()).toEqual([['a begun'], ['a begun'], ['a begun'], ['b begun']]);
     expect(new Set(one.sent.slice(0, 3).map(({ delivery }) => delivery)).size).toBe(1);
     expect(await recorded()).toEqual(['NOTIFIER_FAILS']);
+  });
+
+  it('do not go on with a delivery from before they were turned off and on again during its attempt', async () => {
+    await turnOn('webhook');
+    one.results.push(failing);
+    one.meanwhile = () => turnedOn();
+    const turnedOn = () => one.store.save('webhook', { since: clock.wall, delivery: null, failingSince: null });
+    await goDown('a');
+    await clock.run(2 * HOUR);
+    expect(told()).toEqual([['a begun']]);
+    expect(await one.store.get('webhook')).toMatchObject({ delivery: null, failingSince: null });
   });
 
   it('give up after a day, say so, and go on', async () => {

@@ -176,8 +176,8 @@ export class Notices {
       log.warn(`Notifications (${id}) could not be sent, it is tried again.`, { cause: attempt.error });
       recorder.record(failingEvent(id, wall, attempt.error));
     }
+    // The next step stores it with the settings as they are then: people may have changed them meanwhile.
     this.unsaved.set(id, { delivery: delivery.id, attempt, at: wall });
-    await this.saveResult(notifier);
     return 0;
   }
 
