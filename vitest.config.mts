@@ -47,6 +47,8 @@ export default defineConfig({
         hookTimeout: 3 * MINUTE,
         // Most of them wait most of the time.
         maxWorkers: 3,
+        // In one world for all files of a worker: each would load the same modules again.
+        isolate: false,
         globalSetup: './__tests__/setup/services.ts',
       }),
       project('e2e', { exclude: [...ALONE, BROWSER], ...FLEET_TIMES, ...ON_A_FLEET }),

@@ -573,20 +573,10 @@ describe('what belongs to the operator is refused to an app’s administrator', 
   };
   /** A command of the app that ends with another start of it, in which nothing of before is left. */
   const restartedBy = async (action: string) => {
-    const heard = async () => (await afterCommands('vault', () => admin.get('coreProbe:heard'))).data;
-    // Something that it hears before, and another start does not know any more.
-    await waitFor(
-      async () => {
-        await root.post('coreProbe:tell', { to: 'vault', payload: action });
-        return (await heard()).includes(action);
-      },
-      { timeout: 60_000, what: 'The app hears the probe' },
-    );
+    const load = async () => (await afterCommands('vault', () => admin.get('coreProbe:load'))).data.load;
+    const before = await load();
     await admin.post(action);
-    await waitFor(async () => !(await heard()).includes(action), {
-      timeout: 120_000,
-      what: `The restart by ${action}`,
-    });
+    await waitFor(async () => (await load()) !== before, { timeout: 120_000, what: `The restart by ${action}` });
     await signIn();
   };
 

@@ -17,6 +17,8 @@ if (isMainThread) {
   if (process.env.FLEET_RECORDER) require('./process-recorder.cjs');
   if (process.env.FLEET_DEV) require('./dev.cjs');
 }
+// Threads load apps, too.
+if (process.env.FLEET_WITHOUT) require('./fewer-plugins.cjs');
 
 /** All instances write the same page into the same folder, so they take turns. */
 function oneByOne(work) {

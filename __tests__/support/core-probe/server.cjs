@@ -1,3 +1,4 @@
+const { randomUUID } = require('node:crypto');
 const { AppSupervisor, Plugin } = require('@nocobase/server');
 
 /**
@@ -14,6 +15,7 @@ class CoreProbe extends Plugin {
   async load() {
     const { app } = this;
     const core = AppSupervisor.getInstance();
+    const load = randomUUID();
     const heard = [];
     app.on('probe:event', (payload) => heard.push(payload));
     const actions = {
@@ -27,6 +29,8 @@ class CoreProbe extends Plugin {
         );
         return { id: record.id };
       },
+      /** Another one after each start. */
+      load: async () => ({ load }),
       heard: async () => heard,
       tell: async ({ to, payload }) => core.dispatchAppEvent(to, 'probe:event', payload),
       setItem: async ({ of, namespace, key, item }) => core.setAppManifestItem(of, namespace, key, item),
