@@ -119,6 +119,32 @@ describe('of an app in progress', () => {
   });
 });
 
+describe('of an app that a command of the core loads again', () => {
+  it('a visitor gets nothing before the command has ended, and then what the core said with its start', () => {
+    const emit = vi.fn(() => true);
+    const coreApps = new CoreAppRegistry({ emit } as unknown as AppSupervisor);
+    let maintaining = { status: 'command_running' };
+    const app = { name: 'crm', setMaintainingMessage: () => undefined, getMaintaining: () => maintaining };
+    coreApps.addApp(app as unknown as Application);
+    // As the core does around a command (app-supervisor/index.ts).
+    coreApps.statusBeforeCommanding.crm = 'running';
+    coreApps.setStatus('crm', 'commanding');
+    coreApps.setStatus('crm', 'running', { refresh: true });
+    expect(coreApps.appStatus.crm).toBe('commanding');
+    maintaining = { status: 'command_end' };
+    coreApps.setStatus('crm', 'running');
+    expect(coreApps.appStatus.crm).toBe('running');
+    const started = { appName: 'crm', status: 'running', options: { refresh: true } };
+    expect(emit.mock.calls.at(-1)).toEqual(['appStatusChanged', started]);
+    // One that was not served before is started by its command.
+    maintaining = { status: 'command_running' };
+    coreApps.statusBeforeCommanding.crm = 'initialized';
+    coreApps.setStatus('crm', 'commanding');
+    coreApps.setStatus('crm', 'running');
+    expect(coreApps.appStatus.crm).toBe('running');
+  });
+});
+
 describe('of an error in a running app', () => {
   const system = Object.assign(new Error('connect ECONNREFUSED 10.0.0.5:5432'), { syscall: 'connect' });
   const named = (name: string, more = {}) => Object.assign(new Error('x'), { name, ...more });

@@ -31,6 +31,8 @@ export class CoreAppRegistry {
   /** The title of an app, for visitors. */
   titleOf: (name: string) => string | undefined = () => undefined;
   private creating: string | null = null;
+  /** By app: what the core says with `running` in the middle of a command. */
+  private readonly early = new Map<string, object>();
 
   constructor(private readonly supervisor: AppSupervisor) {}
 
@@ -70,9 +72,23 @@ export class CoreAppRegistry {
   /** Updates the memory first, because the core restores older values around commands (index.ts:903-920). */
   setStatus(name: string, status: CoreStatus, options: object = {}): void {
     if (!status || this.appStatus[name] === status) return;
+    // After a command that failed, the core loads the app once more in the next one: visitors would get to a half of it. At the end of
+    // the command it restores the status from before.
+    if (status === 'running' && this.statusBeforeCommanding[name] === 'running' && this.isInCommand(name)) {
+      this.early.set(name, options);
+      return;
+    }
+    const all = status === 'running' ? { ...this.early.get(name), ...options } : options;
+    if (status === 'running') this.early.delete(name);
     this.appStatus[name] = status;
-    this.supervisor.emit('appStatusChanged', { appName: name, status, options });
+    this.supervisor.emit('appStatusChanged', { appName: name, status, options: all });
     this.onStatus(name);
+  }
+
+  /** Whether the core runs a command of the app: the status that it reports meanwhile is not final. */
+  isInCommand(name: string): boolean {
+    const status = this.apps[name]?.getMaintaining?.()?.status;
+    return status === 'command_begin' || status === 'command_running';
   }
 
   setError(name: string, reason: Error): void {
@@ -105,5 +121,6 @@ export class CoreAppRegistry {
     delete this.appErrors[name];
     delete this.lastMaintainingMessage[name];
     delete this.statusBeforeCommanding[name];
+    this.early.delete(name);
   }
 }

@@ -229,10 +229,8 @@ export class AppHost {
     return app !== undefined && !isPlaceholderApp(app) && this.coreApps.appStatus[name] === 'running';
   }
 
-  /** Whether the core runs a command of the app: the status that it reports meanwhile is not final. */
   isInCommand(name: string): boolean {
-    const status = this.coreApps.apps[name]?.getMaintaining?.()?.status;
-    return status === 'command_begin' || status === 'command_running';
+    return this.coreApps.isInCommand(name);
   }
 
   /** @returns `locked` when another environment boots it, which is waited for elsewhere */
