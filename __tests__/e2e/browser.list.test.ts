@@ -313,6 +313,45 @@ describe.each(CLIENT)('in the $client client', (client) => {
     expect(await newest(other)).toBe(before);
   });
 
+  it('has views, which are named, found again by their address, changed and deleted', async () => {
+    const menu = async (name: string | RegExp) => {
+      await page.getByTestId('views').click();
+      await page.getByRole('menuitem', { name }).click();
+    };
+    const chosen = () => page.getByTestId('views').textContent();
+    const sortBy = (name: string) => page.getByRole('columnheader', { name, exact: true });
+    await find(client.client);
+    await sortBy('App').click();
+    await eventually(() => sortBy('App').getAttribute('aria-sort')).toBe('ascending');
+    await menu('Save as a new view…');
+    await page.getByTestId('view-name').fill('Mine');
+    await page.keyboard.press('Enter');
+    await eventually(chosen).toBe('Mine');
+    const id = new URL(page.url()).searchParams.get('view')!;
+    await menu('All apps');
+    await eventually(inAll).not.toBe('3 in total');
+    await eventually(chosen).toBe('Saved views');
+
+    // As from a bookmark.
+    await page.goto(`${new URL(page.url()).origin}${new URL(page.url()).pathname}?view=${id}`);
+    await eventually(names).toEqual([one, other, third]);
+    await eventually(() => sortBy('App').getAttribute('aria-sort')).toBe('ascending');
+    expect(await page.getByTestId('filter-text').inputValue()).toBe(client.client);
+    await sortBy('App').click();
+    await eventually(chosen).toBe('Mine (changed)');
+    await menu('Save changes');
+    await eventually(chosen).toBe('Mine');
+    await menu('Rename…');
+    await page.getByTestId('view-name').fill('Ours');
+    await page.keyboard.press('Enter');
+    await eventually(chosen).toBe('Ours');
+    await eventually(() => page.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe('views');
+    await menu('Delete');
+    await answer(question('Delete the view "Ours"?'), 'Delete');
+    await eventually(chosen).toBe('Saved views');
+    expect((await manager.api.get('appViews:list')).data).toEqual([]);
+  });
+
   it('several apps are deleted together, which keeps their data', async () => {
     await find(client.client);
     for (const name of [other, third]) await check(name);

@@ -16,6 +16,7 @@ const CODES = {
   UNKNOWN_ENVIRONMENT: [404, 'environment'],
   ENVIRONMENT_ALIVE: [409, 'environment'],
   UNKNOWN_OPERATION: [404, 'operation'],
+  UNKNOWN_VIEW: [404, 'view'],
   NAME_TAKEN: [409, 'app'],
   DROP_PENDING: [409, 'app'],
   DOMAIN_TAKEN: [409, 'domain app'],

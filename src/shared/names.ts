@@ -33,6 +33,9 @@ export const TABLE_PREFIX = /^[A-Za-z][A-Za-z0-9_]{0,19}$/;
 /** A label of an app, such as `trial`, `customer:acme` or `客户：甲`: no comma, which separates labels in addresses. */
 export const LABEL = /^[\p{L}\p{N}](?:[\p{L}\p{N}\p{M} ._:：/@+-]*[\p{L}\p{N}\p{M}])?$/u;
 
+/** Parameters of an address, encoded. */
+export const VIEW_ADDRESS = /^[\w%.~*+&=-]*$/;
+
 /** An icon that NocoBase provides. */
 export const ICON_NAME = /^[A-Za-z]{1,64}$/;
 

@@ -17,6 +17,7 @@ import { AppCache } from './apps/cache';
 import { Migration } from './apps/migration';
 import { AppRepository } from './apps/repository';
 import { AppService } from './apps/service';
+import { ViewStore } from './apps/views';
 import { checklistOf } from './checklist';
 import { gatherFacts, type OwnFacts } from './checklist/facts';
 import { Containers } from './containers/containers';
@@ -219,7 +220,7 @@ function createProbes(
   };
 }
 
-/** What people change of environments: it is recorded, whoever does it. */
+/** What people change of environments, which is recorded, and what they save for themselves. */
 function createForPeople(
   main: Application,
   options: ServicesOptions,
@@ -236,7 +237,8 @@ function createForPeople(
   const { journal } = given;
   const driver = options.driver?.(() => given.leadership.fleet) ?? null;
   const containers = new Containers({ driver, joins, journal, recorder: given.recorder });
-  return { journal, joins, containers, ...createNotices(main, options, given) };
+  const views = new ViewStore(main, options.random);
+  return { journal, joins, containers, views, ...createNotices(main, options, given) };
 }
 
 /** What tells people and other systems what happens. */

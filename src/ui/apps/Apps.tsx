@@ -16,10 +16,12 @@ import { AppPage } from './AppPage';
 import { AppsTable } from './AppsTable';
 import { AppsToolbar, BulkActions, MOST_SELECTED } from './AppsToolbar';
 import { isAppBusy } from './actions';
-import { columnsOf, OPTIONAL_COLUMNS } from './columns';
+import { columnsOf } from './columns';
+import { OPTIONAL_COLUMNS } from './optional-columns';
 import type { RowHandler } from './RowActions';
 import { useAppDialogs } from './useAppDialogs';
 import { useEnvironments } from './useEnvironments';
+import { columnsOfParam, withColumns } from './view-address';
 
 const DEFAULT_COLUMNS = Object.keys(OPTIONAL_COLUMNS).filter((name) => OPTIONAL_COLUMNS[name].isShown);
 /** In ms. A faster answer only changes the rows and shows no spinner. */
@@ -120,7 +122,7 @@ function AppList({ selected, select, focused }: ListProps) {
         {selected.length > 0 && <BulkActions selected={selectedNow} environments={environments} {...bulk} />}
         <Spin spinning={loading} delay={SPIN_AFTER}>
           {isWide ? (
-            <AppsTable {...list} width={720 + 120 * shown.length} />
+            <AppsTable {...list} order={query.sort} width={720 + 120 * shown.length} />
           ) : (
             <AppCards {...list} order={query.sort} />
           )}
@@ -132,9 +134,14 @@ function AppList({ selected, select, focused }: ListProps) {
   );
 }
 
+/** Those that the address names, as that of a saved view does; otherwise those that this browser keeps. */
 function useColumns(environments: EnvironmentRow[] | null, onRow: RowHandler) {
   const t = useT();
-  const [shown = DEFAULT_COLUMNS, setShown] = useLocalStorageState<string[]>('app-supervisor.columns');
+  const { params, replace } = useAddress();
+  const [own = DEFAULT_COLUMNS, setOwn] = useLocalStorageState<string[]>('app-supervisor.columns');
+  const asked = params.get('columns');
+  const shown = useMemo(() => columnsOfParam(asked) ?? own, [asked, own]);
+  const setShown = (chosen: string[]) => (asked === null ? setOwn(chosen) : replace((now) => withColumns(now, chosen)));
   const columns = useMemo(() => columnsOf(t, environments, shown, onRow), [t, environments, shown, onRow]);
   return { shown, setShown, columns };
 }

@@ -1,5 +1,5 @@
 import { Table, type TableColumnType } from 'antd';
-import { memo, type ReactNode } from 'react';
+import { memo, type ReactNode, useMemo } from 'react';
 import type { AppRow } from '../../shared/types';
 import { useT } from '../host';
 
@@ -11,6 +11,8 @@ interface Props {
   width: number;
   selected: AppRow[];
   onSelect: (apps: AppRow[]) => void;
+  /** A column's key, with `-` before it for descending. */
+  order?: string;
   /** @param order a column's key, with `-` before it for descending; undefined for the server's own order */
   sort: (order?: string) => void;
   /** Shown instead of rows if the answer has none. */
@@ -18,13 +20,15 @@ interface Props {
 }
 
 /** Memoized: renders when its rows change, not when the page around it changes, for example while other rows load. */
-export const AppsTable = memo(function AppsTable({ rows, columns, width, selected, onSelect, sort, empty }: Props) {
+export const AppsTable = memo(function AppsTable({ rows, columns, order, width, selected, ...rest }: Props) {
+  const { onSelect, sort, empty } = rest;
   const t = useT();
+  const sorted = useMemo(() => columns.map((column) => withOrder(column, order)), [columns, order]);
   return (
     <Table<AppRow>
       rowKey="name"
       size="middle"
-      columns={columns}
+      columns={sorted}
       dataSource={rows}
       pagination={false}
       sticky
@@ -44,3 +48,12 @@ export const AppsTable = memo(function AppsTable({ rows, columns, width, selecte
     />
   );
 });
+
+/** The header says how the list is sorted, also if the address says so. */
+const withOrder = (column: TableColumnType<AppRow>, order?: string): TableColumnType<AppRow> =>
+  column.sorter
+    ? {
+        ...column,
+        sortOrder: order === column.key ? 'ascend' : order === `-${String(column.key)}` ? 'descend' : null,
+      }
+    : column;

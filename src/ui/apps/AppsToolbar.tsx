@@ -13,9 +13,10 @@ import { shownOf } from '../common/status';
 import { StateIcon } from '../common/Tag';
 import { useHost, useT } from '../host';
 import { refusalOfAll } from './actions';
-import { OPTIONAL_COLUMNS } from './columns';
 import { labelOptions } from './LabelSelect';
 import { ACTION_LABELS } from './labels';
+import { OPTIONAL_COLUMNS } from './optional-columns';
+import { SavedViews } from './SavedViews';
 
 interface Props {
   query: AppsQuery;
@@ -39,6 +40,7 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
   return (
     <Flex gap="small" wrap justify="space-between">
       <Flex gap="small" wrap role="search" style={{ flex: '1 1 auto', minWidth: 0 }}>
+        <SavedViews columns={shown} />
         <TextFilter text={query.text} ask={ask} />
         {!isLocal && environments && (
           <Select

@@ -9,27 +9,15 @@ import { START_MODE_LABELS } from '../common/labels';
 import { RowButton } from '../common/RowButton';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
-import { key } from '../common/text';
 import type { Translate } from '../host';
 import { AppStatuses } from './AppStatuses';
 import { Domain } from './Domain';
 import { OperationCell } from './OperationCell';
+import { OPTIONAL_COLUMNS } from './optional-columns';
 import { RowActions, type RowHandler } from './RowActions';
 
 /** Most labels that a row names. */
 const NAMED_LABELS = 2;
-
-/** Columns that the user can hide, by key; the others are always visible. */
-export const OPTIONAL_COLUMNS: Record<string, { label: string; isShown: boolean }> = {
-  operation: { label: key('Operation'), isShown: true },
-  labels: { label: key('Labels'), isShown: false },
-  cname: { label: key('Custom domain'), isShown: false },
-  version: { label: key('Version'), isShown: true },
-  lastVisitAt: { label: key('Last visit'), isShown: true },
-  startMode: { label: key('Start mode'), isShown: false },
-  sso: { label: key('Sign-in by the main app'), isShown: false },
-  createdAt: { label: key('Created'), isShown: false },
-};
 
 export function columnsOf(
   t: Translate,
@@ -43,7 +31,7 @@ export function columnsOf(
     {
       key: 'title',
       title: t('App'),
-      width: 240,
+      width: 200,
       sorter: true,
       render: (_, app) => <AppName app={app} handle={handle} hasLabels={!shown.includes('labels')} />,
     },
@@ -80,7 +68,7 @@ export function columnsOf(
   ];
 }
 
-const TAGS = css({ display: 'inline-flex', flexWrap: 'wrap', alignItems: 'center', gap: 4 });
+const TAGS = css({ display: 'inline-flex', maxWidth: '100%', flexWrap: 'wrap', alignItems: 'center', gap: 4 });
 
 interface NameProps {
   app: AppRow;
@@ -95,7 +83,7 @@ const AppName = memo(function AppName({ app, handle, hasLabels }: NameProps) {
       <AppAvatar app={app} />
       <div style={{ display: 'flex', flexDirection: 'column', alignItems: 'start', minWidth: 0 }}>
         <RowButton
-          style={{ padding: 0, minHeight: 0, whiteSpace: 'normal', textAlign: 'start' }}
+          style={{ padding: 0, minHeight: 0, whiteSpace: 'normal', overflowWrap: 'anywhere', textAlign: 'start' }}
           id={`app-open-${app.name}`}
           onClick={() => handle('open', app)}
           data-testid={`app-open-${app.name}`}

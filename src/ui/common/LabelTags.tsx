@@ -31,7 +31,7 @@ export function LabelTags({ labels, most = labels.length }: Props) {
 
 const looksOf = (token: GlobalToken) =>
   css({
-    maxWidth: 150,
+    maxWidth: 'min(150px, 100%)',
     overflow: 'hidden',
     textOverflow: 'ellipsis',
     whiteSpace: 'nowrap',

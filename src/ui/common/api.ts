@@ -17,6 +17,7 @@ import type {
   OperationRow,
   PartInfo,
 } from '../../shared/types';
+import type { ViewRow } from '../../shared/view';
 import { type Host, useHost } from '../host';
 import { apiError } from './errors';
 import { type AppsFilter, type AppsQuery, appsFilter } from './query';
@@ -96,6 +97,7 @@ function apiOf(request: Host['request']) {
   return {
     ...ofMainApp(senders),
     ...ofSeveralApps(senders),
+    ...ofViews(senders),
     info: () => get<PartInfo>('appSupervisor:info'),
     getApp: (name: string) => get<AppRow>('apps:get', { filterByTk: name }),
     createApp: (values: object) => post<CreatedApp>('apps:create', undefined, values),
@@ -184,6 +186,17 @@ function ofSeveralApps({ send, get, post, inBatches }: Senders) {
         refused: answers.flatMap(({ refused }) => refused),
       };
     },
+  };
+}
+
+/** Saved views of the list of apps, each user's own. */
+function ofViews({ get, post }: Senders) {
+  return {
+    listViews: () => get<ViewRow[]>('appViews:list'),
+    createView: (values: Omit<ViewRow, 'id'>) => post<ViewRow>('appViews:create', undefined, values),
+    updateView: (id: string, values: Partial<Omit<ViewRow, 'id'>>) =>
+      post<ViewRow>('appViews:update', { filterByTk: id }, values),
+    destroyView: (id: string) => post<string>('appViews:destroy', { filterByTk: id }),
   };
 }
 

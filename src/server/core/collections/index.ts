@@ -9,6 +9,7 @@ import appSsoEnds from './appSsoEnds';
 import appSupervisorLeaders from './appSupervisorLeaders';
 import apps from './apps';
 import appTombstones from './appTombstones';
+import appViews from './appViews';
 
 /** Tables of every main app, whatever its role; a sub-app gets none. One file for each table. */
 export const collections: CollectionOptions[] = [
@@ -17,6 +18,7 @@ export const collections: CollectionOptions[] = [
   appOperations,
   appEvents,
   appNotifiers,
+  appViews,
   appTombstones,
   appSupervisorLeaders,
   appSnapshots,

@@ -80,7 +80,7 @@ export function action(
 export async function allowMissingTarget({ action }: { action?: Context['action'] }, next: Next): Promise<void> {
   const { resourceName, actionName, params } = action as Context['action'];
   if (
-    (resourceName === 'apps' || resourceName === 'appNotifiers') &&
+    ['apps', 'appNotifiers', 'appViews'].includes(resourceName) &&
     (actionName === 'update' || actionName === 'destroy')
   )
     params.filterByTk ||= [];

@@ -10,6 +10,7 @@ import * as fleet from './fleet';
 import * as notifiers from './notifiers';
 import * as operations from './operations';
 import { redactPasswords } from './request-log';
+import * as views from './views';
 
 type Work = (context: ActionContext) => Promise<Answer | FileAnswer>;
 
@@ -65,6 +66,12 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
     get: [false, operations.get],
     cancel: [true, operations.cancel],
     retry: [true, operations.retry],
+  },
+  appViews: {
+    list: [false, views.list],
+    create: [true, views.create],
+    update: [true, views.update],
+    destroy: [true, views.destroy],
   },
   appEvents: {
     list: [false, events.list],
@@ -133,7 +140,7 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
   });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.apps',
-    actions: ['appSupervisor:*', ...managed('apps'), ...OVERVIEW, 'appOperations:*'],
+    actions: ['appSupervisor:*', ...managed('apps'), ...OVERVIEW, 'appOperations:*', 'appViews:*'],
   });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.activity',

@@ -31,7 +31,16 @@ export const MOVED =
 const isReading = (name: string) => name === 'list' || name === 'get';
 
 /** Resources that a process offers only if it manages apps. */
-const MANAGED = ['apps', 'appEnvironments', 'appContainers', 'appOperations', 'appEvents', 'appNotifiers', 'appFleet'];
+const MANAGED = [
+  'apps',
+  'appEnvironments',
+  'appContainers',
+  'appOperations',
+  'appViews',
+  'appEvents',
+  'appNotifiers',
+  'appFleet',
+];
 
 /** By status, the errors of an action; the core itself answers 401 and 403. */
 function refusals({ method, query, body, errors = [] }: DescribedAction, resource: string, name: string) {

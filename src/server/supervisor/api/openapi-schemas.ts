@@ -9,6 +9,7 @@ import { NOTIFIER, noticeResult } from '../../../shared/notice';
 import { OPERATION } from '../../../shared/operation';
 import { schemaOf } from '../../../shared/schema';
 import { appCounts, appLoad, fleetLoad, fleetSummary } from '../../../shared/summary';
+import { VIEW } from '../../../shared/view';
 
 /** All plugins of a NocoBase share these names. */
 export const ROWS = {
@@ -18,6 +19,7 @@ export const ROWS = {
   appSupervisorEvent: objectIn(EVENT, 'row'),
   appSupervisorNotifier: objectIn(NOTIFIER, 'row'),
   appSupervisorNoticeResult: noticeResult,
+  appSupervisorView: objectIn(VIEW, 'row'),
   appSupervisorChecklistRow: checklistRow,
   appSupervisorMovePlan: movePlan,
   appSupervisorSummary: fleetSummary,

@@ -6,6 +6,7 @@ import { CONTAINER_ACTIONS } from './openapi-containers';
 import { FLEET_ACTIONS } from './openapi-fleet';
 import { NOTIFIER_ACTIONS } from './openapi-notifiers';
 import { ROWS, rowSchema } from './openapi-schemas';
+import { VIEW_ACTIONS } from './openapi-views';
 
 /**
  * The HTTP API as NocoBase's API documentation shows it; generated at build time, with bodies from the schemas that
@@ -139,6 +140,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       errors: ['UNKNOWN_OPERATION', 'OPERATION_OVER', 'OPERATION_BEGUN'],
     },
   },
+  appViews: VIEW_ACTIONS,
   appEvents: {
     list: {
       summary: 'What happened to apps and environments, newest first; kept for 90 days',

@@ -3,6 +3,7 @@ import { APP, type AppOptions, appConnection, environmentName, labels } from '..
 import type { In, NewIn } from '../../../shared/fields';
 import { type InputCode, isInputCode, type Message, say } from '../../../shared/message';
 import { USERNAME } from '../../../shared/names';
+import { VIEW } from '../../../shared/view';
 import { DB_CONN_TYPES, type DbConnType, DRAIN_MODES } from '../../../shared/words';
 import { AppSupervisorError } from '../../errors';
 import { DEFAULT_PASSWORD } from '../../protocol/administrator';
@@ -135,6 +136,10 @@ export const uncordonInput = z.strictObject({ bringHome: z.boolean().default(fal
 export const forgetInput = z.strictObject({ move: z.boolean().default(false), to: environment.optional() });
 
 export const destroyInput = z.object({ database: z.enum(['keep', 'drop']).default('keep') });
+
+/** The parameters of `appViews:create`. */
+export const newViewInput = z.strictObject({ name: inputOf(VIEW.name.type), address: inputOf(VIEW.address.type) });
+export const viewInput = newViewInput.partial();
 
 /** One or several names, as in `filterByTk`. */
 export const namesInput = z
