@@ -163,6 +163,19 @@ describe('the actions of the API', () => {
     });
   });
 
+  it('read the log of an app also where it was, but nowhere else', async () => {
+    const { act, fleet } = await fleetOf();
+    const asked: unknown[] = [];
+    fleet.answer = async (environment, kind) => {
+      asked.push([environment, kind]);
+      return ['a line'];
+    };
+    const log = (environment: string) => act(actions.logs, { filterByTk: 'crm9', environment });
+    expect((await log('env_a')).data).toEqual(['a line']);
+    expect(asked).toEqual([['env_a', 'logs']]);
+    await expect(log('env_c')).rejects.toMatchObject({ code: 'UNKNOWN_ENVIRONMENT' });
+  });
+
   it('for several apps go on after one that is refused, and name it', async () => {
     const { act, part } = await fleetOf();
     const { service } = part.parts;

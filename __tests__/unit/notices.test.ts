@@ -16,11 +16,13 @@ import {
 } from '../../src/server/supervisor/notices/decide';
 import { Notices } from '../../src/server/supervisor/notices/notices';
 import type { Send } from '../../src/server/supervisor/notices/senders';
+import { NotifierSettings } from '../../src/server/supervisor/notices/settings';
 import { NotifierStore } from '../../src/server/supervisor/notices/store';
 import { noticeText, type ToldEvent } from '../../src/server/supervisor/notices/texts';
 import { signatureOf } from '../../src/server/supervisor/notices/webhook';
+import { defaultsIn } from '../../src/shared/fields';
 import { failed, say } from '../../src/shared/message';
-import { type Delivery, type Notifier, type NotifierId, noticeKindOf } from '../../src/shared/notice';
+import { type Delivery, NOTIFIER, type Notifier, type NotifierId, noticeKindOf } from '../../src/shared/notice';
 import { FakeClock } from '../support/clock';
 import { eventOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
@@ -387,5 +389,37 @@ describe('notices', () => {
     await clock.run(10_000);
     expect(one.sent).toEqual([]);
     expect(clock.waiting).toBeLessThan(before);
+  });
+});
+
+describe('the secret of the webhook', () => {
+  const settingsOf = () => {
+    let stored: Partial<Notifier> = {};
+    const blank = defaultsIn(NOTIFIER, 'table') as unknown as Notifier;
+    const settings = new NotifierSettings({
+      app: {} as never,
+      notifiers: {
+        get: async (id: Notifier['id']) => ({ ...blank, id, ...stored }),
+        save: async (_: unknown, values: Partial<Notifier>) => {
+          stored = { ...stored, ...values };
+        },
+      } as never,
+      notices: { look: () => undefined, test: async () => ({ ok: true, status: null, error: null }) },
+      journal: { ofNotifier: async () => undefined },
+      clock: new FakeClock(),
+      aesKey: null,
+    });
+    return (values: Parameters<typeof settings.update>[1]) => settings.update('webhook', values, '1');
+  };
+
+  it('is made with the address, and again only on request', async () => {
+    const update = settingsOf();
+    const off = await update({ enabled: false, kinds: ['appFailing'], url: null });
+    expect(off).toMatchObject({ hasSecret: false });
+    expect(off.secret).toBeUndefined();
+    const { secret } = await update({ url: 'https://hooks.example.com' });
+    expect(secret).toEqual(expect.any(String));
+    expect((await update({ enabled: true })).secret).toBeUndefined();
+    expect((await update({ newSecret: true })).secret).not.toBe(secret);
   });
 });

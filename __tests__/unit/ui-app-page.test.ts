@@ -2,12 +2,20 @@ import { describe, expect, it } from 'vitest';
 import { ERROR_PARAMS } from '../../src/server/errors';
 import type { AppRow, OperationRow } from '../../src/shared/types';
 import { isRetryable } from '../../src/ui/apps/actions';
-import { filtered, linesOf } from '../../src/ui/apps/log';
+import { filtered, linesOf, logPlaces } from '../../src/ui/apps/log';
 import { REMEDIES, remediesOf, remediesOfWarning } from '../../src/ui/apps/remedies';
 import { startTimes } from '../../src/ui/apps/starts';
 import { bytesText } from '../../src/ui/common/time';
+import { operationOf } from '../support/fixtures';
 
 const app = (dbConnType: 'new_database' | 'new_connection') => ({ version: null, options: { dbConnType } }) as AppRow;
+
+it('the log of an app is where it is, and where an entry of Activity says that it was', () => {
+  const environments = ['env_c', 'env_a'];
+  expect(logPlaces({ environments }, null)).toEqual(['env_a', 'env_c']);
+  expect(logPlaces({ environments }, 'env_c')).toEqual(['env_a', 'env_c']);
+  expect(logPlaces({ environments }, 'env_b')).toEqual(['env_a', 'env_b', 'env_c']);
+});
 
 describe('remedies of an error', () => {
   it('lead to the connection only if it is the app’s own', () => {
@@ -33,6 +41,16 @@ describe('remedies of an error', () => {
     expect(remediesOf({ code: 'SOMETHING_NEWER' }, app('new_database'), false)).toEqual(['retry']);
     expect(remediesOfWarning({ code: 'APP_ADMIN_KNOWN' })).toEqual(['resetAdmin']);
     expect(remediesOfWarning({ code: 'APP_SHARES_ROLE' })).toEqual([]);
+  });
+
+  it('begin nothing in the place of an operation that goes on', () => {
+    const busy = {
+      ...app('new_connection'),
+      operation: operationOf(['env_a boot'], { state: 'running' }),
+    } as unknown as AppRow;
+    expect(remediesOf({ code: 'DATABASE_UNREACHABLE' }, busy, false)).toEqual(['connection']);
+    expect(remediesOf({ code: 'APP_CRASH_LOOP' }, busy, false)).toEqual(['log']);
+    expect(remediesOf({ code: 'APP_UPGRADE_FORBIDDEN' }, busy, false)).toEqual(['edit']);
   });
 
   it('are of errors that exist', () => {

@@ -5,8 +5,10 @@ import chinese from '../../src/locale/zh-CN.json';
 import { visitUrl } from '../../src/ui/apps/visit';
 import { entryHref } from '../../src/ui/common/entryHref';
 import { apiError, messageText, problemText } from '../../src/ui/common/errors';
+import { allPages } from '../../src/ui/common/pages';
 import { appsFilter } from '../../src/ui/common/query';
 import { createRefresher, keepPage, keepRows } from '../../src/ui/common/refresher';
+import { isShownTo, NOTIFICATIONS } from '../../src/ui/common/snippets';
 import { contrast, readableTheme } from '../../src/ui/common/theme';
 import { duration, exactTime, relativeTime } from '../../src/ui/common/time';
 import { registerEntryActions } from '../../src/ui/entries/actions';
@@ -160,6 +162,56 @@ it('finds apps that have all of the selected labels', () => {
   expect(appsFilter({ text: '', label: ['trial', 'customer:acme'] })).toEqual({
     $and: [{ label: 'trial' }, { label: 'customer:acme' }],
   });
+});
+
+describe('the rows of all pages', () => {
+  const rows = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
+  const reader = (answers: Array<{ rows: number[]; count: number }>) => {
+    const asked: number[] = [];
+    const pageOf = async (page: number) => {
+      asked.push(page);
+      return answers[asked.length - 1] ?? { rows: [], count: 0 };
+    };
+    return { asked, pageOf };
+  };
+  const read = (pageOf: (page: number) => Promise<{ rows: number[]; count: number }>, most = 1_000) =>
+    allPages(pageOf, most, String);
+
+  it('are asked for until all are there, or enough', async () => {
+    const all = [rows(0, 2), rows(2, 4), rows(4, 5)].map((each) => ({ rows: each, count: 5 }));
+    const { asked, pageOf } = reader(all);
+    expect(await read(pageOf)).toEqual(rows(0, 5));
+    expect(asked).toEqual([1, 2, 3]);
+    const some = reader(all);
+    expect(await read(some.pageOf, 3)).toEqual(rows(0, 4));
+    expect(some.asked).toEqual([1, 2]);
+    expect(await read(reader([{ rows: [], count: 0 }]).pageOf)).toEqual([]);
+  });
+
+  it('are read again if one went meanwhile, which another would be missing for', async () => {
+    const { asked, pageOf } = reader([
+      { rows: [0, 1], count: 4 },
+      // 0 is gone, and 2 has moved to the first page.
+      { rows: [3], count: 3 },
+      { rows: [], count: 3 },
+      { rows: [1, 2], count: 3 },
+      { rows: [3], count: 3 },
+    ]);
+    expect(await read(pageOf)).toEqual([1, 2, 3]);
+    expect(asked).toEqual([1, 2, 3, 1, 2]);
+  });
+
+  it('are there once, also if they never stay where they are', async () => {
+    const answers = rows(0, 6).map((index) => ({ rows: index % 2 ? [2, 3] : [1, 2], count: 4 }));
+    expect(await read(reader(answers).pageOf)).toEqual([1, 2, 3]);
+  });
+});
+
+it('a page is shown unless its snippet is denied', () => {
+  expect(isShownTo(['pm', 'pm.*', 'ui.*'], NOTIFICATIONS)).toBe(true);
+  expect(isShownTo(['ui.*', '!pm.*'], NOTIFICATIONS)).toBe(false);
+  expect(isShownTo(['pm.*', `!${NOTIFICATIONS}`], NOTIFICATIONS)).toBe(false);
+  expect(isShownTo([], NOTIFICATIONS)).toBe(true);
 });
 
 it('visits an environment through the proxy, in the current client', () => {

@@ -89,6 +89,21 @@ export const STATES: State[] = [
     },
   },
   {
+    name: 'apps-views',
+    async show(page) {
+      await page.keyboard.press('Escape');
+      await page.getByTestId('views').click();
+      await settled(page, '.ant-dropdown [role="menuitem"]');
+    },
+  },
+  {
+    name: 'apps-view-name',
+    async show(page) {
+      await page.locator('.ant-dropdown [role="menuitem"]:visible').last().click();
+      await settled(page, '#save-view');
+    },
+  },
+  {
     name: 'apps-cards',
     async show(page, { app }) {
       await page.keyboard.press('Escape');

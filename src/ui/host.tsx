@@ -1,6 +1,7 @@
 import { type FlowEngineContext, useFlowEngine } from '@nocobase/flow-engine';
 import { useMemo, useSyncExternalStore } from 'react';
 import { CHANGED, PLUGIN } from '../shared/names';
+import { isShownTo } from './common/snippets';
 
 /** Everything that these pages use of NocoBase; no other file of `src/ui` imports from it. */
 
@@ -46,6 +47,8 @@ function hostOf(context: FlowEngineContext) {
     },
     /** Saves a text as a file. */
     save: (text: string, file: string) => saveAs(new Blob([text], { type: 'text/plain;charset=utf-8' }), file),
+    /** Whether the menus of NocoBase show the page with this snippet to the user. The server decides. */
+    maySee: (snippet: string): boolean => isShownTo(context.acl?.data?.snippets ?? [], snippet),
     success: (text: string) => void context.message.success(text),
     failure: (text: string) => void context.message.error(text),
     /** Address of an app's pages in the client that shows this page. */

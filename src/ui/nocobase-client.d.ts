@@ -88,6 +88,8 @@ declare module '@nocobase/flow-engine' {
     app: HostApp;
     api: HostApi;
     message: MessageInstance;
+    /** Of the user's role; a snippet with `!` before it is denied. */
+    acl?: { data?: { snippets?: string[] } };
     auth?: { user?: { id?: number; username?: string | null; email?: string | null } };
     appInfo: Promise<{ name?: string; version?: string; database?: { dialect?: string } } | undefined>;
     t(key: string, options?: Record<string, unknown>): string;

@@ -1,4 +1,5 @@
 import { NotLoaded } from './common/NotLoaded';
+import { NOTIFICATIONS } from './common/snippets';
 import { key } from './common/text';
 
 const notLoaded = () => ({ default: NotLoaded });
@@ -44,7 +45,7 @@ export const SETTINGS = {
       key: 'notifications',
       title: key('Notifications'),
       sort: 5,
-      aclSnippet: 'pm.app-supervisor.notifications',
+      aclSnippet: NOTIFICATIONS,
       componentLoader: () => import('./notices/NoticesPage').catch(notLoaded),
     },
     {

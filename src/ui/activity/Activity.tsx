@@ -8,6 +8,7 @@ import { apiError, problemText } from '../common/errors';
 import { Failure, Freshness } from '../common/Page';
 import { PATHS } from '../common/paths';
 import { keepPage, type Page } from '../common/refresher';
+import { NOTIFICATIONS } from '../common/snippets';
 import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
 import { useHost, useT } from '../host';
@@ -20,7 +21,7 @@ const SPIN_AFTER = 150;
 
 /** Everything that happened, filtered by what is in the page's address. */
 export function Activity({ appsPath }: { appsPath: string }) {
-  const t = useT();
+  const { t, maySee } = useHost();
   const navigate = useNavigate();
   const { query, ask } = useQuery();
   const { data, error, loading, refresh } = useEvents(query);
@@ -34,14 +35,16 @@ export function Activity({ appsPath }: { appsPath: string }) {
             <Tooltip title={t('Refresh')}>
               <Button icon={<ReloadOutlined />} onClick={refresh} aria-label={t('Refresh')} />
             </Tooltip>
-            <Tooltip title={t('Notifications')}>
-              <Button
-                icon={<BellOutlined />}
-                onClick={() => navigate(PATHS.notifications)}
-                aria-label={t('Notifications')}
-                data-testid="activity-notifications"
-              />
-            </Tooltip>
+            {maySee(NOTIFICATIONS) && (
+              <Tooltip title={t('Notifications')}>
+                <Button
+                  icon={<BellOutlined />}
+                  onClick={() => navigate(PATHS.notifications)}
+                  aria-label={t('Notifications')}
+                  data-testid="activity-notifications"
+                />
+              </Tooltip>
+            )}
             <Export query={query} isEmpty={data.count === 0} />
           </Flex>
         </Flex>

@@ -1,7 +1,7 @@
 import { DownloadOutlined, SearchOutlined } from '@ant-design/icons';
 import { useRequest } from 'ahooks';
 import { Button, Empty, Flex, Input, Radio, Select, Spin, Switch, theme } from 'antd';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useId, useMemo, useRef, useState } from 'react';
 import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import type { ApiError } from '../common/errors';
@@ -12,7 +12,7 @@ import { readableColors } from '../common/theme';
 import { exactTime } from '../common/time';
 import { useAddress } from '../common/useAddress';
 import { useHost, useT } from '../host';
-import { filtered, LEVEL_FILTERS, type Level, type LogLine, linesOf } from './log';
+import { filtered, LEVEL_FILTERS, type Level, type LogLine, linesOf, logPlaces } from './log';
 
 const LINES = 500;
 /** How often new lines are asked for, in ms. */
@@ -31,9 +31,9 @@ export function AppLog({ app }: { app: AppRow }) {
   const host = useHost();
   const { t, language } = host;
   const api = useApi();
-  const environments = [...app.environments].sort();
   const { of, until, ask } = useQuestion();
-  const environment = of !== null && environments.includes(of) ? of : environments[0];
+  const environments = logPlaces(app, of);
+  const environment = of ?? environments[0];
   const [view, setView] = useState<View>({ follows: true, text: '' });
   const { follows, level, text } = view;
   const isFollowed = follows && until === undefined;
@@ -128,6 +128,7 @@ interface ToolsProps extends Omit<View, 'follows'> {
 
 function LogTools({ isFollowed, mayFollow, level, text, change, save, loading, refresh }: ToolsProps) {
   const t = useT();
+  const follow = useId();
   return (
     <Flex gap="small" wrap align="center" role="search">
       <Input
@@ -152,14 +153,14 @@ function LogTools({ isFollowed, mayFollow, level, text, change, save, loading, r
       />
       <Flex gap={6} align="center">
         <Switch
+          id={follow}
           size="small"
           checked={isFollowed}
           disabled={!mayFollow}
           onChange={(follows) => change({ follows })}
-          aria-label={t('Follow')}
           data-testid="log-follow"
         />
-        <span aria-hidden>{t('Follow')}</span>
+        <label htmlFor={follow}>{t('Follow')}</label>
       </Flex>
       {!isFollowed && (
         <Button loading={loading} onClick={refresh}>

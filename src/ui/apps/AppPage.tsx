@@ -9,6 +9,7 @@ import { useApi } from '../common/api';
 import { messageText } from '../common/errors';
 import { LabelTags } from '../common/LabelTags';
 import { FIELD_LABELS } from '../common/labels';
+import { useMenuEntry } from '../common/menuEntry';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { LOG_PARAMS } from '../common/paths';
 import { Secondary } from '../common/Secondary';
@@ -25,7 +26,7 @@ import { isAppBusy, refusal } from './actions';
 import { EnvironmentCards } from './EnvironmentCards';
 import { ACTION_LABELS, moveLabel } from './labels';
 import { OperationTimeline } from './OperationTimeline';
-import { RemedyButtons } from './RemedyButtons';
+import { DETAILS, RemedyButtons } from './RemedyButtons';
 import { remediesOfWarning } from './remedies';
 import { type AppHandler, useAppDialogs } from './useAppDialogs';
 import { useEnvironments } from './useEnvironments';
@@ -116,23 +117,22 @@ function Head({
   const isLocal = useIsLocal();
   const { token } = theme.useToken();
   const { danger } = readableColors(token);
+  const entry = useMenuEntry();
   const title = useRef<HTMLElement>(null);
   // The row or link that opened the page is gone, and the focus with it.
   useEffect(() => {
     if (document.activeElement === document.body) title.current?.focus({ preventScroll: true });
   }, []);
-  const more = MORE.map((action) => {
-    const refused = refusal(action, app, environments);
-    return {
+  const more = MORE.map((action) =>
+    entry({
       key: action,
       // antd's own red is not readable.
       label: <span style={action === 'destroy' ? { color: danger } : undefined}>{t(ACTION_LABELS[action])}</span>,
-      disabled: Boolean(refused),
-      title: refused ? t(refused.text, refused.values) : undefined,
+      refused: refusal(action, app, environments),
       onClick: () => handle(action, app),
       'data-testid': `app-page-${action === 'resetAdmin' ? 'reset-admin' : action}`,
-    };
-  });
+    }),
+  );
   return (
     <Card size="small">
       <Flex vertical gap="small">
@@ -233,6 +233,7 @@ function Details({ app, handle }: { app: AppRow; handle: AppHandler }) {
   return (
     <Card size="small">
       <Tabs
+        id={DETAILS}
         activeKey={params.get('tab') ?? 'operations'}
         onChange={show}
         items={[

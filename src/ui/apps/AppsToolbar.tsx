@@ -242,7 +242,7 @@ export function BulkActions({ selected, count, selectAll, environments, ...actio
       {more > selected.length && (
         <Button size="small" type="link" loading={busy} onClick={all} data-testid="select-all">
           {count > MOST_SELECTED
-            ? t('Select the first {{count}}', { count: MOST_SELECTED })
+            ? t('Select the first {{count}} by identifier', { count: MOST_SELECTED })
             : t('Select all {{count}} that match', { count })}
         </Button>
       )}

@@ -37,7 +37,8 @@ export function DeleteDialog({ apps, onClose, onDone }: Props) {
       report({
         title: begun(t, 'destroy', taken),
         refused: refused.map((each) => ({
-          app: apps.find(({ name }) => name === each.app)?.title ?? each.app,
+          name: each.app,
+          title: apps.find(({ name }) => name === each.app)?.title,
           reason: messageText(t, each),
         })),
       });

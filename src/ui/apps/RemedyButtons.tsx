@@ -15,17 +15,24 @@ interface Props {
   handle: AppHandler;
 }
 
+/** Id of the tabs of an app's page. */
+export const DETAILS = 'app-details';
+
 /** A button for each. */
 export function RemedyButtons({ app, environment = null, remedies, handle }: Props) {
   const t = useT();
   const navigate = useNavigate();
   const { replace } = useAddress();
-  const showLog = () =>
+  const showLog = () => {
     replace((now) => {
       for (const key of LOG_PARAMS) now.delete(key);
       for (const [key, value] of logAddress(app.name, environment, null)) now.set(key, value);
       return now;
     });
+    const tab = document.getElementById(`${DETAILS}-tab-log`);
+    tab?.scrollIntoView({ block: 'center' });
+    tab?.focus({ preventScroll: true });
+  };
   const run = (remedy: AppRemedy) => {
     if (remedy === 'log') showLog();
     else if (remedy === 'environments') navigate(PATHS.environments);

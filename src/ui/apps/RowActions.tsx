@@ -1,6 +1,7 @@
 import { MoreOutlined } from '@ant-design/icons';
 import { memo } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
+import { useMenuEntry } from '../common/menuEntry';
 import { useIsLocal } from '../common/Page';
 import { RowButton } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
@@ -23,6 +24,7 @@ const MORE = ['restart', 'upgrade', 'move', 'resetAdmin'] as const;
 /** Actions for one app. A disabled action says why. */
 export const RowActions = memo(function RowActions({ app, environments, handle }: Props) {
   const t = useT();
+  const entry = useMenuEntry();
   const isLocal = useIsLocal();
   const button = (action: 'start' | 'stop' | 'edit' | 'destroy') => (
     <RowButton
@@ -36,17 +38,15 @@ export const RowActions = memo(function RowActions({ app, environments, handle }
     </RowButton>
   );
   const more = () => ({
-    items: (isLocal ? MORE.filter((action) => action !== 'move') : MORE).map((action) => {
-      const refused = refusal(action, app, environments);
-      return {
+    items: (isLocal ? MORE.filter((action) => action !== 'move') : MORE).map((action) =>
+      entry({
         key: action,
         label: t(action === 'move' ? moveLabel(app) : ACTION_LABELS[action]),
-        disabled: Boolean(refused),
-        title: refused ? t(refused.text, refused.values) : undefined,
+        refused: refusal(action, app, environments),
         onClick: () => handle(action, app),
         'data-testid': `app-${action === 'resetAdmin' ? 'reset-admin' : action}-${app.name}`,
-      };
-    }),
+      }),
+    ),
   });
   return (
     <div style={{ display: 'flex', flexWrap: 'wrap', marginInlineStart: -8 }}>

@@ -90,3 +90,7 @@ export function filtered(lines: readonly LogLine[], least: Level | undefined, te
       (!wanted || `${time ?? ''} ${message} ${details}`.toLowerCase().includes(wanted)),
   );
 }
+
+/** Where an app has a log, sorted: in its environments, and where it was when something happened. @param asked null: nowhere in particular */
+export const logPlaces = ({ environments }: { environments: readonly string[] }, asked: string | null): string[] =>
+  [...new Set([...environments, ...(asked === null ? [] : [asked])])].sort();

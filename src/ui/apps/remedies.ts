@@ -1,5 +1,6 @@
 import type { Message } from '../../shared/message';
 import type { AppRow } from '../../shared/types';
+import { isUnderway } from '../common/status';
 import { key } from '../common/text';
 
 /** What can be done about an error of an app; each is a button. */
@@ -66,13 +67,21 @@ export const REMEDIES: Record<string, AppRemedy[]> = {
   DATABASE_ROLE_UNKNOWN: ENVIRONMENT,
 };
 
+/** What begins an operation that would take the place of the one that goes on. */
+const BEGINS: AppRemedy[] = ['retry', 'adopt', 'restart', 'upgrade'];
+
 /** What can be done about an error of an app, the best first. @param isLocal there is one environment only */
-export function remediesOf({ code }: Message, app: Pick<AppRow, 'options' | 'version'>, isLocal: boolean): AppRemedy[] {
+export function remediesOf(
+  { code }: Message,
+  app: Pick<AppRow, 'options' | 'version' | 'operation'>,
+  isLocal: boolean,
+): AppRemedy[] {
   // The server of another kind of connection is the environment's.
   const isOwn = app.options.dbConnType === 'new_connection';
   return (REMEDIES[code] ?? ['retry']).filter(
     (remedy) =>
       (remedy !== 'connection' || isOwn) &&
+      (!BEGINS.includes(remedy) || !isUnderway(app.operation)) &&
       // One that has run has a database of its own: another one's is in its place.
       (remedy !== 'adopt' || app.version === null) &&
       (!isLocal || (remedy !== 'move' && remedy !== 'environments')),

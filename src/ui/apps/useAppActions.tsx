@@ -65,11 +65,18 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
       content: (
         <>
           <Typography.Paragraph>{t(consequence)}</Typography.Paragraph>
-          {!(isLocal && apps.length === 1) && <List lines={apps.map((app) => lineOf(app, apps.length > 1))} />}
+          {!(isLocal && apps.length === 1) && (
+            <List lines={apps.map((app) => [app.name, lineOf(app, apps.length > 1)])} />
+          )}
           {refused.length > 0 && (
             <>
               <Typography.Paragraph type="secondary">{t('Skipped:')}</Typography.Paragraph>
-              <List lines={refused.map((app) => `${app.title}: ${textOf(t, refusal(action, app, environments))}`)} />
+              <List
+                lines={refused.map((app) => [
+                  app.name,
+                  `${app.title}: ${textOf(t, refusal(action, app, environments))}`,
+                ])}
+              />
             </>
           )}
         </>
@@ -90,7 +97,8 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
         title: begun(t, action, taken),
         // What is left out was named by the question, and agreed to.
         refused: failed.map((each) => ({
-          app: apps.find(({ name }) => name === each.app)?.title ?? each.app,
+          name: each.app,
+          title: apps.find(({ name }) => name === each.app)?.title,
           reason: messageText(t, each),
         })),
       });
@@ -112,11 +120,12 @@ function placesOf(t: Translate, app: AppRow, environments: EnvironmentRow[] | nu
   return names.join(', ');
 }
 
-function List({ lines }: { lines: string[] }) {
+/** @param lines by the identifiers of apps: titles need not differ */
+function List({ lines }: { lines: Array<[app: string, line: string]> }) {
   return (
     <ul style={{ paddingInlineStart: 20, maxHeight: 240, overflow: 'auto' }}>
-      {lines.map((line) => (
-        <li key={line}>{line}</li>
+      {lines.map(([app, line]) => (
+        <li key={app}>{line}</li>
       ))}
     </ul>
   );

@@ -8,7 +8,12 @@ import { StateIcon } from './Tag';
 interface Done {
   /** What was done, with how many. */
   title: string;
-  refused: Array<{ /** Title or identifier. */ app: string; reason: string }>;
+  refused: Array<{
+    /** Identifier. */
+    name: string;
+    title?: string;
+    reason: string;
+  }>;
 }
 type Tell = (done: Done) => void;
 
@@ -47,10 +52,10 @@ export function ReportProvider({ children }: { children: ReactNode }) {
           <span>{t('Refused: {{count}}', { count: done?.refused.length ?? 0 })}</span>
           <Flex vertical gap={4} style={{ maxHeight: 320, overflowY: 'auto' }} role="list">
             {done?.refused.map((each) => (
-              <Flex key={each.app} gap={8} align="baseline" role="listitem" data-testid={`refused-${each.app}`}>
+              <Flex key={each.name} gap={8} align="baseline" role="listitem" data-testid={`refused-${each.name}`}>
                 <StateIcon tone="bad" />
                 <span style={{ overflowWrap: 'anywhere' }}>
-                  {each.app} <Secondary>{each.reason}</Secondary>
+                  {each.title ?? each.name} <Secondary>{each.reason}</Secondary>
                 </span>
               </Flex>
             ))}

@@ -20,6 +20,7 @@ import type {
 import type { ViewRow } from '../../shared/view';
 import { type Host, useHost } from '../host';
 import { apiError } from './errors';
+import { allPages } from './pages';
 import { type AppsFilter, type AppsQuery, appsFilter } from './query';
 import type { Page } from './refresher';
 
@@ -155,17 +156,15 @@ function ofSeveralApps({ send, get, post, inBatches }: Senders) {
       return { rows: data, count: meta?.count ?? data.length };
     },
     countApps: (query: AppsFilter) => get<AppCounts>('apps:counts', { filter: JSON.stringify(appsFilter(query)) }),
-    /** At most `most` of those that match, in the order of the list. */
+    /** At most `most` of those that match, by name: an order that statuses and times do not change meanwhile. */
     async matchingApps(query: AppsQuery, most: number): Promise<AppRow[]> {
-      const found: AppRow[] = [];
-      for (let page = 1; found.length < most; page++) {
-        const filter = JSON.stringify(appsFilter(query));
-        const params = { filter, page, pageSize: LARGEST_PAGE, sort: query.sort };
-        const { data } = await send<AppRow[]>('apps:list', 'get', params);
-        found.push(...data);
-        if (data.length < LARGEST_PAGE) break;
-      }
-      return found.slice(0, most);
+      const filter = JSON.stringify(appsFilter(query));
+      const pageOf = async (page: number) => {
+        const params = { filter, page, pageSize: LARGEST_PAGE, sort: 'name' };
+        const { data, meta } = await send<AppRow[]>('apps:list', 'get', params);
+        return { rows: data, count: meta?.count ?? data.length };
+      };
+      return (await allPages(pageOf, most, ({ name }) => name)).slice(0, most);
     },
     /** All labels that apps have. */
     listLabels: async () => Object.keys((await get<AppCounts>('apps:counts')).labels),

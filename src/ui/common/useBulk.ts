@@ -21,7 +21,7 @@ export function useBulk(onDone: () => void) {
     try {
       const answer = await work();
       const title = done(answer);
-      const refused = answer.refused.map((each) => ({ app: each.app, reason: messageText(t, each) }));
+      const refused = answer.refused.map((each) => ({ name: each.app, reason: messageText(t, each) }));
       if (title || refused.length) report({ title: title ?? t('Nothing was done'), refused });
       onDone();
     } catch (thrown) {

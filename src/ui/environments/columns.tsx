@@ -3,6 +3,7 @@ import { Flex, Space, type TableColumnType, Tooltip, Typography } from 'antd';
 import type { EnvironmentRow, Status } from '../../shared/types';
 import type { EnvironmentAction } from '../common/api';
 import { messageText } from '../common/errors';
+import { useMenuEntry } from '../common/menuEntry';
 import { RowButton } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
 import { Secondary } from '../common/Secondary';
@@ -162,6 +163,7 @@ function Load({ environment: { memory, eventLoopDelay } }: { environment: Enviro
 function Actions({ environment, act }: { environment: EnvironmentRow; act: Act }) {
   const t = useT();
   const { name, cordoned, health, apps } = environment;
+  const entry = useMenuEntry();
   const isGone = health === 'down' || health === 'unknown';
   const button = (action: EnvironmentAction, refused: string | null = null) => (
     <RowButton
@@ -176,20 +178,20 @@ function Actions({ environment, act }: { environment: EnvironmentRow; act: Act }
   );
   const more = () => ({
     items: [
-      {
+      entry({
         key: 'move',
         label: t('Move all apps'),
-        disabled: !Object.keys(apps).length,
+        refused: Object.keys(apps).length ? null : { text: key('It has no apps.') },
         onClick: () => act('move', environment),
         'data-testid': `environment-move-${name}`,
-      },
-      {
+      }),
+      entry({
         key: 'resetAdmin',
         label: t('New administrator password'),
-        disabled: isGone,
+        refused: isGone ? { text: key('Its worker does not answer.') } : null,
         onClick: () => act('resetAdmin', environment),
         'data-testid': `environment-reset-admin-${name}`,
-      },
+      }),
     ],
   });
   return (

@@ -50,7 +50,8 @@ export class NotifierSettings {
     const before = await notifiers.get(id);
     const wanted = { ...before, ...given };
     if (wanted.enabled) await this.assertComplete(wanted);
-    const secret = id === 'webhook' && (wantsSecret || before.secret === null) ? newSecret() : undefined;
+    const needsSecret = before.secret === null && wanted.url !== null;
+    const secret = id === 'webhook' && (wantsSecret || needsSecret) ? newSecret() : undefined;
     const { wall } = clock.now();
     const values: Partial<Notifier> = {
       ...given,

@@ -1,0 +1,9 @@
+/** The snippet of the page "Notifications". */
+export const NOTIFICATIONS = 'pm.app-supervisor.notifications';
+
+/**
+ * Whether NocoBase shows the page of a snippet, by the snippets of the user's role
+ * (client-v2, PluginSettingsManager.ts, `hasAuth`): it does unless it is denied.
+ */
+export const isShownTo = (snippets: readonly string[], snippet: string): boolean =>
+  !snippets.includes('!pm.*') && !snippets.includes(`!${snippet}`);
