@@ -1,6 +1,8 @@
+import { createHmac, randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HOST } from '../../scripts/fleet';
+import { signTransfer, TRANSFER_HEADER, TRANSFER_PATH, type Wanted } from '../../src/server/protocol/transfer';
 import type { Attack } from './attacks';
 import { bearer, DOMAIN, type Stage, type Who } from './stage';
 
@@ -222,4 +224,31 @@ export const heldBefore: Attack[] = [
         return status === 400 ? [] : [`${JSON.stringify(name)} answers ${status}`];
       }),
   },
+  {
+    finding: 'held',
+    title: 'the uploads of an app, asked for as a Worker asks for those of an app that moves',
+    run: tryTransfers,
+  },
 ];
+
+/** At every instance: without a signature, and with one that an app's administrator can make. */
+async function tryTransfers({ fleet, url, manager, tokens }: Stage): Promise<string[]> {
+  const { uid } = await manager.app('target');
+  const about = { app: 'target', uid, to: 'env_b', generation: Date.now() };
+  const own = createHmac('sha256', tokens.target).update('uploads').digest();
+  const signed = (want: Wanted) =>
+    signTransfer(own, { ...about, id: randomBytes(16).toString('hex'), at: Date.now(), want });
+  const file = { kind: 'file', path: '../aes_key.dat', size: 32, mtime: 0, from: 0 } as const;
+  const found: string[] = [];
+  for (const address of new Set([url, ...fleet.instances.map((instance) => instance.url)])) {
+    for (const header of [undefined, 'x', signed({ kind: 'list' }), signed(file), signed({ kind: 'end' })]) {
+      for (const headers of [{}, { 'X-App': 'target' }, bearer(tokens.target)]) {
+        const given = header === undefined ? {} : { [TRANSFER_HEADER]: header };
+        const init = { method: 'POST', headers: { ...headers, ...given } as Record<string, string> };
+        const { status } = await fetch(`${address}/api/${TRANSFER_PATH}`, init);
+        if (status < 400) found.push(`${address} answers ${status}`);
+      }
+    }
+  }
+  return found;
+}

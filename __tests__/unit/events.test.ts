@@ -12,6 +12,7 @@ import {
   healthOf,
   ignoredValue,
   nearnessOf,
+  uploadsOf,
 } from '../../src/server/supervisor/events/decide';
 import { EventRecorder } from '../../src/server/supervisor/events/recorder';
 import { EventStore, KEEP_EVENTS } from '../../src/server/supervisor/events/store';
@@ -77,6 +78,21 @@ describe('what is recorded', () => {
       Array(3).fill('well'),
     );
     expect([is({ status: 'preparing' }), is({ status: 'dormant', error: failed('x') })]).toEqual([null, null]);
+  });
+
+  it('uploads that could not be copied, until nothing is lacking', () => {
+    const cause = say('UPLOADS_CUT');
+    const of = (uploads: StatusEntry['uploads']) => uploadsOf('env_b', entryOf({ uploads }), 7);
+    expect(of({ from: 'env_a', cause })).toEqual({
+      kind: 'uploads',
+      environment: 'env_b',
+      appName: 'crm',
+      appUid: 'uid-1',
+      message: say('UPLOADS_NOT_COPIED', { app: 'crm', environment: 'env_b', from: 'env_a' }),
+      cause,
+      at: 7,
+    });
+    expect([of(null), of({ from: 'env_a', cause: null }), of(undefined)]).toEqual(['well', null, null]);
   });
 
   it('a memory or a disk that is nearly used up, until it clearly is not', () => {
@@ -384,6 +400,17 @@ describe('two Supervisors', () => {
     await tell(entryOf({ status: 'running' }));
     await tell(failing);
     expect((await rows()).map(({ endedAt }) => endedAt !== null)).toEqual([true, false]);
+  });
+
+  it('record once that uploads are lacking, and when they have come', async () => {
+    for (const cause of [say('UPLOADS_CUT'), say('UPLOADS_STILL_THERE'), null]) {
+      both((supervisor) => supervisor.hear(entryOf({ uploads: { from: 'env_a', cause } })));
+      await clock.run(1_000);
+    }
+    expect(await rows()).toMatchObject([{ kind: 'uploads', cause: say('UPLOADS_CUT'), endedAt: null }]);
+    both((supervisor) => supervisor.hear(entryOf({ uploads: null })));
+    await clock.run(1_000);
+    expect(await rows()).toMatchObject([{ kind: 'uploads', endedAt: expect.any(Number) }]);
   });
 
   it('end what lasts of an app that is gone, and of an environment that was forgotten', async () => {

@@ -42,16 +42,28 @@ describe('a place for an app', () => {
 });
 
 describe('the preview of a move', () => {
+  const notesOf = (facts: Partial<Parameters<typeof moveNotes>[0]>) =>
+    moveNotes({ from: 'env_a', sourceHealth: 'online', isStopped: false, uploads: null, ...facts });
+
   it('says what stays, and what is not waited for', () => {
-    const codes = (facts: Parameters<typeof moveNotes>[0]) => moveNotes(facts).map(({ code }) => code);
-    expect(codes({ from: 'env_a', sourceHealth: 'online', isStopped: false })).toEqual(['MOVE_UPLOADS_STAY']);
-    expect(codes({ from: 'env_a', sourceHealth: 'down', isStopped: true })).toEqual([
+    const codes = (facts: Parameters<typeof notesOf>[0]) => notesOf(facts).map(({ code }) => code);
+    expect(codes({})).toEqual([]);
+    expect(codes({ sourceHealth: 'down', isStopped: true })).toEqual([
       'MOVE_STAYS_STOPPED',
-      'MOVE_UPLOADS_STAY',
+      'MOVE_UPLOADS_LATER',
       'MOVE_SOURCE_DOWN',
     ]);
-    expect(codes({ from: 'env_a', sourceHealth: 'unknown', isStopped: false })).toContain('MOVE_WAITS_FOR_SOURCE');
-    expect(codes({ from: null, sourceHealth: null, isStopped: false })).toEqual([]);
+    expect(codes({ sourceHealth: 'unknown' })).toContain('MOVE_WAITS_FOR_SOURCE');
+    expect(codes({ from: null, sourceHealth: null })).toEqual([]);
+  });
+
+  it('says how many uploads come along, or why they stay', () => {
+    const come = (files: string, size: string) => [say('MOVE_UPLOADS_COME', { environment: 'env_a', files, size })];
+    expect(notesOf({ uploads: { files: 3, bytes: 1_500, isAll: true } })).toEqual(come('3', '2 KB'));
+    expect(notesOf({ uploads: { files: 20_000, bytes: 5e9, isAll: false } })).toEqual(come('20000+', '4769 MB+'));
+    expect(notesOf({ uploads: { files: 0, bytes: 0, isAll: true } })).toEqual([]);
+    const cause = say('UPLOADS_NO_ADDRESS');
+    expect(notesOf({ uploads: { cause } })).toEqual([say('MOVE_UPLOADS_STAY', { environment: 'env_a', cause })]);
   });
 
   it('takes the newest start for the time that visitors wait, and no installation', () => {

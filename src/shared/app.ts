@@ -130,6 +130,19 @@ export type InitialAdmin = ValueOf<typeof initialAdmin>;
  */
 const claim = choice(['none', 'create', 'adopt']);
 
+/** That another environment has uploads of the app, from which they are copied. */
+const uploads = object({
+  from: environmentName,
+  /** Of the record that first said so. */
+  generation,
+  /** Whether the app starts after they are copied, and not before. */
+  wait: flag(),
+  /** Of the Worker there; null if it is not known. */
+  address: orNull(text()),
+  /** In records: by which it gives them (protocol/transfer.ts), sealed. */
+  key: optional(text()),
+});
+
 /** What is published for one environment in addition to the app's fields: the required content of the store. */
 export const PUBLISHED = {
   generation,
@@ -141,6 +154,7 @@ export const PUBLISHED = {
    * marker.
    */
   data: choice(['keep', 'drop', 'release']),
+  uploads: optional(uploads),
 };
 const published = object(PUBLISHED);
 export type Published = ValueOf<typeof published>;

@@ -84,6 +84,11 @@ export const statusEntry = z.object({
   plugins: z.array(appPlugin).default([]),
   /** As of its last start; null if there is no problem, or if its worker does not report it (before 0.1.1). */
   adminPassword: adminPassword.nullable().catch(null),
+  /**
+   * Another environment may have uploads of the app that are not here, and why they were not copied yet; null if there are none.
+   * Absent if no uploads were to be copied, and before 0.3.0.
+   */
+  uploads: z.object({ from: environmentName, cause: message.nullable() }).nullable().optional().catch(undefined),
 });
 export type StatusEntry = z.infer<typeof statusEntry>;
 
@@ -236,6 +241,17 @@ export type ResetAdministrator = z.infer<typeof resetAdministrator>;
 
 /** A worker's answer to `databaseSize`: null if there is no database, or the app is not there. */
 export const databaseSize = z.object({ bytes: z.number().nonnegative().nullable() });
+
+/** A worker's answer to `uploadsSize`: what is in an app's folder of uploads, or as much of it as was counted. */
+export const uploadsSize = z.object({
+  files: z.number().int().nonnegative(),
+  bytes: z.number().nonnegative(),
+  isAll: z.boolean(),
+});
+export type UploadsSize = z.infer<typeof uploadsSize>;
+
+/** A worker's answer to `reachUploads`: why it cannot copy uploads from another; null if it can. */
+export const uploadsReach = z.object({ cause: message.nullable() });
 
 /** A worker's answer to `logs`: the last lines. */
 export const logLines = z.array(z.string());

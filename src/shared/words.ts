@@ -85,7 +85,7 @@ export type DbConnType = (typeof DB_CONN_TYPES)[number];
 
 /**
  * What an event is about: an environment that is down or was stopped, a process that took an environment over, an app
- * that crashed its Worker, an app or an operation that failed, a value in Redis that was ignored, a change that somebody
+ * that crashed its Worker, an app or an operation that failed, uploads that were not copied after a move, a value in Redis that was ignored, a change that somebody
  * requested, an operation that the Supervisor began itself, a user whom the main app signed in to an app, an app that leaves an
  * environment that is down, an app that returns to it.
  */
@@ -96,6 +96,7 @@ export const EVENT_KINDS = [
   'failure',
   'memory',
   'disk',
+  'uploads',
   'refusal',
   'change',
   'healing',

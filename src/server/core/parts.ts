@@ -77,7 +77,6 @@ export function createWorkerPart(
   const { host: core, coreApps, clock, findInstalled, wire } = foundation;
   const { environment, bootstrap } = config;
   const secrets = new Secrets(wire.keyring, environment.name);
-  const { logPath } = config.host;
   // Whatever it says is of its environment.
   const log = foundation.log.bound({ environment: environment.name });
   const host = new AppHost(
@@ -99,12 +98,13 @@ export function createWorkerPart(
     host,
     hasOwnKey: wire.keyring.own !== null,
     storagePath: config.host.storagePath,
+    ...(only === null && config.part === 'worker' ? { apiBase: basePath(config.host.apiBasePath) } : {}),
     environment,
     only,
     handlers: workerHandlers(
       host,
       coreApps,
-      logPath,
+      config.host,
       adminReset({
         coreApps,
         clock,

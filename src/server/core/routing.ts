@@ -50,6 +50,8 @@ export interface PartHooks {
   sso?: SsoFront;
   /** Proves that custom domains lead here. */
   domains?: DomainFront;
+  /** Gives uploads to other Workers. */
+  uploads?: GuardOptions['uploads'];
 }
 
 /** Determines the app of each request in this process. */
@@ -120,7 +122,7 @@ export class Routing {
     if (last) GatewayClass.registerRequestHandler(last as never);
   }
 
-  private guard(serve: AppProxy['web'] | null, fronts: Pick<PartHooks, 'sso' | 'domains'>): Guard {
+  private guard(serve: AppProxy['web'] | null, fronts: Pick<PartHooks, 'sso' | 'domains' | 'uploads'>): Guard {
     const { table, appNameOf, origins, clock } = this;
     const { host } = this.config;
     return createGuard({

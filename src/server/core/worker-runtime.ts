@@ -3,7 +3,9 @@ import type { LocalConfig, WorkerConfig } from '../config';
 import { messageOf } from '../errors';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { ProbeState } from '../observability/probes';
+import { basePath } from '../proxy';
 import { registerResources } from '../supervisor/api';
+import { createUploadsFront } from '../worker/uploads/serve';
 import type { WorkerPart } from '../worker/worker';
 import { appModelsOf } from './adapters/app-models';
 import type { AppModel, AppStatuses } from './adapters/managed';
@@ -13,7 +15,7 @@ import { type Foundation, notifyPages } from './foundation';
 import { Manifests } from './manifests';
 import { createWorkerPart } from './parts';
 import { workerRoutes } from './routes';
-import { type GatewayHooks, Routing } from './routing';
+import { type GatewayHooks, type PartHooks, Routing } from './routing';
 import type { Runtime } from './runtime';
 import { HostedSso } from './sso';
 import { statusesOf } from './statuses';
@@ -30,7 +32,7 @@ export class WorkerRuntime implements Runtime {
   /** @param only the only app that this process runs; null runs all apps of the environment */
   constructor(
     private readonly config: LocalConfig | WorkerConfig,
-    only: string | null,
+    private readonly only: string | null,
     private readonly foundation: Foundation,
   ) {
     const { wire, mainApp, adminPassword, clock, log } = foundation;
@@ -89,7 +91,24 @@ export class WorkerRuntime implements Runtime {
   /** No metrics: the Supervisor observes the Worker. */
   install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void {
     registerResources(main, null, this.config.part);
-    this.routing.install(gateway, GatewayClass);
+    this.routing.install(gateway, GatewayClass, this.fronts());
+  }
+
+  private fronts(): PartHooks {
+    const { wire, clock, log } = this.foundation;
+    const { part, environment, host } = this.config;
+    // In one process there is no other Worker, and a process of one app hosts nothing by itself.
+    if (part === 'local' || this.only !== null) return {};
+    const uploads = createUploadsFront({
+      environment: environment.name,
+      storagePath: host.storagePath,
+      apiBase: basePath(host.apiBasePath),
+      keyring: wire.keyring,
+      clock,
+      log,
+      hosts: (app) => this.worker.hosts(app),
+    });
+    return { uploads };
   }
 
   hosted(app: Application): void {

@@ -3,6 +3,7 @@ import type { AppDatabase, AppRecord } from '../../shared/messages';
 import { AppSupervisorError } from '../errors';
 import { secretBytes } from '../random';
 import type { EnvironmentKey, Keyring } from './keyring';
+import { transferKeyOf } from './transfer';
 
 /**
  * Stored secrets: `sealed:<key id>:<iv>.<tag>.<ciphertext>` (AES-256-GCM, base64url) once a key is configured, plain
@@ -62,7 +63,7 @@ function decrypted(body: string, key: Buffer, bound: string): string | null {
 }
 
 /** The secrets of an app. */
-export type SecretField = 'database' | 'jwtSecret' | 'initialAdmin';
+export type SecretField = 'database' | 'jwtSecret' | 'initialAdmin' | 'uploads';
 /** The incarnation of an app, whose name is for errors. */
 type Owner = Pick<AppRecord, 'name' | 'uid'>;
 
@@ -99,7 +100,7 @@ export class Secrets {
 
 /** A record with each of its secrets changed. */
 export function withSecrets(record: AppRecord, change: (value: string, field: SecretField) => string): AppRecord {
-  const { database, jwtSecret, initialAdmin } = record;
+  const { database, jwtSecret, initialAdmin, uploads } = record;
   return {
     ...record,
     database: database.password ? { ...database, password: change(database.password, 'database') } : database,
@@ -107,6 +108,7 @@ export function withSecrets(record: AppRecord, change: (value: string, field: Se
     ...(initialAdmin
       ? { initialAdmin: { ...initialAdmin, password: change(initialAdmin.password, 'initialAdmin') } }
       : {}),
+    ...(uploads?.key ? { uploads: { ...uploads, key: change(uploads.key, 'uploads') } } : {}),
   };
 }
 
@@ -126,7 +128,19 @@ export class RecordSealer {
    */
   seal(environment: string, record: AppRecord): AppRecord {
     const key = this.keyring.of(environment);
-    return key ? withSecrets(record, (value, field) => this.sealOne(key, record, value, field)) : record;
+    if (!key) return record;
+    return withSecrets(this.withTransferKey(environment, record), (value, field) =>
+      this.sealOne(key, record, value, field),
+    );
+  }
+
+  /** Only the Supervisor has the key of the environment that gives. */
+  private withTransferKey(to: string, record: AppRecord): AppRecord {
+    const { uid, uploads } = record;
+    const giver = uploads && this.keyring.of(uploads.from);
+    if (!giver) return record;
+    const key = transferKeyOf(giver, { uid, to, generation: uploads.generation }).toString('base64url');
+    return { ...record, uploads: { ...uploads, key } };
   }
 
   private sealOne(key: EnvironmentKey, record: AppRecord, value: string, field: SecretField): string {

@@ -49,6 +49,8 @@ export interface GuardOptions {
   sso?: SsoFront | null;
   /** Proves that a custom domain leads here; absent where no apps are managed. */
   domains?: DomainFront | null;
+  /** Gives uploads of apps that have moved to the Workers of their new environments; absent where no apps are hosted. */
+  uploads?: Guard | null;
   bounds: Pick<Bounds, 'headers' | 'anonymousBody' | 'bodySilence'>;
   /** Of the main app of this process. */
   mainSecret: MainSecret;
@@ -100,6 +102,7 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
     const elsewhere = hasSeveralHosts(req) ? null : origins.elsewhere(name, req);
     if (elsewhere !== null) return redirect(res, elsewhere);
     if (!hasSeveralHosts(req) && options.sso?.(name, req, res)) return true;
+    if (name === 'main' && !hasSeveralHosts(req) && options.uploads?.(req, res)) return true;
     if (name !== INVALID_APP && serve?.(name, req, res)) return true;
     if (hasSeveralHosts(req)) return sendAnswer(req, res, 'BAD_REQUEST');
     if (name !== 'main') {

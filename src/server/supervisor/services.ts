@@ -161,15 +161,14 @@ export function createServices(main: Application, options: ServicesOptions) {
     addresses,
   });
   const publisher = new Publisher({ ...known, records: stores.records, bus, log });
-  const { onAppEnd, pace } = options;
   const recorder = new EventRecorder({ events, leadership, clock, log });
   const watch = new EventWatch({ ...known, events, recorder, environmentCache, clock, log });
-  const onFinish = (operation: Operation) => watch.noteOperation(operation);
-  const apps = new AppReconciler({ ...known, publisher, service, compatibility, clock, log, onAppEnd, onFinish });
-  const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: pace?.reconcile });
+  const ends = { onAppEnd: options.onAppEnd, onFinish: (operation: Operation) => watch.noteOperation(operation) };
+  const shown = { appCache, observer, active, environmentCache, compatibility, isThisProcess };
+  const apps = new AppReconciler({ ...known, ...shown, ...ends, publisher, service, clock, log });
+  const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: options.pace?.reconcile });
   const placement = createPlacement({ ...known, environmentCache, compatibility, service, recorder }, options);
   const loop = new ControlLoop({ ...known, ...placement, apps, fleet, removal, environmentCache, appIndex, bus, log });
-  const shown = { appCache, observer, active, environmentCache, compatibility, isThisProcess };
   const view = new FleetView(shown);
   const journal = new ChangeJournal({ events, clock, random, log });
   return {

@@ -2,25 +2,30 @@ import path from 'node:path';
 import { z } from 'zod';
 import { type AppRecord, appDatabase } from '../../shared/messages';
 import { APP_NAME } from '../../shared/names';
+import type { HostConfig } from '../config';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { RequestHandlers } from '../protocol/bus';
 import type { AppHost } from './hosting/host';
 import { lastLines } from './log-lines';
+import { uploadsUnreached } from './uploads/fetch';
+import { uploadsSizeOf } from './uploads/folder';
 
 const name = z.string().regex(APP_NAME);
 const logsRequest = z.object({ name, lines: z.number().int().min(1).max(1000), until: z.number().optional() });
 const sizeRequest = z.object({ name });
 const eventRequest = z.object({ name, event: z.string().min(1).max(200), payload: z.unknown() });
+const reachRequest = z.object({ address: z.string().url() });
 const checkRequest = z.object({ name, database: appDatabase });
 
 /** A worker's answers to requests: checks, logs, events; nothing that is state. */
 export function workerHandlers(
   host: AppHost,
   coreApps: CoreAppRegistry,
-  logPath: string,
+  { logPath, apiBasePath }: Pick<HostConfig, 'logPath' | 'apiBasePath'>,
   resetAdmin: RequestHandlers[string],
   recordOf: (name: string) => AppRecord | null,
 ): RequestHandlers {
+  const apiBase = apiBasePath.replace(/\/+$/, '');
   return {
     resetAdmin,
     async checkDatabase(payload) {
@@ -30,6 +35,12 @@ export function workerHandlers(
     async databaseSize(payload) {
       const record = recordOf(sizeRequest.parse(payload).name);
       return { bytes: record ? await host.databaseSize(record) : null };
+    },
+    async uploadsSize(payload) {
+      return uploadsSizeOf(host.folders.storagePath, sizeRequest.parse(payload).name);
+    },
+    async reachUploads(payload) {
+      return { cause: await uploadsUnreached(reachRequest.parse(payload).address, apiBase) };
     },
     async logs(payload) {
       const { name, lines, until } = logsRequest.parse(payload);

@@ -37,6 +37,8 @@ export interface WorkerPartOptions {
   appKey: string;
   /** Folder to which apps write; absent: its disk is not looked at. */
   storagePath?: string;
+  /** As in `AppControllerOptions`. */
+  apiBase?: string;
   clock: Clock;
   random: Random;
   log: Log;
@@ -108,6 +110,7 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     mayHost: () => keeper.hosts && known.isCurrent,
     mayBoot: ({ jwtSecret }) => keeper.mayBegin && (jwtSecret !== null || secrets.areLate),
     leaving: options.leaving,
+    apiBase: options.apiBase,
   });
   const reporter = new StatusReporter({
     environment,

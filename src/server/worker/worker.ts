@@ -79,6 +79,14 @@ export class WorkerPart {
     return this.controller ? this.controller.visit(name) : true;
   }
 
+  /** Whether an app is here, or is about to be; null if this process does not know, or does not host. */
+  hosts(name: string): boolean | null {
+    const { keeper, known, controller } = this.running ?? {};
+    if (!keeper?.hosts || !known?.isCurrent || !controller || controller.apps.unconfirmed().length) return null;
+    const held = controller.apps.get(name);
+    return held !== undefined && !(held.record.desired === 'removed' && held.status === 'not_found');
+  }
+
   /** Another plugin no longer needs an app in this process; false if this process does not host it. */
   async unload(name: string): Promise<boolean> {
     const { controller } = this;

@@ -30,6 +30,7 @@ export const KINDS: Record<EventKind, Shown> = {
   health: { label: key('Outage'), tone: 'bad' },
   memory: { label: key('Memory near limit'), tone: 'warning' },
   disk: { label: key('Disk near limit'), tone: 'warning' },
+  uploads: { label: key('Uploads not copied'), tone: 'warning' },
   holder: { label: key('Takeover'), tone: 'warning', icon: SwapOutlined },
   signIn: { label: key('Sign-in'), tone: 'off', icon: LoginOutlined },
   refusal: { label: key('Rejected message'), tone: 'warning', icon: SafetyOutlined },

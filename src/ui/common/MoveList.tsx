@@ -1,4 +1,5 @@
 import { Alert, Flex } from 'antd';
+import type { Message } from '../../shared/message';
 import type { MovePreview } from '../../shared/move';
 import { type Translate, useT } from '../host';
 import { messageText } from './errors';
@@ -9,8 +10,10 @@ import { duration } from './time';
 /** What a move would do with each app, and what is good to know before it. */
 export function MoveList({ apps }: { apps: MovePreview[] }) {
   const t = useT();
-  // Most apps have the same.
-  const notes = new Map(apps.flatMap((app) => app.notes.map((note) => [messageText(t, note), note] as const)));
+  // Most apps have the same, except for this one: of several apps it is in their lines.
+  const isInLine = ({ code }: Message) => apps.length > 1 && code === 'MOVE_UPLOADS_COME';
+  const shown = apps.flatMap((app) => app.notes.filter((note) => !isInLine(note)));
+  const notes = new Map(shown.map((note) => [messageText(t, note), note] as const));
   return (
     <Flex vertical gap="middle">
       <Flex vertical gap={4} style={{ maxHeight: 280, overflowY: 'auto' }} role="list">
@@ -18,7 +21,8 @@ export function MoveList({ apps }: { apps: MovePreview[] }) {
           <Flex key={app.app} gap={8} align="baseline" role="listitem" data-testid={`move-${app.app}`}>
             <StateIcon tone={app.refused ? 'bad' : 'good'} />
             <span style={{ overflowWrap: 'anywhere' }}>
-              {app.title} <Secondary>{wayOf(t, app)}</Secondary>
+              {app.title}{' '}
+              <Secondary>{[wayOf(t, app), ...app.notes.filter(isInLine).map(uploadsOf(t))].join(' · ')}</Secondary>
             </span>
           </Flex>
         ))}
@@ -29,6 +33,11 @@ export function MoveList({ apps }: { apps: MovePreview[] }) {
     </Flex>
   );
 }
+
+const uploadsOf =
+  (t: Translate) =>
+  ({ params }: Message): string =>
+    t('uploaded files: {{files}} ({{size}})', { files: params?.files, size: params?.size });
 
 function wayOf(t: Translate, { from, to, refused, overlaps, waits }: MovePreview): string {
   if (refused) return messageText(t, refused);

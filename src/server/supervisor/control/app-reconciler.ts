@@ -13,6 +13,7 @@ import {
 } from '../apps/repository';
 import type { AppService } from '../apps/service';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
+import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import { environmentKey } from './keys';
 import type { Leadership } from './leader';
@@ -32,6 +33,7 @@ import {
   restingIn,
   returnOf,
 } from './unfinished';
+import { uploadsPublished } from './uploads';
 import type { WorkQueue } from './work-queue';
 
 /** How often an app with an operation in progress is checked without an event, for its deadlines, in ms. */
@@ -48,6 +50,7 @@ export interface AppReconcilerOptions {
   queue: WorkQueue;
   service: Pick<AppService, 'command' | 'finish' | 'giveSecret' | 'move'>;
   compatibility: Pick<CompatibilityPolicy, 'disagreementOf'>;
+  environmentCache: Pick<EnvironmentCache, 'addressOf'>;
   clock: Clock;
   log: Log;
   /** Nothing of that incarnation of an app is left anywhere, says the leader of this term. Never rejects. */
@@ -81,6 +84,7 @@ export class AppReconciler {
     if (app?.uid !== uid) return null;
     const moved =
       (await this.endClaim(app)) ||
+      (await this.settleUploads(app)) ||
       (await this.unpublishGone(app)) ||
       (await this.overtake(app)) ||
       (await this.mendMove(app)) ||
@@ -169,6 +173,15 @@ export class AppReconciler {
     const met = claimMet(app, this.entriesOf(app));
     if (!met) return false;
     await this.options.publisher.publish(app, { publish: met, claimed: true });
+    return true;
+  }
+
+  /** An environment that has copied all uploads needs no other for them; one that has not needs its address of now. */
+  private async settleUploads(app: AppDefinition): Promise<boolean> {
+    const addressOf = (environment: string) => this.options.environmentCache.addressOf(environment);
+    const publish = uploadsPublished(app, this.entriesOf(app), addressOf);
+    if (!publish) return false;
+    await this.options.publisher.publish(app, { publish });
     return true;
   }
 
@@ -338,7 +351,8 @@ export class AppReconciler {
   }
 
   private observe(environment: string, name: string): StepObservation {
-    return this.options.observer.evidence(environment, name);
+    const { observer, environmentCache } = this.options;
+    return { ...observer.evidence(environment, name), address: environmentCache.addressOf(environment) ?? null };
   }
 
   private entriesOf({ name }: AppDefinition) {

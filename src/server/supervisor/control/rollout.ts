@@ -5,11 +5,14 @@ import type { Action, Health, OperationState, StepKind } from '../../../shared/t
 import { AppSupervisorError, describeError } from '../../errors';
 import { type AppDefinition, desiredOf, type Published } from '../apps/repository';
 import { heldElsewhere } from './leaving';
+import { uploadsFor } from './uploads';
 
 /** What is known about one environment by its lease: `entry` only under a live one. */
 export interface StepObservation {
   health: Health;
   entry: StatusEntry | null;
+  /** Of its Worker; absent or null if it is not known. */
+  address?: string | null;
 }
 
 /**
@@ -85,7 +88,8 @@ export function advance(
     }
     const { health, entry } = observe(step.environment);
     const current = published[step.environment];
-    const desired = desiredFor(operation, step, app, current);
+    const uploads = () => uploadsFor(operation, app, step.environment, published, observe);
+    const desired = desiredFor(operation, step, app, current, uploads);
     if (!current || current.generation < desired.generation) {
       publish[step.environment] = desired;
       step.state = 'running';
@@ -184,9 +188,13 @@ function desiredFor(
   step: Step,
   app: Pick<AppDefinition, 'desired' | 'startMode' | 'boot' | 'claim'>,
   current: Published | undefined,
+  uploadsElsewhere: () => Published['uploads'],
 ): Published {
   const generation = generationOf(operation, step.kind);
-  const kept = { generation, boot: current?.boot ?? app.boot, claim: current?.claim ?? 'none', data: 'keep' as const };
+  const ended = { generation, boot: current?.boot ?? app.boot, claim: current?.claim ?? 'none', data: 'keep' as const };
+  const isThere = current !== undefined && current.desired !== 'removed';
+  const uploads = isThere ? current.uploads : uploadsElsewhere();
+  const kept = { ...ended, ...(uploads ? { uploads } : {}) };
   switch (step.kind) {
     case 'boot': {
       // A boot that was taken over and already requested is not requested again.
@@ -204,10 +212,10 @@ function desiredFor(
       // drained.
       return { ...kept, desired: current?.desired === 'stopped' ? 'stopped' : desiredOf(app) };
     case 'remove':
-      return { ...kept, desired: 'removed', claim: 'none' };
+      return { ...ended, desired: 'removed', claim: 'none' };
     case 'drop':
     case 'release':
-      return { ...kept, desired: 'removed', claim: 'none', data: step.kind };
+      return { ...ended, desired: 'removed', claim: 'none', data: step.kind };
   }
 }
 

@@ -97,6 +97,25 @@ export function memoryCause(memory: Pick<Event, 'kind' | 'message'> | undefined)
     : say('OUT_OF_MEMORY_LIKELY', { percent, limit, what });
 }
 
+/** @returns null if it is not known whether all uploads of the app are there, or nothing has kept them from being copied yet */
+export function uploadsOf(
+  environment: string,
+  { name, uid, uploads }: StatusEntry,
+  now: number,
+): Lasting | 'well' | null {
+  if (uploads === null) return 'well';
+  if (!uploads?.cause) return null;
+  return {
+    kind: 'uploads',
+    environment,
+    appName: name,
+    appUid: uid,
+    message: say('UPLOADS_NOT_COPIED', { app: name, environment, from: uploads.from }),
+    cause: uploads.cause,
+    at: now,
+  };
+}
+
 /** @returns null if the app is neither well nor failed there, for example while it is started again */
 export function conditionOf(environment: string, entry: StatusEntry, now: number): Lasting | 'well' | null {
   const { name, uid, status, error } = entry;

@@ -1,5 +1,6 @@
 import type { Event } from '../../../shared/event';
 import type { Message } from '../../../shared/message';
+import type { StatusEntry } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
@@ -24,6 +25,7 @@ import {
   memoryCause,
   nearnessOf,
   troubleOf,
+  uploadsOf,
 } from './decide';
 import type { EventRecorder } from './recorder';
 import type { EventStore } from './store';
@@ -163,7 +165,7 @@ export class EventWatch {
   }
 
   private compare(environments: Iterable<string>, apps: Iterable<string>): void {
-    const { observer, appCache, environmentCache, clock } = this.options;
+    const { observer, appCache, environmentCache } = this.options;
     const known = new Set(environmentCache.names());
     for (const name of environments) {
       const view = observer.environment(name);
@@ -177,14 +179,21 @@ export class EventWatch {
       for (const environment of Object.keys(app?.published ?? {})) {
         const { entry } = observer.evidence(environment, name);
         if (!entry || entry.uid !== app?.uid) continue;
-        const condition = conditionOf(environment, entry, clock.now().wall);
-        if (condition === null) continue;
-        for (const kind of ['failure', 'crash'] as const)
-          if (condition === 'well' || condition.kind !== kind)
-            this.end(keyOf({ kind, environment, appUid: entry.uid }));
-        if (condition !== 'well') this.last(condition);
+        this.compareEntry(environment, entry);
       }
     }
+  }
+
+  private compareEntry(environment: string, entry: StatusEntry): void {
+    const { wall } = this.options.clock.now();
+    const subject = { environment, appUid: entry.uid };
+    const condition = conditionOf(environment, entry, wall);
+    for (const kind of condition === null ? [] : (['failure', 'crash'] as const))
+      if (condition === 'well' || condition?.kind !== kind) this.end(keyOf({ kind, ...subject }));
+    if (condition !== null && condition !== 'well') this.last(condition);
+    const uploads = uploadsOf(environment, entry, wall);
+    if (uploads === 'well') this.end(keyOf({ kind: 'uploads', ...subject }));
+    else if (uploads) this.last(uploads);
   }
 
   /** Of a process that is gone; one that was stopped needs no cause. */

@@ -55,6 +55,12 @@ export class EnvironmentCache {
     return this.options.observer.environment(name)?.registration ?? this.byName.get(name)?.registration ?? null;
   }
 
+  /** Where the proxy reaches its Worker; null if it never registered; undefined if there is no such environment. */
+  addressOf(name: string): string | null | undefined {
+    if (!this.byName.has(name) && !this.options.observer.environment(name)) return undefined;
+    return this.registrationOf(name)?.proxyUrl || null;
+  }
+
   /** Reads the database: other Supervisors also add, forget and cordon environments. */
   async load(): Promise<void> {
     await this.writes.onIdle();

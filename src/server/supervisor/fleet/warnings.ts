@@ -54,6 +54,11 @@ export function appWarningsOf(
     ...compatibility.warningsOf(app),
     ...(hasRoles && sharesRole(app) ? [say('APP_SHARES_ROLE', { app: app.name })] : []),
     ...[...new Set(found)].map((each) => appAdminWarning(app.name, each)),
+    ...app.environments.flatMap((environment) => {
+      const entry = observer.observed(environment, app.name)?.entry;
+      const { from, cause = null } = (entry?.uid === app.uid && entry.uploads) || {};
+      return from === undefined || cause === null ? [] : [say('UPLOADS_ELSEWHERE', { environment: from, cause })];
+    }),
   ];
 }
 

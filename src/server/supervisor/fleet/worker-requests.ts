@@ -1,6 +1,14 @@
 import type { z } from 'zod';
 import { type Message, say } from '../../../shared/message';
-import { type DatabaseCheck, databaseCheck, databaseSize, logLines } from '../../../shared/messages';
+import {
+  type DatabaseCheck,
+  databaseCheck,
+  databaseSize,
+  logLines,
+  type UploadsSize,
+  uploadsReach,
+  uploadsSize,
+} from '../../../shared/messages';
 import { AppSupervisorError } from '../../errors';
 import type { MessageBus } from '../../protocol/bus';
 import { unseal } from '../../protocol/secrets';
@@ -67,6 +75,18 @@ export class WorkerRequests {
     assertIn(app, environment);
     const answer = await this.options.bus.request(environment, 'databaseSize', { name: app.name }, SIZE_TIMEOUT);
     return parseAnswer(environment, databaseSize, answer).bytes;
+  }
+
+  /** What the Worker of an environment has in an app's folder of uploads. */
+  async uploadsSize({ name }: Pick<AppDefinition, 'name'>, environment: string): Promise<UploadsSize> {
+    const answer = await this.options.bus.request(environment, 'uploadsSize', { name }, SIZE_TIMEOUT);
+    return parseAnswer(environment, uploadsSize, answer);
+  }
+
+  /** Why an environment cannot copy uploads from the Worker at an address; null if it can. */
+  async reachUploads(environment: string, address: string): Promise<Message | null> {
+    const answer = await this.options.bus.request(environment, 'reachUploads', { address }, SIZE_TIMEOUT);
+    return parseAnswer(environment, uploadsReach, answer).cause;
   }
 
   /**

@@ -13,7 +13,7 @@ import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import type { WorkerRequests } from '../fleet/worker-requests';
 import { type Place, placesFor, spread } from './decide';
-import { lastBoots, moveNotes } from './preview';
+import { lastBoots, moveNotes, type UploadsFacts } from './preview';
 
 /** Number of Workers that are asked about databases at the same time. */
 const AT_ONCE = 8;
@@ -49,6 +49,9 @@ export interface BulkResult {
 }
 export type Refused = { app: string } & Message;
 
+/** By source and target, why the target does not reach the source; null if it does. */
+type Reaches = Map<string, Promise<Message | null>>;
+
 /** Where an app would go. */
 type Target = Pick<MovePreview, 'to' | 'refused'>;
 
@@ -61,13 +64,14 @@ export class Moves {
     const places = this.places();
     const targets = this.targetsOf(apps, request, places);
     const boots = await this.bootsOf(apps);
+    const reaches: Reaches = new Map();
     const ask = new PQueue({ concurrency: AT_ONCE });
     const previews = await Promise.all(
       apps.map((app) =>
         ask.add(async () => {
           const from = sourceOf(app, request);
           const target = await this.targetOf(app, from, targets.get(app.name) ?? [], places, request.agrees);
-          return this.previewOf(app, from, target, boots);
+          return this.previewOf(app, from, target, boots, await this.uploadsOf(app, from, target, reaches));
         }),
       ),
     );
@@ -124,6 +128,7 @@ export class Moves {
     from: string | null,
     { to, refused }: Target,
     boots: Map<string, number>,
+    uploads: UploadsFacts,
   ): MovePreview {
     const overlaps = app.environments.length > 1;
     const isServed = app.desired === 'running' && from !== null;
@@ -139,8 +144,40 @@ export class Moves {
         from,
         sourceHealth: from === null ? null : (this.options.observer.environment(from)?.health ?? 'unknown'),
         isStopped: app.desired === 'stopped',
+        uploads,
       }),
     };
+  }
+
+  /** @param reaches what is known so far */
+  private async uploadsOf(
+    app: AppDefinition,
+    from: string | null,
+    { to, refused }: Target,
+    reaches: Reaches,
+  ): Promise<UploadsFacts> {
+    const { observer, requests } = this.options;
+    if (from === null || to === null || refused !== null || app.claim !== 'none') return null;
+    if (!isAlive(observer.environment(from)?.health ?? 'unknown')) return null;
+    try {
+      const size = await requests.uploadsSize(app, from);
+      const cause = size.files ? await this.reach(from, to, reaches) : null;
+      return cause ? { cause } : size;
+    } catch (error) {
+      return { cause: describeError(error) };
+    }
+  }
+
+  /** Whether the Worker of the new place reaches the one that has the uploads; asked once for all apps. */
+  private reach(from: string, to: string, reaches: Reaches): Promise<Message | null> {
+    const { environmentCache, requests } = this.options;
+    const key = `${from} ${to}`;
+    const address = environmentCache.addressOf(from);
+    const asked =
+      reaches.get(key) ??
+      (address ? requests.reachUploads(to, address).catch(describeError) : Promise.resolve(say('UPLOADS_NO_ADDRESS')));
+    reaches.set(key, asked);
+    return asked;
   }
 
   private async refusalOf(

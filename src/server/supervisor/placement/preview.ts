@@ -1,5 +1,5 @@
 import { type Message, say } from '../../../shared/message';
-import type { DatabaseCheck } from '../../../shared/messages';
+import type { DatabaseCheck, UploadsSize } from '../../../shared/messages';
 import type { Health } from '../../../shared/types';
 import type { Operation } from '../control/rollout';
 
@@ -9,16 +9,32 @@ export interface SourceFacts {
   from: string | null;
   sourceHealth: Health | null;
   isStopped: boolean;
+  uploads: UploadsFacts;
+}
+
+/** What is on the disk of its Worker, or why nothing of it can be copied now; null if that was not asked. */
+export type UploadsFacts = UploadsSize | { cause: Message } | null;
+
+const MB = 1024 ** 2;
+
+function uploadsNote(environment: string, uploads: UploadsFacts): Message[] {
+  if (!uploads) return [];
+  if ('cause' in uploads) return [say('MOVE_UPLOADS_STAY', { environment, cause: uploads.cause })];
+  const { files, bytes, isAll } = uploads;
+  if (!files) return [];
+  const more = isAll ? '' : '+';
+  const size = bytes < MB ? `${Math.ceil(bytes / 1024)} KB` : `${Math.ceil(bytes / MB)} MB`;
+  return [say('MOVE_UPLOADS_COME', { environment, files: `${files}${more}`, size: `${size}${more}` })];
 }
 
 /** What is good to know before a move. */
-export function moveNotes({ from, sourceHealth, isStopped }: SourceFacts): Message[] {
+export function moveNotes({ from, sourceHealth, isStopped, uploads }: SourceFacts): Message[] {
   const notes: Message[] = [];
   if (isStopped) notes.push(say('MOVE_STAYS_STOPPED'));
   if (from === null) return notes;
-  // Nobody copies them, and the Worker that has them serves them alone.
-  notes.push(say('MOVE_UPLOADS_STAY', { environment: from }));
-  if (sourceHealth === 'down') notes.push(say('MOVE_SOURCE_DOWN', { environment: from }));
+  notes.push(...uploadsNote(from, uploads));
+  if (sourceHealth === 'down')
+    notes.push(say('MOVE_UPLOADS_LATER', { environment: from }), say('MOVE_SOURCE_DOWN', { environment: from }));
   else if (sourceHealth !== 'online' && sourceHealth !== 'suspect')
     notes.push(say('MOVE_WAITS_FOR_SOURCE', { environment: from }));
   return notes;

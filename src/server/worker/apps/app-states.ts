@@ -44,6 +44,8 @@ export interface AppState {
   doing: StatusEntry['doing'];
   version: string | null;
   adminPassword: AdminPassword | null;
+  /** As in `StatusEntry`. */
+  uploads?: StatusEntry['uploads'];
   /** The last visit that the snapshot has, and when it was written, by the monotonic clock. */
   saved: { lastVisitAt: number | null; at: number };
 }
@@ -221,6 +223,7 @@ export class AppStates {
           : [],
       plugins: (held.state === 'running' && held.plugins.loaded?.own) || [],
       adminPassword: held.adminPassword,
+      ...(held.uploads === undefined ? {} : { uploads: held.uploads }),
     };
   }
 

@@ -1,6 +1,6 @@
 import { type Message, say } from '../../../shared/message';
 import type { Clock } from '../../clock';
-import { describeError } from '../../errors';
+import { AppSupervisorError, describeError } from '../../errors';
 import { BOOT_LIMIT } from '../hosting/boot-queue';
 import type { BootTurn } from '../hosting/boot-turn';
 import type { HostingAuthority } from '../hosting/claim';
@@ -11,6 +11,13 @@ import type { TimeLimits } from './time-limits';
 
 /** Of an app that was never applied here. */
 export const NEVER = { generation: 0, bootGeneration: 0, unfinished: null, version: null, failure: null };
+
+/** Why an app is not started here. */
+export function keptOut(app: string, { applied }: AppState, environment: string, because: 'crashes' | 'foreign') {
+  if (because === 'foreign') return new AppSupervisorError('HOSTING_FOREIGN', { app, environment });
+  const times = applied?.unfinished?.count ?? 0;
+  return new AppSupervisorError('APP_CRASH_LOOP', { app, times, cause: say('WORKER_ENDED') });
+}
 
 export interface AppBootsOptions {
   apps: AppStates;
@@ -23,6 +30,8 @@ export interface AppBootsOptions {
   mayHost(): boolean;
   mayBoot(record: AppState['record']): boolean;
   leaveRouting(name: string, held: AppState, record: AppState['record'], message: Message): Promise<void>;
+  /** Copies what is stored elsewhere. Never rejects. @param signal ends it */
+  copyUploads(name: string, held: AppState, signal: AbortSignal): Promise<void>;
   save(name: string): Promise<void>;
   failed(name: string, held: AppState, error: unknown): void;
   converge(name: string): void;
@@ -42,7 +51,7 @@ export class AppBoots {
   }
 
   async boot(name: string, held: AppState): Promise<void> {
-    const { host, clock, apps, limits, leaveRouting, save, failed, converge } = this.options;
+    const { host, clock, apps, limits, leaveRouting, copyUploads, save, failed, converge } = this.options;
     const { status, visited } = held;
     // It ended by itself: nothing of it runs that visitors could leave, and what is shown from now on says so no more.
     if (held.state === 'running' && (status === 'error' || status === 'stopped')) held.state = 'absent';
@@ -57,6 +66,7 @@ export class AppBoots {
     });
     await leaveRouting(name, held, record, say('RESTARTING'));
     held.waiting = new AbortController();
+    await copyUploads(name, held, held.waiting.signal);
     const turn: BootTurn = {
       decide: () => {
         const wish = this.wish(held, visited);

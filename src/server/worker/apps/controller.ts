@@ -1,7 +1,7 @@
 import { say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { type Clock, within } from '../../clock';
-import { AppSupervisorError, describeError, inEnglish, messageOf, referenceOf } from '../../errors';
+import { describeError, inEnglish, messageOf, referenceOf } from '../../errors';
 import { Feed } from '../../feed';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
@@ -10,8 +10,9 @@ import type { HostingAuthority } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import { Incarnation } from '../incarnation';
 import type { Snapshot } from '../snapshot';
+import { Uploads } from '../uploads/uploads';
 import { type AppState, AppStates } from './app-states';
-import { AppBoots, NEVER } from './boots';
+import { AppBoots, keptOut, NEVER } from './boots';
 import { CommandWatch } from './command-watch';
 import { type Decision, decide, doingOf } from './decide';
 import { AppRemoval } from './removal';
@@ -38,6 +39,8 @@ export interface AppControllerOptions {
   authority: HostingAuthority;
   /** Whether this app may boot now. */
   mayBoot(record: AppRecord): boolean;
+  /** `API_BASE_PATH` of this Worker and the others, without trailing slash; absent: no uploads are copied from them. */
+  apiBase?: string;
 }
 
 /**
@@ -59,6 +62,7 @@ export class AppController {
   private readonly removal: AppRemoval;
   readonly takeovers: Takeovers;
   readonly exit: RoutingExit;
+  private readonly uploads: Uploads | null;
   private closed = false;
 
   constructor(private readonly options: AppControllerOptions) {
@@ -97,13 +101,17 @@ export class AppController {
       failed: (...args) => this.failed(...args),
       converge: (name) => this.converge(name),
     });
+    const { apiBase } = options;
+    const mayHost = () => !this.closed && options.mayHost();
+    this.uploads = apiBase === undefined ? null : new Uploads({ ...options, apiBase, apps: this.apps, mayHost });
     this.boots = new AppBoots({
       ...options,
       left: (name, environments) => this.takeovers.note(name, environments),
       apps: this.apps,
       limits: this.limits,
-      mayHost: () => !this.closed && options.mayHost(),
+      mayHost,
       leaveRouting: (...args) => this.exit.leave(...args),
+      copyUploads: async (...args) => this.uploads?.before(...args),
       save: (name) => this.save(name),
       failed: (...args) => this.failed(...args),
       converge: (name) => this.converge(name),
@@ -230,6 +238,7 @@ export class AppController {
 
   /** Stops hosting: another process holds the environment now. It does not wait for apps that are stuck. */
   async standDown(): Promise<void> {
+    this.uploads?.close();
     await Promise.all(
       this.apps.all().map(async ([name, held]) => {
         held.waiting?.abort();
@@ -271,6 +280,7 @@ export class AppController {
   /** Begins nothing more; tasks in progress end with the process. */
   close(): void {
     this.closed = true;
+    this.uploads?.close();
   }
 
   private converge(name: string): void {
@@ -330,6 +340,7 @@ export class AppController {
     const { host } = this.options;
     switch (decision.do) {
       case 'replace':
+        await this.uploads?.stop(name);
         await this.limits.run(name, held, STOP_LIMIT, host.rest(name));
         this.apps.forgetVisits(name);
         Object.assign(held, {
@@ -354,20 +365,12 @@ export class AppController {
       case 'boot':
         await this.boots.boot(name, held);
         return;
-      case 'keepOut': {
-        const times = held.applied?.unfinished?.count ?? 0;
-        const { environment } = this.options;
-        this.failed(
-          name,
-          held,
-          decision.because === 'foreign'
-            ? new AppSupervisorError('HOSTING_FOREIGN', { app: name, environment })
-            : new AppSupervisorError('APP_CRASH_LOOP', { app: name, times, cause: say('WORKER_ENDED') }),
-        );
+      case 'keepOut':
+        this.failed(name, held, keptOut(name, held, this.options.environment, decision.because));
         held.retryAt = null;
         return;
-      }
       case 'remove':
+        await this.uploads?.stop(name);
         await this.removal.remove(name, held, record, decision.data);
         return;
       case 'nothing':
@@ -387,6 +390,7 @@ export class AppController {
   /** Nothing is left to do for a record: report it as done. */
   private async settle(name: string, held: AppState, record: AppRecord): Promise<void> {
     if (record.desired === 'removed') return;
+    void this.uploads?.after(name, held);
     const bootGeneration = Math.max(record.boot.generation, held.applied?.bootGeneration ?? 0);
     const changed = held.applied?.generation !== record.generation || held.applied.bootGeneration !== bootGeneration;
     if (changed) {

@@ -1,8 +1,10 @@
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { AppRecord } from '../../../shared/messages';
 import type { Log } from '../../log';
+import { readState, stateBegun, writeState } from '../uploads/state';
 import type { HostDatabase } from './connection';
 import type { BootPlan } from './plan';
 
@@ -34,14 +36,19 @@ const folderOf = (storagePath: string, app: string): string => path.join(storage
 /** No app has a name that begins with a dot. */
 const formerOf = (storagePath: string, app: string): string => path.join(storagePath, 'apps', '.former', app);
 
-/** @see takeFolders */
+/**
+ * Also notes that the app begins here.
+ * @param here the environment, and the time in ms since 1970
+ * @see takeFolders
+ */
 export async function takeFoldersOf(
   record: AppRecord,
   connection: HostDatabase,
   plan: BootPlan,
-  storagePath: string,
+  here: { storagePath: string; environment: string; now: number },
   log: Log,
 ): Promise<void> {
+  const { storagePath, environment, now } = here;
   const { name: app, uid, claim } = record;
   const { database, schema, storage } = connection;
   const isNew = claim === 'create' && plan === 'install';
@@ -54,6 +61,9 @@ export async function takeFoldersOf(
   });
   if (aside)
     log.warn(`App ${app}: keys, uploads and backups of another app of this name are now in ${aside}.`, { app });
+  const state = await readState(storagePath, app);
+  const begun = stateBegun(state, record, environment, now);
+  if (!isDeepStrictEqual(state, begun)) await writeState(storagePath, app, begun);
 }
 
 /**
@@ -66,7 +76,7 @@ export async function takeFoldersOf(
 export async function takeFolders(storagePath: string, owner: NewOwner): Promise<string | null> {
   const { app, uid, database, begins } = owner;
   const folder = folderOf(storagePath, app);
-  const found = await ownerOf(folder);
+  const found = await ownerIn(folder);
   const adopts = begins === 'adopt';
   // Releases before 0.3.0 wrote no owner.
   const isOurs = found ? found.uid === uid || (adopts && found.database === database) : begins !== 'install';
@@ -84,8 +94,10 @@ export async function removeFolders(storagePath: string, app: string): Promise<v
     await rm(path.join(storagePath, ...one, app), { recursive: true, force: true });
 }
 
-/** Null: nobody is named. */
-async function ownerOf(folder: string): Promise<Owner | null> {
+/** The app to which the folders of this name belong; null: nobody is named. */
+export const ownerOf = (storagePath: string, app: string): Promise<Owner | null> => ownerIn(folderOf(storagePath, app));
+
+async function ownerIn(folder: string): Promise<Owner | null> {
   const text = await readFile(path.join(folder, OWNER_FILE), 'utf8').catch(() => 'null');
   try {
     return Owner.parse(JSON.parse(text));
@@ -122,7 +134,7 @@ async function takeBack(storagePath: string, app: string, database: string): Pro
   const former = formerOf(storagePath, app);
   for (const name of await readdir(former).catch(() => [] as string[])) {
     const aside = path.join(former, name);
-    const owner = await ownerOf(path.join(aside, 'apps'));
+    const owner = await ownerIn(path.join(aside, 'apps'));
     if (owner?.database !== database) continue;
     for (const folder of FOLDERS) {
       const target = path.join(storagePath, folder, app);

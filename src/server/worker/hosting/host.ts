@@ -25,12 +25,12 @@ import { appAdminWarning } from '../../protocol/administrator';
 import { newSecret, type SecretField, type Secrets } from '../../protocol/secrets';
 import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
 import { AppDatabases } from './app-databases';
-import { takeFoldersOf } from './app-folders';
 import { BootQueue } from './boot-queue';
 import { type BootOutcome, type BootTurn, lockFor } from './boot-turn';
 import type { HostDatabase } from './connection';
 import { endData } from './end-data';
 import { HostedDatabases } from './hosted-databases';
+import { OwnFolders } from './own-folders';
 import { OwnNames } from './own-name';
 import { newerOf, type PluginVersion, planBoot } from './plan';
 import { watchRestores } from './restores';
@@ -53,6 +53,7 @@ export interface PluginSet {
 export class AppHost {
   readonly hosted: HostedDatabases;
   readonly names: OwnNames;
+  readonly folders: OwnFolders;
   private readonly boots: BootQueue;
   private readonly databases: AppDatabases;
 
@@ -76,7 +77,9 @@ export class AppHost {
       mayShareRole,
       settings.databaseHosts,
     );
-    this.hosted = new HostedDatabases((record) => this.databases.connectionOf(record), log);
+    const connectionOf = (record: AppRecord) => this.databases.connectionOf(record);
+    this.hosted = new HostedDatabases(connectionOf, log);
+    this.folders = new OwnFolders(settings.storagePath, environment, connectionOf, secrets, clock, log);
     this.names = new OwnNames((name) => coreApps.apps[name], log);
   }
 
@@ -122,8 +125,7 @@ export class AppHost {
   }
 
   /**
-   * Opens an app that another process hosts, for a command of the app, without a lock and without changing it; it ends
-   * with the main app.
+   * Opens an app that another process hosts, for a command of the app, without lock or change. It ends with the main app.
    * @param starts false: the app is registered, and the command decides what it loads
    * @throws AppSupervisorError DATABASE_… and errors of the core
    */
@@ -246,8 +248,7 @@ export class AppHost {
     turn.progress(say('CHECKING_DATABASE'), false);
     const { record } = wish;
     const { dbConnType } = record.database;
-    const connection = this.databases.connectionOf(record);
-    await prepareDatabase(connection, dbConnType, {
+    await prepareDatabase(this.databases.connectionOf(record), dbConnType, {
       app: name,
       uid: record.uid,
       mayCreate: record.claim === 'create',
@@ -295,7 +296,7 @@ export class AppHost {
       await resetPartialInstall(connection, owner);
     }
     log.info(`App ${record.name}: ${plan}`, { how });
-    await takeFoldersOf(record, connection, plan, this.settings.storagePath, log);
+    await this.folders.take(record, plan);
     if (plan === 'upgrade') await markUpgrading(connection, owner, true);
     delete this.coreApps.appErrors[record.name];
     this.coreApps.appStatus[record.name] = 'preparing';

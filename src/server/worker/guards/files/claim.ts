@@ -30,6 +30,10 @@ const movedFiles = (storagePath: string): string => path.join(storagePath, 'apps
 export const isMoved = async (storagePath: string, app: string): Promise<boolean> =>
   (await lstat(marker(storagePath, app)).catch(() => null)) !== null;
 
+/** The files of the app were moved where it ran before, and copied from there. */
+export const markMoved = async (storagePath: string, app: string): Promise<void> =>
+  writeFile(marker(storagePath, app), '');
+
 /**
  * Moves the files of an app out of the folder that all apps shared. An interrupted move is continued by the next start.
  *
@@ -47,7 +51,7 @@ export async function claimUploads(
   await mkdir(folder, { recursive: true });
   let found = 0;
   for await (const file of files) if (await claim(folder, file, options)) found++;
-  await writeFile(marker(storagePath, app), '');
+  await markMoved(storagePath, app);
   return found;
 }
 

@@ -1,0 +1,452 @@
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import http, { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/server/core/system';
+import { Keyring } from '../../src/server/protocol/keyring';
+import { signTransfer, TRANSFER_HEADER, type TransferRequest, transferKeyOf } from '../../src/server/protocol/transfer';
+import { AppController } from '../../src/server/worker/apps/controller';
+import { takeFolders } from '../../src/server/worker/hosting/app-folders';
+import { type FetchOptions, fetchUploads, TransferFailure } from '../../src/server/worker/uploads/fetch';
+import { createUploadsFront } from '../../src/server/worker/uploads/serve';
+import { readState, stateBegun, writeState } from '../../src/server/worker/uploads/state';
+import { PATIENCE } from '../../src/server/worker/uploads/uploads';
+import type { AppRecord, StatusEntry } from '../../src/shared/messages';
+import { authorityOf } from '../support/boot-turn';
+import { FakeClock } from '../support/clock';
+import { recordOf } from '../support/fixtures';
+import { recordedLog } from '../support/log';
+import { SimulatedDatabases, SimulatedHost, SimulatedSnapshot } from '../support/simulated-host';
+import { until } from '../support/wait';
+
+/** Uploads of an app that moves, between two folders and over real connections. */
+
+const fleetKey = Buffer.alloc(32, 7);
+const servers: Server[] = [];
+let top: string;
+
+beforeEach(() => {
+  top = mkdtempSync(path.join(os.tmpdir(), 'uploads-'));
+});
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    (server as http.Server).closeAllConnections?.();
+    server.close();
+  }
+  rmSync(top, { recursive: true });
+});
+
+async function listen(server: Server): Promise<string> {
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** A Worker, as far as uploads go. */
+class Place {
+  readonly storagePath: string;
+  address = '';
+  /** Apps that it hosts; null: it does not know. */
+  hosted: Set<string> | null = new Set();
+
+  constructor(readonly name: string) {
+    this.storagePath = path.join(top, name);
+  }
+
+  async open(): Promise<this> {
+    const keyring = new Keyring({ fleetKey, environment: null, atRest: null });
+    const front = createUploadsFront({
+      environment: this.name,
+      storagePath: this.storagePath,
+      apiBase: '/api',
+      keyring,
+      clock: systemClock,
+      log: recordedLog(),
+      hosts: (app) => this.hosted?.has(app) ?? null,
+    });
+    const other = (req: IncomingMessage, res: ServerResponse) => front(req, res) || res.writeHead(404).end();
+    this.address = await listen(http.createServer(other));
+    return this;
+  }
+
+  file = (name: string) => path.join(this.storagePath, 'apps/crm/uploads', name);
+  has = (name: string) => existsSync(this.file(name));
+  read = (name: string) => readFileSync(this.file(name), 'utf8');
+
+  write(name: string, text: string | Buffer, at?: Date): void {
+    mkdirSync(path.dirname(this.file(name)), { recursive: true });
+    writeFileSync(this.file(name), text);
+    if (at) utimesSync(this.file(name), at, at);
+  }
+
+  /** The app begins here, as of a record. */
+  async begin(generation: number, from?: Place, uid = 'uid-1'): Promise<void> {
+    await takeFolders(this.storagePath, { app: 'crm', uid, database: 'crm', begins: 'none' });
+    const state = await readState(this.storagePath, 'crm');
+    const uploads = from && { from: from.name, generation };
+    await writeState(this.storagePath, 'crm', stateBegun(state, { generation, uploads }, this.name, Date.now()));
+  }
+
+  /** The app has moved here. */
+  async take(generation: number, from: Place, options: Partial<FetchOptions> = {}) {
+    await this.begin(generation, from);
+    return this.fetch(generation, from, options);
+  }
+
+  fetch(generation: number, from: Place, options: Partial<FetchOptions> = {}) {
+    const transfer = { app: 'crm', uid: 'uid-1', to: this.name, generation };
+    return fetchUploads({
+      transfer,
+      key: keyOf(from.name, transfer),
+      source: from.name,
+      address: from.address,
+      storagePath: this.storagePath,
+      apiBase: '/api',
+      clock: systemClock,
+      signal: new AbortController().signal,
+      onProgress: () => undefined,
+      ...options,
+    });
+  }
+}
+
+const keyOf = (giver: string, transfer: Pick<TransferRequest, 'uid' | 'to' | 'generation'>) =>
+  transferKeyOf(new Keyring({ fleetKey, environment: null, atRest: null }).of(giver)!, transfer);
+const yesterday = new Date(Date.now() - 24 * 3_600_000);
+const failureOf = (work: Promise<unknown>) =>
+  work.then(
+    () => null,
+    (error) => (error instanceof TransferFailure ? { code: error.reason.code, isFinal: error.isFinal } : error),
+  );
+
+let a: Place;
+let b: Place;
+beforeEach(async () => {
+  a = await new Place('env_a').open();
+  b = await new Place('env_b').open();
+  await a.begin(1);
+});
+
+describe('the uploads of an app that moves', () => {
+  it('arrive whole, with their times, and only once', async () => {
+    a.write('one.txt', 'one', yesterday);
+    a.write('photos/ä ü.bin', Buffer.alloc(300_000, 5));
+    a.write('empty', '');
+    expect(await b.take(2, a)).toEqual({ files: 3, ofFiles: 3, bytes: 300_003, ofBytes: 300_003 });
+    expect([b.read('one.txt'), b.read('empty')]).toEqual(['one', '']);
+    expect(readFileSync(b.file('photos/ä ü.bin')).equals(readFileSync(a.file('photos/ä ü.bin')))).toBe(true);
+    expect(await b.fetch(2, a)).toMatchObject({ ofFiles: 0 });
+    expect((await readState(b.storagePath, 'crm')).lacks).toEqual([]);
+    expect((await readState(a.storagePath, 'crm')).given).toBe(true);
+    // Those that it left stay.
+    expect(a.has('one.txt')).toBe(true);
+    expect(readdirSync(path.join(b.storagePath, 'apps/crm'))).not.toContain('.uploads.parts');
+  });
+
+  it('come home changed, and what was deleted meanwhile stays deleted', async () => {
+    for (const name of ['kept', 'changed', 'deleted']) a.write(name, name, yesterday);
+    await b.take(2, a);
+    rmSync(b.file('deleted'));
+    b.write('changed', 'changed there');
+    b.write('new', 'new');
+    expect(await a.take(3, b)).toMatchObject({ files: 2 });
+    expect([a.read('kept'), a.read('changed'), a.read('new'), a.has('deleted')]).toEqual([
+      'kept',
+      'changed there',
+      'new',
+      false,
+    ]);
+    expect(readFileSync(path.join(a.storagePath, 'apps/crm/uploads.deleted/3/deleted'), 'utf8')).toBe('deleted');
+  });
+
+  it('that were made during a failover come home, and nothing there is overwritten or set aside', async () => {
+    a.write('old', 'old', yesterday);
+    // It starts there without them.
+    await b.begin(2, a);
+    b.write('made', 'made');
+    await a.take(3, b);
+    expect([a.read('old'), a.read('made')]).toEqual(['old', 'made']);
+    expect((await readState(a.storagePath, 'crm')).lacks).toEqual([]);
+  });
+
+  it('are copied when their environment is back, while the app runs on', async () => {
+    a.write('old', 'old', yesterday);
+    a.write('both', 'of before', yesterday);
+    a.hosted = null;
+    await b.begin(2, a);
+    b.write('made', 'made');
+    b.write('both', 'of now');
+    expect(await failureOf(b.fetch(2, a))).toEqual({ code: 'UPLOADS_REFUSED', isFinal: false });
+    a.hosted = new Set(['crm']);
+    expect(await failureOf(b.fetch(2, a))).toEqual({ code: 'UPLOADS_STILL_THERE', isFinal: true });
+    a.hosted = new Set();
+    await b.fetch(2, a);
+    expect([b.read('old'), b.read('made'), b.read('both')]).toEqual(['old', 'made', 'of now']);
+  });
+
+  it('go on where a connection was cut', async () => {
+    const content = Buffer.from(
+      Array.from({ length: 200_000 }, (_, i) => createHash('md5').update(`${i}`).digest('hex')[0]).join(''),
+    );
+    a.write('large', content, yesterday);
+    const cut = await proxyTo(a.address, 120_000);
+    expect(await failureOf(b.take(2, a, { address: cut.address }))).toMatchObject({ isFinal: false });
+    expect(b.has('large')).toBe(false);
+    const [part] = readdirSync(path.join(b.storagePath, 'apps/crm/.uploads.parts'));
+    const before = readFileSync(path.join(b.storagePath, 'apps/crm/.uploads.parts', part)).length;
+    expect(before).toBeGreaterThan(0);
+    const rest = await proxyTo(a.address, Number.POSITIVE_INFINITY);
+    await b.fetch(2, a, { address: rest.address });
+    expect(readFileSync(b.file('large')).equals(content)).toBe(true);
+    expect(rest.passed()).toBeLessThan(content.length - before + 3_000);
+  });
+
+  it('are not taken from a file that was half here and is another one', async () => {
+    a.write('large', Buffer.alloc(200_000, 1), yesterday);
+    const cut = await proxyTo(a.address, 120_000);
+    await failureOf(b.take(2, a, { address: cut.address }));
+    const parts = path.join(b.storagePath, 'apps/crm/.uploads.parts');
+    const [part] = readdirSync(parts);
+    writeFileSync(path.join(parts, part), Buffer.alloc(50_000, 2));
+    expect(await failureOf(b.fetch(2, a))).toEqual({ code: 'UPLOADS_CUT', isFinal: false });
+    await b.fetch(2, a);
+    expect(readFileSync(b.file('large')).equals(Buffer.alloc(200_000, 1))).toBe(true);
+  });
+
+  it('are not taken from what answers in the place of their Worker', async () => {
+    a.write('one', 'one', yesterday);
+    await b.take(2, a);
+    const emptyList = `${JSON.stringify({ lacks: [], isMoved: true })}\n${JSON.stringify('A'.repeat(43))}\n`;
+    const impostor = await listen(http.createServer((_req, res) => res.end(emptyList)));
+    await a.begin(3, b);
+    expect(await failureOf(a.fetch(3, b, { address: impostor }))).toEqual({ code: 'UPLOADS_CUT', isFinal: false });
+    const older = await listen(http.createServer((_req, res) => res.writeHead(404).end('Not Found')));
+    expect(await failureOf(a.fetch(3, b, { address: older }))).toEqual({ code: 'UPLOADS_REFUSED', isFinal: true });
+    const nobody = await failureOf(a.fetch(3, b, { address: 'http://127.0.0.1:1' }));
+    expect(nobody).toEqual({ code: 'UPLOADS_NO_ANSWER', isFinal: false });
+    expect(a.read('one')).toBe('one');
+  });
+
+  it('are written over no link, and to no place outside of the folder', async () => {
+    a.write('folder/one', 'one', yesterday);
+    const outside = path.join(top, 'outside');
+    mkdirSync(outside);
+    await b.begin(2, a);
+    mkdirSync(path.dirname(b.file('folder')), { recursive: true });
+    symlinkSync(outside, b.file('folder'));
+    expect(String(await failureOf(b.fetch(2, a)))).toContain('below a link');
+    expect(readdirSync(outside)).toEqual([]);
+  });
+});
+
+describe('a Worker that is asked for uploads', () => {
+  const transfer = { app: 'crm', uid: 'uid-1', to: 'env_b', generation: 2 };
+  let count = 0;
+  const requestOf = (values: Partial<TransferRequest> = {}): TransferRequest => ({
+    ...transfer,
+    id: (++count).toString(16).padStart(32, '0'),
+    at: Date.now(),
+    want: { kind: 'list' },
+    ...values,
+  });
+  const ask = async (request: TransferRequest | string | null, key = keyOf('env_a', transfer), method = 'POST') => {
+    const header = typeof request === 'string' ? request : request && signTransfer(key, request);
+    const headers: Record<string, string> = header === null ? {} : { [TRANSFER_HEADER]: header };
+    const response = await fetch(`${a.address}/api/__uploads`, { method, headers });
+    return { status: response.status, text: await response.text() };
+  };
+  const wanting = (name: string, size: number, mtime: number) =>
+    requestOf({ want: { kind: 'file', path: name, size, mtime, from: 0 } });
+
+  beforeEach(() => a.write('one', 'one', yesterday));
+
+  it('gives nothing to whoever has not the key of this move', async () => {
+    const signed = signTransfer(keyOf('env_a', transfer), requestOf());
+    const [text, signature] = signed.split('.');
+    const wrong: Array<[what: string, answer: Promise<{ status: number; text: string }>]> = [
+      ['unsigned', ask(null)],
+      ['rubbish', ask('x.y')],
+      ['with a signature of something else', ask(`${text}.${'A'.repeat(43)}`)],
+      ['of another app', ask(requestOf({ app: 'shop', uid: 'uid-2' }))],
+      ['for another environment', ask(requestOf({ to: 'env_c' }))],
+      ['of another move', ask(requestOf({ generation: 3 }))],
+      ['with the key of the one that asks', ask(requestOf(), keyOf('env_b', transfer))],
+      ['by GET', ask(signed, undefined, 'GET')],
+      ['with more after it', ask(`${text}.${signature}A`)],
+      ['with a path that leaves', ask(wanting('x'.repeat(2_000), 1, 1))],
+    ];
+    for (const [what, answer] of wrong)
+      expect(await answer, what).toEqual({ status: 401, text: '{"refused":"unsigned"}' });
+  });
+
+  it('answers a request once, and none of long ago', async () => {
+    const signed = signTransfer(keyOf('env_a', transfer), requestOf());
+    expect(await ask(signed)).toMatchObject({ status: 200 });
+    expect(await ask(signed)).toEqual({ status: 403, text: '{"refused":"replayed"}' });
+    expect(await ask(requestOf({ at: Date.now() - 301_000 }))).toEqual({ status: 403, text: '{"refused":"clocks"}' });
+  });
+
+  it('gives nothing of an app that is here, came back since, or is another one of this name', async () => {
+    a.hosted = new Set(['crm']);
+    expect((await ask(requestOf())).status).toBe(409);
+    a.hosted = null;
+    expect((await ask(requestOf())).status).toBe(503);
+    a.hosted = new Set();
+    await a.begin(3);
+    expect((await ask(requestOf())).status).toBe(404);
+    await a.begin(1, undefined, 'uid-2');
+    expect((await ask(requestOf())).status).toBe(404);
+  });
+
+  it('gives no file outside of the folder of the app', async () => {
+    const { size, mtimeMs } = (await import('node:fs')).statSync(a.file('one'));
+    const mtime = Math.floor(mtimeMs);
+    expect((await ask(wanting('one', size, mtime))).text.slice(0, 3)).toBe('one');
+    a.write('../aes_key.dat', 'one', yesterday);
+    symlinkSync('../aes_key.dat', a.file('link'));
+    symlinkSync('..', a.file('up'));
+    for (const name of [
+      '../aes_key.dat',
+      'link',
+      'up/aes_key.dat',
+      '/etc/passwd',
+      'none',
+      '.',
+      'a/../one',
+      '../uploads/one',
+    ])
+      expect(await ask(wanting(name, size, mtime)), name).toEqual({ status: 404, text: '{"refused":"none"}' });
+    expect((await ask(requestOf())).text).not.toContain('aes_key');
+    expect(await ask(wanting('one', size, mtime + 1))).toEqual({ status: 410, text: '{"refused":"changed"}' });
+  });
+});
+
+describe('an app that has moved to a Worker', () => {
+  let clock: FakeClock;
+  let controller: AppController;
+  /** Whether the file was there when the app booted. */
+  let boots: boolean[];
+
+  beforeEach(() => {
+    a.write('one', 'one', yesterday);
+    clock = new FakeClock();
+    clock.wall = Date.now();
+    boots = [];
+    const databases = new SimulatedDatabases();
+    databases.owners.set('crm', 'uid-1');
+    const host = new SimulatedHost('env_b', databases, clock);
+    const boot = host.boot.bind(host);
+    Object.assign(host, {
+      folders: {
+        storagePath: b.storagePath,
+        take: (record: AppRecord) => b.begin(record.generation, a),
+        transferKey: () => keyOf('env_a', { uid: 'uid-1', to: 'env_b', generation: 2 }),
+      },
+      boot: (...args: Parameters<typeof boot>) => {
+        if (!args[1].signal.aborted) boots.push(b.has('one'));
+        return boot(...args);
+      },
+    });
+    controller = new AppController({
+      environment: 'env_b',
+      snapshot: new SimulatedSnapshot().asStore,
+      host: host.asHost,
+      coreApps: host.coreApps,
+      clock,
+      log: recordedLog(),
+      mayHost: () => true,
+      authority: authorityOf(),
+      mayBoot: () => true,
+      apiBase: '/api',
+    });
+  });
+  afterEach(() => controller.close());
+
+  const accept = (address: string, wait: boolean, values: Partial<AppRecord> = {}) => {
+    const uploads = { from: 'env_a', generation: 2, wait, address };
+    return controller.accept([recordOf({ generation: 2, environments: ['env_b'], uploads, ...values })]);
+  };
+  /** Time passes until it is so. */
+  const passes = (what: string, isSo: (entry: StatusEntry) => boolean) =>
+    until(what, async () => {
+      await clock.run(500);
+      const entry = controller.apps.entry('crm');
+      return entry && isSo(entry) ? entry : null;
+    });
+
+  it('starts when its uploads are there', async () => {
+    await accept(a.address, true);
+    expect(await passes('running', ({ status }) => status === 'running')).toMatchObject({ uploads: null });
+    expect(boots).toEqual([true]);
+  });
+
+  it('starts without them when nothing comes for 20 s, and gets them when it can', async () => {
+    const begin = clock.now().mono;
+    await accept('http://127.0.0.1:1', true);
+    const { uploads } = await passes('running', ({ status }) => status === 'running');
+    expect(uploads).toMatchObject({ from: 'env_a', cause: { code: 'UPLOADS_NO_ANSWER' } });
+    expect(boots).toEqual([false]);
+    expect(clock.now().mono - begin).toBeLessThan(PATIENCE + 5_000);
+    // The Supervisor publishes the address of now.
+    await accept(a.address, true);
+    await passes('copied', (entry) => entry.uploads === null);
+    expect([b.read('one'), boots.length]).toEqual(['one', 1]);
+  });
+
+  it('with several environments runs, and gets them when the other one has ended it', async () => {
+    a.hosted = new Set(['crm']);
+    await accept(a.address, false);
+    const isRefused = ({ uploads }: StatusEntry) => uploads?.cause?.code === 'UPLOADS_STILL_THERE';
+    expect(await passes('refused', isRefused)).toMatchObject({ status: 'running' });
+    a.hosted = new Set();
+    await passes('copied', (entry) => entry.uploads === null);
+    expect(b.read('one')).toBe('one');
+  });
+
+  it('gets them also where it is stopped', async () => {
+    await accept(a.address, true, { desired: 'stopped' });
+    expect(await passes('copied', (entry) => entry.uploads === null)).toMatchObject({ status: 'stopped' });
+    expect([b.read('one'), boots]).toEqual(['one', []]);
+  });
+
+  it('is not waited for any more when it is to leave again', async () => {
+    await accept('http://127.0.0.1:1', true);
+    await passes('waiting', ({ uploads }) => uploads?.cause != null);
+    await accept('http://127.0.0.1:1', true, { generation: 3, desired: 'removed' });
+    await passes('removed', ({ status }) => status === 'not_found');
+    expect(boots).toEqual([]);
+  });
+});
+
+/** Passes so many bytes of answers on, and cuts the connection then. */
+async function proxyTo(address: string, most: number): Promise<{ address: string; passed(): number }> {
+  let passed = 0;
+  const { hostname, port } = new URL(address);
+  const server = createServer((client: Socket) => {
+    const upstream = connect(Number(port), hostname);
+    for (const socket of [client, upstream]) socket.on('error', () => undefined);
+    client.pipe(upstream);
+    upstream.on('data', (data) => {
+      const left = most - passed;
+      passed += data.length;
+      if (data.length <= left) client.write(data);
+      else client.write(data.subarray(0, Math.max(0, left)), () => client.destroy());
+    });
+    upstream.on('close', () => client.destroy());
+    client.on('close', () => upstream.destroy());
+  });
+  return { address: await listen(server), passed: () => passed };
+}

@@ -1,0 +1,71 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { StatusEntry } from '../../../shared/messages';
+import type { Operation } from '../../../shared/operation';
+import type { Health } from '../../../shared/types';
+import type { AppDefinition, Published } from '../apps/repository';
+
+type Uploads = Published['uploads'];
+
+/** What is known about an environment that may have uploads. */
+interface Source {
+  health: Health;
+  /** Of its Worker; null if it is not known. */
+  address?: string | null;
+}
+
+/**
+ * From where the uploads of an app are copied when it begins in an environment: from the one that it leaves, or left last. An app
+ * with one environment waits for them, unless nobody can give them; one with several runs on in the others meanwhile.
+ */
+export function uploadsFor(
+  { generation, steps }: Pick<Operation, 'generation' | 'steps'>,
+  app: Pick<AppDefinition, 'environments' | 'claim'>,
+  target: string,
+  published: Record<string, Published>,
+  observe: (environment: string) => Source,
+): Uploads {
+  const isOnly = app.environments.length === 1;
+  const isLeft = (environment: string) =>
+    isOnly || steps.some((step) => step.kind === 'remove' && step.environment === environment);
+  const [from] = Object.keys(published)
+    .filter((name) => name !== target && !app.environments.includes(name) && isLeft(name))
+    .sort((one, other) => published[other].generation - published[one].generation);
+  // Before its first start it has none.
+  if (from === undefined || app.claim !== 'none') return undefined;
+  const { health, address = null } = observe(from);
+  return { from, generation, wait: isOnly && health !== 'down', address };
+}
+
+/**
+ * Publishes for each environment from where it can copy the uploads that it still lacks, as its Worker reports it.
+ * @param addressOf a Worker; null if it is not known; undefined if there is no such environment any more
+ * @returns by environment, what is to be published; null if that is published
+ */
+export function uploadsPublished(
+  { uid, published }: Pick<AppDefinition, 'uid' | 'published'>,
+  entryIn: (environment: string) => StatusEntry | null,
+  addressOf: (environment: string) => string | null | undefined,
+): Record<string, Published> | null {
+  const changed = Object.entries(published).flatMap(([environment, wish]) => {
+    const entry = wish.desired === 'removed' ? null : entryIn(environment);
+    if (entry?.uid !== uid || entry.generation < wish.generation || entry.uploads === undefined) return [];
+    const { uploads, ...others } = wish;
+    const wanted = entry.uploads && uploadsFrom(entry.uploads.from, wish, entry, addressOf);
+    if (isDeepStrictEqual(wanted ?? undefined, uploads)) return [];
+    return [[environment, wanted ? { ...others, uploads: wanted } : others] as const];
+  });
+  return changed.length ? Object.fromEntries(changed) : null;
+}
+
+function uploadsFrom(
+  from: string,
+  { generation, uploads }: Published,
+  { status }: Pick<StatusEntry, 'status'>,
+  addressOf: (environment: string) => string | null | undefined,
+): Uploads {
+  const address = addressOf(from);
+  if (address === undefined) return undefined;
+  if (uploads?.from !== from) return { from, generation, wait: false, address };
+  // It has started without them, and need not wait when it is started again.
+  return { ...uploads, wait: uploads.wait && status !== 'running', address };
+}
