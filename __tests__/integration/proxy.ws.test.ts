@@ -330,6 +330,37 @@ describe('an open WebSocket', () => {
     await nothingLeft(door, a);
   });
 
+  it('ends when its app has left the environment, and is opened again where the app is', async () => {
+    const a = keep(await echo());
+    const b = keep(await echo());
+    const door = keep(await front({ environments: { a: a.port, b: b.port } }));
+    const open = () => {
+      const ws = new WebSocket(`ws://127.0.0.1:${door.port}/ws`);
+      ws.on('error', () => {});
+      const environment = new Promise((resolve) => {
+        ws.on('upgrade', (res) => resolve(res.headers['x-app-environment']));
+      });
+      return { ws, environment, closed: new Promise((resolve) => ws.once('close', resolve)) };
+    };
+    const app = door.table.app('app1')!;
+    const place = (environments: string[], more = {}) =>
+      door.table.changeApps(new Map([['app1', { ...app, environments, ...more }]]));
+    const before = open();
+    expect(await before.environment).toBe('a');
+    place(['b', 'a']);
+    place(['a'], { desired: 'stopped' });
+    door.table.changeApps(new Map([['app1', null]]));
+    place(['a'], { desired: 'running' });
+    expect(before.ws.readyState).toBe(WebSocket.OPEN);
+    place(['b']);
+    await before.closed;
+    const after = open();
+    expect(await after.environment).toBe('b');
+    after.ws.terminate();
+    await nothingLeft(door, a);
+    await nothingLeft(door, b);
+  });
+
   it('ends on both sides when the proxy is closed', async () => {
     const target = keep(await echo());
     const door = keep(await front({ environments: { a: target.port } }));

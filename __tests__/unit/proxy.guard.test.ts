@@ -110,6 +110,14 @@ describe('the guard before the core', () => {
     expect(await ask('/api/x')).toBe('core');
   });
 
+  it('on a Worker, an app that the Supervisor knows and the Worker does not is about to be there, or has just been', async () => {
+    const via = { 'x-app-supervisor-via': 'supervisor', 'x-app': 'moved' };
+    expect(await setup().ask('/api/x', via)).toBe('503 APP_PREPARING');
+    const page = await setup().ask('/admin/', { ...via, accept: 'text/html' });
+    expect(page).toMatch(/^503 <!doctype html>.*http-equiv="refresh".*&#34;moved&#34; is starting/s);
+    expect(await setup({ serve: () => false }).ask('/api/x', via)).toBe('404 APP_NOT_FOUND');
+  });
+
   it('does not repeat a hostile name', async () => {
     const { options } = setup();
     const guard = createGuard(options);

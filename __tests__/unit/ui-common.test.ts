@@ -291,7 +291,7 @@ describe('apps as actions', () => {
 
   const host = (entries: object[]) => ({
     eventBus: new EventTarget(),
-    apiClient: { request: vi.fn(async () => ({ data: { data: entries } })) },
+    apiClient: { auth: { token: 'x' }, request: vi.fn(async () => ({ data: { data: entries } })) },
     flowEngine: { registerModelLoaders: vi.fn(), context: { t: (text: string) => `t ${text}` } },
     entryActionManager: { register: vi.fn() },
   });
@@ -340,11 +340,39 @@ describe('the app switcher', () => {
     const eventBus = new EventTarget();
     const request = vi.fn(() => answers.next());
     const changed = vi.fn();
-    const host = { eventBus, apiClient: { request } } as unknown as HostApp;
+    const auth = { token: 'x' };
+    const host = { eventBus, apiClient: { auth, request } } as unknown as HostApp;
     const ask = followEntries(host, { client: 'modern', place: 'switcher' }, changed);
     const tell = () => eventBus.dispatchEvent(new Event('ws:message:app-supervisor:changed'));
-    return { answers, request, changed, ask, tell };
+    return { answers, auth, request, changed, ask, tell };
   };
+
+  it('that is shown before anybody has signed in loads once somebody has, and asks nothing before', async () => {
+    const { auth, request, changed, ask } = followed();
+    auth.token = '';
+    expect(await ask()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(request).not.toHaveBeenCalled();
+    auth.token = 'x';
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(changed).toHaveBeenCalledExactlyOnceWith([entry('till')]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(request).toHaveBeenCalledOnce();
+  });
+
+  it('that cannot be loaded is loaded later, ever more rarely', async () => {
+    const { answers, request, changed, ask } = followed();
+    const { next } = answers;
+    answers.next = () => Promise.reject(new Error('503'));
+    expect(await ask()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(7_000);
+    expect(request).toHaveBeenCalledTimes(4);
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(request.mock.calls.length).toBeLessThan(14);
+    answers.next = next;
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(changed).toHaveBeenCalledExactlyOnceWith([entry('till')]);
+  });
 
   it('loads when it is first shown, and again when something has changed', async () => {
     const { answers, request, changed, ask, tell } = followed();

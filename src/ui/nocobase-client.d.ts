@@ -14,7 +14,8 @@ declare module '@nocobase/flow-engine' {
       responseType?: 'blob';
       skipNotify?: boolean;
     }): Promise<{ data: unknown }>;
-    auth: { setToken(token: string): void; setAuthenticator(name: string): void };
+    /** `token`: empty while nobody is signed in. */
+    auth: { token?: string | null; setToken(token: string): void; setAuthenticator(name: string): void };
     axios: {
       interceptors: { response: { use(onAnswer: undefined, onError: (error: any) => never): void } };
     };

@@ -7,7 +7,7 @@ import { type AnswerCode, answer, send } from './answers';
 import { isForm, limitBody, watchBody } from './bodies';
 import type { DomainFront } from './domains';
 import { pageFor } from './error-page';
-import { hasBody, hasSeveralHosts } from './headers';
+import { hasBody, hasSeveralHosts, VIA } from './headers';
 import { LIMITS } from './limits';
 import { lingerOverUpload } from './linger';
 import { type AppNaming, INVALID_APP } from './naming';
@@ -106,9 +106,13 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
     if (name !== INVALID_APP && serve?.(name, req, res)) return true;
     if (hasSeveralHosts(req)) return sendAnswer(req, res, 'BAD_REQUEST');
     if (name !== 'main') {
-      if (name === INVALID_APP) return sendPage(req, res, path, options.apiBase);
+      if (name === INVALID_APP) return sendPage(req, res, path, options.apiBase, 'APP_NOT_FOUND');
+      const isKnown = options.isLoaded() && options.isKnown(name);
+      // The Supervisor knows the app: it is about to be here, or has just been.
+      if (!isKnown && serve === null && req.headers[VIA] !== undefined)
+        return sendPage(req, res, path, options.apiBase, 'APP_PREPARING', name);
       if (!options.isLoaded()) return sendAnswer(req, res, 'APP_PREPARING', name);
-      if (!options.isKnown(name)) return sendAnswer(req, res, 'APP_NOT_FOUND', name);
+      if (!isKnown) return sendAnswer(req, res, 'APP_NOT_FOUND', name);
     }
     if (!limitBodyOf(name, req, res)) return true;
     const policy = origins.policy(name, req);
@@ -172,10 +176,17 @@ function sendAnswer(req: IncomingMessage, res: ServerResponse, code: AnswerCode,
   return true;
 }
 
-/** An address that no app has. */
-function sendPage(req: IncomingMessage, res: ServerResponse, path: string, apiBase: string): true {
-  const what = answer('APP_NOT_FOUND', '', { language: languageOf(req.headers) });
-  send(req, res, what, pageFor(req, path, apiBase, what));
+/** @param name of the app; absent: the address is that of none */
+function sendPage(
+  req: IncomingMessage,
+  res: ServerResponse,
+  path: string,
+  apiBase: string,
+  code: AnswerCode,
+  name = '',
+): true {
+  const what = answer(code, name, { language: languageOf(req.headers) });
+  send(req, res, what, pageFor(req, path, apiBase, what, name ? { name } : null));
   return true;
 }
 

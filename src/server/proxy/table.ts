@@ -1,5 +1,6 @@
 import { type AppsDomain, labelIn, labelOf } from '../../shared/origins';
 import type { Health, Status } from '../../shared/types';
+import { Feed } from '../feed';
 import { INVALID_APP } from './naming';
 import type { RouteSso } from './sso-page';
 
@@ -44,6 +45,8 @@ export interface RouteEnvironment {
 }
 
 export class RoutingTable {
+  /** Of apps that may have changed: their names, or null for all. */
+  readonly changes = new Feed<ReadonlySet<string> | null>();
   #apps = new Map<string, RouteApp>();
   #domains = new Map<string, string>();
   /** By label below the apps' domain, in the order of the letters: the first one has the label. */
@@ -65,6 +68,7 @@ export class RoutingTable {
     this.#labels = new Map();
     for (const app of apps) this.#add(app);
     this.#loaded = true;
+    this.changes.emit(null);
   }
 
   /** Replaces or removes (null) some apps, at a cost that does not grow with the number of other apps. */
@@ -77,6 +81,7 @@ export class RoutingTable {
       this.#keepLabel(name, false);
     }
     for (const app of changes.values()) if (app) this.#add(app);
+    this.changes.emit(new Set(changes.keys()));
   }
 
   #add(app: RouteApp): void {

@@ -44,6 +44,10 @@ export function createWs(context: Context): WsProxy {
     upgrade.started(outgoing, headers);
   });
 
+  context.table.changes.listen((names) => {
+    for (const upgrade of open) if (names === null || names.has(upgrade.app.name)) upgrade.leaveFormer();
+  });
+
   return {
     upgrade(app, req, socket, head) {
       const reason = refusal(app, req, context.mark);
@@ -123,7 +127,7 @@ class Upgrade {
 
   constructor(
     private readonly context: Context,
-    private readonly app: RouteApp,
+    readonly app: RouteApp,
     private readonly req: IncomingMessage,
     private readonly environment: RouteEnvironment,
     private readonly target: Target,
@@ -170,6 +174,15 @@ class Upgrade {
     const failure = classify(error, isConnected(this.#outgoing?.socket ?? null));
     if (failure.unreachable) noteUnreachable(context, environment, this.app.name, failure);
     this.#answer(failure.code, failure.cause);
+  }
+
+  /**
+   * Ends if its app has left the environment: the page connects again, to where the app is now. Otherwise it would say for ever
+   * that the app has stopped, which is true of the former environment alone.
+   */
+  leaveFormer(): void {
+    const app = this.context.table.app(this.app.name);
+    if (app && !app.environments.includes(this.environment.name)) this.destroy();
   }
 
   destroy(): void {

@@ -33,11 +33,16 @@ export interface Entries {
 /** In ms. Changes come in bursts, and every page of a client runs this code. */
 const REST = 2_000;
 
+/** How long after a failure the list is asked for again, in ms; each further one doubles it, up to the longest. */
+const AGAIN = 1_000;
+const LONGEST = 60_000;
+
 /**
  * Follows the apps of a place, from the first use on.
  *
  * @param changed called whenever the list has changed
- * @returns a function that loads the list now. If loading fails, the list stays as it is, without an error message.
+ * @returns a function that loads the list now. If loading fails, the list stays as it is, without an error message, and is
+ * loaded later. As long as nobody is signed in, the server is not asked: a client shows its layout already then, and makes it only once.
  */
 export function followEntries(
   app: HostApp,
@@ -45,8 +50,19 @@ export function followEntries(
   changed: (entries: AppEntry[]) => void,
 ): () => Promise<AppEntry[]> {
   let known: AppEntry[] = [];
+  let wait = AGAIN;
+  let retry: ReturnType<typeof setTimeout> | undefined;
   const refresher = createRefresher(async () => {
-    const next = keepRows(known, (await ask(app, entriesQuery(client, place))) ?? known, ({ name }) => name);
+    const isSignedIn = Boolean(app.apiClient.auth.token);
+    const answer = isSignedIn ? await ask(app, entriesQuery(client, place)) : null;
+    clearTimeout(retry);
+    if (!answer) {
+      retry = setTimeout(() => void refresher.run(), wait);
+      if (isSignedIn) wait = Math.min(2 * wait, LONGEST);
+      return;
+    }
+    wait = AGAIN;
+    const next = keepRows(known, answer, ({ name }) => name);
     if (next === known) return;
     known = next;
     changed(known);
