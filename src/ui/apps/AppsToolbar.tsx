@@ -47,7 +47,7 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
             allowClear
             placeholder={t('Any environment')}
             aria-label={t('Find apps by environment')}
-            style={{ flex: '0 1 170px', minWidth: 0 }}
+            style={{ flex: '0 1 150px', minWidth: 0 }}
             value={query.environment}
             onChange={(environment) => ask({ environment })}
             onDropdownVisibleChange={onLook}
@@ -98,7 +98,7 @@ function TextFilter({ text, ask }: Pick<AppsQuery, 'text'> & Pick<Props, 'ask'>)
       allowClear
       placeholder={t('Name or identifier')}
       aria-label={t('Find apps by name or identifier')}
-      style={{ flex: '0 1 220px', minWidth: 0 }}
+      style={{ flex: '0 1 200px', minWidth: 0 }}
       value={entered}
       onChange={({ target }) => {
         enter(target.value);
@@ -126,7 +126,7 @@ function LabelFilter({ labels = [], ask, counts, onLook }: LabelFilterProps) {
       maxTagCount="responsive"
       placeholder={t('Any label')}
       aria-label={t('Find apps by label')}
-      style={{ flex: '0 1 190px', minWidth: 130 }}
+      style={{ flex: '0 1 170px', minWidth: 130 }}
       value={labels}
       onChange={(label) => {
         ask({ label });
@@ -166,7 +166,7 @@ function StatusFilter({ status: selected, ask, counts, onLook }: StatusFilterPro
       allowClear
       placeholder={t('Any status')}
       aria-label={t('Find apps by status')}
-      style={{ flex: '0 1 170px', minWidth: 0 }}
+      style={{ flex: '0 1 150px', minWidth: 0 }}
       value={selected}
       onChange={(status) => ask({ status })}
       onDropdownVisibleChange={onLook}

@@ -43,7 +43,7 @@ export function SavedViews({ columns }: { columns: readonly string[] }) {
         menu={{
           items,
           onClick: ({ key }) => act(key),
-          style: { maxHeight: 420, maxWidth: 320, overflowY: 'auto' },
+          style: { maxHeight: 420, maxWidth: 'min(320px, 90vw)', overflowY: 'auto' },
           'aria-label': t('Saved views'),
         }}
       >
@@ -51,7 +51,7 @@ export function SavedViews({ columns }: { columns: readonly string[] }) {
           ref={button}
           aria-haspopup="menu"
           aria-label={name ? t('Saved view: {{view}}', { view: name }) : undefined}
-          style={{ maxWidth: 240 }}
+          style={{ maxWidth: 'min(180px, 100%)' }}
           data-testid="views"
         >
           <span style={{ overflow: 'hidden', textOverflow: 'ellipsis' }}>{name ?? t('Saved views')}</span>

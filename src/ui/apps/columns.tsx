@@ -68,7 +68,8 @@ export function columnsOf(
   ];
 }
 
-const TAGS = css({ display: 'inline-flex', maxWidth: '100%', flexWrap: 'wrap', alignItems: 'center', gap: 4 });
+/** One line, however long the labels are. */
+const TAGS = css({ display: 'flex', maxWidth: '100%', alignItems: 'center', gap: 4 });
 
 interface NameProps {
   app: AppRow;
@@ -90,10 +91,12 @@ const AppName = memo(function AppName({ app, handle, hasLabels }: NameProps) {
         >
           {app.title}
         </RowButton>
-        <span className={TAGS}>
-          <Secondary>{app.name}</Secondary>
-          {hasLabels && <LabelTags labels={app.labels} most={NAMED_LABELS} />}
-        </span>
+        <Secondary>{app.name}</Secondary>
+        {hasLabels && app.labels.length > 0 && (
+          <span className={TAGS}>
+            <LabelTags labels={app.labels} most={NAMED_LABELS} />
+          </span>
+        )}
       </div>
     </div>
   );

@@ -27,7 +27,12 @@ export function useMenuEntry(): (entry: Entry) => Item {
 function Refused({ label, reason }: { label: ReactNode; reason: string }) {
   const text = useRef<HTMLDivElement>(null);
   // rc-menu overwrites the attribute, and leaves out entries that it knows as disabled when arrow keys are pressed.
-  useEffect(() => text.current?.closest('[role="menuitem"]')?.setAttribute('aria-disabled', 'true'), []);
+  useEffect(() => {
+    const entry = text.current?.closest('[role="menuitem"]');
+    entry?.setAttribute('aria-disabled', 'true');
+    // The element stays when the action is enabled.
+    return () => entry?.removeAttribute('aria-disabled');
+  }, []);
   return (
     <div ref={text} style={{ maxWidth: 260, whiteSpace: 'normal', cursor: 'not-allowed' }}>
       <div style={{ opacity: 0.45 }}>{label}</div>
