@@ -11,6 +11,7 @@ import {
   onStage,
   removePages,
 } from '../support/browser';
+import { signInAtMain, whoIsOn } from '../support/sso';
 
 /** Sign-in to an app by the main app, as people see it, in both clients. */
 
@@ -44,19 +45,7 @@ describe.each(CLIENTS)('in the $client client', ({ base }) => {
   let context: BrowserContext;
   let page: Page;
   const url = (path: string) => `${fleet.supervisor.url}${base}${path.slice(1)}`;
-  /** Whether the page is that of the app, for a user who is signed in there. */
-  const whoIsThere = async (at = page) => {
-    if (!new URL(at.url()).pathname.includes(`/apps/${APP}/admin`)) return at.url();
-    const token = await at.evaluate((app) => {
-      const key = Object.keys(localStorage).find((each) => each === `NOCOBASE_${app.toUpperCase()}_TOKEN`);
-      return key ? localStorage.getItem(key) : null;
-    }, APP);
-    if (!token) return 'no token';
-    const answer = await fetch(`${fleet.supervisor.url}/api/__app/${APP}/auth:check`, {
-      headers: { Authorization: `Bearer ${token}` },
-    });
-    return answer.ok ? (await answer.json()).data.username : `${answer.status}`;
-  };
+  const whoIsThere = (at = page) => whoIsOn(at, APP);
 
   /** A page that has just arrived may still be on its way to another one. */
   const goTo = (path: string) =>
@@ -75,20 +64,19 @@ describe.each(CLIENTS)('in the $client client', ({ base }) => {
 
   it('who is signed out of the main app meets its sign-in, and comes back to the page that he asked for', async () => {
     await page.goto(url(`/apps/${APP}/admin/settings?asked=1`));
-    await page.waitForURL((at) => at.pathname.endsWith('/signin') && !at.pathname.includes('/apps/'));
-    await page.locator('input').first().fill('seen_bob');
-    await page.locator('input[type=password]').fill(PASSWORD);
-    await page.keyboard.press('Enter');
+    await signInAtMain(page, 'seen_bob', PASSWORD);
     await eventually(() => whoIsThere()).toBe('seen_bob');
     expect(page.url()).toContain('/admin/settings');
     await eventually(() => page.url()).not.toContain('token=');
   });
 
-  /** The browser has no session in the app. */
+  /** The browser has no session in the app. A page that still loads would bring its cookie back. */
   const forget = async () => {
+    await page.waitForLoadState('networkidle');
     await context.clearCookies({ name: `nb_auth_token_${APP}` });
     await page.evaluate(() => {
       for (const key of Object.keys(localStorage)) if (key.includes('SEEN_SSO')) localStorage.removeItem(key);
+      sessionStorage.clear();
     });
   };
 

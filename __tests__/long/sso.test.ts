@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type Fleet, waitFor } from '../../scripts/fleet';
+import { APP_ADMIN, type Fleet, waitFor } from '../../scripts/fleet';
 import { sharedFleet } from '../setup/fleet';
 import { ask } from '../support/http';
-import { Manager } from '../support/manager';
+import { Manager, signInTo } from '../support/manager';
 import { aloneOnPostgres, type TestTarget } from '../support/test-targets';
 import { Visitor } from '../support/visitor';
 
@@ -66,14 +66,18 @@ describe('in a fleet', () => {
   const settings = (sso: object) =>
     manager.update(APP, { options: { sso: { enabled: true, autoSignup: true, ...sso } } });
 
-  it('a session counts in both environments, and its end does, also in one that was away', async () => {
+  it('a session counts in both environments, and its end does in all browsers, also in an environment that was away', async () => {
     const [bob, ofMain] = await visitor('long_bob');
     const { token } = await enter(bob);
     expect([await check(token, 'env_a'), await check(token, 'env_b')]).toEqual(['long_bob', 'long_bob']);
+    const [elsewhere] = await visitor('long_bob');
+    const ofOtherBrowser = (await enter(elsewhere)).token;
+    expect(await check(ofOtherBrowser, 'env_a')).toBe('long_bob');
     const away = fleet.worker('env_b');
     await away.stop();
     await bob.signOut(ofMain);
-    await in10s('The end in env_a', async () => (await check(token, 'env_a')) === 401);
+    for (const each of [token, ofOtherBrowser])
+      await in10s('The end in env_a', async () => (await check(each, 'env_a')) === 401);
     await away.start();
     await fleet.waitForWorkers();
     await manager.untilApp(
@@ -128,9 +132,13 @@ describe('in a fleet', () => {
     expect((await bob.ask(callback)).status).toBe(403);
 
     await bob.signIn({ account: 'long_bob', password: PASSWORD });
+    const bobs = (await enter(bob)).token;
+    expect(await check(bobs, 'env_a')).toBe('long_bob');
+    forget(bob);
     const second = await bob.openUntil(`/apps/${APP}/admin/`, 'appSso:callback');
     await bob.signIn({ account: 'long_eve', password: PASSWORD });
     expect((await bob.ask(second)).status).toBe(403);
+    await in10s('The end of the session of who was there before', async () => (await check(bobs, 'env_a')) === 401);
     const { token } = await enter(bob);
     expect(await check(token, 'env_a')).toBe('long_eve');
   });
@@ -168,6 +176,30 @@ describe('in a fleet', () => {
     expect(gone.trail.at(-1)).toContain('/app-sso?');
   });
 
+  it('a new password in the main app ends the sessions of its user', async () => {
+    await addUser(manager, 'long_careful');
+    const [careful] = await visitor('long_careful');
+    const { token } = await enter(careful);
+    expect(await check(token, 'env_a')).toBe('long_careful');
+    const { data } = await manager.api.get('users:list', { filter: { username: 'long_careful' } });
+    await manager.api.post(`users:update?filterByTk=${data[0].id}`, { password: PASSWORD });
+    await in10s('The end of the session', async () => (await check(token, 'env_a')) === 401);
+  });
+
+  it('a created account has the role that the settings name, or the app’s default one', async () => {
+    const roleOf = async (account: string) => {
+      await addUser(manager, account);
+      const [fresh] = await visitor(account);
+      const headers = { Authorization: `Bearer ${(await enter(fresh)).token}`, 'X-App-Environment': 'env_a' };
+      return (await ask(fleet.supervisor.url, `/api/__app/${APP}/roles:check`, { headers })).json.data.role;
+    };
+    await settings({ signupRole: 'admin' });
+    expect(await roleOf('long_admin')).toBe('admin');
+    await settings({ signupRole: 'nosuch' });
+    expect(await roleOf('long_member')).toBe('member');
+    await settings({});
+  });
+
   it('settings are in force without a restart', async () => {
     await addUser(manager, 'long_new', { email: 'long_new@example.test' });
     const [fresh] = await visitor('long_new');
@@ -175,21 +207,40 @@ describe('in a fleet', () => {
     expect((await enter(fresh)).text).toContain('You have no account');
     await settings({ signupRole: 'admin', signupFor: ['root'] });
     expect((await enter(fresh)).text).toContain('You have no account');
+    const byPassword = () =>
+      ask(fleet.supervisor.url, `/api/__app/${APP}/auth:signIn`, {
+        method: 'POST',
+        body: { account: APP_ADMIN.email, password: APP_ADMIN.password },
+      });
+    expect((await byPassword()).status).toBe(200);
     await settings({ passwordSignIn: false });
-    const refused = await ask(fleet.supervisor.url, `/api/__app/${APP}/auth:signIn`, {
-      method: 'POST',
-      body: { account: 'x', password: 'y' },
-    });
-    expect(refused).toMatchObject({ status: 403, code: 'OWN_SIGN_IN_OFF' });
+    expect(await byPassword()).toMatchObject({ status: 403, code: 'OWN_SIGN_IN_OFF' });
     await settings({ mapping: 'email' });
     expect(await check((await enter(fresh)).token, 'env_a')).toBe('long_new');
-    await settings({ enabled: false });
-    await in10s('The page of the app itself', async () => {
-      forget(fresh);
-      const { text } = await enter(fresh);
-      return fresh.trail.length === 0 && text.includes('<html');
-    });
     await settings({});
+  });
+
+  it('turned off, it lets nobody in any more and ends no session: signing out of the main app still does', async () => {
+    const [bob, ofMain] = await visitor('long_bob');
+    const { token } = await enter(bob);
+    forget(bob);
+    const callback = await bob.openUntil(`/apps/${APP}/admin/`, 'appSso:callback');
+    await settings({ enabled: false, passwordSignIn: false });
+    try {
+      await in10s('The page of the app itself', async () => {
+        const { text } = await enter(bob);
+        return bob.trail.length === 0 && text.includes('<html');
+      });
+      // Somebody who was on his way, and who knows the address.
+      expect((await bob.ask(callback)).status).toBe(403);
+      expect((await bob.ask(`/api/__app/${APP}/appSso:start`)).status).toBe(403);
+      expect([await check(token, 'env_a'), await check(token, 'env_b')]).toEqual(['long_bob', 'long_bob']);
+      expect((await signInTo(fleet.supervisor, APP)).token).toBeTruthy();
+      await bob.signOut(ofMain);
+      await in10s('The end of the session', async () => (await check(token, 'env_a')) === 401);
+    } finally {
+      await settings({});
+    }
   });
 
   it('without Redis nobody new gets in, with a clear answer; who is in goes on', async () => {

@@ -111,6 +111,40 @@ describe('links', () => {
   });
 });
 
+describe('tables of behaviours', () => {
+  /** A test by its file and the titles that follow it. */
+  const NAMED = /\]\(\.\.\/__tests__\/([^)#]+)\)((?:,? "[^"]+")*)/g;
+  const namedIn = (text: string) =>
+    [...text.matchAll(NAMED)].flatMap(([, file, titles]) =>
+      [...titles.matchAll(/"([^"]+)"/g)].map(([, title]) => ({ file, title })),
+    );
+  /** At the beginning of a string: the whole, up to the numbers of docs/regressions.md, or the invariant's number. */
+  const hasTitle = (file: string, title: string) =>
+    ["'", '`', '"'].some((quote) => {
+      const [, ...found] = read(`__tests__/${file}`).split(`${quote}${title}`);
+      return found.some((rest) => rest.startsWith(quote) || rest.startsWith(' (') || rest.startsWith(': '));
+    });
+
+  it.each(['app-sso', 'entries'])('docs/%s.md names a test for each behaviour', (document) => {
+    const [, ...tables] = read(`docs/${document}.md`).split('| behaviour | test |\n|---|---|\n');
+    const rows = tables.flatMap((table) =>
+      table
+        .split(/\n(?!\|)/)[0]
+        .split('\n')
+        .filter(Boolean),
+    );
+    expect(rows.length).toBeGreaterThan(10);
+    expect(rows.filter((row) => namedIn(row).length === 0)).toEqual([]);
+  });
+
+  it('name tests that there are', () => {
+    const documents = readdirSync(path.join(ROOT, 'docs')).filter((file) => file.endsWith('.md'));
+    const named = documents.flatMap((file) => namedIn(read(`docs/${file}`)));
+    expect(named.length).toBeGreaterThan(80);
+    expect(named.filter(({ file, title }) => !hasTitle(file, title))).toEqual([]);
+  });
+});
+
 describe('docs/architecture.md', () => {
   it('names every folder of the server', () => {
     const section = read('docs/architecture.md').split(/^## Folders$/m)[1];
