@@ -550,8 +550,8 @@ describe('an interim answer', () => {
     const { target, door, socket, end } = await hinting(
       'GET /x HTTP/1.1\r\nHost: h\r\n\r\nGET /y HTTP/1.1\r\nHost: h\r\n\r\n',
     );
-    await until('both are under way', () => target.sockets.size === 2);
-    expect(socket.text().match(/ 103 /g)?.length).toBe(1);
+    await until('both are under way', () => target.sockets.size === 2 && socket.text().includes(' 103 '));
+    expect(socket.text().match(/ 103 /g)).toHaveLength(1);
     end();
     await until('the first answer', () => socket.text().endsWith('ok'));
     socket.destroy();
