@@ -39,14 +39,14 @@ console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed || !total.passed ? 1 : 0);
 
 /**
- * In two lanes: tests on a fleet wait most of the time for one process that begins, on one core. Each stage shows its output
- * once it has ended.
+ * In three lanes: tests on a fleet wait most of the time for one process that begins, on one core, and those of integration for time
+ * to pass. Each stage shows its output once it has ended.
  *
  * @param {Promise<void>} programs ends once those that tests start are installed
  */
 async function runGate(programs) {
   // The longest first; each lane takes the next when it has ended the one before.
-  const projects = ['browser', 'e2e', 'integration', 'alone'];
+  const projects = ['browser', 'e2e', 'alone'];
   const takeTests = async () => {
     for (let project = projects.shift(); project; project = projects.shift()) await runTests(project, true);
   };
@@ -55,7 +55,11 @@ async function runGate(programs) {
   const driver = programs.then(compile, () => false);
   const prepared = prepareFleets(programs);
   const checked = runChecks(driver);
-  await Promise.all([prepared.then(takeTests), checked.then(() => prepared).then(takeTests)]);
+  await Promise.all([
+    prepared.then(takeTests),
+    checked.then(() => prepared).then(takeTests),
+    prepared.then(() => runTests('integration', true)),
+  ]);
 }
 
 /** @param {Promise<boolean>} driver */

@@ -5,6 +5,7 @@ import { ADMIN, query } from '../../scripts/fleet';
 import {
   answer,
   browser,
+  chooseInSwitcher,
   complaintsOf,
   eventually,
   fleet,
@@ -173,6 +174,18 @@ describe.each(HERE)('an administrator with the $client client', ({ client, base 
     await app.getByTestId('plugin-settings-button').hover();
     await app.getByRole('menuitem', { name: 'System settings' }).waitFor();
     expect(await app.getByRole('menuitem', { name: 'App supervisor' }).count()).toBe(0);
+  });
+
+  it('opens it by the app switcher of the main app, once it is shown there', async () => {
+    await manager.update(name, { pinned: true });
+    const main = await context.newPage();
+    await main.goto(`${fleet.supervisor.url}${base}admin/`);
+    const opening = context.waitForEvent('page');
+    await chooseInSwitcher(main, [title], title);
+    const opened = await opening;
+    await opened.waitForURL(`${fleet.supervisor.url}${base}apps/${name}/admin/**`);
+    await opened.close();
+    await main.close();
   });
 
   it('is offered the environment that answers since', async () => {

@@ -1,11 +1,10 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openContext } from '../../scripts/browser';
+import { CLIENTS, openContext } from '../../scripts/browser';
 import { type Api, waitFor } from '../../scripts/fleet';
 import type { AppEntry } from '../../src/shared/types';
 import {
   browser,
-  CLIENT,
   chooseInSwitcher,
   complaintsOf,
   eventually,
@@ -165,7 +164,7 @@ it('the Applications block is added to a page by mouse', async () => {
   await makeApplicationsPage(PAGE, 'till');
 });
 
-describe.each(CLIENT)('in the $client client', (client) => {
+describe.each(CLIENTS)('in the $client client', (client) => {
   const { base } = client;
   let context: BrowserContext;
   let first: Page | undefined;
