@@ -14,7 +14,6 @@ import { entryOf, leaseOf, registrationOf } from './fixtures';
 const SILENT = createLog({ debug() {}, info() {}, warn() {}, error() {} });
 /** How long a lease lasts that no timer renews, in ms. */
 const TTL = 180_000;
-/** Between two looks at the records, in ms. */
 const ROUND = 100;
 /** What the last beat of a process says that is killed: its end shows without waiting for three of the others. */
 const LAST_BEAT = 500;
@@ -37,6 +36,8 @@ interface Options {
   aesKey: string;
   /** Renews its lease this often by itself, in ms; without, its lease lasts for three minutes from each `appear`. */
   beat?: number;
+  /** Between two looks at the records, in ms. */
+  round?: number;
 }
 
 /**
@@ -55,12 +56,14 @@ export class SimulatedWorker {
   /** What it reported last of its apps. */
   private reported = '[]';
   private version = 0;
+  private readonly round: number;
 
   constructor(
     readonly environment: string,
     readonly connection: Connection,
-    { appKey, aesKey, beat }: Options,
+    { appKey, aesKey, beat, round = ROUND }: Options,
   ) {
+    this.round = round;
     const fingerprints = { appKey: fingerprint(appKey), aesKey: fingerprint(aesKey) };
     this.registration = registrationOf(environment, { fingerprints });
     this.lease = leaseOf({ instance: `simulated-${environment}:1:1`, interval: beat ?? TTL / 3, registered: 0 });
@@ -69,7 +72,7 @@ export class SimulatedWorker {
   }
 
   /** One that a fleet of processes takes for its own. */
-  static of(fleet: Fleet, environment: string): SimulatedWorker {
+  static of(fleet: Fleet, environment: string, options: Pick<Options, 'round'> = {}): SimulatedWorker {
     const env = fleet.supervisor.env as Record<string, string>;
     const { APP_SUPERVISOR_REDIS_URL, APP_SUPERVISOR_KEY_PREFIX = 'app-supervisor' } = env;
     const stores = new RedisStores(
@@ -83,7 +86,7 @@ export class SimulatedWorker {
     stores.open();
     const connection = { stores, close: () => stores.close() };
     const { APP_KEY: appKey, APP_SUPERVISOR_AES_SECRET_KEY: aesKey } = env;
-    return new SimulatedWorker(environment, connection, { appKey, aesKey });
+    return new SimulatedWorker(environment, connection, { appKey, aesKey, ...options });
   }
 
   /** Appears, or appears again with other values. */
@@ -173,11 +176,17 @@ export class SimulatedWorker {
     hosted.entry = { ...hosted.entry, ...values };
   }
 
+  /** Reports all its apps now, and not with its next look. */
+  async tell(): Promise<void> {
+    const entries = [...this.apps.values()].map(({ entry }) => entry);
+    if (await this.write(entries)) this.reported = JSON.stringify(entries);
+  }
+
   private async work(): Promise<void> {
     while (!this.isGone) {
       // What Redis does not take now it takes the next time.
       await this.turn().catch(() => undefined);
-      await sleep(ROUND);
+      await sleep(this.round);
     }
   }
 
