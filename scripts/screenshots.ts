@@ -7,6 +7,7 @@ import {
   CLIENTS,
   chooseTheme,
   enableLanguages,
+  inEachWidth,
   launchBrowser,
   openContext,
   openSettings,
@@ -23,7 +24,7 @@ import { ensurePrograms } from './lib/programs.mjs';
 import { ROOT } from './lib/root.mjs';
 
 /**
- * `npm run screenshots`: every page and state of ours in both clients, themes and languages, into `.fleet/screenshots`.
+ * `npm run screenshots`: every page and state of ours in both clients, themes and languages, for a desk, a tablet and a phone, into `.fleet/screenshots`.
  * With `-- --readme` only the pictures of the READMEs, into `docs/pictures`. With `-- --fleet NAME` in a running fleet,
  * which keeps the apps that this creates. With `-- --visitors` only the proxy's pages for visitors, without a fleet.
  */
@@ -80,7 +81,7 @@ async function photographAll(browser: Browser, api: Api): Promise<void> {
         await openSettings(page, api.url, client, language);
         await photograph(page, path.join(FOLDER, folder));
         await page.close();
-        console.log(`  ${folder}: ${ALL_STATES.length} pictures`);
+        console.log(`  ${folder}: ${ALL_STATES.length} states`);
       }
     }
     await context.close();
@@ -92,8 +93,10 @@ async function photograph(page: Page, folder: string): Promise<void> {
   const take = async (name: string) => {
     count += 1;
     await page.mouse.move(0, 0);
-    const file = `${String(count).padStart(2, '0')}-${name}.png`;
-    await page.screenshot({ path: path.join(folder, file), animations: 'disabled', style: NO_TOOLTIPS });
+    await inEachWidth(page, async (width) => {
+      const file = `${String(count).padStart(2, '0')}-${name}-${width}.png`;
+      await page.screenshot({ path: path.join(folder, file), animations: 'disabled', style: NO_TOOLTIPS });
+    });
   };
   await visitStates(page, ALL_STATES, SAMPLE, take).catch(async (error) => {
     await take('failed');

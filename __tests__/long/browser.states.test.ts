@@ -6,6 +6,7 @@ import {
   type Client,
   chooseTheme,
   enableLanguages,
+  inEachWidth,
   openContext,
   openSettings,
   visitStates,
@@ -15,7 +16,7 @@ import { brightOn, violationsOn } from '../support/accessibility';
 import { browser, fleet, manager, onStage } from '../support/browser';
 import { englishOn, USERNAMES } from '../support/english';
 
-/** Every state that `npm run screenshots` photographs, in both clients, in Chinese, in the light and the dark theme. */
+/** Every state that `npm run screenshots` photographs, in both clients, in Chinese, in the light and the dark theme, for a desk, a tablet and a phone. */
 
 /** What Node.js and the browser say. */
 const ERRORS = ['connect ECONNREFUSED', 'Cannot convert undefined or null to object'];
@@ -58,7 +59,9 @@ async function look(client: Client, problemsOn: (page: Page) => Promise<string[]
     await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
     const problems: string[] = [];
     await visitStates(page, ALL_STATES, SAMPLE, async (name) => {
-      problems.push(...(await problemsOn(page)).map((problem) => `${name}: ${problem}`));
+      await inEachWidth(page, async (width) => {
+        problems.push(...(await problemsOn(page)).map((problem) => `${name}, ${width} px: ${problem}`));
+      });
     });
     expect(problems).toEqual([]);
   } finally {
