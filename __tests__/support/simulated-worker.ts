@@ -56,6 +56,7 @@ export class SimulatedWorker {
   /** What it reported last of its apps. */
   private reported = '[]';
   private version = 0;
+  private telling = Promise.resolve();
   private readonly round: number;
 
   constructor(
@@ -177,9 +178,20 @@ export class SimulatedWorker {
   }
 
   /** Reports all its apps now, and not with its next look. */
-  async tell(): Promise<void> {
-    const entries = [...this.apps.values()].map(({ entry }) => entry);
-    if (await this.write(entries)) this.reported = JSON.stringify(entries);
+  tell(): Promise<void> {
+    return this.inTurn(() => this.reportAll([...this.apps.values()].map(({ entry }) => entry)));
+  }
+
+  private async reportAll(entries: StatusEntry[]): Promise<void> {
+    const text = JSON.stringify(entries);
+    if (text !== this.reported && (await this.write(entries))) this.reported = text;
+  }
+
+  /** One report after the other: what is written last is what counts. */
+  private inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.telling.then(work);
+    this.telling = done.catch(() => undefined);
+    return done;
   }
 
   private async work(): Promise<void> {
@@ -194,9 +206,7 @@ export class SimulatedWorker {
     await this.beat();
     if (this.isHesitant) return;
     const records = await this.connection.stores.records.read(this.environment);
-    const entries = records.map((record) => this.converge(record));
-    const text = JSON.stringify(entries);
-    if (text !== this.reported && (await this.write(entries))) this.reported = text;
+    await this.inTurn(() => this.reportAll(records.map((record) => this.converge(record))));
   }
 
   private converge(record: AppRecord): StatusEntry {
