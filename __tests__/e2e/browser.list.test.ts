@@ -190,7 +190,8 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await page.getByRole('button', { name: 'Select columns' }).click();
     await page.getByRole('checkbox', { name: 'Last visit' }).uncheck();
     await page.getByRole('checkbox', { name: 'Start mode' }).check();
-    const chosen = ['App', 'Status', 'Operation', 'Version', 'Start mode', 'Actions'];
+    await page.getByRole('checkbox', { name: 'Sign-in by the main app' }).check();
+    const chosen = ['App', 'Status', 'Operation', 'Version', 'Start mode', 'Sign-in by the main app', 'Actions'];
     await eventually(headers).toEqual(chosen);
     const address = page.url();
     await page.reload();
@@ -207,17 +208,25 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await form.getByText('Start with main application').click();
     await form.getByLabel('Hide in Applications block').check();
     await form.getByLabel('Show in app switcher').check();
-    // Every app has a JWT secret of its own, and App SSO is not offered yet.
-    for (const gone of [/JWT/, /SSO/]) expect(await form.getByText(gone).count()).toBe(0);
+    // Every app has a JWT secret of its own.
+    expect(await form.getByText(/JWT/).count()).toBe(0);
+    await form.getByLabel('Sign users of the main app in').check();
+    await form.getByLabel('Create missing accounts').check();
+    await form.getByLabel('Role of created accounts').fill('member');
+    await form.getByLabel('Own sign-in of the app').uncheck();
     await form.getByTestId('app-form-submit').click();
     await form.waitFor({ state: 'hidden' });
     await row(one).getByText(`${one} changed`, { exact: true }).waitFor();
     await row(one).getByText('Start with main application').waitFor();
+    await row(one).getByRole('cell', { name: 'On', exact: true }).waitFor();
     expect(await manager.app(one)).toMatchObject({
       title: `${one} changed`,
       startMode: 'withMain',
       hidden: true,
       pinned: true,
+      options: {
+        sso: { enabled: true, mapping: 'username', autoSignup: true, signupRole: 'member', passwordSignIn: false },
+      },
     });
     north.setStatus(one, { pendingChanges: ['jwtSecret'] });
 
