@@ -51,7 +51,7 @@ export function SavedViews({ columns }: { columns: readonly string[] }) {
           ref={button}
           aria-haspopup="menu"
           aria-label={name ? t('Saved view: {{view}}', { view: name }) : undefined}
-          style={{ maxWidth: 'min(180px, 100%)' }}
+          style={{ flex: '0 1 auto', minWidth: 0, maxWidth: 180 }}
           data-testid="views"
         >
           <span style={{ overflow: 'hidden', textOverflow: 'ellipsis' }}>{name ?? t('Saved views')}</span>

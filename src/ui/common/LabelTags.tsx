@@ -3,6 +3,9 @@ import { type GlobalToken, theme } from 'antd';
 import { Link } from 'react-router-dom';
 import { Secondary } from './Secondary';
 
+/** So many characters are shown even beside a label that is cut off. */
+const SHORT = 8;
+
 interface Props {
   labels: readonly string[];
   /** How many are shown at most; of the others only the number. */
@@ -16,7 +19,13 @@ export function LabelTags({ labels, most = labels.length }: Props) {
   return (
     <>
       {labels.slice(0, most).map((label) => (
-        <Link key={label} to={`?${new URLSearchParams({ label })}`} title={label} className={looksOf(token)}>
+        <Link
+          key={label}
+          to={`?${new URLSearchParams({ label })}`}
+          title={label}
+          className={looksOf(token)}
+          style={{ flexShrink: label.length > SHORT ? 1 : 0 }}
+        >
           {label}
         </Link>
       ))}
