@@ -16,7 +16,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/server/core/system';
-import { Keyring } from '../../src/server/protocol/keyring';
+import { environmentKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { signTransfer, TRANSFER_HEADER, type TransferRequest, transferKeyOf } from '../../src/server/protocol/transfer';
 import { AppController } from '../../src/server/worker/apps/controller';
 import { takeFolders } from '../../src/server/worker/hosting/app-folders';
@@ -67,7 +67,9 @@ class Place {
   }
 
   async open(): Promise<this> {
-    const keyring = new Keyring({ fleetKey, environment: null, atRest: null });
+    // It has the key of its own environment alone.
+    const key = environmentKeyOf(fleetKey, this.name);
+    const keyring = new Keyring({ fleetKey: null, environment: { name: this.name, key }, atRest: null });
     const front = createUploadsFront({
       environment: this.name,
       storagePath: this.storagePath,

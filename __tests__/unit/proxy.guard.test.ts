@@ -58,6 +58,17 @@ function setup(more: Partial<GuardOptions> = {}) {
 }
 
 describe('the guard before the core', () => {
+  it('lets other Workers ask for uploads, and no visitor of an app', async () => {
+    const uploads = (_: unknown, res: ServerResponse) => {
+      res.end('given');
+      return true;
+    };
+    const { ask } = setup({ uploads });
+    expect(await ask('/api/__uploads')).toBe('200 given');
+    for (const headers of [{ 'x-app': 'app1' }, { host: 'shop.test' }] as Record<string, string>[])
+      expect(await ask('/api/__uploads', headers)).toBe('core');
+  });
+
   it.each<[string, Record<string, string>, string]>([
     ['/', {}, 'core'],
     ['/api/users:list?filter=%7B%7D', {}, 'core'],

@@ -18,6 +18,7 @@ import { uploadsFor, uploadsPublished } from '../../src/server/supervisor/contro
 import { filesIn, openIn, partsOf, placeIn } from '../../src/server/worker/uploads/folder';
 import { lacksAfter, transferPlan } from '../../src/server/worker/uploads/plan';
 import { stateBegun } from '../../src/server/worker/uploads/state';
+import { say } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
 import type { Health } from '../../src/shared/words';
 import { appOf, entryOf, operationOf, publishedOf, recordOf } from '../support/fixtures';
@@ -227,10 +228,10 @@ describe('an app that begins in an environment', () => {
     ] as const;
     const published: Record<string, Published> = { env_a: publishedOf({ generation: 5 }) };
     const gone = entryOf({ status: 'not_found', generation: 20 });
-    const publish = (operation: Operation, entry: StatusEntry | null) => {
+    const publish = (operation: Operation, entry: StatusEntry | null, there: StatusEntry | null = null) => {
       const observe = (name: string) => ({
         health: 'online' as const,
-        entry: name === 'env_a' ? entry : null,
+        entry: name === 'env_a' ? entry : there,
         address: 'x',
       });
       const next = advance(operation, app, published, observe, NOW, () => 0);
@@ -240,9 +241,13 @@ describe('an app that begins in an environment', () => {
     const move = operationOf([...steps], { action: 'move', generation: 20 });
     const leaving = publish(move, entryOf({ generation: 5 }));
     expect([published.env_a.desired, published.env_b]).toEqual(['removed', undefined]);
-    publish(leaving, gone);
+    const arriving = publish(leaving, gone);
     const uploads = { from: 'env_a', generation: 20, wait: true, address: 'x' };
     expect(published.env_b).toMatchObject({ desired: 'running', uploads });
+    // It has started without them, and the operation says so.
+    const cause = say('UPLOADS_CUT');
+    const { steps: done } = publish(arriving, gone, entryOf({ generation: 20, uploads: { from: 'env_a', cause } }));
+    expect(done[0].message).toEqual(say('UPLOADS_ELSEWHERE', { environment: 'env_a', cause }));
     publish(operationOf([{ ...steps[0] }], { action: 'restart', generation: 30 }), gone);
     expect(published.env_b).toMatchObject({ generation: 30, uploads });
     publish(operationOf([{ ...steps[1], environment: 'env_b' }], { action: 'update', generation: 40 }), gone);

@@ -240,7 +240,7 @@ function judge(
         state: 'succeeded',
         startedAt: step.startedAt ?? now,
         finishedAt: now,
-        message: step.kind === 'drop' ? entry.message : undefined,
+        message: outcomeOf(step.kind, entry),
       });
       return;
     }
@@ -256,6 +256,13 @@ function judge(
     const late = new AppSupervisorError('DEADLINE', { environment: step.environment, seconds: deadline / 1000 });
     Object.assign(step, { state: 'failed', finishedAt: now, error: describeError(late) });
   }
+}
+
+/** What is to be said of a step that is done. */
+function outcomeOf(kind: StepKind, { message, uploads }: StatusEntry): Message | undefined {
+  if (kind === 'drop') return message;
+  if (kind !== 'boot' || !uploads?.cause) return undefined;
+  return say('UPLOADS_ELSEWHERE', { environment: uploads.from, cause: uploads.cause });
 }
 
 export function isDone(kind: StepKind, entry: StatusEntry, bootGeneration: number): boolean {
