@@ -123,6 +123,8 @@ describe.each(CLIENTS)('in the $client client', (client) => {
         'app has been started',
       );
     }
+    await shown.getByText('Follow', { exact: true }).click();
+    await eventually(() => shown.getByTestId('log-follow').getAttribute('aria-checked')).toBe('false');
     await shown.getByRole('tab', { name: 'Settings' }).click();
     await shown.locator('.ant-descriptions').waitFor();
     const settings = (await shown.locator('.ant-descriptions').allInnerTexts()).join().replace(/\s+/g, ' ');
