@@ -12,7 +12,7 @@ import { isShownTo, NOTIFICATIONS } from '../../src/ui/common/snippets';
 import { contrast, readableTheme } from '../../src/ui/common/theme';
 import { duration, exactTime, relativeTime } from '../../src/ui/common/time';
 import { registerEntryActions } from '../../src/ui/entries/actions';
-import { followEntries } from '../../src/ui/entries/entries';
+import { followEntries, unlessRefused } from '../../src/ui/entries/entries';
 import { registerSafely } from '../../src/ui/registration';
 
 const filled = (text: string, values: Record<string, unknown> = {}) =>
@@ -358,6 +358,13 @@ describe('the app switcher', () => {
     expect(changed).toHaveBeenCalledExactlyOnceWith([entry('till')]);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(request).toHaveBeenCalledOnce();
+  });
+
+  it('that its user may not save is shown all the same', async () => {
+    const refusal = (status: number) => Promise.reject(Object.assign(new Error(`${status}`), { response: { status } }));
+    expect(await unlessRefused(refusal(403))).toBeUndefined();
+    await expect(unlessRefused(refusal(500))).rejects.toThrow('500');
+    expect(await unlessRefused(Promise.resolve('saved'))).toBe('saved');
   });
 
   it('that cannot be loaded is loaded later, ever more rarely', async () => {

@@ -67,6 +67,7 @@ declare module '@nocobase/flow-engine' {
       onUnmount?(): void;
       getStepParams(flow: string, step: string): Record<string, unknown> | undefined;
       setProps(props: object): void;
+      save(): Promise<unknown>;
       hasActions(): boolean;
       renderContent(): ReactNode;
     };

@@ -89,6 +89,12 @@ function follow(app: HostApp, load: () => void): void {
   });
 }
 
+/** What somebody may not save is used as it is. */
+export const unlessRefused = (saving: Promise<unknown>): Promise<unknown> =>
+  saving.catch((error: { response?: { status?: number } }) => {
+    if (error.response?.status !== 403) throw error;
+  });
+
 async function ask(app: HostApp, query: ReturnType<typeof entriesQuery>): Promise<AppEntry[] | null> {
   try {
     const { data } = await app.apiClient.request({ ...query, skipNotify: true });

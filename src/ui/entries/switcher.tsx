@@ -2,7 +2,7 @@ import { type HostApp, type ModelClass, observable } from '@nocobase/flow-engine
 import { lazy, type ReactNode, Suspense } from 'react';
 import type { AppEntry } from '../../shared/types';
 import { ErrorBoundary } from '../common/ErrorBoundary';
-import { followEntries } from './entries';
+import { followEntries, unlessRefused } from './entries';
 
 const EntryLinks = lazy(async () => ({ default: (await import('./EntryLinks')).EntryLinks }));
 
@@ -16,6 +16,14 @@ export function withPinnedApps(Panel: ModelClass, app: HostApp): ModelClass {
     onInit(options: unknown): void {
       super.onInit(options);
       void ask();
+    }
+
+    /**
+     * The client makes the panel when it first needs it, and saves it. Who may not change pages is refused, and would see no switcher
+     * at all where no administrator has been before.
+     */
+    async save(): Promise<unknown> {
+      return unlessRefused(super.save());
     }
 
     hasActions(): boolean {
