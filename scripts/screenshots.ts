@@ -7,13 +7,13 @@ import {
   CLIENTS,
   chooseTheme,
   enableLanguages,
-  inEachWidth,
   launchBrowser,
   openContext,
   openSettings,
   STATES,
   tabOf,
   visitStates,
+  WIDTHS,
 } from './browser';
 import { allOperationsEnded, createSampleApps, SAMPLE } from './browser/sample';
 import { backToApps } from './browser/states';
@@ -24,7 +24,7 @@ import { ensurePrograms } from './lib/programs.mjs';
 import { ROOT } from './lib/root.mjs';
 
 /**
- * `npm run screenshots`: every page and state of ours in both clients, themes and languages, for a desk, a tablet and a phone, into `.fleet/screenshots`.
+ * `npm run screenshots`: every page and state of ours in both clients, themes and languages, for a desk and a tablet, into `.fleet/screenshots`.
  * With `-- --readme` only the pictures of the READMEs, into `docs/pictures`. With `-- --fleet NAME` in a running fleet,
  * which keeps the apps that this creates. With `-- --visitors` only the proxy's pages for visitors, without a fleet.
  */
@@ -75,9 +75,10 @@ async function photographAll(browser: Browser, api: Api): Promise<void> {
     const context = await openContext(browser, api);
     for (const theme of THEMES) {
       await chooseTheme(api, theme);
-      for (const language of LANGUAGES) {
-        const folder = [client.client, theme === 'dark' ? 'dark' : 'light', language.slice(0, 2)].join('-');
+      for (const [language, width] of LANGUAGES.flatMap((each) => WIDTHS.map((width) => [each, width] as const))) {
+        const folder = [client.client, theme === 'dark' ? 'dark' : 'light', language.slice(0, 2), width].join('-');
         const page = await context.newPage();
+        await page.setViewportSize({ width, height: 900 });
         await openSettings(page, api.url, client, language);
         await photograph(page, path.join(FOLDER, folder));
         await page.close();
@@ -93,10 +94,8 @@ async function photograph(page: Page, folder: string): Promise<void> {
   const take = async (name: string) => {
     count += 1;
     await page.mouse.move(0, 0);
-    await inEachWidth(page, async (width) => {
-      const file = `${String(count).padStart(2, '0')}-${name}-${width}.png`;
-      await page.screenshot({ path: path.join(folder, file), animations: 'disabled', style: NO_TOOLTIPS });
-    });
+    const file = `${String(count).padStart(2, '0')}-${name}.png`;
+    await page.screenshot({ path: path.join(folder, file), animations: 'disabled', style: NO_TOOLTIPS });
   };
   await visitStates(page, ALL_STATES, SAMPLE, take).catch(async (error) => {
     await take('failed');

@@ -96,28 +96,8 @@ export async function enableLanguages(user: Api, ...enabledLanguages: string[]):
   await user.post('systemSettings:update?filterByTk=1', { enabledLanguages });
 }
 
-/** Of a desk, a tablet and a phone. */
-const WIDTHS = [1440, 1024, 390];
-/** Below it a table becomes cards, which takes the place of a menu in it with the menu. */
-const CARDS_BELOW = 992;
-
-/** Shows a state in each width, and in the first one again; one that is of another width in that alone. */
-export async function inEachWidth(page: Page, look: (width: number) => Promise<void>): Promise<void> {
-  const shown = page.viewportSize()!;
-  if (shown.width !== WIDTHS[0]) return look(shown.width);
-  const resize = async (width: number) => {
-    await page.setViewportSize({ ...shown, width });
-    // What is drawn anew, and what moves to its place.
-    await page.waitForTimeout(400);
-  };
-  for (const width of WIDTHS) {
-    if (width < CARDS_BELOW && (await page.locator('.ant-dropdown:visible, .ant-select-dropdown:visible').count()))
-      continue;
-    if (width !== shown.width) await resize(width);
-    await look(width);
-  }
-  if (page.viewportSize()!.width !== shown.width) await resize(shown.width);
-}
+/** Of a desk and of a tablet; those of a phone are states of their own. */
+export const WIDTHS = [1440, 1024];
 
 /** What `npm run screenshots` photographs. A new state belongs in one of the two. */
 export const ALL_STATES = [...STATES, ...RARE_STATES];

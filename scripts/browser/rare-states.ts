@@ -130,7 +130,7 @@ export const RARE_STATES: State[] = [
   {
     name: 'apps-every-status',
     async show(page) {
-      await page.setViewportSize({ width: 1440, height: 1300 });
+      await page.setViewportSize({ ...page.viewportSize()!, height: 1300 });
       await answerWith(page, 'apps:list', ([app]: AppRow[]) => STATUSES.map((status) => inStatus(app, status)));
       await page.getByTestId('refresh-apps').click();
       await page.getByTestId(`app-row-${nameIn(STATUSES.at(-1)!)}`).waitFor();
@@ -139,7 +139,6 @@ export const RARE_STATES: State[] = [
   {
     name: 'environments-in-trouble',
     async show(page) {
-      await page.setViewportSize({ width: 1440, height: 900 });
       await answerWith(page, 'appEnvironments:list', inTrouble);
       await tabOf(page, 'environments').click();
       await page.locator('[data-health=down]').waitFor();

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Page } from 'playwright-core';
 
 /**
@@ -57,6 +58,7 @@ export async function visitStates(
   sample: Sample,
   look: (name: string) => Promise<void>,
 ): Promise<void> {
+  const size = page.viewportSize()!;
   for (const { name, show } of states) {
     await show(page, sample).catch((error: Error) => {
       throw new Error(`The state ${name} could not be shown: ${error.message}`, { cause: error });
@@ -64,6 +66,8 @@ export async function visitStates(
     await look(name).catch((error: Error) => {
       throw new Error(`In the state ${name}: ${error.message}`, { cause: error });
     });
+    // A state may be of another size.
+    if (!isDeepStrictEqual(page.viewportSize(), size)) await page.setViewportSize(size);
   }
 }
 
@@ -114,7 +118,6 @@ export const STATES: State[] = [
   {
     name: 'apps-none-found',
     async show(page) {
-      await page.setViewportSize({ width: 1440, height: 900 });
       await page.getByTestId('filter-text').fill('no such app');
       await shown(page, '.ant-empty');
     },
