@@ -134,7 +134,7 @@ export const STATES: State[] = [
     name: 'apps-label',
     async show(page) {
       await page.getByTestId('bulk-label').click();
-      await settled(page, '#confirm-labels');
+      await shown(page, '#confirm-labels');
     },
   },
   {
