@@ -12,7 +12,7 @@ import {
   TEST_RESULT,
   UNDER_WAY,
 } from './sample';
-import { answerNo, backToApps, type State, settled, tabOf, tabsOf } from './states';
+import { answerNo, backToApps, type State, settled, tabOf } from './states';
 
 /** The apps that are selected for an action on several. */
 const SEVERAL = ['crm', 'orders', 'archive'];
@@ -159,8 +159,8 @@ export const RARE_STATES: State[] = [
       await page.unrouteAll();
       await answerWith(page, 'appSupervisor:info', (info: PartInfo) => ({ ...info, makesContainers: true }));
       await page.route('**/api/appContainers:list*', (route) => route.fulfill({ json: { data: containersIn() } }));
-      await tabsOf(page).nth(0).click();
-      await tabsOf(page).nth(1).click();
+      await tabOf(page, 'apps').click();
+      await tabOf(page, 'environments').click();
       await page.locator('[data-status=restarting]').waitFor();
     },
   },
