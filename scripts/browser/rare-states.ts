@@ -159,7 +159,9 @@ export const RARE_STATES: State[] = [
       await page.unrouteAll();
       await answerWith(page, 'appSupervisor:info', (info: PartInfo) => ({ ...info, makesContainers: true }));
       await page.route('**/api/appContainers:list*', (route) => route.fulfill({ json: { data: containersIn() } }));
+      // A page asks once what the part is.
       await tabOf(page, 'apps').click();
+      await page.locator('[data-testid^="app-row-"]').first().waitFor();
       await tabOf(page, 'environments').click();
       await page.locator('[data-status=restarting]').waitFor();
     },
