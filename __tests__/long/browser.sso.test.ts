@@ -1,6 +1,6 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIENTS } from '../../scripts/browser';
+import { CLIENTS, PATIENCE } from '../../scripts/browser';
 import {
   browser,
   chooseInSwitcher,
@@ -58,6 +58,7 @@ describe.each(CLIENTS)('in the $client client', ({ base }) => {
 
   beforeAll(async () => {
     context = await browser.newContext({ locale: 'en-US' });
+    context.setDefaultTimeout(PATIENCE);
     page = await context.newPage();
   });
   afterAll(() => context?.close());

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIENTS, launchBrowser } from '../../scripts/browser';
+import { CLIENTS, launchBrowser, PATIENCE } from '../../scripts/browser';
 import type { Fleet } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { sharedFleet } from '../setup/fleet';
@@ -119,6 +119,7 @@ describe('behind the nginx of the official image, which stands before the Superv
         await manager.api.post('users:create', { username: 'fronted_bob', nickname: 'Bob', password: PASSWORD });
       browser = await launchBrowser();
       page = await (await browser.newContext({ locale: 'en-US' })).newPage();
+      page.context().setDefaultTimeout(PATIENCE);
     });
     afterAll(() => browser?.close());
 

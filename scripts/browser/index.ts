@@ -18,7 +18,7 @@ export const CLIENTS: Client[] = [
 ];
 
 /** The first load of a client takes up to 9 s on two cores that also run a fleet. */
-const PATIENCE = 90_000;
+export const PATIENCE = 90_000;
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
