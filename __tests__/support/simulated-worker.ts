@@ -57,6 +57,8 @@ export class SimulatedWorker {
   private reported = '[]';
   private version = 0;
   private telling = Promise.resolve();
+  /** Called after a report; a Worker tells Supervisors of it, who else find it with their next look. */
+  announce: (() => void) | null = null;
   private readonly round: number;
 
   constructor(
@@ -184,7 +186,9 @@ export class SimulatedWorker {
 
   private async reportAll(entries: StatusEntry[]): Promise<void> {
     const text = JSON.stringify(entries);
-    if (text !== this.reported && (await this.write(entries))) this.reported = text;
+    if (text === this.reported || !(await this.write(entries))) return;
+    this.reported = text;
+    this.announce?.();
   }
 
   /** One report after the other: what is written last is what counts. */

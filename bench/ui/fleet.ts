@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { keyringOf, testEnvelope } from '../../__tests__/support/envelope';
 import { SimulatedWorker } from '../../__tests__/support/simulated-worker';
 import { type Fleet, waitFor } from '../../scripts/fleet';
+import { systemClock, systemRandom } from '../../src/server/core/system';
+import { createLog } from '../../src/server/log';
+import { RedisBus } from '../../src/server/protocol/bus/redis';
+import { Keys } from '../../src/server/protocol/keys';
 import type { Status } from '../../src/shared/types';
 import { appName, environmentsOf, type Size, writeApps } from '../scale/data';
 
@@ -20,14 +25,28 @@ export interface Change {
 export async function makeFleet(fleet: Fleet): Promise<Changes> {
   await writeApps(fleet.postgresServer, fleet.supervisor.database, SIZE);
   const workers = environmentsOf(SIZE).map((name) => SimulatedWorker.of(fleet, name, { round: ROUND }));
+  const bus = busOf(fleet);
   for (const worker of workers) {
+    worker.announce = () => bus.notify('supervisors', []);
     await worker.appear();
     worker.obey();
   }
   const api = await fleet.supervisor.signIn();
   const isRunning = async () => (await api.get('appFleet:summary')).data.counts.running === SIZE.apps;
   await waitFor(isRunning, { timeout: 180_000, interval: 1_000, what: 'That all apps run' });
-  return new Changes(workers);
+  return new Changes(workers, bus);
+}
+
+/** By which Workers tell the Supervisor that they have reported something. */
+function busOf(fleet: Fleet): RedisBus {
+  const env = fleet.supervisor.env as Record<string, string>;
+  const { APP_SUPERVISOR_REDIS_URL, APP_SUPERVISOR_KEY_PREFIX = 'app-supervisor', APP_SUPERVISOR_AES_SECRET_KEY } = env;
+  const silent = createLog({ debug() {}, info() {}, warn() {}, error() {} });
+  const envelope = testEnvelope(silent, keyringOf(Buffer.from(APP_SUPERVISOR_AES_SECRET_KEY, 'hex')));
+  const keys = new Keys(APP_SUPERVISOR_KEY_PREFIX);
+  const bus = new RedisBus(APP_SUPERVISOR_REDIS_URL, keys, envelope, 'bench', silent, systemClock, systemRandom);
+  bus.open();
+  return bus;
 }
 
 /** Has Workers report changes of apps. */
@@ -35,7 +54,10 @@ export class Changes {
   readonly names = Array.from({ length: SIZE.apps }, (_, i) => appName(i + 1));
   private readonly statuses = new Map<string, Status>();
 
-  constructor(private readonly workers: SimulatedWorker[]) {}
+  constructor(
+    private readonly workers: SimulatedWorker[],
+    private readonly bus: RedisBus,
+  ) {}
 
   /** Changes these apps in turn, so many each second. @param ms how long */
   async arrive(apps: string[], perSecond: number, ms: number): Promise<Change[]> {
@@ -60,6 +82,7 @@ export class Changes {
 
   async end(): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.die()));
+    await this.bus.close();
   }
 
   private workerOf(app: string): SimulatedWorker {
