@@ -17,6 +17,8 @@ const RESULTS = path.join(ROOT, '.fleet/test-results');
 const total = { passed: 0, failed: 0 };
 /** @type {Array<{ name: string, seconds: number }>} */
 const slowest = [];
+/** @type {string[]} one text each */
+const failures = [];
 
 /** @type {import('./lib/programs.mjs').ProgramName[]} */
 const PROGRAMS = ['redis', 'valkey', 'postgresql', 'mariadb', 'pgbouncer', 'nginx', 'caddy', 'chromium', 'kubectl'];
@@ -35,6 +37,7 @@ try {
   total.failed++;
 }
 printSlowest();
+printFailures();
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed || !total.passed ? 1 : 0);
 
@@ -99,6 +102,7 @@ async function prepareFleets(programs) {
 function count(name, succeeded) {
   if (succeeded) return;
   console.error(`\n== ${name} failed`);
+  failures.push(name);
   total.failed++;
 }
 
@@ -123,6 +127,7 @@ async function runTests(project, later) {
   const { passed, failed } = existsSync(file) ? countsOf(file) : { passed: 0, failed: 0 };
   total.passed += passed;
   // A set-up that failed or an error outside of any test shows in the exit code alone.
+  if (!failed && !(succeeded && passed)) failures.push(`${project} tests: see their output above`);
   total.failed += failed || (succeeded && passed ? 0 : 1);
 }
 
@@ -133,12 +138,20 @@ function printSlowest() {
   if (rows.length) console.log(`\n== slowest files\n${rows.join('\n')}\n`);
 }
 
+/** Last, since of a long output often the end alone is kept. */
+function printFailures() {
+  if (failures.length) console.log(`== failed\n${failures.join('\n\n')}\n`);
+}
+
 /**
+ * Keeps, too, what it says of those that failed, and how long each file took.
+ *
  * @param {string} file of vitest's JSON reporter
  * @returns {{ passed: number, failed: number }}
  */
 function countsOf(file) {
-  /** @typedef {{ name: string, startTime: number, endTime: number, status: string, assertionResults: Array<{ status: string }> }} TestFile */
+  /** @typedef {{ status: string, fullName: string, failureMessages: string[] }} Assertion */
+  /** @typedef {{ name: string, startTime: number, endTime: number, status: string, message: string, assertionResults: Assertion[] }} TestFile */
   /** @type {{ numPassedTests: number, numFailedTests: number, testResults: TestFile[] }} */
   const report = JSON.parse(readFileSync(file, 'utf8'));
   for (const { name, startTime, endTime } of report.testResults) {
@@ -148,7 +161,25 @@ function countsOf(file) {
     ({ status, assertionResults }) =>
       status === 'failed' && !assertionResults.some((assertion) => assertion.status === 'failed'),
   );
+  for (const { name, message } of failedToLoad) failures.push(textOfFailure(name, 'did not load', [message]));
+  for (const { name, assertionResults } of report.testResults) {
+    for (const { status, fullName, failureMessages } of assertionResults) {
+      if (status === 'failed') failures.push(textOfFailure(name, fullName, failureMessages));
+    }
+  }
   return { passed: report.numPassedTests, failed: report.numFailedTests + failedToLoad.length };
+}
+
+/**
+ * @param {string} file
+ * @param {string} test
+ * @param {string[]} messages
+ * @returns {string} what somebody needs who sees nothing else of the run
+ */
+function textOfFailure(file, test, messages) {
+  const lines = messages.join('\n').split('\n');
+  const shown = lines.slice(0, 20).map((line) => `    ${line.slice(0, 300)}`);
+  return [`${path.relative(ROOT, file)} > ${test}`, ...shown].join('\n');
 }
 
 /**
