@@ -219,6 +219,8 @@ export class LeaseKeeper {
     } catch (error) {
       (log.rooms.lease ?? log.debug)(`The lease of ${environment} could not be renewed: ${messageOf(error)}`);
       if (this.mayGoAlone()) await this.goAlone();
+      // Its holder may live, reach the store, and ask for the lock every second.
+      else if (this.role === 'standby' && lock === 'held') await this.lock.lend();
       return;
     }
     log.rooms.lease?.('Beat', { role: this.role, beat: this.own.beat, lock, missingFor, ...answer });

@@ -40,7 +40,7 @@ export class LockWatch {
   /** Another process was found to have it, while this one needs it. */
   readonly found = new Feed<void>();
   state: LockState = 'unknown';
-  /** At how many looks of a heartbeat in a row this process held it. */
+  /** At how many looks of a heartbeat in a row this process was given it. */
   beats = 0;
   /** At how many beats in a row the answer was `unknown`, and what was told of it. */
   private readonly silence = { beats: 0, told: null as string | null };
@@ -92,6 +92,11 @@ export class LockWatch {
 
   async giveBack(): Promise<void> {
     this.beats = 0;
+    await this.lend();
+  }
+
+  /** Releases it until the next beat, which finds out whether somebody else needed it. */
+  async lend(): Promise<void> {
     this.note('unknown');
     await this.lock.release();
   }
