@@ -33,6 +33,7 @@ const project = (name: string, options: object) => ({
 
 // What a test waits for has a deadline of its own, which says what did not come. These are for what has none; they cost
 // nothing where all goes well, and must not be what ends a test on a machine that is starved.
+const UNIT = { maxWorkers: 2, testTimeout: MINUTE, hookTimeout: MINUTE };
 const FLEET_TIMES = { testTimeout: 5 * MINUTE, hookTimeout: 8 * MINUTE };
 
 export default defineConfig({
@@ -40,8 +41,8 @@ export default defineConfig({
     passWithNoTests: false,
     projects: [
       // In one world for all files, which takes half the time; those that replace parts have one of their own.
-      project('unit', { exclude: WITH_MOCKS, isolate: false, testTimeout: MINUTE, hookTimeout: MINUTE }),
-      project('unit-mocks', { include: WITH_MOCKS, testTimeout: MINUTE, hookTimeout: MINUTE }),
+      project('unit', { exclude: WITH_MOCKS, isolate: false, ...UNIT }),
+      project('unit-mocks', { include: WITH_MOCKS, ...UNIT }),
       project('integration', {
         testTimeout: 3 * MINUTE,
         hookTimeout: 3 * MINUTE,
