@@ -9,7 +9,7 @@ import { allPages } from '../../src/ui/common/pages';
 import { appsFilter } from '../../src/ui/common/query';
 import { createRefresher, keepPage, keepRows } from '../../src/ui/common/refresher';
 import { isShownTo, NOTIFICATIONS } from '../../src/ui/common/snippets';
-import { contrast, readableTheme } from '../../src/ui/common/theme';
+import { contrast, readableColors, readableTheme } from '../../src/ui/common/theme';
 import { duration, exactTime, relativeTime } from '../../src/ui/common/time';
 import { registerEntryActions } from '../../src/ui/entries/actions';
 import { followEntries, unlessRefused } from '../../src/ui/entries/entries';
@@ -461,6 +461,10 @@ describe.each([
   it('a primary button is readable', () => {
     const { Button } = readableTheme(token).components as Shown;
     expect(contrast(Button.colorPrimary, '#ffffff')).toBeGreaterThanOrEqual(4.5);
+  });
+
+  it('a warning in a log is readable', () => {
+    expect(contrast(readableColors(token).warning, token.colorBgContainer)).toBeGreaterThanOrEqual(4.5);
   });
 
   it('a dangerous primary button is readable', () => {

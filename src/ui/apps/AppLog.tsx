@@ -217,8 +217,8 @@ function Lines({ lines, isFiltered }: { lines: LogLine[]; isFiltered: boolean })
       <NoLog />
     );
   }
-  const { danger } = readableColors(token);
-  const colors: Partial<Record<Level, string>> = { error: danger, warn: token.colorWarningText };
+  const { danger, warning } = readableColors(token);
+  const colors: Partial<Record<Level, string>> = { error: danger, warn: warning };
   return (
     <pre
       // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be in reach of the keyboard

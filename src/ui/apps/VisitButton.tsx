@@ -71,7 +71,15 @@ function MainButton({ app, refused, menu, ...button }: MainProps) {
   const host = useHost();
   if (refused || !menu) {
     return (
-      <ActionButton {...button} type="primary" refused={refused} href={host.appUrl(app.name)} target="_blank">
+      <ActionButton
+        {...button}
+        type="primary"
+        refused={refused}
+        href={host.appUrl(app.name)}
+        target="_blank"
+        // A space between two Chinese characters is not in the button's name.
+        autoInsertSpace={false}
+      >
         {host.t('Visit')}
       </ActionButton>
     );

@@ -22,11 +22,12 @@ const readable = (grounds: string[], ...colors: string[]) =>
   colors.find((color) => grounds.every((ground) => contrast(color, ground) >= READABLE)) ?? colors[0];
 
 /** Colors of buttons and links without a background of their own, also readable in a selected row. */
-export function readableColors(token: GlobalToken): Record<'link' | 'danger', string> {
+export function readableColors(token: GlobalToken): Record<'link' | 'danger' | 'warning', string> {
   const grounds = [token.colorBgContainer, token.controlItemBgActive];
   return {
     link: readable(grounds, token.colorLink, token.colorLinkActive, token.colorPrimaryTextHover),
     danger: readable(grounds, token.colorError, token.colorErrorTextHover, token.red7, token.red8),
+    warning: readable(grounds, token.colorWarningText, token.gold8, token.gold9),
   };
 }
 
