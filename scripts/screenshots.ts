@@ -11,12 +11,11 @@ import {
   openContext,
   openSettings,
   STATES,
-  tabOf,
   visitStates,
   WIDTHS,
 } from './browser';
 import { allOperationsEnded, createSampleApps, SAMPLE } from './browser/sample';
-import { backToApps } from './browser/states';
+import { backToApps, openTab } from './browser/states';
 import { photographVisitorPages } from './browser/visitor-pages';
 import { type Api, Fleet } from './fleet';
 import { terminalProgress } from './fleet/progress';
@@ -24,7 +23,8 @@ import { ensurePrograms } from './lib/programs.mjs';
 import { ROOT } from './lib/root.mjs';
 
 /**
- * `npm run screenshots`: every page and state of ours in both clients, themes and languages, for a desk and a tablet, into `.fleet/screenshots`.
+ * `npm run screenshots`: every page and state of ours in both clients, themes and languages, for a desk, a tablet and
+ * a phone, into `.fleet/screenshots`. With `-- --only PATTERN` only those whose folder matches: `-- --only modern-light-en-390`.
  * With `-- --readme` only the pictures of the READMEs, into `docs/pictures`. With `-- --fleet NAME` in a running fleet,
  * which keeps the apps that this creates. With `-- --visitors` only the proxy's pages for visitors, without a fleet.
  */
@@ -38,7 +38,12 @@ const THEMES = ['default', 'dark'] as const;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { fleet: { type: 'string' }, readme: { type: 'boolean' }, visitors: { type: 'boolean' } },
+    options: {
+      fleet: { type: 'string' },
+      only: { type: 'string', default: '' },
+      readme: { type: 'boolean' },
+      visitors: { type: 'boolean' },
+    },
   });
   ensurePrograms(['chromium', 'chineseFont'], console.log);
   if (values.visitors) return await photographVisitors();
@@ -51,9 +56,9 @@ async function main(): Promise<void> {
     await enableLanguages(api, ...LANGUAGES);
     await createSampleApps(api);
     if (values.readme) return await photographForReadme(browser, api);
-    await fs.rm(FOLDER, { recursive: true, force: true });
-    await photographAll(browser, api);
-    await photographVisitorPages(browser, path.join(FOLDER, 'visitors'));
+    if (!values.only) await fs.rm(FOLDER, { recursive: true, force: true });
+    await photographAll(browser, api, new RegExp(values.only));
+    if (!values.only) await photographVisitorPages(browser, path.join(FOLDER, 'visitors'));
     await chooseTheme(api, 'default');
   } finally {
     await browser.close();
@@ -70,13 +75,16 @@ async function photographVisitors(): Promise<void> {
   }
 }
 
-async function photographAll(browser: Browser, api: Api): Promise<void> {
+/** @param only matches the folders that are wanted */
+async function photographAll(browser: Browser, api: Api, only: RegExp): Promise<void> {
   for (const client of CLIENTS) {
     const context = await openContext(browser, api);
     for (const theme of THEMES) {
       await chooseTheme(api, theme);
       for (const [language, width] of LANGUAGES.flatMap((each) => WIDTHS.map((width) => [each, width] as const))) {
         const folder = [client.client, theme === 'dark' ? 'dark' : 'light', language.slice(0, 2), width].join('-');
+        if (!only.test(folder)) continue;
+        await fs.rm(path.join(FOLDER, folder), { recursive: true, force: true });
         const page = await context.newPage();
         await page.setViewportSize({ width, height: 900 });
         await openSettings(page, api.url, client, language);
@@ -127,7 +135,7 @@ async function photographForReadme(browser: Browser, api: Api): Promise<void> {
     await page.locator('[data-testid^="operation-"]').nth(1).waitFor();
     await take('app');
     await backToApps(page);
-    await tabOf(page, 'environments').click();
+    await openTab(page, 'environments');
     await show('environments-checked');
     await take('environments');
   }

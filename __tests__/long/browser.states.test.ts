@@ -11,18 +11,35 @@ import {
   visitStates,
   WIDTHS,
 } from '../../scripts/browser';
-import { CORE_PROGRESS, createSampleApps, SAMPLE, SAMPLE_APPS, SAMPLE_TITLES } from '../../scripts/browser/sample';
-import { brightOn, violationsOn } from '../support/accessibility';
+import {
+  CORE_PROGRESS,
+  createSampleApps,
+  NOTIFIERS,
+  SAMPLE,
+  SAMPLE_APPS,
+  SAMPLE_LABELS,
+  SAMPLE_TITLES,
+} from '../../scripts/browser/sample';
+import { brightOn, cutOn, violationsOn } from '../support/accessibility';
 import { browser, fleet, manager, onStage } from '../support/browser';
 import { englishOn, USERNAMES } from '../support/english';
 
-/** Every state that `npm run screenshots` photographs, in both clients, in Chinese, in the light and the dark theme, for a desk and a tablet; with states of a phone. */
+/** Every state that `npm run screenshots` photographs, in both clients, in Chinese, in the light and the dark theme, for a desk, a tablet and a phone. */
 
 /** What Node.js and the browser say. */
 const ERRORS = ['connect ECONNREFUSED', 'Cannot convert undefined or null to object'];
 
 /** What the pages show as it is in any language. */
-const DATA: string[] = [...SAMPLE_APPS, ...SAMPLE_TITLES, CORE_PROGRESS, ...ERRORS, ...USERNAMES];
+const CHANNELS = NOTIFIERS.meta.channels.map(({ title }) => title);
+const DATA: string[] = [
+  ...SAMPLE_APPS,
+  ...SAMPLE_TITLES,
+  ...SAMPLE_LABELS,
+  ...CHANNELS,
+  CORE_PROGRESS,
+  ...ERRORS,
+  ...USERNAMES,
+];
 
 onStage();
 
@@ -37,15 +54,16 @@ afterAll(async () => {
   await manager.clear(...SAMPLE_APPS);
 });
 
-const EACH = CLIENTS.flatMap((client) => WIDTHS.map((width) => ({ ...client, width })));
+/** The width is a part of the title, so that `-t "legacy client is accessible, 390 px"` runs one of them. */
+const EACH = CLIENTS.flatMap((client) => WIDTHS.map((width) => [client.client, width, { ...client, width }] as const));
 
-it.each(EACH)('every state of the $client client is accessible, $width px wide', async (client) => {
-  await look(client, (page) => violationsOn(page));
+it.each(EACH)('every state of the %s client is accessible, %i px wide', async (_, __, client) => {
+  await look(client, async (page) => [...(await violationsOn(page)), ...(await cutOn(page))]);
 });
 
 it.each(EACH)(
-  'every state of the $client client is Chinese throughout, dark and in contrast, $width px wide',
-  async (client) => {
+  'every state of the %s client is Chinese throughout, dark and in contrast, %i px wide',
+  async (_, __, client) => {
     await chooseTheme(manager.api, 'dark');
     // The rest of what axe looks for is the same in any theme.
     const contrast = (page: Page) => violationsOn(page, 'color-contrast');

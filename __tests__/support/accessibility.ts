@@ -47,3 +47,39 @@ export function brightOn(page: Page): Promise<string[]> {
     }),
   );
 }
+
+/** A page that scrolls sideways, what stands beyond its edge, and texts that are cut with no title that has them whole. */
+export function cutOn(page: Page): Promise<string[]> {
+  return page.evaluate((places) => {
+    const width = document.documentElement.clientWidth;
+    const name = (element: Element) => `${element.outerHTML.slice(0, 160)}…`;
+    const scrolls = (element: Element) =>
+      /auto|scroll/.test(getComputedStyle(element).overflowX) && element.scrollWidth > element.clientWidth + 1;
+    const above = (element: Element): Element[] =>
+      element.parentElement ? [element.parentElement, ...above(element.parentElement)] : [];
+    const isOurs = (element: Element) => element.closest(places.join()) !== null;
+    const ours = [...document.querySelectorAll(places.map((place) => `${place}, ${place} *`).join())].filter(
+      (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true }),
+    );
+    const pages = new Set(ours.flatMap(above).filter((element) => !isOurs(element)));
+    const beyond = ours.filter((element) => {
+      const { right, left, width: wide } = element.getBoundingClientRect();
+      return (
+        wide > 0 && (right > width + 1 || left < -1) && !above(element).some((each) => isOurs(each) && scrolls(each))
+      );
+    });
+    const cut = ours.filter((element) => {
+      const { overflowX, textOverflow } = getComputedStyle(element);
+      const hides = textOverflow === 'ellipsis' || overflowX === 'hidden' || overflowX === 'clip';
+      const hasText = [...element.childNodes].some(
+        (node) => node.nodeType === Node.TEXT_NODE && node.textContent?.trim(),
+      );
+      return hides && hasText && element.scrollWidth > element.clientWidth + 1 && !element.closest('[title]');
+    });
+    return [
+      ...[...pages].filter(scrolls).map((element) => `scrolls sideways: ${name(element)}`),
+      ...beyond.slice(0, 3).map((element) => `beyond the edge: ${name(element)}`),
+      ...cut.slice(0, 3).map((element) => `cut: ${name(element)}`),
+    ];
+  }, OURS);
+}

@@ -22,7 +22,7 @@ const PLACES = [
 const ATTRIBUTES = ['aria-label', 'aria-description', 'placeholder', 'title', 'alt'];
 
 /** Who is signed in, and the administrator of the state `app-sign-in`. */
-export const USERNAMES = ['nocobase', 'ada'];
+export const USERNAMES = ['nocobase', 'Super Admin', 'ada'];
 
 /** Commands, which have no language. */
 const COMMANDS = ['docker run'];

@@ -96,10 +96,10 @@ export async function enableLanguages(user: Api, ...enabledLanguages: string[]):
   await user.post('systemSettings:update?filterByTk=1', { enabledLanguages });
 }
 
-/** Of a desk and of a tablet; those of a phone are states of their own. */
-export const WIDTHS = [1440, 1024];
+/** Of a desk, a tablet and a phone. */
+export const WIDTHS = [1440, 1024, 390];
 
 /** What `npm run screenshots` photographs. A new state belongs in one of the two. */
 export const ALL_STATES = [...STATES, ...RARE_STATES];
 
-export { type Sample, STATES, type State, tabOf, tabsOf, visitStates } from './states';
+export { openTab, type Sample, STATES, type State, tabOf, tabsOf, visitStates } from './states';

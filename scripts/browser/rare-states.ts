@@ -12,7 +12,7 @@ import {
   TEST_RESULT,
   UNDER_WAY,
 } from './sample';
-import { answerNo, backToApps, type State, settled, tabOf } from './states';
+import { answerNo, backToApps, isPhone, openTab, type State, settled } from './states';
 
 /** The apps that are selected for an action on several. */
 const SEVERAL = ['crm', 'orders', 'archive'];
@@ -36,9 +36,9 @@ async function askOfEnvironment(page: Page, action: string, environment: string)
 }
 
 /** Shows the page of a Worker or of a process without a role in the place of one of the tabs. */
-async function showPart(page: Page, part: keyof typeof OTHER_PARTS, tab: Parameters<typeof tabOf>[1]): Promise<void> {
+async function showPart(page: Page, part: keyof typeof OTHER_PARTS, tab: Parameters<typeof openTab>[1]): Promise<void> {
   await page.route('**/api/appSupervisor:info*', (route) => route.fulfill({ json: { data: OTHER_PARTS[part] } }));
-  await tabOf(page, tab).click();
+  await openTab(page, tab);
   await page.getByTestId(`${part}-page`).waitFor();
 }
 
@@ -47,7 +47,7 @@ export const RARE_STATES: State[] = [
   {
     name: 'app-failed',
     async show(page) {
-      await tabOf(page, 'apps').click();
+      await openTab(page, 'apps');
       await page.getByTestId('app-open-billing').click();
       await page.locator('[data-testid^="operation-"][data-state=failed] .ant-alert').first().waitFor();
     },
@@ -105,14 +105,16 @@ export const RARE_STATES: State[] = [
     async show(page) {
       await answerNo(page);
       for (const app of SEVERAL) await page.getByTestId(`app-row-${app}`).getByRole('checkbox').uncheck();
+      // NocoBase has no switcher in its layout for phones.
+      if (isPhone(page)) return 'absent';
       await page.locator('.ant-pro-layout-apps-icon').click();
-      await settled(page, '.ant-popover a');
+      return settled(page, '.ant-popover a');
     },
   },
   {
     name: 'apps-stale',
     async show(page) {
-      await page.locator('.ant-pro-layout-apps-icon').click();
+      if (!isPhone(page)) await page.locator('.ant-pro-layout-apps-icon').click();
       await page.context().setOffline(true);
       await page.getByTestId('refresh-apps').click();
       await page.locator('.ant-alert-error').waitFor();
@@ -140,7 +142,7 @@ export const RARE_STATES: State[] = [
     name: 'environments-in-trouble',
     async show(page) {
       await answerWith(page, 'appEnvironments:list', inTrouble);
-      await tabOf(page, 'environments').click();
+      await openTab(page, 'environments');
       await page.locator('[data-health=down]').waitFor();
     },
   },
@@ -160,10 +162,11 @@ export const RARE_STATES: State[] = [
       await answerWith(page, 'appSupervisor:info', (info: PartInfo) => ({ ...info, makesContainers: true }));
       await page.route('**/api/appContainers:list*', (route) => route.fulfill({ json: { data: containersIn() } }));
       // A page asks once what the part is.
-      await tabOf(page, 'apps').click();
+      await openTab(page, 'apps');
       await page.locator('[data-testid^="app-row-"]').first().waitFor();
-      await tabOf(page, 'environments').click();
-      await page.locator('[data-status=restarting]').waitFor();
+      await openTab(page, 'environments');
+      await page.getByTestId('containers').scrollIntoViewIfNeeded();
+      await page.locator('[data-status=restarting]').scrollIntoViewIfNeeded();
     },
   },
   {
@@ -182,7 +185,7 @@ export const RARE_STATES: State[] = [
       await page.unrouteAll();
       const refusal = { status: 403, json: { errors: [{ message: 'No' }] } };
       await page.route('**/api/apps:list*', (route) => route.fulfill(refusal));
-      await tabOf(page, 'apps').click();
+      await openTab(page, 'apps');
       await page.locator('.ant-result-403').waitFor();
     },
   },
@@ -192,10 +195,10 @@ export const RARE_STATES: State[] = [
       await page.unrouteAll();
       // Rows without the fields that the page needs.
       await answerWith(page, 'apps:list', () => [{ name: 'x' }]);
-      await tabOf(page, 'environments').click();
+      await openTab(page, 'environments');
       // A client that has not yet changed the page ignores the way back.
       await page.getByTestId('environment-row-env_a').waitFor();
-      await tabOf(page, 'apps').click();
+      await openTab(page, 'apps');
       await page.locator('.ant-result-error').waitFor();
     },
   },
@@ -205,7 +208,7 @@ export const RARE_STATES: State[] = [
       await page.unrouteAll();
       await page.route('**/api/appNotifiers:list*', (route) => route.fulfill({ json: NOTIFIERS }));
       await page.route('**/api/appNotifiers:test*', (route) => route.fulfill({ json: { data: TEST_RESULT } }));
-      await tabOf(page, 'notifications').click();
+      await openTab(page, 'notifications');
       await page.getByTestId('test-channel').click();
       await page.getByTestId('test-webhook').click();
       await page.getByTestId('test-result').nth(1).waitFor();
@@ -221,7 +224,7 @@ export const RARE_STATES: State[] = [
       );
       await page.getByTestId('new-secret').click();
       await page.locator('#confirm-ok').click();
-      await page.getByTestId('webhook-secret').waitFor();
+      await page.getByTestId('webhook-secret').scrollIntoViewIfNeeded();
     },
   },
   { name: 'part-worker', show: (page) => showPart(page, 'worker', 'environments') },

@@ -51,6 +51,7 @@ const APPS = [
 
 export const SAMPLE_APPS = APPS.map(({ name }) => name);
 export const SAMPLE_TITLES = APPS.map(({ title }) => title);
+export const SAMPLE_LABELS = APPS.flatMap(({ labels = [] }) => labels);
 
 /**
  * Creates the apps that do not exist, in the environments `env_a` and `env_b`, and waits for all operations. Afterwards

@@ -12,8 +12,11 @@ export interface Sample {
 
 export interface State {
   name: string;
-  /** Goes here from the state before; the first one from a page with the list of apps. Independent of the language. */
-  show(page: Page, sample: Sample): Promise<void>;
+  /**
+   * Goes here from the state before; the first one from a page with the list of apps. Independent of the language.
+   * @returns 'absent' if a page of this width has no such state
+   */
+  show(page: Page, sample: Sample): Promise<unknown>;
 }
 
 const shown = (page: Page, selector: string) => page.locator(`${selector}:visible`).first().waitFor();
@@ -23,6 +26,9 @@ export const settled = (page: Page, selector: string) =>
 const hidden = (page: Page, selector: string) =>
   page.locator(`${selector}:visible`).first().waitFor({ state: 'hidden' });
 
+/** Whether NocoBase shows its phone's layout. */
+export const isPhone = (page: Page) => page.viewportSize()!.width < 576;
+
 /** The tabs of the settings pages, in either client. */
 export const tabsOf = (page: Page) => page.locator('.ant-page-header').getByRole('menuitem');
 
@@ -30,8 +36,25 @@ const TABS = ['overview', 'apps', 'environments', 'activity', 'notifications', '
 /** One of them, for a user who sees all. */
 export const tabOf = (page: Page, name: (typeof TABS)[number]) => tabsOf(page).nth(TABS.indexOf(name));
 
-const pageTab = (page: Page, index: number) =>
-  page.locator('[data-testid^="app-page-"]').getByRole('tab').nth(index).click();
+/** Opens one of them, which a phone may show in a menu. */
+export async function openTab(page: Page, name: (typeof TABS)[number]): Promise<void> {
+  const index = TABS.indexOf(name);
+  const header = page.locator('.ant-page-header');
+  const tab = header.locator('li.ant-menu-item').nth(index);
+  await tab.waitFor({ state: 'attached' });
+  if ((await tab.getAttribute('aria-hidden')) !== 'true') return await tab.click();
+  await header.locator('.ant-menu-overflow-item-rest').hover();
+  const others = page.locator('.ant-menu-submenu-popup').filter({ visible: true }).getByRole('menuitem');
+  await others.first().waitFor();
+  await others.nth(index - TABS.length + (await others.count())).click();
+}
+
+/** Opens one of the tabs below everything else that is known about an app, and shows it from its top. */
+async function pageTab(page: Page, index: number): Promise<void> {
+  const tab = page.locator('[data-testid^="app-page-"]').getByRole('tab').nth(index);
+  await tab.click();
+  await tab.evaluate((element) => element.scrollIntoView());
+}
 
 /** From the page of an app to the list. */
 export async function backToApps(page: Page): Promise<void> {
@@ -60,9 +83,10 @@ export async function visitStates(
 ): Promise<void> {
   const size = page.viewportSize()!;
   for (const { name, show } of states) {
-    await show(page, sample).catch((error: Error) => {
+    const shown = await show(page, sample).catch((error: Error) => {
       throw new Error(`The state ${name} could not be shown: ${error.message}`, { cause: error });
     });
+    if (shown === 'absent') continue;
     await look(name).catch((error: Error) => {
       throw new Error(`In the state ${name}: ${error.message}`, { cause: error });
     });
@@ -184,11 +208,18 @@ export const STATES: State[] = [
     },
   },
   {
-    name: 'app-operations',
+    name: 'app',
     async show(page, { app }) {
       await answerNo(page);
       await page.getByTestId(`app-open-${app}`).click();
       await page.getByTestId(`app-page-${app}`).waitFor();
+      await shown(page, '[data-testid^="operation-"]');
+    },
+  },
+  {
+    name: 'app-operations',
+    async show(page) {
+      await pageTab(page, 0);
       await shown(page, '[data-testid^="operation-"]');
     },
   },
@@ -299,7 +330,7 @@ export const STATES: State[] = [
     async show(page, { environment }) {
       await page.getByTestId('sign-in-close').click();
       await hidden(page, '.ant-modal-mask');
-      await tabOf(page, 'environments').click();
+      await openTab(page, 'environments');
       await page.getByTestId(`environment-row-${environment}`).waitFor();
     },
   },
@@ -340,7 +371,7 @@ export const STATES: State[] = [
   {
     name: 'activity',
     async show(page) {
-      await tabOf(page, 'activity').click();
+      await openTab(page, 'activity');
       await page.getByTestId('events').waitFor();
     },
   },
@@ -362,14 +393,14 @@ export const STATES: State[] = [
   {
     name: 'security',
     async show(page) {
-      await tabOf(page, 'security').click();
+      await openTab(page, 'security');
       await page.getByTestId('checklist').waitFor();
     },
   },
   {
     name: 'overview',
     async show(page) {
-      await tabOf(page, 'overview').click();
+      await openTab(page, 'overview');
       await page.getByTestId('load').waitFor();
       await page.getByTestId('timeline').waitFor();
     },

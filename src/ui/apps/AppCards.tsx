@@ -1,7 +1,7 @@
-import { Card, Checkbox, Flex, Select, type TableColumnType } from 'antd';
+import { Checkbox, Flex, Select, type TableColumnType } from 'antd';
 import { memo, type ReactNode } from 'react';
 import type { AppRow } from '../../shared/types';
-import { Secondary } from '../common/Secondary';
+import { RowCard } from '../common/RowCard';
 import { key } from '../common/text';
 import { useT } from '../host';
 
@@ -23,8 +23,7 @@ const ORDERS: Record<string, string> = {
   labels: key('By label'),
   '-createdAt': key('Newest first'),
 };
-/** What has a place of its own; the others have their title before them. */
-const PLACED = ['title', 'status', 'operation', 'actions'];
+const LINES = ['title', 'status', 'operation'];
 
 /** The table where there is no room for columns: a card for each app, its name first. */
 export const AppCards = memo(function AppCards({ rows, columns, selected, onSelect, order, sort, empty }: Props) {
@@ -73,40 +72,19 @@ interface CardProps {
 
 function OneCard({ app, columns, isSelected, toggle }: CardProps) {
   const t = useT();
-  const show = ({ render, dataIndex }: TableColumnType<AppRow>): ReactNode =>
-    render ? (render(undefined, app, 0) as ReactNode) : (app[dataIndex as keyof AppRow] as ReactNode);
-  const placed = (name: string) => {
-    const column = columns.find((each) => each.key === name);
-    return column ? show(column) : null;
-  };
-  const details = columns.filter((column) => !PLACED.includes(String(column.key)));
   return (
-    <Card size="small" data-testid={`app-row-${app.name}`}>
-      <Flex vertical gap="small">
-        <Flex gap="small" align="start" justify="space-between">
-          {placed('title')}
-          <Checkbox
-            checked={isSelected}
-            onChange={() => toggle(app)}
-            aria-label={t('Select {{app}}', { app: app.title })}
-          />
-        </Flex>
-        {placed('status')}
-        {placed('operation')}
-        {details.length > 0 && (
-          <Flex gap="0 16px" wrap>
-            {details.map((column) => {
-              const value = show(column);
-              return value === null || value === undefined || value === '' ? null : (
-                <span key={String(column.key)} style={{ overflowWrap: 'anywhere' }}>
-                  <Secondary>{column.title as string}</Secondary> {value}
-                </span>
-              );
-            })}
-          </Flex>
-        )}
-        {placed('actions')}
-      </Flex>
-    </Card>
+    <RowCard
+      row={app}
+      columns={columns}
+      lines={LINES}
+      corner={
+        <Checkbox
+          checked={isSelected}
+          onChange={() => toggle(app)}
+          aria-label={t('Select {{app}}', { app: app.title })}
+        />
+      }
+      data-testid={`app-row-${app.name}`}
+    />
   );
 }

@@ -5,13 +5,14 @@ import { type Translate, useT } from '../host';
 import { messageText } from './errors';
 import { Secondary } from './Secondary';
 import { StateIcon } from './Tag';
+import { key } from './text';
 import { duration } from './time';
 
 /** What a move would do with each app, and what is good to know before it. */
 export function MoveList({ apps }: { apps: MovePreview[] }) {
   const t = useT();
-  // Most apps have the same, except for this one: of several apps it is in their lines.
-  const isInLine = ({ code }: Message) => apps.length > 1 && code === 'MOVE_UPLOADS_COME';
+  // Most notes are of all apps. Of several apps, those that are of one are in its line.
+  const isInLine = ({ code }: Message) => apps.length > 1 && code in IN_LINE;
   const shown = apps.flatMap((app) => app.notes.filter((note) => !isInLine(note)));
   const notes = new Map(shown.map((note) => [messageText(t, note), note] as const));
   return (
@@ -22,7 +23,12 @@ export function MoveList({ apps }: { apps: MovePreview[] }) {
             <StateIcon tone={app.refused ? 'bad' : 'good'} />
             <span style={{ overflowWrap: 'anywhere' }}>
               {app.title}{' '}
-              <Secondary>{[wayOf(t, app), ...app.notes.filter(isInLine).map(uploadsOf(t))].join(' · ')}</Secondary>
+              <Secondary>
+                {[
+                  wayOf(t, app),
+                  ...app.notes.filter(isInLine).map(({ code, params }) => t(IN_LINE[code], params)),
+                ].join(' · ')}
+              </Secondary>
             </span>
           </Flex>
         ))}
@@ -34,10 +40,10 @@ export function MoveList({ apps }: { apps: MovePreview[] }) {
   );
 }
 
-const uploadsOf =
-  (t: Translate) =>
-  ({ params }: Message): string =>
-    t('uploaded files: {{files}} ({{size}})', { files: params?.files, size: params?.size });
+const IN_LINE: Record<string, string> = {
+  MOVE_UPLOADS_COME: key('uploaded files: {{files}} ({{size}})'),
+  MOVE_STAYS_STOPPED: key('stays stopped'),
+};
 
 function wayOf(t: Translate, { from, to, refused, overlaps, waits }: MovePreview): string {
   if (refused) return messageText(t, refused);

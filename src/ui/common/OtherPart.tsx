@@ -1,8 +1,9 @@
-import { Alert, Card, Descriptions, Result, Space, Table, Typography } from 'antd';
+import { Alert, Card, Descriptions, Result, Space, Typography } from 'antd';
 import type { Message } from '../../shared/message';
 import type { HostedAppInfo, PartInfo } from '../../shared/types';
 import { useT } from '../host';
 import { messageText } from './errors';
+import { Rows } from './Rows';
 import { Secondary } from './Secondary';
 import { Since } from './Since';
 import { STATUS } from './status';
@@ -70,15 +71,15 @@ function Supervisor({ supervisor }: { supervisor: NonNullable<PartInfo['supervis
 function HostedApps({ apps }: { apps: HostedAppInfo[] }) {
   const t = useT();
   return (
-    <Table<HostedAppInfo>
-      rowKey="name"
-      size="middle"
-      dataSource={apps}
-      pagination={{ hideOnSinglePage: true, defaultPageSize: 20 }}
-      scroll={{ x: 'max-content' }}
-      locale={{ emptyText: t('It hosts no apps yet') }}
+    <Rows
+      rows={apps}
+      nameOf={({ name }) => name}
+      width="max-content"
+      lines={['app', 'status']}
+      empty={t('It hosts no apps yet')}
       columns={[
         {
+          key: 'app',
           title: t('App'),
           render: (_, { name, title }) => (
             <>
@@ -87,6 +88,7 @@ function HostedApps({ apps }: { apps: HostedAppInfo[] }) {
           ),
         },
         {
+          key: 'status',
           title: t('Status'),
           render: (_, app) => (
             <Space size="small" wrap>
@@ -100,7 +102,7 @@ function HostedApps({ apps }: { apps: HostedAppInfo[] }) {
             </Space>
           ),
         },
-        { title: t('Version'), render: (_, { version }) => version ?? '–' },
+        { key: 'version', title: t('Version'), render: (_, { version }) => version ?? '–' },
       ]}
     />
   );
@@ -115,16 +117,20 @@ function Dormant({ warnings }: { warnings: Message[] }) {
         title={t('App Supervisor is installed but inactive')}
         subTitle={t('Set the environment variables for the role of this instance, then restart it.')}
       />
-      <Table
-        rowKey="variable"
-        pagination={false}
-        scroll={{ x: 'max-content' }}
-        dataSource={ROWS}
+      <Rows
+        rows={ROWS}
+        nameOf={({ variable }) => variable}
+        width="max-content"
+        lines={['variable']}
         columns={[
-          { title: t('Variable'), dataIndex: 'variable', render: code },
-          { title: t('One process for all apps'), dataIndex: 'local', render: code },
-          { title: t('Supervisor of several environments'), dataIndex: 'supervisor', render: code },
-          { title: t('Worker (an environment)'), dataIndex: 'worker', render: code },
+          { key: 'variable', title: t('Variable'), render: (_, row) => code(row.variable) },
+          { key: 'local', title: t('One process for all apps'), render: (_, row) => code(row.local) },
+          {
+            key: 'supervisor',
+            title: t('Supervisor of several environments'),
+            render: (_, row) => code(row.supervisor),
+          },
+          { key: 'worker', title: t('Worker (an environment)'), render: (_, row) => code(row.worker) },
         ]}
       />
       <Typography.Paragraph>

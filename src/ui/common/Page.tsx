@@ -8,6 +8,7 @@ import { ErrorBoundary } from './ErrorBoundary';
 import { type ApiError, messageText, problemText } from './errors';
 import { OtherPart } from './OtherPart';
 import { ReportProvider } from './Report';
+import { SettingsMenu } from './SettingsMenu';
 import { readableTheme } from './theme';
 import { useLive } from './useLive';
 
@@ -25,6 +26,7 @@ export function Page({ children }: { children: ReactNode }) {
   const t = useT();
   return (
     <ConfigProvider theme={readableTheme(token)}>
+      <SettingsMenu />
       <ErrorBoundary
         fallback={(error) => (
           <Card>

@@ -29,10 +29,10 @@ export function Plot({
   const text = (value: number | null) => (value === null ? '–' : show(value));
   const { link, danger } = readableColors(token);
   return (
-    <Flex vertical gap={2} style={{ flex: '1 1 0', minWidth: 110 }}>
+    <Flex vertical gap={2} justify="space-between" style={{ flex: '1 1 0', minWidth: 110 }}>
       <Flex justify="space-between" gap="small">
         <Secondary>{label}</Secondary>
-        <span>{text(values.at(-1) ?? last)}</span>
+        <span style={{ whiteSpace: 'nowrap' }}>{text(values.at(-1) ?? last)}</span>
       </Flex>
       <svg
         width="100%"

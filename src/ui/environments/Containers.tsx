@@ -1,6 +1,6 @@
 import { MoreOutlined } from '@ant-design/icons';
 import { useRequest } from 'ahooks';
-import { Card, Drawer, Flex, Spin, Table, type TableColumnType, Typography } from 'antd';
+import { Card, Drawer, Flex, Spin, type TableColumnType, Typography } from 'antd';
 import { useState } from 'react';
 import type { ContainerAction, ContainerRow } from '../../shared/container';
 import { useApi } from '../common/api';
@@ -9,6 +9,7 @@ import { type ApiError, messageText, problemText } from '../common/errors';
 import { Failure } from '../common/Page';
 import { RowButton } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
+import { Rows } from '../common/Rows';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { CONTAINER } from '../common/status';
@@ -64,23 +65,17 @@ export function Containers() {
       {error && !data ? (
         <Failure error={error} retry={refresh} />
       ) : (
-        <Table<ContainerRow>
-          rowKey="environment"
-          size="middle"
+        <Rows
+          rows={data}
+          nameOf={({ environment }) => environment}
           columns={columnsOf(t, act, setLogOf)}
-          dataSource={data}
-          loading={!data}
-          pagination={{ hideOnSinglePage: true, defaultPageSize: 20 }}
-          scroll={{ x: 900 }}
-          expandable={{
-            expandedRowKeys: data?.filter(({ cause }) => cause).map(({ environment }) => environment),
-            expandedRowRender: (row) => <End container={row} />,
-            rowExpandable: ({ cause }) => cause !== null,
-            showExpandColumn: false,
-          }}
-          onRow={({ environment, status }) =>
-            ({ 'data-testid': `container-row-${environment}`, 'data-status': status }) as object
-          }
+          width={900}
+          lines={['environment', 'status']}
+          mark={({ environment, status }) => ({
+            'data-testid': `container-row-${environment}`,
+            'data-status': status,
+          })}
+          below={(row) => (row.cause ? <End container={row} /> : null)}
         />
       )}
       <Drawer
@@ -100,7 +95,11 @@ type Act = (action: ContainerAction, environment: string) => void;
 
 function columnsOf(t: Translate, act: Act, showLog: (environment: string) => void): TableColumnType<ContainerRow>[] {
   return [
-    { key: 'environment', title: t('Environment'), dataIndex: 'environment' },
+    {
+      key: 'environment',
+      title: t('Environment'),
+      render: (_, { environment }) => <Typography.Text strong>{environment}</Typography.Text>,
+    },
     {
       key: 'status',
       title: t('Status'),

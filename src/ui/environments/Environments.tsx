@@ -1,12 +1,13 @@
 import { PlusOutlined, ReloadOutlined } from '@ant-design/icons';
 import { useRequest } from 'ahooks';
-import { Button, Card, Empty, Flex, Table, Tooltip } from 'antd';
+import { Button, Card, Empty, Flex, Tooltip } from 'antd';
 import { useState } from 'react';
 import type { EnvironmentRow } from '../../shared/types';
 import { type EnvironmentAction, useApi } from '../common/api';
 import { type ApiError, problemText } from '../common/errors';
 import { MoveDialog } from '../common/MoveDialog';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
+import { Rows } from '../common/Rows';
 import { keepRows } from '../common/refresher';
 import { useLive } from '../common/useLive';
 import { useResetAdmin } from '../common/useResetAdmin';
@@ -70,27 +71,20 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
           )}
         </Flex>
         <Freshness error={error} />
-        <Table<EnvironmentRow>
-          rowKey="name"
-          size="middle"
+        <Rows
+          rows={data}
+          nameOf={({ name }) => name}
           columns={columnsOf(t, info?.version ?? null, isLocal, act)}
-          dataSource={data}
+          width={isLocal ? undefined : 1140}
+          lines={['name', 'health']}
+          mark={({ name, health }) => ({ 'data-testid': `environment-row-${name}`, 'data-health': health })}
+          below={(row) => (row.warnings.length > 0 ? <Warnings environment={row} /> : null)}
           loading={loading}
-          pagination={{ hideOnSinglePage: true, defaultPageSize: 20 }}
-          scroll={{ x: isLocal ? undefined : 1172 }}
-          expandable={{
-            expandedRowKeys: data?.filter(({ warnings }) => warnings.length > 0).map(({ name }) => name),
-            expandedRowRender: (row) => <Warnings environment={row} />,
-            showExpandColumn: false,
-          }}
-          onRow={({ name, health }) => ({ 'data-testid': `environment-row-${name}`, 'data-health': health }) as object}
-          locale={{
-            emptyText: (
-              <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No environment has registered yet')}>
-                <Button onClick={onAdd}>{t('Add environment')}</Button>
-              </Empty>
-            ),
-          }}
+          empty={
+            <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No environment has registered yet')}>
+              <Button onClick={onAdd}>{t('Add environment')}</Button>
+            </Empty>
+          }
         />
       </Flex>
       <Dialogs

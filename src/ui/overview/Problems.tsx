@@ -27,15 +27,17 @@ export function Problems({ problems, move, refresh }: Props) {
         <Flex vertical gap={token.paddingSM} aria-live="polite">
           {problems.map((problem) => (
             <Flex key={messageText(t, problem.message)} gap="small" align="baseline" data-level={problem.level} wrap>
-              <StateIcon tone={problem.level === 'red' ? 'bad' : 'warning'} />
-              <span style={{ flex: '1 1 320px', minWidth: 0, overflowWrap: 'anywhere' }}>
-                {messageText(t, problem.message)}{' '}
-                {problem.since !== null && (
-                  <Secondary>
-                    <Since at={problem.since} />
-                  </Secondary>
-                )}
-              </span>
+              <Flex gap="small" align="baseline" style={{ flex: '1 1 320px', minWidth: 0 }}>
+                <StateIcon tone={problem.level === 'red' ? 'bad' : 'warning'} />
+                <span style={{ minWidth: 0, overflowWrap: 'anywhere' }}>
+                  {messageText(t, problem.message)}{' '}
+                  {problem.since !== null && (
+                    <Secondary>
+                      <Since at={problem.since} />
+                    </Secondary>
+                  )}
+                </span>
+              </Flex>
               <Flex gap="small" wrap>
                 {problem.remedies.map((remedy) => {
                   const { text, values } = remedyLabel(remedy);
