@@ -38,7 +38,7 @@ type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'sealed' | 'open' |
 
 /** What keeps a process that was frozen from writing beside its successor. A method that is not named here does not compile. */
 const GUARDS: { [S in Subject]: Record<keyof Stores[S], Guard> } = {
-  records: { publish: 'term', admit: 'term', unpublish: 'term', read: 'reads', readSince: 'reads' },
+  records: { publish: 'term', admit: 'term', unpublish: 'term', read: 'reads', readNamed: 'reads', readSince: 'reads' },
   leases: { claim: 'lease', release: 'lease', left: 'reads' },
   fleet: {
     poll: 'reads',
@@ -106,13 +106,13 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       await records().publish(environment, published, term, 0);
     };
     const names = async (environment = 'env_a') => (await records().read(environment)).map(({ name }) => name).sort();
-    const title = async () => (await records().read('env_a', ['crm']))[0].title;
+    const title = async () => (await records().readNamed('env_a', ['crm'])).records[0].title;
 
     it('are read as they were published, all of them or by name', async () => {
       await publish('env_a', [crm, shop], 1);
       expect((await records().read('env_a')).sort((a, b) => a.name.localeCompare(b.name))).toEqual([crm, shop]);
-      expect(await records().read('env_a', ['shop', 'nobody'])).toEqual([shop]);
-      expect(await records().read('env_a', [])).toEqual([]);
+      expect(await records().readNamed('env_a', ['shop', 'nobody'])).toEqual({ incarnation: 0, records: [shop] });
+      expect(await records().readNamed('env_a', [])).toEqual({ incarnation: 0, records: [] });
       expect(await records().read('env_b')).toEqual([]);
     });
 
@@ -137,7 +137,10 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       const today = Date.now();
       await publish('env_a', [recordOf({ generation: today, title: 'today' })], 1);
       await publish('env_a', [recordOf({ generation: today - 1, title: 'yesterday' })], 1);
-      expect((await records().read('env_a', ['crm']))[0]).toMatchObject({ title: 'today', generation: today });
+      expect((await records().readNamed('env_a', ['crm'])).records[0]).toMatchObject({
+        title: 'today',
+        generation: today,
+      });
     });
 
     it('invariant 3: published by two at once are the newer ones in the end', async () => {

@@ -318,7 +318,7 @@ export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
       await until('The supervisor to mend it', async () => {
         // At production's pace: with the next round.
         if (wakeUps) supervisor.parts.loop.noteFlushed();
-        return (await stores.records.read('env_a', ['crm']))[0]?.generation === record.generation;
+        return (await stores.records.readNamed('env_a', ['crm'])).records[0]?.generation === record.generation;
       });
       // Words of a process whose lease is over, or that never was.
       const [entry] = await stores.statuses.read('env_a');

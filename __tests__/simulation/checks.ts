@@ -164,19 +164,21 @@ function checkShown(world: World): void {
 /** For how long nothing may have troubled a Supervisor before it has to know that an environment is down, in ms. */
 const KNOWS_AFTER = 35_000;
 
-/** When most environments were last gone. */
-const mostGoneAt = new WeakMap<World, number>();
+/** When most environments that each Supervisor knows were last gone. */
+const mostGoneAt = new WeakMap<SupervisorProcess, number>();
 
 /** What died is shown as down, and not as unknown, by whoever could see it. */
 function checkDead(world: World, process: SupervisorProcess, dead: EnvironmentOfWorld[]): void {
   const { redis, scheduler } = world;
   const frozen = frozenAt.get(world)?.get(process.name) ?? 0;
   const troubledAt = Math.max(redis.troubledAt, process.link.troubledAt, process.startedAt, frozen);
-  const isHeard = ({ machine, link }: WorkerProcess) => machine.isUp && !link.isCut;
-  const gone = world.environments.filter((environment) => !livingIn(environment).some(isHeard));
+  const known = world.environments.filter(({ name }) => process.part.parts.environmentCache.get(name) !== undefined);
+  // A standby is not heard before it holds the environment of one that is frozen.
+  const isHeard = ({ machine, link, part }: WorkerProcess) => machine.isUp && !link.isCut && part.role === 'holder';
+  const gone = known.filter((environment) => !livingIn(environment).some(isHeard));
   // Most of a fleet at once: it may be the Supervisor that is cut off.
-  if (2 * gone.length > world.environments.length) mostGoneAt.set(world, scheduler.now);
-  if (scheduler.now - Math.max(troubledAt, mostGoneAt.get(world) ?? 0) < KNOWS_AFTER) return;
+  if (2 * gone.length > known.length) mostGoneAt.set(process, scheduler.now);
+  if (scheduler.now - Math.max(troubledAt, mostGoneAt.get(process) ?? 0) < KNOWS_AFTER) return;
   for (const { name } of dead) {
     const isKnown = process.part.parts.environmentCache.get(name) !== undefined;
     if (isKnown && process.part.parts.observer.environment(name)?.health === 'unknown')

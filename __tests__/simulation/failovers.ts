@@ -12,8 +12,9 @@ const SHARE = 0.95;
 
 /** When an environment was last seen to be well, in true ms. */
 const wellAt = new WeakMap<World, Map<string, number>>();
-/** By operation, whether it was looked at. */
+/** Operations that were looked at; those that brought an app home from an environment that was down, as a failover. */
 const seen = new WeakMap<World, Set<string>>();
+const forced = new WeakMap<World, Set<string>>();
 
 const all = (world: World): Operation[] =>
   (world.database.database.visible('appOperations') as unknown as Operation[]).filter(({ cause }) => cause !== null);
@@ -35,13 +36,20 @@ export function checkMoves(world: World, isHealthy: (process: World['workers'][n
     const app = (world.database.database.visible('apps') as Array<{ name: string; failoverDelay: number }>).find(
       ({ name }) => name === appName,
     );
-    if (cause !== 'failover' || createdById || !app) continue;
     const silentFor = now - (well.get(from) ?? Number.NEGATIVE_INFINITY);
+    if (silentFor > DOWN_AFTER) forcedIn(world).add(id);
+    if (cause !== 'failover' || createdById || !app) continue;
     const isReleased = (world.releasedAt.get(from) ?? Number.NEGATIVE_INFINITY) >= (well.get(from) ?? 0) - 2_000;
     if (silentFor < ((isReleased ? 0 : DOWN_AFTER) + app.failoverDelay * 1_000) * SHARE)
       world.violate(`${appName} leaves ${from}, which was well ${Math.floor(silentFor / 1_000)} s ago`);
   }
   for (const process of world.workers) if (isHealthy(process)) well.set(process.environment, now);
+}
+
+function forcedIn(world: World): Set<string> {
+  const ids = forced.get(world) ?? new Set<string>();
+  forced.set(world, ids);
+  return ids;
 }
 
 /** After quiet: what should have left has left, and what should have returned is at home. */
@@ -51,7 +59,9 @@ export function checkFailovers({ world, apps, operations, holders, stuck, leader
     environmentCache.registrationOf(one)?.appVersion === environmentCache.registrationOf(other)?.appVersion;
   for (const app of apps) {
     const own = operations.filter(({ appUid }) => appUid === app.uid);
-    const returns = own.filter(({ cause, createdById }) => cause === 'failback' && !createdById);
+    const returns = own.filter(
+      ({ id, cause, createdById }) => cause === 'failback' && !createdById && !forcedIn(world).has(id),
+    );
     if (returns.length > 1 && !world.hasLostApps) say(`${app.name} returned by itself ${returns.length} times.`);
     if (stuck.has(app.name) || own.some(({ finishedAt }) => finishedAt === null)) continue;
     const [only] = app.environments;

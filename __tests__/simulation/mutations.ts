@@ -69,8 +69,8 @@ export const MUTANTS: Mutant[] = [
     what: 'A standby takes over as soon as it gets the lock',
     finding: 'C4',
     changes: [
-      ['worker/lease.ts', '(!this.other.holds || this.lock.beats > 1)', 'true'],
-      ['worker/lease.ts', '!this.other.holds || (isLong && this.lock.beats >= TRUSTS_LOCK_AFTER)', 'true'],
+      ['worker/lease.ts', 'verified && (await this.isProof())', 'verified'],
+      ['worker/lease.ts', '!this.other.holds || (isLong && this.hasHadLock())', 'true'],
     ],
   },
   {

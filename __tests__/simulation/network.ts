@@ -2,6 +2,7 @@ import { AppSupervisorError } from '../../src/server/errors';
 import { Feed } from '../../src/server/feed';
 import { type Audience, isForOthers, type MessageBus } from '../../src/server/protocol/bus';
 import type { Stores } from '../../src/server/protocol/stores';
+import type { FleetObservation } from '../../src/server/protocol/stores/fleet';
 import { MemoryStores } from '../../src/server/protocol/stores/memory';
 import type { SeededRandom } from '../support/random';
 import type { Machine, Scheduler } from './scheduler';
@@ -26,6 +27,8 @@ export class SimulatedRedis {
   /** Everything is as it was some time ago, or gone. */
   onLoss: () => void = () => undefined;
   private copies: Array<{ at: number; stores: MemoryStores }> = [];
+  /** Another server since the last failover: every connection is a new one. */
+  server = 0;
 
   constructor(
     readonly scheduler: Scheduler,
@@ -61,6 +64,7 @@ export class SimulatedRedis {
   failOver(age: number): void {
     const copy = this.copies.findLast(({ at }) => at <= this.scheduler.now - age);
     this.stores = copy ? this.copyOf(copy.stores) : this.empty();
+    this.server++;
     this.onLoss();
   }
 
@@ -93,6 +97,8 @@ export class Link {
   stalledUntil = 0;
   /** How often the process looked at the fleet. */
   polls = 0;
+  /** The server that it looked at last. */
+  private polled = -1;
   private lastCommand = 0;
   private lastAnswer = 0;
 
@@ -159,12 +165,20 @@ export class Link {
           if (!this.lost.in) machine.enter(() => end(work));
         });
       };
+      /** As in protocol/stores/redis/fleet.ts: whether the connection is another one than at the last look. */
+      const asSeen = (result: unknown, server: number) => {
+        if (name !== 'poll') return result;
+        const isNew = server !== this.polled;
+        this.polled = server;
+        return { ...(result as FleetObservation), isNew };
+      };
       const carryOut = () => {
         if (this.lost.out) return;
+        const { server } = redis;
         if (redis.isAway) answer(() => reject(new Error('Connection is closed.')));
         else
           redis.carryOut(subject, name, args).then(
-            (result) => answer(() => resolve(result)),
+            (result) => answer(() => resolve(asSeen(result, server))),
             (error) => answer(() => reject(error)),
           );
       };

@@ -108,7 +108,7 @@ export class MemoryFleet {
 
   /** An environment says of an app what it is, by default that it did what its newest record asks for. */
   async says(environment: string, name: string, values: Partial<StatusEntry> = {}): Promise<void> {
-    const [record] = await this.stores.records.read(environment, [name]);
+    const [record] = (await this.stores.records.readNamed(environment, [name])).records;
     const { generation = 1, boot, uid = 'uid-1' } = record ?? {};
     const entry = entryOf({ name, uid, generation, bootGeneration: boot?.generation ?? generation, ...values });
     const { version: before } = await this.stores.statuses.mark(environment);

@@ -135,7 +135,7 @@ export class SimulatedWorker {
   /** The record of an app, once it is published. */
   record(app: string, wanted: (record: AppRecord) => boolean = () => true): Promise<AppRecord> {
     const read = async () => {
-      const [record] = await this.connection.stores.records.read(this.environment, [app]);
+      const [record] = (await this.connection.stores.records.readNamed(this.environment, [app])).records;
       return record && wanted(record) ? record : null;
     };
     return waitFor(read, { timeout: 60_000, interval: 15, what: `A record of ${app}` });

@@ -18,7 +18,7 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   equal('records', (await stores.records.read(environment)).length, 1);
   const { version } = (await stores.records.readSince(environment, null))!;
   equal('records, unchanged', await stores.records.readSince(environment, version), null);
-  equal('one record', (await stores.records.read(environment, ['crm', 'gone'])).length, 1);
+  equal('one record', (await stores.records.readNamed(environment, ['crm', 'gone'])).records.length, 1);
 
   equal('a lease that may not be taken', (await stores.leases.claim({ ...claim, mayTake: false })).held, false);
   const taken = await stores.leases.claim({ ...claim, mayTake: true });

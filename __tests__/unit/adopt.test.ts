@@ -34,7 +34,7 @@ describe('an app that was not created, because another one is in its database', 
       initialAdmin: null,
     });
     expect(database).toEqual(before.database);
-    const [record] = await fleet.stores.records.read('env_a', ['crm']);
+    const [record] = (await fleet.stores.records.readNamed('env_a', ['crm'])).records;
     expect(record).toMatchObject({ claim: 'adopt', desired: 'onDemand' });
     await fleet.says('env_a', 'crm');
     await fleet.beat('env_a');

@@ -6,7 +6,7 @@ import {
   type Tombstone,
   versionOf,
 } from '../../src/server/supervisor/apps/repository';
-import { appOf } from '../support/fixtures';
+import { appOf, publishedOf } from '../support/fixtures';
 
 /** A table whose answers may take their time; each shows what the table held when it was asked. */
 class Table {
@@ -60,6 +60,17 @@ describe('app cache', () => {
     expect(appCache.byUid('shop', 'uid-2')).toEqual(definition);
     expect(appCache.byUid('crm', 'uid-0')).toBeNull();
     expect(changes).toEqual([1, 2]);
+  });
+
+  it('says for which environments something is published of an app that was read again, also of a deleted one', async () => {
+    const { table, appCache } = bench();
+    const published = { env_b: publishedOf() };
+    table.tombstones = [{ uid: 'uid-2', name: 'shop', definition: appOf({ published }), environments: ['env_b'] }];
+    await appCache.load();
+    const seen: string[][] = [];
+    appCache.changes.listen(({ environments }) => seen.push([...environments]));
+    await appCache.refresh(['shop']);
+    expect(seen).toEqual([['env_b']]);
   });
 
   it('a full load reads only changed rows, and reports nothing if nothing changed', async () => {

@@ -17,6 +17,8 @@ let leads: boolean;
 let foreign: boolean;
 /** Incarnations in the database, and for which environments they were looked up. */
 let incarnations: Record<string, number>;
+/** By the Workers. */
+let reported: Record<string, number>;
 let asked: string[];
 /** Environments that were forgotten, and that apps may still refer to. */
 let removed: Set<string>;
@@ -45,6 +47,7 @@ beforeEach(() => {
   wakes = [];
   leads = true;
   incarnations = {};
+  reported = {};
   asked = [];
   removed = new Set();
   refresh = () => undefined;
@@ -63,6 +66,7 @@ beforeEach(() => {
       get foreign() {
         return foreign;
       },
+      environment: (name: string) => ({ registration: { incarnation: reported[name] ?? 0 } }),
     },
     leadership: {
       get leads() {
@@ -78,6 +82,7 @@ beforeEach(() => {
     records: store.records,
     bus: { notify: ({ environment }: { environment: string }) => wakes.push(environment) },
     queue: { add: () => undefined },
+    clock: { now: () => ({ wall: 1_000_000, mono: 0 }) },
   } as unknown as EnvironmentReconcilerOptions);
 });
 
@@ -139,6 +144,18 @@ describe('a pass over an environment', () => {
     await store.records.publish('env_b', [recordFor(app('old'), publishedOf())], 1, 200);
     await pass();
     expect([await said(), await stored('env_b')]).toEqual([300, []]);
+  });
+
+  it('goes by its Worker where the database and the store went back to before it was forgotten, unless that cannot be', async () => {
+    incarnations = { env_a: 100 };
+    set(app('crm'));
+    await settle();
+    reported = { env_a: 200 };
+    await settle();
+    expect([reconciler.incarnationOf('env_a'), await stored()]).toEqual([200, ['crm 10']]);
+    reported = { env_a: 10 ** 12 };
+    await settle();
+    expect(reconciler.incarnationOf('env_a')).toBe(200);
   });
 
   it('publishes nothing for the next incarnation of an environment that another Supervisor has forgotten', async () => {

@@ -53,6 +53,30 @@ class Observer {
   }
 }
 
+describe('a store that went back to an older copy', () => {
+  const healths = (observer: Observer, ms: number, lease: Lease | null) => {
+    const seen = new Set<Health>();
+    for (let passed = 0; passed < ms; passed += 1_000) seen.add(observer.watch(1_000, lease).health);
+    return [...seen];
+  };
+
+  it('has no newer beat, and a lease that ends there too early was not released', () => {
+    const observer = new Observer().poll(leaseOf({ beat: 7 })).watch(1_000, leaseOf({ beat: 7 }));
+    observer.watch(1_000, leaseOf({ beat: 4 }));
+    expect(healths(observer, 7_000, null)).toEqual(['online']);
+    expect(healths(observer, 5_000, null)).toEqual(['suspect']);
+    expect(healths(observer, 2_000, null)).toEqual(['down']);
+  });
+
+  it('shows a lease that was released, which counts as little', () => {
+    const observer = new Observer().poll(leaseOf({ beat: 7 })).watch(1_000, null);
+    expect(observer.health).toBe('down');
+    expect(observer.watch(1_000, leaseOf({ beat: 4 })).health).toBe('down');
+    expect(observer.watch(1_000, leaseOf({ beat: 8 })).health).toBe('online');
+    expect(observer.watch(1_000, null).health).toBe('down');
+  });
+});
+
 describe('a silent worker', () => {
   it.each<[number, number, Health]>([
     [5_000, 9_999, 'online'],

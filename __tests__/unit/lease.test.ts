@@ -22,6 +22,8 @@ class Bench {
   readonly released: unknown[][] = [];
   readonly log = recordedLog(['lease']);
   lockState: LockState = 'held';
+  /** How long the lease of whoever has it lasts, in ms. */
+  left = 0;
   displaced = 0;
   /** Whether the session of another process can be ended. */
   mayEnd = true;
@@ -35,7 +37,7 @@ class Bench {
   refuses = false;
   readonly keeper: LeaseKeeper;
 
-  constructor() {
+  constructor(interval = 5_000) {
     const leases = {
       claim: async (claim: LeaseClaim) => {
         this.claims.push(claim);
@@ -44,12 +46,13 @@ class Bench {
         return this.answer;
       },
       release: async (...args: unknown[]) => void this.released.push(args),
+      left: async () => new Map([['env_a', this.left]]),
     };
     this.keeper = new LeaseKeeper({
       leases: leases as unknown as LeaseStore,
       environment: 'env_a',
       instance: 'one',
-      interval: 5_000,
+      interval,
       lock: {
         losses: this.losses,
         hold: async () => this.lockState,
@@ -321,9 +324,48 @@ describe('a process that was displaced', () => {
 
   it('goes by the lock once a live holder would have said that it lost it, and gives that holder the lock back', async () => {
     expect((await bench.beat(other(200))).provenBy).toBeNull();
+    bench.clock.pass(4_000);
+    expect((await bench.beat(other(200))).provenBy).toBeNull();
+    bench.clock.pass(1_000);
     expect((await bench.beat(other(200))).provenBy).not.toBeNull();
     expect(bench.lockReleased).toBe(true);
     expect((await bench.beat(other(200))).provenBy).toBeNull();
+  });
+});
+
+describe('a process that has just got the lock', () => {
+  it.each([
+    ['a process that starts', async () => undefined],
+    [
+      'one that was frozen for longer than its lease',
+      async () => {
+        await bench.beat(held(100, true));
+        bench.clock.pass(15_000);
+        bench.losses.emit();
+      },
+    ],
+  ])('does not go by the lock while another one may hold the lease: %s', async (_, before) => {
+    await before();
+    // Renewed less than an interval ago: its session may have been cut just now.
+    bench.left = 9_000;
+    expect((await bench.beat(other(200))).provenBy).toBeNull();
+    expect((await bench.beat(other(200))).provenBy).toBeNull();
+  });
+
+  it('goes by the lock at its start where the holder has not renewed its lease in time, as one that died', async () => {
+    bench.left = 8_000;
+    expect((await bench.beat(held(201, true))).provenBy).toBe('print');
+  });
+
+  it('beats again when that one would have said that it lost it, however long the interval', async () => {
+    bench = new Bench(60_000);
+    bench.left = 170_000;
+    expect((await bench.beat(other(200))).provenBy).toBeNull();
+    bench.answer = held(201, true);
+    await bench.clock.run(4_999);
+    expect(bench.claims.length).toBe(1);
+    await bench.clock.run(1);
+    expect(bench.claims.at(-1)?.provenBy).toBe('print');
   });
 });
 
@@ -382,6 +424,7 @@ describe('a holder that was displaced while it did not reach the store', () => {
     await bench.beat(other(200), { lock: 'other' });
     for (const role of ['standby', 'standby', 'standby', 'alone']) {
       bench.lockReleased = false;
+      bench.clock.pass(5_000);
       await bench.beat('away');
       expect(bench.keeper.role).toBe(role);
       // A live holder, which reaches the store, takes it again in between.

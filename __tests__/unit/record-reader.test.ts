@@ -1,23 +1,35 @@
-import { expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { AppIndexReader } from '../../src/server/protocol/app-index';
 import { MemoryStores } from '../../src/server/protocol/stores/memory';
 import type { AppController } from '../../src/server/worker/apps/controller';
+import { Incarnation } from '../../src/server/worker/incarnation';
 import { RecordReader } from '../../src/server/worker/record-reader';
+import type { AppRecord } from '../../src/shared/messages';
+import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 
-it('a round in which apps cannot be checked still converges, and rejects nothing', async () => {
-  const stores = new MemoryStores({ clock: systemClock, random: systemRandom, isAlone: true });
-  const done: string[] = [];
+let stores: MemoryStores;
+let incarnation: Incarnation;
+let done: string[];
+let reader: RecordReader;
+
+beforeEach(() => {
+  stores = new MemoryStores({ clock: systemClock, random: systemRandom, isAlone: true });
+  incarnation = new Incarnation({ clock: systemClock, mayHost: () => true, saveHeader: async () => undefined });
+  done = [];
   const away = async () => {
     throw new Error('The database is away.');
   };
+  const accept = async (records: AppRecord[]) => void done.push(`accepted ${records.map(({ name }) => name)}`);
   const controller = {
-    acceptAll: async () => void done.push('accepted'),
+    incarnation,
+    accept,
+    acceptAll: accept,
     convergeAll: () => void done.push('converged'),
     apps: { findStalePlugins: away, findChangedAdminPasswords: away },
   };
-  const reader = new RecordReader({
+  reader = new RecordReader({
     environment: 'env_a',
     records: stores.records,
     followed: null,
@@ -26,6 +38,24 @@ it('a round in which apps cannot be checked still converges, and rejects nothing
     names: { follow: () => undefined },
     log: recordedLog(),
   });
+});
+
+it('a round in which apps cannot be checked still converges, and rejects nothing', async () => {
   await reader.readAll();
-  expect(done).toEqual(['accepted', 'converged']);
+  expect(done).toEqual(['accepted ', 'converged']);
+});
+
+it('takes nothing from a store that went back to before its environment was forgotten', async () => {
+  incarnation.enter(200, []);
+  await stores.records.admit('env_a', 100, 1);
+  await stores.records.publish('env_a', [recordOf({ name: 'old' })], 1, 100);
+  await reader.read(['old']);
+  // A Supervisor has still to write it.
+  expect(await reader.readRecords()).toBe(true);
+  expect(done).toEqual([]);
+  await stores.records.admit('env_a', 200, 1);
+  await stores.records.publish('env_a', [recordOf({ name: 'new' })], 1, 200);
+  await reader.read(['new']);
+  expect(await reader.readRecords()).toBe(false);
+  expect(done).toEqual(['accepted new', 'accepted new']);
 });

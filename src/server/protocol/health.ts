@@ -28,6 +28,8 @@ export interface LeaseObservation {
   onlineSince: number;
   /** When the observer saw that the holder released the lease, instead of letting it expire. */
   releasedAt: number | null;
+  /** Whether the store has an older beat than the last one by now: it is an older copy, in which the lease expires too early. */
+  wentBack: boolean;
 }
 
 /** When the observer last read the store; null if never. */
@@ -82,6 +84,7 @@ export const unobserved = (now: Now): LeaseObservation => ({
   discounted: 0,
   onlineSince: now.wall,
   releasedAt: null,
+  wentBack: false,
 });
 
 /** The time since the last heartbeat of a lease, derived from its remaining time, in ms. */
@@ -107,6 +110,7 @@ export function afterPoll(
   if (lease) {
     const changed = lease.beat !== before.lease?.beat || lease.epoch !== before.lease?.epoch;
     if (!changed) return before;
+    if (lease.epoch === before.lease?.epoch && lease.beat < before.lease.beat) return { ...before, wentBack: true };
     const wasOnline = before.lastBeat !== null && healthOf(before, observer, now).health !== 'down';
     return {
       ...before,
@@ -115,9 +119,10 @@ export function afterPoll(
       discounted: 0,
       onlineSince: wasOnline ? before.onlineSince : now.wall,
       releasedAt: null,
+      wentBack: false,
     };
   }
-  if (before.releasedAt !== null || before.lastBeat === null || flushed) return before;
+  if (before.releasedAt !== null || before.lastBeat === null || before.wentBack || flushed) return before;
   const expiry = DOWN_AFTER * intervalOf(before);
   // An older copy may never have had the lease, or have lost it: that proves neither its end nor that it goes on.
   if (late) return { ...before, discounted: Math.max(before.discounted, expiry) };

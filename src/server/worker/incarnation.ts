@@ -52,6 +52,19 @@ export class Incarnation {
     return this.header.left.map(({ name }) => name).sort();
   }
 
+  /** That of this Worker. */
+  get current(): number {
+    return this.header.incarnation;
+  }
+
+  /**
+   * Whether an incarnation is over: the store is an older copy, and what it says is not for this Worker any more. The Supervisor is
+   * told by the registration.
+   */
+  isPast(incarnation: number | null): boolean {
+    return incarnation !== null && incarnation < this.header.incarnation;
+  }
+
   /** Whether an incarnation follows the one in which this Worker's apps were assigned to it. */
   isOver(incarnation: number): boolean {
     return incarnation > this.header.incarnation;

@@ -39,9 +39,18 @@ export interface LeaseKeeperOptions {
 const LOST_AFTER = 2;
 /** How long nobody held the lease, and another process has had the lock, before a standby ends that one's session, in beats. */
 const DISPLACES_AFTER = 2;
-/** At how many beats in a row a standby has the lock before it goes by it: when nobody has the lease, and when the store cannot be reached. */
-const TRUSTS_LOCK_AFTER = 2;
-const TRUSTS_LOCK_ALONE_AFTER = 4;
+/**
+ * How long a process that does not host gets the lock at each beat before it goes by it, in beats: in any case, and when the store
+ * cannot be reached.
+ */
+const TRUSTS_LOCK_AFTER = 1;
+const TRUSTS_LOCK_ALONE_AFTER = 3;
+/** How long a live holder whose session was cut takes to say so in its lease at most, however long its interval, in ms. */
+const SAYS_WITHIN = 5_000;
+/** How much sooner than its interval a beat may come, as a part of it. */
+const JITTER = 0.1;
+/** How much later than its interval a live holder may renew its lease, in ms. */
+const RENEWS_LATE = 1_500;
 /** How long a boot waits for a beat that claims a higher epoch, in ms. */
 const EXCEEDS_WITHIN = 5_000;
 
@@ -88,6 +97,7 @@ export class LeaseKeeper {
   readonly lock: LockWatch;
   private readonly epochs: Epochs;
   private timer: Timer | null = null;
+  private retry: Timer | null = null;
   private beating: Promise<void> | null = null;
 
   constructor(private readonly options: LeaseKeeperOptions) {
@@ -174,6 +184,7 @@ export class LeaseKeeper {
   async stop(): Promise<void> {
     this.timer?.cancel();
     this.timer = null;
+    this.retry?.cancel();
     this.left = true;
     this.lock.close();
     await this.beating;
@@ -184,9 +195,9 @@ export class LeaseKeeper {
   }
 
   private schedule(): void {
-    // A tenth of jitter, so that workers that start together do not send their heartbeats together.
+    // So that workers that start together do not send their heartbeats together.
     const { interval, clock, random } = this.options;
-    this.timer = clock.timeout(interval * (0.95 + random.fraction() * 0.1), () => {
+    this.timer = clock.timeout(interval * (1 + (random.fraction() - 0.5) * JITTER), () => {
       if (this.timer) this.schedule();
       void this.beatNow();
     });
@@ -201,12 +212,11 @@ export class LeaseKeeper {
     const problem = this.hosts ? null : this.lock.news();
     if (problem) log.warn(`Environment ${environment} hosts nothing: its lock cannot be asked for. ${problem}`);
     if (this.isLost()) return this.loseLock();
-    // A live holder whose session was cut finds that out at once, and says so in the lease: until then its lock proves nothing to a
-    // standby.
-    const provenBy = verified && (!this.other.holds || this.lock.beats > 1) ? this.options.lock.fingerprint : null;
     const missingFor = this.own.missingSince === null ? 0 : clock.now().mono - this.own.missingSince;
     let answer: LeaseAnswer;
+    let provenBy: string | null;
     try {
+      provenBy = verified && (await this.isProof()) ? this.options.lock.fingerprint : null;
       answer = await leases.claim({
         environment,
         lease: this.lease(),
@@ -229,12 +239,34 @@ export class LeaseKeeper {
     else await this.nobodyHolds();
   }
 
+  /**
+   * Whether the lock, which this process has, proves that no other one hosts. A live holder whose session was cut finds that out and
+   * says so in its lease, but not in the same moment.
+   */
+  private async isProof(): Promise<boolean> {
+    if (this.hasHadLock() || (this.hosts && this.hasLease)) return true;
+    if (this.other.holds) return false;
+    // One that is alive has renewed its lease within its interval: the last beat of one that died is older by the time that it starts.
+    const { leases, environment, interval } = this.options;
+    const left = (await leases.left([environment])).get(environment) ?? 0;
+    return left < (DOWN_AFTER - 1) * interval - RENEWS_LATE;
+  }
+
+  /** @param ms by default until a live holder would have said that it lost it */
+  private hasHadLock(ms = Math.min(TRUSTS_LOCK_AFTER * this.options.interval, SAYS_WITHIN)): boolean {
+    return this.lock.hadFor() >= ms * (1 - JITTER);
+  }
+
   /** Whether another process has the lock for good: this one cannot renew its lease, or waited long enough to get the lock back. */
   private isLost(): boolean {
     if (!this.hosts || this.lock.state !== 'other') return false;
+    return !this.hasLease || this.lock.otherFor() >= LOST_AFTER * this.options.interval;
+  }
+
+  /** Whether the lease, as last renewed, lasts: nobody else can have it. */
+  private get hasLease(): boolean {
     const { interval, clock } = this.options;
-    const hasLease = clock.now().mono - this.own.renewedAt < interval * DOWN_AFTER;
-    return !hasLease || this.lock.otherFor() >= LOST_AFTER * interval;
+    return clock.now().mono - this.own.renewedAt < interval * DOWN_AFTER;
   }
 
   /** What an epoch of this process has to exceed. */
@@ -248,13 +280,14 @@ export class LeaseKeeper {
     if (this.lock.state === 'none') return isLong;
     if (this.lock.state !== 'held') return false;
     // A holder that lost it finds that out in this time.
-    return !this.other.holds || (isLong && this.lock.beats >= TRUSTS_LOCK_AFTER);
+    return !this.other.holds || (isLong && this.hasHadLock());
   }
 
   /** The store cannot be reached: the lock alone decides. */
   private mayGoAlone(): boolean {
+    const { interval } = this.options;
     if (this.stopping || this.lock.state !== 'held') return false;
-    return this.role === 'waiting' || (this.role === 'standby' && this.lock.beats >= TRUSTS_LOCK_ALONE_AFTER);
+    return this.role === 'waiting' || (this.role === 'standby' && this.hasHadLock(TRUSTS_LOCK_ALONE_AFTER * interval));
   }
 
   private async goAlone(): Promise<void> {
@@ -285,7 +318,7 @@ export class LeaseKeeper {
   private async nobodyHolds(): Promise<void> {
     const { mono } = this.options.clock.now();
     this.own.missingSince ??= mono;
-    // Another standby that has just got the lock needs two beats to go by it: two would end each other's sessions for ever.
+    // Another standby that has just got the lock needs a beat to go by it: two would end each other's sessions for ever.
     const missingFor = Math.min(mono - this.own.missingSince, this.lock.otherFor());
     const isOver = missingFor >= DISPLACES_AFTER * this.options.interval;
     if (this.hosts || this.stopping || !isOver || this.lock.state !== 'other') return;
@@ -308,7 +341,14 @@ export class LeaseKeeper {
     this.hasRegistered = false;
     // The holder lives, and lost its session: it needs the lock that this standby got in its place.
     if (gavesProof) await this.lock.giveBack();
+    // Otherwise the lock will have said more than the lease by then, which may last for long.
+    else if (this.lock.state === 'held') this.retry ??= this.options.clock.timeout(SAYS_WITHIN, () => this.beatAgain());
     if (this.role !== 'standby') await this.standBy(`held by another process (${holder.instance})`);
+  }
+
+  private beatAgain(): void {
+    this.retry = null;
+    void this.beatNow();
   }
 
   /** Another process keeps the lock of this one, which hosts. */

@@ -32,6 +32,8 @@ export interface ProcessLock {
 const TELLS_AFTER = 2;
 /** How often a process that lost its session asks for the lock, in ms. */
 const RETRY = 1_000;
+/** For how long one that gave the lock back leaves it to that process, in ms. */
+const LEAVES_FOR = 2 * RETRY;
 
 /** Follows the lock: how long this process has had it, or another one has had it in its place. */
 export class LockWatch {
@@ -40,13 +42,15 @@ export class LockWatch {
   /** Another process was found to have it, while this one needs it. */
   readonly found = new Feed<void>();
   state: LockState = 'unknown';
-  /** At how many looks of a heartbeat in a row this process was given it. */
-  beats = 0;
+  /** Since when each heartbeat has found that this process has it or can have it, by the monotonic clock; null if the last one has not. */
+  private hadSince: number | null = null;
   /** At how many beats in a row the answer was `unknown`, and what was told of it. */
   private readonly silence = { beats: 0, told: null as string | null };
   /** Since when another process has it, by the monotonic clock; null if none has. */
   private otherSince: number | null = null;
   private retry: Timer | null = null;
+  /** When this process gave the lock back, by the monotonic clock. */
+  private gaveAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     readonly lock: ProcessLock,
@@ -54,7 +58,10 @@ export class LockWatch {
     /** Whether this process needs it: then it is asked for until it is there. */
     private readonly isNeeded: () => boolean,
   ) {
-    lock.losses.listen(() => this.note('unknown'));
+    lock.losses.listen(() => {
+      this.hadSince = null;
+      this.note('unknown');
+    });
   }
 
   /** Whether this process may begin things, as far as the lock decides. */
@@ -64,6 +71,7 @@ export class LockWatch {
 
   /** Never rejects. */
   async look(): Promise<LockState> {
+    if (this.clock.now().mono - this.gaveAt < LEAVES_FOR) return this.state;
     this.note(await this.lock.hold());
     return this.state;
   }
@@ -71,7 +79,8 @@ export class LockWatch {
   /** As part of a heartbeat. */
   async beat(): Promise<LockState> {
     const state = await this.look();
-    this.beats = state === 'held' ? this.beats + 1 : 0;
+    if (state !== 'held') this.hadSince = null;
+    else this.hadSince ??= this.clock.now().mono;
     this.silence.beats = state === 'unknown' ? this.silence.beats + 1 : 0;
     if (state !== 'unknown') this.silence.told = null;
     return state;
@@ -85,18 +94,24 @@ export class LockWatch {
     return problem;
   }
 
+  /** For how long each heartbeat has found that this process has it or can have it, in ms. */
+  hadFor(): number {
+    return this.hadSince === null ? 0 : this.clock.now().mono - this.hadSince;
+  }
+
   /** How long another process has had it, in ms. */
   otherFor(): number {
     return this.otherSince === null ? 0 : this.clock.now().mono - this.otherSince;
   }
 
   async giveBack(): Promise<void> {
-    this.beats = 0;
+    this.hadSince = null;
     await this.lend();
   }
 
   /** Releases it until the next beat, which finds out whether somebody else needed it. */
   async lend(): Promise<void> {
+    this.gaveAt = this.clock.now().mono;
     this.note('unknown');
     await this.lock.release();
   }

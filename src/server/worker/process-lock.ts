@@ -35,11 +35,14 @@ export function createProcessLock(
   const print = new Fingerprint(main, environment, databaseId, write);
   const tell = teller(environment, log);
   const ask = async (): Promise<LockState> => {
-    if (held && (await held.isHeld().catch(() => false))) {
+    const before = held;
+    if (await before?.isHeld().catch(() => false)) {
       // It may not have answered when the lock was taken.
-      if (print.value === null) void print.find();
+      void print.findIfMissing();
       return 'held';
     }
+    // Another process may have had it since, although this one gets it again.
+    if (before && held === before) losses.emit();
     held = null;
     try {
       const taken = await acquireLock(direct, { key, app: 'main', environment, timeoutMs: 0 });
@@ -49,15 +52,14 @@ export function createProcessLock(
         held = null;
         losses.emit();
       });
-      // Where the session was lost, another database may have taken over. Nothing waits for that.
-      const finding = print.find();
-      if (print.value === null) await finding;
+      // Where the session was lost, another database may have taken over.
+      await print.findAgain();
       return 'held';
     } catch (error) {
       write(`The process lock of environment ${environment} is not free: ${messageOf(error)}`);
       problem = messageOf(error);
       const state = stateOf(error);
-      if (state !== 'unknown' && print.value === null) await print.find();
+      if (state !== 'unknown') await print.findIfMissing();
       return state;
     }
   };
@@ -76,19 +78,7 @@ export function createProcessLock(
       // A database that hangs proves nothing, and must not delay the renewal of the lease.
       return within<LockState>(clock, PATIENCE, asking, 'unknown');
     },
-    async displace() {
-      const end = endLockHolder(direct, key).then(
-        (left) => {
-          if (left) tell(`session ${left} belongs to another user of the database. End it there.`);
-          return left === null;
-        },
-        (error) => {
-          tell(messageOf(error));
-          return false;
-        },
-      );
-      return within(clock, PATIENCE, end, false);
-    },
+    displace: () => within(clock, PATIENCE, endHolder(direct, key, tell), false),
     async release() {
       const giveUp = async () => {
         const lock = held;
@@ -120,7 +110,17 @@ class Fingerprint {
   ) {}
 
   /** Never rejects. */
-  find(): Promise<void> {
+  async findIfMissing(): Promise<void> {
+    if (this.value === null) await this.find();
+  }
+
+  /** Nothing waits for that where one is known. Never rejects. */
+  async findAgain(): Promise<void> {
+    const finding = this.find();
+    if (this.value === null) await finding;
+  }
+
+  private find(): Promise<void> {
     this.finding ??= this.findNow()
       .catch((error) =>
         this.write(`The main database of environment ${this.environment} cannot be identified: ${messageOf(error)}`),
@@ -134,6 +134,18 @@ class Fingerprint {
   private async findNow(): Promise<void> {
     const [id, server] = await Promise.all([this.databaseId(), identifyServer(this.main)]);
     this.value = fingerprint([id, server, this.environment].join('|'));
+  }
+}
+
+/** Never rejects. @returns whether no session holds the lock any more */
+async function endHolder(direct: DatabaseConnection, key: string, tell: (why: string) => void): Promise<boolean> {
+  try {
+    const left = await endLockHolder(direct, key);
+    if (left) tell(`session ${left} belongs to another user of the database. End it there.`);
+    return left === null;
+  } catch (error) {
+    tell(messageOf(error));
+    return false;
   }
 }
 

@@ -34,7 +34,10 @@ export class RecordReader {
   async read(names: string[]): Promise<void> {
     const { records, environment, controller } = this.options;
     if (!names.length) return this.readAppIndex();
-    await this.take(async () => controller.accept(await records.read(environment, names)));
+    await this.take(async () => {
+      const read = await records.readNamed(environment, names);
+      if (!controller.incarnation.isPast(read.incarnation)) await controller.accept(read.records);
+    });
   }
 
   /** Reads everything that has changed since the last read. Never rejects. */
@@ -58,7 +61,9 @@ export class RecordReader {
       if (followed) return controller.acceptAll(await followed.records());
       const read = await records.readSince(environment, this.version);
       if (!read) return;
-      this.isAdmitted = read.incarnation !== null;
+      const isPast = controller.incarnation.isPast(read.incarnation);
+      this.isAdmitted = read.incarnation !== null && !isPast;
+      if (isPast) return;
       await controller.acceptAll(read.records, read.incarnation);
       this.version = read.version;
     });

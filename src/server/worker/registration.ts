@@ -20,6 +20,8 @@ export interface RegistrationOptions {
   stuck: string[];
   /** Apps that it had before it was forgotten. */
   left: string[];
+  /** Of the environment, as the Worker knows it. */
+  incarnation: number;
   /** Null if its database server did not answer. */
   roles: ServerRoles | null;
   /** Whether a pooler leaves no lock on the main database, so that the lease alone decides who hosts. */
@@ -41,6 +43,7 @@ export async function registrationOf(
     warnings,
     stuck,
     left,
+    incarnation,
     roles,
     isLockPooled,
   }: RegistrationOptions,
@@ -69,6 +72,7 @@ export async function registrationOf(
     databaseRole: roles && { mode: roles.mode, user: roles.user, server: roles.server, sql: roles.sql },
     signs: true,
     epoch,
+    incarnation,
     hasOwnKey,
   };
 }

@@ -353,6 +353,7 @@ export class WorkerPart {
         epoch: running.keeper.epoch,
         stuck: running.controller.apps.stuck(),
         left: running.controller.incarnation.left,
+        incarnation: running.controller.incarnation.current,
         isLockPooled: running.keeper.lock.state === 'none',
       },
       this.mainAdminPassword,

@@ -27,8 +27,10 @@ export interface RecordStore {
   admit(environment: string, incarnation: number, term: number): Promise<void>;
   /** Removes records that are no longer needed: those of confirmed removals; and what was refused. */
   unpublish(environment: string, names: string[], term: number): Promise<void>;
-  /** The records of `environment`, of the given names or all, unordered. Records that do not parse are skipped. */
-  read(environment: string, names?: string[]): Promise<AppRecord[]>;
+  /** All records of `environment`, unordered. Records that do not parse are skipped. */
+  read(environment: string): Promise<AppRecord[]>;
+  /** Those of these names, at the same moment as the incarnation that they are for. */
+  readNamed(environment: string, names: string[]): Promise<Pick<RecordsRead, 'incarnation' | 'records'>>;
   /** All records of `environment`; null while they still have the reader's version. */
   readSince(environment: string, version: string | null): Promise<RecordsRead | null>;
 }

@@ -79,9 +79,12 @@ export class AppCache {
     this.changes.emit({ names, environments: new Set([...before, ...this.publishedOf(names), ...buried]) });
   }
 
-  /** Environments for which something of these apps is published. */
+  /** Environments for which something of apps with these names is published, also of deleted ones. */
   private publishedOf(names: string[]): Set<string> {
-    return new Set(names.flatMap((name) => Object.keys(this.apps.get(name)?.published ?? {})));
+    const chosen = new Set(names);
+    const deleted = [...this.tombstones.values()].filter(({ name }) => chosen.has(name));
+    const definitions = [...names.map((name) => this.apps.get(name)), ...deleted.map(({ definition }) => definition)];
+    return new Set(definitions.flatMap((definition) => Object.keys(definition?.published ?? {})));
   }
 
   /** @returns the environments of tombstones that are new or gone */

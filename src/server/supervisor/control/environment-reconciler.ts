@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../../clock';
 import { Feed } from '../../feed';
 import type { MessageBus } from '../../protocol/bus';
 import type { Stores } from '../../protocol/stores';
@@ -20,6 +21,7 @@ export interface EnvironmentReconcilerOptions {
   sealed?: Stores['sealed'];
   bus: MessageBus;
   queue: WorkQueue;
+  clock: Clock;
 }
 
 type ExpectedRecords = Map<string, { app: AppDefinition; wish: Published }>;
@@ -30,6 +32,8 @@ const asItIs: NonNullable<Stores['sealed']> = (_, record) => record;
 const STORE_RETRY = 500;
 /** Delay before written records are compared once more, in ms. */
 const VERIFY_AFTER = 1_000;
+/** How far ahead of this clock that of another Supervisor may have been when it forgot an environment, in ms. */
+const AHEAD = 3_600_000;
 /** Maximum number of names in one notification; its receiver reads everything that is new. */
 const MOST_NAMES = 100;
 
@@ -97,7 +101,8 @@ export class EnvironmentReconciler {
     const { records, leadership, observer } = this.options;
     // The records of another fleet are not ours to mend.
     if (!leadership.leads || observer.foreign) return null;
-    const isTouched = this.touched === null || this.touched.has(environment);
+    const isNewer = this.reportedBy(environment) > (this.incarnations.get(environment) ?? 0);
+    const isTouched = this.touched === null || this.touched.has(environment) || isNewer;
     const read = await records.readSince(environment, isTouched ? null : (this.verified.get(environment) ?? null));
     if (!read) return null;
     // Environments touched from here on are for the next pass.
@@ -155,21 +160,22 @@ export class EnvironmentReconciler {
 
   /**
    * Makes sure that the store has the incarnation of an environment: by it a Worker that was away for long finds out that it was
-   * forgotten. What was published for an older one is gone with it. The store has a newer one than the database only if the
-   * database went back to an older copy.
+   * forgotten. What was published for an older one is gone with it. The store or its Worker has a newer one than the database only if
+   * that went back to an older copy.
    *
    * @returns null if records may be compared; otherwise ms after which another pass is needed
    */
   private async admit(environment: string, stored: number | null): Promise<number | null> {
     const { records, leadership, registry, appCache } = this.options;
     const known = this.incarnations.get(environment);
-    if (known !== undefined && stored === known) return null;
+    const reported = this.reportedBy(environment);
+    if (known !== undefined && stored === known && reported <= known) return null;
     const { incarnation: last, isRemoved } = await registry.stateOf(environment);
     if (isRemoved) {
       this.forgotten.emit();
       return STORE_RETRY;
     }
-    const incarnation = Math.max(last, stored ?? 0);
+    const incarnation = Math.max(last, stored ?? 0, reported);
     // Forgotten while another process led: what is known here of its apps may be older.
     if (known !== undefined && known !== incarnation) await appCache.load();
     if (stored !== incarnation) {
@@ -179,6 +185,13 @@ export class EnvironmentReconciler {
     this.incarnations.set(environment, incarnation);
     // What was read may be of another incarnation, and is gone.
     return stored === incarnation || incarnation === 0 ? null : 0;
+  }
+
+  /** The incarnation to which its Worker belongs, which reads nothing that is for an older one; 0 if it does not say, or cannot be. */
+  private reportedBy(environment: string): number {
+    const { observer, clock } = this.options;
+    const { incarnation = 0 } = observer.environment(environment)?.registration ?? {};
+    return incarnation <= clock.now().wall + AHEAD ? incarnation : 0;
   }
 
   /** Whether it is this process that is behind, and not the database: a read that began before a publication ended after it. */

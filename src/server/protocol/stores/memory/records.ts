@@ -43,10 +43,13 @@ export class MemoryRecords implements RecordStore {
     for (const name of names) byName.delete(name);
   }
 
-  async read(environment: string, names?: string[]): Promise<AppRecord[]> {
-    const stored = this.environments.get(environment)?.byName ?? new Map<string, AppRecord>();
-    const found = names ? names.flatMap((name) => stored.get(name) ?? []) : [...stored.values()];
-    return structuredClone(found);
+  async read(environment: string): Promise<AppRecord[]> {
+    return structuredClone([...(this.environments.get(environment)?.byName.values() ?? [])]);
+  }
+
+  async readNamed(environment: string, names: string[]): Promise<Pick<RecordsRead, 'incarnation' | 'records'>> {
+    const { incarnation = null, byName = new Map<string, AppRecord>() } = this.environments.get(environment) ?? {};
+    return structuredClone({ incarnation, records: names.flatMap((name) => byName.get(name) ?? []) });
   }
 
   async readSince(environment: string, version: string | null): Promise<RecordsRead | null> {

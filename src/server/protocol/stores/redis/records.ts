@@ -81,11 +81,15 @@ export class RedisRecords implements RecordStore {
     if (!isWritten) throw new OtherIncarnation(environment);
   }
 
-  async read(environment: string, names?: string[]): Promise<AppRecord[]> {
-    if (!names) return (await this.readAll(environment)).records;
+  async read(environment: string): Promise<AppRecord[]> {
+    return (await this.readAll(environment)).records;
+  }
+
+  async readNamed(environment: string, names: string[]): Promise<Pick<RecordsRead, 'incarnation' | 'records'>> {
     const { redis, keys } = this.connection;
-    const texts = names.length ? await redis.hmget(keys.records(environment), ...names) : [];
-    return names.flatMap((name, i) => this.open(environment, name, texts[i]) ?? []);
+    const [head, ...texts] = await redis.hmget(keys.records(environment), INCARNATION, ...names);
+    const records = names.flatMap((name, i) => this.open(environment, name, texts[i]) ?? []);
+    return { incarnation: this.openHead(environment, head)?.order ?? null, records };
   }
 
   async readSince(environment: string, version: string | null): Promise<RecordsRead | null> {
@@ -98,7 +102,7 @@ export class RedisRecords implements RecordStore {
     const { connection } = this;
     const key = connection.keys.records(environment);
     const { [VERSION]: version = null, [INCARNATION]: text, ...texts } = await connection.redis.hgetall(key);
-    const head = connection.open(environment, placeOf(key, INCARNATION), text, environmentHead);
+    const head = this.openHead(environment, text ?? null);
     if (head) connection.envelope.keyring.learn(head.value.publicKey);
     const refused = text !== undefined && !head ? [INCARNATION] : [];
     const records: AppRecord[] = [];
@@ -108,6 +112,16 @@ export class RedisRecords implements RecordStore {
       else refused.push(name);
     }
     return { version, incarnation: head?.order ?? null, records, ...(refused.length ? { refused } : {}) };
+  }
+
+  private openHead(environment: string, text: string | null) {
+    const { connection } = this;
+    return connection.open(
+      environment,
+      placeOf(connection.keys.records(environment), INCARNATION),
+      text,
+      environmentHead,
+    );
   }
 
   private signed(environment: string, record: AppRecord): string {
