@@ -74,6 +74,35 @@ export const MUTANTS: Mutant[] = [
     ],
   },
   {
+    what: 'A process that starts goes by a lock that it has just got',
+    finding: 'C4',
+    changes: [['worker/lease.ts', 'return left < (DOWN_AFTER - 1) * interval - RENEWS_LATE;', 'return true;']],
+    test: 'unit/lease.test.ts',
+  },
+  {
+    what: 'A Worker reads what an older copy of Redis has of before it was forgotten',
+    finding: 'C2',
+    changes: [
+      [
+        'worker/incarnation.ts',
+        'return incarnation !== null && incarnation < this.header.incarnation;',
+        'return false;',
+      ],
+    ],
+    test: 'unit/record-reader.test.ts',
+  },
+  {
+    what: 'The beat of an older copy of Redis counts',
+    changes: [
+      [
+        'protocol/health.ts',
+        'if (lease.epoch === before.lease?.epoch && lease.beat < before.lease.beat) return { ...before, wentBack: true };',
+        '',
+      ],
+    ],
+    test: 'unit/health.test.ts',
+  },
+  {
     what: 'An app starts while its former environment can still write',
     changes: [
       ['worker/hosting/claim.ts', 'isOnly ? left : left.filter((one) => silent?.includes(one))', '[] as string[]'],
