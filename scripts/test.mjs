@@ -48,21 +48,24 @@ process.exit(total.failed || !total.passed ? 1 : 0);
  * @param {Promise<void>} programs ends once those that tests start are installed
  */
 async function runGate(programs) {
-  // The longest first; each lane takes the next when it has ended the one before.
-  const projects = ['browser', 'e2e', 'alone'];
-  const takeTests = async () => {
-    for (let project = projects.shift(); project; project = projects.shift()) await runTests(project, true);
-  };
   // Compiled for a minute by one core, where there was none to download; only later stages need it.
   const compile = () => run([process.execPath, 'scripts/lib/sqlite.mjs']);
   const driver = programs.then(compile, () => false);
   const prepared = prepareFleets(programs);
-  const checked = runChecks(driver);
   await Promise.all([
-    prepared.then(takeTests),
-    checked.then(() => prepared).then(takeTests),
-    prepared.then(() => runTests('integration', true)),
+    inOrder(prepared, ['browser', 'alone']),
+    inOrder(prepared, ['e2e']),
+    inOrder(Promise.all([prepared, runChecks(driver)]), ['integration']),
   ]);
+}
+
+/**
+ * @param {Promise<unknown>} before
+ * @param {string[]} projects
+ */
+async function inOrder(before, projects) {
+  await before;
+  for (const project of projects) await runTests(project, true);
 }
 
 /** @param {Promise<boolean>} driver */
