@@ -248,7 +248,8 @@ export class LeaseKeeper {
     if (this.other.holds) return false;
     // One that is alive has renewed its lease within its interval: the last beat of one that died is older by the time that it starts.
     const { leases, environment, interval } = this.options;
-    const left = (await leases.left([environment])).get(environment) ?? 0;
+    // Its user in Redis may not be allowed to ask.
+    const left = (await leases.left([environment]).catch(() => null))?.get(environment) ?? Number.POSITIVE_INFINITY;
     return left < (DOWN_AFTER - 1) * interval - RENEWS_LATE;
   }
 
