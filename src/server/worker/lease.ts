@@ -96,8 +96,8 @@ export class LeaseKeeper {
   };
   readonly lock: LockWatch;
   private readonly epochs: Epochs;
-  private timer: Timer | null = null;
-  private retry: Timer | null = null;
+  /** Of the next beat at the interval, and of one more when a lock that this process has got proves something. */
+  private readonly timers = { next: null as Timer | null, proof: null as Timer | null };
   private beating: Promise<void> | null = null;
 
   constructor(private readonly options: LeaseKeeperOptions) {
@@ -144,7 +144,7 @@ export class LeaseKeeper {
 
   /** Sends a heartbeat immediately and then at the interval. */
   async start(): Promise<void> {
-    if (this.timer) return;
+    if (this.timers.next) return;
     await this.beatNow();
     this.schedule();
   }
@@ -182,9 +182,9 @@ export class LeaseKeeper {
 
   /** Leaves immediately: observers see it within a second. Never rejects. */
   async stop(): Promise<void> {
-    this.timer?.cancel();
-    this.timer = null;
-    this.retry?.cancel();
+    this.timers.next?.cancel();
+    this.timers.next = null;
+    this.timers.proof?.cancel();
     this.left = true;
     this.lock.close();
     await this.beating;
@@ -197,8 +197,8 @@ export class LeaseKeeper {
   private schedule(): void {
     // So that workers that start together do not send their heartbeats together.
     const { interval, clock, random } = this.options;
-    this.timer = clock.timeout(interval * (1 + (random.fraction() - 0.5) * JITTER), () => {
-      if (this.timer) this.schedule();
+    this.timers.next = clock.timeout(interval * (1 + (random.fraction() - 0.5) * JITTER), () => {
+      if (this.timers.next) this.schedule();
       void this.beatNow();
     });
   }
@@ -343,12 +343,13 @@ export class LeaseKeeper {
     // The holder lives, and lost its session: it needs the lock that this standby got in its place.
     if (gavesProof) await this.lock.giveBack();
     // Otherwise the lock will have said more than the lease by then, which may last for long.
-    else if (this.lock.state === 'held') this.retry ??= this.options.clock.timeout(SAYS_WITHIN, () => this.beatAgain());
+    else if (this.lock.state === 'held')
+      this.timers.proof ??= this.options.clock.timeout(SAYS_WITHIN, () => this.beatAgain());
     if (this.role !== 'standby') await this.standBy(`held by another process (${holder.instance})`);
   }
 
   private beatAgain(): void {
-    this.retry = null;
+    this.timers.proof = null;
     void this.beatNow();
   }
 

@@ -55,7 +55,7 @@ export function workerAcl({ name, password }: RedisUser, prefix: string, environ
   ];
   const channels = ['wake:supervisors', `wake:environment:${environment}`, 'requests:*', 'replies:*'];
   const commands =
-    'get set mget del hget hset hdel hmget hgetall hlen lindex lrange sadd smembers multi exec eval evalsha time info publish subscribe';
+    'get set mget del hget hset hdel hmget hgetall hlen lindex lrange sadd smembers pttl multi exec eval evalsha time info publish subscribe';
   return [
     `ACL SETUSER ${name} on >${password} resetkeys`,
     ...[...ownKeys, ...shared].map((key) => `~${prefix}:${key}`),
