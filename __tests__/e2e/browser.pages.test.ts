@@ -66,6 +66,52 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await page.unrouteAll();
   });
 
+  it('menus and dialogs are used by keyboard alone, and give the focus back', async () => {
+    const { app, environment } = SAMPLE;
+    const { keyboard } = page;
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-testid'));
+    const menus = page.locator('.ant-dropdown').filter({ visible: true });
+    const dialog = page.locator('.ant-modal, .ant-drawer').filter({ visible: true });
+    /** Opens a menu, goes down in it, and chooses. */
+    const choose = async (button: string, entry: string, downs: number) => {
+      await page.getByTestId(button).focus();
+      await keyboard.press('Enter');
+      await eventually(() => menus.locator(':focus').count()).toBe(1);
+      for (let down = 0; down < downs; down += 1) await keyboard.press('ArrowDown');
+      const isThere = (id: string) =>
+        document.activeElement?.matches(`:has([data-testid="${id}"]), [data-testid="${id}"]`);
+      await eventually(() => page.evaluate(isThere, entry)).toBe(true);
+      await keyboard.press('Enter');
+    };
+    const dialogGivesBack = async (button: string) => {
+      await dialog.waitFor();
+      const hasFocus = () => document.activeElement?.closest('.ant-modal, .ant-drawer') !== null;
+      await eventually(() => page.evaluate(hasFocus)).toBe(true);
+      await eventually(() => menus.count()).toBe(0);
+      await keyboard.press('Escape');
+      await dialog.waitFor({ state: 'hidden' });
+      await eventually(focused).toBe(button);
+    };
+
+    await page.getByTestId(`app-row-${app}`).waitFor();
+    await choose(`app-more-${app}`, `app-restart-${app}`, 0);
+    await dialogGivesBack(`app-more-${app}`);
+    for (const button of [`app-edit-${app}`, `app-delete-${app}`, 'add-app']) {
+      await page.getByTestId(button).press('Enter');
+      await dialogGivesBack(button);
+    }
+    await page.getByTestId(`app-open-${app}`).press('Enter');
+    await choose('app-page-more', 'app-page-destroy', 2);
+    await dialogGivesBack('app-page-more');
+    // An entry that is a link is followed.
+    await page.context().route('**/apps/**', (route) => route.fulfill({ body: 'visited' }));
+    const visited = page.context().waitForEvent('page');
+    await choose(`app-visit-${app}`, `app-visit-${app}-${environment}`, 0);
+    await (await visited).close();
+    await page.context().unrouteAll();
+    await eventually(focused).toBe(`app-visit-${app}`);
+  });
+
   it('a problem that the server finds stands beside its field, in the user’s language', async () => {
     await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
     await page.getByTestId('add-app').click();

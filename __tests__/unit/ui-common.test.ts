@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import chinese from '../../src/locale/zh-CN.json';
 import { visitUrl } from '../../src/ui/apps/visit';
 import { entryHref } from '../../src/ui/common/entryHref';
-import { apiError, messageText, problemText } from '../../src/ui/common/errors';
+import { apiError, fieldText, messageText, problemText } from '../../src/ui/common/errors';
 import { allPages } from '../../src/ui/common/pages';
 import { appsFilter } from '../../src/ui/common/query';
 import { createRefresher, keepPage, keepRows } from '../../src/ui/common/refresher';
@@ -137,6 +137,8 @@ describe('texts of problems', () => {
     const refused = { code: 'INVALID_INPUT', params: { problem }, message: 'title is required' };
     expect(problemText(inChinese, refused)).toBe('输入有误：title 为必填项');
     expect(messageText(inChinese, problem)).toBe('title 为必填项');
+    expect(fieldText(inChinese, refused, '名称')).toBe('名称 为必填项');
+    expect(fieldText(inChinese, taken, '名称')).toBe('应用“crm”已存在，请换一个标识。');
   });
 
   it('is the server’s text if the code is unknown, or comes from the core or the proxy', () => {

@@ -1,10 +1,11 @@
 import { BellOutlined, DownloadOutlined, ReloadOutlined } from '@ant-design/icons';
-import { Button, Card, Dropdown, Empty, Flex, Pagination, Skeleton, Spin, Tooltip } from 'antd';
+import { Button, Card, Empty, Flex, Pagination, Skeleton, Spin, Tooltip } from 'antd';
 import { useCallback, useMemo } from 'react';
 import { useNavigate } from 'react-router-dom';
 import type { EventRow } from '../../shared/event';
 import { useApi } from '../common/api';
 import { apiError, problemText } from '../common/errors';
+import { MenuButton } from '../common/MenuButton';
 import { Failure, Freshness } from '../common/Page';
 import { PATHS } from '../common/paths';
 import { keepPage, type Page } from '../common/refresher';
@@ -128,9 +129,10 @@ function Export({ query, isEmpty }: { query: ActivityQuery; isEmpty: boolean }) 
     }
   };
   return (
-    <Dropdown
-      trigger={['click']}
+    <MenuButton
+      icon={<DownloadOutlined />}
       disabled={isEmpty}
+      data-testid="activity-export"
       menu={{
         items: [
           { key: 'csv', label: t('As CSV, for spreadsheets') },
@@ -139,9 +141,7 @@ function Export({ query, isEmpty }: { query: ActivityQuery; isEmpty: boolean }) 
         onClick: ({ key }) => void save(key as 'csv' | 'json'),
       }}
     >
-      <Button icon={<DownloadOutlined />} data-testid="activity-export">
-        {t('Export')}
-      </Button>
-    </Dropdown>
+      {t('Export')}
+    </MenuButton>
   );
 }

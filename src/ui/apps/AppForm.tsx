@@ -5,8 +5,10 @@ import { type Blocker, useBlocker } from 'react-router-dom';
 import type { AppRow, CreatedApp, EnvironmentRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
-import { type ApiError, type Problem, problemText } from '../common/errors';
+import { type ApiError, fieldText, type Problem, problemText } from '../common/errors';
+import { FIELD_LABELS } from '../common/labels';
 import { useIsLocal } from '../common/Page';
+import { useFocusReturn } from '../common/useFocusReturn';
 import { useHost } from '../host';
 import { AdministratorFields } from './AdministratorFields';
 import { AdvancedFields, BasicFields, DisplayFields } from './AppFields';
@@ -30,6 +32,7 @@ const FORM = 'app-form';
 type Blocked = Extract<Blocker, { state: 'blocked' }>;
 
 export function AppForm({ app, environments, onClose, onSaved }: Props) {
+  useFocusReturn();
   const { t, language } = useHost();
   const confirm = useConfirm();
   const [form] = Form.useForm<AppValues>();
@@ -135,7 +138,8 @@ function useSaving(
     problems.filter((problem) => {
       const name = problem.field?.split('.');
       if (!name || !form.getFieldInstance(name as never)) return true;
-      form.setFields([{ name: name as never, errors: [problemText(t, problem)] }]);
+      const label = FIELD_LABELS[name.join('.')];
+      form.setFields([{ name: name as never, errors: [fieldText(t, problem, label ? t(label) : name.join('.'))] }]);
       form.scrollToField(name as never, { block: 'center' });
       return false;
     });

@@ -1,5 +1,5 @@
 import { ArrowLeftOutlined, DownOutlined } from '@ant-design/icons';
-import { Alert, Button, Card, Dropdown, Flex, Result, Skeleton, Tabs, Typography, theme } from 'antd';
+import { Alert, Button, Card, Flex, Result, Skeleton, Tabs, Typography, theme } from 'antd';
 import { useEffect, useRef } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { AppActivity } from '../activity/AppActivity';
@@ -9,6 +9,7 @@ import { useApi } from '../common/api';
 import { messageText } from '../common/errors';
 import { LabelTags } from '../common/LabelTags';
 import { FIELD_LABELS } from '../common/labels';
+import { MenuButton } from '../common/MenuButton';
 import { useMenuEntry } from '../common/menuEntry';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { LOG_PARAMS } from '../common/paths';
@@ -178,11 +179,9 @@ function Head({
             >
               {t('Edit')}
             </ActionButton>
-            <Dropdown menu={{ items: more }} trigger={['click']} autoFocus>
-              <Button data-testid="app-page-more" aria-haspopup="menu">
-                {t('More')} <DownOutlined aria-hidden style={{ fontSize: 12 }} />
-              </Button>
-            </Dropdown>
+            <MenuButton menu={{ items: more }} data-testid="app-page-more">
+              {t('More')} <DownOutlined aria-hidden style={{ fontSize: 12 }} />
+            </MenuButton>
           </Flex>
         </Flex>
       </Flex>

@@ -38,8 +38,8 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
     if (isOpen) run();
   };
   return (
-    <Flex gap="small" wrap justify="space-between">
-      <Flex gap="small" wrap role="search" style={{ flex: '1 1 auto', minWidth: 0 }}>
+    <Flex gap="small" wrap justify="space-between" align="start">
+      <Flex gap="small" wrap role="search" style={{ flex: '1 1 440px', minWidth: 0 }}>
         <SavedViews columns={shown} />
         <TextFilter text={query.text} ask={ask} />
         {!isLocal && environments && (
@@ -98,7 +98,7 @@ function TextFilter({ text, ask }: Pick<AppsQuery, 'text'> & Pick<Props, 'ask'>)
       allowClear
       placeholder={t('Name or identifier')}
       aria-label={t('Find apps by name or identifier')}
-      style={{ flex: '0 1 200px', minWidth: 0 }}
+      style={{ flex: '1 1 160px', minWidth: 0, maxWidth: 240 }}
       value={entered}
       onChange={({ target }) => {
         enter(target.value);

@@ -1,7 +1,8 @@
-import { Alert, Form, Input, Modal, Radio, Space, Typography } from 'antd';
+import { Alert, Form, Input, Radio, Space, Typography } from 'antd';
 import { useState } from 'react';
 import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
+import { Dialog } from '../common/Dialog';
 import { type ApiError, messageText, problemText } from '../common/errors';
 import { useReport } from '../common/Report';
 import { useHost } from '../host';
@@ -50,8 +51,7 @@ export function DeleteDialog({ apps, onClose, onDone }: Props) {
   };
 
   return (
-    <Modal
-      open
+    <Dialog
       title={isOne ? t('Delete "{{app}}"?', { app: app.title }) : t('Delete {{count}} apps?', { count: apps.length })}
       okText={t('Delete')}
       cancelText={t('Cancel')}
@@ -74,7 +74,7 @@ export function DeleteDialog({ apps, onClose, onDone }: Props) {
         )}
         {database === 'drop' && <TypedName name={app.name} typed={typed} onType={setTyped} />}
       </Space>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,6 +1,7 @@
-import { Alert, Form, Modal } from 'antd';
+import { Alert, Form } from 'antd';
 import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
+import { Dialog } from '../common/Dialog';
 import { problemText } from '../common/errors';
 import { FormSelect } from '../common/FormSelect';
 import { useBulk } from '../common/useBulk';
@@ -42,8 +43,7 @@ export function LabelDialog({ apps, onClose, onDone }: Props) {
     );
 
   return (
-    <Modal
-      open
+    <Dialog
       title={
         apps.length === 1
           ? t('Labels of "{{app}}"', { app: apps[0].title })
@@ -66,12 +66,12 @@ export function LabelDialog({ apps, onClose, onDone }: Props) {
         <Form.Item name="remove" label={t('Remove labels')}>
           <FormSelect
             mode="multiple"
-            placeholder={present.length ? undefined : t('None of these apps has a label')}
+            placeholder={present.length ? t('Select labels') : t('None of these apps has a label')}
             disabled={!present.length}
             options={labelOptions(present, language)}
           />
         </Form.Item>
       </Form>
-    </Modal>
+    </Dialog>
   );
 }

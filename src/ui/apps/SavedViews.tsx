@@ -1,10 +1,11 @@
 import { CheckOutlined, DownOutlined } from '@ant-design/icons';
-import { Button, Dropdown, type MenuProps, theme } from 'antd';
-import { useRef, useState } from 'react';
+import { type MenuProps, theme } from 'antd';
+import { useState } from 'react';
 import type { ViewRow } from '../../shared/view';
 import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
 import { type ApiError, problemText } from '../common/errors';
+import { MenuButton } from '../common/MenuButton';
 import { readableColors } from '../common/theme';
 import { type Translate, useHost } from '../host';
 import { useViews } from './useViews';
@@ -14,7 +15,6 @@ import { ViewNameDialog } from './ViewNameDialog';
 export function SavedViews({ columns }: { columns: readonly string[] }) {
   const { t } = useHost();
   const { token } = theme.useToken();
-  const button = useRef<HTMLButtonElement>(null);
   const state = useViews(columns);
   const changes = useChanges(state.refresh);
   const { views, chosen, address, isChanged, show, refresh } = state;
@@ -23,8 +23,6 @@ export function SavedViews({ columns }: { columns: readonly string[] }) {
   if (!views) return null;
 
   const act = (item: string) => {
-    // The menu's own entry is about to go.
-    button.current?.focus();
     if (item === 'all') show(null);
     else if (item === 'new') setNaming('new');
     else if (item === 'rename') setNaming(chosen);
@@ -37,9 +35,10 @@ export function SavedViews({ columns }: { columns: readonly string[] }) {
 
   return (
     <>
-      <Dropdown
-        autoFocus
-        trigger={['click']}
+      <MenuButton
+        aria-label={name ? t('Saved view: {{view}}', { view: name }) : undefined}
+        style={{ flex: '0 1 auto', minWidth: 0, maxWidth: 180 }}
+        data-testid="views"
         menu={{
           items,
           onClick: ({ key }) => act(key),
@@ -47,25 +46,16 @@ export function SavedViews({ columns }: { columns: readonly string[] }) {
           'aria-label': t('Saved views'),
         }}
       >
-        <Button
-          ref={button}
-          aria-haspopup="menu"
-          aria-label={name ? t('Saved view: {{view}}', { view: name }) : undefined}
-          style={{ flex: '0 1 auto', minWidth: 0, maxWidth: 180 }}
-          data-testid="views"
-        >
-          <span style={{ overflow: 'hidden', textOverflow: 'ellipsis' }}>{name ?? t('Saved views')}</span>
-          <DownOutlined aria-hidden style={{ fontSize: 12 }} />
-        </Button>
-      </Dropdown>
+        <span title={name} style={{ overflow: 'hidden', textOverflow: 'ellipsis' }}>
+          {name ?? t('Saved views')}
+        </span>
+        <DownOutlined aria-hidden style={{ fontSize: 12 }} />
+      </MenuButton>
       {naming && (
         <ViewNameDialog
           view={naming === 'new' ? undefined : naming}
           address={address}
-          onClose={() => {
-            setNaming(undefined);
-            button.current?.focus();
-          }}
+          onClose={() => setNaming(undefined)}
           onSaved={async (view) => {
             await refresh();
             if (naming === 'new') show(view);

@@ -1,8 +1,9 @@
-import { Form, Input, type InputRef, Modal } from 'antd';
+import { Form, Input, type InputRef } from 'antd';
 import { useRef, useState } from 'react';
 import type { ViewRow } from '../../shared/view';
 import { useApi } from '../common/api';
-import { type ApiError, problemText } from '../common/errors';
+import { Dialog } from '../common/Dialog';
+import { type ApiError, fieldText } from '../common/errors';
 import { useHost } from '../host';
 
 interface NameProps {
@@ -28,14 +29,13 @@ export function ViewNameDialog({ view, address, onClose, onSaved }: NameProps) {
       await onSaved(await (view ? api.updateView(view.id, { name }) : api.createView({ name, address })));
       onClose();
     } catch (thrown) {
-      form.setFields([{ name: 'name', errors: [problemText(t, (thrown as ApiError).problems[0])] }]);
+      form.setFields([{ name: 'name', errors: [fieldText(t, (thrown as ApiError).problems[0], t('Name'))] }]);
       setBusy(false);
     }
   };
 
   return (
-    <Modal
-      open
+    <Dialog
       width={420}
       title={view ? t('Rename the view "{{view}}"', { view: view.name }) : t('Save as a new view')}
       okText={t('Save')}
@@ -60,6 +60,6 @@ export function ViewNameDialog({ view, address, onClose, onSaved }: NameProps) {
           <Input ref={input} maxLength={50} autoComplete="off" data-testid="view-name" />
         </Form.Item>
       </Form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,7 +1,8 @@
 import { DownOutlined } from '@ant-design/icons';
-import { Button, Dropdown, type MenuProps } from 'antd';
+import type { MenuProps } from 'antd';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { ActionButton } from '../common/ActionButton';
+import { MenuButton } from '../common/MenuButton';
 import { RowButton, RowLink } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
 import { Secondary } from '../common/Secondary';
@@ -85,11 +86,9 @@ function MainButton({ app, refused, menu, ...button }: MainProps) {
     );
   }
   return (
-    <Dropdown menu={menu()} trigger={['click']} autoFocus>
-      <Button {...button} type="primary" aria-haspopup="menu">
-        {host.t('Visit')} <DownOutlined aria-hidden style={{ fontSize: 12 }} />
-      </Button>
-    </Dropdown>
+    <MenuButton {...button} type="primary" menu={menu()}>
+      {host.t('Visit')} <DownOutlined aria-hidden style={{ fontSize: 12 }} />
+    </MenuButton>
   );
 }
 

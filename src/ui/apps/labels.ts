@@ -40,7 +40,7 @@ export function begun(t: Translate, action: Action, apps: readonly Pick<AppRow, 
   if (!apps.length) return t('Nothing was done');
   const which =
     apps.length > NAMED ? t('{{count}} apps', { count: apps.length }) : apps.map(({ title }) => title).join(', ');
-  return `${t(OPERATION_LABELS[action])}: ${which}`;
+  return t('{{what}}: {{text}}', { what: t(OPERATION_LABELS[action]), text: which });
 }
 
 export const DESIRED_LABELS: Record<AppRow['desiredState'], string> = {

@@ -47,7 +47,8 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
 
   const lineOf = (app: AppRow, isOneOfSeveral: boolean) => {
     const places = isLocal ? '' : placesOf(t, app, environments);
-    return [isOneOfSeveral ? app.title : t('Environments'), places].filter(Boolean).join(': ');
+    const what = isOneOfSeveral ? app.title : t('Environments');
+    return places ? t('{{what}}: {{text}}', { what, text: places }) : what;
   };
 
   return async (action: OperateAction, selected: AppRow[]): Promise<boolean> => {
@@ -74,7 +75,7 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
               <List
                 lines={refused.map((app) => [
                   app.name,
-                  `${app.title}: ${textOf(t, refusal(action, app, environments))}`,
+                  t('{{what}}: {{text}}', { what: app.title, text: textOf(t, refusal(action, app, environments)) }),
                 ])}
               />
             </>

@@ -1,6 +1,7 @@
-import { Alert, Flex, Modal, Spin } from 'antd';
+import { Alert, Flex, Spin } from 'antd';
 import { useHost } from '../host';
 import { type MoveSubject, useApi } from './api';
+import { Dialog } from './Dialog';
 import { problemText } from './errors';
 import { MoveList } from './MoveList';
 import { MoveTarget } from './MoveTarget';
@@ -37,8 +38,7 @@ export function MoveDialog({ subject, title, okText, to: first, onClose, onDone 
     );
 
   return (
-    <Modal
-      open
+    <Dialog
       width={640}
       title={title}
       okText={movable > 1 ? t('Move {{count}} apps', { count: movable }) : (okText ?? t('Move'))}
@@ -53,6 +53,6 @@ export function MoveDialog({ subject, title, okText, to: first, onClose, onDone 
         <MoveTarget {...choice} />
         <Spin spinning={loading}>{plan ? <MoveList apps={plan.apps} /> : <div style={{ minHeight: 64 }} />}</Spin>
       </Flex>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,5 +1,6 @@
 import { Dropdown, type MenuProps } from 'antd';
 import { type ReactNode, useRef, useState } from 'react';
+import { finishKey } from './MenuButton';
 import { COVER, RowButton } from './RowButton';
 
 interface Props extends Partial<Record<`data-${string}`, string>> {
@@ -33,13 +34,21 @@ export function RowMenu({ menu, children, ...rest }: Props) {
         {children}
       </RowButton>
       {isOpen !== undefined && (
-        <Dropdown open={isOpen} onOpenChange={show} trigger={['click']} autoFocus menu={isOpen ? menu() : {}}>
+        <Dropdown open={isOpen} onOpenChange={show} trigger={['click']} autoFocus menu={isOpen ? finished(menu()) : {}}>
           <span className={COVER} />
         </Dropdown>
       )}
     </span>
   );
 }
+
+const finished = (menu: MenuProps): MenuProps => ({
+  ...menu,
+  onClick: (choice) => {
+    finishKey(choice);
+    menu.onClick?.(choice);
+  },
+});
 
 const isInMenu = () => Boolean(document.activeElement?.closest('.ant-dropdown'));
 

@@ -22,7 +22,8 @@ interface Props<Row> {
 /** A table; without room for its columns a card for each row. */
 export function Rows<Row extends object>({ rows, nameOf, columns, width, lines, mark, below, ...rest }: Props<Row>) {
   const { loading = !rows, empty } = rest;
-  const { lg: isWide = true } = Grid.useBreakpoint();
+  // Beside NocoBase's menu and below its next step, a table would hide columns behind the one that is fixed.
+  const { xl: isWide = true } = Grid.useBreakpoint();
   if (!isWide && rows) {
     if (!rows.length) return <>{empty}</>;
     return (

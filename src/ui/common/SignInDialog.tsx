@@ -1,6 +1,7 @@
-import { Alert, Button, Descriptions, Flex, Modal, Typography } from 'antd';
+import { Alert, Button, Descriptions, Flex, Typography } from 'antd';
 import type { CreatedApp } from '../../shared/types';
 import { useHost } from '../host';
+import { Dialog } from './Dialog';
 
 export interface SignIn {
   /** Of the app or of the environment. */
@@ -25,8 +26,7 @@ export function SignInDialog({ signIn, onClose }: { signIn: SignIn; onClose: () 
   ];
   const text = rows.map(({ label, value }) => `${label}: ${value}`).join('\n');
   return (
-    <Modal
-      open
+    <Dialog
       // The password is shown only once, so only the button closes the dialog.
       closable={false}
       keyboard={false}
@@ -75,6 +75,6 @@ export function SignInDialog({ signIn, onClose }: { signIn: SignIn; onClose: () 
           {t('Copy all')}
         </Typography.Text>
       </Flex>
-    </Modal>
+    </Dialog>
   );
 }

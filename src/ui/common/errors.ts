@@ -57,5 +57,12 @@ export function problemText(t: Translate, problem: Problem): string {
   return problem.params && t(name) !== name ? messageText(t, problem) : problem.message;
 }
 
+/** Beside its field: with the field's name on the page, and without saying that something was wrong. */
+export function fieldText(t: Translate, problem: Problem, label: string): string {
+  const wrong = problem.code === 'INVALID_INPUT' ? problem.params?.problem : undefined;
+  if (typeof wrong !== 'object') return problemText(t, problem);
+  return messageText(t, { ...wrong, params: { ...wrong.params, field: label } });
+}
+
 /** A message of the server in the user's language. */
 export const messageText = (t: Translate, message: Message): string => render(t, message);

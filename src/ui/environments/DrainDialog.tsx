@@ -1,7 +1,8 @@
-import { Alert, Checkbox, Flex, Modal, Radio, Spin } from 'antd';
+import { Alert, Checkbox, Flex, Radio, Spin } from 'antd';
 import { useState } from 'react';
 import type { DrainMode } from '../../shared/types';
 import { useApi } from '../common/api';
+import { Dialog } from '../common/Dialog';
 import { problemText } from '../common/errors';
 import { MoveList } from '../common/MoveList';
 import { MoveTarget } from '../common/MoveTarget';
@@ -37,8 +38,7 @@ export function DrainDialog({ environment, onClose, onDone }: Props) {
         }),
     );
   return (
-    <Modal
-      open
+    <Dialog
       width={640}
       title={t('Drain environment "{{environment}}"?', { environment })}
       okText={t(agree.text, agree.values)}
@@ -84,6 +84,6 @@ export function DrainDialog({ environment, onClose, onDone }: Props) {
           </>
         )}
       </Flex>
-    </Modal>
+    </Dialog>
   );
 }

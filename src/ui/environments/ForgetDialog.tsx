@@ -1,6 +1,7 @@
-import { Alert, Flex, Modal, Radio, Spin } from 'antd';
+import { Alert, Flex, Radio, Spin } from 'antd';
 import { useState } from 'react';
 import { useApi } from '../common/api';
+import { Dialog } from '../common/Dialog';
 import { problemText } from '../common/errors';
 import { MoveList } from '../common/MoveList';
 import { MoveTarget } from '../common/MoveTarget';
@@ -32,8 +33,7 @@ export function ForgetDialog({ environment, onClose, onDone }: Props) {
         operations.length ? t('{{count}} apps are being moved', { count: operations.length }) : null,
     );
   return (
-    <Modal
-      open
+    <Dialog
       width={640}
       title={t('Forget environment "{{environment}}"?', { environment })}
       okText={t('Forget')}
@@ -56,7 +56,7 @@ export function ForgetDialog({ environment, onClose, onDone }: Props) {
           )}
         </Spin>
       </Flex>
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,7 +1,8 @@
-import { Alert, Checkbox, Flex, Modal } from 'antd';
+import { Alert, Checkbox, Flex } from 'antd';
 import { useState } from 'react';
 import type { EnvironmentRow } from '../../shared/types';
 import { useApi } from '../common/api';
+import { Dialog } from '../common/Dialog';
 import { problemText } from '../common/errors';
 import { Secondary } from '../common/Secondary';
 import { useBulk } from '../common/useBulk';
@@ -26,8 +27,7 @@ export function UncordonDialog({ environment: { name, away }, onClose, onDone }:
         operations.length ? t('{{count}} apps are being brought home', { count: operations.length }) : null,
     );
   return (
-    <Modal
-      open
+    <Dialog
       title={t('Uncordon environment "{{environment}}"?', { environment: name })}
       okText={t('Uncordon')}
       okButtonProps={{ id: 'confirm-ok' }}
@@ -49,6 +49,6 @@ export function UncordonDialog({ environment: { name, away }, onClose, onDone }:
           ))}
         </ul>
       </Flex>
-    </Modal>
+    </Dialog>
   );
 }

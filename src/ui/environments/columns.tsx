@@ -35,11 +35,11 @@ export function columnsOf(
       render: (_, row) => <Version own={row.appVersion} expected={version} />,
     },
     ...remote(
-      { key: 'url', title: t('Address'), width: 200, render: (_, row) => <Addresses environment={row} /> },
+      { key: 'url', title: t('Address'), width: 190, render: (_, row) => <Addresses environment={row} /> },
       {
         key: 'lastHeartbeatAt',
         title: t('Last heartbeat'),
-        width: 135,
+        width: 120,
         render: (_, row) => <Since at={row.lastHeartbeatAt} />,
       },
     ),
@@ -57,7 +57,7 @@ export function columnsOf(
     ...remote({
       key: 'actions',
       fixed: 'right',
-      width: 232,
+      width: 220,
       title: t('Actions'),
       render: (_, row) => <Actions environment={row} act={act} />,
     }),

@@ -111,8 +111,8 @@ function Going({ row: { enabled, deliveredAt, failingSince, error, status, nextA
         }
         description={
           <>
-            {error && messageText(t, error)}
-            {nextAt !== null && ` ${t('Next attempt: {{time}}', { time: exactTime(nextAt, language) })}`}
+            {error && <div>{messageText(t, error)}</div>}
+            {nextAt !== null && <div>{t('Next attempt: {{time}}', { time: exactTime(nextAt, language) })}</div>}
           </>
         }
       />
