@@ -66,7 +66,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await page.unrouteAll();
   });
 
-  it('menus and dialogs are used by keyboard alone, and give the focus back', async () => {
+  it('rows, menus and dialogs are used by keyboard alone, and give the focus back', async () => {
     const { app, environment } = SAMPLE;
     const { keyboard } = page;
     const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-testid'));
@@ -93,7 +93,22 @@ describe.each(CLIENT)('in the $client client', (client) => {
       await eventually(focused).toBe(button);
     };
 
-    await page.getByTestId(`app-row-${app}`).waitFor();
+    // A row is one stop of the Tab key; arrow keys go on in it.
+    const row = page.getByTestId(`app-row-${app}`);
+    await row.waitFor();
+    await page.getByTestId(`app-open-${app}`).focus();
+    await keyboard.press('Tab');
+    expect(await row.locator(':focus').count()).toBe(0);
+    await keyboard.press('Shift+Tab');
+    await eventually(focused).toBe(`app-open-${app}`);
+    await keyboard.press('ArrowRight');
+    await eventually(focused).toBe(`app-visit-${app}`);
+    await keyboard.press('End');
+    await eventually(focused).toBe(`app-more-${app}`);
+    await keyboard.press('Tab');
+    await keyboard.press('Shift+Tab');
+    await eventually(focused).toBe(`app-more-${app}`);
+
     await choose(`app-more-${app}`, `app-restart-${app}`, 0);
     await dialogGivesBack(`app-more-${app}`);
     for (const button of [`app-edit-${app}`, `app-delete-${app}`, 'add-app']) {

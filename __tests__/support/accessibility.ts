@@ -55,6 +55,8 @@ export function cutOn(page: Page): Promise<string[]> {
     const name = (element: Element) => `${element.outerHTML.slice(0, 160)}…`;
     const scrolls = (element: Element) =>
       /auto|scroll/.test(getComputedStyle(element).overflowX) && element.scrollWidth > element.clientWidth + 1;
+    // The header of a table scrolls with its body.
+    const movesAlong = (element: Element) => element.matches('.ant-table-header');
     const above = (element: Element): Element[] =>
       element.parentElement ? [element.parentElement, ...above(element.parentElement)] : [];
     const isOurs = (element: Element) => element.closest(places.join()) !== null;
@@ -65,7 +67,9 @@ export function cutOn(page: Page): Promise<string[]> {
     const beyond = ours.filter((element) => {
       const { right, left, width: wide } = element.getBoundingClientRect();
       return (
-        wide > 0 && (right > width + 1 || left < -1) && !above(element).some((each) => isOurs(each) && scrolls(each))
+        wide > 0 &&
+        (right > width + 1 || left < -1) &&
+        !above(element).some((each) => isOurs(each) && (scrolls(each) || movesAlong(each)))
       );
     });
     const cut = ours.filter((element) => {

@@ -405,4 +405,8 @@ export const STATES: State[] = [
       await page.getByTestId('timeline').waitFor();
     },
   },
+  {
+    name: 'overview-end',
+    show: (page) => page.locator('.ant-card').last().scrollIntoViewIfNeeded(),
+  },
 ];

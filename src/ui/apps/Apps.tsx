@@ -7,6 +7,7 @@ import { type ApiError, problemText } from '../common/errors';
 import { Failure, Freshness } from '../common/Page';
 import { LOG_PARAMS } from '../common/paths';
 import { type AppsQuery, appsQueryOf, withAppsQuery } from '../common/query';
+import { RowStops } from '../common/RowStops';
 import { keepPage, type Page } from '../common/refresher';
 import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
@@ -121,11 +122,13 @@ function AppList({ selected, select, focused }: ListProps) {
         <Freshness error={error} />
         {selected.length > 0 && <BulkActions selected={selectedNow} environments={environments} {...bulk} />}
         <Spin spinning={loading} delay={SPIN_AFTER}>
-          {isWide ? (
-            <AppsTable {...list} order={query.sort} width={720 + 120 * shown.length} />
-          ) : (
-            <AppCards {...list} order={query.sort} />
-          )}
+          <RowStops first="[id^=app-open-]">
+            {isWide ? (
+              <AppsTable {...list} order={query.sort} width={720 + 120 * shown.length} />
+            ) : (
+              <AppCards {...list} order={query.sort} />
+            )}
+          </RowStops>
         </Spin>
         <Pages query={query} setQuery={setQuery} count={data?.count} />
       </Flex>

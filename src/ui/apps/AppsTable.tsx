@@ -33,7 +33,7 @@ export const AppsTable = memo(function AppsTable({ rows, columns, order, width, 
       pagination={false}
       sticky
       scroll={{ x: width }}
-      onRow={(app) => ({ 'data-testid': `app-row-${app.name}` }) as object}
+      onRow={(app) => ({ 'data-row': '', 'data-testid': `app-row-${app.name}` }) as object}
       rowSelection={{
         selectedRowKeys: selected.map(({ name }) => name),
         preserveSelectedRowKeys: true,

@@ -15,7 +15,7 @@ interface Props<Row> extends Partial<Record<`data-${string}`, string>> {
   children?: ReactNode;
 }
 
-const LIST: CSSProperties = { display: 'grid', gridTemplateColumns: 'auto 1fr', gap: '4px 12px' };
+const LIST: CSSProperties = { display: 'grid', gridTemplateColumns: 'fit-content(50%) 1fr', gap: '4px 12px' };
 const LINE: CSSProperties = { display: 'flex', flexWrap: 'wrap', gap: '4px 16px' };
 const PAIR: CSSProperties = { display: 'flex', flexWrap: 'wrap', gap: '0 4px', minWidth: 0 };
 
@@ -30,10 +30,10 @@ export function RowCard<Row>({ row, columns, lines, corner, isList, children, ..
   const [first, ...others] = lines;
   const details = columns.filter(({ key }) => ![...lines, 'actions'].includes(String(key)));
   return (
-    <Card size="small" {...rest}>
+    <Card size="small" data-row="" {...rest}>
       <Flex vertical gap="small">
         <Flex gap="small" align="start" justify="space-between">
-          {placed(first)}
+          <div style={{ minWidth: 0 }}>{placed(first)}</div>
           {corner}
         </Flex>
         {others.map((name) => (

@@ -1,6 +1,7 @@
 import { Flex, Grid, Table, type TableColumnType } from 'antd';
 import type { ReactNode } from 'react';
 import { RowCard } from './RowCard';
+import { RowStops } from './RowStops';
 
 interface Props<Row> {
   /** Absent until the first answer. */
@@ -27,33 +28,37 @@ export function Rows<Row extends object>({ rows, nameOf, columns, width, lines, 
   if (!isWide && rows) {
     if (!rows.length) return <>{empty}</>;
     return (
-      <Flex vertical gap="small">
-        {rows.map((row) => (
-          <RowCard key={nameOf(row)} row={row} columns={columns} lines={lines} isList {...mark?.(row)}>
-            {below?.(row)}
-          </RowCard>
-        ))}
-      </Flex>
+      <RowStops>
+        <Flex vertical gap="small">
+          {rows.map((row) => (
+            <RowCard key={nameOf(row)} row={row} columns={columns} lines={lines} isList {...mark?.(row)}>
+              {below?.(row)}
+            </RowCard>
+          ))}
+        </Flex>
+      </RowStops>
     );
   }
   return (
-    <Table<Row>
-      rowKey={nameOf}
-      size="middle"
-      columns={columns}
-      dataSource={rows}
-      loading={loading}
-      pagination={{ hideOnSinglePage: true, defaultPageSize: 20 }}
-      scroll={{ x: width }}
-      expandable={
-        below && {
-          expandedRowKeys: rows?.filter((row) => below(row) !== null).map(nameOf),
-          expandedRowRender: below,
-          showExpandColumn: false,
+    <RowStops>
+      <Table<Row>
+        rowKey={nameOf}
+        size="middle"
+        columns={columns}
+        dataSource={rows}
+        loading={loading}
+        pagination={{ hideOnSinglePage: true, defaultPageSize: 20 }}
+        scroll={{ x: width }}
+        expandable={
+          below && {
+            expandedRowKeys: rows?.filter((row) => below(row) !== null).map(nameOf),
+            expandedRowRender: below,
+            showExpandColumn: false,
+          }
         }
-      }
-      onRow={(row) => ({ ...mark?.(row) }) as object}
-      locale={{ emptyText: empty }}
-    />
+        onRow={(row) => ({ 'data-row': '', ...mark?.(row) }) as object}
+        locale={{ emptyText: empty }}
+      />
+    </RowStops>
   );
 }
