@@ -26,7 +26,9 @@ export function refused(world: World, by: SupervisorProcess, environment: string
 /** The list, open pages and routing of every Supervisor say so while nobody listens there. */
 export function checkSuspicion(world: World, isJudged: (process: SupervisorProcess) => boolean): void {
   for (const [environment, { at, by, url }] of refusals.get(world) ?? []) {
-    if (world.workers.some((worker) => worker.url === url)) {
+    const slots = world.environments.find(({ name }) => name === environment)?.slots ?? [];
+    // Somebody listens there, or did since, for a moment.
+    if (world.workers.some((worker) => worker.url === url) || slots.some(({ endedAt }) => endedAt > at)) {
       refusals.get(world)?.delete(environment);
       continue;
     }
