@@ -20,10 +20,12 @@ import { environmentKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { signTransfer, TRANSFER_HEADER, type TransferRequest, transferKeyOf } from '../../src/server/protocol/transfer';
 import { AppController } from '../../src/server/worker/apps/controller';
 import { takeFolders } from '../../src/server/worker/hosting/app-folders';
-import { type FetchOptions, fetchUploads, TransferFailure } from '../../src/server/worker/uploads/fetch';
+import { type FetchOptions, fetchUploads } from '../../src/server/worker/uploads/fetch';
+import { PATIENCE } from '../../src/server/worker/uploads/patience';
+import { TransferFailure } from '../../src/server/worker/uploads/requests';
 import { createUploadsFront } from '../../src/server/worker/uploads/serve';
 import { readState, stateBegun, writeState } from '../../src/server/worker/uploads/state';
-import { PATIENCE } from '../../src/server/worker/uploads/uploads';
+import { say } from '../../src/shared/message';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
 import { authorityOf } from '../support/boot-turn';
 import { FakeClock } from '../support/clock';
@@ -61,9 +63,14 @@ class Place {
   address = '';
   /** Apps that it hosts; null: it does not know. */
   hosted: Set<string> | null = new Set();
+  /** Generation of its newest record of the app. */
+  newest = 0;
+  /** Requests that it got. */
+  requests = 0;
 
   constructor(readonly name: string) {
     this.storagePath = path.join(top, name);
+    mkdirSync(this.storagePath);
   }
 
   async open(): Promise<this> {
@@ -78,8 +85,12 @@ class Place {
       clock: systemClock,
       log: recordedLog(),
       hosts: (app) => this.hosted?.has(app) ?? null,
+      generationOf: () => this.newest,
     });
-    const other = (req: IncomingMessage, res: ServerResponse) => front(req, res) || res.writeHead(404).end();
+    const other = (req: IncomingMessage, res: ServerResponse) => {
+      this.requests++;
+      return front(req, res) || res.writeHead(404).end();
+    };
     this.address = await listen(http.createServer(other));
     return this;
   }
@@ -119,6 +130,7 @@ class Place {
       apiBase: '/api',
       clock: systemClock,
       signal: new AbortController().signal,
+      ahead: false,
       onProgress: () => undefined,
       ...options,
     });
@@ -254,6 +266,81 @@ describe('the uploads of an app that moves', () => {
   });
 });
 
+describe('the uploads of an app that is about to move', () => {
+  const parts = () => path.join(b.storagePath, 'apps/crm/.uploads.parts');
+  const ahead = (options: Partial<FetchOptions> = {}) => b.fetch(2, a, { ahead: true, ...options });
+
+  beforeEach(() => {
+    for (let i = 0; i < 20; i++) a.write(`folder/${i}`, `content ${i}`, yesterday);
+    a.hosted = new Set(['crm']);
+    a.newest = 1;
+  });
+
+  it('are made ready while it runs, and are only put in place when it has ended there', async () => {
+    expect(await ahead()).toMatchObject({ files: 20, ofFiles: 20 });
+    expect(a.requests).toBe(21);
+    expect([b.has('folder/1'), readdirSync(parts()).length]).toEqual([false, 20]);
+    expect(existsSync(path.join(b.storagePath, 'apps/crm/.uploads.json'))).toBe(false);
+    expect((await readState(a.storagePath, 'crm')).given).toBe(false);
+    // It goes on meanwhile.
+    a.write('folder/1', 'changed');
+    a.write('new', 'new');
+    rmSync(a.file('folder/2'));
+    a.hosted = new Set();
+    a.requests = 0;
+    expect(await b.take(3, a)).toMatchObject({ files: 20 });
+    // The list, what is new, and the end.
+    expect(a.requests).toBe(4);
+    expect([b.read('folder/0'), b.read('folder/1'), b.read('new'), b.has('folder/2')]).toEqual([
+      'content 0',
+      'changed',
+      'new',
+      false,
+    ]);
+    expect(existsSync(parts())).toBe(false);
+    expect((await readState(a.storagePath, 'crm')).given).toBe(true);
+  });
+
+  it('are copied once, and what has changed is not kept twice', async () => {
+    await ahead();
+    a.requests = 0;
+    a.write('folder/1', 'changed');
+    expect(await ahead()).toMatchObject({ files: 20, ofFiles: 20 });
+    expect([a.requests, readdirSync(parts()).length]).toEqual([2, 20]);
+  });
+
+  it('do not end because one of them changes or goes meanwhile', async () => {
+    let calls = 0;
+    const onProgress = () => {
+      // The list has come.
+      if (++calls !== 21) return;
+      a.write('folder/18', 'changed');
+      rmSync(a.file('folder/19'));
+    };
+    await ahead({ onProgress });
+    expect(readdirSync(parts()).length).toBe(18);
+  });
+
+  it('leave what is at their new place as it is, and are not set aside there', async () => {
+    await b.begin(1);
+    b.write('own', 'own', yesterday);
+    const before = await readState(b.storagePath, 'crm');
+    await ahead();
+    expect([b.read('own'), await readState(b.storagePath, 'crm')]).toEqual(['own', before]);
+  });
+
+  it('are refused to whoever has no key of its newest move, and to a Worker that does not say that it asks ahead', async () => {
+    expect(await failureOf(b.fetch(2, a))).toEqual({ code: 'UPLOADS_STILL_THERE', isFinal: true });
+    // It was moved elsewhere since, or changed where it is.
+    a.newest = 3;
+    expect(await failureOf(ahead())).toEqual({ code: 'UPLOADS_REFUSED', isFinal: true });
+    a.newest = 1;
+    await a.begin(3);
+    expect(await failureOf(ahead())).toEqual({ code: 'UPLOADS_REFUSED', isFinal: true });
+    expect(existsSync(parts())).toBe(false);
+  });
+});
+
 describe('a Worker that is asked for uploads', () => {
   const transfer = { app: 'crm', uid: 'uid-1', to: 'env_b', generation: 2 };
   let count = 0;
@@ -304,8 +391,11 @@ describe('a Worker that is asked for uploads', () => {
   it('gives nothing of an app that is here, came back since, or is another one of this name', async () => {
     a.hosted = new Set(['crm']);
     expect((await ask(requestOf())).status).toBe(409);
+    // Nothing has been given for good while it runs.
+    expect((await ask(requestOf({ ahead: true, want: { kind: 'end' } }))).status).toBe(409);
     a.hosted = null;
     expect((await ask(requestOf())).status).toBe(503);
+    expect((await ask(requestOf({ ahead: true }))).status).toBe(503);
     a.hosted = new Set();
     await a.begin(3);
     expect((await ask(requestOf())).status).toBe(404);
@@ -354,7 +444,7 @@ describe('an app that has moved to a Worker', () => {
     Object.assign(host, {
       folders: {
         storagePath: b.storagePath,
-        take: (record: AppRecord) => b.begin(record.generation, a),
+        take: (record: AppRecord) => (record.uploads?.ahead ? Promise.resolve() : b.begin(record.generation, a)),
         transferKey: () => keyOf('env_a', { uid: 'uid-1', to: 'env_b', generation: 2 }),
       },
       boot: (...args: Parameters<typeof boot>) => {
@@ -422,6 +512,83 @@ describe('an app that has moved to a Worker', () => {
     await accept(a.address, true, { desired: 'stopped' });
     expect(await passes('copied', (entry) => entry.uploads === null)).toMatchObject({ status: 'stopped' });
     expect([b.read('one'), boots]).toEqual(['one', []]);
+  });
+
+  describe('and is still to come', () => {
+    const ahead = (address: string) =>
+      accept(address, false, {
+        desired: 'stopped',
+        environments: ['env_a'],
+        uploads: { from: 'env_a', generation: 2, wait: false, address, ahead: true },
+      });
+    const parts = () => path.join(b.storagePath, 'apps/crm/.uploads.parts');
+    const comes = (values: Partial<AppRecord>) => accept(a.address, true, { generation: 3, ...values });
+    /** Takes connections and says nothing. */
+    const silent = () => listen(createServer((socket) => socket.on('error', () => undefined)));
+    const begins = ({ begun }: StatusEntry) => begun === 2;
+
+    beforeEach(() => {
+      a.hosted = new Set(['crm']);
+    });
+
+    it('is reported when its uploads are ready, and starts with them', async () => {
+      await ahead(a.address);
+      const entry = await passes('copied', ({ generation }) => generation === 2);
+      expect(entry).toMatchObject({ status: 'waiting', doing: null });
+      expect([entry.message, entry.uploads, readdirSync(parts()).length, b.has('one')]).toEqual([
+        say('UPLOADS_AHEAD', { files: 1 }),
+        undefined,
+        1,
+        false,
+      ]);
+      a.hosted = new Set();
+      await comes({});
+      expect(await passes('running', ({ status }) => status === 'running')).toMatchObject({ uploads: null });
+      expect([boots, existsSync(parts())]).toEqual([[true], false]);
+    });
+
+    it('says why nothing was copied, at once if nothing would change that', async () => {
+      a.newest = 3;
+      await ahead(a.address);
+      const { message } = await passes('over', ({ generation }) => generation === 2);
+      expect(message).toMatchObject({ code: 'UPLOADS_NOT_AHEAD', params: { cause: { code: 'UPLOADS_REFUSED' } } });
+    });
+
+    it('does not try for longer than 20 s', async () => {
+      const begin = clock.now().mono;
+      await ahead('http://127.0.0.1:1');
+      const { message } = await passes('over', ({ generation }) => generation === 2);
+      expect(message).toMatchObject({ params: { cause: { code: 'UPLOADS_NO_ANSWER' } } });
+      expect(clock.now().mono - begin).toBeLessThan(PATIENCE + 5_000);
+    });
+
+    it('starts at once when it comes while it is copied', async () => {
+      await ahead(await silent());
+      await passes('begun', begins);
+      a.hosted = new Set();
+      await comes({});
+      await passes('running', ({ status }) => status === 'running');
+      expect(boots).toEqual([true]);
+    });
+
+    it('is stopped, and gets its uploads, when it comes stopped', async () => {
+      await ahead(await silent());
+      await passes('begun', begins);
+      a.hosted = new Set();
+      await comes({ desired: 'stopped' });
+      expect(await passes('copied', ({ uploads }) => uploads === null)).toMatchObject({
+        status: 'stopped',
+        generation: 3,
+      });
+    });
+
+    it('leaves nothing when it does not come', async () => {
+      await ahead(a.address);
+      await passes('copied', ({ generation }) => generation === 2);
+      await comes({ desired: 'removed' });
+      await passes('removed', ({ status }) => status === 'not_found');
+      expect([existsSync(parts()), boots]).toEqual([false, []]);
+    });
   });
 
   it('is not waited for any more when it is to leave again', async () => {

@@ -11,6 +11,7 @@ import { say } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryDatabase } from '../support/memory-database';
 import { OWN_FACTS } from '../support/own-facts';
+import { playedCopies } from './copies';
 import { type Ground, PlayedHost } from './host';
 import { asAsked } from './loop-writes';
 import { Link, SimulatedBus, type SimulatedRedis, type WakeUps } from './network';
@@ -321,6 +322,7 @@ export class WorkerProcess extends SimulatedProcess {
       log: this.log,
       warnings: [],
       handlers: {},
+      copyAhead: playedCopies(this.machine, around.seed, name),
     });
     // Those of the real process are the same for all, never twice the same, and took a third of the time.
     Object.assign(this.part, { vitals: VITALS });

@@ -132,6 +132,7 @@ function checkApp(app: AppDefinition, sight: Sight): void {
   }
   const newest = operations.filter(({ appUid }) => appUid === app.uid).sort((a, b) => b.generation - a.generation)[0];
   checkReturn(app, newest, sight);
+  checkCopies(app, sight);
   // What failed or was cancelled says so; what is under way is looked at above.
   if (newest?.state !== 'succeeded') return;
   for (const environment of app.environments) {
@@ -141,6 +142,14 @@ function checkApp(app: AppDefinition, sight: Sight): void {
   }
   const surplus = Object.keys(app.published).filter((name) => !app.environments.includes(name) && holders.has(name));
   if (surplus.length) say(`${app.name} is still published in ${surplus}.`);
+}
+
+/** Where an app does not go any more, nothing is kept of it. */
+function checkCopies({ name, uid, environments, published }: AppDefinition, { operations, holders, say }: Sight): void {
+  if (operations.some((one) => one.appUid === uid && one.finishedAt === null)) return;
+  for (const [environment, { uploads }] of Object.entries(published))
+    if (uploads?.ahead && !environments.includes(environment) && holders.has(environment))
+      say(`the uploads of ${name} are still copied ahead to ${environment}.`);
 }
 
 /** A move that failed is undone: an app does not stay where it does not start while it could run where it came from. */

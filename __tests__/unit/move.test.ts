@@ -145,11 +145,29 @@ describe('a move', () => {
   });
   const desired = (environment: string) => fleet.app('crm').published[environment]?.desired;
   const gone = { status: 'not_found' as const };
-
-  it('ends the app before it starts at its new place', async () => {
+  /** Since its uploads were copied ahead. */
+  const copied = () => fleet.says('env_b', 'crm', { status: 'waiting' });
+  const move = async () => {
     const { id } = await part.parts.service.move('crm', { to: 'env_b' }, '1');
-    await fleet.run(2_000, 'env_a', 'env_b');
-    expect([desired('env_a'), desired('env_b')]).toEqual(['removed', undefined]);
+    await fleet.run(1_000, 'env_a', 'env_b');
+    return id;
+  };
+  const isAtHome = () => {
+    expect(fleet.app('crm')).toMatchObject({ environments: ['env_a'], targetEnvironment: 'env_a' });
+    expect(desired('env_a')).toBe('onDemand');
+  };
+
+  it('runs where it is while its uploads are copied, and ends there before it starts at its new place', async () => {
+    const id = await move();
+    isAtHome();
+    expect(fleet.app('crm').published.env_b).toMatchObject({
+      desired: 'stopped',
+      uploads: { from: 'env_a', address: 'http://env_a:15000', ahead: true },
+    });
+    expect(part.parts.view.appRow(part.app('crm')!).statuses).toMatchObject({ env_a: { status: 'running' } });
+    await copied();
+    expect(fleet.app('crm')).toMatchObject({ environments: ['env_b'], targetEnvironment: 'env_b' });
+    expect([desired('env_a'), desired('env_b')]).toEqual(['removed', 'stopped']);
     await fleet.says('env_a', 'crm', gone);
     expect(desired('env_b')).toBe('onDemand');
     await fleet.says('env_b', 'crm');
@@ -163,13 +181,14 @@ describe('a move', () => {
     await part.parts.service.move('crm', { to: 'env_b' }, '1');
     await part.parts.service.command('crm', action, '1');
     await fleet.run(2_000, 'env_a', 'env_b');
-    expect([desired('env_a'), desired('env_b')]).toEqual(['removed', undefined]);
+    expect([desired('env_a'), desired('env_b')]).toEqual(['removed', 'stopped']);
     await fleet.says('env_a', 'crm', gone);
     expect(desired('env_b')).toBe('onDemand');
   });
 
   it('goes on when somebody stops the app only where it leaves', async () => {
-    const { id } = await part.parts.service.move('crm', { to: 'env_b' }, '1');
+    const id = await move();
+    await copied();
     const stop = part.parts.service.command('crm', 'stop', '1', { environments: ['env_a'] });
     await expect(stop).rejects.toMatchObject({ code: 'NOT_IN_ENVIRONMENT' });
     await fleet.run(2_000, 'env_a', 'env_b');
@@ -180,19 +199,19 @@ describe('a move', () => {
   });
 
   it('stays that way when it was cancelled', async () => {
-    const { id } = await part.parts.service.move('crm', { to: 'env_b' }, '1');
-    await fleet.run(1_000, 'env_a', 'env_b');
+    const id = await move();
+    await copied();
     await part.parts.service.cancel(id);
     await part.parts.service.update('crm', { title: 'Sales' } as never, '1');
     await fleet.run(2_000, 'env_a', 'env_b');
-    expect(desired('env_b')).toBeUndefined();
+    expect(desired('env_b')).toBe('stopped');
     await fleet.says('env_a', 'crm', gone);
     expect(desired('env_b')).toBe('onDemand');
   });
 
   it('is undone when the app does not start there', async () => {
-    const { id } = await part.parts.service.move('crm', { to: 'env_b' }, '1');
-    await fleet.run(1_000, 'env_a', 'env_b');
+    const id = await move();
+    await copied();
     await fleet.says('env_a', 'crm', gone);
     await fleet.says('env_b', 'crm', { status: 'error', error: say('NO_CAUSE') });
     await fleet.run(2_000, 'env_a', 'env_b');

@@ -141,6 +141,8 @@ const uploads = object({
   address: orNull(text()),
   /** In records: by which it gives them (protocol/transfer.ts), sealed. */
   key: optional(text()),
+  /** Whether the app still runs there: it is about to move here, and nothing is done here but to copy them. */
+  ahead: optional(flag()),
 });
 
 /** What is published for one environment in addition to the app's fields: the required content of the store. */

@@ -65,6 +65,8 @@ export const MESSAGES = {
   MOVE_UPLOADS_LATER: 'environment',
   MOVE_UPLOADS_STAY: 'environment cause',
   COPYING_UPLOADS: 'environment files of percent',
+  UPLOADS_AHEAD: 'files',
+  UPLOADS_NOT_AHEAD: 'cause',
   UPLOADS_ELSEWHERE: 'environment cause',
   UPLOADS_NOT_COPIED: 'app environment from',
   UPLOADS_NO_ADDRESS: '',

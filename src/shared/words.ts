@@ -73,11 +73,11 @@ export type OperationState = (typeof OPERATION_STATES)[number];
 export type StepState = OperationState;
 
 /**
- * What a step does in its environment, and when it is done there: `boot` ends with the app running, `stop` with it
- * stopped, `apply` when the change is known, `remove` when the app is gone, `drop` when its data is gone too, `release`
- * when another app may adopt its data.
+ * What a step does in its environment, and when it is done there: `copy` ends when what the app has elsewhere was copied as far as
+ * possible, while it still runs there, `boot` with the app running, `stop` with it stopped, `apply` when the change is known,
+ * `remove` when the app is gone, `drop` when its data is gone too, `release` when another app may adopt its data.
  */
-export const STEP_KINDS = ['boot', 'stop', 'apply', 'remove', 'drop', 'release'] as const;
+export const STEP_KINDS = ['copy', 'boot', 'stop', 'apply', 'remove', 'drop', 'release'] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
 export const DB_CONN_TYPES = ['new_database', 'new_connection', 'new_schema'] as const;

@@ -107,6 +107,7 @@ export class WorkerRuntime implements Runtime {
       clock,
       log,
       hosts: (app) => this.worker.hosts(app),
+      generationOf: (app) => this.worker.controller?.apps.record(app)?.generation ?? 0,
     });
     return { uploads };
   }

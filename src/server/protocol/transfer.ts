@@ -46,6 +46,8 @@ const transferRequest = z.object({
   /** In ms since 1970, by the receiver's clock. */
   at: z.number(),
   want: wanted,
+  /** Whether the app is about to move, and still runs where it is. */
+  ahead: z.boolean().optional(),
 });
 export type TransferRequest = z.infer<typeof transferRequest>;
 

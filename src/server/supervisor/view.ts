@@ -9,6 +9,7 @@ import type { AppCache } from './apps/cache';
 import { type AppDefinition, desiredOf } from './apps/repository';
 import { type Operation, progressOf } from './control/rollout';
 import type { OperationCache } from './control/store';
+import { isAhead } from './control/uploads';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
 import type { EnvironmentCache } from './fleet/environment-cache';
 import type { FleetObserver } from './fleet/observer';
@@ -46,7 +47,9 @@ export class FleetView {
    */
   statusesOf(app: AppDefinition, statusIn: StatusIn = (...place) => this.statusIn(...place)): [string, ShownStatus][] {
     const shownIn = (environment: string): [string, ShownStatus] => [environment, statusIn(app, environment)];
-    const left = Object.keys(app.published).filter((environment) => !app.environments.includes(environment));
+    const isLeft = (environment: string) =>
+      !app.environments.includes(environment) && !isAhead(app.published[environment]);
+    const left = Object.keys(app.published).filter(isLeft);
     const remaining = left.map(shownIn).filter(([, { status }]) => !NOT_THERE.includes(status));
     return [...app.environments.map(shownIn), ...remaining];
   }

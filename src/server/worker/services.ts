@@ -18,6 +18,7 @@ import { createProcessLock } from './process-lock';
 import { RecordReader } from './record-reader';
 import { StatusReporter } from './reporter';
 import { SnapshotStore } from './snapshot';
+import type { CopyAhead } from './uploads/ahead';
 import type { Vitals } from './vitals';
 
 export interface WorkerPartOptions {
@@ -39,6 +40,7 @@ export interface WorkerPartOptions {
   storagePath?: string;
   /** As in `AppControllerOptions`. */
   apiBase?: string;
+  copyAhead?: CopyAhead;
   clock: Clock;
   random: Random;
   log: Log;
@@ -54,6 +56,8 @@ export interface WorkerPartOptions {
   recordsWithin?: number;
   admittedWithin?: number;
 }
+
+const ofApps = ({ leaving, apiBase, copyAhead }: WorkerPartOptions) => ({ leaving, apiBase, copyAhead });
 
 export type Services = ReturnType<typeof createServices>;
 
@@ -109,8 +113,7 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     log,
     mayHost: () => keeper.hosts && known.isCurrent,
     mayBoot: ({ jwtSecret }) => keeper.mayBegin && (jwtSecret !== null || secrets.areLate),
-    leaving: options.leaving,
-    apiBase: options.apiBase,
+    ...ofApps(options),
   });
   const reporter = new StatusReporter({
     environment,

@@ -105,7 +105,8 @@ function Operation({ operation, isNewest, names, act, remediesFor }: OperationPr
       </Flex>
       {waitingFor && <Secondary>{t('Waiting for {{what}}', { what: messageText(t, waitingFor) })}</Secondary>}
       {operation.steps.map((step) => (
-        <Step key={step.environment} step={step} remediesFor={isNewest ? remediesFor : () => null} />
+        // An environment may have several, and their order stays.
+        <Step key={operation.steps.indexOf(step)} step={step} remediesFor={isNewest ? remediesFor : () => null} />
       ))}
     </Flex>
   );

@@ -10,6 +10,7 @@ import { retryWhenBusy } from '../../nocobase/busy';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
 import type { Random } from '../../random';
+import { arrivalOf, placeAfter } from '../control/arrival';
 import { appKey } from '../control/keys';
 import type { Leadership } from '../control/leader';
 import { cancelled, inTheWay, type Operation, type Step, type StepKind, takeOver } from '../control/rollout';
@@ -55,21 +56,24 @@ export class AppChanges {
    * One change of one app: validated, and written together with its operation. If another request changed the app in
    * between, it is repeated on the new state.
    * @param asLeader nobody requested it: the control loop does, in its term
+   * @param follows whether the app goes where it is about to move, and is changed there; otherwise such a move ends
    * @throws TermOver
    */
   async change(
     name: string,
     work: (app: AppDefinition, transaction: Transaction, others: Operation[]) => Promise<Operation>,
     asLeader = false,
+    follows = false,
   ): Promise<Operation> {
     const { appRepository, operations, active, observer, clock, compatibility, leadership } = this.options;
     let superseded: Operation[] = [];
     const operation = await this.inTransaction(async (transaction) => {
       if (asLeader) await leadership.holdTerm(transaction);
       // Locks the row first, so that two requests for one app run one after the other, across all Supervisors.
-      const app = await appRepository.findLocked(name, transaction);
-      if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
-      const others = await operations.activeOf(app.uid, transaction);
+      const found = await appRepository.findLocked(name, transaction);
+      if (!found) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
+      const others = await operations.activeOf(found.uid, transaction);
+      const app = follows ? await this.placed(found, others, transaction) : found;
       for (const other of others) {
         const blocked = inTheWay(other, (environment) => observer.evidence(environment, name));
         if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: name, ...blocked });
@@ -88,6 +92,15 @@ export class AppChanges {
     for (const other of superseded) active.put(other);
     await this.carryOut([name], operation);
     return operation;
+  }
+
+  /** Places an app where it is about to move: nothing more is copied ahead. */
+  private async placed(app: AppDefinition, others: Operation[], transaction: Transaction): Promise<AppDefinition> {
+    const copy = others.map((other) => arrivalOf(other, app)).find((step) => step !== null);
+    if (!copy || copy.state === 'cancelled') return app;
+    const place = placeAfter(copy);
+    await this.options.appRepository.update(app.name, place, transaction);
+    return { ...app, ...place };
   }
 
   /**

@@ -28,7 +28,7 @@ export interface CreationOptions {
   operations: OperationStore;
   active: OperationCache;
   queue: WorkQueue;
-  environmentCache: Pick<EnvironmentCache, 'assertStored'>;
+  environmentCache: Pick<EnvironmentCache, 'assertStored' | 'addressOf'>;
   observer: FleetObserver;
   clock: Clock;
   random: Random;

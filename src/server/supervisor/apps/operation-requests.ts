@@ -3,6 +3,7 @@ import { say } from '../../../shared/message';
 import type { Action } from '../../../shared/types';
 import type { Clock } from '../../clock';
 import { AppSupervisorError } from '../../errors';
+import { arrivalOf } from '../control/arrival';
 import { cancelled, inTheWay, type Operation, type Step } from '../control/rollout';
 import type { OperationCache, OperationStore } from '../control/store';
 import { cancelRequested } from '../events/changes';
@@ -27,10 +28,12 @@ export class OperationRequests {
   constructor(
     private readonly options: OperationRequestsOptions,
     private readonly changes: AppChanges,
+    private readonly move: (name: string, wish: { to: string }, userId: string | null) => Promise<Operation>,
   ) {}
 
-  async cancel(id: string, userId: string | null): Promise<Operation> {
-    const { operations, active, observer, clock, events } = this.options;
+  /** @param isEarly only as long as it has not moved the app; OPERATION_OVER if it has */
+  async cancel(id: string, userId: string | null, isEarly = false): Promise<Operation> {
+    const { operations, active, observer, clock, events, appRepository } = this.options;
     const operation = await operations.find(id);
     if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
     if (operation.finishedAt !== null) throw new AppSupervisorError('OPERATION_OVER', { operation: id });
@@ -39,7 +42,10 @@ export class OperationRequests {
     const now = clock.now().wall;
     const ended = cancelled(operation, say('CANCELLED'), now);
     await this.changes.inTransaction(async (transaction) => {
-      if (!(await operations.save(ended, transaction)))
+      // Locked, so that it is not moved meanwhile.
+      const app = isEarly ? await appRepository.findLocked(operation.appName, transaction) : null;
+      const isLate = isEarly && !(app && arrivalOf(operation, app));
+      if (isLate || !(await operations.save(ended, transaction)))
         throw new AppSupervisorError('OPERATION_OVER', { operation: id });
       await events.append([cancelRequested(operation, userId, now)], transaction);
     });
@@ -62,6 +68,12 @@ export class OperationRequests {
     const tombstone = appCache.tombstones.get(operation.appUid);
     if (!app && tombstone) return this.retryEnd(tombstone, operation, userId);
     if (app?.uid !== operation.appUid) throw new AppSupervisorError('UNKNOWN_APP', { app: operation.appName });
+    const copy = operation.action === 'move' ? arrivalOf(operation, app) : null;
+    if (copy) {
+      // It ended before the app left its place, which is where the next one begins, too.
+      await this.assertNewest(operation);
+      return this.move(app.name, { to: copy.environment }, userId);
+    }
     return this.changes.change(operation.appName, async (current, transaction) => {
       await this.assertNewest(operation, transaction);
       const generation = nextGeneration(current.generation, clock.now().wall);
@@ -71,14 +83,16 @@ export class OperationRequests {
         { generation, ...(boots ? { desired: 'running', boot: { generation, how: bootHow(operation.action) } } : {}) },
         transaction,
       );
-      const isPlaced = ({ environment, kind }: Step) =>
-        kind === 'remove' ? current.published[environment] !== undefined : current.environments.includes(environment);
+      const isPlaced = ({ environment, kind }: Step) => {
+        const isThere = current.environments.includes(environment);
+        return kind === 'remove' ? !isThere && current.published[environment] !== undefined : isThere;
+      };
       const steps = repeated(operation, isPlaced);
       return this.changes.newOperation({ ...current, generation }, operation.action, steps, userId);
     });
   }
 
-  private async assertNewest(operation: Operation, transaction: Transaction): Promise<void> {
+  private async assertNewest(operation: Operation, transaction?: Transaction): Promise<void> {
     const { id, appName } = operation;
     if (await this.options.operations.isSuperseded(operation, transaction))
       throw new AppSupervisorError('OPERATION_SUPERSEDED', { operation: id, app: appName });
@@ -109,7 +123,8 @@ export class OperationRequests {
 
 /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT if none is left: an operation without steps would succeed and do nothing */
 function repeated({ steps }: Operation, isLeft: (step: Step) => boolean): Step[] {
-  const left = steps.filter(isLeft);
+  // The app is where its uploads were copied to.
+  const left = steps.filter((step) => step.kind !== 'copy' && isLeft(step));
   if (!left.length) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: steps[0]?.environment ?? '' });
   return left.map(({ environment, kind }) => step(environment, kind));
 }

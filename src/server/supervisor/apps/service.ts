@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Transaction } from '@nocobase/database';
 import { APP } from '../../../shared/app';
 import { pickIn } from '../../../shared/fields';
@@ -8,7 +9,9 @@ import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
 import { isAlive } from '../../protocol/health';
 import { newSecret, seal } from '../../protocol/secrets';
+import { type Place, placeAfter } from '../control/arrival';
 import type { Operation } from '../control/rollout';
+import { askedOf } from '../control/uploads';
 import { causeOf, failsOver, homeAfter, returnsTo } from '../placement/failover';
 import { AppChanges, type ChangesOptions, step } from './changes';
 import { AppCreation, type CreationOptions } from './creation';
@@ -70,7 +73,7 @@ export class AppService {
   constructor(private readonly options: ServiceOptions) {
     this.changes = new AppChanges(options);
     this.creation = new AppCreation(options, this.changes);
-    this.requests = new OperationRequests(options, this.changes);
+    this.requests = new OperationRequests(options, this.changes, (...move) => this.move(...move));
   }
 
   /** As in `AppCreation`. */
@@ -79,7 +82,9 @@ export class AppService {
   }
 
   update(name: string, input: UpdateInput, userId: string | null): Promise<Operation> {
-    return this.changes.change(name, (app, transaction) => this.updateOf(app, input, userId, transaction));
+    const work = (app: AppDefinition, transaction: Transaction) => this.updateOf(app, input, userId, transaction);
+    const follows = input.environments === undefined && input.targetEnvironment === undefined;
+    return this.changes.change(name, work, false, follows);
   }
 
   /**
@@ -98,7 +103,7 @@ export class AppService {
 
   /**
    * Moves an app from one of its environments to another one. An app with one environment ends there before it starts at
-   * its new place; one with several starts there first.
+   * its new place, and before that its uploads are copied; one with several starts there first.
    *
    * @param by the control loop wants it: it fails if that is decided otherwise by now
    * @throws AppSupervisorError NOT_IN_ENVIRONMENT, ALREADY_IN_ENVIRONMENT, and what `update` throws
@@ -154,12 +159,19 @@ export class AppService {
       );
     }
     if (input.cname !== undefined) await this.changes.assertDomainFree(input.cname, app.name, transaction);
-    const generation = nextGeneration(app.generation, clock.now().wall);
-    const values: Partial<AppDefinition> = {
-      ...pickIn(APP, 'table', input),
+    const place: Place = {
       environments,
       targetEnvironment: wantedTarget && environments.includes(wantedTarget) ? wantedTarget : environments[0],
       home: home !== undefined ? home : added.length || removed.length ? null : app.home,
+    };
+    // What replaces the only environment ends and starts the app as a move does, and is undone as one.
+    const isMove = app.environments.length === 1 && environments.length === 1 && added.length === 1;
+    if (isMove && !isReturn && this.copiesAhead(app, input, place))
+      return this.beginAhead(app, added[0], userId, transaction);
+    const generation = nextGeneration(app.generation, clock.now().wall);
+    const values: Partial<AppDefinition> = {
+      ...pickIn(APP, 'table', input),
+      ...place,
       generation,
       ...(input.options
         ? {
@@ -175,9 +187,32 @@ export class AppService {
       ),
       ...removed.map((environment) => step(environment, 'remove')),
     ];
-    // What replaces the only environment ends and starts the app as a move does, and is undone as one.
-    const isMove = app.environments.length === 1 && environments.length === 1 && added.length === 1;
     return this.changes.newOperation({ ...app, generation }, isMove ? 'move' : 'update', steps, userId);
+  }
+
+  /** Whether an app that changes its only environment runs on at its old place until its uploads are copied. */
+  private copiesAhead(app: AppDefinition, input: UpdateInput, place: Place): boolean {
+    const { observer, environmentCache } = this.options;
+    const [from] = app.environments;
+    const [to] = place.environments;
+    const { health, entry } = observer.evidence(from, app.name);
+    const isServing =
+      entry?.uid === app.uid && !entry.error && (entry.status === 'running' || entry.status === 'dormant');
+    // What else is asked for has to reach it at once, and what is still to be done at its new place comes first.
+    const isAlone = Object.keys(input).every((key) => key === 'environments' || key === 'targetEnvironment');
+    const isFree =
+      askedOf(app.published, to) === undefined && isDeepStrictEqual(place, placeAfter({ environment: to }));
+    const isWanted = app.desired === 'running' && app.claim === 'none' && isAlive(health) && isServing;
+    return isAlone && isFree && isWanted && Boolean(environmentCache.addressOf(from));
+  }
+
+  private async beginAhead(app: AppDefinition, to: string, userId: string | null, transaction: Transaction) {
+    const { appRepository, clock } = this.options;
+    // The copy has a generation of its own.
+    const generation = nextGeneration(app.generation + 1, clock.now().wall);
+    await appRepository.update(app.name, { generation }, transaction);
+    const steps = [step(to, 'copy'), step(to, 'boot'), step(app.environments[0], 'remove')];
+    return this.changes.newOperation({ ...app, generation }, 'move', steps, userId);
   }
 
   /** Whether an app may get further environments. */
@@ -221,7 +256,7 @@ export class AppService {
       const steps = (environments ?? app.environments).map((environment) => step(environment, boots ? 'boot' : 'stop'));
       return { ...this.changes.newOperation({ ...app, generation }, action, steps, userId), onFailure };
     };
-    return this.changes.change(name, work, asLeader);
+    return this.changes.change(name, work, asLeader, environments === undefined);
   }
 
   /**
@@ -317,8 +352,9 @@ export class AppService {
     });
   }
 
-  cancel(id: string, userId: string | null = null): Promise<Operation> {
-    return this.requests.cancel(id, userId);
+  /** As in `OperationRequests`. */
+  cancel(id: string, userId: string | null = null, isEarly = false): Promise<Operation> {
+    return this.requests.cancel(id, userId, isEarly);
   }
 
   retry(id: string, userId: string | null): Promise<Operation> {

@@ -19,7 +19,7 @@ import { environmentKey } from './keys';
 import type { Leadership } from './leader';
 import { hasLeft, heldElsewhere } from './leaving';
 import type { Publisher } from './publisher';
-import { advance, giveWay, isWorkedOn, type Operation, type Step, type StepObservation } from './rollout';
+import { advance, giveWay, isWorkedOn, misplacedIn, type Operation, type Step, type StepObservation } from './rollout';
 import { staleIn } from './stale';
 import { StepTimer } from './step-timer';
 import { type OperationCache, OperationOver, type OperationStore } from './store';
@@ -33,7 +33,7 @@ import {
   restingIn,
   returnOf,
 } from './unfinished';
-import { uploadsPublished } from './uploads';
+import { askedOf, isAhead, uploadsPublished } from './uploads';
 import type { WorkQueue } from './work-queue';
 
 /** How often an app with an operation in progress is checked without an event, for its deadlines, in ms. */
@@ -84,6 +84,7 @@ export class AppReconciler {
     if (app?.uid !== uid) return null;
     const moved =
       (await this.endClaim(app)) ||
+      (await this.endCopies(app)) ||
       (await this.settleUploads(app)) ||
       (await this.unpublishGone(app)) ||
       (await this.overtake(app)) ||
@@ -112,15 +113,16 @@ export class AppReconciler {
       operation: next,
       publish,
       claimed,
+      placed,
     } = advance(giveWay(operation, taken, now), app, app.published, observe, now, worked);
-    const publishes = Object.keys(publish).length > 0;
+    const publishes = Object.keys(publish).length > 0 || placed !== null;
     const changed = JSON.stringify(next) !== JSON.stringify(operation);
     if (!publishes && !changed) return false;
     const save = async (transaction?: Transaction) => {
       if (!(await operations.save(next, transaction))) throw new OperationOver(next);
     };
     try {
-      if (publishes) await publisher.publish(app, { publish, claimed }, save);
+      if (publishes) await publisher.publish(app, { publish, claimed, ...(placed ? { placed } : {}) }, save);
       else await leadership.write(save);
     } catch (error) {
       if (!(error instanceof OperationOver)) throw error;
@@ -165,7 +167,9 @@ export class AppReconciler {
 
   private timeWorked(operation: Operation, step: Step, observe: StepObservation): number {
     const isWorking = isWorkedOn(operation, step, observe);
-    return this.timer.observe(operation, step, isWorking, this.options.clock.now().mono);
+    // A copy may take as long as it gets on.
+    const mark = step.kind === 'copy' ? JSON.stringify(observe.entry?.message) : '';
+    return this.timer.observe(operation, step, isWorking, this.options.clock.now().mono, mark);
   }
 
   /** Ends the claim of an app that came up after its operation had finished. */
@@ -173,6 +177,23 @@ export class AppReconciler {
     const met = claimMet(app, this.entriesOf(app));
     if (!met) return false;
     await this.options.publisher.publish(app, { publish: met, claimed: true });
+    return true;
+  }
+
+  /**
+   * Removes what was copied ahead by a move that was cancelled. The place of the app gets a newer record, by which it gives nothing more
+   * for that move.
+   */
+  private async endCopies(app: AppDefinition): Promise<boolean> {
+    const { published, environments, generation } = app;
+    const left = misplacedIn(app).filter((environment) => isAhead(published[environment]));
+    if (!left.length) return false;
+    const publish: Record<string, Published> = {};
+    for (const environment of left)
+      publish[environment] = { ...published[environment], generation, desired: 'removed' };
+    for (const environment of environments)
+      if (published[environment]) publish[environment] = { ...published[environment], generation };
+    await this.options.publisher.publish(app, { publish });
     return true;
   }
 
@@ -252,7 +273,8 @@ export class AppReconciler {
     const back = returnOf(newest, app);
     if (back) return this.returnTo(app, back, newest.cause);
     const observe = (environment: string) => this.observe(environment, app.name);
-    if (!isInterrupted(newest) || app.published[only] || heldElsewhere(app, only, app.published, observe)) return false;
+    const isHeld = () => heldElsewhere(app, only, app.published, observe) !== null;
+    if (!isInterrupted(newest) || askedOf(app.published, only) || isHeld()) return false;
     log.info(`App ${app.name} has left its former environment by now, and its move goes on.`, { app: app.name });
     await service.finish(app.name, [only]);
     return true;

@@ -1,6 +1,7 @@
 import type { StatusEntry } from '../../../shared/messages';
 import type { Health } from '../../../shared/types';
 import type { AppDefinition, Published } from '../apps/repository';
+import { isAhead } from './uploads';
 
 /** Whether a Worker has confirmed that an app is removed there. */
 export const hasLeft = (
@@ -29,7 +30,7 @@ export function heldElsewhere(
   // What was requested there before stands.
   if (desired === 'running' || desired === 'onDemand') return null;
   const isHeld = (environment: string) => {
-    if (environment === target) return false;
+    if (environment === target || isAhead(published[environment])) return false;
     const { health, entry } = observe(environment);
     const wish = published[environment];
     return wish.desired !== 'removed' || (health !== 'down' && !hasLeft(app, wish, entry));

@@ -29,6 +29,8 @@ export interface Publication {
   claimed?: boolean;
   /** Replaces the app's own generation if its environments are ahead of it. */
   generation?: number;
+  /** The app is placed there from now on. */
+  placed?: Pick<AppDefinition, 'environments' | 'targetEnvironment' | 'home'>;
 }
 
 /**
@@ -44,7 +46,7 @@ export class Publisher {
    */
   async publish(
     app: AppDefinition,
-    { publish = {}, withdraw = [], claimed = false, generation }: Publication,
+    { publish = {}, withdraw = [], claimed = false, generation, placed }: Publication,
     along: (transaction?: Transaction) => Promise<void> = async () => undefined,
   ): Promise<void> {
     const { appCache, appRepository, leadership } = this.options;
@@ -54,6 +56,7 @@ export class Publisher {
       published,
       ...(claimed ? { claim: 'none' as const, initialAdmin: null } : {}),
       ...(generation === undefined ? {} : { generation }),
+      ...placed,
     };
     const writeDefinition = async (transaction?: Transaction) => {
       if (appCache.tombstones.has(app.uid))

@@ -4,8 +4,9 @@ import type { Operation, Step } from '../../../shared/operation';
 import type { Action, Health, OperationState, StepKind } from '../../../shared/types';
 import { AppSupervisorError, describeError } from '../../errors';
 import { type AppDefinition, desiredOf, type Published } from '../apps/repository';
+import { arrivalOf, arrives, endWithoutPlace, mayBegin, type Place } from './arrival';
 import { heldElsewhere } from './leaving';
-import { uploadsFor } from './uploads';
+import { endsAhead, isAhead, uploadsAhead, uploadsFor } from './uploads';
 
 /** What is known about one environment by its lease: `entry` only under a live one. */
 export interface StepObservation {
@@ -20,6 +21,8 @@ export interface StepObservation {
  * begun waits without a limit.
  */
 const DEADLINES: Record<StepKind, number> = {
+  // Without progress: its Worker ends it much sooner.
+  copy: 900_000,
   boot: 300_000,
   stop: 60_000,
   apply: 60_000,
@@ -53,6 +56,8 @@ export interface Advance {
   publish: Record<string, Published>;
   /** The app has its database by now: this publication ends its claim. */
   claimed: boolean;
+  /** Where the app is placed from now on; null if that stays. */
+  placed: Place | null;
 }
 
 /**
@@ -79,16 +84,24 @@ export function advance(
   for (const [index, step] of operation.steps.entries()) {
     if (isOver(step.state)) continue;
     if (step.state === 'queued' && isGivenUp(operation)) continue;
-    if (!itsTurn(operation.steps, index, app)) continue;
+    if (!itsTurn(operation, index, app)) continue;
     const begins = step.kind === 'boot' || step.kind === 'apply';
     const held = begins ? heldElsewhere(app, step.environment, published, observe) : null;
     if (held !== null) {
       waitingFor ??= say('WAITS_FOR_LEAVING', { environment: held });
       continue;
     }
+    const ended = step.kind === 'copy' ? endsAhead(app, step.environment, observe) : null;
+    if (ended) {
+      Object.assign(step, { state: 'succeeded', message: say('UPLOADS_NOT_AHEAD', { cause: ended }), finishedAt: now });
+      continue;
+    }
     const { health, entry } = observe(step.environment);
     const current = published[step.environment];
-    const uploads = () => uploadsFor(operation, app, step.environment, published, observe);
+    const uploads = () =>
+      step.kind === 'copy'
+        ? uploadsAhead(generationOf(operation, 'copy'), app, observe)
+        : uploadsFor(operation, app, step.environment, published, observe);
     const desired = desiredFor(operation, step, app, current, uploads);
     if (!current || current.generation < desired.generation) {
       publish[step.environment] = desired;
@@ -120,10 +133,11 @@ export function advance(
       Object.assign(step, { state: 'cancelled', message: say('STEP_NOT_BEGUN'), finishedAt: now });
   }
 
+  operation.steps = endWithoutPlace(operation, app, now);
   operation.state = stateOf(operation.steps);
   operation.waitingFor = isOver(operation.state) ? null : waitingFor;
   operation.finishedAt = isOver(operation.state) ? now : null;
-  return { operation, publish, claimed };
+  return { operation, publish, claimed, placed: arrives(operation, app) };
 }
 
 /**
@@ -144,16 +158,16 @@ export function giveWay(operation: Operation, environments: string[], now: numbe
 }
 
 /**
- * The generation that a step publishes and waits for. The data step comes after the removal there, and must differ from
- * it.
+ * The generation that a step publishes and waits for. The data step comes after the removal there, and a boot after the copy: they
+ * must differ.
  */
 const generationOf = (operation: Operation, kind: StepKind): number =>
-  operation.generation + (kind === 'drop' || kind === 'release' ? 1 : 0);
+  operation.generation + (kind === 'drop' || kind === 'release' ? 1 : kind === 'copy' ? -1 : 0);
 
 /** Whether a Worker is observed to work on a step: it is heard of, it has begun, and the step is not queued there. */
 export function isWorkedOn(operation: Operation, step: Step, { health, entry }: StepObservation): boolean {
   if (step.state !== 'running' || health !== 'online') return false;
-  return hasBegun(operation, step, entry) && entry?.status !== 'waiting';
+  return hasBegun(operation, step, entry) && (step.kind === 'copy' || entry?.status !== 'waiting');
 }
 
 /** Progress of a running step, as its Worker reports it. */
@@ -167,8 +181,11 @@ const hasBegun = (operation: Operation, { kind }: Step, entry: StatusEntry | nul
  * One environment boots at a time; removals wait until the app runs where it should, unless it has one environment: then
  * they come first (leaving.ts). Data steps wait for all removals.
  */
-function itsTurn(steps: Step[], index: number, { environments }: Pick<AppDefinition, 'environments'>): boolean {
+function itsTurn(operation: Operation, index: number, app: Pick<AppDefinition, 'environments'>): boolean {
+  const { steps } = operation;
+  const { environments } = app;
   const earlier = steps.slice(0, index);
+  if (arrivalOf(operation, app) && !mayBegin(steps[index], app)) return false;
   switch (steps[index].kind) {
     case 'boot':
       return earlier.every((step) => step.kind !== 'boot' || isOver(step.state));
@@ -187,9 +204,10 @@ function desiredFor(
   operation: Operation,
   step: Step,
   app: Pick<AppDefinition, 'desired' | 'startMode' | 'boot' | 'claim'>,
-  current: Published | undefined,
+  found: Published | undefined,
   uploadsElsewhere: () => Published['uploads'],
 ): Published {
+  const current = isAhead(found) ? undefined : found;
   const generation = generationOf(operation, step.kind);
   const ended = { generation, boot: current?.boot ?? app.boot, claim: current?.claim ?? 'none', data: 'keep' as const };
   const isThere = current !== undefined && current.desired !== 'removed';
@@ -205,6 +223,7 @@ function desiredFor(
       const isFirst = !operation.steps.some((other) => other !== step && hasBooted(other));
       return { ...kept, boot, desired: desiredOf(app), claim: isFirst ? app.claim : 'none' };
     }
+    case 'copy':
     case 'stop':
       return { ...kept, desired: 'stopped' };
     case 'apply':
@@ -212,7 +231,13 @@ function desiredFor(
       // drained.
       return { ...kept, desired: current?.desired === 'stopped' ? 'stopped' : desiredOf(app) };
     case 'remove':
-      return { ...ended, desired: 'removed', claim: 'none' };
+      // It has never run there, and left no uploads.
+      return {
+        ...ended,
+        desired: 'removed',
+        claim: 'none',
+        ...(isAhead(found) ? { uploads: found?.uploads } : {}),
+      };
     case 'drop':
     case 'release':
       return { ...ended, desired: 'removed', claim: 'none', data: step.kind };
@@ -252,7 +277,9 @@ function judge(
     }
   }
   const deadline = deadlineOf(operation, step);
-  if (worked > deadline) {
+  if (worked > deadline && step.kind === 'copy') {
+    Object.assign(step, { state: 'succeeded', finishedAt: now, message: entry.message });
+  } else if (worked > deadline) {
     const late = new AppSupervisorError('DEADLINE', { environment: step.environment, seconds: deadline / 1000 });
     Object.assign(step, { state: 'failed', finishedAt: now, error: describeError(late) });
   }
@@ -260,7 +287,7 @@ function judge(
 
 /** What is to be said of a step that is done. */
 function outcomeOf(kind: StepKind, { message, uploads }: StatusEntry): Message | undefined {
-  if (kind === 'drop') return message;
+  if (kind === 'drop' || kind === 'copy') return message;
   if (kind !== 'boot' || !uploads?.cause) return undefined;
   return say('UPLOADS_ELSEWHERE', { environment: uploads.from, cause: uploads.cause });
 }
@@ -275,6 +302,7 @@ export function isDone(kind: StepKind, entry: StatusEntry, bootGeneration: numbe
       );
     case 'stop':
       return entry.status === 'stopped';
+    case 'copy':
     case 'apply':
       return true;
     default:
@@ -328,7 +356,10 @@ export function inTheWay(
 export function takeOver(made: Operation, superseded: Operation[], app: Placed): Operation {
   if (made.action === 'destroy') return made;
   const steps = made.steps.map((step) => ({ ...step }));
-  const left = superseded.flatMap((operation) => operation.steps.filter((step) => !isOver(step.state)));
+  const left = superseded
+    // What has not moved the app yet is replaced as a whole.
+    .filter((operation) => !arrivalOf(operation, app))
+    .flatMap((operation) => operation.steps.filter((step) => !isOver(step.state) && step.kind !== 'copy'));
   for (const { environment, kind } of left) {
     const own = steps.find((step) => step.environment === environment);
     if (!own) steps.push({ environment, kind, state: 'queued' });

@@ -10,20 +10,22 @@ const LONGEST_GAP = 15_000;
  */
 export class StepTimer {
   /** By uid of the app, operation and step. */
-  private readonly apps = new Map<string, Map<string, { worked: number; at: number | null }>>();
+  private readonly apps = new Map<string, Map<string, { worked: number; at: number | null; mark: string }>>();
 
   /**
    * @param isWorking whether the Worker is observed to work on the step now
    * @param now ms of the monotonic clock
+   * @param mark the time begins anew when it changes
    * @returns ms so far
    */
-  observe({ appUid, id }: Operation, { environment, kind }: Step, isWorking: boolean, now: number): number {
+  observe({ appUid, id }: Operation, { environment, kind }: Step, isWorking: boolean, now: number, mark = ''): number {
     const steps = this.apps.get(appUid) ?? new Map();
     const key = `${id} ${environment} ${kind}`;
-    const before = steps.get(key) ?? { worked: 0, at: null };
+    const known = steps.get(key);
+    const before = known?.mark === mark ? known : { worked: 0, at: null };
     const since = before.at === null || !isWorking ? 0 : Math.min(now - before.at, LONGEST_GAP);
     const worked = before.worked + since;
-    this.apps.set(appUid, steps.set(key, { worked, at: isWorking ? now : null }));
+    this.apps.set(appUid, steps.set(key, { worked, at: isWorking ? now : null, mark }));
     return worked;
   }
 

@@ -1,6 +1,7 @@
 import type { StatusEntry } from '../../../shared/messages';
 import type { AppDefinition, Published } from '../apps/repository';
 import { isDone, misplacedIn, type Operation, type Placed } from './rollout';
+import { askedOf } from './uploads';
 
 /**
  * The rest of a failed operation that nothing blocks any more: the app has recovered by itself wherever the change was
@@ -16,7 +17,7 @@ export function leftUndone(
 ): string[] | null {
   const { environments, published } = app;
   const isTold = (environment: string) =>
-    (published[environment]?.desired ?? 'removed') !== 'removed' && !skipped.includes(environment);
+    (askedOf(published, environment)?.desired ?? 'removed') !== 'removed' && !skipped.includes(environment);
   const missing = environments.filter((environment) => !isTold(environment));
   const notified = environments.filter(isTold);
   if (!notified.length || (!missing.length && !misplacedIn(app).length)) return null;
@@ -31,7 +32,9 @@ export function leftUndone(
 
 /** Environments in which an app rests that should run: drained, or skipped by an operation that failed before their turn. */
 export const restingIn = ({ desired, environments, published }: Placed & Pick<AppDefinition, 'desired'>): string[] =>
-  desired === 'stopped' ? [] : environments.filter((environment) => published[environment]?.desired === 'stopped');
+  desired === 'stopped'
+    ? []
+    : environments.filter((environment) => askedOf(published, environment)?.desired === 'stopped');
 
 /** Whether a failed operation would have started the app in an environment, whose turn did not come. */
 export const hasSkipped = ({ steps }: Operation, environment: string): boolean =>
@@ -75,7 +78,7 @@ export function mayBeBetween(
 ): boolean {
   const { environments, published, uid, desired } = app;
   if (desired === 'stopped') return false;
-  if (environments.length === 1 && !published[environments[0]]) return true;
+  if (environments.length === 1 && !askedOf(published, environments[0])) return true;
   if (environments.length > 1 && !misplacedIn(app).length) return false;
   return environments.some((environment) => {
     const entry = entryIn(environment);

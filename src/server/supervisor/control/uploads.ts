@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { type Message, say } from '../../../shared/message';
 import type { StatusEntry } from '../../../shared/messages';
 import type { Operation } from '../../../shared/operation';
 import type { Health } from '../../../shared/types';
@@ -26,7 +27,8 @@ export function uploadsFor(
 ): Uploads {
   const isOnly = app.environments.length === 1;
   const isLeft = (environment: string) =>
-    isOnly || steps.some((step) => step.kind === 'remove' && step.environment === environment);
+    !isAhead(published[environment]) &&
+    (isOnly || steps.some((step) => step.kind === 'remove' && step.environment === environment));
   const [from] = Object.keys(published)
     .filter((name) => name !== target && !app.environments.includes(name) && isLeft(name))
     .sort((one, other) => published[other].generation - published[one].generation);
@@ -35,6 +37,32 @@ export function uploadsFor(
   const { health, address = null } = observe(from);
   return { from, generation, wait: isOnly && health !== 'down', address };
 }
+
+/** From where the uploads of an app are copied ahead, while it still runs there. */
+export function uploadsAhead(
+  generation: number,
+  { environments: [from] }: Pick<AppDefinition, 'environments'>,
+  observe: (environment: string) => Source,
+): Uploads {
+  return { from, generation, wait: false, address: observe(from).address ?? null, ahead: true };
+}
+
+/** Why nothing is copied ahead any more; null if it is. */
+export function endsAhead(
+  { environments: [from] }: Pick<AppDefinition, 'environments'>,
+  target: string,
+  observe: (environment: string) => Source,
+): Message | null {
+  if (from === undefined || from === target) return say('UPLOADS_NO_ADDRESS');
+  return observe(from).health === 'down' ? say('STATUS_DOWN', { environment: from }) : null;
+}
+
+/** Whether an environment only copies, or copied, the uploads of an app ahead: it was never asked to run it. */
+export const isAhead = (published: Published | undefined): boolean => published?.uploads?.ahead === true;
+
+/** What was asked of an environment about an app, if anything was but to copy its uploads ahead. */
+export const askedOf = (published: Record<string, Published>, environment: string): Published | undefined =>
+  isAhead(published[environment]) ? undefined : published[environment];
 
 /**
  * Publishes for each environment from where it can copy the uploads that it still lacks, as its Worker reports it.

@@ -3,7 +3,9 @@ import { say } from '../../../shared/message';
 import type { MovePreview } from '../../../shared/move';
 import type { DrainMode } from '../../../shared/words';
 import type { AppDefinition } from '../apps/repository';
+import { arrivalIn } from '../control/arrival';
 import type { Operation } from '../control/rollout';
+import { askedOf } from '../control/uploads';
 import type { Refused } from './moves';
 
 export interface DrainPlan {
@@ -33,7 +35,7 @@ const isMovable = (preview: MovePreview): preview is DrainPlan['moved'][number] 
   preview.refused === null && preview.to !== null;
 
 const isWantedIn = ({ desired, published }: AppDefinition, environment: string): boolean =>
-  desired === 'running' && published[environment]?.desired !== 'stopped';
+  desired === 'running' && askedOf(published, environment)?.desired !== 'stopped';
 
 /**
  * Of the apps that a drain has taken from an environment, those that are still as it left them, or are about to be.
@@ -49,7 +51,8 @@ export const stillAway = (
     const app = apps.get(name);
     if (app?.uid !== uid) return false;
     const isThere = app.environments.includes(environment);
-    if (to !== null) return !isThere && app.environments.includes(to);
+    if (to !== null)
+      return isThere ? arrivalIn(operationsOf(uid), app, to) !== undefined : app.environments.includes(to);
     const rests = app.published[environment]?.desired === 'stopped';
     return isThere && app.desired === 'running' && (rests || isStopping(operationsOf(uid), environment));
   });

@@ -5,6 +5,7 @@ import { AppSupervisorError, describeError } from '../../errors';
 import type { AppCache } from '../apps/cache';
 import type { AppDefinition } from '../apps/repository';
 import type { AppService } from '../apps/service';
+import { arrivalIn } from '../control/arrival';
 import type { OperationCache } from '../control/store';
 import type { ChangeJournal } from '../events/journal';
 import type { EnvironmentCache } from '../fleet/environment-cache';
@@ -42,6 +43,8 @@ export class Drains {
     const { environmentCache, moves, journal } = this.options;
     await environmentCache.change(environment, { cordoned: true });
     await journal.ofEnvironment(environment, 'drain', userId);
+    // What is about to come stays where it is.
+    await this.turnBack([...this.options.appCache.apps.values()], environment, userId);
     const apps = this.appsIn(environment);
     const previews = mode === 'stop' ? [] : (await moves.preview(apps, { from: environment, to })).apps;
     const { moved, stopped, left } = drainPlan(environment, mode, apps, previews);
@@ -90,8 +93,34 @@ export class Drains {
       away.filter(({ to }) => to === place).flatMap(({ app }) => appCache.apps.get(app) ?? []);
     const places = [...new Set(away.flatMap(({ to }) => to ?? []))];
     const previews: MovePreview[] = [];
-    for (const from of places) previews.push(...(await moves.preview(appsAt(from), { from, to: environment })).apps);
-    return joined(await moves.begin(previews, userId), await this.command('start', environment, appsAt(null), userId));
+    const turned: BulkResult[] = [];
+    for (const from of places) {
+      const isHere = ({ environments }: AppDefinition) => environments.includes(environment);
+      turned.push(await this.turnBack(appsAt(from).filter(isHere), from, userId));
+      const gone = appsAt(from).filter((app) => !isHere(app));
+      previews.push(...(await moves.preview(gone, { from, to: environment })).apps);
+    }
+    return joined(
+      ...turned,
+      await moves.begin(previews, userId),
+      await this.command('start', environment, appsAt(null), userId),
+    );
+  }
+
+  /** Ends the moves to an environment that have not moved their apps yet. @returns those that have by now */
+  private async turnBack(apps: readonly AppDefinition[], to: string, userId: string | null): Promise<BulkResult> {
+    const { active, service } = this.options;
+    const result = joined();
+    for (const app of apps) {
+      const operation = arrivalIn(active.of(app.uid), app, to);
+      try {
+        if (operation) await service.cancel(operation.id, userId, true);
+      } catch (error) {
+        if (!(error instanceof AppSupervisorError)) throw error;
+        result.refused.push({ app: app.name, ...describeError(error) });
+      }
+    }
+    return result;
   }
 
   private async command(

@@ -50,6 +50,17 @@ export interface AppState {
   saved: { lastVisitAt: number | null; at: number };
 }
 
+/** Of an app of which nothing was done here. */
+export const UNTOUCHED = {
+  applied: null,
+  booted: null,
+  state: 'absent',
+  failures: 0,
+  retryAt: null,
+  generation: 0,
+  adminPassword: null,
+} as const;
+
 export interface AppStatesOptions {
   host: AppHost;
   coreApps: CoreAppRegistry;

@@ -10,8 +10,9 @@ import type { HostingAuthority } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import { Incarnation } from '../incarnation';
 import type { Snapshot } from '../snapshot';
+import { AheadCopies, type CopyAhead, endAhead, noCopy } from '../uploads/ahead';
 import { Uploads } from '../uploads/uploads';
-import { type AppState, AppStates } from './app-states';
+import { type AppState, AppStates, UNTOUCHED } from './app-states';
 import { AppBoots, keptOut, NEVER } from './boots';
 import { CommandWatch } from './command-watch';
 import { type Decision, decide, doingOf } from './decide';
@@ -41,6 +42,8 @@ export interface AppControllerOptions {
   mayBoot(record: AppRecord): boolean;
   /** `API_BASE_PATH` of this Worker and the others, without trailing slash; absent: no uploads are copied from them. */
   apiBase?: string;
+  /** Absent: as `Uploads` does it. */
+  copyAhead?: CopyAhead;
 }
 
 /**
@@ -63,6 +66,7 @@ export class AppController {
   readonly takeovers: Takeovers;
   readonly exit: RoutingExit;
   private readonly uploads: Uploads | null;
+  private readonly ahead: AheadCopies;
   private closed = false;
 
   constructor(private readonly options: AppControllerOptions) {
@@ -101,9 +105,10 @@ export class AppController {
       failed: (...args) => this.failed(...args),
       converge: (name) => this.converge(name),
     });
-    const { apiBase } = options;
     const mayHost = () => !this.closed && options.mayHost();
-    this.uploads = apiBase === undefined ? null : new Uploads({ ...options, apiBase, apps: this.apps, mayHost });
+    this.uploads = Uploads.of({ ...options, apps: this.apps, mayHost });
+    const copy = options.copyAhead ?? this.uploads?.copyAhead ?? noCopy;
+    this.ahead = new AheadCopies({ ...options, apps: this.apps, mayHost, copy });
     this.boots = new AppBoots({
       ...options,
       left: (name, environments) => this.takeovers.note(name, environments),
@@ -159,6 +164,7 @@ export class AppController {
       if (held && held.record.generation > record.generation) continue;
       if (held) held.confirmed = true;
       if (held && JSON.stringify(held.record) === JSON.stringify(record)) continue;
+      if (held) endAhead(held);
       const { name, generation, desired } = record;
       this.options.log.rooms.records?.('Took a record over', { app: name, generation, desired });
       if (!held) this.apps.hold(record, null, true);
@@ -343,15 +349,7 @@ export class AppController {
         await this.uploads?.stop(name);
         await this.limits.run(name, held, STOP_LIMIT, host.rest(name));
         this.apps.forgetVisits(name);
-        Object.assign(held, {
-          applied: null,
-          booted: null,
-          state: 'absent',
-          failures: 0,
-          retryAt: null,
-          generation: 0,
-          adminPassword: null,
-        });
+        Object.assign(held, UNTOUCHED);
         await this.save(name);
         return;
       case 'rest':
@@ -370,7 +368,7 @@ export class AppController {
         held.retryAt = null;
         return;
       case 'remove':
-        await this.uploads?.stop(name);
+        await this.uploads?.discard(name);
         await this.removal.remove(name, held, record, decision.data);
         return;
       case 'nothing':
@@ -390,7 +388,9 @@ export class AppController {
   /** Nothing is left to do for a record: report it as done. */
   private async settle(name: string, held: AppState, record: AppRecord): Promise<void> {
     if (record.desired === 'removed') return;
-    void this.uploads?.after(name, held);
+    if (!record.uploads?.ahead) void this.uploads?.after(name, held);
+    else if (held.generation !== record.generation) await this.ahead.make(name, held);
+    if (held.record !== record) return;
     const bootGeneration = Math.max(record.boot.generation, held.applied?.bootGeneration ?? 0);
     const changed = held.applied?.generation !== record.generation || held.applied.bootGeneration !== bootGeneration;
     if (changed) {

@@ -37,7 +37,7 @@ const folderOf = (storagePath: string, app: string): string => path.join(storage
 const formerOf = (storagePath: string, app: string): string => path.join(storagePath, 'apps', '.former', app);
 
 /**
- * Also notes that the app begins here.
+ * Also notes that the app begins here, if it does.
  * @param here the environment, and the time in ms since 1970
  * @see takeFolders
  */
@@ -61,6 +61,8 @@ export async function takeFoldersOf(
   });
   if (aside)
     log.warn(`App ${app}: keys, uploads and backups of another app of this name are now in ${aside}.`, { app });
+  // It does not begin here yet.
+  if (record.uploads?.ahead) return;
   const state = await readState(storagePath, app);
   const begun = stateBegun(state, record, environment, now);
   if (!isDeepStrictEqual(state, begun)) await writeState(storagePath, app, begun);

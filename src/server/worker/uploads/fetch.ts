@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { lstat, mkdir, open, rename, rm, rmdir, stat, statfs, utimes } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rename, rm, rmdir, stat, statfs, utimes } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { jsonText } from '../../../shared/json-text';
-import { type Message, say } from '../../../shared/message';
+import { say } from '../../../shared/message';
 import type { Clock } from '../../clock';
 import {
   answerMac,
@@ -20,9 +20,7 @@ import {
   TAG_LENGTH,
   TRANSFER_HEADER,
   TRANSFER_PATH,
-  TRANSFER_WITHIN,
   type Transfer,
-  type TransferRefusal,
   transferRefused,
   type Wanted,
 } from '../../protocol/transfer';
@@ -31,29 +29,15 @@ import { markMoved } from '../guards/files/claim';
 import { uploadsOf } from '../guards/files/places';
 import { filesIn, placeIn } from './folder';
 import { isNewer, lacksAfter, transferPlan } from './plan';
-import { readState, writeState } from './state';
+import { contentOf, refusal, refusalIn, SILENCE, send, TransferFailure } from './requests';
+import { readState, stateBegun, type UploadsState, writeState } from './state';
 
-/** How long nothing may arrive, in ms. */
-const SILENCE = 20_000;
 /** Files that are fetched at the same time: most are small, and what they take is the way there and back. */
 const AT_ONCE = 4;
 /** A list is never longer, in bytes. */
 const LIST_LENGTH = 256 * 1024 ** 2;
 /** This much of the disk stays free, in bytes. */
 const RESERVE = 256 * 1024 ** 2;
-
-/** Why a copy has ended early, for people. */
-export class TransferFailure extends Error {
-  constructor(
-    readonly reason: Message,
-    /** Whether another attempt in a moment would end in the same way. */
-    readonly isFinal = false,
-    /** As the other Worker says it; null if it says none of these. */
-    readonly refused: TransferRefusal | null = null,
-  ) {
-    super(reason.code);
-  }
-}
 
 export interface FetchProgress {
   /** Files and bytes that are here by now, of those that were missing. */
@@ -74,6 +58,8 @@ export interface FetchOptions {
   apiBase: string;
   clock: Clock;
   signal: AbortSignal;
+  /** Whether the app still runs there. Then files are only made ready: what is here of it stays as it is. */
+  ahead: boolean;
   /** Something has arrived. */
   onProgress(progress: FetchProgress): void;
 }
@@ -96,6 +82,14 @@ export async function fetchUploads(options: FetchOptions): Promise<FetchProgress
 /** In the app's folder: files of which a part has arrived, and files that were deleted elsewhere. */
 const PARTS = '.uploads.parts';
 const ASIDE = 'uploads.deleted';
+/** At the end of the name of a part that is a whole file. */
+const WHOLE = '.whole';
+
+const partsOf = (storagePath: string, app: string): string => path.join(storagePath, 'apps', app, PARTS);
+
+/** Deletes what has arrived of files and was not put in its place. */
+export const removeParts = (storagePath: string, app: string): Promise<void> =>
+  rm(partsOf(storagePath, app), { recursive: true, force: true });
 
 class UploadsCopy {
   private readonly agent: http.Agent;
@@ -108,7 +102,7 @@ class UploadsCopy {
     this.agent = options.address.startsWith('https:') ? new https.Agent(settings) : new http.Agent(settings);
     const { storagePath, transfer } = options;
     this.folder = uploadsOf(storagePath, transfer.app);
-    this.parts = path.join(storagePath, 'apps', transfer.app, PARTS);
+    this.parts = partsOf(storagePath, transfer.app);
   }
 
   async run(): Promise<FetchProgress> {
@@ -116,21 +110,34 @@ class UploadsCopy {
     const { head, files } = await this.list();
     const local = new Map<string, ListedFile>();
     for await (const file of filesIn(this.folder)) local.set(file.path, file);
-    const { lacks } = await readState(storagePath, transfer.app);
+    const { lacks } = await this.stateOf();
     const facts = { me: transfer.to, source, mine: lacks, theirs: head.lacks };
     const { fetch, aside } = transferPlan({ ...facts, local, listed: files });
     this.progress.ofFiles = fetch.length;
     this.progress.ofBytes = fetch.reduce((sum, { size }) => sum + size, 0);
-    await this.assertRoom();
+    await this.keepParts(fetch);
+    if (this.options.ahead) {
+      await this.fetchAll(fetch);
+      return this.progress;
+    }
     for (const file of aside) await this.setAside(file);
     await this.fetchAll(fetch);
-    await rm(this.parts, { recursive: true, force: true });
+    await removeParts(storagePath, transfer.app);
     // From now on its rows name no file of the folder that all apps shared, as at the source.
     if (head.isMoved) await markMoved(storagePath, transfer.app);
     await this.ask({ kind: 'end' }, async () => undefined);
     const state = await readState(storagePath, transfer.app);
     await writeState(storagePath, transfer.app, { ...state, lacks: lacksAfter({ ...facts, mine: state.lacks }) });
     return this.progress;
+  }
+
+  /** What is known here of the uploads, as it will be when the app begins here. */
+  private async stateOf(): Promise<UploadsState> {
+    const { storagePath, transfer, source, ahead, clock } = this.options;
+    const { app, to, generation } = transfer;
+    const state = await readState(storagePath, app);
+    const record = { generation, uploads: { from: source, generation } };
+    return ahead ? stateBegun(state, record, to, clock.now().wall) : state;
   }
 
   end(): void {
@@ -162,10 +169,18 @@ class UploadsCopy {
     });
   }
 
-  private async assertRoom(): Promise<void> {
+  /** Deletes parts of other files than these, which have changed since. @throws TransferFailure if there is no room for the rest */
+  private async keepParts(files: readonly ListedFile[]): Promise<void> {
+    const names = new Set(files.map(partName));
+    let present = 0;
+    for (const name of await readdir(this.parts).catch(() => [])) {
+      const part = path.join(this.parts, name);
+      if (names.has(name.replace(WHOLE, ''))) present += (await stat(part)).size;
+      else await rm(part, { recursive: true });
+    }
     const { storagePath } = this.options;
     const { bavail, bsize } = await statfs(storagePath);
-    const needed = this.progress.ofBytes;
+    const needed = this.progress.ofBytes - present;
     if (needed > 0 && needed + RESERVE > bavail * bsize)
       throw new TransferFailure(
         say('UPLOADS_NO_ROOM', { needed: inMegabytes(needed), free: inMegabytes(bavail * bsize) }),
@@ -189,7 +204,8 @@ class UploadsCopy {
       for (const file of queue) {
         if (isOver) return;
         this.options.signal.throwIfAborted();
-        await this.fetchOne(file);
+        const whole = await this.fetchOne(file);
+        if (whole !== null && !this.options.ahead) await this.putInPlace(file, whole);
         this.progress.files++;
         this.options.onProgress(this.progress);
       }
@@ -205,29 +221,48 @@ class UploadsCopy {
     await Promise.all(working);
   }
 
-  private async fetchOne(file: ListedFile): Promise<void> {
+  /** @returns the whole file, among the parts; null if it is not there any more, as the app runs on */
+  private async fetchOne(file: ListedFile): Promise<string | null> {
     const { size, mtime } = file;
     await mkdir(this.parts, { recursive: true });
-    // A file that was changed at the source meanwhile is another one.
-    const name = createHash('sha256').update(`${file.path}\n${size}\n${mtime}`).digest('hex');
-    const part = path.join(this.parts, name);
+    const part = path.join(this.parts, partName(file));
+    const whole = `${part}${WHOLE}`;
     const from = Math.min((await stat(part).catch(() => null))?.size ?? 0, size);
+    if ((await stat(whole).catch(() => null))?.size === size) {
+      this.progress.bytes += size;
+      return whole;
+    }
     this.progress.bytes += from;
     const want = { kind: 'file', path: file.path, size, mtime, from } as const;
-    const isWhole = await this.ask(want, (content, signature) => this.receive(content, signature, part, size, from));
+    const isWhole = await this.ask(want, (content, signature) =>
+      this.receive(content, signature, part, size, from),
+    ).catch(this.unlessGone);
+    if (isWhole === null) return null;
     if (!isWhole) {
       // What was here of it is wrong, or something else answers.
       await rm(part, { force: true });
       throw new TransferFailure(say('UPLOADS_CUT'));
     }
     await utimes(part, mtime / 1000, mtime / 1000);
+    await rename(part, whole);
+    return whole;
+  }
+
+  /** A file that an app changes while it runs is for later. */
+  private readonly unlessGone = (error: unknown): null => {
+    const refused = error instanceof TransferFailure ? error.refused : null;
+    if (this.options.ahead && (refused === 'changed' || refused === 'none')) return null;
+    throw error;
+  };
+
+  private async putInPlace(file: ListedFile, whole: string): Promise<void> {
     const target = await placeIn(this.folder, file.path);
     // An empty folder may be there, of files that were set aside.
     await rmdir(target).catch(() => undefined);
     const there = await lstat(target).catch(() => null);
     // The app may run, and have written it meanwhile.
-    if (there && !isNewer(file, { size: there.size, mtime: there.mtimeMs })) await rm(part);
-    else await rename(part, target);
+    if (there && !isNewer(file, { size: there.size, mtime: there.mtimeMs })) await rm(whole);
+    else await rename(whole, target);
   }
 
   /** @returns whether the whole file is right by its signature, which follows it */
@@ -263,9 +298,10 @@ class UploadsCopy {
     want: Wanted,
     take: (content: AsyncIterable<Buffer>, signature: Signature) => Promise<T>,
   ): Promise<T> {
-    const { transfer, key, clock, address, apiBase, signal } = this.options;
+    const { transfer, key, clock, address, apiBase, signal, ahead } = this.options;
     const id = secretBytes(16).toString('hex');
-    const header = signTransfer(key, { ...transfer, id, at: clock.now().wall, want });
+    const request = { ...transfer, id, at: clock.now().wall, want };
+    const header = signTransfer(key, ahead ? { ...request, ahead } : request);
     const response = await send(new URL(`${apiBase}/${TRANSFER_PATH}`, address), {
       headers: { [TRANSFER_HEADER]: header },
       agent: this.agent,
@@ -282,91 +318,13 @@ class UploadsCopy {
   }
 }
 
-/** How long the answer of a Worker to a test may take, in ms. */
-const TEST_SILENCE = 4_000;
-
-/**
- * Why uploads could not be copied from the Worker at an address; null if it answers as one that gives them. Sends it a request
- * without a signature, which it refuses. Never rejects.
- */
-export async function uploadsUnreached(address: string, apiBase: string): Promise<Message | null> {
-  const url = new URL(`${apiBase}/${TRANSFER_PATH}`, address);
-  try {
-    const response = await send(url, { agent: false, timeout: TEST_SILENCE });
-    const { refused, reason } = await refusalIn(response);
-    return refused === 'unsigned' ? null : reason;
-  } catch (error) {
-    return error instanceof TransferFailure ? error.reason : say('UPLOADS_CUT');
-  }
-}
-
-function send(url: URL, options: http.RequestOptions): Promise<http.IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const client = url.protocol === 'https:' ? https : http;
-    const headers = { 'Content-Length': 0, ...options.headers };
-    const request = client.request(url, { ...options, method: 'POST', headers });
-    request.on('timeout', () => request.destroy(new Error(`nothing within ${(options.timeout ?? 0) / 1000} s`)));
-    request.on('error', ({ message }) =>
-      reject(new TransferFailure(say('UPLOADS_NO_ANSWER', { address: url.origin, cause: message }))),
-    );
-    request.on('response', resolve);
-    request.end();
-  });
-}
+/** A file that was changed at the source meanwhile is another one. */
+const partName = ({ path: name, size, mtime }: ListedFile): string =>
+  createHash('sha256').update(`${name}\n${size}\n${mtime}`).digest('hex');
 
 type Signature = ReturnType<typeof answerMac>;
 
 /** The last line is the signature of those before it. */
 const listLine = jsonText(z.union([z.string(), transferRefused, listedFile, listHead]));
 
-/** @throws TransferFailure if the connection ends before the answer does, or the answer is longer */
-async function* contentOf(response: http.IncomingMessage, length: number): AsyncGenerator<Buffer> {
-  let left = length;
-  const parts = response[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  try {
-    for (;;) {
-      const next = await parts.next().catch(() => {
-        throw new TransferFailure(say('UPLOADS_CUT'));
-      });
-      if (next.done) return;
-      left -= next.value.length;
-      if (left < 0) throw new TransferFailure(say('UPLOADS_CUT'));
-      yield next.value;
-    }
-  } finally {
-    await parts.return?.();
-  }
-}
-
 const inMegabytes = (bytes: number): string => `${Math.ceil(bytes / 1024 ** 2)} MB`;
-
-function refusal(refused: TransferRefusal): TransferFailure {
-  const isFinal = refused !== 'busy' && refused !== 'changed';
-  switch (refused) {
-    case 'here':
-      return new TransferFailure(say('UPLOADS_STILL_THERE'), isFinal, refused);
-    case 'clocks':
-      return new TransferFailure(say('UPLOADS_CLOCKS', { minutes: TRANSFER_WITHIN / 60_000 }), isFinal, refused);
-    case 'tooMany':
-      return new TransferFailure(say('UPLOADS_TOO_MANY'), isFinal, refused);
-    default:
-      return new TransferFailure(say('UPLOADS_REFUSED', { refused }), isFinal, refused);
-  }
-}
-
-/** Longer than any refusal, in bytes. */
-const REFUSAL_LENGTH = 1_000;
-
-async function refusalIn(response: http.IncomingMessage): Promise<TransferFailure> {
-  let text = '';
-  try {
-    for await (const part of contentOf(response, REFUSAL_LENGTH)) text += part.toString('utf8');
-  } catch {
-    // The status says enough.
-  }
-  const parsed = jsonText(transferRefused).safeParse(text);
-  if (parsed.success) return refusal(parsed.data.refused);
-  // A Worker of before, or something else.
-  const { statusCode = 0 } = response;
-  return new TransferFailure(say('UPLOADS_REFUSED', { refused: `HTTP ${statusCode}` }), statusCode < 500);
-}

@@ -39,6 +39,8 @@ export interface UploadsGiverOptions {
   log: Log;
   /** Whether this process hosts the app; null if it does not know, or does not host its environment. */
   hosts(app: string): boolean | null;
+  /** Generation of the newest record of an app that this process hosts; 0 if there is none. */
+  generationOf(app: string): number;
 }
 
 /** @returns whether it answers the request */
@@ -57,7 +59,7 @@ const STATUSES: Record<TransferRefusal, number> = {
 
 /**
  * Gives the uploads of apps that have left this environment to the Workers of their new ones, which prove that the Supervisor
- * has moved them there (protocol/transfer.ts). It gives nothing of an app that runs here.
+ * has moved them there (protocol/transfer.ts). Of an app that runs here it gives only what the newest move of it asks for ahead.
  */
 export function createUploadsFront(options: UploadsGiverOptions): UploadsFront {
   const giver = new UploadsGiver(options);
@@ -105,7 +107,7 @@ class UploadsGiver {
     return key && transferKeyOf(key, about);
   }
 
-  private refusalOf({ app, id, at }: TransferRequest): TransferRefusal | null {
+  private refusalOf({ app, id, at, ahead, want }: TransferRequest): TransferRefusal | null {
     const { clock, hosts } = this.options;
     const { wall, mono } = clock.now();
     if (Math.abs(wall - at) > TRANSFER_WITHIN) return 'clocks';
@@ -117,15 +119,16 @@ class UploadsGiver {
     this.answered.set(id, mono);
     const isHere = hosts(app);
     if (isHere === null || this.open >= AT_ONCE) return 'busy';
-    return isHere ? 'here' : null;
+    return isHere && (!ahead || want.kind === 'end') ? 'here' : null;
   }
 
-  /** Whether the folder is of another app of this name, or the app came back since that move. */
-  private async hasNot({ app, uid, generation }: TransferRequest): Promise<TransferRefusal | null> {
-    const { storagePath } = this.options;
+  /** Whether the folder is of another app of this name, or the app came back since that move, or something newer was asked of it. */
+  private async hasNot({ app, uid, generation, ahead }: TransferRequest): Promise<TransferRefusal | null> {
+    const { storagePath, generationOf } = this.options;
     const owner = await ownerOf(storagePath, app);
     const { began } = await readState(storagePath, app);
-    return owner?.uid === uid && generation >= began ? null : 'none';
+    const newest = ahead ? Math.max(began, generationOf(app)) : began;
+    return owner?.uid === uid && generation >= newest ? null : 'none';
   }
 
   private async give(request: TransferRequest, res: ServerResponse): Promise<void> {

@@ -6,20 +6,15 @@ import { describeError, inEnglish } from '../../errors';
 import type { Log } from '../../log';
 import type { AppState, AppStates } from '../apps/app-states';
 import type { OwnFolders } from '../hosting/own-folders';
-import { type FetchProgress, fetchUploads, TransferFailure } from './fetch';
+import type { CopyAhead } from './ahead';
+import { type FetchProgress, fetchUploads, removeParts } from './fetch';
+import { AGAIN, ATTEMPTS, PATIENCE, pause, progressText, reportedEvery } from './patience';
+import { TransferFailure } from './requests';
 import { readState } from './state';
 
-/** An app waits for its uploads as long as something of them arrives at least so often, in ms. */
-export const PATIENCE = 20_000;
-/** How long it waits between two attempts, in ms, and how many there are at most: each may end after something has arrived. */
-const AGAIN = 1_000;
-const ATTEMPTS = 30;
 /** How soon a copy is tried again while the app runs, at first and at last, in ms. */
 const SOONEST = 5_000;
 const LATEST = 300_000;
-/** The least time between two reports of progress, in ms. */
-const REPORTED_EVERY = 1_000;
-
 export interface UploadsOptions {
   apps: AppStates;
   host: { folders: Pick<OwnFolders, 'storagePath' | 'take' | 'transferKey'> };
@@ -44,7 +39,12 @@ export class Uploads {
   /** Copies under way while their apps do not wait. */
   private readonly copies = new Map<string, { abort: AbortController; done: Promise<void> }>();
 
-  constructor(private readonly options: UploadsOptions) {}
+  private constructor(private readonly options: UploadsOptions) {}
+
+  /** @returns null without an address of API: then nothing is copied from others */
+  static of({ apiBase, ...options }: Omit<UploadsOptions, 'apiBase'> & { apiBase?: string }): Uploads | null {
+    return apiBase === undefined ? null : new Uploads({ ...options, apiBase });
+  }
 
   /** Awaited before an app boots. Never rejects. @param signal ends the waiting */
   async before(name: string, held: AppState, signal: AbortSignal): Promise<void> {
@@ -54,17 +54,23 @@ export class Uploads {
     let heard = clock.now().mono;
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       if (!held.uploads || !this.mayCopy(name, held) || signal.aborted) return;
-      let reported = Number.NEGATIVE_INFINITY;
+      const show = reportedEvery(clock, (progress) =>
+        this.options.apps.show(name, 'waiting', progressText(held.record, progress)),
+      );
       const isFinal = await this.copy(name, held, signal, (progress) => {
         heard = clock.now().mono;
-        if (heard - reported < REPORTED_EVERY) return;
-        reported = heard;
-        this.options.apps.show(name, 'waiting', progressText(held.record, progress));
+        show(progress);
       });
       if (isFinal || clock.now().mono - heard > PATIENCE) return;
       await pause(clock, AGAIN, signal);
     }
   }
+
+  /** As in `AheadCopies`. */
+  readonly copyAhead: CopyAhead = async (name, record, signal, onProgress) => {
+    await this.options.host.folders.take(record);
+    return this.fetch(name, record, signal, onProgress);
+  };
 
   /** Called when nothing else is to be done for an app. Never rejects. */
   async after(name: string, held: AppState): Promise<void> {
@@ -79,6 +85,15 @@ export class Uploads {
     this.timers.delete(name);
     this.copies.get(name)?.abort.abort();
     await this.copies.get(name)?.done;
+  }
+
+  /** Ends what goes on for an app that leaves, and deletes what it has of files that are not whole, or were copied ahead. Never rejects. */
+  async discard(name: string): Promise<void> {
+    const { host, log } = this.options;
+    await this.stop(name);
+    await removeParts(host.folders.storagePath, name).catch((error) =>
+      log.warn(`Parts of uploads of app ${name} stay: ${inEnglish(describeError(error))}`, { app: name }),
+    );
   }
 
   /** Ends everything. */
@@ -175,24 +190,8 @@ export class Uploads {
     const { uid, uploads } = record;
     const key = host.folders.transferKey(record);
     if (!uploads?.address || !key) throw new TransferFailure(say('UPLOADS_NO_ADDRESS'), true);
-    const { from: source, address, generation } = uploads;
+    const { from: source, address, generation, ahead = false } = uploads;
     const transfer = { app: name, uid, to: environment, generation };
-    return fetchUploads({ transfer, key, source, address, storagePath, apiBase, clock, signal, onProgress });
+    return fetchUploads({ transfer, key, source, address, storagePath, apiBase, clock, signal, onProgress, ahead });
   }
 }
-
-function progressText({ uploads }: AppRecord, { files, ofFiles, bytes, ofBytes }: FetchProgress): Message {
-  const percent = ofBytes ? Math.floor((100 * bytes) / ofBytes) : 0;
-  return say('COPYING_UPLOADS', { environment: uploads?.from ?? '-', files, of: ofFiles, percent });
-}
-
-const pause = (clock: Clock, ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const end = () => {
-      timer.cancel();
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = clock.timeout(ms, end);
-    signal.addEventListener('abort', end);
-  });
