@@ -33,7 +33,8 @@ export interface GroundOptions {
   nextStop(): number;
   crash(machine: Machine): void;
   /** Whether a process that lives runs this incarnation of an app. */
-  isRunning(uid: string): boolean;
+  /** Whether an app of this incarnation runs somewhere, in a process that its database knows as its host there. */
+  isRunning(uid: string, place: string): boolean;
   /** Called when a boot is about to begin. */
   onBoot(machine: Machine, environment: string, record: AppRecord, row: HostingRow | undefined): void;
   /** Whether somebody asked for the data of this incarnation of an app to be dropped. */
@@ -82,7 +83,8 @@ export class Ground {
 
   drop(record: AppRecord): void {
     if (!this.options.mayDrop(record.uid)) this.options.violate(`${record.name}: its data were dropped, unasked`);
-    if (this.options.isRunning(record.uid)) this.options.violate(`${record.name}: its data were dropped while it runs`);
+    if (this.options.isRunning(record.uid, placeOf(record)))
+      this.options.violate(`${record.name}: its data were dropped while it runs`);
     this.owners.delete(placeOf(record));
     this.versions.delete(placeOf(record));
     this.hosting.drop(placeOf(record));

@@ -73,7 +73,13 @@ export class World {
       nextBoot: () => this.nextBoot(),
       nextStop: () => this.nextStop(),
       crash: (machine) => this.crash(machine),
-      isRunning: (uid) => this.workers.some(({ host }) => [...host.running.values()].some((one) => one.uid === uid)),
+      // A process that was displaced, and is frozen since, cannot write any more.
+      isRunning: (uid, place) =>
+        this.workers.some(
+          ({ host, name, environment }) =>
+            [...host.running.values()].some((one) => one.uid === uid) &&
+            (this.ground.hosting.row(place, environment)?.instance ?? name) === name,
+        ),
       onBoot: (...boot) => this.onBoot(...boot),
       mayDrop: (uid) => this.mayDrop(uid),
     });
