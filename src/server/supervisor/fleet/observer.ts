@@ -46,7 +46,7 @@ type Found = FleetObservation['environments'] extends Map<string, infer T> ? T :
 interface Poll extends Record<'changed' | 'apps', Set<string>> {
   now: Now;
   /** Listed only after the listeners that store it were notified: a user who sees it may send a request about it. */
-  announced: Map<ObservedEnvironment, Pick<ObservedEnvironment, 'registration' | 'registered'>>;
+  announced: Map<ObservedEnvironment, Pick<ObservedEnvironment, 'registration' | 'registered' | 'unreachableSince'>>;
 }
 
 const nothingFound = (): Pick<Poll, 'changed' | 'apps'> => ({ changed: new Set(), apps: new Set() });
@@ -342,17 +342,11 @@ export class FleetObserver {
     const lease = held?.registered === 0 ? null : held;
     seen.held = held;
     const epochBefore = seen.observation.lease?.epoch;
-    seen.observation = afterPoll(
-      seen.observation,
-      lease,
-      this.observer,
-      lost || doubt !== undefined,
-      now,
-      silence,
-      late,
-    );
+    const isLost = lost || doubt !== undefined;
+    seen.observation = afterPoll(seen.observation, lease, this.observer, isLost, now, silence, late);
     if (seen.standby !== standby || seen.isForeign !== isForeign || seen.doubt !== (doubt ?? null)) changed.add(name);
     Object.assign(seen, { standby, isForeign, doubt: doubt ?? null });
+    const newEpoch = lease !== null && lease.epoch !== epochBefore;
     const isMissed = seen.missed?.registered === lease?.registered && now.mono < (seen.missed?.until ?? 0);
     if (lease && lease.registered !== seen.registered && !isMissed)
       reads.push(async () => {
@@ -362,11 +356,13 @@ export class FleetObserver {
           seen.missed = { registered: lease.registered, until: now.mono + READ_AGAIN };
           return;
         }
-        announced.set(seen, { registration, registered: lease.registered });
+        const unreachableSince = newEpoch ? null : seen.unreachableSince;
+        announced.set(seen, { registration, registered: lease.registered, unreachableSince });
         changed.add(name);
       });
-    const newEpoch = lease !== null && lease.epoch !== epochBefore;
-    if (newEpoch) Object.assign(seen, { entries: new Map(), statusVersion: 0, unreachableSince: null });
+    if (newEpoch) Object.assign(seen, { entries: new Map(), statusVersion: 0 });
+    // Until its registration is read, its address is that of its predecessor.
+    if (newEpoch && lease.registered === seen.registered) seen.unreachableSince = null;
     if (newEpoch || (statusVersion !== seen.statusVersion && statusVersion !== 0))
       reads.push(async () => {
         const before = seen.entries;
