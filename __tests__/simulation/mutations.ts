@@ -476,6 +476,14 @@ export const MUTANTS: Mutant[] = [
     test: 'unit/simulation.test.ts',
   },
   {
+    what: 'What a cancelled move has copied ahead is kept',
+    changes: [['supervisor/control/app-reconciler.ts', '(await this.endCopies(app)) ||', '']],
+  },
+  {
+    what: 'An app that comes stopped while it is copied ahead is never said to be',
+    changes: [['worker/uploads/ahead.ts', "  held.state = 'absent';\n", '']],
+  },
+  {
     what: 'An operation waits for an environment that was forgotten',
     changes: [
       [
