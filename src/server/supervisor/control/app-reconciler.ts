@@ -38,6 +38,8 @@ import type { WorkQueue } from './work-queue';
 
 /** How often an app with an operation in progress is checked without an event, for its deadlines, in ms. */
 const LOOK_AGAIN = 5_000;
+/** How many operations of an app are looked at to find the last one that decided where it runs. */
+const LOOKS_BACK = 10;
 
 export interface AppReconcilerOptions {
   appRepository: AppRepository;
@@ -247,7 +249,9 @@ export class AppReconciler {
     const { operations, service, log } = this.options;
     const resting = restingIn(app);
     if (!resting.length && !leftUndone(app, this.entriesOf(app))) return false;
-    const [[newest]] = await operations.page({ appUid: app.uid }, ['-createdAt', '-id'], 1, 1);
+    const [last] = await operations.page({ appUid: app.uid }, ['-createdAt', '-id'], 1, LOOKS_BACK);
+    // A change of its settings does not decide where it runs.
+    const newest = last.find(({ action, state }) => action !== 'update' || state !== 'succeeded');
     if (newest?.state !== 'failed') return false;
     const skipped = resting.filter((environment) => hasSkipped(newest, environment));
     const missing = leftUndone(app, this.entriesOf(app), skipped);

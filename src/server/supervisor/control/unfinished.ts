@@ -20,7 +20,8 @@ export function leftUndone(
     (askedOf(published, environment)?.desired ?? 'removed') !== 'removed' && !skipped.includes(environment);
   const missing = environments.filter((environment) => !isTold(environment));
   const notified = environments.filter(isTold);
-  if (!notified.length || (!missing.length && !misplacedIn(app).length)) return null;
+  // Where all that are left were skipped, the one that failed has no more to say.
+  if ((!notified.length && !skipped.length) || (!missing.length && !misplacedIn(app).length)) return null;
   const isWell = (environment: string) => {
     const entry = entryIn(environment);
     const { generation, boot } = published[environment];
