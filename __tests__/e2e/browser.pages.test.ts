@@ -111,6 +111,11 @@ describe.each(CLIENT)('in the $client client', (client) => {
 
     await choose(`app-more-${app}`, `app-restart-${app}`, 0);
     await dialogGivesBack(`app-more-${app}`);
+    await keyboard.press('Enter');
+    await eventually(() => menus.locator(':focus').count()).toBe(1);
+    await keyboard.press('Tab');
+    await eventually(() => menus.count()).toBe(0);
+    await eventually(focused).toBe(`app-more-${app}`);
     for (const button of [`app-edit-${app}`, `app-delete-${app}`, 'add-app']) {
       await page.getByTestId(button).press('Enter');
       await dialogGivesBack(button);

@@ -65,7 +65,8 @@ export function cutOn(page: Page): Promise<string[]> {
     );
     const pages = new Set(ours.flatMap(above).filter((element) => !isOurs(element)));
     const beyond = ours.filter((element) => {
-      const { right, left, width: wide } = element.getBoundingClientRect();
+      const { right, left, top, bottom, width: wide } = element.getBoundingClientRect();
+      if (element.matches('.ant-dropdown') && (top < -1 || bottom > window.innerHeight + 1)) return true;
       return (
         wide > 0 &&
         (right > width + 1 || left < -1) &&

@@ -1,5 +1,6 @@
 import { Button, type ButtonProps, Dropdown, type MenuProps } from 'antd';
 import { useRef, useState } from 'react';
+import { INTO_SIGHT, MenuFocus } from './MenuFocus';
 
 type Choice = Parameters<NonNullable<MenuProps['onClick']>>[0];
 
@@ -20,13 +21,34 @@ export function MenuButton({
 }: ButtonProps & { menu: MenuProps } & Partial<Record<`data-${string}`, string>>) {
   const button = useRef<HTMLButtonElement>(null);
   const [isOpen, setOpen] = useState(false);
+  const [openings, setOpenings] = useState(0);
+  const show = (open: boolean) => {
+    setOpen(open);
+    if (open) setOpenings(openings + 1);
+  };
+  const close = () => {
+    setOpen(false);
+    button.current?.focus();
+  };
   const onClick = (choice: Choice) => {
     finishKey(choice);
     button.current?.focus();
     menu.onClick?.(choice);
   };
   return (
-    <Dropdown autoFocus trigger={['click']} disabled={rest.disabled} onOpenChange={setOpen} menu={{ ...menu, onClick }}>
+    <Dropdown
+      open={isOpen}
+      onOpenChange={show}
+      trigger={['click']}
+      autoAdjustOverflow={INTO_SIGHT}
+      disabled={rest.disabled}
+      menu={{ ...menu, onClick }}
+      dropdownRender={(content) => (
+        <MenuFocus openings={openings} close={close}>
+          {content}
+        </MenuFocus>
+      )}
+    >
       <Button aria-haspopup="menu" aria-expanded={isOpen} {...rest} ref={button} />
     </Dropdown>
   );

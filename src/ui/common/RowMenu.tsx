@@ -1,6 +1,7 @@
 import { Dropdown, type MenuProps } from 'antd';
 import { type ReactNode, useRef, useState } from 'react';
 import { finishKey } from './MenuButton';
+import { INTO_SIGHT, MenuFocus } from './MenuFocus';
 import { COVER, RowButton } from './RowButton';
 
 interface Props extends Partial<Record<`data-${string}`, string>> {
@@ -13,6 +14,7 @@ interface Props extends Partial<Record<`data-${string}`, string>> {
 export function RowMenu({ menu, children, ...rest }: Props) {
   const button = useRef<HTMLButtonElement>(null);
   const [isOpen, setOpen] = useState<boolean>();
+  const [openings, setOpenings] = useState(0);
   /** Read when the button is pressed, before the press closes the menu as any press outside of it does. */
   const wasOpen = useRef(false);
   const show = (open: boolean) => {
@@ -29,12 +31,27 @@ export function RowMenu({ menu, children, ...rest }: Props) {
         onPointerDown={() => {
           wasOpen.current = isOpen ?? false;
         }}
-        onClick={({ detail }) => setOpen(!(detail && wasOpen.current))}
+        onClick={({ detail }) => {
+          const opens = !(detail && wasOpen.current);
+          setOpen(opens);
+          if (opens) setOpenings(openings + 1);
+        }}
       >
         {children}
       </RowButton>
       {isOpen !== undefined && (
-        <Dropdown open={isOpen} onOpenChange={show} trigger={['click']} autoFocus menu={isOpen ? finished(menu()) : {}}>
+        <Dropdown
+          open={isOpen}
+          onOpenChange={show}
+          trigger={['click']}
+          autoAdjustOverflow={INTO_SIGHT}
+          menu={isOpen ? finished(menu()) : {}}
+          dropdownRender={(content) => (
+            <MenuFocus openings={openings} close={() => show(false)}>
+              {content}
+            </MenuFocus>
+          )}
+        >
           <span className={COVER} />
         </Dropdown>
       )}
