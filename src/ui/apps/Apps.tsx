@@ -76,9 +76,9 @@ function AppList({ selected, select, focused }: ListProps) {
     else handle(action, app);
   });
   // Before the first measurement there is room: the table does not come and go on a wide screen.
-  const { lg: isWide = true } = Grid.useBreakpoint();
+  const { lg: isWide = true, xl: hasRoom = true } = Grid.useBreakpoint();
   useFocusOn(focused, data !== undefined);
-  const { shown, setShown, columns } = useColumns(environments, onRow);
+  const { shown, setShown, columns } = useColumns(environments, onRow, hasRoom);
   const sort = useCallback((order?: string) => ask({ sort: order }), [ask]);
   const selectedNow = selected.map((app) => data?.rows.find(({ name }) => name === app.name) ?? app);
 
@@ -124,7 +124,7 @@ function AppList({ selected, select, focused }: ListProps) {
         <Spin spinning={loading} delay={SPIN_AFTER}>
           <RowStops first="[id^=app-open-]">
             {isWide ? (
-              <AppsTable {...list} order={query.sort} width={720 + 120 * shown.length} />
+              <AppsTable {...list} order={query.sort} width={(hasRoom ? 720 : 700) + 120 * shown.length} />
             ) : (
               <AppCards {...list} order={query.sort} />
             )}
@@ -138,14 +138,17 @@ function AppList({ selected, select, focused }: ListProps) {
 }
 
 /** Those that the address names, as that of a saved view does; otherwise those that this browser keeps. */
-function useColumns(environments: EnvironmentRow[] | null, onRow: RowHandler) {
+function useColumns(environments: EnvironmentRow[] | null, onRow: RowHandler, hasRoom: boolean) {
   const t = useT();
   const { params, replace } = useAddress();
   const [own = DEFAULT_COLUMNS, setOwn] = useLocalStorageState<string[]>('app-supervisor.columns');
   const asked = params.get('columns');
   const shown = useMemo(() => columnsOfParam(asked) ?? own, [asked, own]);
   const setShown = (chosen: string[]) => (asked === null ? setOwn(chosen) : replace((now) => withColumns(now, chosen)));
-  const columns = useMemo(() => columnsOf(t, environments, shown, onRow), [t, environments, shown, onRow]);
+  const columns = useMemo(
+    () => columnsOf(t, environments, shown, onRow, hasRoom),
+    [t, environments, shown, onRow, hasRoom],
+  );
   return { shown, setShown, columns };
 }
 

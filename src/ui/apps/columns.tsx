@@ -24,6 +24,7 @@ export function columnsOf(
   environments: EnvironmentRow[] | null,
   shown: string[],
   handle: RowHandler,
+  hasRoom: boolean,
 ): TableColumnType<AppRow>[] {
   const optional = (name: string, column: TableColumnType<AppRow>) =>
     shown.includes(name) ? [{ key: name, title: t(OPTIONAL_COLUMNS[name].label), ...column }] : [];
@@ -61,7 +62,8 @@ export function columnsOf(
     {
       key: 'actions',
       fixed: 'right',
-      width: 300,
+      // On a tablet in two lines: otherwise this column, which is fixed, would stand on half of the status.
+      width: hasRoom ? 300 : 200,
       title: t('Actions'),
       render: (_, app) => <RowActions app={app} environments={environments} handle={handle} />,
     },
