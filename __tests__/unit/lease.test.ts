@@ -91,6 +91,13 @@ class Bench {
     return this.claims.at(-1)!;
   }
 
+  /** It starts while the store is away, and nobody else needs the lock. */
+  async goAlone(): Promise<void> {
+    await this.beat('away');
+    expect([this.keeper.role, this.lockReleased]).toEqual(['waiting', true]);
+    await this.clock.run(3_000);
+  }
+
   /** A beat that the store has and does not answer yet. */
   async slowBeat(answer: Answers): Promise<[beat: Promise<LeaseClaim>, open: () => void]> {
     let open!: () => void;
@@ -442,10 +449,10 @@ describe('an epoch', () => {
 
   it('of a process without a store is above it, too, and above what it has then when the store is back', async () => {
     const { wall } = bench.clock.now();
-    bench.stored = { instance: 'two', epoch: wall + 500 };
-    await bench.beat('away');
-    expect(bench.keeper.epoch).toBe(wall + 501);
-    expect(await bench.beat(held(wall + 600, true))).toMatchObject({ above: wall + 501, lease: { epoch: 0 } });
+    bench.stored = { instance: 'two', epoch: wall + 5_000 };
+    await bench.goAlone();
+    expect(bench.keeper.epoch).toBe(wall + 5_001);
+    expect(await bench.beat(held(wall + 6_000, true))).toMatchObject({ above: wall + 5_001, lease: { epoch: 0 } });
   });
 
   it('is raised above that of another process that hosted', async () => {
@@ -477,7 +484,7 @@ describe('an epoch', () => {
 
 describe('without a store', () => {
   it('invariant 6: the lock on the main database decides who starts from the snapshot', async () => {
-    await bench.beat('away');
+    await bench.goAlone();
     expect(bench.roles).toEqual([['alone', false]]);
     const second = new Bench();
     await second.beat('away', { lock: 'other' });
@@ -485,15 +492,25 @@ describe('without a store', () => {
   });
 
   it('the only process takes the lease when the store is back', async () => {
-    await bench.beat('away');
+    await bench.goAlone();
     await bench.beat('away', { lock: 'unknown' });
     expect(bench.keeper.role).toBe('alone');
     expect((await bench.beat(held(100, true), { lock: 'unknown' })).mayTake).toBe(true);
     expect(bench.keeper.role).toBe('holder');
   });
 
-  it('the only process gives way to a live holder', async () => {
+  it('leaves the lock to a live holder whose session was cut just when this process started', async () => {
     await bench.beat('away');
+    expect(bench.lockReleased).toBe(true);
+    bench.lockState = 'other';
+    await bench.clock.run(3_000);
+    bench.lockState = 'held';
+    await bench.beat('away');
+    expect(bench.keeper.role).toBe('waiting');
+  });
+
+  it('the only process gives way to a live holder', async () => {
+    await bench.goAlone();
     await bench.beat(other(100));
     expect(bench.roles).toEqual([
       ['alone', false],

@@ -47,6 +47,8 @@ const TRUSTS_LOCK_AFTER = 1;
 const TRUSTS_LOCK_ALONE_AFTER = 3;
 /** How long a live holder whose session was cut takes to say so in its lease at most, however long its interval, in ms. */
 const SAYS_WITHIN = 5_000;
+/** When a process that starts asks again for a lock that it lent, in ms: whoever needed it has it by then. */
+const ASKS_AGAIN = 3_000;
 /** How much sooner than its interval a beat may come, as a part of it. */
 const JITTER = 0.1;
 /** How much later than its interval a live holder may renew its lease, in ms. */
@@ -230,7 +232,10 @@ export class LeaseKeeper {
       (log.rooms.lease ?? log.debug)(`The lease of ${environment} could not be renewed: ${messageOf(error)}`);
       if (this.mayGoAlone()) await this.goAlone();
       // Its holder may live, reach the store, and ask for the lock every second.
-      else if (this.role === 'standby' && lock === 'held') await this.lock.lend();
+      else if (!this.hosts && lock === 'held') {
+        await this.lock.lend();
+        this.timers.proof ??= clock.timeout(ASKS_AGAIN, () => this.beatAgain());
+      }
       return;
     }
     log.rooms.lease?.('Beat', { role: this.role, beat: this.own.beat, lock, missingFor, ...answer });
@@ -286,9 +291,9 @@ export class LeaseKeeper {
 
   /** The store cannot be reached: the lock alone decides. */
   private mayGoAlone(): boolean {
-    const { interval } = this.options;
     if (this.stopping || this.lock.state !== 'held') return false;
-    return this.role === 'waiting' || (this.role === 'standby' && this.hasHadLock(TRUSTS_LOCK_ALONE_AFTER * interval));
+    if (this.role === 'waiting') return this.lock.wasLent;
+    return this.role === 'standby' && this.hasHadLock(TRUSTS_LOCK_ALONE_AFTER * this.options.interval);
   }
 
   private async goAlone(): Promise<void> {

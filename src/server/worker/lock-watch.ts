@@ -44,6 +44,8 @@ export class LockWatch {
   state: LockState = 'unknown';
   /** Since when each heartbeat has found that this process has it or can have it, by the monotonic clock; null if the last one has not. */
   private hadSince: number | null = null;
+  /** Whether it was released since then, and nobody needed it. */
+  wasLent = false;
   /** At how many beats in a row the answer was `unknown`, and what was told of it. */
   private readonly silence = { beats: 0, told: null as string | null };
   /** Since when another process has it, by the monotonic clock; null if none has. */
@@ -59,7 +61,7 @@ export class LockWatch {
     private readonly isNeeded: () => boolean,
   ) {
     lock.losses.listen(() => {
-      this.hadSince = null;
+      this.forget();
       this.note('unknown');
     });
   }
@@ -79,7 +81,7 @@ export class LockWatch {
   /** As part of a heartbeat. */
   async beat(): Promise<LockState> {
     const state = await this.look();
-    if (state !== 'held') this.hadSince = null;
+    if (state !== 'held') this.forget();
     else this.hadSince ??= this.clock.now().mono;
     this.silence.beats = state === 'unknown' ? this.silence.beats + 1 : 0;
     if (state !== 'unknown') this.silence.told = null;
@@ -105,13 +107,14 @@ export class LockWatch {
   }
 
   async giveBack(): Promise<void> {
-    this.hadSince = null;
+    this.forget();
     await this.lend();
   }
 
   /** Releases it until the next beat, which finds out whether somebody else needed it. */
   async lend(): Promise<void> {
     this.gaveAt = this.clock.now().mono;
+    this.wasLent = this.hadSince !== null;
     this.note('unknown');
     await this.lock.release();
   }
@@ -119,6 +122,11 @@ export class LockWatch {
   close(): void {
     this.retry?.cancel();
     this.retry = null;
+  }
+
+  private forget(): void {
+    this.hadSince = null;
+    this.wasLent = false;
   }
 
   private note(state: LockState): void {
