@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENTS, openContext } from '../../scripts/browser';
 import type { Api } from '../../scripts/fleet';
 import { browser, eventually, fleet, manager, onStage, photograph } from '../support/browser';
+import { ask } from '../support/http';
 import { signInTo } from '../support/manager';
+import { NAVIGATION } from '../support/visitor';
 
 /** What visitors see while their app is moved to another environment, at its own domain and below the main app's address. */
 
@@ -63,12 +65,11 @@ describe.each(CLIENTS)('in the $client client', ({ client, base }) => {
     const late = await context.newPage();
     const moved = await move();
     const heading = () => late.locator('main h1').allInnerTexts();
-    await eventually(async () => {
-      // Until it has begun, the app is still served.
-      if ((await heading()).length === 0)
-        await late.goto(`${own}${base}admin/`, { waitUntil: 'commit' }).catch(() => null);
-      return heading();
-    }).toEqual([`"${TITLE}" is being moved`]);
+    const headers = { ...NAVIGATION, Host: new URL(own).host };
+    // Until its uploads are copied, the app is still served.
+    await eventually(async () => (await ask(main, `${base}admin/`, { headers })).status).not.toBe(200);
+    await late.goto(`${own}${base}admin/`, { waitUntil: 'commit' });
+    await eventually(heading).toEqual([`"${TITLE}" is being moved`]);
     await moved();
     await isInside(late);
     for (const [index, page] of opened.entries()) {
