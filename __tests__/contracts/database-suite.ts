@@ -342,8 +342,9 @@ export function databaseSuite(open: () => Promise<Database>): void {
       const store = new SnapshotStore({ db });
       for (const name of ['crm', 'shop']) await store.save(name, recordOf({ name }), applied);
       expect(await store.loadHeader()).toBeNull();
-      await store.saveHeader({ incarnation: 0, left: [] });
-      const header = { incarnation: NOW, left: [{ name: 'crm', at: NOW }] };
+      await store.saveHeader({ incarnation: 0, left: [], removed: [] });
+      const removed = [{ uid: 'uid-1', generation: 5, at: NOW }];
+      const header = { incarnation: NOW, left: [{ name: 'crm', at: NOW }], removed };
       await store.saveHeader(header);
       expect(await store.loadHeader()).toEqual(header);
       expect((await store.load()).map(({ record }) => record.name)).toEqual(['shop']);
@@ -366,7 +367,7 @@ export function databaseSuite(open: () => Promise<Database>): void {
       expect(asked).toEqual([asked[0], asked[0]]);
       expect(['one', 'two']).toContain(asked[0]);
       const store = new SnapshotStore({ db });
-      await store.saveHeader({ incarnation: 0, left: [] });
+      await store.saveHeader({ incarnation: 0, left: [], removed: [] });
       await store.saveHost({ instance: 'a', epoch: 1 });
       expect([await store.databaseId('three'), await store.load()]).toEqual([asked[0], []]);
     });

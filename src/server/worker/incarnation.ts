@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { AppRecord } from '../../shared/messages';
 import type { Clock } from '../clock';
 import { Feed } from '../feed';
 
@@ -9,15 +10,28 @@ const leftApp = z.object({
   at: z.number(),
 });
 
+/** An app that was removed here. */
+const removedApp = z.object({
+  uid: z.string(),
+  /** Of the record that removed it. */
+  generation: z.number(),
+  /** In ms since 1970. */
+  at: z.number(),
+});
+
 /** What a Worker's snapshot says about the environment as a whole. */
 export const snapshotHeader = z.object({
   incarnation: z.number().int().nonnegative(),
   left: z.array(leftApp),
+  removed: z.array(removedApp).default([]),
 });
 export type SnapshotHeader = z.infer<typeof snapshotHeader>;
 
 /** How long an app that was left is named, in ms. */
 const NAMED_FOR = 90 * 24 * 3_600_000;
+/** How old a copy may be to which the store falls back, in ms, and how many removals are remembered for it. */
+const REMEMBERED_FOR = 24 * 3_600_000;
+const MOST_REMOVED = 500;
 
 export interface IncarnationOptions {
   clock: Clock;
@@ -34,7 +48,7 @@ export interface IncarnationOptions {
 export class Incarnation {
   /** The apps that were left have changed. */
   readonly changes = new Feed<void>();
-  private header: SnapshotHeader = { incarnation: 0, left: [] };
+  private header: SnapshotHeader = { incarnation: 0, left: [], removed: [] };
   private isSaved = true;
 
   constructor(private readonly options: IncarnationOptions) {}
@@ -42,8 +56,12 @@ export class Incarnation {
   /** Takes over what the snapshot says, whatever was known before: its apps are of that incarnation. */
   restore(stored: SnapshotHeader | null): void {
     const { wall } = this.options.clock.now();
-    const { incarnation, left } = stored ?? { incarnation: 0, left: [] };
-    this.header = { incarnation, left: left.filter(({ at }) => wall - at < NAMED_FOR) };
+    const { incarnation, left, removed } = stored ?? { incarnation: 0, left: [], removed: [] };
+    this.header = {
+      incarnation,
+      left: left.filter(({ at }) => wall - at < NAMED_FOR),
+      removed: removed.filter(({ at }) => wall - at < REMEMBERED_FOR),
+    };
     this.isSaved = true;
   }
 
@@ -74,7 +92,24 @@ export class Incarnation {
   enter(incarnation: number, names: string[]): void {
     const at = this.options.clock.now().wall;
     const before = this.header.left.filter(({ name }) => !names.includes(name));
-    this.change({ incarnation, left: [...before, ...names.map((name) => ({ name, at }))] });
+    this.change({ ...this.header, incarnation, left: [...before, ...names.map((name) => ({ name, at }))] });
+  }
+
+  /**
+   * An app was removed here by this record.
+   * @throws errors of the database
+   */
+  async removed({ uid, generation }: Pick<AppRecord, 'uid' | 'generation'>): Promise<void> {
+    const at = this.options.clock.now().wall;
+    const others = this.header.removed.filter((one) => one.uid !== uid);
+    this.header = { ...this.header, removed: [...others, { uid, generation, at }].slice(-MOST_REMOVED) };
+    this.isSaved = false;
+    await this.save();
+  }
+
+  /** Whether a record is of before its app was removed here: the store is an older copy, and the Supervisor replaces it. */
+  wasRemoved({ uid, generation }: Pick<AppRecord, 'uid' | 'generation'>): boolean {
+    return this.header.removed.some((one) => one.uid === uid && one.generation > generation);
   }
 
   /** These apps were assigned to the environment. */

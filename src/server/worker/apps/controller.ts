@@ -80,11 +80,9 @@ export class AppController {
     this.incarnation = new Incarnation({
       clock,
       mayHost: options.mayHost,
-      saveHeader: async (header) => {
+      saveHeader: (header) =>
         // A write of one of these apps that is under way would bring it back.
-        await Promise.all(header.left.map(({ name }) => this.writes.idle(name)));
-        await snapshot.saveHeader(header);
-      },
+        Promise.all(header.left.map(({ name }) => this.writes.idle(name))).then(() => snapshot.saveHeader(header)),
     });
     this.limits = new TimeLimits(this.apps, options.clock, options.log);
     this.commands = new CommandWatch({ ...options, apps: this.apps, changes: this.limits.changes });
@@ -92,6 +90,7 @@ export class AppController {
       ...options,
       apps: this.apps,
       limits: this.limits,
+      remember: (record) => this.incarnation.removed(record),
       removeFromSnapshot: (name) => this.writes.add(name, () => snapshot.remove(name)),
       failed: (...args) => this.failed(...args),
     });
@@ -161,7 +160,7 @@ export class AppController {
     for (const record of records) {
       const held = this.apps.heldFor(record);
       // From a store that is an old copy: the Supervisor replaces it.
-      if (held && held.record.generation > record.generation) continue;
+      if (held ? held.record.generation > record.generation : this.incarnation.wasRemoved(record)) continue;
       if (held) held.confirmed = true;
       if (held && JSON.stringify(held.record) === JSON.stringify(record)) continue;
       if (held) endAhead(held);

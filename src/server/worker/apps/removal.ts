@@ -11,6 +11,8 @@ export interface AppRemovalOptions {
   limits: TimeLimits;
   host: AppHost;
   log: Log;
+  /** Whatever an older copy of the store says later, the app is not here any more. */
+  remember(record: AppRecord): Promise<void>;
   removeFromSnapshot(name: string): Promise<void>;
   failed(name: string, held: AppState, error: unknown): void;
 }
@@ -21,7 +23,7 @@ export class AppRemoval {
 
   /** Never rejects because of the data: that is shown. */
   async remove(name: string, held: AppState, record: AppRecord, data: AppRecord['data']): Promise<void> {
-    const { host, apps, limits, removeFromSnapshot, failed } = this.options;
+    const { host, apps, limits, remember, removeFromSnapshot, failed } = this.options;
     const log = this.options.log.bound({ app: name });
     await limits.run(name, held, STOP_LIMIT, host.rest(name));
     let outcome: Message | undefined;
@@ -41,6 +43,7 @@ export class AppRemoval {
       }
     }
     await host.forgetLogs(name).catch((error) => log.warn(`The logs of app ${name} stay: ${messageOf(error)}`));
+    await remember(record);
     await removeFromSnapshot(name);
     apps.forgetVisits(name);
     // Only now, because an earlier removal left the same status.
