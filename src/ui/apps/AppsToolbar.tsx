@@ -6,6 +6,7 @@ import { type AppCounts, COUNTED } from '../../shared/summary';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { ActionButton } from '../common/ActionButton';
 import { type OperateAction, useApi } from '../common/api';
+import { FormSelect } from '../common/FormSelect';
 import { useIsLocal } from '../common/Page';
 import type { AppsQuery } from '../common/query';
 import { Secondary } from '../common/Secondary';
@@ -120,7 +121,7 @@ function LabelFilter({ labels = [], ask, counts, onLook }: LabelFilterProps) {
   const { t, language } = useHost();
   const offered = labelOptions([...new Set([...Object.keys(counts ?? {}), ...labels])], language);
   return (
-    <Select
+    <FormSelect
       mode="multiple"
       allowClear
       maxTagCount="responsive"
