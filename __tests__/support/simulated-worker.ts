@@ -222,7 +222,9 @@ export class SimulatedWorker {
     const boots = isWanted && boot.generation > (before?.entry.bootGeneration ?? 0);
     const booted = boots ? record : (before?.booted ?? null);
     const kept = boots ? 'running' : (before?.entry.status ?? 'dormant');
-    const status = isWanted ? kept : desired === 'stopped' ? 'stopped' : 'not_found';
+    // What it is to copy ahead takes no time.
+    const rests = record.uploads?.ahead ? 'waiting' : 'stopped';
+    const status = isWanted ? kept : desired === 'stopped' ? rests : 'not_found';
     const isAsBefore = !boots && before?.entry.status === status;
     const entry = entryOf({
       name,
