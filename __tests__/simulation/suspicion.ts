@@ -11,6 +11,8 @@ interface Refusal {
   /** Through which Supervisor the visitor came. */
   by: SupervisorProcess;
   url: string;
+  /** Whether it could be told to others. */
+  isTold: boolean;
 }
 
 const refusals = new WeakMap<World, Map<string, Refusal>>();
@@ -20,12 +22,15 @@ export function refused(world: World, by: SupervisorProcess, environment: string
   const all = refusals.get(world) ?? new Map<string, Refusal>();
   refusals.set(world, all);
   const url = by.part.parts.observer.environment(environment)?.registration?.proxyUrl;
-  if (url && !all.has(environment)) all.set(environment, { at: world.scheduler.now, by, url });
+  const { isAway, frozenUntil } = world.redis;
+  const at = world.scheduler.now;
+  const isTold = world.plan.lost === 0 && !isAway && frozenUntil < at && !by.link.isCut;
+  if (url && !all.has(environment)) all.set(environment, { at, by, url, isTold });
 }
 
 /** The list, open pages and routing of every Supervisor say so while nobody listens there. */
 export function checkSuspicion(world: World, isJudged: (process: SupervisorProcess) => boolean): void {
-  for (const [environment, { at, by, url }] of refusals.get(world) ?? []) {
+  for (const [environment, { at, by, url, isTold }] of refusals.get(world) ?? []) {
     const slots = world.environments.find(({ name }) => name === environment)?.slots ?? [];
     // Somebody listens there, or did since, for a moment.
     if (world.workers.some((worker) => worker.url === url) || slots.some(({ endedAt }) => endedAt > at)) {
@@ -36,8 +41,7 @@ export function checkSuspicion(world: World, isJudged: (process: SupervisorProce
     for (const { process } of world.supervisors) {
       if (!process || !isJudged(process)) continue;
       // Others are told if they are there, which may be lost.
-      const isTold = world.plan.lost === 0 && process.startedAt <= at && !process.link.isCut && !by.link.isCut;
-      const hears = process === by || isTold;
+      const hears = process === by || (isTold && process.startedAt <= at && !process.link.isCut);
       const view = process.part.parts.observer.environment(environment);
       if (!hears || view?.registration?.proxyUrl !== url) continue;
       const shown = process.part.environmentRows().find(({ name }) => name === environment)?.health;

@@ -73,13 +73,12 @@ export class World {
       nextBoot: () => this.nextBoot(),
       nextStop: () => this.nextStop(),
       crash: (machine) => this.crash(machine),
-      // A process that was displaced, and is frozen since, cannot write any more.
+      // A process from which the app was taken, and that is frozen since, cannot write any more.
       isRunning: (uid, place) =>
-        this.workers.some(
-          ({ host, name, environment }) =>
-            [...host.running.values()].some((one) => one.uid === uid) &&
-            (this.ground.hosting.row(place, environment)?.instance ?? name) === name,
-        ),
+        this.workers.some(({ host, name, environment }) => {
+          const { instance = name, taken = 0 } = this.ground.hosting.row(place, environment) ?? {};
+          return instance === name && taken === 0 && [...host.running.values()].some((one) => one.uid === uid);
+        }),
       onBoot: (...boot) => this.onBoot(...boot),
       mayDrop: (uid) => this.mayDrop(uid),
     });
