@@ -298,6 +298,16 @@ describe('a removed app', () => {
     });
   });
 
+  it('does not come back by a record from before, also after a restart: it says in which generation it was removed', async () => {
+    await create();
+    await accept({ generation: 11, desired: 'removed', data: 'drop' });
+    await restart();
+    expect(controller.apps.names()).toEqual([]);
+    // Of an older copy of the store, or of a database that was restored.
+    expect(await accept({ generation: 10, claim: 'create' })).toMatchObject({ status: 'not_found', generation: 11 });
+    expect(await accept({ generation: 12, claim: 'create' })).toMatchObject({ status: 'running', generation: 12 });
+  });
+
   it('keeps data that cannot be dropped, and reports it', async () => {
     await create();
     databases.owners.set('crm', 'somebody else');

@@ -107,9 +107,10 @@ export class Incarnation {
     await this.save();
   }
 
-  /** Whether a record is of before its app was removed here: the store is an older copy, and the Supervisor replaces it. */
-  wasRemoved({ uid, generation }: Pick<AppRecord, 'uid' | 'generation'>): boolean {
-    return this.header.removed.some((one) => one.uid === uid && one.generation > generation);
+  /** The generation in which the app of a record was removed here, if that is newer than the record; otherwise null. */
+  removedAs({ uid, generation }: Pick<AppRecord, 'uid' | 'generation'>): number | null {
+    const found = this.header.removed.find((one) => one.uid === uid && one.generation > generation);
+    return found?.generation ?? null;
   }
 
   /** These apps were assigned to the environment. */

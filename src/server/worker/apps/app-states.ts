@@ -135,13 +135,19 @@ export class AppStates {
   /**
    * The state of an app for which a record is read; that of a dropped app, if its removal was newer. Then the store is an older
    * copy, or the database was restored, which learns from the report that it is behind.
+   *
+   * @param removedAs the generation of a newer removal in an earlier process; null if there was none
    */
-  heldFor({ name, uid, generation }: AppRecord): AppState | undefined {
+  heldFor(record: AppRecord, removedAs: number | null): AppState | undefined {
+    const { name, uid, generation } = record;
+    if (this.held.has(name)) return this.held.get(name);
     const gone = this.dropped.get(name);
-    if (!this.held.has(name) && gone?.record.uid === uid && gone.record.generation > generation) {
-      this.held.set(name, gone);
-      this.report(name);
-    }
+    if (gone?.record.uid === uid && gone.record.generation > generation) this.held.set(name, gone);
+    else if (removedAs !== null) {
+      this.hold({ ...record, desired: 'removed', data: 'keep', generation: removedAs }, null, true);
+      Object.assign(this.held.get(name)!, { status: 'not_found', generation: removedAs, begun: removedAs });
+    } else return undefined;
+    this.report(name);
     return this.held.get(name);
   }
 

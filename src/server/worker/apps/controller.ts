@@ -158,9 +158,9 @@ export class AppController {
   async accept(records: AppRecord[]): Promise<void> {
     const writes: Promise<void>[] = [];
     for (const record of records) {
-      const held = this.apps.heldFor(record);
+      const held = this.apps.heldFor(record, this.incarnation.removedAs(record));
       // From a store that is an old copy: the Supervisor replaces it.
-      if (held ? held.record.generation > record.generation : this.incarnation.wasRemoved(record)) continue;
+      if (held && held.record.generation > record.generation) continue;
       if (held) held.confirmed = true;
       if (held && JSON.stringify(held.record) === JSON.stringify(record)) continue;
       if (held) endAhead(held);
