@@ -499,6 +499,16 @@ describe('without a store', () => {
     expect(bench.keeper.role).toBe('holder');
   });
 
+  it('is alone soon, however short its interval', async () => {
+    bench = new Bench(500);
+    bench.answer = 'away';
+    await bench.keeper.start();
+    await bench.clock.run(4_000);
+    expect(bench.keeper.role).toBe('alone');
+    await bench.keeper.stop();
+    expect(bench.clock.waiting).toBe(0);
+  });
+
   it('leaves the lock to a live holder whose session was cut just when this process started', async () => {
     await bench.beat('away');
     expect(bench.lockReleased).toBe(true);

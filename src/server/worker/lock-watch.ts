@@ -71,15 +71,21 @@ export class LockWatch {
     return this.state === 'held' || this.state === 'none';
   }
 
+  private get isLeaving(): boolean {
+    return this.clock.now().mono - this.gaveAt < LEAVES_FOR;
+  }
+
   /** Never rejects. */
   async look(): Promise<LockState> {
-    if (this.clock.now().mono - this.gaveAt < LEAVES_FOR) return this.state;
+    if (this.isLeaving) return this.state;
     this.note(await this.lock.hold());
     return this.state;
   }
 
   /** As part of a heartbeat. */
   async beat(): Promise<LockState> {
+    // It is not asked for, which says nothing of who has it.
+    if (this.isLeaving) return this.state;
     const state = await this.look();
     if (state !== 'held') this.forget();
     else this.hadSince ??= this.clock.now().mono;
