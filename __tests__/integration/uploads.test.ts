@@ -123,7 +123,7 @@ class Place {
     const transfer = { app: 'crm', uid: 'uid-1', to: this.name, generation };
     return fetchUploads({
       transfer,
-      key: keyOf(from.name, transfer),
+      key: keyOf(from.name, { ...transfer, ahead: options.ahead }),
       source: from.name,
       address: from.address,
       storagePath: this.storagePath,
@@ -137,7 +137,7 @@ class Place {
   }
 }
 
-const keyOf = (giver: string, transfer: Pick<TransferRequest, 'uid' | 'to' | 'generation'>) =>
+const keyOf = (giver: string, transfer: Pick<TransferRequest, 'uid' | 'to' | 'generation' | 'ahead'>) =>
   transferKeyOf(new Keyring({ fleetKey, environment: null, atRest: null }).of(giver)!, transfer);
 const yesterday = new Date(Date.now() - 24 * 3_600_000);
 const failureOf = (work: Promise<unknown>) =>
@@ -372,6 +372,7 @@ describe('a Worker that is asked for uploads', () => {
       ['of another app', ask(requestOf({ app: 'shop', uid: 'uid-2' }))],
       ['for another environment', ask(requestOf({ to: 'env_c' }))],
       ['of another move', ask(requestOf({ generation: 3 }))],
+      ['with the key of a copy ahead', ask(requestOf(), keyOf('env_a', { ...transfer, ahead: true }))],
       ['with the key of the one that asks', ask(requestOf(), keyOf('env_b', transfer))],
       ['by GET', ask(signed, undefined, 'GET')],
       ['with more after it', ask(`${text}.${signature}A`)],
@@ -392,11 +393,14 @@ describe('a Worker that is asked for uploads', () => {
     a.hosted = new Set(['crm']);
     expect((await ask(requestOf())).status).toBe(409);
     // Nothing has been given for good while it runs.
-    expect((await ask(requestOf({ ahead: true, want: { kind: 'end' } }))).status).toBe(409);
+    const early = keyOf('env_a', { ...transfer, ahead: true });
+    expect((await ask(requestOf({ ahead: true, want: { kind: 'end' } }), early)).status).toBe(409);
     a.hosted = null;
     expect((await ask(requestOf())).status).toBe(503);
-    expect((await ask(requestOf({ ahead: true }))).status).toBe(503);
+    expect((await ask(requestOf({ ahead: true }), early)).status).toBe(503);
     a.hosted = new Set();
+    // It has left, also if another move took it.
+    expect((await ask(requestOf({ ahead: true }), early)).status).toBe(404);
     await a.begin(3);
     expect((await ask(requestOf())).status).toBe(404);
     await a.begin(1, undefined, 'uid-2');
@@ -445,7 +449,8 @@ describe('an app that has moved to a Worker', () => {
       folders: {
         storagePath: b.storagePath,
         take: (record: AppRecord) => (record.uploads?.ahead ? Promise.resolve() : b.begin(record.generation, a)),
-        transferKey: () => keyOf('env_a', { uid: 'uid-1', to: 'env_b', generation: 2 }),
+        transferKey: ({ uploads }: AppRecord) =>
+          keyOf('env_a', { uid: 'uid-1', to: 'env_b', generation: 2, ahead: uploads?.ahead }),
       },
       boot: (...args: Parameters<typeof boot>) => {
         if (!args[1].signal.aborted) boots.push(b.has('one'));

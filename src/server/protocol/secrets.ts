@@ -139,7 +139,8 @@ export class RecordSealer {
     const { uid, uploads } = record;
     const giver = uploads && this.keyring.of(uploads.from);
     if (!giver) return record;
-    const key = transferKeyOf(giver, { uid, to, generation: uploads.generation }).toString('base64url');
+    const { generation, ahead } = uploads;
+    const key = transferKeyOf(giver, { uid, to, generation, ahead }).toString('base64url');
     return { ...record, uploads: { ...uploads, key } };
   }
 

@@ -52,12 +52,16 @@ const transferRequest = z.object({
 export type TransferRequest = z.infer<typeof transferRequest>;
 
 /** What a transfer is about. */
-export type Transfer = Pick<TransferRequest, 'app' | 'uid' | 'to' | 'generation'>;
+export type Transfer = Pick<TransferRequest, 'app' | 'uid' | 'to' | 'generation' | 'ahead'>;
 
+/** The key of a copy ahead opens nothing once the app has left: the move may have been cancelled. */
 export const transferKeyOf = (
   { authentication }: Pick<EnvironmentKey, 'authentication'>,
-  { uid, to, generation }: Omit<Transfer, 'app'>,
-): Buffer => createHmac('sha256', authentication).update(`uploads\n${uid}\n${to}\n${generation}`).digest();
+  { uid, to, generation, ahead = false }: Omit<Transfer, 'app'>,
+): Buffer =>
+  createHmac('sha256', authentication)
+    .update(`${ahead ? 'ahead' : 'uploads'}\n${uid}\n${to}\n${generation}`)
+    .digest();
 
 const mac = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(`request\n${text}`).digest();
 

@@ -119,6 +119,7 @@ class UploadsGiver {
     this.answered.set(id, mono);
     const isHere = hosts(app);
     if (isHere === null || this.open >= AT_ONCE) return 'busy';
+    if (ahead && !isHere) return 'none';
     return isHere && (!ahead || want.kind === 'end') ? 'here' : null;
   }
 
