@@ -148,7 +148,7 @@ export class LeaseKeeper {
   async start(): Promise<void> {
     if (this.timers.next) return;
     await this.beatNow();
-    this.schedule();
+    if (!this.left) this.schedule();
   }
 
   /** Sends a heartbeat now: at a start, after a change of the registration, after a refused write. Never rejects. */
@@ -186,10 +186,11 @@ export class LeaseKeeper {
   async stop(): Promise<void> {
     this.timers.next?.cancel();
     this.timers.next = null;
-    this.timers.proof?.cancel();
     this.left = true;
     this.lock.close();
     await this.beating;
+    // What the last beat has set.
+    for (const timer of Object.values(this.timers)) timer?.cancel();
     const { leases, environment, instance, lock } = this.options;
     if (this.role === 'holder') await leases.release(environment, instance, this.epoch).catch(() => undefined);
     this.role = 'waiting';

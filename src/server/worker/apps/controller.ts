@@ -157,6 +157,7 @@ export class AppController {
    */
   async accept(records: AppRecord[]): Promise<void> {
     const writes: Promise<void>[] = [];
+    this.incarnation.assigned(new Set(records.map(({ name }) => name)));
     for (const record of records) {
       const held = this.apps.heldFor(record, this.incarnation.removedAs(record));
       // From a store that is an old copy: the Supervisor replaces it.
@@ -195,7 +196,6 @@ export class AppController {
     for (const [name, held] of this.apps.all()) {
       if (held.record.desired === 'removed' && held.status === 'not_found' && !present.has(name)) this.apps.drop(name);
     }
-    this.incarnation.assigned(present);
     await this.accept(records);
     await this.incarnation.save();
   }
