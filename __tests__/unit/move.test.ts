@@ -186,6 +186,16 @@ describe('a move', () => {
     expect(desired('env_b')).toBe('onDemand');
   });
 
+  it.each(['restart', 'change'] as const)('ends with a %s while its new place is down: the app stays', async (what) => {
+    await move();
+    await fleet.run(20_000, 'env_a');
+    if (what === 'restart') await part.parts.service.command('crm', 'restart', '1');
+    else await part.parts.service.update('crm', { options: { sso: { enabled: true } } } as never, '1');
+    await fleet.run(2_000, 'env_a');
+    isAtHome();
+    expect(desired('env_b')).toBe('removed');
+  });
+
   it('goes on when somebody stops the app only where it leaves', async () => {
     const id = await move();
     await copied();

@@ -9,6 +9,7 @@ import { AppSupervisorError } from '../../errors';
 import { retryWhenBusy } from '../../nocobase/busy';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
+import { isAlive } from '../../protocol/health';
 import type { Random } from '../../random';
 import { arrivalOf, placeAfter } from '../control/arrival';
 import { appKey } from '../control/keys';
@@ -56,7 +57,7 @@ export class AppChanges {
    * One change of one app: validated, and written together with its operation. If another request changed the app in
    * between, it is repeated on the new state.
    * @param asLeader nobody requested it: the control loop does, in its term
-   * @param follows whether the app goes where it is about to move, and is changed there; otherwise such a move ends
+   * @param follows whether the app goes where it is about to move, if that is alive, and is changed there; otherwise such a move ends
    * @throws TermOver
    */
   async change(
@@ -94,10 +95,11 @@ export class AppChanges {
     return operation;
   }
 
-  /** Places an app where it is about to move: nothing more is copied ahead. */
+  /** Places an app where it is about to move, if anybody is there to start it: nothing more is copied ahead. */
   private async placed(app: AppDefinition, others: Operation[], transaction: Transaction): Promise<AppDefinition> {
     const copy = others.map((other) => arrivalOf(other, app)).find((step) => step !== null);
     if (!copy || copy.state === 'cancelled') return app;
+    if (!isAlive(this.options.observer.evidence(copy.environment, app.name).health)) return app;
     const place = placeAfter(copy);
     await this.options.appRepository.update(app.name, place, transaction);
     return { ...app, ...place };
