@@ -38,15 +38,14 @@ export const tabOf = (page: Page, name: (typeof TABS)[number]) => tabsOf(page).n
 
 /** Opens one of them, which a phone may show in a menu. */
 export async function openTab(page: Page, name: (typeof TABS)[number]): Promise<void> {
-  const index = TABS.indexOf(name);
   const header = page.locator('.ant-page-header');
-  const tab = header.locator('li.ant-menu-item').nth(index);
+  const tab = header.locator('li.ant-menu-item').nth(TABS.indexOf(name));
   await tab.waitFor({ state: 'attached' });
   if ((await tab.getAttribute('aria-hidden')) !== 'true') return await tab.click();
   await header.locator('.ant-menu-overflow-item-rest').hover();
   const others = page.locator('.ant-menu-submenu-popup').filter({ visible: true }).getByRole('menuitem');
   await others.first().waitFor();
-  await others.nth(index - TABS.length + (await others.count())).click();
+  await others.nth(TABS.indexOf(name) - TABS.length + (await others.count())).click();
 }
 
 /** Opens one of the tabs below everything else that is known about an app, and shows it from its top. */
@@ -173,6 +172,7 @@ export const STATES: State[] = [
   {
     name: 'apps-more',
     async show(page, { app }) {
+      await page.keyboard.press('Escape'); // The menu of before may lie over the button.
       await page.getByTestId(`app-more-${app}`).click();
       await settled(page, `[data-testid="app-restart-${app}"]`);
     },
