@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import dns from 'node:dns';
 import Redis from 'ioredis';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import type { Redis as RedisServer } from '../../scripts/fleet';
+import { freePort, type Redis as RedisServer } from '../../scripts/fleet';
 import { findProgram } from '../../scripts/lib/programs.mjs';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
@@ -181,16 +181,19 @@ export const redisFaultsSuite = (of: 'redis' | 'valkey') => {
     });
 
     it('of a cluster is refused in words', async () => {
-      const node = await server('--cluster-enabled', 'yes', '--cluster-config-file', `nodes-${randomUUID()}.conf`);
+      // The bus would listen 10,000 ports higher, where the system gives ports to connections.
+      const bus = String(await freePort());
+      const config = `nodes-${randomUUID()}.conf`;
+      const node = await server('--cluster-enabled', 'yes', '--cluster-config-file', config, '--cluster-port', bus);
       const admin = await client(node);
       await admin.cluster('ADDSLOTSRANGE', 0, 16_383);
       const log = recordedLog();
       const keys = new Keys('cluster');
       const stores = new RedisStores(node.url, keys, testEnvelope(), log, systemRandom, systemClock);
-      const bus = new RedisBus(node.url, keys, testEnvelope(), 'one', log, systemClock, systemRandom);
+      const commands = new RedisBus(node.url, keys, testEnvelope(), 'one', log, systemClock, systemRandom);
       stores.open();
-      bus.open();
-      closing.push(() => Promise.all([bus.close(), stores.close()]));
+      commands.open();
+      closing.push(() => Promise.all([commands.close(), stores.close()]));
       for (const name of CONNECTIONS) {
         const line = `Redis (${name}) cannot be used: it is a node of a Redis Cluster, which is not supported. Use one Redis, or Redis with Sentinel.`;
         await until(line, () => log.at('error').includes(line));
