@@ -84,6 +84,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
   const inAll = () => page.locator('.ant-pagination-total-text').textContent();
   const check = (name: string) => row(name).getByRole('checkbox').check();
   const question = (title: string) => page.getByRole('dialog', { name: title, exact: true });
+  const focusedId = () => page.evaluate(() => document.activeElement?.id);
   const newest = async (name: string) =>
     (await manager.api.get('appOperations:list', { filter: { appName: name }, sort: '-createdAt', pageSize: 1 }))
       .data[0]?.action;
@@ -246,7 +247,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await pending.waitFor({ state: 'detached' });
     // The focus returns to the app that the page was opened from.
     await page.getByTestId('back-to-apps').click();
-    await eventually(() => page.evaluate(() => document.activeElement?.id)).toBe(`app-open-${one}`);
+    await eventually(focusedId).toBe(`app-open-${one}`);
   });
 
   it('an app is upgraded where its data is older than an environment, and told why not elsewhere', async () => {
@@ -288,6 +289,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await press('stop');
     await answer(question('Stop 2 apps?'), 'Stop');
     await bulk.waitFor({ state: 'detached' });
+    await eventually(focusedId).toBe(`app-open-${other}`);
     for (const name of [other, third]) await becomes(name, 'stopped');
 
     for (const name of [one, other, third]) await check(name);
@@ -317,6 +319,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await labelling.getByLabel('Add labels').fill('trial,');
     await labelling.locator('.ant-select-selection-item').filter({ hasText: 'trial' }).waitFor();
     await answer(labelling, 'Save');
+    await eventually(focusedId).toBe(`app-open-${other}`);
     await row(other).getByRole('link', { name: 'trial' }).click();
     await eventually(names).toEqual([other, third]);
     expect(Object.fromEntries(new URL(page.url()).searchParams)).toEqual({ label: 'trial' });

@@ -33,6 +33,7 @@ export function Apps() {
   const { params, open } = useAddress();
   const opened = params.get('app');
   const [selected, select] = useState<AppRow[]>([]);
+  useFocusAfter(selected);
   /** The app whose page was open last: its row gets the focus back. */
   const last = useRef<string>();
   useEffect(() => {
@@ -158,6 +159,21 @@ function useFocusOn(app: string | undefined, isThere: boolean) {
     if (!app || !isThere || document.activeElement !== document.body) return;
     document.getElementById(`app-open-${app}`)?.focus();
   }, [app, isThere]);
+}
+
+/** When nothing is selected any more: the actions for the selection are gone, and the focus with them. */
+function useFocusAfter(selected: AppRow[]) {
+  const before = useRef(selected);
+  useEffect(() => {
+    const [first] = before.current;
+    before.current = selected;
+    const { activeElement } = document;
+    // A question that was answered keeps the focus until it has faded.
+    const isLost = activeElement === document.body || activeElement?.closest('[role=dialog]');
+    if (!first || selected.length || !isLost) return;
+    const row = document.getElementById(`app-open-${first.name}`) ?? document.querySelector('[id^=app-open-]');
+    if (row instanceof HTMLElement) row.focus();
+  }, [selected]);
 }
 
 /** Whether the address asks for the form of a new app. A page that is loaded again does not open it again. */
