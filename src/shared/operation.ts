@@ -43,8 +43,8 @@ export const OPERATION = {
   /** Of a move that is not for good. */
   cause: { type: orNull(choice(MOVE_CAUSES)), since: '0.3.0', in: ['table', 'row'] },
   state: { type: choice(OPERATION_STATES), in: ['table', 'save', 'row', 'sort'], column: { index: true } },
-  /** The generation that its steps publish; a report of an older one belongs to something else. */
-  generation: { type: bigInt(), in: ['table'] },
+  /** The generation that its steps publish; a report of an older one belongs to something else. A Worker that is ahead of it raises it. */
+  generation: { type: bigInt(), in: ['table', 'save'] },
   /** Why nothing happens right now; null while it proceeds or has finished. */
   waitingFor: { type: orNull(message()), in: ['table', 'save', 'row'] },
   steps: { type: list(step), rowType: list(operationStep), default: [], in: ['table', 'save', 'row'] },

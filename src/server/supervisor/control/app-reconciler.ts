@@ -4,13 +4,7 @@ import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import { isAlive } from '../../protocol/health';
 import type { AppCache } from '../apps/cache';
-import {
-  type AppDefinition,
-  type AppRepository,
-  nextGeneration,
-  type Published,
-  type Tombstone,
-} from '../apps/repository';
+import type { AppDefinition, AppRepository, Published, Tombstone } from '../apps/repository';
 import type { AppService } from '../apps/service';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
@@ -18,6 +12,7 @@ import type { FleetObserver } from '../fleet/observer';
 import { environmentKey } from './keys';
 import type { Leadership } from './leader';
 import { hasLeft, heldElsewhere } from './leaving';
+import { overtaking } from './overtaking';
 import type { Publisher } from './publisher';
 import { advance, giveWay, isWorkedOn, misplacedIn, type Operation, type Step, type StepObservation } from './rollout';
 import { staleIn } from './stale';
@@ -78,6 +73,8 @@ export class AppReconciler {
     const { active, appCache } = this.options;
     const operations = active.of(uid);
     this.timer.keep(uid, operations);
+    const known = appCache.byUid(name, uid);
+    if (known && (await this.overtake(known, operations))) return 0;
     for (const operation of operations) if (await this.rollOut(operation)) return 0;
     if (operations.length) return LOOK_AGAIN;
     const tombstone = appCache.tombstones.get(uid);
@@ -89,7 +86,6 @@ export class AppReconciler {
       (await this.endCopies(app)) ||
       (await this.settleUploads(app)) ||
       (await this.unpublishGone(app)) ||
-      (await this.overtake(app)) ||
       (await this.mendMove(app)) ||
       (await this.resumeFailed(app)) ||
       (await this.restartStale(app)) ||
@@ -103,7 +99,7 @@ export class AppReconciler {
   }
 
   private async rollOut(operation: Operation): Promise<boolean> {
-    const { appCache, operations, active, clock, leadership, publisher, log } = this.options;
+    const { appCache, clock, leadership, publisher, log } = this.options;
     const app = await this.definitionOf(operation);
     if (!app) return this.endWithoutApp(operation);
     const observe = (environment: string) => this.observe(environment, operation.appName);
@@ -120,20 +116,12 @@ export class AppReconciler {
     const publishes = Object.keys(publish).length > 0 || placed !== null;
     const changed = JSON.stringify(next) !== JSON.stringify(operation);
     if (!publishes && !changed) return false;
-    const save = async (transaction?: Transaction) => {
-      if (!(await operations.save(next, transaction))) throw new OperationOver(next);
-    };
-    try {
-      if (publishes) await publisher.publish(app, { publish, claimed, ...(placed ? { placed } : {}) }, save);
-      else await leadership.write(save);
-    } catch (error) {
-      if (!(error instanceof OperationOver)) throw error;
-      // Cancelled or superseded through another Supervisor, which this process has not heard of yet.
-      await active.refresh(operation.appUid);
-      await appCache.refresh([app.name]);
-      return true;
-    }
-    await active.refresh(operation.appUid);
+    const isWritten = await this.writeWith([next], app, (save) =>
+      publishes
+        ? publisher.publish(app, { publish, claimed, ...(placed ? { placed } : {}) }, save)
+        : leadership.write(save),
+    );
+    if (!isWritten) return true;
     if (next.finishedAt !== null) this.options.onFinish(next);
     log.rooms.loop?.('Moved an operation', {
       app: app.name,
@@ -144,6 +132,28 @@ export class AppReconciler {
     });
     if (appCache.byUid(app.name, app.uid)) this.changes.emit(app.name);
     return true;
+  }
+
+  /**
+   * Writes what changes together with unfinished operations of an app.
+   * @returns false if one has ended meanwhile: then nothing was written
+   */
+  private async writeWith(
+    changed: readonly Operation[],
+    { name, uid }: AppDefinition,
+    write: (save: (transaction?: Transaction) => Promise<void>) => Promise<void>,
+  ): Promise<boolean> {
+    const { appCache, operations, active } = this.options;
+    const save = async (transaction?: Transaction) => {
+      for (const operation of changed)
+        if (!(await operations.save(operation, transaction))) throw new OperationOver(operation);
+    };
+    const error = await write(save).catch((error) => error);
+    if (error && !(error instanceof OperationOver)) throw error;
+    await active.refresh(uid);
+    // Cancelled or superseded through another Supervisor, which this process has not heard of yet.
+    if (error) await appCache.refresh([name]);
+    return !error;
   }
 
   /** At least the generation of the operation. */
@@ -218,25 +228,19 @@ export class AppReconciler {
     return true;
   }
 
-  /**
-   * A Worker has done more than the database knows, because the database was restored from a backup. The database wins,
-   * so the app is published again with a generation above the Worker's; otherwise the Worker would ignore it as old.
-   */
-  private async overtake(app: AppDefinition): Promise<boolean> {
+  /** Whatever is under way: its Worker would wait for what it ignores as old. */
+  private async overtake(app: AppDefinition, operations: readonly Operation[]): Promise<boolean> {
     const { clock, log, observer, publisher, queue } = this.options;
-    const ahead = Object.entries(app.published).flatMap(([environment, wish]) => {
-      const entry = observer.observed(environment, app.name)?.entry;
-      const isAhead = entry?.uid === app.uid && entry.generation > wish.generation;
-      return isAhead ? [{ environment, wish, seen: entry.generation }] : [];
-    });
-    if (!ahead.length) return false;
-    const generation = nextGeneration(Math.max(app.generation, ...ahead.map(({ seen }) => seen)), clock.now().wall);
-    const publish = Object.fromEntries(ahead.map(({ environment, wish }) => [environment, { ...wish, generation }]));
+    const entryIn = (environment: string) => observer.observed(environment, app.name)?.entry ?? null;
+    const found = overtaking(app, operations, entryIn, clock.now().wall);
+    if (!found) return false;
+    const { generation, ahead, publish } = found;
     log.warn(`App ${app.name} is newer in its environments than in this database, which holds; it is published anew.`, {
       app: app.name,
     });
-    await publisher.publish(app, { publish, generation });
-    for (const { environment } of ahead) queue.add(environmentKey(environment));
+    const renewed = operations.map((operation) => ({ ...operation, generation }));
+    await this.writeWith(renewed, app, (save) => publisher.publish(app, { publish, generation }, save));
+    for (const environment of ahead) queue.add(environmentKey(environment));
     return true;
   }
 
