@@ -8,7 +8,7 @@ import type { AppDefinition } from '../apps/repository';
  */
 
 type Moving = Pick<Operation, 'steps'>;
-type PlacedApp = Pick<AppDefinition, 'environments'>;
+export type PlacedApp = Pick<AppDefinition, 'environments'>;
 /** Where an app is placed. */
 export type Place = Pick<AppDefinition, 'environments' | 'targetEnvironment' | 'home'>;
 

@@ -4,7 +4,7 @@ import type { Operation, Step } from '../../../shared/operation';
 import type { Action, Health, OperationState, StepKind } from '../../../shared/types';
 import { AppSupervisorError, describeError } from '../../errors';
 import { type AppDefinition, desiredOf, type Published } from '../apps/repository';
-import { arrivalOf, arrives, endWithoutPlace, mayBegin, type Place } from './arrival';
+import { arrivalOf, arrives, endWithoutPlace, mayBegin, type Place, type PlacedApp } from './arrival';
 import { heldElsewhere } from './leaving';
 import { endsAhead, isAhead, uploadsAhead, uploadsFor } from './uploads';
 
@@ -15,6 +15,7 @@ export interface StepObservation {
   /** Of its Worker; absent or null if it is not known. */
   address?: string | null;
 }
+type Observe = (environment: string) => StepObservation;
 
 /**
  * How long a Worker may work on a step, in ms. Time in a queue or without the Worker does not count; a step that has not
@@ -72,7 +73,7 @@ export function advance(
   before: Operation,
   app: Pick<AppDefinition, 'uid' | 'environments' | 'desired' | 'startMode' | 'boot' | 'claim'>,
   published: Record<string, Published>,
-  observe: (environment: string) => StepObservation,
+  observe: Observe,
   now: number,
   worked: (step: Step) => number,
 ): Advance {
@@ -84,7 +85,7 @@ export function advance(
   for (const [index, step] of operation.steps.entries()) {
     if (isOver(step.state)) continue;
     if (step.state === 'queued' && isGivenUp(operation)) continue;
-    if (!itsTurn(operation, index, app)) continue;
+    if (!itsTurn(operation, index, app, observe)) continue;
     const begins = step.kind === 'boot' || step.kind === 'apply';
     const held = begins ? heldElsewhere(app, step.environment, published, observe) : null;
     if (held !== null) {
@@ -111,7 +112,8 @@ export function advance(
       judge(operation, step, app.uid, current.boot.generation, entry, now, worked(step));
       // It has its database: from now on a missing database is an error, and is not created again.
       if (hasBooted(step) && current.claim !== 'none') {
-        publish[step.environment] = { ...current, claim: 'none' };
+        for (const [environment, wish] of Object.entries({ ...published, ...publish }))
+          if (wish.claim !== 'none') publish[environment] = { ...wish, claim: 'none' };
         claimed = true;
       }
     }
@@ -178,17 +180,19 @@ const hasBegun = (operation: Operation, { kind }: Step, entry: StatusEntry | nul
   entry?.uid === operation.appUid && entry.begun >= generationOf(operation, kind);
 
 /**
- * One environment boots at a time; removals wait until the app runs where it should, unless it has one environment: then
- * they come first (leaving.ts). Data steps wait for all removals.
+ * One environment boots at a time, and one that is down does so when it returns; removals wait until the app runs where it should, unless it
+ * has one environment: then they come first (leaving.ts). Data steps wait for all removals.
  */
-function itsTurn(operation: Operation, index: number, app: Pick<AppDefinition, 'environments'>): boolean {
+function itsTurn(operation: Operation, index: number, app: PlacedApp, observe: Observe): boolean {
   const { steps } = operation;
   const { environments } = app;
   const earlier = steps.slice(0, index);
   if (arrivalOf(operation, app) && !mayBegin(steps[index], app)) return false;
   switch (steps[index].kind) {
-    case 'boot':
-      return earlier.every((step) => step.kind !== 'boot' || isOver(step.state));
+    case 'boot': {
+      const isUp = ({ environment, state }: Step) => state === 'queued' || observe(environment).health !== 'down';
+      return !earlier.some((step) => step.kind === 'boot' && !isOver(step.state) && isUp(step));
+    }
     case 'remove':
       return environments.length === 1 || steps.every((step) => step.kind !== 'boot' || isOver(step.state));
     case 'drop':
@@ -329,10 +333,7 @@ function stateOf(steps: Step[]): OperationState {
  *
  * @returns the blocking step
  */
-export function inTheWay(
-  operation: Operation,
-  observe: (environment: string) => StepObservation,
-): { environment: string; action: Message } | null {
+export function inTheWay(operation: Operation, observe: Observe): { environment: string; action: Message } | null {
   for (const step of operation.steps) {
     const { entry } = observe(step.environment);
     if (step.state !== 'running' || !entry || entry.uid !== operation.appUid) continue;
