@@ -162,7 +162,6 @@ export function endFaults(world: World): void {
     loseMessages(slot, NOTHING);
     partDatabase(slot, false);
     if (slot.process) Object.assign(slot.process.machine, { trap: null });
-    if (slot.process) slot.process.link.stalledUntil = 0;
     if (slot.process?.machine.isFrozen) slot.process.machine.thaw();
     world.start(slot);
   }

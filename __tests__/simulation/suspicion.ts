@@ -11,8 +11,8 @@ interface Refusal {
   /** Through which Supervisor the visitor came. */
   by: SupervisorProcess;
   url: string;
-  /** Whether it could be told to others. */
-  isTold: boolean;
+  /** The other Supervisors that could be told. */
+  told: SupervisorProcess[];
 }
 
 const refusals = new WeakMap<World, Map<string, Refusal>>();
@@ -24,13 +24,15 @@ export function refused(world: World, by: SupervisorProcess, environment: string
   const url = by.part.parts.observer.environment(environment)?.registration?.proxyUrl;
   const { isAway, frozenUntil } = world.redis;
   const at = world.scheduler.now;
-  const isTold = world.plan.lost === 0 && !isAway && frozenUntil < at && !by.link.isCut;
-  if (url && !all.has(environment)) all.set(environment, { at, by, url, isTold });
+  const canTell = world.plan.lost === 0 && !isAway && frozenUntil < at && !by.link.isCut;
+  const others = world.supervisors.flatMap(({ process }) => process ?? []);
+  const told = canTell ? others.filter(({ link }) => !link.isCut) : [];
+  if (url && !all.has(environment)) all.set(environment, { at, by, url, told });
 }
 
 /** The list, open pages and routing of every Supervisor say so while nobody listens there. */
 export function checkSuspicion(world: World, isJudged: (process: SupervisorProcess) => boolean): void {
-  for (const [environment, { at, by, url, isTold }] of refusals.get(world) ?? []) {
+  for (const [environment, { at, by, url, told }] of refusals.get(world) ?? []) {
     const slots = world.environments.find(({ name }) => name === environment)?.slots ?? [];
     // Somebody listens there, or did since, for a moment.
     if (world.workers.some((worker) => worker.url === url) || slots.some(({ endedAt }) => endedAt > at)) {
@@ -40,8 +42,7 @@ export function checkSuspicion(world: World, isJudged: (process: SupervisorProce
     if (world.scheduler.now - at <= SHOWN_WITHIN) continue;
     for (const { process } of world.supervisors) {
       if (!process || !isJudged(process)) continue;
-      // Others are told if they are there, which may be lost.
-      const hears = process === by || (isTold && process.startedAt <= at && !process.link.isCut);
+      const hears = process === by || (told.includes(process) && !process.link.isCut);
       const view = process.part.parts.observer.environment(environment);
       if (!hears || view?.registration?.proxyUrl !== url) continue;
       const shown = process.part.environmentRows().find(({ name }) => name === environment)?.health;
