@@ -344,7 +344,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'The last visits are not written',
     finding: 'C18',
-    changes: [['worker/apps/controller.ts', 'this.apps.lastVisitAt(name) !== saved.lastVisitAt', 'false']],
+    changes: [['worker/apps/snapshot-writes.ts', 'apps.lastVisitAt(name) !== saved.lastVisitAt', 'false']],
   },
   {
     what: 'A start of an app without an environment succeeds',

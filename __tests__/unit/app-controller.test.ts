@@ -404,6 +404,31 @@ describe('a restart of the worker', () => {
     expect(row).toMatchObject({ record: { generation: 11, title: 'Sales' }, applied: { generation: 11 } });
   });
 
+  it('writes again what a main database that fell back to an older copy has lost, and nothing else', async () => {
+    await create();
+    await accept({ name: 'shop', uid: 'uid-2' });
+    const older = await snapshot.load();
+    await accept({ generation: 11, desired: 'removed' });
+    await accept({ generation: 11, name: 'shop', uid: 'uid-2', title: 'Shop' });
+    await accept({ name: 'new', uid: 'uid-3' });
+    const newest = await snapshot.load();
+    const header = await snapshot.loadHeader();
+    expect(newest.map(({ record }) => record.name)).toEqual(['shop', 'new']);
+    await Promise.all(newest.map(({ record }) => snapshot.remove(record.name)));
+    for (const { record, applied } of older) await snapshot.save(record.name, record, applied);
+    await snapshot.saveHeader({ incarnation: 0, left: [], removed: [] });
+    await controller.mendSnapshot();
+    expect(await snapshot.load()).toEqual(newest);
+    expect(await snapshot.loadHeader()).toEqual(header);
+    const save = vi.spyOn(snapshot, 'save');
+    await controller.mendSnapshot();
+    expect(save).not.toHaveBeenCalled();
+    mayHost = false;
+    await snapshot.remove('shop');
+    await controller.mendSnapshot();
+    expect((await snapshot.load()).map(({ record }) => record.name)).toEqual(['new']);
+  });
+
   it('works although the snapshot cannot be written', async () => {
     snapshot.away = true;
     expect((await create()).status).toBe('running');

@@ -119,8 +119,12 @@ export class Incarnation {
     if (left.length < this.header.left.length) this.change({ ...this.header, left });
   }
 
-  /** @throws errors of the database; it is tried again with the next call */
-  async save(): Promise<void> {
+  /**
+   * @param isLost whether the main database may have lost what was written: it is written again
+   * @throws errors of the database; it is tried again with the next call
+   */
+  async save(isLost = false): Promise<void> {
+    if (isLost) this.isSaved = false;
     if (this.isSaved || !this.options.mayHost()) return;
     const { header } = this;
     await this.options.saveHeader(header);

@@ -75,8 +75,11 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
   const lockName = only === null ? environment : `${environment}/${only}`;
   /** Whether apps without a JWT secret have waited for it long enough. */
   const secrets = { areLate: false };
-  /** Whether this process has read the snapshot since it hosts, and so may act: another one wrote it before. */
-  const known = { isCurrent: false };
+  /**
+   * Whether this process has read the snapshot since it hosts, and so may act: another one wrote it before. Whether the main database has what
+   * it wrote since: it may be an older copy once the session there has ended.
+   */
+  const known = { isCurrent: false, isStored: true };
   const { heartbeatInterval: interval, lockAddress } = options.environment;
   const lockOf = () => {
     const database = main.db.options as unknown as HostDatabase;

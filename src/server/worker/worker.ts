@@ -217,6 +217,7 @@ export class WorkerPart {
       void this.checkRoles();
       void controller.saveVisits();
       void controller.takeovers.check();
+      void this.mendSnapshot(running);
     });
     this.records.emit();
     await bus.onNotify({ environment: environment.name }, (names) => void reader.read(names));
@@ -270,6 +271,16 @@ export class WorkerPart {
     }
   }
 
+  /** Writes again what the main database may have lost. Never rejects; what fails is tried again with the next round. */
+  private async mendSnapshot({ known, keeper, controller }: Running): Promise<void> {
+    if (known.isStored || !known.isCurrent || !keeper.mayBegin) return;
+    known.isStored = true;
+    await controller.mendSnapshot().catch((error) => {
+      known.isStored = false;
+      this.options.log.warn(`The snapshot could not be compared, it is tried again: ${messageOf(error)}`);
+    });
+  }
+
   /** Connects events of services to services that were created before them. */
   private listen(running: Running): void {
     const { keeper, controller, reporter, reader } = running;
@@ -277,6 +288,10 @@ export class WorkerPart {
     for (const changes of [controller.limits.changes, controller.incarnation.changes])
       changes.listen(() => void this.announce().catch(() => undefined));
     controller.reports.listen((names) => reporter.report(names));
+    keeper.lock.changes.listen((permits) => {
+      if (!permits) running.known.isStored = false;
+      else void this.mendSnapshot(running);
+    });
     keeper.roles.listen(async ({ role, fresh }) => {
       if (role === 'standby') {
         running.known.isCurrent = false;

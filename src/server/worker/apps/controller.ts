@@ -18,13 +18,12 @@ import { CommandWatch } from './command-watch';
 import { type Decision, decide, doingOf } from './decide';
 import { AppRemoval } from './removal';
 import { RoutingExit } from './routing-exit';
+import { SnapshotWrites } from './snapshot-writes';
 import { Takeovers } from './takeovers';
 import { STOP_LIMIT, TimeLimits } from './time-limits';
 
 /** How often is looked whether what is waited for is stuck, in ms. */
 const LOOK = 1_000;
-/** The least time between two writes of an app's last visit, in ms. */
-const VISITS_EVERY = 60_000;
 
 export interface AppControllerOptions {
   environment: string;
@@ -57,8 +56,7 @@ export class AppController {
   readonly limits: TimeLimits;
   /** One task of an app after the other. */
   private readonly queues = new KeyedQueue();
-  /** One write after the other, each with the state at its turn: otherwise an older state could be written last. */
-  private readonly writes = new KeyedQueue();
+  private readonly writes: SnapshotWrites;
   readonly incarnation: Incarnation;
   private readonly boots: AppBoots;
   private readonly commands: CommandWatch;
@@ -73,17 +71,11 @@ export class AppController {
     this.apps = new AppStates({
       ...options,
       onReport: (names) => this.reports.emit(names),
-      onAdminPassword: (name) => void this.save(name),
+      onAdminPassword: (name) => void this.writes.save(name),
       onCore: (name) => this.commands.note(name),
     });
-    const { snapshot, clock } = options;
-    this.incarnation = new Incarnation({
-      clock,
-      mayHost: options.mayHost,
-      saveHeader: (header) =>
-        // A write of one of these apps that is under way would bring it back.
-        Promise.all(header.left.map(({ name }) => this.writes.idle(name))).then(() => snapshot.saveHeader(header)),
-    });
+    this.writes = new SnapshotWrites({ ...options, apps: this.apps });
+    this.incarnation = new Incarnation({ ...options, saveHeader: (header) => this.writes.saveHeader(header) });
     this.limits = new TimeLimits(this.apps, options.clock, options.log);
     this.commands = new CommandWatch({ ...options, apps: this.apps, changes: this.limits.changes });
     this.removal = new AppRemoval({
@@ -91,16 +83,16 @@ export class AppController {
       apps: this.apps,
       limits: this.limits,
       remember: (record) => this.incarnation.removed(record),
-      removeFromSnapshot: (name) => this.writes.add(name, () => snapshot.remove(name)),
+      removeFromSnapshot: (name) => this.writes.remove(name),
       failed: (...args) => this.failed(...args),
     });
-    this.exit = new RoutingExit(this.apps, clock, options.leaving);
+    this.exit = new RoutingExit(this.apps, options.clock, options.leaving);
     this.takeovers = new Takeovers({
       ...options,
       apps: this.apps,
       limits: this.limits,
       inQueue: (name, work) => this.inQueue(name, work),
-      save: (name) => this.save(name),
+      save: (name) => this.writes.save(name),
       failed: (...args) => this.failed(...args),
       converge: (name) => this.converge(name),
     });
@@ -116,7 +108,7 @@ export class AppController {
       mayHost,
       leaveRouting: (...args) => this.exit.leave(...args),
       copyUploads: async (...args) => this.uploads?.before(...args),
-      save: (name) => this.save(name),
+      save: (name) => this.writes.save(name),
       failed: (...args) => this.failed(...args),
       converge: (name) => this.converge(name),
     });
@@ -169,7 +161,7 @@ export class AppController {
       this.options.log.rooms.records?.('Took a record over', { app: name, generation, desired });
       if (!held) this.apps.hold(record, null, true);
       else held.record = this.takeovers.follow(held.record, record);
-      writes.push(this.save(record.name));
+      writes.push(this.writes.save(record.name));
       if (held?.isStuck) {
         held.begun = held.generation = generation;
         this.apps.report(name);
@@ -266,7 +258,7 @@ export class AppController {
     for (const [name, { applied }] of this.apps.all()) {
       if (!applied?.unfinished) continue;
       applied.unfinished = null;
-      await this.save(name);
+      await this.writes.save(name);
     }
   }
 
@@ -274,12 +266,14 @@ export class AppController {
    * Remembers when apps were last visited.
    * @param every writes no app again within so many ms
    */
-  async saveVisits(every = VISITS_EVERY): Promise<void> {
-    const { mono } = this.options.clock.now();
-    const isDue = ([name, { applied, saved }]: [string, AppState]) =>
-      applied !== null && this.apps.lastVisitAt(name) !== saved.lastVisitAt && mono - saved.at >= every;
-    const due = this.apps.all().filter(isDue);
-    await Promise.all(due.map(([name]) => this.save(name)));
+  saveVisits(every?: number): Promise<void> {
+    return this.writes.saveVisits(every);
+  }
+
+  /** What this process has written to the main database may be lost there. @throws errors of the database */
+  async mendSnapshot(): Promise<void> {
+    await this.incarnation.save(true);
+    await this.writes.mend();
   }
 
   /** Begins nothing more; tasks in progress end with the process. */
@@ -349,7 +343,7 @@ export class AppController {
         await this.limits.run(name, held, STOP_LIMIT, host.rest(name));
         this.apps.forgetVisits(name);
         Object.assign(held, UNTOUCHED);
-        await this.save(name);
+        await this.writes.save(name);
         return;
       case 'rest':
         await this.exit.leave(name, held, record, say('STOPPING'));
@@ -394,28 +388,12 @@ export class AppController {
     const changed = held.applied?.generation !== record.generation || held.applied.bootGeneration !== bootGeneration;
     if (changed) {
       held.applied = { ...NEVER, ...held.applied, uid: record.uid, generation: record.generation, bootGeneration };
-      await this.save(name);
+      await this.writes.save(name);
     }
     if (held.generation === record.generation && held.doing === null) return;
     held.generation = record.generation;
     held.begun = Math.max(held.begun, record.generation);
     held.doing = null;
     this.apps.report(name);
-  }
-
-  /** A process that does not host writes nothing: the state belongs to the one that does. */
-  private async save(name: string): Promise<void> {
-    try {
-      await this.writes.add(name, async () => {
-        const held = this.apps.get(name);
-        if (!held || !this.options.mayHost()) return;
-        const { record, applied, adminPassword } = held;
-        const lastVisitAt = this.apps.lastVisitAt(name);
-        held.saved = { lastVisitAt, at: this.options.clock.now().mono };
-        await this.options.snapshot.save(name, record, applied && { ...applied, adminPassword, lastVisitAt });
-      });
-    } catch (error) {
-      this.options.log.warn(`The snapshot of app ${name} could not be written: ${messageOf(error)}`, { app: name });
-    }
   }
 }
