@@ -69,29 +69,40 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
       slot.isGone = true;
       world.kill(slot, 0);
     }
-    world.scheduler.after(20_000 + event.ms, () => {
-      const asked = supervisorOf(world, event);
-      if (asked) {
-        const isForgotten = () => world.forgotten.set(environment.name, world.scheduler.now);
-        world.forgetting.add(environment.name);
-        const forget = asked.part.forget(environment.name).then(
-          () => {
-            world.forgetting.delete(environment.name);
-            isForgotten();
-            if (event.choice % 2) comeBack(world, environment, event.ms);
-          },
-          (error) => {
-            world.forgetting.delete(environment.name);
-            // It came back for so short a time that nobody has seen it.
-            if (error.code === 'UNKNOWN_ENVIRONMENT') isForgotten();
-            throw error;
-          },
-        );
-        settle(world, `forgets ${environment.name}`, forget);
-      }
-    });
+    world.scheduler.after(20_000 + event.ms, () => forget(world, environment, event));
   },
 };
+
+/** How long somebody waits who is told that it cannot be done now, in ms. */
+const ASKS_AGAIN = 10_000;
+
+/** Somebody has it forgotten, and does not give up before it is. */
+function forget(world: World, environment: EnvironmentOfWorld, event: PlannedEvent): void {
+  const { name } = environment;
+  const again = () => world.scheduler.after(ASKS_AGAIN, () => forget(world, environment, event));
+  const asked = supervisorOf(world, event);
+  if (!asked) {
+    again();
+    return;
+  }
+  const isForgotten = () => world.forgotten.set(name, world.scheduler.now);
+  world.forgetting.add(name);
+  const forgetting = asked.part.forget(name).then(
+    () => {
+      world.forgetting.delete(name);
+      isForgotten();
+      if (event.choice % 2) comeBack(world, environment, event.ms);
+    },
+    (error) => {
+      world.forgetting.delete(name);
+      // It came back for so short a time that nobody has seen it.
+      if (error.code === 'UNKNOWN_ENVIRONMENT') isForgotten();
+      if (error.code === 'REDIS_UNREACHABLE') again();
+      throw error;
+    },
+  );
+  settle(world, `forgets ${name}`, forgetting);
+}
 
 /** It was not gone for good. */
 function comeBack(world: World, environment: EnvironmentOfWorld, after: number): void {

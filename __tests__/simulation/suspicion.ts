@@ -11,7 +11,7 @@ interface Refusal {
   /** Through which Supervisor the visitor came. */
   by: SupervisorProcess;
   url: string;
-  /** The other Supervisors that could be told. */
+  /** The Supervisors that were there to be told. */
   told: SupervisorProcess[];
 }
 
@@ -26,7 +26,7 @@ export function refused(world: World, by: SupervisorProcess, environment: string
   const at = world.scheduler.now;
   const canTell = world.plan.lost === 0 && !isAway && frozenUntil < at && !by.link.isCut;
   const others = world.supervisors.flatMap(({ process }) => process ?? []);
-  const told = canTell ? others.filter(({ link }) => !link.isCut) : [];
+  const told = canTell ? others.filter(({ link, part }) => !link.isCut && part.loaded) : [];
   if (url && !all.has(environment)) all.set(environment, { at, by, url, told });
 }
 
