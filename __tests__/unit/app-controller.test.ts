@@ -119,6 +119,14 @@ describe('an app that is refused its database', () => {
     expect([crm().status, boots()]).toEqual(['running', 2]);
   });
 
+  it('while it is removed is shown as removed', async () => {
+    await create();
+    const removal = accept({ generation: 12, desired: 'removed' });
+    host.hosted.refusals.emit('crm');
+    await removal;
+    expect(crm()).toMatchObject({ status: 'not_found', generation: 12 });
+  });
+
   it('by another installation stays ended, also after a restart, and starts when an operator starts it', async () => {
     await create();
     host.isForeign = true;

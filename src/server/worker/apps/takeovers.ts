@@ -94,6 +94,8 @@ export class Takeovers {
     if (held?.state !== 'running') return;
     held.state = 'error';
     void inQueue(name, async () => {
+      // What was under way has removed or stopped it, or has started it anew.
+      if (held.state !== 'error') return;
       await limits.run(name, held, STOP_LIMIT, host.rest(name));
       const { environment } = authority;
       if (await host.hosted.isForeign(held.record, authority).catch(() => false)) {
