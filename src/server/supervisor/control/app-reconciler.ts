@@ -253,7 +253,7 @@ export class AppReconciler {
     const { operations, service, log } = this.options;
     const resting = restingIn(app);
     if (!resting.length && !leftUndone(app, this.entriesOf(app))) return false;
-    const [last] = await operations.page({ appUid: app.uid }, ['-createdAt', '-id'], 1, LOOKS_BACK);
+    const [last] = await operations.page({ appUid: app.uid }, ['-generation'], 1, LOOKS_BACK);
     // A change of its settings does not decide where it runs.
     const newest = last.find(({ action, state }) => action !== 'update' || state !== 'succeeded');
     if (newest?.state !== 'failed') return false;
@@ -275,7 +275,7 @@ export class AppReconciler {
   private async mendMove(app: AppDefinition): Promise<boolean> {
     const { operations, service, log } = this.options;
     if (!mayBeBetween(app, this.entriesOf(app))) return false;
-    const [[newest]] = await operations.page({ appUid: app.uid }, ['-createdAt', '-id'], 1, 1);
+    const [[newest]] = await operations.page({ appUid: app.uid }, ['-generation'], 1, 1);
     if (!newest) return false;
     const [only] = app.environments;
     const back = returnOf(newest, app);

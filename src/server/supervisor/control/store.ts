@@ -59,7 +59,7 @@ export class OperationStore {
   private async findActive(filter: Filter, transaction?: Transaction): Promise<Operation[]> {
     const rows = await this.repository.find({
       filter: { ...filter, state: { $in: ['queued', 'running'] } },
-      sort: ['createdAt', 'id'],
+      sort: ['generation', 'id'],
       transaction,
     });
     return rows.map(toOperation);

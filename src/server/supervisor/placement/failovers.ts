@@ -127,7 +127,7 @@ export class Failovers {
     const { operations, clock } = this.options;
     const soonest = returnsIn(wellFor, null);
     if (soonest > 0) return soonest;
-    const [[last]] = await operations.page({ appUid: uid, cause: 'failback' }, ['-createdAt', '-id'], 1, 1);
+    const [[last]] = await operations.page({ appUid: uid, cause: 'failback' }, ['-generation'], 1, 1);
     return returnsIn(wellFor, last ? clock.now().wall - last.createdAt : null);
   }
 
