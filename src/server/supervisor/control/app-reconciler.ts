@@ -230,9 +230,12 @@ export class AppReconciler {
 
   /** Whatever is under way: its Worker would wait for what it ignores as old. */
   private async overtake(app: AppDefinition, operations: readonly Operation[]): Promise<boolean> {
-    const { clock, log, observer, publisher, queue } = this.options;
+    const { appCache, clock, log, observer, publisher, queue } = this.options;
     const entryIn = (environment: string) => observer.observed(environment, app.name)?.entry ?? null;
-    const found = overtaking(app, operations, entryIn, clock.now().wall);
+    // One that is away may have been forgotten, and a deleted app is removed where its tombstone says.
+    const isLiving = appCache.apps.get(app.name)?.uid === app.uid;
+    const living = isLiving ? observer.names().filter(this.entriesOf(app)) : [];
+    const found = overtaking(app, operations, living, entryIn, clock.now().wall);
     if (!found) return false;
     const { generation, ahead, publish } = found;
     log.warn(`App ${app.name} is newer in its environments than in this database, which holds; it is published anew.`, {
