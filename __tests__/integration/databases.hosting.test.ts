@@ -36,6 +36,7 @@ async function prepare(kind: PlaceKind): Promise<void> {
 const row = (values: Partial<HostingRow> = {}): HostingRow => ({
   environment: 'env_a',
   uid: 'uid-1',
+  generation: 4,
   instance: 'one',
   epoch: 1,
   taken: 0,

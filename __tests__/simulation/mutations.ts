@@ -145,7 +145,12 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A boot does not look whether its app was taken',
-    changes: [['worker/hosting/claim.ts', "if (row.taken > 0 && row.taken >= me.generation) return 'taken';", '']],
+    changes: [['worker/hosting/claim.ts', "if (own.taken > 0 && own.taken >= generation) return 'taken';", '']],
+    test: 'unit/hosting-claim.test.ts',
+  },
+  {
+    what: 'A boot does not look whether a newer record has started its app elsewhere',
+    changes: [['worker/hosting/claim.ts', 'row.generation > generation && isUnknown(row)', 'false']],
     test: 'unit/hosting-claim.test.ts',
   },
   {
@@ -172,7 +177,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A restored app gets no row of its process',
-    changes: [['worker/hosting/claim.ts', 'if (own?.uid === uid || ', 'if (own || ']],
+    changes: [['worker/hosting/claim.ts', 'if (own?.uid === record.uid || ', 'if (own || ']],
     test: 'unit/hosting-claim.test.ts',
   },
   {

@@ -16,6 +16,7 @@ import { recordOf } from '../support/fixtures';
 const row = (values: Partial<HostingRow> = {}): HostingRow => ({
   environment: 'env_a',
   uid: 'uid-1',
+  generation: 4,
   instance: 'one',
   epoch: 1,
   taken: 0,
@@ -112,7 +113,7 @@ it('overwrites an epoch that no process can have had', async () => {
 });
 
 it('writes its row again after a restore only if the app has none there and this process hosts', async () => {
-  const restore = async () => [await restoreRow(rows, 'uid-1', authority), ...done.splice(0)];
+  const restore = async () => [await restoreRow(rows, { uid: 'uid-1', generation: 5 }, authority), ...done.splice(0)];
   const written = [true, 'writes env_a two 2 0'];
   expect(await restore()).toEqual(written);
   stored = [row({ environment: 'env_b' }), row({ uid: 'another' })];
@@ -201,6 +202,23 @@ it('ends no boot where the app was taken from it since: its record is the older 
     ).map(({ environment }) => environment);
   expect(ended(5)).toEqual([]);
   expect(ended(4)).toContain('env_b');
+});
+
+it('is refused, and ends no boot, where an environment that its record does not know of has booted the app by a newer one', async () => {
+  const record = { uid: 'uid-1', generation: 5, environments: ['env_a'] };
+  const refusedBy = async (values: Partial<HostingRow>) => {
+    stored = [row({ environment: 'env_b', ...values })];
+    const error = await claim().then(
+      () => null,
+      ({ code }) => code,
+    );
+    return [error, displacedRows(stored, record, authority).length, done.splice(0).length > 0];
+  };
+  expect(await refusedBy({ generation: 6 })).toEqual(['HOSTING_TAKEN', 0, false]);
+  expect(await refusedBy({ generation: 5 })).toEqual([null, 1, true]);
+  expect(await refusedBy({ generation: 6, uid: 'another' })).toEqual([null, 0, true]);
+  stored = [row({ environment: 'env_b', generation: 6 })];
+  expect(await claim({ environments: ['env_a', 'env_b'] })).toEqual([]);
 });
 
 it('claims by what is wished once it has asked about others, which takes longer than a heartbeat', async () => {

@@ -12,10 +12,11 @@ import type { Session } from './session';
 export const HOSTING_TABLE = 'app_supervisor_hosting';
 
 const COLUMNS =
-  'environment VARCHAR(64) PRIMARY KEY, uid VARCHAR(64) NOT NULL, instance VARCHAR(255) NOT NULL, epoch BIGINT NOT NULL, ' +
-  'taken BIGINT NOT NULL, boot VARCHAR(32) NOT NULL, installation VARCHAR(64) NOT NULL';
+  'environment VARCHAR(64) PRIMARY KEY, uid VARCHAR(64) NOT NULL, generation BIGINT NOT NULL, instance VARCHAR(255) NOT NULL, ' +
+  'epoch BIGINT NOT NULL, taken BIGINT NOT NULL, boot VARCHAR(32) NOT NULL, installation VARCHAR(64) NOT NULL';
 
-const ROW = 'environment, uid, instance, epoch, taken, boot, installation';
+const HOST = ['uid', 'generation', 'instance', 'epoch', 'taken', 'boot', 'installation'] as const;
+const ROW = ['environment', ...HOST].join(', ');
 /** How many rows are read: whoever administers the app can write more than it has environments. */
 const MOST_ROWS = 500;
 /** A broken database fails within this time, in ms. Nothing waits for another environment meanwhile. */
@@ -26,6 +27,8 @@ export interface HostingRow {
   environment: string;
   /** The incarnation of the app. */
   uid: string;
+  /** Of the record by which the app last booted there. */
+  generation: number;
   /** The process. */
   instance: string;
   epoch: number;
@@ -42,6 +45,7 @@ const count = z.coerce.number().transform((value) => (Number.isSafeInteger(value
 const hostingRow = z.object({
   environment: z.string().max(64),
   uid: z.string().max(64),
+  generation: count,
   instance: z.string().max(255),
   epoch: count,
   taken: count,
@@ -132,21 +136,13 @@ class SqlHostingRows implements HostingRows {
     return readRows(rows);
   }
 
-  async write({ environment, uid, instance, epoch, taken, boot, installation }: HostingRow): Promise<void> {
+  async write(row: HostingRow): Promise<void> {
     const { dialect, session, table } = this;
-    await session.query(dialect.insertIgnore(table, ROW, '?, ?, ?, ?, ?, ?, ?'), [
-      environment,
-      uid,
-      instance,
-      epoch,
-      taken,
-      boot,
-      installation,
-    ]);
-    await session.query(
-      `UPDATE ${table} SET uid = ?, instance = ?, epoch = ?, taken = ?, boot = ?, installation = ? WHERE environment = ?`,
-      [uid, instance, epoch, taken, boot, installation, environment],
-    );
+    const { environment, uid, instance } = row;
+    const host = HOST.map((column) => row[column]);
+    await session.query(dialect.insertIgnore(table, ROW, `?${', ?'.repeat(HOST.length)}`), [environment, ...host]);
+    const values = HOST.map((column) => `${column} = ?`).join(', ');
+    await session.query(`UPDATE ${table} SET ${values} WHERE environment = ?`, [...host, environment]);
     // After the row: a session that begins now is refused.
     await dialect.endMarked(session, markGroup(uid, environment), instance);
   }

@@ -30,9 +30,13 @@ export function isForeign(row: HostingRow | undefined, uid: string, authority: H
   return own !== '' && row.installation !== '' && row.installation !== own;
 }
 
-const rowOf = (uid: string, { environment, instance, epoch, installation }: HostingAuthority) => ({
+const rowOf = (
+  { uid, generation }: Pick<AppRecord, 'uid' | 'generation'>,
+  { environment, instance, epoch, installation }: HostingAuthority,
+) => ({
   environment,
   uid,
+  generation,
   instance,
   epoch: epoch(),
   taken: 0,
@@ -40,18 +44,23 @@ const rowOf = (uid: string, { environment, instance, epoch, installation }: Host
 });
 
 /**
- * Whether a process may boot an app by the row of its environment.
+ * Whether a process may boot an app by the rows of its environments.
  * - `begin`: nobody else hosts it there, or only a process from which this one has taken over.
- * - `taken`: the app was taken from the environment in a newer generation than the one that this process knows.
+ * - `taken`: the app was taken from the environment in a newer generation than the one that this process knows, or has moved in one to an
+ *   environment that this process does not know of.
  * - `newer`: a process of a newer epoch hosts it.
  */
-export function judgeRow(
-  row: HostingRow | undefined,
-  me: Pick<HostingRow, 'uid' | 'instance' | 'epoch'> & { generation: number },
+export function judgeRows(
+  rows: HostingRow[],
+  { uid, generation, environments }: Pick<AppRecord, 'uid' | 'generation' | 'environments'>,
+  { environment, instance, epoch }: Pick<HostingAuthority, 'environment' | 'instance' | 'epoch'>,
 ): 'begin' | 'taken' | 'newer' {
-  if (!row || row.uid !== me.uid) return 'begin';
-  if (row.taken > 0 && row.taken >= me.generation) return 'taken';
-  return row.instance === me.instance || row.epoch < me.epoch ? 'begin' : 'newer';
+  const own = rows.find((row) => row.environment === environment && row.uid === uid);
+  const isUnknown = (row: HostingRow) => !environments.includes(environmentOf(row.environment));
+  if (rows.some((row) => row.uid === uid && row.generation > generation && isUnknown(row))) return 'taken';
+  if (!own) return 'begin';
+  if (own.taken > 0 && own.taken >= generation) return 'taken';
+  return own.instance === instance || own.epoch < epoch() ? 'begin' : 'newer';
 }
 
 /** What came of a claim. */
@@ -78,21 +87,20 @@ export async function claimHosting(
   authority: HostingAuthority,
   silent: string[] | null,
 ): Promise<Claim | null> {
-  const { environment, instance } = authority;
-  const { uid, generation } = record;
+  const { environment } = authority;
   if (!(await authority.confirm())) return null;
   const all = await rows.all();
   const own = all.find((row) => row.environment === environment);
-  const verdict = judgeRow(own, { uid, instance, epoch: authority.epoch(), generation });
+  const verdict = judgeRows(all, record, authority);
   if (verdict === 'taken') throw new AppSupervisorError('HOSTING_TAKEN', { app: record.name, environment });
   const left = leftBy(all, record, environment);
   const isOnly = isOnlyPlace(record, environment);
   if (left.length && !silent && !isOnly) return { ask: left };
   // This process holds the environment: what is newer was written before its main database fell back to an older copy.
   if (verdict === 'newer' && own) await authority.exceed(own.epoch);
-  await rows.write({ ...rowOf(uid, authority), boot: backend });
+  await rows.write({ ...rowOf(record, authority), boot: backend });
   const taken = isOnly ? left : left.filter((one) => silent?.includes(one));
-  for (const one of taken) await rows.take(one, generation);
+  for (const one of taken) await rows.take(one, record.generation);
   return { left: left.filter((one) => !taken.includes(one)) };
 }
 
@@ -100,11 +108,15 @@ export async function claimHosting(
  * Writes the row of this environment again if the app runs here and has none: other data were restored into it.
  * @returns whether it had none
  */
-export async function restoreRow(rows: HostingRows, uid: string, authority: HostingAuthority): Promise<boolean> {
+export async function restoreRow(
+  rows: HostingRows,
+  record: Pick<AppRecord, 'uid' | 'generation'>,
+  authority: HostingAuthority,
+): Promise<boolean> {
   const { environment } = authority;
   const own = (await rows.all()).find((row) => row.environment === environment);
-  if (own?.uid === uid || !(await authority.confirm())) return false;
-  await rows.write({ ...rowOf(uid, authority), boot: '' });
+  if (own?.uid === record.uid || !(await authority.confirm())) return false;
+  await rows.write({ ...rowOf(record, authority), boot: '' });
   return true;
 }
 
@@ -125,15 +137,14 @@ const isOnlyPlace = ({ environments }: Pick<AppRecord, 'environments'>, own: str
 export function displacedRows(
   rows: HostingRow[],
   record: Pick<AppRecord, 'uid' | 'environments' | 'generation'>,
-  { environment, instance, epoch }: Pick<HostingAuthority, 'environment' | 'instance' | 'epoch'>,
+  authority: Pick<HostingAuthority, 'environment' | 'instance' | 'epoch'>,
 ): HostingRow[] {
-  const { uid, generation } = record;
-  const own = rows.find((row) => row.environment === environment);
-  if (judgeRow(own, { uid, instance, epoch: epoch(), generation }) === 'taken') return [];
+  if (judgeRows(rows, record, authority) === 'taken') return [];
+  const { environment, instance, epoch } = authority;
   return rows.filter((row) => {
-    if (row === own) return row.instance !== instance && row.epoch < epoch();
+    if (row.environment === environment) return row.instance !== instance && row.epoch < epoch();
     const isOther = environmentOf(row.environment) !== environmentOf(environment);
-    return isOther && row.uid === uid && isOnlyPlace(record, environment);
+    return isOther && row.uid === record.uid && isOnlyPlace(record, environment);
   });
 }
 

@@ -44,7 +44,7 @@ export class HostedDatabases {
    */
   restore(record: AppRecord, connection: HostDatabase, authority: HostingAuthority): Promise<boolean> {
     return withHostingRows(connection, record.database.dbConnType, record.name, (rows) =>
-      restoreRow(rows, record.uid, authority),
+      restoreRow(rows, record, authority),
     );
   }
 
