@@ -279,6 +279,8 @@ const wellFor = ({ scheduler }: World, process: WorkerProcess): number =>
 
 /** How long ago a record was published that a process must have read by now, in ms: a round, and the latency of all on the way. */
 const RECORD_ARRIVES = 35_000;
+/** How long after its link works again a process may go on as one that cannot read, in ms: the time-out of a beat, and the next beat. */
+const LINK_IS_BACK = 10_000;
 
 /** Nothing boots where the newest record that its process could have read says otherwise. */
 function checkBoots(world: World): void {
@@ -325,7 +327,8 @@ function checkBoots(world: World): void {
     checkOnlyHost(world, environment, record);
     if (at !== undefined && worker && at < worker.startedAt && couldRead(world, worker))
       world.violate(`${record.name} boots in ${machine.name}, from which it was taken before that started`);
-    if (at === undefined || isAway || frozenUntil > world.scheduler.now - 3_000 || link?.isCut) return;
+    const isCut = link && (link.isCut || world.scheduler.now - link.troubledAt < LINK_IS_BACK);
+    if (at === undefined || isAway || frozenUntil > world.scheduler.now - 3_000 || isCut) return;
     if (world.scheduler.now - at > RECORD_ARRIVES)
       world.violate(
         `${record.name} boots in ${machine.name}, from which it was taken ${Math.floor((world.scheduler.now - at) / 1000)} s ago`,
