@@ -280,10 +280,11 @@ describe('a copy', () => {
       () => worked,
     );
 
-  it('that stands still ends without failing', () => {
+  it('that stands still ends without failing, and the app is asked to leave at once', () => {
     expect(at(899_000)).toMatchObject({ placed: null, operation: { state: 'running' } });
-    const { placed, operation } = at(901_000);
-    expect(operation.steps.map(({ state }) => state)).toEqual(['succeeded', 'queued', 'queued']);
+    const { placed, operation, publish } = at(901_000);
+    expect(operation.steps.map(({ state }) => state)).toEqual(['succeeded', 'queued', 'running']);
+    expect(publish).toMatchObject({ env_a: { desired: 'removed' } });
     expect(placed).toEqual({ environments: ['env_b'], targetEnvironment: 'env_b', home: null });
   });
 
@@ -306,7 +307,7 @@ describe('a copy', () => {
         1_000,
         () => 0,
       );
-    expect(again()).toMatchObject({ placed: { environments: ['env_b'] }, publish: {} });
+    expect(again()).toMatchObject({ placed: { environments: ['env_b'] }, publish: { env_a: { desired: 'removed' } } });
   });
 
   it('leaves no step to whatever replaces it before the app has moved', () => {

@@ -139,7 +139,11 @@ export function advance(
   operation.state = stateOf(operation.steps);
   operation.waitingFor = isOver(operation.state) ? null : waitingFor;
   operation.finishedAt = isOver(operation.state) ? now : null;
-  return { operation, publish, claimed, placed: arrives(operation, app) };
+  const placed = arrives(operation, app);
+  if (!placed) return { operation, publish, claimed, placed };
+  // In the same write: an app that is placed elsewhere is asked to leave, whatever becomes of its move.
+  const next = advance(operation, { ...app, ...placed }, { ...published, ...publish }, observe, now, worked);
+  return { ...next, publish: { ...publish, ...next.publish }, claimed: claimed || next.claimed, placed };
 }
 
 /**
