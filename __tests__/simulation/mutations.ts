@@ -104,9 +104,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An app starts while its former environment can still write',
-    changes: [
-      ['worker/hosting/claim.ts', 'isOnly ? left : left.filter((one) => silent?.includes(one))', '[] as string[]'],
-    ],
+    changes: [['worker/hosting/claim.ts', 'if (!held.includes(row)) await rows.take', 'if (false) await rows.take']],
   },
   {
     what: 'An app leaves an environment as soon as that is down',
@@ -145,12 +143,12 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A boot does not look whether its app was taken',
-    changes: [['worker/hosting/claim.ts', "if (own.taken > 0 && own.taken >= generation) return 'taken';", '']],
+    changes: [['worker/hosting/claim.ts', "if (row.taken > 0 && row.taken >= me.generation) return 'taken';", '']],
     test: 'unit/hosting-claim.test.ts',
   },
   {
-    what: 'A boot does not look whether a newer record has started its app elsewhere',
-    changes: [['worker/hosting/claim.ts', 'row.generation > generation && isUnknown(row)', 'false']],
+    what: 'A boot takes its app from where a newer record has started it',
+    changes: [['worker/hosting/claim.ts', '!isOnly || row.generation > generation', '!isOnly']],
     test: 'unit/hosting-claim.test.ts',
   },
   {

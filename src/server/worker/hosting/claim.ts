@@ -44,23 +44,18 @@ const rowOf = (
 });
 
 /**
- * Whether a process may boot an app by the rows of its environments.
+ * Whether a process may boot an app by the row of its environment.
  * - `begin`: nobody else hosts it there, or only a process from which this one has taken over.
- * - `taken`: the app was taken from the environment in a newer generation than the one that this process knows, or has moved in one to an
- *   environment that this process does not know of.
+ * - `taken`: the app was taken from the environment in a newer generation than the one that this process knows.
  * - `newer`: a process of a newer epoch hosts it.
  */
-export function judgeRows(
-  rows: HostingRow[],
-  { uid, generation, environments }: Pick<AppRecord, 'uid' | 'generation' | 'environments'>,
-  { environment, instance, epoch }: Pick<HostingAuthority, 'environment' | 'instance' | 'epoch'>,
+export function judgeRow(
+  row: HostingRow | undefined,
+  me: Pick<HostingRow, 'uid' | 'instance' | 'epoch' | 'generation'>,
 ): 'begin' | 'taken' | 'newer' {
-  const own = rows.find((row) => row.environment === environment && row.uid === uid);
-  const isUnknown = (row: HostingRow) => !environments.includes(environmentOf(row.environment));
-  if (rows.some((row) => row.uid === uid && row.generation > generation && isUnknown(row))) return 'taken';
-  if (!own) return 'begin';
-  if (own.taken > 0 && own.taken >= generation) return 'taken';
-  return own.instance === instance || own.epoch < epoch() ? 'begin' : 'newer';
+  if (!row || row.uid !== me.uid) return 'begin';
+  if (row.taken > 0 && row.taken >= me.generation) return 'taken';
+  return row.instance === me.instance || row.epoch < me.epoch ? 'begin' : 'newer';
 }
 
 /** What came of a claim. */
@@ -72,8 +67,9 @@ export type Claim =
 
 /**
  * Writes the row of this environment into an app's database, under the boot lock, and takes the app from environments that it has left:
- * from all of them if this is its only one, so that two never act on its data; otherwise from those that nobody holds. It waits for no
- * other environment: its caller finds out about them, and then decides again.
+ * from all of them if this is its only one, so that two never act on its data; otherwise from those that nobody holds. One that has started
+ * it by a newer record keeps it as long as somebody holds that: it may belong there by now. This waits for no other environment: its caller
+ * finds out about them, and then decides again.
  *
  * @param backend the server's id of the session that holds the boot lock
  * @param silent the environments that nobody holds; null: unknown
@@ -87,21 +83,24 @@ export async function claimHosting(
   authority: HostingAuthority,
   silent: string[] | null,
 ): Promise<Claim | null> {
-  const { environment } = authority;
+  const { environment, instance } = authority;
+  const { uid, generation } = record;
   if (!(await authority.confirm())) return null;
   const all = await rows.all();
   const own = all.find((row) => row.environment === environment);
-  const verdict = judgeRows(all, record, authority);
+  const verdict = judgeRow(own, { uid, instance, epoch: authority.epoch(), generation });
   if (verdict === 'taken') throw new AppSupervisorError('HOSTING_TAKEN', { app: record.name, environment });
   const left = leftBy(all, record, environment);
   const isOnly = isOnlyPlace(record, environment);
-  if (left.length && !silent && !isOnly) return { ask: left };
+  const mayHold = left.filter((row) => !isOnly || row.generation > generation);
+  if (mayHold.length && !silent) return { ask: mayHold.map(placeIn) };
   // This process holds the environment: what is newer was written before its main database fell back to an older copy.
   if (verdict === 'newer' && own) await authority.exceed(own.epoch);
   await rows.write({ ...rowOf(record, authority), boot: backend });
-  const taken = isOnly ? left : left.filter((one) => silent?.includes(one));
-  for (const one of taken) await rows.take(one, record.generation);
-  return { left: left.filter((one) => !taken.includes(one)) };
+  const held = mayHold.filter((row) => !silent?.includes(row.environment));
+  for (const row of left)
+    if (!held.includes(row)) await rows.take(row.environment, Math.max(generation, row.generation));
+  return { left: held.map(placeIn) };
 }
 
 /**
@@ -126,32 +125,34 @@ const MOST_LEFT = 50;
 /** A row names the environment of a process, or a place in it. */
 const environmentOf = (place: string): string => place.split('/')[0];
 
+const placeIn = ({ environment }: HostingRow): string => environment;
+
 const isOnlyPlace = ({ environments }: Pick<AppRecord, 'environments'>, own: string): boolean =>
   environments.length === 1 && environments[0] === environmentOf(own);
 
 /**
  * The rows of processes that may not host the app any more: this one has taken their environment over, or the app has left that
- * environment for this one, its only one. The Supervisor publishes such an app only when the other environment has ended it or is down.
- * None if the app was taken from this environment: then its record here is older than what the others boot by.
+ * environment for this one, its only one. The Supervisor publishes such an app only when the other environment has ended it or is down. One
+ * that boots it by a newer record may have it by now. None if the app was taken from this environment: then its record here is older than what the others boot by.
  */
 export function displacedRows(
   rows: HostingRow[],
   record: Pick<AppRecord, 'uid' | 'environments' | 'generation'>,
-  authority: Pick<HostingAuthority, 'environment' | 'instance' | 'epoch'>,
+  { environment, instance, epoch }: Pick<HostingAuthority, 'environment' | 'instance' | 'epoch'>,
 ): HostingRow[] {
-  if (judgeRows(rows, record, authority) === 'taken') return [];
-  const { environment, instance, epoch } = authority;
+  const { uid, generation } = record;
+  const own = rows.find((row) => row.environment === environment);
+  if (judgeRow(own, { uid, instance, epoch: epoch(), generation }) === 'taken') return [];
   return rows.filter((row) => {
-    if (row.environment === environment) return row.instance !== instance && row.epoch < epoch();
+    if (row === own) return row.instance !== instance && row.epoch < epoch();
     const isOther = environmentOf(row.environment) !== environmentOf(environment);
-    return isOther && row.uid === record.uid && isOnlyPlace(record, environment);
+    return isOther && row.uid === uid && row.generation <= generation && isOnlyPlace(record, environment);
   });
 }
 
-/** Environments that host the app by its rows, and to which it does not belong any more. */
-const leftBy = (rows: HostingRow[], { uid, environments }: AppRecord, own: string): string[] =>
+/** Rows of environments that host the app, and to which it does not belong any more. */
+const leftBy = (rows: HostingRow[], { uid, environments }: AppRecord, own: string): HostingRow[] =>
   rows
     .filter((row) => row.uid === uid && row.taken === 0 && row.environment !== own)
-    .map(({ environment }) => environment)
-    .filter((environment) => !environments.includes(environmentOf(environment)))
+    .filter((row) => !environments.includes(environmentOf(row.environment)))
     .slice(0, MOST_LEFT);
