@@ -395,6 +395,18 @@ describe('a holder that loses its session on the database', () => {
     expect(bench.roles.at(-1)).toEqual(['holder', false]);
   });
 
+  it('makes it stand down at once when another process keeps it and its lease is over, although the store does not answer', async () => {
+    await bench.beat(held(100));
+    bench.clock.pass(15_000);
+    const [beat, open] = await bench.slowBeat('away');
+    bench.lockState = 'other';
+    expect(await bench.keeper.confirm()).toBe(false);
+    expect(bench.roles.at(-1)).toEqual(['standby', false]);
+    open();
+    await beat;
+    expect([bench.keeper.role, bench.released]).toEqual(['standby', [['env_a', 'one', 100]]]);
+  });
+
   it('is not asked what the server says: a session that ended while it was frozen is found out before a boot', async () => {
     bench.lockState = 'other';
     expect(bench.keeper.mayBegin).toBe(true);

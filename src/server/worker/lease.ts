@@ -86,8 +86,8 @@ export class LeaseKeeper {
   private readonly other = { holds: false, epoch: 0 };
   /**
    * Since when nobody was observed to hold the lease, and when this process was last known to have it, by the monotonic clock; whether a
-   * new holder still has to notify its listeners, whether the next heartbeat is due at once,
-   * and how many there were.
+   * new holder still has to notify its listeners, whether the next heartbeat is due at once, how many there were, and the end of what
+   * ran when the lock was lost.
    */
   private readonly own = {
     missingSince: null as number | null,
@@ -95,6 +95,7 @@ export class LeaseKeeper {
     unnotified: false,
     isDue: false,
     beat: 0,
+    standingDown: null as Promise<void> | null,
   };
   readonly lock: LockWatch;
   private readonly epochs: Epochs;
@@ -110,7 +111,7 @@ export class LeaseKeeper {
     this.epochs = new Epochs(hosts, instance, clock, log);
     this.lock.changes.listen((permits) => void this.lockChanged(permits));
     this.lock.found.listen(() => {
-      if (this.isLost()) void this.beatNow();
+      if (this.isLost()) void this.loseLock();
     });
   }
 
@@ -209,6 +210,7 @@ export class LeaseKeeper {
   private async beatOnce(): Promise<void> {
     const { leases, environment, interval, clock, log } = this.options;
     const ttl = interval * DOWN_AFTER;
+    await this.own.standingDown;
     const lock = await this.lock.beat();
     const verified = lock === 'held';
     if (!this.hosts && verified) await this.epochs.recall();
@@ -233,7 +235,7 @@ export class LeaseKeeper {
       (log.rooms.lease ?? log.debug)(`The lease of ${environment} could not be renewed: ${messageOf(error)}`);
       if (this.mayGoAlone()) await this.goAlone();
       // Its holder may live, reach the store, and ask for the lock every second.
-      else if (!this.hosts && lock === 'held') {
+      else if (!this.hosts && this.lock.state === 'held') {
         await this.lock.lend();
         this.timers.proof ??= clock.timeout(ASKS_AGAIN, () => this.beatAgain());
       }
@@ -359,15 +361,18 @@ export class LeaseKeeper {
     void this.beatNow();
   }
 
-  /** Another process keeps the lock of this one, which hosts. */
+  /** Another process keeps the lock of this one, which hosts, and begins after a beat: nothing is waited for before this one ends. */
   private async loseLock(): Promise<void> {
     const { leases, environment, instance } = this.options;
-    if (this.role === 'holder') await leases.release(environment, instance, this.epoch).catch(() => undefined);
+    if (this.role === 'holder') void leases.release(environment, instance, this.epoch).catch(() => undefined);
     this.other.holds = true;
     this.other.epoch = Math.max(this.other.epoch, this.epoch);
     this.epoch = 0;
     this.hasRegistered = false;
-    await this.standBy('held by another process, which has its lock');
+    this.own.standingDown = this.standBy('held by another process, which has its lock').catch((error) =>
+      this.options.log.warn(`Environment ${environment} could not be left: ${messageOf(error)}`),
+    );
+    await this.own.standingDown;
   }
 
   private async standBy(why: string): Promise<void> {
