@@ -75,6 +75,8 @@ export class OperationRequests {
       return this.move(app.name, { to: copy.environment }, userId);
     }
     return this.changes.change(operation.appName, async (current, transaction) => {
+      // This process may not have heard that it was deleted, and another one created in its place.
+      if (current.uid !== operation.appUid) throw new AppSupervisorError('UNKNOWN_APP', { app: current.name });
       await this.assertNewest(operation, transaction);
       const generation = nextGeneration(current.generation, clock.now().wall);
       const boots = operation.steps.some(({ kind }) => kind === 'boot');
