@@ -677,6 +677,22 @@ describe('an app that crashes its worker', () => {
   });
 });
 
+describe('an app that waits for its turn to boot', () => {
+  it('is shown as waiting also when what runs of it ends by itself meanwhile', async () => {
+    await create();
+    let go!: () => void;
+    host.turns.set('crm', new Promise((resolve) => (go = resolve)));
+    await accept({ generation: 12, boot: { generation: 12, how: 'restart' } });
+    controller.apps.show('crm', 'waiting');
+    host.coreApps.setStatus('crm', 'error');
+    await quiet();
+    expect(crm().status).toBe('waiting');
+    go();
+    await quiet();
+    expect(crm()).toMatchObject({ status: 'running', generation: 12 });
+  });
+});
+
 describe('a process that may not host', () => {
   it('does nothing, and everything once it may', async () => {
     mayHost = false;

@@ -346,6 +346,11 @@ export class AppStates {
     const status = this.options.coreApps.appStatus[name];
     if (!held || !status || status === 'not_found') return;
     if (held.status === status) return;
+    // It waits for its turn to boot, whatever becomes of what runs until then.
+    if (held.waiting && held.status === 'waiting') {
+      if (status === 'error' || status === 'stopped') held.state = 'absent';
+      return;
+    }
     // The core reports this before its command has ended, and in an upgrade before it loads the app again.
     if (status === 'running' && (held.state !== 'running' || this.options.host.isInCommand(name))) return;
     if (status === 'error') {
