@@ -100,6 +100,8 @@ export class Publisher {
   async unpublish(environment: string, name: string): Promise<void> {
     const { records, environments, leadership, observer } = this.options;
     if (observer.foreign) return environments.noteUnnotified(environment, []);
+    // With this record they were verified: an older copy of the store would pass for what is wanted.
+    environments.noteApps({ names: [name], environments: new Set([environment]) });
     await records
       .unpublish(environment, [name], leadership.term)
       .catch(() => environments.noteUnnotified(environment, []));
