@@ -107,7 +107,15 @@ export class SimulatedHost {
 
   /** Whether who takes an app over is of another installation. */
   isForeign = false;
-  readonly hosted = { refusals: new Feed<string>(), isForeign: async () => this.isForeign };
+  /** From where apps were taken. */
+  readonly taken: string[] = [];
+  readonly hosted = {
+    refusals: new Feed<string>(),
+    isForeign: async () => this.isForeign,
+    takeFrom: async ({ name, generation }: AppRecord, environments: string[]) => {
+      this.taken.push(...environments.map((one) => `${name} ${one} ${generation}`));
+    },
+  };
 
   get asHost(): AppHost {
     return this as unknown as AppHost;

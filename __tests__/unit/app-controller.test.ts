@@ -412,6 +412,16 @@ describe('a restart of the worker', () => {
     expect(row).toMatchObject({ record: { generation: 11, title: 'Sales' }, applied: { generation: 11 } });
   });
 
+  it('takes an app from its own environment when it is removed, in case a former process there is frozen', async () => {
+    await accept({ desired: 'removed' });
+    expect(host.taken).toEqual([]);
+    await create({ generation: 11 });
+    await restart();
+    await accept({ generation: 12, desired: 'removed' });
+    await accept({ generation: 13, desired: 'removed', data: 'drop' });
+    expect(host.taken).toEqual(['crm env_a 12']);
+  });
+
   it('writes again what a main database that fell back to an older copy has lost, and nothing else', async () => {
     await create();
     await accept({ name: 'shop', uid: 'uid-2' });

@@ -2,6 +2,7 @@ import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { describeError, inEnglish, messageOf } from '../../errors';
 import type { Log } from '../../log';
+import type { HostingAuthority } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
 import { DATA_LIMIT, STOP_LIMIT, type TimeLimits } from './time-limits';
@@ -10,6 +11,7 @@ export interface AppRemovalOptions {
   apps: AppStates;
   limits: TimeLimits;
   host: AppHost;
+  authority: HostingAuthority;
   log: Log;
   /** Whatever an older copy of the store says later, the app is not here any more. */
   remember(record: AppRecord): Promise<void>;
@@ -17,15 +19,24 @@ export interface AppRemovalOptions {
   failed(name: string, held: AppState, error: unknown): void;
 }
 
+/** Whether a process of this environment has begun to start it. */
+const hasHosted = ({ applied }: AppState): boolean =>
+  applied !== null && (applied.version !== null || applied.unfinished !== null);
+
 /** Removes apps from this environment, with their data if the record says so. */
 export class AppRemoval {
   constructor(private readonly options: AppRemovalOptions) {}
 
   /** Never rejects because of the data: that is shown. */
   async remove(name: string, held: AppState, record: AppRecord, data: AppRecord['data']): Promise<void> {
-    const { host, apps, limits, remember, removeFromSnapshot, failed } = this.options;
+    const { host, apps, limits, authority, remember, removeFromSnapshot, failed } = this.options;
     const log = this.options.log.bound({ app: name });
     await limits.run(name, held, STOP_LIMIT, host.rest(name));
+    // A former process of this environment that is frozen must not write there when it goes on, and no older record starts the app here.
+    if (data === 'keep' && hasHosted(held))
+      await host.hosted
+        .takeFrom(record, [authority.environment])
+        .catch((error) => log.warn(`App ${name} could not be taken from this environment: ${messageOf(error)}`));
     let outcome: Message | undefined;
     if (data !== 'keep') {
       try {

@@ -49,7 +49,7 @@ export class HostedDatabases {
   }
 
   /**
-   * Takes an app that runs here from environments that it has left and that nobody holds.
+   * Takes an app from environments that it has left: one that nobody holds, or that of this process.
    * @throws AppSupervisorError DATABASE_…
    */
   async takeFrom(record: AppRecord, environments: string[]): Promise<void> {
