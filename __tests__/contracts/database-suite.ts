@@ -317,6 +317,10 @@ export function databaseSuite(open: () => Promise<Database>): void {
       // Through another Supervisor, at the same time.
       expect(await registry.forget('env_c', NOW + 3)).toBeNull();
       expect(await registry.stateOf('env_c')).toMatchObject({ incarnation: NOW + 2, isRemoved: true });
+      // What another Supervisor had found before, and writes only now.
+      await registry.remember(registrationOf('env_c'), NOW + 3);
+      expect((await registry.all()).map(({ name }) => name)).not.toContain('env_c');
+      await registry.noteRemoved('env_c');
       await registry.remember(registrationOf('env_c'), NOW + 3);
       const [found] = (await registry.all()).filter(({ name }) => name === 'env_c');
       expect(found).toMatchObject({ cordoned: false, incarnation: NOW + 2, registration: { name: 'env_c' } });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Transaction } from '@nocobase/database';
 import PQueue from 'p-queue';
 import { ENVIRONMENT } from '../../../shared/environment';
@@ -29,8 +30,11 @@ export class EnvironmentCache {
   private byName = new Map<string, CachedEnvironment>();
   /** Environments that were forgotten and that the leader has not removed yet, with their incarnations. */
   forgotten: ReadonlyMap<string, number> = new Map();
-  /** One write after the other, so that each environment gets one row. */
-  private readonly writes = new PQueue({ concurrency: 1 });
+  /**
+   * One write after the other, so that each environment gets one row; and one read after the other, which must not end after a change that
+   * it has not seen.
+   */
+  private readonly turns = new PQueue({ concurrency: 1 });
 
   constructor(private readonly options: KnownEnvironmentsOptions) {}
 
@@ -62,8 +66,11 @@ export class EnvironmentCache {
   }
 
   /** Reads the database: other Supervisors also add, forget and cordon environments. */
-  async load(): Promise<void> {
-    await this.writes.onIdle();
+  load(): Promise<void> {
+    return this.turns.add(() => this.loadNow());
+  }
+
+  private async loadNow(): Promise<void> {
     const { registry, observer } = this.options;
     const [all, forgotten] = [await registry.all(), await registry.forgotten()];
     const gone = [...this.byName.keys(), ...this.forgotten.keys()];
@@ -74,7 +81,7 @@ export class EnvironmentCache {
     // Forgotten through another Supervisor.
     for (const name of gone) if (!this.byName.has(name)) observer.forget(name);
     // One that could not be stored when it was found.
-    await this.remember(new Set(observer.names()));
+    await this.rememberNow(new Set(observer.names()));
     if (this.shown() !== shown) this.changes.emit();
   }
 
@@ -90,22 +97,25 @@ export class EnvironmentCache {
    * @returns whether one of them was new or has changed
    */
   remember(names: Set<string>): Promise<boolean> {
-    return this.writes
-      .add(() => this.rememberNow(names))
-      .catch((error) => {
-        this.options.log.warn(`Environments could not be remembered: ${messageOf(error)}`);
-        return false;
-      });
+    return this.turns.add(() => this.rememberNow(names));
   }
 
-  private async rememberNow(names: Set<string>): Promise<boolean> {
+  /** Never rejects. */
+  private rememberNow(names: Set<string>): Promise<boolean> {
+    return this.store(names).catch((error) => {
+      this.options.log.warn(`Environments could not be remembered: ${messageOf(error)}`);
+      return false;
+    });
+  }
+
+  private async store(names: Set<string>): Promise<boolean> {
     const { observer, registry, clock } = this.options;
     let isNew = false;
     for (const name of names) {
       const registration = observer.environment(name)?.registration;
       const known = this.byName.get(name);
       if (this.forgotten.has(name)) continue;
-      if (!registration || JSON.stringify(known?.registration) === JSON.stringify(registration)) continue;
+      if (!registration || isDeepStrictEqual(known?.registration, registration)) continue;
       const now = clock.now().wall;
       await registry.remember(registration, now);
       this.byName.set(name, completeIn(ENVIRONMENT, 'table', { ...known, name, registration, lastSeenAt: now }));
@@ -117,7 +127,7 @@ export class EnvironmentCache {
   /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT */
   async change(name: string, settings: EnvironmentSettings): Promise<void> {
     // An environment that was just found for the first time has its row then.
-    await this.writes.onIdle();
+    await this.turns.onIdle();
     this.assertKnown(name);
     await this.options.registry.change(name, settings);
     await this.load();
@@ -133,8 +143,13 @@ export class EnvironmentCache {
   async forget(name: string): Promise<void> {
     const { observer, registry, clock, log } = this.options;
     await this.assertForgettable(name);
-    const incarnation = await registry.forget(name, clock.now().wall);
-    if (incarnation === null) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
+    const incarnation = await this.turns.add(async () => {
+      const found = await registry.forget(name, clock.now().wall);
+      if (found === null) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
+      this.byName.delete(name);
+      this.forgotten = new Map([...this.forgotten, [name, found]]);
+      return found;
+    });
     await this.clear(name, incarnation).catch((error) => {
       log.warn(
         `Redis still has environment ${name}, which was forgotten; the leading Supervisor removes it: ${messageOf(error)}`,
@@ -143,15 +158,13 @@ export class EnvironmentCache {
         },
       );
     });
-    this.byName.delete(name);
-    this.forgotten = new Map([...this.forgotten, [name, incarnation]]);
     observer.forget(name);
     this.changes.emit();
   }
 
   /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE, REDIS_UNREACHABLE */
   async assertForgettable(name: string): Promise<void> {
-    await this.writes.onIdle();
+    await this.turns.onIdle();
     this.assertKnown(name);
     const health = this.options.observer.environment(name)?.health;
     const isAlive = health === 'online' || health === 'suspect' || health === 'stopping';
@@ -175,8 +188,10 @@ export class EnvironmentCache {
   }
 
   /** Nothing refers to a forgotten environment any more: it may come back as a new one. */
-  noteRemoved(name: string): void {
-    this.forgotten = new Map([...this.forgotten].filter(([other]) => other !== name));
+  async noteRemoved(name: string): Promise<void> {
+    await this.turns.add(async () => {
+      this.forgotten = new Map([...this.forgotten].filter(([other]) => other !== name));
+    });
     this.options.observer.forget(name);
     this.changes.emit();
   }
@@ -186,7 +201,7 @@ export class EnvironmentCache {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT if one of them is not known, or was forgotten through any Supervisor
    */
   async assertStored(names: string[], field: string, transaction: Transaction): Promise<void> {
-    await this.writes.onIdle();
+    await this.turns.onIdle();
     for (const name of names) {
       if (await this.options.registry.has(name, transaction)) continue;
       throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name }, field);

@@ -21,9 +21,13 @@ export class EnvironmentRegistry {
     });
   }
 
+  /** The row of an environment that was forgotten, and that something still refers to, stays without a registration. */
   async remember(value: Registration, now: number): Promise<void> {
-    const values = { name: value.name, registration: value, lastSeenAt: now };
-    await this.repository.updateOrCreate({ filterKeys: ['name'], values });
+    const { name } = value;
+    const values = { name, registration: value, lastSeenAt: now };
+    const where = { name, isRemoved: false };
+    const [changed] = await this.app.db.getModel('appEnvironments').update(values, { where });
+    if (!changed && !(await this.repository.findOne({ filterByTk: name }))) await this.repository.create({ values });
   }
 
   async change(name: string, settings: EnvironmentSettings): Promise<void> {
