@@ -310,6 +310,8 @@ function checkBoots(world: World): void {
     for (const { uid } of args[1] as AppRecord[]) assigned.get(args[0] as string)?.add(uid);
     const [environment, records] = args as [string, AppRecord[]];
     for (const record of records) {
+      // An older one changes nothing.
+      if (storedRecord(world, environment, record.name)?.generation !== record.generation) continue;
       const isWanted = record.desired === 'running' || record.desired === 'onDemand';
       if (isWanted) since.delete(keyOf(environment, record));
       else if (!since.has(keyOf(environment, record))) since.set(keyOf(environment, record), world.scheduler.now);

@@ -64,7 +64,7 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
     });
   },
   redisFrozen: (world, event) => {
-    world.redis.frozenUntil = world.scheduler.now + event.ms;
+    world.redis.frozenUntil = Math.max(world.redis.frozenUntil, world.scheduler.now + event.ms);
   },
   databaseSlow: (world, event) => {
     const database = databaseOf(world, event);
@@ -126,7 +126,7 @@ function stallLeader(world: World, { ms }: PlannedEvent): void {
   if (!leader) return;
   leader.machine.trap = () => {
     world.note(`${leader.name} is stalled`);
-    leader.link.stalledUntil = world.scheduler.now + STALLS_FOR + ms / 2;
+    leader.link.stalledUntil = Math.max(leader.link.stalledUntil, world.scheduler.now + STALLS_FOR + ms / 2);
   };
 }
 
@@ -153,9 +153,9 @@ function upgrade(world: World): void {
   });
 }
 
+/** But for what is frozen or stalled: commands that wait there are on their way until then. */
 export function endFaults(world: World): void {
-  const { redis } = world;
-  Object.assign(redis, { isAway: false, isReadOnly: false, frozenUntil: 0 });
+  Object.assign(world.redis, { isAway: false, isReadOnly: false });
   for (const database of [world.database, ...world.environments.map((one) => one.database)])
     Object.assign(database, { isAway: false, slower: 0, isSnatched: false });
   for (const slot of world.slots) {

@@ -109,7 +109,7 @@ export function checkHosted(world: World): void {
         unwellAt.set(process, now);
     }
     const isHosted = processes.some(
-      ({ part, machine, link }) => machine.isUp && !link.isCut && (part.role === 'holder' || part.role === 'alone'),
+      ({ part, machine, link }) => machine.isUp && link.sends && (part.role === 'holder' || part.role === 'alone'),
     );
     const isWell = (process: WorkerProcess) =>
       now - Math.max(unwellAt.get(process) ?? 0, process.startedAt) > UNHOSTED && process.part.role !== undefined;

@@ -13,6 +13,8 @@ const WRITES = new Set(['publish', 'unpublish', 'claim', 'release', 'write', 'wr
 
 /** As in protocol/connect.ts. */
 const COMMAND_TIMEOUT = 3_000;
+/** After how long a server that does not answer is left, in ms. */
+const LEAVES_AFTER = 10_000;
 
 /** The Redis of a fleet: what it holds, how it fares, and who listens there. */
 export class SimulatedRedis {
@@ -90,7 +92,9 @@ export class SimulatedRedis {
 /** The connection of one process to Redis: in order, with latency, and sometimes cut. */
 export class Link {
   /** What is lost without a word: commands and messages of the process, and answers and messages to it. */
-  lost = { out: false, in: false };
+  private losing = { out: false, in: false };
+  /** Since when nothing comes in, in true ms. */
+  private deafSince = Number.POSITIVE_INFINITY;
   /** When it was last seen to lose something, in true ms. */
   troubledAt = Number.NEGATIVE_INFINITY;
   /** Until then nothing that it sends arrives; then all of it does. In true ms. */
@@ -113,6 +117,21 @@ export class Link {
   /** What this process asks next takes so long, and all after it. */
   delayNext(ms: number): void {
     this.lastCommand = Math.max(this.lastCommand, this.redis.scheduler.now + ms);
+  }
+
+  get lost() {
+    return this.losing;
+  }
+
+  set lost(losing: { out: boolean; in: boolean }) {
+    if (!losing.in) this.deafSince = Number.POSITIVE_INFINITY;
+    else if (!this.losing.in) this.deafSince = this.redis.scheduler.now;
+    this.losing = losing;
+  }
+
+  /** Whether what it sends arrives, if only later. As in protocol/connect.ts: a server that does not answer is left, and cannot be reached anew. */
+  get sends(): boolean {
+    return !this.lost.out && this.redis.scheduler.now - this.deafSince < LEAVES_AFTER;
   }
 
   get isCut(): boolean {
@@ -173,7 +192,7 @@ export class Link {
         return { ...(result as FleetObservation), isNew };
       };
       const carryOut = () => {
-        if (this.lost.out) return;
+        if (!this.sends) return;
         const { server } = redis;
         if (redis.isAway) answer(() => reject(new Error('Connection is closed.')));
         else
@@ -232,7 +251,7 @@ export class SimulatedBus implements MessageBus {
     const { link } = this;
     const { redis, machine } = link;
     const pass = (from: Link, to: Link, work: () => void) => {
-      if (from.lost.out || redis.isAway) return;
+      if (!from.sends || redis.isAway) return;
       const at = Math.max(redis.scheduler.now + from.delay() + to.delay(), redis.frozenUntil);
       redis.scheduler.at(at, () => {
         if (!to.lost.in) to.machine.enter(work);
@@ -257,7 +276,7 @@ export class SimulatedBus implements MessageBus {
   private deliver(to: SimulatedRedis['listeners'][number], names: string[]): void {
     const { link, wakeUps } = this;
     const { redis } = link;
-    if (link.lost.out || redis.isAway || link.random.fraction() < wakeUps.lost) return;
+    if (!link.sends || redis.isAway || link.random.fraction() < wakeUps.lost) return;
     const at = Math.max(redis.scheduler.now + link.delay() + to.link.delay(), redis.frozenUntil);
     redis.scheduler.at(at, () => {
       if (!to.link.lost.in) to.link.machine.enter(() => to.listener([...names]));
