@@ -112,6 +112,29 @@ describe('app cache', () => {
     expect(appCache.apps.get('crm')?.title).toBe('Sales');
   });
 
+  it('does not lose what was published meanwhile to a read that began earlier, and says at once that it has changed', async () => {
+    const { table, appCache, changes } = bench();
+    table.rows = [appOf()];
+    await appCache.load();
+    const app = appCache.apps.get('crm')!;
+    let answer!: () => void;
+    table.slow = new Promise((resolve) => {
+      answer = resolve;
+    });
+    table.rows = [appOf({ updatedAt: app.updatedAt + 1 })];
+    const reload = appCache.load();
+    await new Promise(setImmediate);
+    const published = { env_b: publishedOf() };
+    appCache.assign(app, { published });
+    expect(changes).toEqual([1, 2]);
+    answer();
+    await reload;
+    expect(appCache.apps.get('crm')?.published).toEqual(published);
+    // Of an object that a read has replaced since, too.
+    appCache.assign(structuredClone(app), { title: 'Sales' });
+    expect(appCache.apps.get('crm')?.title).toBe('Sales');
+  });
+
   it('keeps its content while the database is down, and recovers', async () => {
     const { table, appCache } = bench();
     table.rows = [appOf()];

@@ -26,6 +26,8 @@ export class AppCache {
    * One read after the other: a long one that began before a change must not end after the one made for that change.
    */
   private readonly reads = new PQueue({ concurrency: 1 });
+  /** Incarnations of apps that were assigned to since the last read began: it may have found what was there before. */
+  private readonly assigned = new Set<string>();
 
   readonly changes = new Feed<AppCacheChange>();
 
@@ -40,6 +42,7 @@ export class AppCache {
   }
 
   private async loadNow(): Promise<void> {
+    this.assigned.clear();
     const [versions, tombstones] = await Promise.all([
       this.appRepository.versions(),
       this.appRepository.allTombstones(),
@@ -58,7 +61,7 @@ export class AppCache {
     for (const name of versions.keys()) {
       // An app deleted between the two queries.
       const app = changed.has(name) ? read.get(name) : environmentCache.get(name);
-      if (app) this.apps.set(name, app);
+      if (app) this.apps.set(name, this.newer(app, environmentCache));
     }
     const buried = this.replaceTombstones(tombstones);
     this.loaded = true;
@@ -102,10 +105,11 @@ export class AppCache {
 
   private async refreshNow(names: string[]): Promise<void> {
     const before = this.publishedOf(names);
+    this.assigned.clear();
     const found = await Promise.all(names.map((name) => this.appRepository.find(name)));
     names.forEach((name, i) => {
       const app = found[i];
-      if (app) this.apps.set(name, app);
+      if (app) this.apps.set(name, this.newer(app));
       else this.apps.delete(name);
     });
     let buried = new Set<string>();
@@ -115,10 +119,21 @@ export class AppCache {
     this.changed(names, before, buried);
   }
 
+  /** Of what was read and what is known, if that was assigned to meanwhile; whoever assigned reads it again. */
+  private newer(read: AppDefinition, known = this.apps): AppDefinition {
+    const found = known.get(read.name);
+    return found?.uid === read.uid && this.assigned.has(read.uid) ? found : read;
+  }
+
   /** Puts changes of a definition that the database has by now in its place. */
   assign(app: AppDefinition, changes: Partial<AppDefinition>): void {
+    const before = this.publishedOf([app.name]);
     Object.assign(app, changes);
-    this.version++;
+    // A read since may have replaced it.
+    const known = this.byUid(app.name, app.uid);
+    if (known && known !== app) Object.assign(known, changes);
+    this.assigned.add(app.uid);
+    this.changed([app.name], before, new Set());
   }
 
   /** The database has let a tombstone go from environments by now, or altogether. @param environments those that it still waits for */
