@@ -291,13 +291,13 @@ class Run {
       });
   }
 
-  /** Of any app, because nobody starts one now. */
+  /** Boot locks of any app, because nobody starts one now. Their keys are one number; those of sessions that host are two. */
   private async locks(): Promise<string[]> {
     const { rows } = await query(
       this.options.fleet.postgresServer,
       'postgres',
       `SELECT DISTINCT application_name AS name FROM pg_locks JOIN pg_stat_activity USING (pid)
-       WHERE locktype = 'advisory' AND application_name NOT LIKE 'nocobase lock: main by %'`,
+       WHERE locktype = 'advisory' AND objsubid = 1 AND application_name NOT LIKE 'nocobase lock: main by %'`,
     );
     return rows.map(({ name }) => `somebody holds "${name}"`);
   }
