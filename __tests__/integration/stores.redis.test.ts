@@ -69,6 +69,43 @@ describe('leases', () => {
     await until('The lease to run out', async () => (await lease()) === null);
   });
 
+  describe('count from when their claims were sent', () => {
+    /** A renewal that a frozen server keeps for a while. @returns how long in ms, and the answer */
+    async function renewLate() {
+      const redis = await ownRedis();
+      const at = { url: redis.url, prefix: 'late' };
+      const [one, other] = [await connect(at), await connect(at)];
+      const { epoch } = (await one.stores.leases.claim(claim)) as { epoch: number };
+      redis.pause();
+      const sentAt = performance.now();
+      const renewed = one.stores.leases.claim({ ...claim, lease: leaseOf({ epoch }), provenBy: 'late' });
+      await until('Enough time to pass', () => performance.now() - sentAt > 1_500);
+      const thaw = () => {
+        redis.resume();
+        return performance.now() - sentAt;
+      };
+      const stored = () => other.raw.get(other.keys.lease('env_a'));
+      const left = async () => (await other.stores.leases.left(['env_a'])).get('env_a')!;
+      return { one, renewed, thaw, stored, left };
+    }
+
+    it('also where their process has died meanwhile', async () => {
+      const { one, renewed, thaw, stored, left } = await renewLate();
+      renewed.catch(() => undefined);
+      one.stores.shared.redis.disconnect();
+      const late = thaw();
+      await until('The claim', async () => (await stored())?.includes('"provenBy":"late"'));
+      expect(await left()).toBeLessThan(claim.ttl - late + 100);
+    });
+
+    it('so that a process that lives claims again at once', async () => {
+      const { renewed, thaw, left } = await renewLate();
+      thaw();
+      expect(await renewed).toMatchObject({ held: true, fresh: false });
+      expect(await left()).toBeGreaterThan(claim.ttl - 1_000);
+    });
+  });
+
   it('are told apart from what is not ours: it does not keep an environment out for ever', async () => {
     const { stores, raw, keys } = await connect();
     for (const junk of ['not json', '5', '[]', '{"epoch":"x"}', '""']) {

@@ -39,8 +39,8 @@ export class RedisInMemory {
     const says: Record<string, () => string> = {
       info: () => bulk(`redis_version:7.4.0\r\nrole:${this.role}\r\n`),
       set: () => (this.refusal ? `-${this.refusal}\r\n` : '+OK\r\n'),
-      eval: () => `*2\r\n${bulk('renewed')}${bulk('1')}`,
-      evalsha: () => `*2\r\n${bulk('renewed')}${bulk('1')}`,
+      eval: () => RENEWED,
+      evalsha: () => RENEWED,
       subscribe: () => args.map((channel, at) => `*3\r\n${bulk('subscribe')}${bulk(channel)}:${at + 1}\r\n`).join(''),
     };
     return says[name.toLowerCase()]?.() ?? '+OK\r\n';
@@ -95,3 +95,5 @@ class Connection extends Duplex {
     return this;
   }
 }
+/** What the script that claims leases answers: the server's time, how long the lease lasts, and that it was renewed in an epoch. */
+const RENEWED = `*4\r\n${bulk('0')}:15000\r\n${bulk('renewed')}${bulk('1')}`;

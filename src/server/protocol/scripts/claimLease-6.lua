@@ -14,14 +14,24 @@
   ARGV[5] proof: fingerprint of the database whose session lock the claimer holds, or ''
   ARGV[6] a stored lease that the claimer does not believe: it counts as absent   ARGV[7] the standby's entry, signed
   ARGV[8] the epoch has to be higher than this: what databases know of former holders
+  ARGV[9] when it was sent, by the clock of this server as the claimer knows it, in ms; '' where it does not. The time to live counts
+  from then: a claim that a frozen server or a stalled link keeps says nothing of its claimer when it is read
 
-  Returns {'renewed'|'taken', epoch} or {'other', epoch, instance, stored lease} or {'nobody'}, or {'mine', epoch, instance, stored
-  lease} where the claimer does not know that epoch: nothing was done
+  Returns {the server's time in ms, time to live in ms, result ...}: 'renewed'|'taken', epoch; 'other', epoch, instance, stored lease;
+  'nobody'; or 'mine', epoch, instance, stored lease where the claimer does not know that epoch: nothing was done
 ]]
 local function decode(text)
   local ok, value = pcall(cjson.decode, text or '')
   -- A foreign value counts as absent: it must not keep an environment out forever. cjson cannot write more than 14 digits.
   if ok and type(value) == 'table' and type(value.epoch) == 'number' and value.epoch < 1e14 then return value end
+end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local ttl = tonumber(ARGV[3])
+if ARGV[9] ~= '' then ttl = math.max(1, ttl - math.max(0, now - ARGV[9])) end
+local function answer(...)
+  return { string.format('%.0f', now), ttl, ... }
 end
 
 local claim = cjson.decode(ARGV[2])
@@ -36,13 +46,13 @@ local above = tonumber(ARGV[8]) or 0
 
 if held then
   if held.instance == claim.instance then
-    if held.epoch ~= claim.epoch then return { 'mine', string.format('%.0f', held.epoch), claim.instance, stored } end
+    if held.epoch ~= claim.epoch then return answer('mine', string.format('%.0f', held.epoch), claim.instance, stored) end
     if held.epoch > above then epoch = held.epoch end
   elseif claim.epoch > held.epoch then
     -- The store is an older copy, or lost its content: the claimer took over from the one that is named here.
   elseif ARGV[5] == '' or held.provenBy ~= ARGV[5] then
-    redis.call('SET', KEYS[4], ARGV[7], 'PX', ARGV[3])
-    return { 'other', string.format('%.0f', held.epoch), held.instance, stored }
+    redis.call('SET', KEYS[4], ARGV[7], 'PX', ttl)
+    return answer('other', string.format('%.0f', held.epoch), held.instance, stored)
   end
 end
 
@@ -55,12 +65,11 @@ if not epoch then
     epoch = claim.epoch
     if held then redis.call('DEL', KEYS[5], KEYS[6]) end
   elseif ARGV[4] == '1' or held then
-    local time = redis.call('TIME')
-    epoch = math.max(last.epoch + 1, claim.epoch + 1, above + 1, time[1] * 1000 + math.floor(time[2] / 1000))
+    epoch = math.max(last.epoch + 1, claim.epoch + 1, above + 1, now)
     -- The reports of the last holder are not valid for the new one.
     redis.call('DEL', KEYS[5], KEYS[6])
   else
-    return { 'nobody' }
+    return answer('nobody')
   end
   redis.call('SADD', KEYS[3], ARGV[1])
   redis.call('SET', KEYS[2], cjson.encode({ epoch = epoch, instance = claim.instance }))
@@ -69,5 +78,5 @@ end
 
 claim.epoch = epoch
 if ARGV[5] ~= '' then claim.provenBy = ARGV[5] end
-redis.call('SET', KEYS[1], cjson.encode(claim), 'PX', ARGV[3])
-return { result, string.format('%.0f', epoch) }
+redis.call('SET', KEYS[1], cjson.encode(claim), 'PX', ttl)
+return answer(result, string.format('%.0f', epoch))

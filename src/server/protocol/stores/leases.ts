@@ -4,8 +4,9 @@ import type { Lease } from '../../../shared/messages';
  * Leases: which process hosts which environment. Workers claim and release them; the store decides who gets them.
  *
  * - Each call is one transaction. At most one instance holds the lease of an environment.
- * - A lease expires by the store's own clock. Its last holder gets it back with the same epoch; every other holder gets
- * a higher epoch than all before it.
+ * - A lease expires by the store's own clock, counted from when its claim was sent: one that a frozen store or a stalled link has kept
+ * does not say that its claimer still lives. Its last holder gets it back with the same epoch; every other holder gets a higher epoch
+ * than all before it.
  * - Lost content makes all leases free. Their last holders take them again with their known epochs; a newcomer has to
  * wait (`mayTake`) until it may assume that none of them is alive.
  * - A claimer with a higher epoch than the holder's took over from it: the store lost its content, or is an older copy. It gets the

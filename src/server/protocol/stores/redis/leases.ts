@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Lease, lease as leaseSchema } from '../../../../shared/messages';
+import type { Clock } from '../../../clock';
 import type { Refusal } from '../../refusals';
 import claimLease from '../../scripts/claimLease-6.lua';
 import releaseLease from '../../scripts/releaseLease-3.lua';
@@ -18,6 +19,8 @@ export const standby = z.object({ instance: z.string().max(200), place: z.string
 
 /** How often a claim is repeated at most, because what is stored is not believed, or its epoch is not signed yet. */
 const TURNS = 5;
+/** How much shorter than asked for a lease may be, in ms: its claim came late, and the next one is on time. */
+const LATE = 1_000;
 
 /**
  * A stored lease, if it is its holder's.
@@ -54,8 +57,13 @@ function parse(text: string): unknown {
 export class RedisLeases implements LeaseStore {
   private readonly claimLease: Script;
   private readonly releaseLease: Script;
+  /** The server's time in its last answer, and when that came, in ms. */
+  private answered: { server: number; mono: number } | null = null;
 
-  constructor(private readonly connection: StoreConnection) {
+  constructor(
+    private readonly connection: StoreConnection,
+    private readonly clock: Clock,
+  ) {
     this.claimLease = connection.script('claimLease', 6, claimLease);
     this.releaseLease = connection.script('releaseLease', 3, releaseLease);
   }
@@ -65,16 +73,18 @@ export class RedisLeases implements LeaseStore {
     let { lease } = claim;
     let ignored = '';
     let fresh = false;
+    let wasLate = false;
     for (let turn = 0; turn < TURNS; turn++) {
-      const [result, digits, instance, stored] = await this.claimOnce({ ...claim, lease }, ignored);
+      const [lasts, result, digits, instance, stored] = await this.claimOnce({ ...claim, lease }, ignored);
       const epoch = Number(digits);
       if (result === 'nobody') return { held: false, holder: null };
       // It has written.
       if (result !== 'mine') this.connection.connection.proved();
-      if (result === 'renewed') return { held: true, epoch, fresh } as LeaseAnswer;
-      if (result === 'taken') {
-        fresh = true;
-        if (epoch === lease.epoch) return { held: true, epoch, fresh };
+      if (result === 'renewed' || result === 'taken') {
+        fresh ||= result === 'taken';
+        const isLate: boolean = lasts < claim.ttl - LATE && !wasLate;
+        if (epoch === lease.epoch && !isLate) return { held: true, epoch, fresh } as LeaseAnswer;
+        wasLate ||= isLate;
         // Now that it is known, the epoch is signed.
         lease = { ...lease, epoch };
         continue;
@@ -95,12 +105,15 @@ export class RedisLeases implements LeaseStore {
     this.connection.envelope.note(environment, this.connection.keys.lease(environment), refusal);
   }
 
-  private claimOnce({ environment, lease, ttl, mayTake, above = 0, provenBy, place }: LeaseClaim, ignored: string) {
-    const { connection } = this;
+  private async claimOnce(
+    { environment, lease, ttl, mayTake, above = 0, provenBy, place }: LeaseClaim,
+    ignored: string,
+  ): Promise<[ttl: number, result: string, epoch: string, instance: string, stored: string]> {
+    const { connection, clock, answered } = this;
     const { keys } = connection;
     const { instance, epoch } = lease;
     const waits = { instance, place } satisfies z.infer<typeof standby>;
-    return this.claimLease(
+    const [server, ...answer] = await this.claimLease(
       keys.lease(environment),
       keys.holder(environment),
       keys.environments(),
@@ -115,7 +128,10 @@ export class RedisLeases implements LeaseStore {
       ignored,
       connection.sign(environment, keys.standby(environment), epoch, waits),
       above,
+      answered ? Math.round(answered.server + clock.now().mono - answered.mono) : '',
     );
+    this.answered = { server: Number(server), mono: clock.now().mono };
+    return answer as Awaited<ReturnType<RedisLeases['claimOnce']>>;
   }
 
   async release(environment: string, instance: string, epoch: number): Promise<void> {
