@@ -205,7 +205,7 @@ export class AppController {
       held.confirmed = false;
       held.waiting?.abort();
       this.apps.forget(name);
-      void this.inQueue(name, () => this.limits.run(name, held, STOP_LIMIT, this.options.host.rest(name)));
+      void this.inQueue(name, () => this.removal.leave(name, held, held.record));
     }
   }
 

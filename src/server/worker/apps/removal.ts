@@ -27,16 +27,24 @@ const hasHosted = ({ applied }: AppState): boolean =>
 export class AppRemoval {
   constructor(private readonly options: AppRemovalOptions) {}
 
+  /** Ends an app that has left this environment. */
+  async leave(name: string, held: AppState, record: AppRecord): Promise<void> {
+    const { host, limits, authority, log } = this.options;
+    const isHosted = hasHosted(held);
+    await limits.run(name, held, STOP_LIMIT, host.rest(name));
+    if (!isHosted) return;
+    // A former process of this environment that is frozen must not write there when it goes on, and no older record starts the app here.
+    await host.hosted.takeFrom(record, [authority.environment]).catch((error) => {
+      log.warn(`App ${name} could not be taken from this environment: ${messageOf(error)}`, { app: name });
+    });
+  }
+
   /** Never rejects because of the data: that is shown. */
   async remove(name: string, held: AppState, record: AppRecord, data: AppRecord['data']): Promise<void> {
-    const { host, apps, limits, authority, remember, removeFromSnapshot, failed } = this.options;
+    const { host, apps, limits, remember, removeFromSnapshot, failed } = this.options;
     const log = this.options.log.bound({ app: name });
-    await limits.run(name, held, STOP_LIMIT, host.rest(name));
-    // A former process of this environment that is frozen must not write there when it goes on, and no older record starts the app here.
-    if (data === 'keep' && hasHosted(held))
-      await host.hosted
-        .takeFrom(record, [authority.environment])
-        .catch((error) => log.warn(`App ${name} could not be taken from this environment: ${messageOf(error)}`));
+    if (data === 'keep') await this.leave(name, held, record);
+    else await limits.run(name, held, STOP_LIMIT, host.rest(name));
     let outcome: Message | undefined;
     if (data !== 'keep') {
       try {

@@ -67,9 +67,9 @@ export type Claim =
 
 /**
  * Writes the row of this environment into an app's database, under the boot lock, and takes the app from environments that it has left:
- * from all of them if this is its only one, so that two never act on its data; otherwise from those that nobody holds. One that has started
- * it by a newer record keeps it as long as somebody holds that: it may belong there by now. This waits for no other environment: its caller
- * finds out about them, and then decides again.
+ * from all of them if this is its only one, so that two never act on its data; otherwise from those that nobody holds. Where one that somebody
+ * holds has started it by a newer record, the app belongs there by now, and does not start here by the older one. This waits for no other
+ * environment: its caller finds out about them, and then decides again.
  *
  * @param backend the server's id of the session that holds the boot lock
  * @param silent the environments that nobody holds; null: unknown
@@ -94,10 +94,12 @@ export async function claimHosting(
   const isOnly = isOnlyPlace(record, environment);
   const mayHold = left.filter((row) => !isOnly || row.generation > generation);
   if (mayHold.length && !silent) return { ask: mayHold.map(placeIn) };
+  const held = mayHold.filter((row) => !silent?.includes(row.environment));
+  // By that one the app may be there alone.
+  if (isOnly && held.length) throw new AppSupervisorError('HOSTING_TAKEN', { app: record.name, environment });
   // This process holds the environment: what is newer was written before its main database fell back to an older copy.
   if (verdict === 'newer' && own) await authority.exceed(own.epoch);
   await rows.write({ ...rowOf(record, authority), boot: backend });
-  const held = mayHold.filter((row) => !silent?.includes(row.environment));
   for (const row of left)
     if (!held.includes(row)) await rows.take(row.environment, Math.max(generation, row.generation));
   return { left: held.map(placeIn) };
