@@ -150,6 +150,7 @@ function checkShown(world: World): void {
   );
   if (!dead.length) return;
   for (const { process } of world.supervisors) {
+    if (process && !process.part.loaded) excusedAt.set(process, now);
     if (!process?.machine.isUp || !process.part.loaded || wasStopped(world, process.name)) continue;
     checkDead(world, process, dead);
     for (const app of process.part.apps()) {
@@ -164,8 +165,8 @@ function checkShown(world: World): void {
 /** For how long nothing may have troubled a Supervisor before it has to know that an environment is down, in ms. */
 const KNOWS_AFTER = 35_000;
 
-/** When most environments that each Supervisor knows were last gone. */
-const mostGoneAt = new WeakMap<SupervisorProcess, number>();
+/** When each Supervisor last had not loaded, so that it has seen nothing, or most environments that it knows were gone. */
+const excusedAt = new WeakMap<SupervisorProcess, number>();
 
 /** What died is shown as down, and not as unknown, by whoever could see it. */
 function checkDead(world: World, process: SupervisorProcess, dead: EnvironmentOfWorld[]): void {
@@ -177,8 +178,8 @@ function checkDead(world: World, process: SupervisorProcess, dead: EnvironmentOf
   const isHeard = ({ machine, link, part }: WorkerProcess) => machine.isUp && !link.isCut && part.role === 'holder';
   const gone = known.filter((environment) => !livingIn(environment).some(isHeard));
   // Most of a fleet at once: it may be the Supervisor that is cut off.
-  if (2 * gone.length > known.length) mostGoneAt.set(process, scheduler.now);
-  if (scheduler.now - Math.max(troubledAt, mostGoneAt.get(process) ?? 0) < KNOWS_AFTER) return;
+  if (2 * gone.length > known.length) excusedAt.set(process, scheduler.now);
+  if (scheduler.now - Math.max(troubledAt, excusedAt.get(process) ?? 0) < KNOWS_AFTER) return;
   for (const { name } of dead) {
     const isKnown = process.part.parts.environmentCache.get(name) !== undefined;
     if (isKnown && process.part.parts.observer.environment(name)?.health === 'unknown')
