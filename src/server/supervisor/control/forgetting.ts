@@ -10,7 +10,7 @@ import type { EnvironmentRegistry } from '../fleet/registry';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import { appKey } from './keys';
 import type { Leadership } from './leader';
-import type { Operation } from './rollout';
+import type { Step } from './rollout';
 import type { OperationCache, OperationStore } from './store';
 import type { WorkQueue } from './work-queue';
 
@@ -74,9 +74,7 @@ export class EnvironmentRemoval {
       const key = appKey({ name, uid });
       await queue.exclusively(key, async () => {
         if (isPlaced && (await this.removeFromApp({ name, uid }, environment))) names.push(name);
-        // Requests before this may have added some.
-        await active.refresh(uid);
-        for (const operation of active.of(uid)) await this.removeFromOperation(operation, environment);
+        await this.removeFromOperations({ name, uid }, environment);
       });
       queue.add(key);
     }
@@ -87,8 +85,7 @@ export class EnvironmentRemoval {
       const key = appKey({ name, uid });
       await queue.exclusively(key, async () => {
         await this.removeFromTombstone(uid, environment);
-        await active.refresh(uid);
-        for (const operation of active.of(uid)) await this.removeFromOperation(operation, environment);
+        await this.removeFromOperations({ name, uid }, environment);
       });
       queue.add(key);
     }
@@ -112,15 +109,20 @@ export class EnvironmentRemoval {
     return isChanged;
   }
 
-  private async removeFromOperation(operation: Operation, environment: string): Promise<void> {
-    const { operations, active, clock, leadership } = this.options;
-    const isOpen = (step: Operation['steps'][number]) =>
-      step.environment === environment && step.finishedAt === undefined;
-    if (!operation.steps.some(isOpen)) return;
-    const end = { state: 'cancelled' as const, message: say('STEP_FORGOTTEN'), finishedAt: clock.now().wall };
-    const steps = operation.steps.map((step) => (isOpen(step) ? { ...step, ...end } : step));
-    await leadership.write((transaction) => operations.save({ ...operation, steps }, transaction));
-    await active.refresh(operation.appUid);
+  private async removeFromOperations({ name, uid }: Pick<AppDefinition, 'name' | 'uid'>, environment: string) {
+    const { appRepository, operations, active, clock, leadership } = this.options;
+    const isOpen = (step: Step) => step.environment === environment && step.finishedAt === undefined;
+    await leadership.write(async (transaction) => {
+      // A request that takes over what an operation has left undone comes before this, or finds nothing left there.
+      await appRepository.findLocked(name, transaction);
+      for (const operation of await operations.activeOf(uid, transaction)) {
+        if (!operation.steps.some(isOpen)) continue;
+        const end = { state: 'cancelled' as const, message: say('STEP_FORGOTTEN'), finishedAt: clock.now().wall };
+        const steps = operation.steps.map((step) => (isOpen(step) ? { ...step, ...end } : step));
+        await operations.save({ ...operation, steps }, transaction);
+      }
+    });
+    await active.refresh(uid);
   }
 
   private async removeFromTombstone(uid: string, environment: string): Promise<void> {
