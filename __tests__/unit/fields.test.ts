@@ -98,7 +98,7 @@ describe('a field of an app that is declared once', () => {
       },
       events: { append: async () => undefined },
       active: { put: () => undefined },
-      environmentCache: { assertStored: async () => undefined },
+      environmentCache: { settled: async () => undefined, assertStored: async () => undefined },
       queue: { run: async () => undefined, add: () => undefined },
       bus: { notify: () => undefined },
       compatibility: {

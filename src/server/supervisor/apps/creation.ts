@@ -28,7 +28,7 @@ export interface CreationOptions {
   operations: OperationStore;
   active: OperationCache;
   queue: WorkQueue;
-  environmentCache: Pick<EnvironmentCache, 'assertStored' | 'addressOf'>;
+  environmentCache: Pick<EnvironmentCache, 'settled' | 'assertStored' | 'addressOf'>;
   observer: FleetObserver;
   clock: Clock;
   random: Random;
@@ -96,6 +96,7 @@ export class AppCreation {
       published: {},
     });
     const steps = environments.map((environment) => step(environment, 'boot'));
+    await this.options.environmentCache.settled();
     const operation = await this.changes.inTransaction(async (transaction) => {
       await this.assertNameFree(input.name, transaction);
       await this.options.environmentCache.assertStored(environments, 'environments', transaction);

@@ -81,7 +81,8 @@ export class AppService {
     return this.creation.create(...request);
   }
 
-  update(name: string, input: UpdateInput, userId: string | null): Promise<Operation> {
+  async update(name: string, input: UpdateInput, userId: string | null): Promise<Operation> {
+    await this.options.environmentCache.settled();
     const work = (app: AppDefinition, transaction: Transaction) => this.updateOf(app, input, userId, transaction);
     const follows = input.environments === undefined && input.targetEnvironment === undefined;
     return this.changes.change(name, work, false, follows);
@@ -108,7 +109,13 @@ export class AppService {
    * @param by the control loop wants it: it fails if that is decided otherwise by now
    * @throws AppSupervisorError NOT_IN_ENVIRONMENT, ALREADY_IN_ENVIRONMENT, and what `update` throws
    */
-  move(name: string, { from, to }: MoveWish, userId: string | null, by: LoopMove | null = null): Promise<Operation> {
+  async move(
+    name: string,
+    { from, to }: MoveWish,
+    userId: string | null,
+    by: LoopMove | null = null,
+  ): Promise<Operation> {
+    await this.options.environmentCache.settled();
     const undone = by !== null && typeof by === 'object' ? by : null;
     const work = async (app: AppDefinition, transaction: Transaction, [other]: Operation[]) => {
       // A failover takes over what waits for the environment that is down.

@@ -197,11 +197,18 @@ export class EnvironmentCache {
   }
 
   /**
+   * Before the transaction of a request that places an app: an environment that was just found for the first time has its row then. Not
+   * in it: what is waited for needs a connection of the pool, too.
+   */
+  settled(): Promise<void> {
+    return this.turns.onIdle();
+  }
+
+  /**
    * For the transaction of a request that places an app.
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT if one of them is not known, or was forgotten through any Supervisor
    */
   async assertStored(names: string[], field: string, transaction: Transaction): Promise<void> {
-    await this.turns.onIdle();
     for (const name of names) {
       if (await this.options.registry.has(name, transaction)) continue;
       throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name }, field);
