@@ -98,9 +98,9 @@ export class EnvironmentReconciler {
    * @throws if the store cannot be reached
    */
   async reconcile(environment: string): Promise<number | null> {
-    const { records, leadership, observer } = this.options;
+    const { records, observer } = this.options;
     // The records of another fleet are not ours to mend.
-    if (!leadership.leads || observer.foreign) return null;
+    if (observer.foreign) return null;
     const isNewer = this.reportedBy(environment) > (this.incarnations.get(environment) ?? 0);
     const isTouched = this.touched === null || this.touched.has(environment) || isNewer;
     const read = await records.readSince(environment, isTouched ? null : (this.verified.get(environment) ?? null));
@@ -145,7 +145,7 @@ export class EnvironmentReconciler {
     for (const [name] of missing) unnotified.add(name);
     this.unnotified.set(environment, unnotified);
     const incarnation = this.incarnations.get(environment);
-    if (!leadership.leads || incarnation === undefined) return null;
+    if (!leadership.leads || incarnation === undefined) return STORE_RETRY;
     const { term } = leadership;
     await records.unpublish(environment, [...surplus, ...newer.map(([name]) => name)], term);
     await records.publish(

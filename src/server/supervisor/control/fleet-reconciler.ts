@@ -5,7 +5,7 @@ import type { AppCache } from '../apps/cache';
 import type { AppRepository } from '../apps/repository';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import { appKey, environmentKey, INDEX } from './keys';
-import type { Leadership } from './leader';
+import { type Leadership, TermOver } from './leader';
 import { KEEP_OPERATIONS, type OperationCache, type OperationStore } from './store';
 import type { WorkQueue } from './work-queue';
 
@@ -53,7 +53,7 @@ export class FleetReconciler {
     for (const { appName, appUid } of active.all()) queue.add(appKey({ name: appName, uid: appUid }));
     for (const { name, uid } of appCache.tombstones.values()) queue.add(appKey({ name, uid }));
     await this.clean();
-    if (!leadership.leads) return every;
+    if (!leadership.leads) throw new TermOver();
     const owner = await store.claim(leadership.fleet);
     if (owner !== leadership.fleet) {
       log.error(

@@ -136,7 +136,8 @@ export class ControlLoop {
 
   private async work(text: string): Promise<number | null> {
     const { leadership, log } = this.options;
-    if (!leadership.leads) return null;
+    // Where the lead has lapsed, its renewal may be on the way: then nobody adds this key again.
+    if (!leadership.leads) throw new TermOver();
     log.rooms.loop?.('Passes over', { key: text });
     const key = parseKey(text);
     try {
