@@ -141,6 +141,8 @@ const livingIn = ({ slots }: EnvironmentOfWorld) => slots.flatMap(({ process }) 
 /** No app of an environment is shown as running when its last process died longer ago than its lease lasts. */
 function checkShown(world: World): void {
   const { now } = world.scheduler;
+  // Also before anything counts as dead, which is some time after it has died.
+  for (const { process } of world.supervisors) if (process && isExcused(world, process)) excusedAt.set(process, now);
   // What a frozen Redis carries out when it goes on may be the last beat of a process that is dead by then.
   const { frozenUntil } = world.redis;
   const dead = world.environments.filter(
@@ -150,7 +152,6 @@ function checkShown(world: World): void {
   );
   if (!dead.length) return;
   for (const { process } of world.supervisors) {
-    if (process && !process.part.loaded) excusedAt.set(process, now);
     if (!process?.machine.isUp || !process.part.loaded || wasStopped(world, process.name)) continue;
     checkDead(world, process, dead);
     for (const app of process.part.apps()) {
@@ -168,17 +169,22 @@ const KNOWS_AFTER = 35_000;
 /** When each Supervisor last had not loaded, so that it has seen nothing, or most environments that it knows were gone. */
 const excusedAt = new WeakMap<SupervisorProcess, number>();
 
+/** Whether a Supervisor cannot know now what is down. */
+function isExcused({ environments }: World, { part }: SupervisorProcess): boolean {
+  if (!part.loaded) return true;
+  const known = environments.filter(({ name }) => part.parts.environmentCache.get(name) !== undefined);
+  // A standby is not heard before it holds the environment of one that is frozen.
+  const isHeard = ({ machine, link, part }: WorkerProcess) => machine.isUp && !link.isCut && part.role === 'holder';
+  const gone = known.filter((environment) => !livingIn(environment).some(isHeard));
+  // Most of a fleet at once: it may be the Supervisor that is cut off.
+  return 2 * gone.length > known.length;
+}
+
 /** What died is shown as down, and not as unknown, by whoever could see it. */
 function checkDead(world: World, process: SupervisorProcess, dead: EnvironmentOfWorld[]): void {
   const { redis, scheduler } = world;
   const frozen = frozenAt.get(world)?.get(process.name) ?? 0;
   const troubledAt = Math.max(redis.troubledAt, process.link.troubledAt, process.startedAt, frozen);
-  const known = world.environments.filter(({ name }) => process.part.parts.environmentCache.get(name) !== undefined);
-  // A standby is not heard before it holds the environment of one that is frozen.
-  const isHeard = ({ machine, link, part }: WorkerProcess) => machine.isUp && !link.isCut && part.role === 'holder';
-  const gone = known.filter((environment) => !livingIn(environment).some(isHeard));
-  // Most of a fleet at once: it may be the Supervisor that is cut off.
-  if (2 * gone.length > known.length) excusedAt.set(process, scheduler.now);
   if (scheduler.now - Math.max(troubledAt, excusedAt.get(process) ?? 0) < KNOWS_AFTER) return;
   for (const { name } of dead) {
     const isKnown = process.part.parts.environmentCache.get(name) !== undefined;
