@@ -210,7 +210,9 @@ function Warnings({ app, handle }: { app: AppRow; handle: AppHandler }) {
 function PendingChanges({ app, onRestart }: { app: AppRow; onRestart: () => void }) {
   const t = useT();
   if (!app.pendingChanges.length) return null;
-  const changes = app.pendingChanges.map((field) => (FIELD_LABELS[field] ? t(FIELD_LABELS[field]) : field)).join(', ');
+  const changes = app.pendingChanges
+    .map((field) => (FIELD_LABELS[field] ? t(FIELD_LABELS[field]) : field))
+    .join(t(', '));
   return (
     <Alert
       type="info"

@@ -48,7 +48,11 @@ export function AppPlots({ app }: { app: AppRow }) {
             />
           ))}
         {starts.length > 0 && (
-          <Plot label={t('Start time, last {{count}}', { count: starts.length })} show={duration} values={starts} />
+          <Plot
+            label={t('Start time, last {{count}} starts', { count: starts.length })}
+            show={duration}
+            values={starts}
+          />
         )}
         {size !== null && (
           <Flex vertical gap={2} style={{ flex: '0 1 auto', minWidth: 110 }} data-testid="database-size">

@@ -45,7 +45,9 @@ export function AppSettings({ app }: { app: AppRow }) {
     { key: 'startMode', children: t(START_MODE_LABELS[app.startMode]) },
     {
       key: 'database',
-      children: [dbConnType && t(DATABASE_LABELS[dbConnType]), databasePlace(t, app)].filter(Boolean).join(': '),
+      children: dbConnType
+        ? t('{{what}}: {{text}}', { what: t(DATABASE_LABELS[dbConnType]), text: databasePlace(t, app) })
+        : databasePlace(t, app),
     },
     { key: 'version', label: t('Data version'), children: app.version ?? '–' },
     { key: 'autoUpgrade', children: app.autoUpgrade ? t('When the app starts') : t('Only on request') },

@@ -67,7 +67,7 @@ export function DeleteDialog({ apps, onClose, onDone }: Props) {
         ) : (
           <>
             <Typography.Text style={{ display: 'block', maxHeight: 240, overflow: 'auto' }}>
-              {apps.map(({ title }) => title).join(', ')}
+              {apps.map(({ title }) => title).join(t(', '))}
             </Typography.Text>
             <Typography.Text>{t('Visitors can no longer open them. Their databases are kept.')}</Typography.Text>
           </>

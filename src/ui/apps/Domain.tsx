@@ -29,7 +29,8 @@ const REASONS: Record<DomainReason, string> = {
 export function domainText(t: Translate, app: AppRow): string | null {
   const known = domainStateOf(app);
   if (!known) return null;
-  return [t(STATES[known.state].label), known.reason && t(REASONS[known.reason])].filter(Boolean).join('. ');
+  const what = t(STATES[known.state].label);
+  return known.reason ? t('{{what}}: {{text}}', { what, text: t(REASONS[known.reason]) }) : what;
 }
 
 /** The custom domain of an app, with what the Supervisor knows of it. Only one that works is a link. */

@@ -28,7 +28,7 @@ export function SsoFields() {
         label={t('First sign-in')}
         hidden={!isOn}
         extra={t(
-          'Users choose their names themselves, so administrators of the app are never taken over by name. After the first sign-in the account is bound to the user, whatever he is called later.',
+          'Users choose their names themselves, so administrators of the app are never taken over by name. After the first sign-in the account stays bound to the user, even if the name changes.',
         )}
       >
         <Select options={Object.entries(MAPPING_LABELS).map(([value, label]) => ({ value, label: t(label) }))} />

@@ -39,7 +39,7 @@ const NAMED = 3;
 export function begun(t: Translate, action: Action, apps: readonly Pick<AppRow, 'title'>[]): string {
   if (!apps.length) return t('Nothing was done');
   const which =
-    apps.length > NAMED ? t('{{count}} apps', { count: apps.length }) : apps.map(({ title }) => title).join(', ');
+    apps.length > NAMED ? t('{{count}} apps', { count: apps.length }) : apps.map(({ title }) => title).join(t(', '));
   return t('{{what}}: {{text}}', { what: t(OPERATION_LABELS[action]), text: which });
 }
 

@@ -14,17 +14,17 @@ const QUESTIONS: Record<OperateAction, { one: string; many: string; consequence:
   start: {
     one: key('Start "{{app}}"?'),
     many: key('Start {{count}} apps?'),
-    consequence: key('Visitors can open it after it has started. Several environments start it one after the other.'),
+    consequence: key('Visitors get in after the start. Several environments start one after the other.'),
   },
   stop: {
     one: key('Stop "{{app}}"?'),
     many: key('Stop {{count}} apps?'),
-    consequence: key('Visitors cannot open it until it is started again.'),
+    consequence: key('Visitors cannot get in until the next start.'),
   },
   restart: {
     one: key('Restart "{{app}}"?'),
     many: key('Restart {{count}} apps?'),
-    consequence: key('Visitors wait until it has restarted. Several environments restart it one after the other.'),
+    consequence: key('Visitors wait until the restart is over. Several environments restart one after the other.'),
   },
   upgrade: {
     one: key('Upgrade "{{app}}"?'),

@@ -4,6 +4,7 @@ import type { MovePreview } from '../../shared/move';
 import { type Translate, useT } from '../host';
 import { messageText } from './errors';
 import { Secondary } from './Secondary';
+import type { Tone } from './status';
 import { StateIcon } from './Tag';
 import { key } from './text';
 import { duration } from './time';
@@ -20,7 +21,7 @@ export function MoveList({ apps }: { apps: MovePreview[] }) {
       <Flex vertical gap={4} style={{ maxHeight: 280, overflowY: 'auto' }} role="list">
         {apps.map((app) => (
           <Flex key={app.app} gap={8} align="baseline" role="listitem" data-testid={`move-${app.app}`}>
-            <StateIcon tone={app.refused ? 'bad' : 'good'} />
+            <StateIcon tone={toneOf(app)} />
             <span style={{ overflowWrap: 'anywhere' }}>
               {app.title}{' '}
               <Secondary>
@@ -44,6 +45,12 @@ const IN_LINE: Record<string, string> = {
   MOVE_UPLOADS_COME: key('uploaded files: {{files}} ({{size}})'),
   MOVE_STAYS_STOPPED: key('stays stopped'),
 };
+
+/** An app that is stopped anyway loses nothing where it stays. */
+function toneOf({ refused, notes }: MovePreview): Tone {
+  if (!refused) return 'good';
+  return notes.some(({ code }) => code === 'MOVE_STAYS_STOPPED') ? 'off' : 'bad';
+}
 
 function wayOf(t: Translate, { from, to, refused, overlaps, waits }: MovePreview): string {
   if (refused) return messageText(t, refused);

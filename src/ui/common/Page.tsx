@@ -30,7 +30,12 @@ export function Page({ children }: { children: ReactNode }) {
       <ErrorBoundary
         fallback={(error) => (
           <Card>
-            <Result status="error" title={t('This page failed')} subTitle={error.message} />
+            <Result
+              status="error"
+              title={t('This page failed')}
+              subTitle={t('Reload it. If it fails again, report this text: {{text}}', { text: error.message })}
+              extra={<Button onClick={() => window.location.reload()}>{t('Reload')}</Button>}
+            />
           </Card>
         )}
       >

@@ -43,6 +43,7 @@ export function readableTheme(token: GlobalToken): ThemeConfig {
       Typography: { colorLink: link, colorLinkHover: link, colorError: danger },
       Tabs: { itemSelectedColor: link },
       Form: { colorError: danger },
+      Radio: { colorPrimary: link, colorPrimaryHover: link },
     },
   };
 }

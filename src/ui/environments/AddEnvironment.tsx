@@ -38,7 +38,9 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
     >
       <Flex vertical gap="middle">
         <Typography.Text>
-          {t('An environment is a separate NocoBase instance. Start it by one of these texts; it registers itself.')}
+          {t(
+            'An environment is a separate NocoBase instance. Fill in the form to see how to start it. It registers itself.',
+          )}
         </Typography.Text>
         <Flex gap="large" wrap>
           <div style={{ flex: '1 1 320px' }}>
@@ -56,7 +58,7 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
                 type="info"
                 showIcon
                 message={t(
-                  'The texts contain the keys and passwords of the new environment. Showing them is recorded.',
+                  'The instructions contain the keys and passwords of the new environment. That you viewed them is recorded.',
                 )}
               />
             )}

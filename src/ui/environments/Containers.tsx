@@ -103,7 +103,7 @@ function columnsOf(t: Translate, act: Act, showLog: (environment: string) => voi
     {
       key: 'status',
       title: t('Status'),
-      width: 220,
+      width: 260,
       render: (_, { status, since }) => (
         <Flex gap="small" align="center">
           <StateTag tone={CONTAINER[status].tone}>{t(CONTAINER[status].label)}</StateTag>

@@ -81,7 +81,7 @@ function Stranded({
       >
         <Flex vertical gap={4}>
           <Radio value={true}>{t('Move {{count}} apps that have no other environment', { count: apps.length })}</Radio>
-          <Radio value={false}>{t('Leave them without an environment')}</Radio>
+          <Radio value={false}>{t('Leave without an environment')}</Radio>
         </Flex>
       </Radio.Group>
       {moves && <MoveTarget {...choice} />}
@@ -91,7 +91,7 @@ function Stranded({
           type="error"
           showIcon
           message={t('These apps will have no environment, and visitors cannot open them: {{apps}}', {
-            apps: left.map(({ title }) => title).join(', '),
+            apps: left.map(({ title }) => title).join(t(', ')),
           })}
         />
       )}

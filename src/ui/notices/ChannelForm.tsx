@@ -55,7 +55,7 @@ export function ChannelForm({
         <Form.Item
           name="receivers"
           label={t('Receivers')}
-          extra={t('Each gets messages in his language, at most one a minute; several events become one message.')}
+          extra={t('They get messages in their own language, at most one a minute; several events become one message.')}
         >
           <Receivers />
         </Form.Item>

@@ -8,11 +8,11 @@ import { key } from '../common/text';
 import { useT } from '../host';
 
 const LABELS: Record<Attention['kind'], string> = {
-  failed: key('Failed: {{count}}'),
+  failed: key('Apps in error: {{count}}'),
   outdated: key('Data of another NocoBase version than the environment: {{count}}'),
   domain: key('Custom domains that are not verified: {{count}}'),
   idle: key('Running, and not visited for 30 days: {{count}}'),
-  security: key('Red rows of the security checklist: {{count}}'),
+  security: key('Unsafe items in the security checklist: {{count}}'),
 };
 
 /** What will need somebody sooner or later. */
@@ -24,7 +24,7 @@ export function AttentionList({ attention }: { attention: Attention[] }) {
         {attention.map(({ kind, count, apps }) => (
           <div key={kind} data-testid={`attention-${kind}`}>
             <Flex gap="small">
-              <StateIcon tone={kind === 'failed' ? 'bad' : 'warning'} />
+              <StateIcon tone={kind === 'failed' || kind === 'security' ? 'bad' : 'warning'} />
               {kind === 'security' ? (
                 <TextLink to={PATHS.security}>{t(LABELS[kind], { count })}</TextLink>
               ) : (

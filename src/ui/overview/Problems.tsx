@@ -81,7 +81,7 @@ function useRemedy(move: Props['move'], refresh: Props['refresh']) {
     const apps = remedy.apps ?? [];
     const agreed = await confirm({
       title: t('Restart "{{app}}"?', { app: apps.join(', ') }),
-      content: t('Visitors wait until it has restarted. Several environments restart it one after the other.'),
+      content: t('Visitors wait until the restart is over. Several environments restart one after the other.'),
       okText: t('Restart'),
     });
     if (!agreed) return;

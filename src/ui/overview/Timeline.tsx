@@ -105,7 +105,7 @@ function Legends() {
     <Flex gap="middle" wrap>
       <Legend color={danger} text={t('Outage')} />
       <Legend color={token.colorWarning} text={t('Crash or failure')} />
-      <Legend color={link} text={t('Operation')} />
+      <Legend color={link} text={t('Operations')} />
     </Flex>
   );
 }
