@@ -26,6 +26,17 @@ export interface ProblemApp {
 const MOST = 3;
 /** Most apps that one remedy is for. */
 const MOST_APPS = 100;
+/** Errors that a restart may end. For another one, the app's page has what does. */
+const RESTART_HELPS = new Set([
+  'NO_CAUSE',
+  'FAILED',
+  'DEADLINE',
+  'LOCK_LOST',
+  'APP_START_FAILED',
+  'APP_CRASH_LOOP',
+  'HOSTING_TAKEN',
+  'HOSTING_FOREIGN',
+]);
 /** An operation that waits for longer is a problem, in ms. */
 const PATIENCE = 120_000;
 
@@ -112,15 +123,18 @@ function failed({ apps }: ProblemFacts): Problem[] {
     const since = Math.max(...found.map(({ shown }) => shown.since));
     return [{ level, message, since, remedies: [{ kind: 'list', filter: 'error' }] }];
   }
-  return found.map(({ app, environment, shown, level }) => ({
-    level,
-    message: say('PROBLEM_APP_FAILED', { app: app.title, environment, cause: shown.error ?? say('NO_CAUSE') }),
-    since: shown.since,
-    remedies: [
-      { kind: 'restart', apps: [app.name] },
-      { kind: 'log', apps: [app.name] },
-    ],
-  }));
+  return found.map(({ app, environment, shown, level }) => {
+    const cause = shown.error ?? say('NO_CAUSE');
+    return {
+      level,
+      message: say('PROBLEM_APP_FAILED', { app: app.title, environment, cause }),
+      since: shown.since,
+      remedies: [
+        { kind: RESTART_HELPS.has(cause.code) ? 'restart' : 'open', apps: [app.name] },
+        { kind: 'log', apps: [app.name] },
+      ],
+    };
+  });
 }
 
 function waiting({ apps }: ProblemFacts, now: number): Problem[] {
