@@ -93,6 +93,9 @@ describe('problems, each with its remedies', () => {
       ['red', 'PROBLEM_APP_FAILED', 'restart,log'],
       ['yellow', 'PROBLEM_APP_FAILED', 'restart,log'],
     ]);
+    const unreachable = app('crm', { env_a: 'error' });
+    unreachable.statuses[0][1].error = { code: 'DATABASE_UNREACHABLE' };
+    expect(briefly([], [unreachable])).toEqual([['red', 'PROBLEM_APP_FAILED', 'open,log']]);
     const many = ['a', 'b', 'c', 'd'].map((name) => app(name, { env_a: 'error' }));
     expect(problems([], many)).toMatchObject([
       {

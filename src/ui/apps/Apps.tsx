@@ -76,10 +76,10 @@ function AppList({ selected, select, focused }: ListProps) {
     if (action === 'open') open((now) => new URLSearchParams({ ...Object.fromEntries(now), app: app.name }));
     else handle(action, app);
   });
-  // Before the first measurement there is room: the table does not come and go on a wide screen.
-  const { lg: isWide = true, xl: hasRoom = true } = Grid.useBreakpoint();
+  // Before the first measurement there is room. On a narrower screen columns would lie behind the one that is fixed.
+  const { xl: isWide = true } = Grid.useBreakpoint();
   useFocusOn(focused, data !== undefined);
-  const { shown, setShown, columns } = useColumns(environments, onRow, hasRoom);
+  const { shown, setShown, columns } = useColumns(environments, onRow);
   const sort = useCallback((order?: string) => ask({ sort: order }), [ask]);
   const selectedNow = selected.map((app) => data?.rows.find(({ name }) => name === app.name) ?? app);
 
@@ -125,7 +125,7 @@ function AppList({ selected, select, focused }: ListProps) {
         <Spin spinning={loading} delay={SPIN_AFTER}>
           <RowStops first="[id^=app-open-]">
             {isWide ? (
-              <AppsTable {...list} order={query.sort} width={(hasRoom ? 720 : 700) + 120 * shown.length} />
+              <AppsTable {...list} order={query.sort} width={720 + 120 * shown.length} />
             ) : (
               <AppCards {...list} order={query.sort} />
             )}
@@ -139,17 +139,14 @@ function AppList({ selected, select, focused }: ListProps) {
 }
 
 /** Those that the address names, as that of a saved view does; otherwise those that this browser keeps. */
-function useColumns(environments: EnvironmentRow[] | null, onRow: RowHandler, hasRoom: boolean) {
+function useColumns(environments: EnvironmentRow[] | null, onRow: RowHandler) {
   const t = useT();
   const { params, replace } = useAddress();
   const [own = DEFAULT_COLUMNS, setOwn] = useLocalStorageState<string[]>('app-supervisor.columns');
   const asked = params.get('columns');
   const shown = useMemo(() => columnsOfParam(asked) ?? own, [asked, own]);
   const setShown = (chosen: string[]) => (asked === null ? setOwn(chosen) : replace((now) => withColumns(now, chosen)));
-  const columns = useMemo(
-    () => columnsOf(t, environments, shown, onRow, hasRoom),
-    [t, environments, shown, onRow, hasRoom],
-  );
+  const columns = useMemo(() => columnsOf(t, environments, shown, onRow), [t, environments, shown, onRow]);
   return { shown, setShown, columns };
 }
 

@@ -23,9 +23,16 @@ interface Props {
 /** A card for each environment of the app, or one that says that it has none. */
 export function EnvironmentCards({ app, environments, handle }: Props) {
   const t = useT();
+  const { token } = theme.useToken();
   const isLocal = useIsLocal();
   return (
-    <div style={{ display: 'grid', gap: 16, gridTemplateColumns: 'repeat(auto-fit, minmax(min(100%, 300px), 1fr))' }}>
+    <div
+      style={{
+        display: 'grid',
+        gap: token.padding,
+        gridTemplateColumns: 'repeat(auto-fit, minmax(min(100%, 300px), 1fr))',
+      }}
+    >
       {!app.environments.length && (
         <Card size="small">
           <Flex gap="small" wrap align="center" justify="space-between">

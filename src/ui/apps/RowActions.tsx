@@ -3,7 +3,7 @@ import { memo } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { useMenuEntry } from '../common/menuEntry';
 import { useIsLocal } from '../common/Page';
-import { RowButton } from '../common/RowButton';
+import { RowButton, RowButtons } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
 import { useT } from '../host';
 import { refusal } from './actions';
@@ -49,7 +49,7 @@ export const RowActions = memo(function RowActions({ app, environments, handle }
     ),
   });
   return (
-    <div style={{ display: 'flex', flexWrap: 'wrap', marginInlineStart: -8 }}>
+    <RowButtons>
       {/* The same width with and without a menu, so that the buttons align in columns. */}
       <span style={{ minWidth: 64 }}>
         <VisitButton app={app} environments={environments} />
@@ -65,6 +65,6 @@ export const RowActions = memo(function RowActions({ app, environments, handle }
       >
         <MoreOutlined />
       </RowMenu>
-    </div>
+    </RowButtons>
   );
 });

@@ -24,7 +24,6 @@ export function columnsOf(
   environments: EnvironmentRow[] | null,
   shown: string[],
   handle: RowHandler,
-  hasRoom: boolean,
 ): TableColumnType<AppRow>[] {
   const optional = (name: string, column: TableColumnType<AppRow>) =>
     shown.includes(name) ? [{ key: name, title: t(OPTIONAL_COLUMNS[name].label), ...column }] : [];
@@ -54,7 +53,7 @@ export function columnsOf(
         ) : null,
     }),
     ...optional('cname', { width: 200, render: (_, app) => app.cname && <Domain app={app} /> }),
-    ...optional('version', { width: 90, dataIndex: 'version' }),
+    ...optional('version', { width: 90, render: (_, { version }) => version ?? '–' }),
     ...optional('lastVisitAt', { width: 100, render: (_, app) => <Since at={app.lastVisitAt} /> }),
     ...optional('startMode', { width: 150, render: (_, app) => t(START_MODE_LABELS[app.startMode]) }),
     ...optional('sso', { width: 130, render: (_, app) => (ssoOf(app.options.sso).enabled ? t('On') : t('Off')) }),
@@ -62,8 +61,7 @@ export function columnsOf(
     {
       key: 'actions',
       fixed: 'right',
-      // On a tablet in two lines: otherwise this column, which is fixed, would stand on half of the status.
-      width: hasRoom ? 300 : 200,
+      width: 300,
       title: t('Actions'),
       render: (_, app) => <RowActions app={app} environments={environments} handle={handle} />,
     },

@@ -60,6 +60,12 @@ export function RowLink({ children, ...rest }: ComponentPropsWithoutRef<'a'>) {
   );
 }
 
+/** A row of these buttons: its text begins where other text does. */
+export function RowButtons({ children }: { children: ReactNode }) {
+  const { token } = theme.useToken();
+  return <div style={{ display: 'flex', flexWrap: 'wrap', marginInlineStart: -paddingOf(token) }}>{children}</div>;
+}
+
 /** Covers its positioned parent element, as an anchor for a popup. */
 export const COVER = css({ position: 'absolute', inset: 0, pointerEvents: 'none' });
 
@@ -73,6 +79,9 @@ const once = (make: (token: GlobalToken) => string) => {
   };
 };
 
+/** At both sides of the text, in px. */
+const paddingOf = (token: GlobalToken): number => token.paddingXS - token.lineWidth;
+
 const looksOf = once((token) =>
   css({
     position: 'relative',
@@ -80,7 +89,7 @@ const looksOf = once((token) =>
     alignItems: 'center',
     gap: 4,
     minHeight: token.controlHeightSM,
-    padding: `0 ${token.paddingXS - token.lineWidth}px`,
+    padding: `0 ${paddingOf(token)}px`,
     border: 0,
     borderRadius: token.borderRadiusSM,
     background: 'none',

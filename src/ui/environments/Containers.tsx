@@ -7,7 +7,7 @@ import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
 import { type ApiError, messageText, problemText } from '../common/errors';
 import { Failure } from '../common/Page';
-import { RowButton } from '../common/RowButton';
+import { RowButton, RowButtons } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
 import { Rows } from '../common/Rows';
 import { Secondary } from '../common/Secondary';
@@ -154,7 +154,7 @@ function Actions({ container, act, showLog }: { container: ContainerRow; act: Ac
   });
   const first = isOff ? 'start' : 'stop';
   return (
-    <Flex style={{ marginInlineStart: -8 }}>
+    <RowButtons>
       <RowButton
         onClick={() => act(first, environment)}
         data-testid={`container-${first}-${environment}`}
@@ -172,7 +172,7 @@ function Actions({ container, act, showLog }: { container: ContainerRow; act: Ac
       >
         <MoreOutlined />
       </RowMenu>
-    </Flex>
+    </RowButtons>
   );
 }
 

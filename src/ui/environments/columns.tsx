@@ -4,7 +4,7 @@ import type { EnvironmentRow, Status } from '../../shared/types';
 import type { EnvironmentAction } from '../common/api';
 import { messageText } from '../common/errors';
 import { useMenuEntry } from '../common/menuEntry';
-import { RowButton } from '../common/RowButton';
+import { RowButton, RowButtons } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
@@ -195,7 +195,7 @@ function Actions({ environment, act }: { environment: EnvironmentRow; act: Act }
     ],
   });
   return (
-    <Flex style={{ marginInlineStart: -8 }}>
+    <RowButtons>
       {button(cordoned ? 'uncordon' : 'cordon')}
       {button('drain', Object.keys(apps).length ? null : key('It has no apps.'))}
       {button('forget', isGone ? null : key('Its worker is running and would register again. Stop it first.'))}
@@ -206,6 +206,6 @@ function Actions({ environment, act }: { environment: EnvironmentRow; act: Act }
       >
         <MoreOutlined />
       </RowMenu>
-    </Flex>
+    </RowButtons>
   );
 }

@@ -141,14 +141,23 @@ function TestButton({ row, isChanged, refresh }: { row: NotifierRow; isChanged: 
     manual: true,
     onFinally: refresh,
   });
+  const isEmpty = row.id === 'channel' ? !row.channel : !row.url;
   return (
     <>
-      <Button onClick={run} loading={loading} disabled={isChanged} style={WRAPPED} data-testid={`test-${row.id}`}>
+      <Button
+        onClick={run}
+        loading={loading}
+        disabled={isChanged || isEmpty}
+        style={WRAPPED}
+        data-testid={`test-${row.id}`}
+      >
         {t('Send a test message')}
       </Button>
-      {isChanged && (
+      {(isChanged || isEmpty) && (
         <Flex align="center">
-          <Secondary>{t('Save first: a test uses the stored settings.')}</Secondary>
+          <Secondary>
+            {isChanged ? t('Save first: a test uses the stored settings.') : t('A test needs a channel or an address.')}
+          </Secondary>
         </Flex>
       )}
       {error && !loading && (

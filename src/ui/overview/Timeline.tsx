@@ -7,7 +7,6 @@ import { OPERATION_NAMES } from '../common/labels';
 import { PATHS } from '../common/paths';
 import { Secondary } from '../common/Secondary';
 import { OPERATION_STATE } from '../common/status';
-import { readableColors } from '../common/theme';
 import { duration, exactTime } from '../common/time';
 import { useLive } from '../common/useLive';
 import { type Translate, useHost } from '../host';
@@ -83,7 +82,7 @@ export function Timeline({ environments }: { environments: EnvironmentSummary[] 
                       minWidth: 4,
                       top: bar.kind === 'operation' ? 12 : 2,
                       height: 8,
-                      background: isFailed(bar) ? token.colorError : colors[bar.kind],
+                      background: isFailed(bar) ? colors.failure : colors[bar.kind],
                       borderRadius: 2,
                     }}
                   />
@@ -91,21 +90,19 @@ export function Timeline({ environments }: { environments: EnvironmentSummary[] 
             </div>
           </Flex>
         ))}
-        <Legends />
+        <Legends colors={colors} />
       </Flex>
     </Card>
   );
 }
 
-function Legends() {
+function Legends({ colors }: { colors: Record<Bar['kind'], string> }) {
   const { t } = useHost();
-  const { token } = theme.useToken();
-  const { link, danger } = readableColors(token);
   return (
     <Flex gap="middle" wrap>
-      <Legend color={danger} text={t('Outage')} />
-      <Legend color={token.colorWarning} text={t('Crash or failure')} />
-      <Legend color={link} text={t('Operations')} />
+      <Legend color={colors.outage} text={t('Outage')} />
+      <Legend color={colors.failure} text={t('Crash or failure')} />
+      <Legend color={colors.operation} text={t('Operations')} />
     </Flex>
   );
 }
