@@ -3,6 +3,7 @@ import { overtaking } from '../../src/server/supervisor/control/overtaking';
 import type { StatusEntry } from '../../src/shared/messages';
 import { appOf, entryOf, operationOf, publishedOf } from '../support/fixtures';
 
+const DAY = 86_400_000;
 const published = { env_a: publishedOf({ generation: 10 }), env_b: publishedOf({ generation: 10 }) };
 const app = { ...appOf(), generation: 10, published };
 
@@ -12,13 +13,19 @@ const sees =
     entries[environment] ? entryOf(entries[environment]) : null;
 
 describe('a Worker that has done more than a restored database knows', () => {
-  it('is overtaken where nothing is under way, and nowhere else', () => {
+  const again = (generation: number) => ({
+    env_a: publishedOf({ generation, boot: published.env_a.boot }),
+    env_b: publishedOf({ generation, boot: published.env_b.boot }),
+  });
+
+  it('is overtaken, and everywhere, because the app may have been taken from the others', () => {
     expect(overtaking(app, [], [], sees({ env_a: { generation: 10 } }), 5)).toBeNull();
     expect(overtaking(app, [], [], sees({ env_a: { generation: 90, uid: 'uid-0' } }), 5)).toBeNull();
     expect(overtaking(app, [], [], sees({ env_a: { generation: 90 }, env_b: {} }), 5)).toEqual({
       generation: 91,
+      renews: true,
       ahead: ['env_a'],
-      publish: { env_a: publishedOf({ generation: 91, boot: published.env_a.boot }) },
+      publish: again(91),
     });
     expect(overtaking(app, [], [], sees({ env_a: { generation: 90 } }), 100)?.generation).toBe(100);
   });
@@ -26,7 +33,7 @@ describe('a Worker that has done more than a restored database knows', () => {
   it('gets the open step of an operation anew by that, whose turn may come later', () => {
     const operation = operationOf(['env_a boot', 'env_b remove'], { generation: 20 });
     const found = overtaking(app, [operation], [], sees({ env_a: { generation: 90 }, env_b: { generation: 80 } }), 5);
-    expect(found).toEqual({ generation: 91, ahead: ['env_a', 'env_b'], publish: {} });
+    expect(found).toEqual({ generation: 91, renews: true, ahead: ['env_a', 'env_b'], publish: {} });
     const renewed = { ...operation, generation: 91 };
     expect(overtaking(app, [renewed], [], sees({ env_a: { generation: 90 } }), 5)).toBeNull();
     // That one has nothing more to do there.
@@ -43,13 +50,41 @@ describe('a Worker that has done more than a restored database knows', () => {
     const found = (entry: Partial<StatusEntry>, operations: Parameters<typeof overtaking>[1] = []) =>
       overtaking(app, operations, ['env_c'], sees({ env_c: entry }), 5);
     const removed = { generation: 13, boot: app.boot, claim: 'none', data: 'keep', desired: 'removed' };
-    const ahead = { generation: 13, ahead: ['env_c'], publish: { env_c: removed } };
+    const ahead = { generation: 13, renews: false, ahead: ['env_c'], publish: { ...again(13), env_c: removed } };
     expect(found({ generation: 11, begun: 12 })).toEqual(ahead);
-    expect(found({ generation: 11, begun: 12 }, [operationOf(['env_a boot'])])).toEqual(ahead);
+    const { env_b, env_c } = ahead.publish;
+    const booting = [operationOf(['env_a boot'])];
+    expect(found({ generation: 11, begun: 12 }, booting)).toEqual({ ...ahead, publish: { env_b, env_c } });
+    // The database knows of more than this Worker.
+    const older = { ...ahead, generation: 10, publish: { env_c: { ...removed, generation: 10 } } };
+    expect(found({ generation: 9 }, booting)).toEqual(older);
     expect(found({ generation: 11 }, [operationOf(['env_c boot'])])).toBeNull();
     expect([found({ generation: 11, status: 'not_found' }), found({ generation: 11, uid: 'uid-0' })]).toEqual([
       null,
       null,
     ]);
+  });
+
+  it('can report an app that is none of its environment: then it gets a newer removal, and nobody else hears of it', () => {
+    const removed = publishedOf({ generation: 13, desired: 'removed' });
+    const known = { ...app, generation: 13, published: { ...again(13), env_c: removed } };
+    const found = (generation: number, steps = ['env_a boot']) =>
+      overtaking(known, [operationOf(steps, { generation: 12 })], [], sees({ env_c: { generation } }), 5);
+    const publish = { env_c: { ...removed, generation: 15 } };
+    expect(found(14)).toEqual({ generation: 13, renews: false, ahead: ['env_c'], publish });
+    const { env_c, ...places } = known.published;
+    const left = { ...known, published: { ...places, env_d: env_c } };
+    expect(overtaking(left, [], [], sees({ env_a: { generation: 14 } }), 5)).toHaveProperty('publish', again(15));
+    // An operation waits for it.
+    expect(found(14, ['env_c remove'])).toMatchObject({ generation: 15, renews: true, publish: again(15) });
+  });
+
+  it('is not believed if it is more than a day ahead of the clock', () => {
+    const now = 50 * DAY;
+    const found = (entry: Partial<StatusEntry>) =>
+      ['env_a', 'env_c'].map((one) => overtaking(app, [], ['env_c'], sees({ [one]: entry }), now)?.generation);
+    expect(found({ generation: now + DAY })).toEqual([now + DAY + 1, now + DAY + 1]);
+    expect(found({ generation: now + DAY + 1 })).toEqual([undefined, undefined]);
+    expect(found({ generation: 11, begun: Number.MAX_SAFE_INTEGER })).toEqual([undefined, undefined]);
   });
 });

@@ -234,14 +234,16 @@ export class AppReconciler {
     const entryIn = (environment: string) => observer.observed(environment, app.name)?.entry ?? null;
     // One that is away may have been forgotten, and a deleted app is removed where its tombstone says.
     const isLiving = appCache.apps.get(app.name)?.uid === app.uid;
-    const living = isLiving ? observer.names().filter(this.entriesOf(app)) : [];
+    // In memory, and every pass of every app asks: the health of an environment is looked up only where there is something.
+    const mayHave = (environment: string) => entryIn(environment) && this.entriesOf(app)(environment);
+    const living = isLiving ? observer.names().filter(mayHave) : [];
     const found = overtaking(app, operations, living, entryIn, clock.now().wall);
     if (!found) return false;
-    const { generation, ahead, publish } = found;
+    const { generation, renews, ahead, publish } = found;
     log.warn(`App ${app.name} is newer in its environments than in this database, which holds; it is published anew.`, {
       app: app.name,
     });
-    const renewed = operations.map((operation) => ({ ...operation, generation }));
+    const renewed = renews ? operations.map((operation) => ({ ...operation, generation })) : [];
     await this.writeWith(renewed, app, (save) => publisher.publish(app, { publish, generation }, save));
     for (const environment of ahead) queue.add(environmentKey(environment));
     return true;

@@ -2,10 +2,15 @@ import type { StatusEntry } from '../../../shared/messages';
 import type { Operation } from '../../../shared/operation';
 import { type AppDefinition, nextGeneration, type Published } from '../apps/repository';
 
+/** How far the clock by which a generation was given may be ahead, in ms. */
+const AHEAD = 86_400_000;
+
 /** What is written so that Workers do not take it for old. */
 export interface Overtaking {
-  /** Of the app and its unfinished operations, above that of each Worker. */
+  /** Of the app: above that of each Worker, if the database is behind; otherwise as it is. */
   generation: number;
+  /** Whether its unfinished operations get that generation too. */
+  renews: boolean;
   /** The environments that are ahead. */
   ahead: string[];
   /** What was published where no operation is about to publish anything. */
@@ -14,11 +19,16 @@ export interface Overtaking {
 
 /**
  * A Worker has done more than the database knows, because the database was restored from a backup. The database wins: what it wants is
- * published with a generation above the Worker's, because the Worker would ignore it as old. What an unfinished operation has begun, it
- * publishes again by itself, with its new generation. Where nothing was published and nothing is about to be, the app is removed. Pure.
+ * published with a generation above the Worker's, because the Worker would ignore it as old; also in its other environments, from which the
+ * app may have been taken since. What an unfinished operation has begun, it publishes again by itself, with its new generation. Where nothing
+ * was published and nothing is about to be, the app is removed.
+ *
+ * A Worker can report any app. Where the app does not belong, a report renews no operation; it raises the app only until its removal is
+ * published there, and only if it is not older than the app. None is believed that is far in the future. Pure.
  *
  * @param operations the unfinished ones of the app
  * @param living environments that may have the app although nothing is published there
+ * @param now ms since 1970
  * @returns null if no Worker is ahead
  */
 export function overtaking(
@@ -28,25 +38,39 @@ export function overtaking(
   entryIn: (environment: string) => StatusEntry | null,
   now: number,
 ): Overtaking | null {
-  const isOpenIn = (environment: string) => (operation: Pick<Operation, 'steps'>) =>
-    operation.steps.some((step) => step.environment === environment && step.finishedAt === undefined);
+  const openIn = (environment: string) =>
+    operations.filter(({ steps }) =>
+      steps.some((step) => step.environment === environment && step.finishedAt === undefined),
+    );
   const seen = new Map<string, number>();
+  let renews = false;
+  let isBehind = false;
   for (const environment of new Set([...Object.keys(published), ...living])) {
     const entry = entryIn(environment);
     if (entry?.uid !== uid) continue;
+    const reported = Math.max(entry.generation, entry.begun);
+    if (reported > now + AHEAD) continue;
     const wish = published[environment];
-    const open = operations.filter(isOpenIn(environment));
+    const open = openIn(environment);
     // The data step of an operation is of the generation after it.
     const isOlder = () => entry.generation > Math.max(wish.generation, ...open.map((one) => one.generation + 1));
-    if (wish ? isOlder() : !open.length && entry.status !== 'not_found')
-      seen.set(environment, Math.max(entry.generation, entry.begun));
+    if (!(wish ? isOlder() : !open.length && entry.status !== 'not_found')) continue;
+    seen.set(environment, reported);
+    if (wish && (wish.desired !== 'removed' || open.length)) renews = true;
+    if (!wish && reported >= generation) isBehind = true;
   }
   if (!seen.size) return null;
-  const above = nextGeneration(Math.max(generation, ...seen.values()), now);
+  const newest = Math.max(...seen.values());
+  const raises = renews || isBehind;
+  const above = raises ? nextGeneration(Math.max(generation, newest), now) : Math.max(generation, newest + 1);
   const removed = { boot, claim: 'none', data: 'keep', desired: 'removed' } as const;
-  const left = [...seen.keys()].filter((environment) => !operations.some(isOpenIn(environment)));
+  // Of those that the app has left, the generation says which was the last.
+  const places = Object.keys(published).filter((environment) => published[environment].desired !== 'removed');
+  const told = new Set([...(raises ? places : []), ...seen.keys()]);
+  const left = [...told].filter((environment) => !openIn(environment).length);
   return {
-    generation: above,
+    generation: raises ? above : generation,
+    renews,
     ahead: [...seen.keys()],
     publish: Object.fromEntries(left.map((one) => [one, { ...(published[one] ?? removed), generation: above }])),
   };
