@@ -109,10 +109,10 @@ export class OperationRequests {
     // Above the generation that its drop or release published.
     const generation = nextGeneration(definition.generation + 1, clock.now().wall);
     const operation = await this.changes.inTransaction(async (transaction) => {
-      // Locks the row: what is read of it below stays so.
+      // Locked: what is read of it stays so.
+      const environments = (await appRepository.findTombstone(uid, transaction))?.environments ?? [];
       await appRepository.updateTombstone(uid, { definition: { ...definition, generation } }, transaction);
       await this.assertNewest(failed, transaction);
-      const environments = (await appRepository.findTombstone(uid, transaction))?.environments ?? [];
       const steps = repeated(failed, ({ environment }) => environments.includes(environment));
       const made = this.changes.newOperation({ ...definition, generation }, failed.action, steps, userId);
       await this.changes.store(made, transaction);

@@ -360,7 +360,7 @@ export class AppReconciler {
   }
 
   private async endTombstone(tombstone: Tombstone, confirmed: string[]): Promise<void> {
-    const { appCache, appRepository, leadership, publisher, onAppEnd, queue } = this.options;
+    const { active, appCache, appRepository, leadership, operations, publisher, onAppEnd, queue } = this.options;
     const { uid, name } = tombstone;
     const environments = tombstone.environments.filter((environment) => !confirmed.includes(environment));
     for (const environment of confirmed) {
@@ -368,13 +368,19 @@ export class AppReconciler {
       if (!appCache.apps.get(name)?.published[environment]) await publisher.unpublish(environment, name);
       queue.add(environmentKey(environment));
     }
-    if (environments.length) {
-      await leadership.write((transaction) => appRepository.updateTombstone(uid, { environments }, transaction));
-    } else {
+    if (!environments.length) {
       await leadership.assertLeads();
       await onAppEnd(uid, leadership.term);
-      await leadership.write((transaction) => appRepository.removeTombstone(uid, transaction));
     }
+    const isOver = await leadership.write(async (transaction) => {
+      // A retry locks it, too: it asks all these environments once more, or none of them.
+      await appRepository.findTombstone(uid, transaction);
+      if ((await operations.activeOf(uid, transaction)).length) return false;
+      if (environments.length) await appRepository.updateTombstone(uid, { environments }, transaction);
+      else await appRepository.removeTombstone(uid, transaction);
+      return true;
+    });
+    if (!isOver) return active.refresh(uid);
     appCache.settleTombstone(uid, environments);
     this.changes.emit(name);
   }
