@@ -33,6 +33,8 @@ class Bench {
   answer: Answers = held(100, true);
   /** Set by a test that wants a beat to take its time. */
   gate: Promise<void> | null = null;
+  /** The same of a main database. */
+  databaseGate: Promise<void> | null = null;
   /** Whether what is told of a role cannot be told. */
   refuses = false;
   readonly keeper: LeaseKeeper;
@@ -71,6 +73,7 @@ class Bench {
         loadHost: async () => this.stored,
         saveHost: async (host) => {
           this.stored = host;
+          await this.databaseGate;
         },
       },
       clock: this.clock,
@@ -437,6 +440,60 @@ describe('a holder that was displaced while it did not reach the store', () => {
       await bench.keeper.confirm();
     }
     await vi.waitFor(() => expect(bench.keeper.role).toBe('standby'), 30_000);
+  });
+
+  it('counts its lease from when it claimed it', async () => {
+    await bench.beat(held(100, true));
+    const [beat, open] = await bench.slowBeat(held(100));
+    bench.clock.pass(2_000);
+    open();
+    await beat;
+    bench.clock.pass(13_000);
+    bench.lockState = 'other';
+    await bench.keeper.confirm();
+    expect(bench.keeper.role).toBe('standby');
+  });
+
+  it('stays a standby, whatever it was given by what it asked before it stood down', async () => {
+    await bench.beat(held(100, true));
+    bench.clock.pass(15_000);
+    const [beat, open] = await bench.slowBeat(held(101, true));
+    bench.lockState = 'other';
+    await bench.keeper.confirm();
+    bench.losses.emit();
+    open();
+    await beat;
+    expect([bench.keeper.role, bench.keeper.epoch, bench.released.at(-1)]).toEqual([
+      'standby',
+      0,
+      ['env_a', 'one', 101],
+    ]);
+  });
+
+  it('stays a standby, although it stood down while it wrote its epoch into the main database', async () => {
+    await bench.beat(held(100, true));
+    bench.lockState = 'other';
+    await bench.keeper.confirm();
+    bench.clock.pass(9_500);
+    let open!: () => void;
+    bench.databaseGate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const beat = bench.beat(held(101, true), { lock: 'other' });
+    await vi.waitFor(() => expect(bench.stored?.epoch).toBe(101), 30_000);
+    bench.clock.pass(500);
+    await bench.keeper.confirm();
+    expect(bench.roles.at(-1)).toEqual(['standby', false]);
+    open();
+    await beat;
+    expect([bench.roles.at(-1), bench.keeper.epoch]).toEqual([['standby', false], 0]);
+  });
+
+  it('says nothing of a registration that it wrote while it stood down', async () => {
+    await bench.beat(held(100, true));
+    await bench.beat(other(101), { lock: 'other' });
+    bench.keeper.announceRegistration();
+    expect((await bench.beat(held(102, true))).lease.registered).toBe(0);
   });
 
   it('hosts without the store once it got the lock so often that the other would have stood down', async () => {

@@ -85,9 +85,9 @@ export class LeaseKeeper {
    */
   private readonly other = { holds: false, epoch: 0 };
   /**
-   * Since when nobody was observed to hold the lease, and when this process was last known to have it, by the monotonic clock; whether a
-   * new holder still has to notify its listeners, whether the next heartbeat is due at once, how many there were, and the end of what
-   * ran when the lock was lost.
+   * Since when nobody was observed to hold the lease, and when the claim that last got it for this process was sent, by the monotonic
+   * clock; whether a new holder still has to notify its listeners, whether the next heartbeat is due at once, how many there were, and
+   * the end of what ran when the lock was lost.
    */
   private readonly own = {
     missingSince: null as number | null,
@@ -168,8 +168,9 @@ export class LeaseKeeper {
     return this.beating;
   }
 
-  /** The registration was written again: announces it with an immediate heartbeat. */
+  /** The registration was written again: announces it with an immediate heartbeat, unless this process has stood down meanwhile. */
   announceRegistration(): void {
+    if (this.role !== 'holder') return;
     this.registered++;
     this.hasRegistered = true;
     void this.beatNow();
@@ -218,10 +219,12 @@ export class LeaseKeeper {
     if (problem) log.warn(`Environment ${environment} hosts nothing: its lock cannot be asked for. ${problem}`);
     if (this.isLost()) return this.loseLock();
     const missingFor = this.own.missingSince === null ? 0 : clock.now().mono - this.own.missingSince;
+    const asked = { at: 0, standingDown: this.own.standingDown };
     let answer: LeaseAnswer;
     let provenBy: string | null;
     try {
       provenBy = verified && (await this.isProof()) ? this.options.lock.fingerprint : null;
+      asked.at = clock.now().mono;
       answer = await leases.claim({
         environment,
         lease: this.lease(),
@@ -242,7 +245,7 @@ export class LeaseKeeper {
       return;
     }
     log.rooms.lease?.('Beat', { role: this.role, beat: this.own.beat, lock, missingFor, ...answer });
-    if (answer.held) await this.holds(answer);
+    if (answer.held) await this.holds(answer, asked);
     else if (answer.holder) await this.heldBy(answer.holder, provenBy !== null);
     else await this.nobodyHolds();
   }
@@ -305,19 +308,26 @@ export class LeaseKeeper {
     await this.become('alone', false);
   }
 
-  private async holds({ epoch, fresh }: { epoch: number; fresh: boolean }): Promise<void> {
-    if (epoch < this.other.epoch) {
-      // The store is an older copy, from before that process took over.
-      await this.options.leases.release(this.options.environment, this.options.instance, epoch);
-      return;
-    }
+  /**
+   * @param asked when the claim was sent, by the monotonic clock, and the end of what ran when the lock was lost before: it may be lost
+   * beside a beat
+   */
+  private async holds(
+    { epoch, fresh }: { epoch: number; fresh: boolean },
+    asked: { at: number; standingDown: Promise<void> | null },
+  ): Promise<void> {
+    const hasStoodDown = () => this.own.standingDown !== asked.standingDown;
+    const giveBack = () => this.options.leases.release(this.options.environment, this.options.instance, epoch);
+    // The store is an older copy, from before that process took over; or this one asked before it stood down.
+    if (epoch < this.other.epoch || hasStoodDown()) return giveBack();
     // A lease without the lock, which another process has.
     if (!this.hosts && this.lock.state === 'other') return;
     this.own.missingSince = null;
-    this.own.renewedAt = this.options.clock.now().mono;
+    this.own.renewedAt = asked.at;
     this.other.holds = false;
     this.epoch = epoch;
     await this.epochs.remember(epoch);
+    if (hasStoodDown()) return giveBack();
     if (!fresh && this.role === 'holder' && !this.own.unnotified) return;
     this.own.unnotified = true;
     await this.become('holder', true);

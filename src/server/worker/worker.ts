@@ -263,7 +263,8 @@ export class WorkerPart {
     while (isNewest() && running.keeper.hosts && !running.known.isCurrent) {
       try {
         await running.controller.reload();
-        running.known.isCurrent = true;
+        // A standby may have read something old.
+        if (isNewest() && running.keeper.hosts) running.known.isCurrent = true;
       } catch (error) {
         log.warn(`The snapshot could not be read, it is tried again: ${messageOf(error)}`);
         await clock.sleep(beginAgain);
@@ -303,6 +304,8 @@ export class WorkerPart {
       if (isOld) controller.doubtRecords();
       if (fresh) {
         await this.announce();
+        // The lock may be lost meanwhile.
+        if (!keeper.hosts) return;
         reporter.reportAll();
       }
       if (isOld) void this.confirmRecords(running).then(() => reader.readAll());
@@ -373,6 +376,8 @@ export class WorkerPart {
       },
       this.mainAdminPassword,
     );
+    // The lock may be lost meanwhile: what another process has announced stays.
+    if (running.keeper.role !== 'holder') return;
     await stores.fleet.writeRegistration(registration);
     running.keeper.announceRegistration();
   }
