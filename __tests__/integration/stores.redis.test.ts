@@ -79,7 +79,7 @@ describe('leases', () => {
       redis.pause();
       const sentAt = performance.now();
       const renewed = one.stores.leases.claim({ ...claim, lease: leaseOf({ epoch }), provenBy: 'late' });
-      await until('Enough time to pass', () => performance.now() - sentAt > 1_500);
+      await until('Enough time to pass', () => performance.now() - sentAt > 1_200);
       const thaw = () => {
         redis.resume();
         return performance.now() - sentAt;
@@ -102,7 +102,8 @@ describe('leases', () => {
       const { renewed, thaw, left } = await renewLate();
       thaw();
       expect(await renewed).toMatchObject({ held: true, fresh: false });
-      expect(await left()).toBeGreaterThan(claim.ttl - 1_000);
+      const answeredAt = performance.now();
+      expect((await left()) + performance.now() - answeredAt).toBeGreaterThan(claim.ttl - 1_000);
     });
   });
 

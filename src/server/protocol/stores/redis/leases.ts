@@ -19,8 +19,11 @@ export const standby = z.object({ instance: z.string().max(200), place: z.string
 
 /** How often a claim is repeated at most, because what is stored is not believed, or its epoch is not signed yet. */
 const TURNS = 5;
-/** How much shorter than asked for a lease may be, in ms: its claim came late, and the next one is on time. */
-const LATE = 1_000;
+/**
+ * How much shorter than asked for a lease may be, in ms: its claim came late, and the next one is on time. Far less than what a process
+ * that starts allows a live holder for being late (worker/lease.ts).
+ */
+const LATE = 250;
 
 /**
  * A stored lease, if it is its holder's.
