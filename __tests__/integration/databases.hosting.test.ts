@@ -47,8 +47,8 @@ const row = (values: Partial<HostingRow> = {}): HostingRow => ({
 const write = (values: Partial<HostingRow> = {}) =>
   withHostingRows(connection, mode, 'crm', (rows) => rows.write(row(values)));
 const all = () => withHostingRows(connection, mode, 'crm', (rows) => rows.all());
-const take = (environment: string, generation: number) =>
-  withHostingRows(connection, mode, 'crm', (rows) => rows.take(environment, generation));
+const take = (environment: string, generation: number, uid = 'uid-1') =>
+  withHostingRows(connection, mode, 'crm', (rows) => rows.take({ environment, uid }, generation));
 
 describe.each(PLACES)('the hosting rows of an app in %s', (kind) => {
   beforeEach(() => prepare(kind));
@@ -60,6 +60,8 @@ describe.each(PLACES)('the hosting rows of an app in %s', (kind) => {
     await take('env_b', 7);
     await take('env_b', 6);
     await take('env_c', 6);
+    // Another app had the database before.
+    await take('env_a', 9, 'uid-0');
     expect(await all()).toEqual([
       row({ instance: 'two', epoch: 5, boot: '8' }),
       row({ environment: 'env_b', instance: 'b', epoch: 2_000_000_000_000, taken: 7 }),
@@ -123,6 +125,8 @@ describe.each(SERVERS)('the pool of an app in %s', (kind) => {
     const [one, other] = [poolOf('one'), poolOf('b', 1, 'env_b')];
     await ask(one);
     await ask(other);
+    await take('env_a', 9, 'uid-0');
+    await ask(one);
     await take('env_a', 9);
     await until(
       'The end of its sessions',

@@ -114,7 +114,9 @@ export class PlayedHost {
     isForeign: async (record: AppRecord, authority: HostingAuthority): Promise<boolean> =>
       isForeign(this.ground.hosting.row(placeOf(record), this.environment), record.uid, authority),
     takeFrom: async (record: AppRecord, environments: string[]): Promise<void> => {
-      for (const one of environments) await this.ground.hosting.rows(placeOf(record)).take(one, record.generation);
+      const { uid, generation } = record;
+      for (const environment of environments)
+        await this.ground.hosting.rows(placeOf(record)).take({ environment, uid }, generation);
     },
   };
   private readonly pools = new Map<string, Pool>();

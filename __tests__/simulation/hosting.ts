@@ -44,11 +44,11 @@ export class HostingGround {
         rows.set(row.environment, { ...row });
         endSessions(row.environment, row.instance);
       },
-      take: async (environment, generation) => {
+      take: async ({ environment, uid }, generation) => {
         const row = rows.get(environment);
-        if (!row) return;
+        if (row?.uid !== uid) return;
         row.taken = Math.max(row.taken, generation);
-        this.takes.set(`${environment} ${row.uid}`, row.taken);
+        this.takes.set(`${environment} ${uid}`, row.taken);
         endSessions(environment, null);
       },
     };

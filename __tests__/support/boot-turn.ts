@@ -8,6 +8,7 @@ export const authorityOf = (values: Partial<HostingAuthority> = {}): HostingAuth
   instance: 'one',
   installation: () => 'here',
   epoch: () => 1,
+  now: () => Date.UTC(2026, 10, 24),
   confirm: async () => true,
   exceed: async () => undefined,
   silentOf: async () => [],

@@ -25,6 +25,7 @@ const row = (values: Partial<HostingRow> = {}): HostingRow => ({
   ...values,
 });
 
+const NOW = Date.UTC(2026, 10, 24);
 let stored: HostingRow[];
 let isHost: boolean;
 let epoch: number;
@@ -38,13 +39,14 @@ const rows: HostingRows = {
   all: async () => stored,
   write: async ({ environment, instance, epoch, taken }) =>
     void done.push(`writes ${environment} ${instance} ${epoch} ${taken}`),
-  take: async (environment, generation) => void done.push(`takes ${environment} ${generation}`),
+  take: async ({ environment }, generation) => void done.push(`takes ${environment} ${generation}`),
 };
 const authority: HostingAuthority = {
   environment: 'env_a',
   instance: 'two',
   installation: () => 'here',
   epoch: () => epoch,
+  now: () => NOW,
   confirm: async () => isHost,
   exceed: async (other) => {
     epoch = other + 1;
@@ -213,6 +215,19 @@ it('is refused for an app with one environment where a newer record has started 
   silent = ['env_b'];
   expect([await claim(), done]).toEqual([[], ['writes env_a two 2 0', 'takes env_b 6', 'takes env_c 5']]);
 });
+
+it.each([NOW + 86_400_001, Number.MAX_SAFE_INTEGER])(
+  'is kept out by no generation that can be none (%s)',
+  async (never) => {
+    const record = { uid: 'uid-1', generation: 5, environments: ['env_a'] };
+    stored = [row({ taken: never }), row({ environment: 'env_b', generation: never })];
+    expect(displacedRows(stored, record, authority).map(({ environment }) => environment)).toEqual(['env_a', 'env_b']);
+    expect([await claim(), done]).toEqual([[], ['writes env_a two 2 0', 'takes env_b 5']]);
+    // The clock of this process may be behind.
+    stored = [row({ taken: never })];
+    await expect(claim({ generation: never - 1 })).rejects.toMatchObject({ code: 'HOSTING_TAKEN' });
+  },
+);
 
 it('claims by what is wished once it has asked about others, which takes longer than a heartbeat', async () => {
   stored = [row({ environment: 'env_b' })];

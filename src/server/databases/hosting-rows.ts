@@ -62,8 +62,11 @@ export interface HostingRows {
   all(): Promise<HostingRow[]>;
   /** Replaces the row of its environment. Sessions that other processes of the environment have there end. */
   write(row: HostingRow): Promise<void>;
-  /** Takes the app from an environment: its process finds no row of its own any more, and its sessions end. */
-  take(environment: string, generation: number): Promise<void>;
+  /**
+   * Takes an app from an environment: its process finds no row of its own any more, and its sessions end. The row of another app, which has
+   * the database by now, stays.
+   */
+  take(place: Pick<HostingRow, 'environment' | 'uid'>, generation: number): Promise<void>;
 }
 
 /** A process as a connection of an app's pool proves itself. */
@@ -147,15 +150,15 @@ class SqlHostingRows implements HostingRows {
     await dialect.endMarked(session, markGroup(uid, environment), instance);
   }
 
-  async take(environment: string, generation: number): Promise<void> {
+  async take({ environment, uid }: Pick<HostingRow, 'environment' | 'uid'>, generation: number): Promise<void> {
     const { dialect, session, table } = this;
-    await session.query(`UPDATE ${table} SET taken = ? WHERE environment = ? AND taken < ?`, [
+    await session.query(`UPDATE ${table} SET taken = ? WHERE environment = ? AND uid = ? AND taken < ?`, [
       generation,
       environment,
+      uid,
       generation,
     ]);
-    const row = (await session.query(`SELECT uid FROM ${table} WHERE environment = ?`, [environment]))[0];
-    if (row) await dialect.endMarked(session, markGroup(String(row.uid), environment), null);
+    await dialect.endMarked(session, markGroup(uid, environment), null);
   }
 }
 

@@ -40,6 +40,7 @@ export function createAuthority({
     instance,
     installation: () => keeper.lock.lock.fingerprint ?? '',
     epoch: () => keeper.epoch,
+    now: () => clock.now().wall,
     confirm: () => keeper.confirm(),
     exceed: (epoch) => keeper.exceed(epoch),
     async silentOf(environments) {

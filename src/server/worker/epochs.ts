@@ -13,13 +13,13 @@ export const lastHost = z.object({ instance: z.string(), epoch: z.number().int()
 export type LastHost = z.infer<typeof lastHost>;
 
 /**
- * Whether a process can have had an epoch that an app's database names: epochs are times, in ms. Whoever administers the app can write
- * any number there, and it must not raise that of the environment.
+ * Whether an epoch or a generation that an app's database names can be one: they are times, in ms. Whoever administers the app can write
+ * any number there; it must neither raise the epoch of the environment nor keep the app out.
  *
  * @param wall now
  */
-export const isCredible = (epoch: number, wall: number): boolean =>
-  Number.isSafeInteger(epoch) && epoch <= wall + AHEAD;
+export const isCredible = (value: number, wall: number): boolean =>
+  Number.isSafeInteger(value) && value <= wall + AHEAD;
 
 /** Keeps it in the environment's main database. */
 export interface HostStore {

@@ -1,6 +1,7 @@
 import type { AppRecord } from '../../../shared/messages';
 import type { HostingRow, HostingRows } from '../../databases';
 import { AppSupervisorError } from '../../errors';
+import { isCredible } from '../epochs';
 
 /** What makes a process the host of its environment. */
 export interface HostingAuthority {
@@ -10,6 +11,8 @@ export interface HostingAuthority {
   installation(): string;
   /** Of this process; a successor's is higher. */
   epoch(): number;
+  /** In ms since 1970. */
+  now(): number;
   /** Whether this process hosts its environment, as its main database says now. Never rejects. */
   confirm(): Promise<boolean>;
   /**
@@ -42,6 +45,18 @@ const rowOf = (
   taken: 0,
   installation: installation(),
 });
+
+/** Rows without generations that none of an app can be. */
+function credible(
+  rows: HostingRow[],
+  { generation }: Pick<AppRecord, 'generation'>,
+  { now }: Pick<HostingAuthority, 'now'>,
+): HostingRow[] {
+  // The clock of the Supervisor may be ahead.
+  const newest = Math.max(now(), generation);
+  const of = (value: number) => (isCredible(value, newest) ? value : 0);
+  return rows.map((row) => ({ ...row, generation: of(row.generation), taken: of(row.taken) }));
+}
 
 /**
  * Whether a process may boot an app by the row of its environment.
@@ -86,7 +101,7 @@ export async function claimHosting(
   const { environment, instance } = authority;
   const { uid, generation } = record;
   if (!(await authority.confirm())) return null;
-  const all = await rows.all();
+  const all = credible(await rows.all(), record, authority);
   const own = all.find((row) => row.environment === environment);
   const verdict = judgeRow(own, { uid, instance, epoch: authority.epoch(), generation });
   if (verdict === 'taken') throw new AppSupervisorError('HOSTING_TAKEN', { app: record.name, environment });
@@ -100,8 +115,7 @@ export async function claimHosting(
   // This process holds the environment: what is newer was written before its main database fell back to an older copy.
   if (verdict === 'newer' && own) await authority.exceed(own.epoch);
   await rows.write({ ...rowOf(record, authority), boot: backend });
-  for (const row of left)
-    if (!held.includes(row)) await rows.take(row.environment, Math.max(generation, row.generation));
+  for (const row of left) if (!held.includes(row)) await rows.take(row, Math.max(generation, row.generation));
   return { left: held.map(placeIn) };
 }
 
@@ -138,11 +152,13 @@ const isOnlyPlace = ({ environments }: Pick<AppRecord, 'environments'>, own: str
  * that boots it by a newer record may have it by now. None if the app was taken from this environment: then its record here is older than what the others boot by.
  */
 export function displacedRows(
-  rows: HostingRow[],
+  found: HostingRow[],
   record: Pick<AppRecord, 'uid' | 'environments' | 'generation'>,
-  { environment, instance, epoch }: Pick<HostingAuthority, 'environment' | 'instance' | 'epoch'>,
+  authority: Pick<HostingAuthority, 'environment' | 'instance' | 'epoch' | 'now'>,
 ): HostingRow[] {
   const { uid, generation } = record;
+  const { environment, instance, epoch } = authority;
+  const rows = credible(found, record, authority);
   const own = rows.find((row) => row.environment === environment);
   if (judgeRow(own, { uid, instance, epoch: epoch(), generation }) === 'taken') return [];
   return rows.filter((row) => {

@@ -53,9 +53,9 @@ export class HostedDatabases {
    * @throws AppSupervisorError DATABASE_…
    */
   async takeFrom(record: AppRecord, environments: string[]): Promise<void> {
-    const { name, database, generation } = record;
+    const { name, uid, database, generation } = record;
     await withHostingRows(this.connectionOf(record), database.dbConnType, name, async (rows) => {
-      for (const one of environments) await rows.take(one, generation);
+      for (const environment of environments) await rows.take({ environment, uid }, generation);
     });
   }
 
