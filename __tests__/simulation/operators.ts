@@ -109,6 +109,8 @@ function comeBack(world: World, environment: EnvironmentOfWorld, after: number):
   world.scheduler.after(after, () => {
     world.note(`${environment.name} comes back`);
     world.forgotten.delete(environment.name);
+    // It stays forgotten if it is gone again before anybody has seen it, which only the database knows.
+    world.forgetting.add(environment.name);
     for (const slot of environment.slots) {
       slot.isGone = false;
       world.start(slot);

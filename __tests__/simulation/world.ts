@@ -51,7 +51,7 @@ export class World {
   hasLostApps = false;
   /** Environments that an operator forgot, and when he was told that they are, in ms. */
   readonly forgotten = new Map<string, number>();
-  /** Those that a Supervisor was asked to forget and did not answer for. */
+  /** Those that a Supervisor was asked to forget and did not answer for, or that came back since: only the database knows. */
   readonly forgetting = new Set<string>();
   /** When a process of an environment was last asked to end, in ms: it gives its environment back. */
   readonly releasedAt = new Map<string, number>();
