@@ -136,16 +136,6 @@ describe('starting in several environments', () => {
     expect(rollout.operation.state).toBe('succeeded');
   });
 
-  it.each([
-    ['restart', 'running queued'],
-    ['upgrade', 'running queued'],
-    ['start', 'running running'],
-  ] as const)('is not passed over by a %s that has begun where the environment is down since: %s', (action, steps) => {
-    const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action })).tick();
-    rollout.says('env_a', begun, 'down').tick().tick();
-    expect(rollout.steps).toBe(steps);
-  });
-
   it('waits for one of which nobody knows whether it starts it', () => {
     for (const health of ['unknown', 'suspect', 'stopping'] as const) {
       const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'])).says('env_a', null, health).tick().tick();

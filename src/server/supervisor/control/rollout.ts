@@ -194,9 +194,8 @@ function itsTurn(operation: Operation, index: number, app: PlacedApp, observe: O
   if (arrivalOf(operation, app) && !mayBegin(steps[index], app)) return false;
   switch (steps[index].kind) {
     case 'boot': {
-      return !earlier.some(
-        (step) => step.kind === 'boot' && !isOver(step.state) && !isPassed(operation, step, observe),
-      );
+      const isUp = ({ environment, state }: Step) => state === 'queued' || observe(environment).health !== 'down';
+      return !earlier.some((step) => step.kind === 'boot' && !isOver(step.state) && isUp(step));
     }
     case 'remove':
       return environments.length === 1 || steps.every((step) => step.kind !== 'boot' || isOver(step.state));
@@ -207,17 +206,6 @@ function itsTurn(operation: Operation, index: number, app: PlacedApp, observe: O
     default:
       return true;
   }
-}
-
-/**
- * Whether others need not wait for a boot: its environment is down. A restart or an upgrade that has begun there may be why; it takes no
- * second environment with it.
- */
-function isPassed(operation: Operation, step: Step, observe: Observe): boolean {
-  if (step.state === 'queued') return false;
-  const { health, entry } = observe(step.environment);
-  if (health !== 'down') return false;
-  return !['restart', 'upgrade'].includes(operation.action) || !hasBegun(operation, step, entry);
 }
 
 function desiredFor(
