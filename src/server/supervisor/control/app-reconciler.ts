@@ -235,8 +235,9 @@ export class AppReconciler {
     // One that is away may have been forgotten, and a deleted app is removed where its tombstone says.
     const isLiving = appCache.apps.get(app.name)?.uid === app.uid;
     // In memory, and every pass of every app asks: the health of an environment is looked up only where there is something.
-    const mayHave = (environment: string) => entryIn(environment) && this.entriesOf(app)(environment);
-    const living = isLiving ? observer.names().filter(mayHave) : [];
+    const isStray = (environment: string) =>
+      entryIn(environment) && !app.environments.includes(environment) && this.entriesOf(app)(environment);
+    const living = isLiving ? observer.names().filter(isStray) : [];
     const found = overtaking(app, operations, living, entryIn, clock.now().wall);
     if (!found) return false;
     const { generation, renews, ahead, publish } = found;

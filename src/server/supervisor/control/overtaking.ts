@@ -27,7 +27,7 @@ export interface Overtaking {
  * published there, and only if it is not older than the app. None is believed that is far in the future. Pure.
  *
  * @param operations the unfinished ones of the app
- * @param living environments that may have the app although nothing is published there
+ * @param living environments that may have the app although it does not belong there and nothing is published there
  * @param now ms since 1970
  * @returns null if no Worker is ahead
  */
@@ -49,7 +49,7 @@ export function overtaking(
     const entry = entryIn(environment);
     if (entry?.uid !== uid) continue;
     const reported = Math.max(entry.generation, entry.begun);
-    if (reported > now + AHEAD) continue;
+    if (reported > Math.max(now, generation) + AHEAD) continue;
     const wish = published[environment];
     const open = openIn(environment);
     // The data step of an operation is of the generation after it.
