@@ -302,12 +302,15 @@ describe.each(CLIENT)('in the $client client', (client) => {
       `${one} changed: It is already running.`,
     ]);
     await answer(starting, 'Start');
+    await bulk.waitFor({ state: 'detached' });
     for (const name of [other, third]) await becomes(name, 'running');
 
     for (const name of [other, third]) await check(name);
     await eventually(() => page.getByTestId('bulk-start').getAttribute('aria-disabled')).toBe('true');
     await press('restart');
     await answer(question('Restart 2 apps?'), 'Restart');
+    // What is chosen next is not let go with these.
+    await bulk.waitFor({ state: 'detached' });
     for (const name of [other, third]) await eventually(() => newest(name)).toBe('restart');
   });
 
