@@ -24,6 +24,7 @@ const ROOT_FILES = [
   ...[
     'bounds',
     'clock',
+    'credible',
     'config',
     'errors',
     'feed',

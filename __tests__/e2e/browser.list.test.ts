@@ -284,6 +284,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     }
     await bulk.getByText('2 selected').waitFor();
     await find(client.client);
+    await eventually(names).toEqual([one, other, third]);
     await press('stop');
     await answer(question('Stop 2 apps?'), 'Cancel');
     await press('stop');

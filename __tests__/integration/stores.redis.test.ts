@@ -79,6 +79,8 @@ describe('leases', () => {
       redis.pause();
       const sentAt = performance.now();
       const renewed = one.stores.leases.claim({ ...claim, lease: leaseOf({ epoch }), provenBy: 'late' });
+      // Handled by whoever awaits it.
+      renewed.catch(() => undefined);
       await until('Enough time to pass', () => performance.now() - sentAt > 1_200);
       const thaw = () => {
         redis.resume();
@@ -90,8 +92,7 @@ describe('leases', () => {
     }
 
     it('also where their process has died meanwhile', async () => {
-      const { one, renewed, thaw, stored, left } = await renewLate();
-      renewed.catch(() => undefined);
+      const { one, thaw, stored, left } = await renewLate();
       one.stores.shared.redis.disconnect();
       const late = thaw();
       await until('The claim', async () => (await stored())?.includes('"provenBy":"late"'));
@@ -100,10 +101,11 @@ describe('leases', () => {
 
     it('so that a process that lives claims again at once', async () => {
       const { renewed, thaw, left } = await renewLate();
+      const thawedAt = performance.now();
       thaw();
       expect(await renewed).toMatchObject({ held: true, fresh: false });
-      const answeredAt = performance.now();
-      expect((await left()) + performance.now() - answeredAt).toBeGreaterThan(claim.ttl - 1_000);
+      // The second claim was sent after that.
+      expect((await left()) + performance.now() - thawedAt).toBeGreaterThan(claim.ttl - 100);
     });
   });
 

@@ -5,21 +5,9 @@ import type { Log } from '../log';
 
 /** The store writes numbers with 14 digits: an epoch above this one is none that a process has had. As in claimLease-6.lua. */
 export const HIGHEST_EPOCH = 99_999_999_999_999;
-/** How far a clock may be ahead, in ms. */
-const AHEAD = 86_400_000;
-
 /** Which process hosted an environment last. */
 export const lastHost = z.object({ instance: z.string(), epoch: z.number().int().nonnegative().max(HIGHEST_EPOCH) });
 export type LastHost = z.infer<typeof lastHost>;
-
-/**
- * Whether an epoch or a generation that an app's database names can be one: they are times, in ms. Whoever administers the app can write
- * any number there; it must neither raise the epoch of the environment nor keep the app out.
- *
- * @param wall now
- */
-export const isCredible = (value: number, wall: number): boolean =>
-  Number.isSafeInteger(value) && value <= wall + AHEAD;
 
 /** Keeps it in the environment's main database. */
 export interface HostStore {

@@ -1,12 +1,13 @@
 import type { Lease } from '../../shared/messages';
 import { type Clock, type Timer, within } from '../clock';
+import { isCredible } from '../credible';
 import { messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
 import { DOWN_AFTER } from '../protocol/health';
 import type { LeaseAnswer, LeaseStore } from '../protocol/stores/leases';
 import type { Random } from '../random';
-import { Epochs, type HostStore, isCredible } from './epochs';
+import { Epochs, type HostStore } from './epochs';
 import { LockWatch, type ProcessLock } from './lock-watch';
 
 /**

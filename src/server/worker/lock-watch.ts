@@ -84,7 +84,7 @@ export class LockWatch {
 
   /** As part of a heartbeat. */
   async beat(): Promise<LockState> {
-    // It is not asked for, which says nothing of who has it.
+    // The lock is not asked for, so nothing is known of its holder.
     if (this.isLeaving) return this.state;
     const state = await this.look();
     if (state !== 'held') this.forget();

@@ -103,7 +103,7 @@ function EnvironmentFields({ app, environments }: { app?: AppRow; environments: 
         extra={
           removed.length > 0
             ? t('It is stopped in and removed from {{environments}}; its data is kept.', {
-                environments: removed.join(', '),
+                environments: removed.join(t(', ')),
               })
             : !known.length && t('No environment has registered yet. Add one on the Environments tab.')
         }
@@ -139,7 +139,7 @@ function environmentOption(t: Translate, environment: EnvironmentRow, isMember: 
   ].filter(Boolean);
   return {
     value: name,
-    label: notes.length ? `${name} (${notes.join(', ')})` : name,
+    label: notes.length ? `${name} (${notes.join(t(', '))})` : name,
     disabled: !isMember && (!available || cordoned),
   };
 }

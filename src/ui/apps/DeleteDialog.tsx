@@ -113,7 +113,7 @@ function OneApp({
     <Space direction="vertical" size="middle">
       <Typography.Text>
         {t('Visitors can no longer open it. It is removed from: {{environments}}.', {
-          environments: app.environments.join(', '),
+          environments: app.environments.join(t(', ')),
         })}
       </Typography.Text>
       <Radio.Group value={database} onChange={(event) => onChoose(event.target.value)} aria-label={t('Data')}>

@@ -118,7 +118,7 @@ function placesOf(t: Translate, app: AppRow, environments: EnvironmentRow[] | nu
     const known = environments?.find((each) => each.name === name);
     return known && !known.available ? t('{{environment}} (waits for its return)', { environment: name }) : name;
   });
-  return names.join(', ');
+  return names.join(t(', '));
 }
 
 /** @param lines by the identifiers of apps: titles need not differ */

@@ -49,7 +49,7 @@ export function SignInDialog({ signIn, onClose }: { signIn: SignIn; onClose: () 
             type="error"
             showIcon
             message={t('Earlier sessions may continue in {{environments}} until the app restarts there.', {
-              environments: signIn.unconfirmed.join(', '),
+              environments: signIn.unconfirmed.join(t(', ')),
             })}
           />
         ) : null}

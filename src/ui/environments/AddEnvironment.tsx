@@ -58,7 +58,7 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
                 type="info"
                 showIcon
                 message={t(
-                  'The instructions contain the keys and passwords of the new environment. That you viewed them is recorded.',
+                  'The instructions contain the keys and passwords of the new environment. Each view is recorded.',
                 )}
               />
             )}

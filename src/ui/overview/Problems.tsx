@@ -80,7 +80,7 @@ function useRemedy(move: Props['move'], refresh: Props['refresh']) {
     if (moving) return move(moving);
     const apps = remedy.apps ?? [];
     const agreed = await confirm({
-      title: t('Restart "{{app}}"?', { app: apps.join(', ') }),
+      title: t('Restart "{{app}}"?', { app: apps.join(t(', ')) }),
       content: t('Visitors wait until the restart is over. Several environments restart one after the other.'),
       okText: t('Restart'),
     });

@@ -102,7 +102,7 @@ function Legends({ colors }: { colors: Record<Bar['kind'], string> }) {
     <Flex gap="middle" wrap>
       <Legend color={colors.outage} text={t('Outage')} />
       <Legend color={colors.failure} text={t('Crash or failure')} />
-      <Legend color={colors.operation} text={t('Operations')} />
+      <Legend color={colors.operation} text={t('Operation of an app')} />
     </Flex>
   );
 }

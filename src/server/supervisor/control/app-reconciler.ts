@@ -234,11 +234,11 @@ export class AppReconciler {
     const entryIn = (environment: string) => observer.observed(environment, app.name)?.entry ?? null;
     // One that is away may have been forgotten, and a deleted app is removed where its tombstone says.
     const isLiving = appCache.apps.get(app.name)?.uid === app.uid;
-    // In memory, and every pass of every app asks: the health of an environment is looked up only where there is something.
+    // Every pass of every app runs this: it looks up the health of an environment only where that reports the app.
     const isStray = (environment: string) =>
       entryIn(environment) && !app.environments.includes(environment) && this.entriesOf(app)(environment);
-    const living = isLiving ? observer.names().filter(isStray) : [];
-    const found = overtaking(app, operations, living, entryIn, clock.now().wall);
+    const strays = isLiving ? observer.names().filter(isStray) : [];
+    const found = overtaking(app, operations, strays, entryIn, clock.now().wall);
     if (!found) return false;
     const { generation, renews, ahead, publish } = found;
     log.warn(`App ${app.name} is newer in its environments than in this database, which holds; it is published anew.`, {

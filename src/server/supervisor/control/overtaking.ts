@@ -1,9 +1,7 @@
 import type { StatusEntry } from '../../../shared/messages';
 import type { Operation } from '../../../shared/operation';
+import { isCredible } from '../../credible';
 import { type AppDefinition, nextGeneration, type Published } from '../apps/repository';
-
-/** How far the clock by which a generation was given may be ahead, in ms. */
-const AHEAD = 86_400_000;
 
 /** What is written so that Workers do not take it for old. */
 export interface Overtaking {
@@ -27,14 +25,14 @@ export interface Overtaking {
  * published there, and only if it is not older than the app. None is believed that is far in the future. Pure.
  *
  * @param operations the unfinished ones of the app
- * @param living environments that may have the app although it does not belong there and nothing is published there
+ * @param strays environments that may have the app although it does not belong there and nothing is published there
  * @param now ms since 1970
  * @returns null if no Worker is ahead
  */
 export function overtaking(
   { uid, generation, published, boot }: Pick<AppDefinition, 'uid' | 'generation' | 'published' | 'boot'>,
   operations: readonly Pick<Operation, 'generation' | 'steps'>[],
-  living: readonly string[],
+  strays: readonly string[],
   entryIn: (environment: string) => StatusEntry | null,
   now: number,
 ): Overtaking | null {
@@ -45,11 +43,11 @@ export function overtaking(
   const seen = new Map<string, number>();
   let renews = false;
   let isBehind = false;
-  for (const environment of new Set([...Object.keys(published), ...living])) {
+  for (const environment of new Set([...Object.keys(published), ...strays])) {
     const entry = entryIn(environment);
     if (entry?.uid !== uid) continue;
     const reported = Math.max(entry.generation, entry.begun);
-    if (reported > Math.max(now, generation) + AHEAD) continue;
+    if (!isCredible(reported, Math.max(now, generation))) continue;
     const wish = published[environment];
     const open = openIn(environment);
     // The data step of an operation is of the generation after it.
@@ -66,12 +64,12 @@ export function overtaking(
   const removed = { boot, claim: 'none', data: 'keep', desired: 'removed' } as const;
   // Of those that the app has left, the generation says which was the last.
   const places = Object.keys(published).filter((environment) => published[environment].desired !== 'removed');
-  const told = new Set([...(raises ? places : []), ...seen.keys()]);
-  const left = [...told].filter((environment) => !openIn(environment).length);
+  const renewedIn = new Set([...(raises ? places : []), ...seen.keys()]);
+  const publishedIn = [...renewedIn].filter((environment) => !openIn(environment).length);
   return {
     generation: raises ? above : generation,
     renews,
     ahead: [...seen.keys()],
-    publish: Object.fromEntries(left.map((one) => [one, { ...(published[one] ?? removed), generation: above }])),
+    publish: Object.fromEntries(publishedIn.map((one) => [one, { ...(published[one] ?? removed), generation: above }])),
   };
 }

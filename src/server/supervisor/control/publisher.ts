@@ -78,7 +78,7 @@ export class Publisher {
     appCache.assign(app, changes);
     for (const [environment, wish] of Object.entries(publish)) await this.publishTo(environment, app, wish);
     for (const environment of withdraw) await this.unpublish(environment, app.name);
-    // A reload that began earlier may have replaced the definition with the one it had read.
+    // A read that began earlier keeps what was assigned here, and with it may miss a change by another Supervisor.
     await appCache.refresh([app.name]);
   }
 

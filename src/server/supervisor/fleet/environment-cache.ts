@@ -126,8 +126,7 @@ export class EnvironmentCache {
 
   /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT */
   async change(name: string, settings: EnvironmentSettings): Promise<void> {
-    // An environment that was just found for the first time has its row then.
-    await this.turns.onIdle();
+    await this.settled();
     this.assertKnown(name);
     await this.options.registry.change(name, settings);
     await this.load();
@@ -164,7 +163,7 @@ export class EnvironmentCache {
 
   /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE, REDIS_UNREACHABLE */
   async assertForgettable(name: string): Promise<void> {
-    await this.turns.onIdle();
+    await this.settled();
     this.assertKnown(name);
     const health = this.options.observer.environment(name)?.health;
     const isAlive = health === 'online' || health === 'suspect' || health === 'stopping';

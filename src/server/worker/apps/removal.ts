@@ -32,7 +32,8 @@ export class AppRemoval {
     const { host, limits, authority, log } = this.options;
     const isHosted = hasHosted(held);
     await limits.run(name, held, STOP_LIMIT, host.rest(name));
-    if (!isHosted) return;
+    // One that was frozen or lost its lock meanwhile would take the app from its successor.
+    if (!isHosted || !(await authority.confirm())) return;
     // A former process of this environment that is frozen must not write there when it goes on, and no older record starts the app here.
     await host.hosted.takeFrom(record, [authority.environment]).catch((error) => {
       log.warn(`App ${name} could not be taken from this environment: ${messageOf(error)}`, { app: name });

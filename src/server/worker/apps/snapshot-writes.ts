@@ -67,7 +67,10 @@ export class SnapshotWrites {
 
   /** @throws errors of the database */
   remove(name: string): Promise<void> {
-    return this.queue.add(name, () => this.options.snapshot.remove(name));
+    const { snapshot, mayHost } = this.options;
+    return this.queue.add(name, async () => {
+      if (mayHost()) await snapshot.remove(name);
+    });
   }
 
   /** @throws errors of the database */
@@ -96,9 +99,9 @@ export class SnapshotWrites {
    * @throws errors of the database
    */
   async mend(): Promise<void> {
-    const { apps, snapshot, mayHost } = this.options;
+    const { apps, snapshot } = this.options;
     const { remove, save } = lostIn(await snapshot.load(), apps.all());
-    for (const name of remove) if (mayHost() && !isHere(apps.get(name))) await this.remove(name);
+    for (const name of remove) if (!isHere(apps.get(name))) await this.remove(name);
     for (const name of save) await this.save(name);
   }
 }

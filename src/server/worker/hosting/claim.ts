@@ -1,7 +1,7 @@
 import type { AppRecord } from '../../../shared/messages';
+import { isCredible } from '../../credible';
 import type { HostingRow, HostingRows } from '../../databases';
 import { AppSupervisorError } from '../../errors';
-import { isCredible } from '../epochs';
 
 /** What makes a process the host of its environment. */
 export interface HostingAuthority {
@@ -46,7 +46,7 @@ const rowOf = (
   installation: installation(),
 });
 
-/** Rows without generations that none of an app can be. */
+/** Ignores generations in rows that no app can have: whoever administers the app can write any number. */
 function credible(
   rows: HostingRow[],
   { generation }: Pick<AppRecord, 'generation'>,
