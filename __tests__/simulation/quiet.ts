@@ -130,7 +130,13 @@ function checkApp(app: AppDefinition, sight: Sight): void {
     const holder = holders.get(environment);
     if (holder) checkPlace(app, environment, wish, holder, sight);
   }
-  const newest = operations.filter(({ appUid }) => appUid === app.uid).sort((a, b) => b.generation - a.generation)[0];
+  const mine = operations.filter(({ appUid }) => appUid === app.uid);
+  const newest = mine.sort((a, b) => b.generation - a.generation)[0];
+  for (const environment of app.environments) {
+    const isAwaited = app.published[environment] || mine.some(({ finishedAt }) => finishedAt === null);
+    if (!isAwaited && sight.leader.part.statusIn(app, environment)?.status === 'waiting')
+      say(`${app.name} is shown as waiting in ${environment}, for nothing.`);
+  }
   checkReturn(app, newest, sight);
   checkCopies(app, sight);
   // What failed or was cancelled says so; what is under way is looked at above.
@@ -168,11 +174,8 @@ function checkPlace(app: AppDefinition, environment: string, wish: Published, ho
   const running = holder.host.running.get(app.name);
   const entry = holder.part.controller?.apps.entry(app.name);
   const is = `${app.name} in ${environment}, which should be ${wish.desired},`;
-  if (wish.desired === 'running' && !running && !isExplained(holder, app.name))
-    say(`${is} is ${entry?.status ?? 'unknown'}.`);
-  // One that failed is tried again with the next visit.
-  if (wish.desired === 'onDemand' && !running && entry?.status !== 'dormant' && entry?.status !== 'error')
-    say(`${is} is ${entry?.status ?? 'unknown'}.`);
+  const mayRest = wish.desired !== 'running' && (wish.desired !== 'onDemand' || entry?.status === 'dormant');
+  if (!running && !mayRest && !isExplained(holder, app.name)) say(`${is} is ${entry?.status ?? 'unknown'}.`);
   checkDoors(app, wish, sight);
   if ((wish.desired === 'stopped' || wish.desired === 'removed') && running) say(`${is} runs.`);
   if (running && running.uid !== app.uid) say(`${is} is another incarnation.`);

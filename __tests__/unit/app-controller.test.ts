@@ -602,14 +602,11 @@ describe('a failed boot', () => {
     expect(await accept({ generation: 11 })).toMatchObject({ status: 'running', generation: 11 });
   });
 
-  it('of an app that starts when visited is retried by a visit', async () => {
+  it('of an app that starts when visited is retried without a visit', async () => {
     host.bootScripts.set('crm', { fails });
     await create({ desired: 'onDemand', startMode: 'onVisit' });
     host.bootScripts.clear();
-    await clock.run(60_000);
-    expect(crm().status).toBe('error');
-    controller.visit('crm');
-    await quiet();
+    await clock.run(6_000);
     expect(crm().status).toBe('running');
   });
 

@@ -130,8 +130,8 @@ describe('an app that waits for a visit', () => {
     ['new here: the step that made it starts it', { applied: null }, boot()],
     ['started anew', { applied: { bootGeneration: 9 }, coreApps: { state: 'dormant' } }, boot()],
     ['stopped before', { coreApps: { state: 'stopped' } }, dormant],
-    ['failed, due, nobody there', { coreApps: { state: 'error', retryAt: 1 } }, nothing],
-    ['failed, due, and visited', { coreApps: { state: 'error', retryAt: 1 }, visited: true }, boot()],
+    ['failed, and due', { coreApps: { state: 'error', retryAt: 1 } }, boot()],
+    ['failed, and not due', { coreApps: { state: 'error', retryAt: 2_000 } }, nothing],
     ['failed, not due, and visited', { coreApps: { state: 'error', retryAt: 2_000 }, visited: true }, nothing],
   ])('%s', (_, given, expected) => {
     expect(decideOn({ ...given, record })).toEqual(expected);

@@ -10,6 +10,7 @@ const evidenceOf = (values: Partial<StatusEvidence> = {}): StatusEvidence => ({
   environment: 'env_a',
   generation: 12,
   published: 10,
+  isUnderWay: true,
   health: 'online',
   healthSince: 50,
   observed: { entry: entryOf({ status: 'running', since: 20 }), at: 60 },
@@ -21,6 +22,7 @@ const evidence = fc.record({
   environment: fc.constant('env_a'),
   generation: fc.nat(),
   published: fc.option(fc.nat()),
+  isUnderWay: fc.boolean(),
   health: fc.constantFrom(...HEALTHS),
   healthSince: fc.nat(),
   observed: fc.option(
@@ -41,7 +43,8 @@ describe('the shown status', () => {
         const living = given.health === 'online' || given.health === 'suspect' || given.health === 'stopping';
         const mine = given.observed?.entry.uid === given.uid ? given.observed : null;
         if (!living) expect(shown.status).toBe('unknown');
-        else if (!mine) expect(shown.status).toBe('waiting');
+        else if (!mine)
+          expect(shown.status).toBe(given.published === null && !given.isUnderWay ? 'not_found' : 'waiting');
         else expect(shown).toMatchObject({ status: mine.entry.status, since: mine.entry.since });
         // What it was proven by is its own word too.
         expect(shown.observedAt).toBe(mine ? mine.at : null);
@@ -85,6 +88,11 @@ describe('the shown status', () => {
       'waiting for its turn since the change that brought it there, however old the app is',
       { observed: null, published: null },
       { status: 'waiting', since: 12, observedAt: null, message: say('STATUS_TURN_NOT_COME') },
+    ],
+    [
+      'not deployed where nothing was published and no operation is under way',
+      { observed: null, published: null, isUnderWay: false },
+      { status: 'not_found', since: 12, observedAt: null, message: say('STATUS_NOT_DEPLOYED') },
     ],
     [
       'waiting for the environment’s first answer',

@@ -15,7 +15,7 @@ function shown(entry: StatusEntry | null, health: Health, published: AppDefiniti
     environment: (name: string) => ({ health: name === 'env_a' ? health : 'online', since: 1 }),
     observed: (name: string) => said[name] && { entry: said[name], at: 1 },
   };
-  const view = new FleetView({ observer } as unknown as FleetViewOptions);
+  const view = new FleetView({ observer, active: { of: () => [] } } as unknown as FleetViewOptions);
   return view
     .statusesOf(app)
     .map(([name, { status }]) => `${name} ${status}`)

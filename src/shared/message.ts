@@ -80,6 +80,7 @@ export const MESSAGES = {
   MOVE_SOURCE_DOWN: 'environment',
   MOVE_WAITS_FOR_SOURCE: 'environment',
   STATUS_TURN_NOT_COME: '',
+  STATUS_NOT_DEPLOYED: '',
   STATUS_DISCONNECTED: '',
   STATUS_DOWN: 'environment',
   STATUS_NO_ANSWER: 'environment',

@@ -14,6 +14,8 @@ export interface StatusEvidence {
   generation: number;
   /** Newest generation published for this environment, also a time; null if nothing was published yet. */
   published: number | null;
+  /** Whether an operation of the app is under way, which will publish it there. */
+  isUnderWay: boolean;
   health: Health;
   healthSince: number;
   /** Whether the environment's Worker has a release that signs nothing, so that no report of it is believed. */
@@ -44,9 +46,12 @@ export function shownStatus(evidence: StatusEvidence): ShownStatus {
     return { status: 'unknown', since: healthSince, observedAt, message: say('STATUS_DOWN', { environment }) };
   }
   if (!entry) {
+    const since = evidence.published ?? evidence.generation;
+    if (evidence.published === null && !evidence.isUnderWay)
+      return { status: 'not_found', since, observedAt: null, message: say('STATUS_NOT_DEPLOYED') };
     const message =
       evidence.published === null ? say('STATUS_TURN_NOT_COME') : say('STATUS_NO_ANSWER', { environment });
-    return { status: 'waiting', since: evidence.published ?? evidence.generation, observedAt: null, message };
+    return { status: 'waiting', since, observedAt: null, message };
   }
   return {
     status: entry.status,

@@ -314,7 +314,8 @@ export class SupervisorPart {
 
   /** Connects events of services to services that were created before them. */
   private listen(services: Services): void {
-    const { appCache, apps, loop, watch, observer, environments, environmentCache, compatibility, domains } = services;
+    const { appCache, active, apps, loop, watch, observer, environments, environmentCache, compatibility, domains } =
+      services;
     const onChange = () => this.changed();
     appCache.changes.listen((change) => {
       for (const name of change.names) this.changedApps.add(name);
@@ -335,6 +336,7 @@ export class SupervisorPart {
       this.options.bus.notify('definitions', [name]);
       onChange();
     });
+    active.changes.listen(onChange);
     environmentCache.changes.listen(onChange);
     environments.forgotten.listen(() => this.readEnvironments(services));
     services.recorder.written.listen(onChange);

@@ -59,12 +59,13 @@ export class FleetView {
     environment: string,
     view = this.options.observer.environment(environment),
   ): ShownStatus {
-    const { observer } = this.options;
+    const { observer, active } = this.options;
     return shownStatus({
       uid: app.uid,
       environment,
       generation: app.generation,
       published: app.published[environment]?.generation ?? null,
+      isUnderWay: active.of(app.uid).length > 0,
       // Known from the database at the latest; an environment that was never observed has no health.
       health: view?.health ?? 'unknown',
       healthSince: view?.since ?? app.createdAt,

@@ -4,6 +4,7 @@ import { fromTable, pickIn } from '../../../shared/fields';
 import { type Message, verbatim } from '../../../shared/message';
 import { message, problem } from '../../../shared/message-schema';
 import { OPERATION } from '../../../shared/operation';
+import { Feed } from '../../feed';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { Random } from '../../random';
 import type { Operation, Step } from './rollout';
@@ -142,6 +143,8 @@ const toStep = (step: Step): Step => ({
  * a message names it, all of them every 30 s.
  */
 export class OperationCache {
+  /** Whatever has found them: another Supervisor may have said so, or only a read finds it. */
+  readonly changes = new Feed<void>();
   private byUid = new Map<string, Operation[]>();
   /** For each read in progress, the apps whose operations have changed here since it began: what it reads may be older. */
   private readonly reads = new Set<Set<string>>();
@@ -210,5 +213,6 @@ export class OperationCache {
     for (const outdated of this.reads) outdated.add(uid);
     if (operations.length) this.byUid.set(uid, operations);
     else this.byUid.delete(uid);
+    this.changes.emit();
   }
 }

@@ -111,7 +111,7 @@ export class AppBoots {
       const wait = retryAfter(held.failures);
       held.retryAt = wait === null ? null : clock.now().mono + wait;
       failed(name, held, error);
-      if (wait !== null && record.desired === 'running') clock.timeout(wait + 10, () => converge(name));
+      if (wait !== null) clock.timeout(wait + 10, () => converge(name));
     } finally {
       held.waiting = null;
     }

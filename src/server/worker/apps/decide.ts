@@ -88,12 +88,12 @@ export function decide(
     return alreadyDone ? { do: 'nothing' } : { do: 'boot', how: record.boot.how };
   }
   if (hosted.state === 'running') return { do: 'nothing' };
-  const wanted = record.desired === 'running' || visited;
   if (hosted.state === 'error') {
+    // Whatever it starts for: somebody wanted it when it failed.
     const due = hosted.retryAt !== null && mono >= hosted.retryAt;
-    return wanted && due ? { do: 'boot', how: 'start' } : { do: 'nothing' };
+    return due ? { do: 'boot', how: 'start' } : { do: 'nothing' };
   }
-  if (wanted) return { do: 'boot', how: 'start' };
+  if (record.desired === 'running' || visited) return { do: 'boot', how: 'start' };
   return hosted.state === 'dormant' ? { do: 'nothing' } : { do: 'rest', as: 'dormant' };
 }
 
