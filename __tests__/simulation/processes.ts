@@ -5,7 +5,7 @@ import { createLog } from '../../src/server/log';
 import { fingerprint } from '../../src/server/protocol/secrets';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import type { LeaseKeeper } from '../../src/server/worker/lease';
-import type { LockState, ProcessLock } from '../../src/server/worker/lock-watch';
+import { type LockState, PATIENCE, type ProcessLock } from '../../src/server/worker/lock-watch';
 import { WorkerPart } from '../../src/server/worker/worker';
 import { say } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
@@ -396,14 +396,14 @@ export class WorkerProcess extends SimulatedProcess {
       hold: () =>
         within<LockState>(
           machine,
-          3_000,
+          PATIENCE,
           this.statement(ask).catch(() => 'unknown'),
           'unknown',
         ),
       displace: () =>
         within(
           machine,
-          3_000,
+          PATIENCE,
           this.statement(end).catch(() => false),
           false,
         ),

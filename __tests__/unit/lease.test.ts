@@ -416,6 +416,13 @@ describe('a holder that loses its session on the database', () => {
     expect(await bench.keeper.confirm()).toBe(false);
   });
 
+  it('asks again where it was frozen while the server answered', async () => {
+    const confirmed = bench.keeper.confirm();
+    bench.lockState = 'other';
+    bench.clock.pass(3_001);
+    expect(await confirmed).toBe(false);
+  });
+
   it('stands down when another process keeps the lock', async () => {
     await bench.beat(held(100), { lock: 'other' });
     bench.clock.pass(9_999);

@@ -28,6 +28,8 @@ export interface ProcessLock {
   release(): Promise<void>;
 }
 
+/** How long an answer of the database is waited for, and how old it may be when it is heard, in ms. */
+export const PATIENCE = 3_000;
 /** At how many beats in a row the database does not answer before that is told. */
 const TELLS_AFTER = 2;
 /** How often a process that lost its session asks for the lock, in ms. */
@@ -78,7 +80,11 @@ export class LockWatch {
   /** Never rejects. */
   async look(): Promise<LockState> {
     if (this.isLeaving) return this.state;
-    this.note(await this.lock.hold());
+    const asked = this.clock.now().mono;
+    const state = await this.lock.hold();
+    // A process that was frozen meanwhile may have lost it since.
+    if (state === 'held' && this.clock.now().mono - asked > PATIENCE) return this.look();
+    this.note(state);
     return this.state;
   }
 

@@ -5,10 +5,7 @@ import { Feed } from '../feed';
 import type { LockAddress } from '../lock-address';
 import type { Log } from '../log';
 import { fingerprint } from '../protocol/secrets';
-import type { LockState, ProcessLock } from './lock-watch';
-
-/** How long a heartbeat waits for the database, in ms. */
-const PATIENCE = 3_000;
+import { type LockState, PATIENCE, type ProcessLock } from './lock-watch';
 
 /**
  * A session lock on a worker's own main database for the lifetime of the process: the server releases it when the
