@@ -212,15 +212,16 @@ export class LeaseKeeper {
   private async beatOnce(): Promise<void> {
     const { leases, environment, interval, clock, log } = this.options;
     const ttl = interval * DOWN_AFTER;
-    await this.own.standingDown;
+    const asked = { at: 0, standingDown: this.own.standingDown };
+    await asked.standingDown;
     const lock = await this.lock.beat();
+    // It found that the lock is lost.
+    if (this.own.standingDown !== asked.standingDown) return this.own.standingDown ?? undefined;
     const verified = lock === 'held';
     if (!this.hosts && verified) await this.epochs.recall();
     const problem = this.hosts ? null : this.lock.news();
     if (problem) log.warn(`Environment ${environment} hosts nothing: its lock cannot be asked for. ${problem}`);
-    if (this.isLost()) return this.loseLock();
     const missingFor = this.own.missingSince === null ? 0 : clock.now().mono - this.own.missingSince;
-    const asked = { at: 0, standingDown: this.own.standingDown };
     let answer: LeaseAnswer;
     let provenBy: string | null;
     try {
