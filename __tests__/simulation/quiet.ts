@@ -3,6 +3,7 @@ import { choose } from '../../src/server/proxy/choose';
 import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/apps/repository';
 import { desiredOf, recordFor } from '../../src/server/supervisor/apps/repository';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
+import { hasSkipped } from '../../src/server/supervisor/control/unfinished';
 import { conditionOf, keyOf } from '../../src/server/supervisor/events/decide';
 import { type Applied, MAX_FAILURES, MAX_UNFINISHED_BOOTS } from '../../src/server/worker/apps/decide';
 import type { Event } from '../../src/shared/event';
@@ -143,11 +144,29 @@ function checkApp(app: AppDefinition, sight: Sight): void {
   if (newest?.state !== 'succeeded') return;
   for (const environment of app.environments) {
     const wish = app.published[environment];
-    if (!wish || wish.desired !== desiredOf(app))
+    if ((!wish || wish.desired !== desiredOf(app)) && !isLeftFor(app, environment, mine, holders))
       say(`${app.name} should be ${desiredOf(app)} in ${environment}; published is ${wish?.desired ?? 'nothing'}.`);
   }
   const surplus = Object.keys(app.published).filter((name) => !app.environments.includes(name) && holders.has(name));
   if (surplus.length) say(`${app.name} is still published in ${surplus}.`);
+}
+
+/**
+ * Whether a start that failed elsewhere has left an environment for when the app is well in the others, and it is not. Changes of settings
+ * since then start it nowhere.
+ * @param operations of the app, the newest first
+ */
+function isLeftFor(
+  { name, environments }: AppDefinition,
+  environment: string,
+  operations: Operation[],
+  holders: Sight['holders'],
+): boolean {
+  const last = operations.find(
+    ({ steps, state }) => state !== 'succeeded' || steps.some(({ kind }) => kind !== 'apply'),
+  );
+  if (last?.state !== 'failed' || !hasSkipped(last, environment)) return false;
+  return environments.some((one) => !hasSkipped(last, one) && !holders.get(one)?.host.running.has(name));
 }
 
 /** Where an app does not go any more, nothing is kept of it. */
