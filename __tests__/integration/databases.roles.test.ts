@@ -107,6 +107,27 @@ for (const [version, programs] of [
       expect(await boot(crm)).toMatchObject({ installed: 'complete' });
     });
 
+    it('makes no app in the database of another one, which stays as it is', async () => {
+      const rights = () =>
+        sql(
+          admin('crm'),
+          `SELECT datacl::text AS "ofDatabase", nspowner::regrole::text AS "ofSchema" FROM pg_database, pg_namespace
+           WHERE datname = current_database() AND nspname = 'public'`,
+        );
+      const before = await rights();
+      const thief = appOf(worker, 'thief', 'crm');
+      await expect(create(thief)).rejects.toMatchObject({ code: 'DATABASE_OTHER_APP' });
+      expect(await rights()).toEqual(before);
+      expect(await sql(admin(), 'SELECT 1 FROM pg_roles WHERE rolname = ?', [thief.maker.role])).toEqual([]);
+    });
+
+    it('makes no app in a database with tables of somebody else', async () => {
+      await sql(admin(), 'CREATE DATABASE others');
+      await sql(admin('others'), 'CREATE TABLE app_supervisor_mark (id int)');
+      await expect(create(appOf(worker, 'others'))).rejects.toMatchObject({ code: 'DATABASE_FOREIGN' });
+      await sql(admin(), 'DROP DATABASE others');
+    });
+
     it('stores the password as a hash that the server did not have to see', async () => {
       const [row] = await sql(admin(), 'SELECT rolpassword FROM pg_authid WHERE rolname = ?', [
         crm.connection.username,
@@ -685,6 +706,12 @@ describe.each(['mariadb', 'mysql'] as const)('MariaDB with the driver of %s', (d
     await sql(crm.connection, "SET PASSWORD = PASSWORD('mine')");
     expect(await answer(crm.connection, 'SELECT 1')).toContain('Access denied');
     expect(await boot(crm)).toMatchObject({ installed: 'complete' });
+  });
+
+  it('no app is made in the database of another one, which stays as it is', async () => {
+    const thief = appOf(worker, 'thief', 'c_m');
+    await expect(create(thief)).rejects.toMatchObject({ code: 'DATABASE_OTHER_APP' });
+    expect(await answer(thief.connection, 'SELECT 1')).toContain('Access denied');
   });
 
   it('an app that was made without a user is moved, unless something in it runs with the rights of another one', async () => {

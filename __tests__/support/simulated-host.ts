@@ -82,6 +82,8 @@ export class SimulatedHost {
   /** By app; changed by a test at any moment. */
   readonly bootScripts = new Map<string, BootScript>();
   oneByOne = false;
+  /** How often the database server does not answer whoever ends data. */
+  silences = 0;
   /** Plugin sets by app, as its database has them. */
   readonly plugins = new Map<string, string>();
   /** Apps that another environment has upgraded to what this one does not have. */
@@ -179,6 +181,11 @@ export class SimulatedHost {
 
   async endData(record: AppRecord): Promise<Message> {
     const { name } = record;
+    if (this.silences-- > 0)
+      throw new AppSupervisorError('DATABASE_UNREACHABLE', {
+        server: 'here',
+        cause: say('VANISHED', { object: name }),
+      });
     if (this.databases.owners.get(databaseOf(record)) !== record.uid)
       throw new AppSupervisorError('DATABASE_FOREIGN', { object: 'database', server: 'here', app: name });
     this.note(`${record.data === 'drop' ? 'drops' : 'releases'} ${name}`);

@@ -13,6 +13,7 @@ let databases: SimulatedDatabases;
 let snapshot: SimulatedSnapshot;
 let host: SimulatedHost;
 let controller: AppController;
+let mayAct: boolean;
 let mayHost: boolean;
 let mayBoot: boolean;
 let reports: StatusEntry[];
@@ -28,7 +29,7 @@ function start(): void {
     clock,
     log: recordedLog(),
     mayHost: () => mayHost,
-    authority: authorityOf(),
+    authority: { ...authorityOf(), confirm: async () => mayAct },
     mayBoot: () => mayBoot,
     leaving: 20,
   });
@@ -64,6 +65,7 @@ beforeEach(() => {
   clock = new FakeClock();
   databases = new SimulatedDatabases();
   snapshot = new SimulatedSnapshot();
+  mayAct = true;
   mayHost = true;
   mayBoot = true;
   reports = [];
@@ -321,6 +323,31 @@ describe('a removed app', () => {
     databases.owners.set('crm', 'somebody else');
     const entry = await accept({ generation: 11, desired: 'removed', data: 'drop' });
     expect(entry).toMatchObject({ status: 'error', error: { code: 'DATABASE_FOREIGN' }, generation: 11 });
+    expect(databases.owners.has('crm')).toBe(true);
+  });
+
+  it('has its data dropped by a database server that answers a little later', async () => {
+    await create();
+    host.silences = 3;
+    await accept({ generation: 11, desired: 'removed', data: 'drop' });
+    await clock.run(16_000);
+    expect(crm()).toMatchObject({ status: 'not_found', generation: 11, message: say('DATA_DROPPED') });
+  });
+
+  it('keeps its data if the server does not answer in a while, and reports it', async () => {
+    await create();
+    host.silences = 4;
+    await accept({ generation: 11, desired: 'removed', data: 'drop' });
+    await clock.run(16_000);
+    expect(crm()).toMatchObject({ status: 'error', generation: 11, error: { code: 'DATABASE_UNREACHABLE' } });
+  });
+
+  it('keeps its data if its process has lost the environment while the server did not answer', async () => {
+    await create();
+    host.silences = 1;
+    await accept({ generation: 11, desired: 'removed', data: 'drop' });
+    mayAct = false;
+    await clock.run(6_000);
     expect(databases.owners.has('crm')).toBe(true);
   });
 

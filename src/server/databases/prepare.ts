@@ -83,7 +83,7 @@ export async function prepareDatabase(
 async function prepareRole(dbConnType: DbConnType, options: PrepareOptions): Promise<boolean> {
   const { maker, mayCreate, adopt, app, protect } = options;
   if (!maker || dbConnType === 'new_connection') return false;
-  if (mayCreate) return makeOwnPlace(maker, dbConnType, protect);
+  if (mayCreate) return makeOwnPlace(maker, dbConnType, options, protect);
   if (adopt) await adoptOwnPlace(maker, dbConnType, options);
   await repairOwnPlace(maker, dbConnType, app);
   return false;

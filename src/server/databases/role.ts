@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError } from '../errors';
 import { type DatabaseConnection, type Place, type Protected, placeOf, serverOf } from './connection';
-import { assertNotMain } from './content';
+import { assertNotMain, readContent, refuseMain } from './content';
 import { createDenied, explainDenied } from './create';
 import { type Dialect, type Roles, tryCreate } from './dialect';
 import { dialects } from './dialects';
 import { LABEL, type Opener, withSessions } from './open';
+import { type Owner, refuseForeignMarker } from './ownership-marker';
 import type { Session } from './session';
 
 /**
@@ -67,14 +68,16 @@ export function rolesOf(dialect: Dialect): Roles {
 
 /**
  * Makes an app's role, and its database or schema if that is missing, and gives the role what it needs there. A repeated
- * call changes nothing.
+ * call changes nothing, and a place with anything else in it stays as it is.
  *
  * @returns whether the place was made
- * @throws DATABASE_CREATE_DENIED, DATABASE_ROLE_DENIED with the SQL for an administrator, and what `withSessions` throws
+ * @throws DATABASE_CREATE_DENIED, DATABASE_ROLE_DENIED with the SQL for an administrator, DATABASE_RESERVED, DATABASE_OTHER_APP,
+ * DATABASE_FOREIGN, and what `withSessions` throws
  */
 export async function makeOwnPlace(
   maker: RoleMaker,
   dbConnType: 'new_database' | 'new_schema',
+  owner: Owner,
   main?: Protected,
 ): Promise<boolean> {
   const { worker, role } = maker;
@@ -83,15 +86,28 @@ export async function makeOwnPlace(
   const roles = rolesOf(dialect);
   return withSessions(worker, DEADLINE, async (open) => {
     const server = await open.server(main?.database);
+    const found = await openOwn(open, dialect);
+    // Before anything of it is given away.
+    if (found) await refuseTaken(dialect, found, place, owner);
     await makeRole(maker, place, server);
     const { session, created } = await openPlace(dialect, open, server, place);
-    // Before anything of it is given away.
-    if (!created) await assertNotMain(dialect, session, place);
     await explainDenied(dialect, place, 'owner', () => roles.give(session, place, role));
     const givesSchema = place.kind === 'schema' && !(await dialect.hasSchema(session, place));
     if (givesSchema) await roles.giveSchema(session, place, role);
     return place.kind === 'schema' ? givesSchema : created;
   });
+}
+
+/** Refuses a place in which there is anything but this app. */
+async function refuseTaken(dialect: Dialect, session: Session, place: Place, { app, uid }: Owner): Promise<void> {
+  const foreign = () => new AppSupervisorError('DATABASE_FOREIGN', { object: place.label, server: place.server, app });
+  const { isMain, mark, empty } = await readContent(dialect, session, place, true).catch((error) => {
+    // It belongs to a role that is not this Worker's.
+    throw dialect.faultOf(error) === 'denied' ? foreign() : error;
+  });
+  if (isMain) refuseMain(place);
+  if (mark) return refuseForeignMarker(dialect, place, mark, { uid });
+  if (!empty) throw foreign();
 }
 
 /** The app's database, which is made if it is missing. A schema's is shared, and made for the first of them. */

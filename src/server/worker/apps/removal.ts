@@ -1,6 +1,7 @@
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
-import { describeError, inEnglish, messageOf } from '../../errors';
+import type { Clock } from '../../clock';
+import { AppSupervisorError, describeError, inEnglish, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { HostingAuthority } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
@@ -12,12 +13,17 @@ export interface AppRemovalOptions {
   limits: TimeLimits;
   host: AppHost;
   authority: HostingAuthority;
+  clock: Clock;
   log: Log;
   /** Whatever an older copy of the store says later, the app is not here any more. */
   remember(record: AppRecord): Promise<void>;
   removeFromSnapshot(name: string): Promise<void>;
   failed(name: string, held: AppState, error: unknown): void;
 }
+
+/** How often a database server that does not answer is asked to end data, and the time between two attempts, in ms. */
+const ATTEMPTS = 4;
+const BETWEEN = 5_000;
 
 /** Whether a process of this environment has begun to start it. */
 const hasHosted = ({ applied }: AppState): boolean =>
@@ -49,7 +55,9 @@ export class AppRemoval {
     let outcome: Message | undefined;
     if (data !== 'keep') {
       try {
-        outcome = await limits.run(name, held, DATA_LIMIT, host.endData(record));
+        const ended = await limits.run(name, held, DATA_LIMIT, this.endData(held, record));
+        if (!ended) return;
+        outcome = ended;
         log.info(`App ${name}: ${inEnglish(outcome)}`);
       } catch (error) {
         // A remaining marker is only noted; remaining data means that the drop failed.
@@ -77,5 +85,23 @@ export class AppRemoval {
       adminPassword: null,
     });
     apps.show(name, 'not_found', outcome);
+  }
+
+  /**
+   * A server that does not answer may do so a moment later, and a process that was frozen finds its time over.
+   * @returns what was done; null if this process may not act any more
+   */
+  private async endData(held: AppState, record: AppRecord): Promise<Message | null> {
+    const { host, authority, clock } = this.options;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await host.endData(record);
+      } catch (error) {
+        const isAway = error instanceof AppSupervisorError && error.code === 'DATABASE_UNREACHABLE';
+        if (!isAway || attempt === ATTEMPTS || held.record !== record) throw error;
+      }
+      await clock.sleep(BETWEEN);
+      if (!(await authority.confirm())) return null;
+    }
   }
 }
