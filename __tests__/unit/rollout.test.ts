@@ -19,7 +19,7 @@ import { StepTimer } from '../../src/server/supervisor/control/step-timer';
 import { leftUndone } from '../../src/server/supervisor/control/unfinished';
 import { type Message, say, verbatim } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
-import { ACTIONS, type Action, HEALTHS, type Health, STATUSES, type StepState } from '../../src/shared/words';
+import { ACTIONS, type Action, HEALTHS, type Health, type OperationState, STATUSES } from '../../src/shared/words';
 import { appOf, entryOf, operationOf, publishedOf } from '../support/fixtures';
 
 const SECOND = 1_000;
@@ -542,7 +542,7 @@ describe('what an operation takes over from one that it supersedes', () => {
   const NOWHERE = appOf({ environments: [], published: {} });
   const over = (made: Operation, ...superseded: Operation[]) =>
     takeOver(made, superseded, NOWHERE).steps.map(({ environment, kind }) => `${environment} ${kind}`);
-  const states = (operation: Operation, ...given: StepState[]): Operation => ({
+  const states = (operation: Operation, ...given: OperationState[]): Operation => ({
     ...operation,
     steps: operation.steps.map((step, index) => ({ ...step, state: given[index] })),
   });

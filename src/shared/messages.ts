@@ -5,7 +5,7 @@ import { anything, type In, joined, map, object, objectIn, optional } from './fi
 import { message, problem } from './message-schema';
 import { APP_NAME } from './names';
 import { schemaOf } from './schema';
-import { ACTIONS, STATUSES } from './words';
+import { STATUSES } from './words';
 
 export type { AppDatabase, Boot, InitialAdmin, Registration };
 
@@ -255,5 +255,3 @@ export const uploadsReach = z.object({ cause: message.nullable() });
 
 /** A worker's answer to `logs`: the last lines. */
 export const logLines = z.array(z.string());
-
-export const operationAction = z.enum(ACTIONS);

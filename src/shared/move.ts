@@ -21,7 +21,6 @@ export type MovePreview = ValueOf<typeof movePreview>;
 
 /** An environment as a target of moves. */
 export const movePlace = object({ name: text(), apps: number(), refusal: orNull(message()) });
-export type MovePlace = ValueOf<typeof movePlace>;
 
 export const movePlan = object({ apps: list(movePreview), places: list(movePlace) });
 export type MovePlan = ValueOf<typeof movePlan>;

@@ -27,7 +27,6 @@ export type Health = (typeof HEALTHS)[number];
 
 /** The desired state of an app in one environment. `removed`: remove it there. */
 export const DESIRED = ['running', 'onDemand', 'stopped', 'removed'] as const;
-export type Desired = (typeof DESIRED)[number];
 export const START_MODES = ['onVisit', 'withMain'] as const;
 export type StartMode = (typeof START_MODES)[number];
 
@@ -70,7 +69,6 @@ export type MoveCause = (typeof MOVE_CAUSES)[number];
 
 export const OPERATION_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 export type OperationState = (typeof OPERATION_STATES)[number];
-export type StepState = OperationState;
 
 /**
  * What a step does in its environment, and when it is done there: `copy` ends when what the app has elsewhere was copied as far as
