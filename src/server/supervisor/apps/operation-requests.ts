@@ -110,7 +110,7 @@ export class OperationRequests {
     const generation = nextGeneration(definition.generation + 1, clock.now().wall);
     const operation = await this.changes.inTransaction(async (transaction) => {
       // Locked: what is read of it stays so.
-      const environments = (await appRepository.findTombstone(uid, transaction))?.environments ?? [];
+      const environments = (await appRepository.findLockedTombstone(uid, transaction))?.environments ?? [];
       await appRepository.updateTombstone(uid, { definition: { ...definition, generation } }, transaction);
       await this.assertNewest(failed, transaction);
       const steps = repeated(failed, ({ environment }) => environments.includes(environment));

@@ -134,7 +134,7 @@ export class AppRepository {
   }
 
   /** No other transaction changes it until the end of this one. */
-  async findTombstone(uid: string, transaction?: Transaction): Promise<Tombstone | null> {
+  async findLockedTombstone(uid: string, transaction?: Transaction): Promise<Tombstone | null> {
     const lock = transaction?.LOCK?.UPDATE;
     if (lock) await this.app.db.getModel('appTombstones').findOne({ where: { uid }, transaction, lock });
     const row = await this.tombstones.findOne({ filterByTk: uid, transaction });

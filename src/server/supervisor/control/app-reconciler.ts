@@ -375,7 +375,7 @@ export class AppReconciler {
     }
     const isOver = await leadership.write(async (transaction) => {
       // A retry locks it, too: it asks all these environments once more, or none of them.
-      await appRepository.findTombstone(uid, transaction);
+      await appRepository.findLockedTombstone(uid, transaction);
       if ((await operations.activeOf(uid, transaction)).length) return false;
       if (environments.length) await appRepository.updateTombstone(uid, { environments }, transaction);
       else await appRepository.removeTombstone(uid, transaction);
