@@ -27,7 +27,7 @@ export class TestStores implements Stores {
   readonly appIndex: Stores['appIndex'];
   readonly manifests: Stores['manifests'];
   readonly sso: Stores['sso'];
-  private memory: MemoryStores;
+  memory: MemoryStores;
 
   /** @param options by default leases are given to whoever claims them, and never run out */
   constructor(

@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { AppReconcilerOptions } from '../../src/server/supervisor/control/app-reconciler';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
 import { MemoryFleet } from '../support/memory-fleet';
 
@@ -128,13 +127,13 @@ describe('the tombstone of an app', () => {
     const leader = await fleet.supervisor();
     for (const name of ['env_a', 'env_b']) await fleet.environment(name);
     await fleet.runningApp(leader, 'crm', ['env_a', 'env_b']);
-    const { options } = leader.part.parts.apps as unknown as { options: AppReconcilerOptions };
-    const { publisher } = options;
-    const unpublish = publisher.unpublish.bind(publisher);
+    const { records } = fleet.stores.memory;
+    const unpublish = records.unpublish.bind(records);
     let created: Operation | undefined;
-    publisher.unpublish = async (...where) => {
-      publisher.unpublish = unpublish;
-      await unpublish(...where);
+    records.unpublish = async (environment, names, term) => {
+      await unpublish(environment, names, term);
+      if (!names.length) return;
+      records.unpublish = unpublish;
       const asked = { name: 'crm', title: 'Sales', environments: ['env_b'], initialAdmin: null };
       created = await leader.part.parts.service.create(asked as never, '1');
       while (!fleet.app('crm').published.env_b) await fleet.clock.sleep(5);
@@ -147,6 +146,30 @@ describe('the tombstone of an app', () => {
     expect(created).toBeDefined();
     expect(await fleet.stores.records.read('env_b')).toMatchObject([{ uid: created?.appUid }]);
     expect(fleet.database.visible('appTombstones')).toEqual([]);
+  });
+
+  it('leaves its record where a retry through another Supervisor asks for the removal once more', async () => {
+    const [leader, other] = [await fleet.supervisor(), await fleet.supervisor()];
+    await fleet.environment('env_a');
+    await fleet.runningApp(leader, 'crm', ['env_a']);
+    const { id } = await leader.part.parts.service.destroy('crm', 'keep', '1');
+    await fleet.clock.run(200);
+    await leader.part.parts.service.cancel(id);
+    leader.isDeaf = true;
+    await other.part.parts.service.retry(id, '1');
+    let removed = 0;
+    const { records } = fleet.stores.memory;
+    const unpublish = records.unpublish.bind(records);
+    records.unpublish = async (environment, names, term) => {
+      removed += names.length;
+      await unpublish(environment, names, term);
+    };
+    const gone = { status: 'not_found' as const };
+    await fleet.says('env_a', 'crm', gone);
+    expect([removed, fleet.open.length]).toEqual([0, 1]);
+    // The removal, and the release after it.
+    for (let i = 0; i < 2; i++) await fleet.says('env_a', 'crm', gone);
+    expect([removed, fleet.open.length, fleet.database.visible('appTombstones')]).toEqual([1, 0, []]);
   });
 });
 

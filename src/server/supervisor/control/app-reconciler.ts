@@ -361,14 +361,9 @@ export class AppReconciler {
   }
 
   private async endTombstone(tombstone: Tombstone, confirmed: string[]): Promise<void> {
-    const { active, appCache, appRepository, leadership, operations, publisher, onAppEnd, queue } = this.options;
+    const { active, appCache, appRepository, leadership, operations, onAppEnd, queue } = this.options;
     const { uid, name } = tombstone;
     const environments = tombstone.environments.filter((environment) => !confirmed.includes(environment));
-    for (const environment of confirmed) {
-      // A new app of this name may be published there at any time: this must not remove its record.
-      if (!appCache.apps.get(name)?.published[environment]) await publisher.unpublish(environment, name);
-      queue.add(environmentKey(environment));
-    }
     if (!environments.length) {
       await leadership.assertLeads();
       await onAppEnd(uid, leadership.term);
@@ -383,6 +378,8 @@ export class AppReconciler {
     });
     if (!isOver) return active.refresh(uid);
     appCache.settleTombstone(uid, environments);
+    // Their next passes remove its records, unless a new app of this name is published there by then.
+    for (const environment of confirmed) queue.add(environmentKey(environment));
     this.changes.emit(name);
   }
 

@@ -97,7 +97,7 @@ export class Publisher {
     }
   }
 
-  async unpublish(environment: string, name: string): Promise<void> {
+  private async unpublish(environment: string, name: string): Promise<void> {
     const { records, environments, leadership, observer } = this.options;
     if (observer.foreign) return environments.noteUnnotified(environment, []);
     // With this record they were verified: an older copy of the store would pass for what is wanted.
