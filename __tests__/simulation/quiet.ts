@@ -152,8 +152,7 @@ function checkApp(app: AppDefinition, sight: Sight): void {
 }
 
 /**
- * Whether a start that failed elsewhere has left an environment for when the app is well in the others, and it is not. Changes of settings
- * since then start it nowhere.
+ * Whether a start that failed elsewhere has left an environment for when the app is well in the others, and it is not.
  * @param operations of the app, the newest first
  */
 function isLeftFor(
@@ -162,11 +161,8 @@ function isLeftFor(
   operations: Operation[],
   holders: Sight['holders'],
 ): boolean {
-  const last = operations.find(
-    ({ steps, state }) => state !== 'succeeded' || steps.some(({ kind }) => kind !== 'apply'),
-  );
-  if (last?.state !== 'failed' || !hasSkipped(last, environment)) return false;
-  return environments.some((one) => !hasSkipped(last, one) && !holders.get(one)?.host.running.has(name));
+  if (!hasSkipped(operations, environment)) return false;
+  return environments.some((one) => !hasSkipped(operations, one) && !holders.get(one)?.host.running.has(name));
 }
 
 /** Where an app does not go any more, nothing is kept of it. */

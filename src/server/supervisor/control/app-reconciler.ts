@@ -262,13 +262,14 @@ export class AppReconciler {
     const [last] = await operations.page({ appUid: app.uid }, ['-generation'], 1, LOOKS_BACK);
     // A change of its settings does not decide where it runs.
     const newest = last.find(({ action, state }) => action !== 'update' || state !== 'succeeded');
-    if (newest?.state !== 'failed') return false;
-    const skipped = resting.filter((environment) => hasSkipped(newest, environment));
+    const failed = last.find(({ state }) => state === 'failed');
+    const skipped = resting.filter((environment) => hasSkipped(last, environment));
+    if (!failed || (failed !== newest && !skipped.length)) return false;
     const missing = leftUndone(app, this.entriesOf(app), skipped);
     if (!missing) return false;
-    log.info(`App ${app.name}: what failed is well by now, and its ${newest.action} goes on.`, {
+    log.info(`App ${app.name}: what failed is well by now, and its ${failed.action} goes on.`, {
       app: app.name,
-      operation: newest.id,
+      operation: failed.id,
     });
     await service.finish(app.name, missing);
     return true;

@@ -1,6 +1,6 @@
 import type { StatusEntry } from '../../../shared/messages';
 import type { AppDefinition, Published } from '../apps/repository';
-import { isDone, misplacedIn, type Operation, type Placed } from './rollout';
+import { isDone, misplacedIn, type Operation, type Placed, type Step } from './rollout';
 import { askedOf } from './uploads';
 
 /**
@@ -37,9 +37,18 @@ export const restingIn = ({ desired, environments, published }: Placed & Pick<Ap
     ? []
     : environments.filter((environment) => askedOf(published, environment)?.desired === 'stopped');
 
-/** Whether a failed operation would have started the app in an environment, whose turn did not come. */
-export const hasSkipped = ({ steps }: Operation, environment: string): boolean =>
-  steps.some((step) => step.environment === environment && step.kind === 'boot' && step.state === 'cancelled');
+/**
+ * Whether a failed operation would have started the app in an environment, whose turn did not come, and none has decided about that since: a
+ * move between others has not, nor has a change of settings.
+ * @param operations of the app, the newest first
+ */
+export function hasSkipped(operations: readonly Operation[], environment: string): boolean {
+  const isHere = (step: Step) => step.environment === environment && step.kind !== 'apply';
+  const last = operations.find(({ steps }) => steps.some(isHere));
+  return last?.state === 'failed' && last.steps.some((step) => isHere(step) && isSkipped(step));
+}
+
+const isSkipped = ({ kind, state }: Step): boolean => kind === 'boot' && state === 'cancelled';
 
 /**
  * An app came up with a claim that no operation has ended: its create failed or was cancelled, and the worker retried
@@ -108,4 +117,4 @@ export const isInterrupted = ({ action, state, steps }: Operation): boolean =>
   action === 'move' &&
   state === 'failed' &&
   steps.some((step) => step.kind === 'remove' && step.state === 'failed') &&
-  steps.some((step) => step.kind === 'boot' && step.state === 'cancelled');
+  steps.some(isSkipped);
