@@ -102,6 +102,8 @@ export class MemoryDatabase {
   }
 
   async acquire(transaction: MemoryTransaction, lock: string, mode: 'UPDATE' | 'SHARE'): Promise<void> {
+    // What is over gives back nothing any more.
+    assertOpen(transaction);
     await this.locks.acquire(transaction, lock, mode);
     assertOpen(transaction);
   }
