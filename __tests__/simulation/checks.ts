@@ -293,6 +293,8 @@ const LINK_IS_BACK = 10_000;
 function checkBoots(world: World): void {
   const since = new Map<string, number>();
   const keyOf = (environment: string, { name, uid }: AppRecord) => `${environment} ${name} ${uid}`;
+  /** Where an app was wanted when it had several environments, and has been ever since. */
+  const stands = new Set<string>();
   /** By environment that was forgotten, the apps that were published for it since. */
   const assigned = new Map<string, Set<string>>();
   const checkForgotten = (machine: Machine, environment: string, { name, uid }: AppRecord) => {
@@ -320,6 +322,8 @@ function checkBoots(world: World): void {
       // An older one changes nothing.
       if (storedRecord(world, environment, record.name)?.generation !== record.generation) continue;
       const isWanted = record.desired === 'running' || record.desired === 'onDemand';
+      if (isWanted && record.environments.length > 1) stands.add(keyOf(environment, record));
+      if (!isWanted) stands.delete(keyOf(environment, record));
       if (isWanted) since.delete(keyOf(environment, record));
       else if (!since.has(keyOf(environment, record))) since.set(keyOf(environment, record), world.scheduler.now);
     }
@@ -332,7 +336,7 @@ function checkBoots(world: World): void {
     const worker = world.workers.find((one) => one.machine === machine);
     const link = worker?.link;
     checkNewest(world, worker, record);
-    checkAlone(world, environment, record);
+    if (!stands.has(keyOf(environment, record))) checkAlone(world, environment, record);
     checkOnlyHost(world, environment, record);
     if (at !== undefined && worker && at < worker.startedAt && couldRead(world, worker))
       world.violate(`${record.name} boots in ${machine.name}, from which it was taken before that started`);
@@ -356,7 +360,10 @@ function checkNewest(world: World, worker: WorkerProcess | undefined, { name, ui
     world.violate(`${name} boots in ${worker?.name} as of generation ${generation}, which knows ${known.generation}`);
 }
 
-/** An app with one environment starts there only when it has ended everywhere else, as far as that can be known. */
+/**
+ * An app with one environment starts there only when it has ended everywhere else, as far as that can be known. What was requested there when it
+ * had several stands: it may have run in all of them.
+ */
 function checkAlone(world: World, environment: string, { name, uid, environments }: AppRecord): void {
   if (environments.length !== 1 || environments[0] !== environment) return;
   // A database that fell back does not know where the app was.
