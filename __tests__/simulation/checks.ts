@@ -373,7 +373,7 @@ function checkAlone(world: World, environment: string, { name, uid, environments
     const { host, machine, name: other } = process;
     const isWell = healthySince.has(process) && now - healthySince.get(process)! > IS_HEALTHY && machine.isUp;
     if (process.environment === environment || !isWell || host.running.get(name)?.uid !== uid) continue;
-    if (!host.ending.has(name)) world.violate(`${name} boots in ${environment}, and still runs in ${other}`);
+    world.violate(`${name} boots in ${environment}, and still runs in ${other}`);
   }
 }
 

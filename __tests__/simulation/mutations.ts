@@ -107,6 +107,10 @@ export const MUTANTS: Mutant[] = [
     changes: [['worker/hosting/claim.ts', 'if (!held.includes(row)) await rows.take', 'if (false) await rows.take']],
   },
   {
+    what: 'An app starts before it has ended in its former environment',
+    changes: [['supervisor/control/leaving.ts', 'return Object.keys(published).find(isHeld) ?? null;', 'return null;']],
+  },
+  {
     what: 'An app leaves an environment as soon as that is down',
     changes: [['supervisor/placement/failover.ts', 'app.failoverDelay * 1_000 - downFor', '-1']],
   },
