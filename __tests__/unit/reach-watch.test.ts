@@ -22,10 +22,10 @@ async function beat(values = {}): Promise<void> {
 }
 
 /** Its Worker beats and the Supervisor polls meanwhile. */
-async function pass(seconds: number, beating = true): Promise<void> {
+async function pass(seconds: number, beating = true, values = {}): Promise<void> {
   for (let i = 0; i < seconds; i++) {
     await clock.run(1_000);
-    if (beating) await beat();
+    if (beating) await beat(values);
     else await observer.poll();
   }
 }
@@ -101,6 +101,34 @@ it('another process that takes it over is not doubted for what its predecessor r
   await observer.poll();
   await beat({ instance: 'two', epoch: 7 });
   expect(health()).toBe('online');
+});
+
+it('another process that refuses a connection is doubted, too, while its predecessor is still being checked', async () => {
+  watch.doubt('env_a');
+  await stores.fleet.forget('env_a', 1, 1);
+  await observer.poll();
+  const two = { instance: 'two', epoch: 7 };
+  await beat(two);
+  expect(watch.doubt('env_a')).toBe(true);
+  expect(health()).toBe('suspect');
+  await pass(20, true, two);
+  expect([health(), tried.length]).toEqual(['suspect', 11]);
+  answers = true;
+  await pass(3, true, two);
+  expect([health(), clock.waiting]).toEqual(['online', 0]);
+});
+
+it('what refuses a connection during a poll that reads its registration again is doubted after it, too', async () => {
+  let goOn = () => {};
+  stores.before = (method) =>
+    method === 'statuses.read' ? new Promise((resolve) => (goOn = resolve)) : Promise.resolve();
+  await stores.leases.claim({ environment: 'env_b', lease: leaseOf(), ttl: 15_000, mayTake: true, provenBy: null });
+  const polled = beat({ registered: 2 });
+  await clock.run(0);
+  watch.doubt('env_a');
+  goOn();
+  await polled;
+  expect(health()).toBe('suspect');
 });
 
 it('is not asked of what is unknown, and ends with the process', async () => {

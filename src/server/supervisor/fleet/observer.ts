@@ -45,8 +45,8 @@ type Found = FleetObservation['environments'] extends Map<string, infer T> ? T :
 /** A poll under way. */
 interface Poll extends Record<'changed' | 'apps', Set<string>> {
   now: Now;
-  /** Listed only after the listeners that store it were notified: a user who sees it may send a request about it. */
-  announced: Map<ObservedEnvironment, Pick<ObservedEnvironment, 'registration' | 'registered' | 'unreachableSince'>>;
+  /** Of each, what is new. Listed only after the listeners that store it were notified: a user who sees it may send a request about it. */
+  announced: Map<ObservedEnvironment, Partial<ObservedEnvironment>>;
 }
 
 const nothingFound = (): Pick<Poll, 'changed' | 'apps'> => ({ changed: new Set(), apps: new Set() });
@@ -356,8 +356,9 @@ export class FleetObserver {
           seen.missed = { registered: lease.registered, until: now.mono + READ_AGAIN };
           return;
         }
-        const unreachableSince = newEpoch ? null : seen.unreachableSince;
-        announced.set(seen, { registration, registered: lease.registered, unreachableSince });
+        // Refused meanwhile by the same process: that stays.
+        const reach = newEpoch ? { unreachableSince: null } : {};
+        announced.set(seen, { registration, registered: lease.registered, ...reach });
         changed.add(name);
       });
     if (newEpoch) Object.assign(seen, { entries: new Map(), statusVersion: 0 });

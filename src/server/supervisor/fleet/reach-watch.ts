@@ -30,10 +30,12 @@ export class ReachWatch {
    * @returns whether it was not doubted before
    */
   doubt(environment: string): boolean {
-    if (this.watched.has(environment) || this.stopped || !this.proxyUrlOf(environment)) return false;
-    this.watched.add(environment);
-    this.options.observer.noteReach(environment, false);
-    void this.check(environment);
+    const { observer } = this.options;
+    const isDoubted = observer.environment(environment)?.unreachableSince !== null;
+    if (isDoubted || this.stopped || !this.proxyUrlOf(environment)) return false;
+    observer.noteReach(environment, false);
+    // A check that began with its predecessor goes on with this process.
+    if (!this.watched.has(environment)) void this.check(environment);
     return true;
   }
 
@@ -43,6 +45,7 @@ export class ReachWatch {
 
   private async check(environment: string): Promise<void> {
     const { observer, clock, reaches } = this.options;
+    this.watched.add(environment);
     for (;;) {
       const proxyUrl = this.proxyUrlOf(environment);
       const isReached = proxyUrl !== null && (await reaches(proxyUrl));
