@@ -271,8 +271,11 @@ function checkDisplaced(world: World): void {
   for (const { process } of world.slots) if (process?.link.isCut) process.link.troubledAt = now;
   for (const process of world.workers) {
     const { part, machine, link, name } = process;
-    // One that does not reach its database is no healthy host.
-    const isWell = machine.isUp && !link.isCut && !process.isOffDatabase && now - redis.troubledAt > IS_HEALTHY;
+    const { lockedBy } = world.environments.find((one) => one.name === process.environment)!.database;
+    // One that does not reach its database is no healthy host, and one whose lock a frozen process got when its session was cut cannot host.
+    const isFrozenOut = lockedBy !== null && lockedBy.machine !== machine && lockedBy.machine.isFrozen;
+    const isOff = link.isCut || process.isOffDatabase || isFrozenOut;
+    const isWell = machine.isUp && !isOff && now - redis.troubledAt > IS_HEALTHY;
     if (part.role === 'standby' && isWell && now - (healthySince.get(process) ?? now) > IS_HEALTHY)
       world.violate(`${name} was well, and lost its environment`);
     if (part.role !== 'holder' || !isWell) healthySince.delete(process);

@@ -90,6 +90,19 @@ describe('a process that takes over from another', () => {
     expect(controller.apps.unconfirmed()).toEqual(['crm']);
   });
 
+  it('goes back to no older record of an app that it has read and that one did not have', async () => {
+    mayHost = false;
+    const read = recordOf({ environments: ['env_a'], generation: 12, desired: 'stopped' });
+    await controller.accept([read]);
+    mayHost = true;
+    await controller.reload();
+    expect(controller.apps.names()).toEqual([]);
+    // The store has been replaced by an older copy.
+    await accept({ generation: 11 });
+    expect([controller.apps.record('crm'), controller.apps.unconfirmed()]).toEqual([read, ['crm']]);
+    expect(databases.story('boots')).toEqual([]);
+  });
+
   it('keeps a record that it has read and that is newer than what that one wrote', async () => {
     mayHost = false;
     const newer = recordOf({ environments: ['env_a'], generation: 12, desired: 'stopped' });

@@ -76,7 +76,7 @@ export interface AppStatesOptions {
 /** The apps of this environment: what this process knows about each, and what it reports. */
 export class AppStates {
   private readonly held = new Map<string, AppState>();
-  /** Apps that were removed and dropped last: their records may come back, see `heldFor`. */
+  /** Apps that were dropped last: older records of them may come back, see `heldFor`. */
   private readonly dropped = new Map<string, AppState>();
 
   constructor(private readonly options: AppStatesOptions) {
@@ -123,7 +123,11 @@ export class AppStates {
   replaceIdle(found: Remembered[]): void {
     const names = new Set(found.map(({ record }) => record.name));
     const isIdle = (held: AppState | undefined) => !held || (held.state === 'absent' && !held.isStuck);
-    for (const [name, held] of this.all()) if (!names.has(name) && isIdle(held)) this.forget(name);
+    for (const [name, held] of this.all()) {
+      if (names.has(name) || !isIdle(held)) continue;
+      held.confirmed = false;
+      this.drop(name);
+    }
     for (const { record, applied } of found) {
       const held = this.held.get(record.name);
       if (!isIdle(held)) continue;
@@ -133,7 +137,7 @@ export class AppStates {
   }
 
   /**
-   * The state of an app for which a record is read; that of a dropped app, if its removal was newer. Then the store is an older
+   * The state of an app for which a record is read; that of a dropped app, if its record was newer. Then the store is an older
    * copy, or the database was restored, which learns from the report that it is behind.
    *
    * @param removedAs the generation of a newer removal in an earlier process; null if there was none
@@ -142,7 +146,8 @@ export class AppStates {
     const { name, uid, generation } = record;
     if (this.held.has(name)) return this.held.get(name);
     const gone = this.dropped.get(name);
-    if (gone?.record.uid === uid && gone.record.generation > generation) this.held.set(name, gone);
+    const known = gone?.record.uid === uid ? gone.record.generation : 0;
+    if (gone && known > generation && known >= (removedAs ?? 0)) this.held.set(name, gone);
     else if (removedAs !== null) {
       this.hold({ ...record, desired: 'removed', data: 'keep', generation: removedAs }, null, true);
       Object.assign(this.held.get(name)!, { status: 'not_found', generation: removedAs, begun: removedAs });
@@ -159,7 +164,7 @@ export class AppStates {
     return [...this.held];
   }
 
-  /** Removes an app that was removed and is no longer needed. */
+  /** Removes an app that is no longer needed. Its record is remembered, in case the store is replaced by an older copy. */
   drop(name: string): void {
     const held = this.held.get(name);
     if (!held) return;
