@@ -113,6 +113,11 @@ export class Incarnation {
     return found?.generation ?? null;
   }
 
+  /** Of what a snapshot holds, what was not removed here since: a process that was displaced may have written it again. */
+  present<Row extends { record: AppRecord }>(found: Row[]): Row[] {
+    return found.filter(({ record }) => this.removedAs(record) === null);
+  }
+
   /** These apps were assigned to the environment. */
   assigned(names: ReadonlySet<string>): void {
     const left = this.header.left.filter(({ name }) => !names.has(name));

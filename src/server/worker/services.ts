@@ -79,7 +79,7 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
    * Whether this process has read the snapshot since it hosts, and so may act: another one wrote it before. Whether the main database has what
    * it wrote since: it may be an older copy once the session there has ended.
    */
-  const known = { isCurrent: false, isStored: true };
+  const known = { isCurrent: false, isStored: false };
   const { heartbeatInterval: interval, lockAddress } = options.environment;
   const lockOf = () => {
     const database = main.db.options as unknown as HostDatabase;

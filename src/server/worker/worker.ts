@@ -274,7 +274,8 @@ export class WorkerPart {
 
   /** Writes again what the main database may have lost. Never rejects; what fails is tried again with the next round. */
   private async mendSnapshot({ known, keeper, controller }: Running): Promise<void> {
-    if (known.isStored || !known.isCurrent || !keeper.mayBegin) return;
+    // One that was displaced while it was frozen would write over what its successor has written.
+    if (known.isStored || !known.isCurrent || !(await keeper.confirm())) return;
     known.isStored = true;
     await controller.mendSnapshot().catch((error) => {
       known.isStored = false;

@@ -117,7 +117,8 @@ export class AppController {
   /** The state when this worker last ran. It acts on it only after the store has confirmed it, or after `trustSnapshot`. */
   async restore(): Promise<void> {
     this.incarnation.restore(await this.options.snapshot.loadHeader());
-    for (const { record, applied } of await this.options.snapshot.load()) this.apps.hold(record, applied, false);
+    const found = await this.options.snapshot.load();
+    for (const { record, applied } of this.incarnation.present(found)) this.apps.hold(record, applied, false);
     // One of them may have crashed the last process: a boot on its own identifies it.
     if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.host.bootOneByOne();
   }
@@ -128,7 +129,7 @@ export class AppController {
     const header = await this.options.snapshot.loadHeader();
     const found = await this.options.snapshot.load();
     this.incarnation.restore(header);
-    this.apps.replaceIdle(found);
+    this.apps.replaceIdle(this.incarnation.present(found));
   }
 
   /** What is known may be old: nothing is done with an app until its record is read again. What runs goes on. */
