@@ -298,11 +298,11 @@ export class PlayedHost {
     ground.options.onBoot(machine, this.environment, record, ground.hosting.row(place, this.environment));
     this.note(`boots ${name} ${how} ${record.generation}`);
     this.failed.delete(name);
-    await turn.mark();
     const other = ground.booting.get(name);
     if (other) ground.options.violate(`${name} boots in ${machine.name} while it boots in ${other.name}`);
     ground.booting.set(name, machine);
     try {
+      await turn.mark();
       this.coreApps.setStatus(name, 'initializing');
       const data = ground.versions.get(placeOf(record)) ?? 0;
       if (data > this.version)
