@@ -416,6 +416,14 @@ describe('a holder that loses its session on the database', () => {
     expect(await bench.keeper.confirm()).toBe(false);
   });
 
+  it('begins nothing after a freeze that was longer than its lease before it has beaten, and tells then', async () => {
+    bench.clock.pass(15_000);
+    expect([bench.keeper.mayBegin, await bench.keeper.confirm()]).toEqual([false, false]);
+    const { length } = bench.roles;
+    await bench.beat('away');
+    expect([bench.keeper.mayBegin, bench.roles.slice(length)]).toEqual([true, [['holder', false]]]);
+  });
+
   it('asks again where it was frozen while the server answered', async () => {
     const confirmed = bench.keeper.confirm();
     bench.lockState = 'other';

@@ -87,12 +87,13 @@ export class LeaseKeeper {
   private readonly other = { holds: false, epoch: 0 };
   /**
    * Since when nobody was observed to hold the lease, and when the claim that last got it for this process was sent, by the monotonic
-   * clock; whether a new holder still has to notify its listeners, whether the next heartbeat is due at once, how many there were, and
+   * clock; when the last beat ended; whether a new holder still has to notify its listeners, whether the next heartbeat is due at once, how many there were, and
    * the end of what ran when the lock was lost.
    */
   private readonly own = {
     missingSince: null as number | null,
     renewedAt: Number.NEGATIVE_INFINITY,
+    beatAt: 0,
     unnotified: false,
     isDue: false,
     beat: 0,
@@ -108,6 +109,7 @@ export class LeaseKeeper {
     const { lock, clock, hosts, instance, log } = options;
     this.registered = clock.now().wall;
     this.told = this.registered;
+    this.own.beatAt = clock.now().mono;
     this.lock = new LockWatch(lock, clock, () => this.hosts && !this.left);
     this.epochs = new Epochs(hosts, instance, clock, log);
     this.lock.changes.listen((permits) => void this.lockChanged(permits));
@@ -121,9 +123,12 @@ export class LeaseKeeper {
     return this.role === 'holder' || this.role === 'alone';
   }
 
-  /** Whether it may begin something: a process that has lost its lock takes it again before anything else. */
+  /**
+   * Whether it may begin something: a process that has lost its lock takes it again before anything else, and one that was frozen hears
+   * first what has changed.
+   */
   get mayBegin(): boolean {
-    return this.hosts && this.lock.permits;
+    return this.hosts && this.lock.permits && this.isRecent(this.own.beatAt);
   }
 
   /** Whether this process hosts its environment, as the main database says now. Never rejects. */
@@ -162,6 +167,10 @@ export class LeaseKeeper {
       )
       .finally(() => {
         this.beating = null;
+        const wasAway = !this.isRecent(this.own.beatAt);
+        this.own.beatAt = this.options.clock.now().mono;
+        // What was to begin meanwhile has not.
+        if (wasAway && this.hosts) void this.roles.emitAndWait({ role: this.role, fresh: false });
         const isDue = this.own.isDue || (this.told !== this.registered && this.role === 'holder');
         this.own.isDue = false;
         if (isDue) void this.beatNow();
@@ -257,7 +266,7 @@ export class LeaseKeeper {
    * says so in its lease, but not in the same moment.
    */
   private async isProof(): Promise<boolean> {
-    if (this.hasHadLock() || (this.hosts && this.hasLease)) return true;
+    if (this.hasHadLock() || (this.hosts && this.isRecent(this.own.renewedAt))) return true;
     if (this.other.holds) return false;
     // One that is alive has renewed its lease within its interval: the last beat of one that died is older by the time that it starts.
     const { leases, environment, interval } = this.options;
@@ -274,13 +283,13 @@ export class LeaseKeeper {
   /** Whether another process has the lock for good: this one cannot renew its lease, or waited long enough to get the lock back. */
   private isLost(): boolean {
     if (!this.hosts || this.lock.state !== 'other') return false;
-    return !this.hasLease || this.lock.otherFor() >= LOST_AFTER * this.options.interval;
+    return !this.isRecent(this.own.renewedAt) || this.lock.otherFor() >= LOST_AFTER * this.options.interval;
   }
 
-  /** Whether the lease, as last renewed, lasts: nobody else can have it. */
-  private get hasLease(): boolean {
+  /** Whether less time has passed than a lease lasts. Nobody else can have one that was renewed then. */
+  private isRecent(at: number): boolean {
     const { interval, clock } = this.options;
-    return clock.now().mono - this.own.renewedAt < interval * DOWN_AFTER;
+    return clock.now().mono - at < interval * DOWN_AFTER;
   }
 
   /** What an epoch of this process has to exceed. */
