@@ -200,10 +200,15 @@ function checkPlace(app: AppDefinition, environment: string, wish: Published, ho
 }
 
 /** Visitors get to where the app runs; one that starts when it is visited was visited a while ago. */
-function checkDoors(app: AppDefinition, { desired }: Published, { world, holders, say }: Sight): void {
+function checkDoors(app: AppDefinition, { desired }: Published, { world, holders, operations, say }: Sight): void {
   // A stop that was cancelled before it was published: visitors are told that it is stopped.
   if (app.desired === 'stopped') return;
   if (desired !== 'running' && desired !== 'onDemand') return;
+  // A change of its environments that was cancelled: it is shown as not deployed where it belongs.
+  const isDeployed = app.environments.some((name) => app.published[name]);
+  const isCancelled = ({ appUid, generation, state }: Operation) =>
+    appUid === app.uid && generation === app.generation && state === 'cancelled';
+  if (!isDeployed && operations.some(isCancelled)) return;
   const there = app.environments.flatMap((name) => holders.get(name) ?? []);
   const isWell = there.some(({ host }) => host.running.has(app.name));
   if (!isWell) {
