@@ -3,7 +3,7 @@ import { choose } from '../../src/server/proxy/choose';
 import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/apps/repository';
 import { desiredOf, recordFor } from '../../src/server/supervisor/apps/repository';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
-import { hasSkipped } from '../../src/server/supervisor/control/unfinished';
+import { decisionOn, hasSkipped } from '../../src/server/supervisor/control/unfinished';
 import { conditionOf, keyOf } from '../../src/server/supervisor/events/decide';
 import { type Applied, MAX_FAILURES, MAX_UNFINISHED_BOOTS } from '../../src/server/worker/apps/decide';
 import type { Event } from '../../src/shared/event';
@@ -144,12 +144,22 @@ function checkApp(app: AppDefinition, sight: Sight): void {
   if (newest?.state !== 'succeeded') return;
   for (const environment of app.environments) {
     const wish = app.published[environment];
-    if ((!wish || wish.desired !== desiredOf(app)) && !isLeftFor(app, environment, mine, holders))
+    if (wish?.desired === desiredOf(app) || wasCancelled(mine, environment)) continue;
+    if (!isLeftFor(app, environment, mine, holders))
       say(`${app.name} should be ${desiredOf(app)} in ${environment}; published is ${wish?.desired ?? 'nothing'}.`);
   }
   const surplus = Object.keys(app.published).filter((name) => !app.environments.includes(name) && holders.has(name));
   if (surplus.length) say(`${app.name} is still published in ${surplus}.`);
 }
+
+/**
+ * Whether a person cancelled what was asked for in an environment, which stays so until something else is asked for there.
+ * @param operations of the app, the newest first
+ */
+const wasCancelled = (operations: Operation[], environment: string): boolean =>
+  decisionOn(operations, environment)?.steps.some(
+    (step) => step.environment === environment && step.message?.code === 'CANCELLED',
+  ) ?? false;
 
 /**
  * Whether a start that failed elsewhere has left an environment for when the app is well in the others, and it is not.

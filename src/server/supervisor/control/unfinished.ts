@@ -38,14 +38,19 @@ export const restingIn = ({ desired, environments, published }: Placed & Pick<Ap
     : environments.filter((environment) => askedOf(published, environment)?.desired === 'stopped');
 
 /**
- * Whether a failed operation would have started the app in an environment, whose turn did not come, and none has decided about that since: a
- * move between others has not, nor has a change of settings.
+ * The newest operation that has decided about an environment: a move between others has not, nor has a change of settings.
+ * @param operations of the app, the newest first
+ */
+export const decisionOn = (operations: readonly Operation[], environment: string): Operation | undefined =>
+  operations.find(({ steps }) => steps.some((step) => step.environment === environment && step.kind !== 'apply'));
+
+/**
+ * Whether a failed operation would have started the app in an environment, whose turn did not come, and none has decided about that since.
  * @param operations of the app, the newest first
  */
 export function hasSkipped(operations: readonly Operation[], environment: string): boolean {
-  const isHere = (step: Step) => step.environment === environment && step.kind !== 'apply';
-  const last = operations.find(({ steps }) => steps.some(isHere));
-  return last?.state === 'failed' && last.steps.some((step) => isHere(step) && isSkipped(step));
+  const last = decisionOn(operations, environment);
+  return last?.state === 'failed' && last.steps.some((step) => step.environment === environment && isSkipped(step));
 }
 
 const isSkipped = ({ kind, state }: Step): boolean => kind === 'boot' && state === 'cancelled';
