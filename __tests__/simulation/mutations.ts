@@ -16,11 +16,10 @@ export const MUTANTS: Mutant[] = [
     what: 'A Worker that returns acts before its records are read',
     finding: 'C1',
     changes: [
-      ['worker/apps/app-states.ts', '      confirmed,\n', '      confirmed: true,\n'],
       [
-        'worker/apps/controller.ts',
-        'held.confirmed = false;\n  }\n\n  /** The store cannot',
-        'held.confirmed = true;\n  }\n\n  /** The store cannot',
+        'worker/worker.ts',
+        '    reader.forget();\n',
+        '    controller.trustSnapshot();\n    controller.convergeAll();\n    reader.forget();\n',
       ],
     ],
   },
@@ -132,12 +131,17 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A process whose lock is gone begins boots',
-    changes: [['worker/lease.ts', 'return this.hosts && this.lock.permits;', 'return this.hosts;']],
+    changes: [['worker/lease.ts', 'this.hosts && this.lock.permits &&', 'this.hosts &&']],
     test: 'unit/lease.test.ts',
   },
   {
     what: 'A process whose lock another one has goes on',
-    changes: [['worker/lease.ts', 'if (this.isLost()) return this.loseLock();', '']],
+    changes: [['worker/lease.ts', 'if (this.isLost()) void this.loseLock();', '']],
+    test: 'unit/lease.test.ts',
+  },
+  {
+    what: 'A process that was frozen begins boots before it has beaten',
+    changes: [['worker/lease.ts', 'this.lock.permits && this.isRecent(this.own.beatAt)', 'this.lock.permits']],
     test: 'unit/lease.test.ts',
   },
   {
@@ -267,13 +271,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A deadline counts the time in the boot queue',
     finding: 'C8',
-    changes: [
-      [
-        'supervisor/control/rollout.ts',
-        "return hasBegun(operation, step, entry) && entry?.status !== 'waiting';",
-        'return hasBegun(operation, step, entry);',
-      ],
-    ],
+    changes: [['supervisor/control/rollout.ts', "(step.kind === 'copy' || entry?.status !== 'waiting');", 'true;']],
   },
   {
     what: 'Start does nothing with an app that ended by itself',
@@ -492,12 +490,6 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An operation waits for an environment that was forgotten',
-    changes: [
-      [
-        'supervisor/control/forgetting.ts',
-        'await leadership.write((transaction) => operations.save({ ...operation, steps }, transaction));',
-        '',
-      ],
-    ],
+    changes: [['supervisor/control/forgetting.ts', 'await operations.save({ ...operation, steps }, transaction);', '']],
   },
 ];
