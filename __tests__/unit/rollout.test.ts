@@ -615,6 +615,13 @@ describe('what a failed operation has left undone', () => {
     expect(undone(grown, { env_a: { status: 'dormant' } })).toEqual(['env_b']);
   });
 
+  it('does not wait for an environment in which the app rests on purpose, as long as it runs in another one', () => {
+    const resting = { env_a: publishedOf(), env_b: publishedOf({ desired: 'stopped' }), env_c: publishedOf() };
+    const entries: Record<string, Partial<StatusEntry>> = { env_b: { status: 'stopped' }, env_c: {} };
+    expect(undone({ environments: ['env_b', 'env_c'], published: resting }, entries)).toEqual([]);
+    expect(undone({ environments: ['env_b'], published: resting }, entries)).toBeNull();
+  });
+
   it.each<[string, Partial<AppDefinition>, Record<string, Partial<StatusEntry>>]>([
     ['it failed where it was told', grown, { env_a: { status: 'error' } }],
     ['it sleeps since it failed there', grown, { env_a: { status: 'dormant', error: { code: 'X' } } }],

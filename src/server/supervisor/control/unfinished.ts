@@ -19,7 +19,9 @@ export function leftUndone(
   const isTold = (environment: string) =>
     (askedOf(published, environment)?.desired ?? 'removed') !== 'removed' && !skipped.includes(environment);
   const missing = environments.filter((environment) => !isTold(environment));
-  const notified = environments.filter(isTold);
+  // Where it rests on purpose, it says nothing about the change.
+  const rests = (environment: string) => app.desired !== 'stopped' && published[environment].desired === 'stopped';
+  const notified = environments.filter((environment) => isTold(environment) && !rests(environment));
   // Where all that are left were skipped, the one that failed has no more to say.
   if ((!notified.length && !skipped.length) || (!missing.length && !misplacedIn(app).length)) return null;
   const isWell = (environment: string) => {
