@@ -300,13 +300,6 @@ function checkBoots(world: World): void {
   const stands = new Set<string>();
   /** By environment that was forgotten, the apps that were published for it since. */
   const assigned = new Map<string, Set<string>>();
-  const checkForgotten = (machine: Machine, environment: string, { name, uid }: AppRecord) => {
-    const isKnown = assigned.get(environment)?.has(uid) ?? true;
-    const { isAway, frozenUntil } = world.redis;
-    const link = world.workers.find((one) => one.machine === machine)?.link;
-    if (isKnown || isAway || frozenUntil > world.scheduler.now - 3_000 || link?.isCut) return;
-    world.violate(`${name} boots in ${machine.name}, which was forgotten meanwhile`);
-  };
   const { onCommand: publish, onLoss } = world.redis;
   world.redis.onLoss = () => {
     onLoss();
@@ -332,7 +325,6 @@ function checkBoots(world: World): void {
     }
   };
   world.onBoot = (machine, environment, record, row) => {
-    checkForgotten(machine, environment, record);
     checkHost(world, machine, environment, record, row);
     const at = since.get(keyOf(environment, record));
     const { isAway, frozenUntil } = world.redis;
@@ -344,7 +336,10 @@ function checkBoots(world: World): void {
     if (at !== undefined && worker && at < worker.startedAt && couldRead(world, worker))
       world.violate(`${record.name} boots in ${machine.name}, from which it was taken before that started`);
     const isCut = link && (link.isCut || world.scheduler.now - link.troubledAt < LINK_IS_BACK);
-    if (at === undefined || isAway || frozenUntil > world.scheduler.now - 3_000 || isCut) return;
+    if (isAway || frozenUntil > world.scheduler.now - 3_000 || isCut) return;
+    if (!(assigned.get(environment)?.has(record.uid) ?? true))
+      world.violate(`${record.name} boots in ${machine.name}, which was forgotten meanwhile`);
+    if (at === undefined) return;
     if (world.scheduler.now - at > RECORD_ARRIVES)
       world.violate(
         `${record.name} boots in ${machine.name}, from which it was taken ${Math.floor((world.scheduler.now - at) / 1000)} s ago`,
