@@ -204,6 +204,24 @@ describe('an observation', () => {
     });
   });
 
+  it('of a process that replaced another is hidden while its registration is read', async () => {
+    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://former' }));
+    const epoch = await beat('env_a', { registered: 7 });
+    await observer.poll();
+    await store.leases.release('env_a', 'one', epoch);
+    await observer.poll();
+    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://successor' }));
+    await beat('env_a', { instance: 'two', registered: 8 });
+    const shown = () => [health(), observer.environment('env_a')?.registration?.url];
+    let during: unknown;
+    store.before = async (method) => {
+      if (method === 'fleet.readRegistration') during = shown();
+    };
+    await observer.poll();
+    expect(during).toEqual(['down', 'http://former']);
+    expect(shown()).toEqual(['online', 'http://successor']);
+  });
+
   it('of an environment that is down contains what the database knows', async () => {
     observer.remember('env_a', registrationOf('env_a'));
     await watch(14_000);

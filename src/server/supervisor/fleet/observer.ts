@@ -38,6 +38,8 @@ interface ObservedEnvironment {
   unreachableSince: number | null;
   statusVersion: number;
   entries: Map<string, StatusEntry>;
+  /** Of whom the entries are; null before there was a lease. */
+  epoch: number | null;
 }
 
 type Found = FleetObservation['environments'] extends Map<string, infer T> ? T : never;
@@ -337,18 +339,20 @@ export class FleetObserver {
     const seen = this.environments.get(name) ?? this.introduce(name);
     const { lease: held, statusVersion, standby, isForeign = false, doubt } = this.inOrder(name, found, seen);
     const reads: Array<() => Promise<void>> = [];
-    // A new holder is not listed before it has written its registration: until then the registration is its
-    // predecessor's.
+    // A new holder is not listed before its registration is written and read: visitors would be sent to its predecessor.
     const lease = held?.registered === 0 ? null : held;
     seen.held = held;
-    const epochBefore = seen.observation.lease?.epoch;
     const isLost = lost || doubt !== undefined;
-    seen.observation = afterPoll(seen.observation, lease, this.observer, isLost, now, silence, late);
+    const observation = afterPoll(seen.observation, lease, this.observer, isLost, now, silence, late);
     if (seen.standby !== standby || seen.isForeign !== isForeign || seen.doubt !== (doubt ?? null)) changed.add(name);
     Object.assign(seen, { standby, isForeign, doubt: doubt ?? null });
-    const newEpoch = lease !== null && lease.epoch !== epochBefore;
+    const isNew = lease !== null && lease.epoch !== seen.observation.lease?.epoch;
+    const newEpoch = lease !== null && lease.epoch !== seen.epoch;
     const isMissed = seen.missed?.registered === lease?.registered && now.mono < (seen.missed?.until ?? 0);
-    if (lease && lease.registered !== seen.registered && !isMissed)
+    const isUnread = lease !== null && lease.registered !== seen.registered && !isMissed;
+    if (isNew && isUnread) announced.set(seen, { observation });
+    else seen.observation = observation;
+    if (isUnread)
       reads.push(async () => {
         const registration = await fleet.readRegistration(name);
         // One that is not believed changes nothing.
@@ -357,13 +361,12 @@ export class FleetObserver {
           return;
         }
         // Refused meanwhile by the same process: that stays.
-        const reach = newEpoch ? { unreachableSince: null } : {};
-        announced.set(seen, { registration, registered: lease.registered, ...reach });
+        const reach = isNew ? { unreachableSince: null } : {};
+        announced.set(seen, { ...announced.get(seen), registration, registered: lease.registered, ...reach });
         changed.add(name);
       });
-    if (newEpoch) Object.assign(seen, { entries: new Map(), statusVersion: 0 });
-    // Until its registration is read, its address is that of its predecessor.
-    if (newEpoch && lease.registered === seen.registered) seen.unreachableSince = null;
+    if (isNew && lease.registered === seen.registered) seen.unreachableSince = null;
+    if (newEpoch) Object.assign(seen, { epoch: lease.epoch, entries: new Map(), statusVersion: 0 });
     if (newEpoch || (statusVersion !== seen.statusVersion && statusVersion !== 0))
       reads.push(async () => {
         const before = seen.entries;
@@ -406,6 +409,7 @@ export class FleetObserver {
       unreachableSince: null,
       statusVersion: 0,
       entries: new Map(),
+      epoch: null,
     };
     this.environments.set(name, seen);
     return seen;
