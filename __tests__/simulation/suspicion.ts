@@ -45,9 +45,7 @@ export function checkSuspicion(world: World, isJudged: (process: SupervisorProce
       const hears = process === by || (told.includes(process) && !process.link.isCut);
       const view = process.part.parts.observer.environment(environment);
       if (!hears || view?.registration?.proxyUrl !== url) continue;
-      // Of another process, whose address is being read: visitors are not sent there before.
-      const isOfOther = world.workers.some(({ name, machine }) => name === view.lease?.instance && machine.isUp);
-      const shown = isOfOther ? null : process.part.environmentRows().find(({ name }) => name === environment)?.health;
+      const shown = process.part.environmentRows().find(({ name }) => name === environment)?.health;
       const routed = process.door.table.environment(environment)?.health;
       for (const health of [shown, routed])
         if (health === 'online')
