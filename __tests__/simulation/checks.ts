@@ -371,6 +371,12 @@ function checkAlone(world: World, environment: string, { name, uid, environments
     const { host, machine, name: other } = process;
     const isWell = healthySince.has(process) && now - healthySince.get(process)! > IS_HEALTHY && machine.isUp;
     if (process.environment === environment || !isWell || host.running.get(name)?.uid !== uid) continue;
+    // It was cut off from the database long before, while it was frozen, and takes long to end.
+    const isCutOff = [...world.ground.hosting.pools].some(
+      (pool) =>
+        pool.machine === machine && pool.app === name && pool.refusedAt !== null && now - pool.refusedAt > 1_000,
+    );
+    if (isCutOff && host.ending.has(name)) continue;
     world.violate(`${name} boots in ${environment}, and still runs in ${other}`);
   }
 }

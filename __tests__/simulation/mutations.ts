@@ -141,12 +141,20 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A process that was frozen begins boots before it has beaten',
-    changes: [['worker/lease.ts', 'this.lock.permits && this.isRecent(this.own.beatAt)', 'this.lock.permits']],
+    changes: [
+      ['worker/lease.ts', 'this.lock.permits && this.isWithin(this.own.beatAt, AWAY_AFTER)', 'this.lock.permits'],
+    ],
     test: 'unit/lease.test.ts',
   },
   {
     what: 'A boot does not ask whether its process is still the host',
-    changes: [['worker/hosting/claim.ts', 'if (!(await authority.confirm())) return null;', '']],
+    changes: [
+      [
+        'worker/hosting/claim.ts',
+        'const { uid, generation } = record;\n  if (!(await authority.confirm())) return null;',
+        'const { uid, generation } = record;',
+      ],
+    ],
     test: 'unit/hosting-claim.test.ts',
   },
   {

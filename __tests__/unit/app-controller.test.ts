@@ -99,7 +99,7 @@ describe('a process that takes over from another', () => {
     expect(controller.apps.names()).toEqual([]);
     // The store has been replaced by an older copy.
     await accept({ generation: 11 });
-    expect([controller.apps.record('crm'), controller.apps.unconfirmed()]).toEqual([read, ['crm']]);
+    expect([controller.apps.record('crm'), crm().status]).toEqual([read, 'stopped']);
     expect(databases.story('boots')).toEqual([]);
   });
 

@@ -102,6 +102,16 @@ it('writes nothing for a process that does not host its environment any more', a
   expect([await claim(), done]).toEqual([null, []]);
 });
 
+it('writes nothing for a process that stands down while it claims a newer epoch', async () => {
+  stored = [row({ epoch: 700 })];
+  const { exceed } = authority;
+  authority.exceed = async (other) => {
+    await exceed(other);
+    isHost = false;
+  };
+  expect([await claim().finally(() => Object.assign(authority, { exceed })), done]).toEqual([null, []]);
+});
+
 it('writes above a newer epoch, which is from before the main database fell back', async () => {
   stored = [row({ epoch: 700 })];
   await claim();

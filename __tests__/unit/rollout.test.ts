@@ -16,7 +16,7 @@ import {
   takeOver,
 } from '../../src/server/supervisor/control/rollout';
 import { StepTimer } from '../../src/server/supervisor/control/step-timer';
-import { leftUndone } from '../../src/server/supervisor/control/unfinished';
+import { leftUndone, resumable } from '../../src/server/supervisor/control/unfinished';
 import { type Message, say, verbatim } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
 import { ACTIONS, type Action, HEALTHS, type Health, type OperationState, STATUSES } from '../../src/shared/words';
@@ -613,6 +613,28 @@ describe('what a failed operation has left undone', () => {
     expect(undone(moved, { env_a: {}, env_b: {} })).toEqual([]);
     expect(undone({ ...grown, desired: 'stopped' }, { env_a: { status: 'stopped' } })).toEqual(['env_b']);
     expect(undone(grown, { env_a: { status: 'dormant' } })).toEqual(['env_b']);
+  });
+
+  it('is what an older operation has skipped, and nothing that a person has cancelled since', () => {
+    const stopped = publishedOf({ desired: 'stopped' });
+    const app = appOf({
+      environments: ['env_a', 'env_b', 'env_c', 'env_d'],
+      published: { env_a: publishedOf(), env_b: stopped, env_c: publishedOf() },
+    });
+    const ended = (states: Record<string, Step['state']>, values: Partial<Operation>) => {
+      const steps = Object.entries(states).map(([environment, state]) => ({
+        environment,
+        kind: 'boot' as const,
+        state,
+      }));
+      return { ...operationOf([], values), steps };
+    };
+    const failed = ended({ env_a: 'failed', env_b: 'cancelled' }, { id: 'start', state: 'failed' });
+    const dropped = ended({ env_c: 'cancelled', env_d: 'cancelled' }, { id: 'change', state: 'cancelled' });
+    const resumed = (operations: Operation[]) => resumable(app, operations, () => entryOf());
+    expect(resumed([dropped, failed])).toMatchObject({ failed: { id: 'start' }, missing: ['env_b'] });
+    expect(resumed([failed])).toMatchObject({ missing: ['env_b', 'env_d'] });
+    expect(resumed([dropped])).toBeNull();
   });
 
   it('does not wait for an environment in which the app rests on purpose, as long as it runs in another one', () => {

@@ -107,7 +107,8 @@ async function refuseTaken(dialect: Dialect, session: Session, place: Place, { a
   });
   if (isMain) refuseMain(place);
   if (mark) return refuseForeignMarker(dialect, place, mark, { uid });
-  if (!empty) throw foreign();
+  const tenant = place.kind === 'database' ? await dialect.otherTenant(session, place) : null;
+  if (!empty || tenant) throw foreign();
 }
 
 /** The app's database, which is made if it is missing. A schema's is shared, and made for the first of them. */

@@ -56,6 +56,8 @@ const JITTER = 0.1;
 const RENEWS_LATE = 1_500;
 /** How long a boot waits for a beat that claims a higher epoch, in ms. */
 const EXCEEDS_WITHIN = 5_000;
+/** How long a process may begin no beat before it takes itself for frozen, in ms; at least for as long as a lease lasts. */
+const AWAY_AFTER = 15_000;
 
 /**
  * Holds an environment for one process: by the lock on its main database, which the lease in the store announces.
@@ -87,7 +89,7 @@ export class LeaseKeeper {
   private readonly other = { holds: false, epoch: 0 };
   /**
    * Since when nobody was observed to hold the lease, and when the claim that last got it for this process was sent, by the monotonic
-   * clock; when the last beat ended; whether a new holder still has to notify its listeners, whether the next heartbeat is due at once, how many there were, and
+   * clock; when the last beat began; whether a new holder still has to notify its listeners, whether the next heartbeat is due at once, how many there were, and
    * the end of what ran when the lock was lost.
    */
   private readonly own = {
@@ -128,7 +130,7 @@ export class LeaseKeeper {
    * first what has changed.
    */
   get mayBegin(): boolean {
-    return this.hosts && this.lock.permits && this.isRecent(this.own.beatAt);
+    return this.hosts && this.lock.permits && this.isWithin(this.own.beatAt, AWAY_AFTER);
   }
 
   /** Whether this process hosts its environment, as the main database says now. Never rejects. */
@@ -161,14 +163,15 @@ export class LeaseKeeper {
   /** Sends a heartbeat now: at a start, after a change of the registration, after a refused write. Never rejects. */
   beatNow(): Promise<void> {
     if (this.left) return Promise.resolve();
+    const wasAway = !this.isWithin(this.own.beatAt, AWAY_AFTER);
+    const begun = this.options.clock.now().mono;
     this.beating ??= this.beatOnce()
       .catch((error) =>
         this.options.log.warn(`A beat of environment ${this.options.environment} failed: ${messageOf(error)}`),
       )
       .finally(() => {
         this.beating = null;
-        const wasAway = !this.isRecent(this.own.beatAt);
-        this.own.beatAt = this.options.clock.now().mono;
+        this.own.beatAt = begun;
         // What was to begin meanwhile has not.
         if (wasAway && this.hosts) void this.roles.emitAndWait({ role: this.role, fresh: false });
         const isDue = this.own.isDue || (this.told !== this.registered && this.role === 'holder');
@@ -266,7 +269,7 @@ export class LeaseKeeper {
    * says so in its lease, but not in the same moment.
    */
   private async isProof(): Promise<boolean> {
-    if (this.hasHadLock() || (this.hosts && this.isRecent(this.own.renewedAt))) return true;
+    if (this.hasHadLock() || (this.hosts && this.isWithin(this.own.renewedAt))) return true;
     if (this.other.holds) return false;
     // One that is alive has renewed its lease within its interval: the last beat of one that died is older by the time that it starts.
     const { leases, environment, interval } = this.options;
@@ -283,13 +286,13 @@ export class LeaseKeeper {
   /** Whether another process has the lock for good: this one cannot renew its lease, or waited long enough to get the lock back. */
   private isLost(): boolean {
     if (!this.hosts || this.lock.state !== 'other') return false;
-    return !this.isRecent(this.own.renewedAt) || this.lock.otherFor() >= LOST_AFTER * this.options.interval;
+    return !this.isWithin(this.own.renewedAt) || this.lock.otherFor() >= LOST_AFTER * this.options.interval;
   }
 
-  /** Whether less time has passed than a lease lasts. Nobody else can have one that was renewed then. */
-  private isRecent(at: number): boolean {
+  /** Whether less time has passed than a lease lasts, or than `ms`. */
+  private isWithin(at: number, ms = 0): boolean {
     const { interval, clock } = this.options;
-    return clock.now().mono - at < interval * DOWN_AFTER;
+    return clock.now().mono - at < Math.max(interval * DOWN_AFTER, ms);
   }
 
   /** What an epoch of this process has to exceed. */

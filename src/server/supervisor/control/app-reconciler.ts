@@ -20,12 +20,12 @@ import { StepTimer } from './step-timer';
 import { type OperationCache, OperationOver, type OperationStore } from './store';
 import {
   claimMet,
-  hasSkipped,
   isInterrupted,
   leftUndone,
   mayBeBetween,
   type Return,
   restingIn,
+  resumable,
   returnOf,
 } from './unfinished';
 import { askedOf, isAhead, uploadsPublished } from './uploads';
@@ -260,13 +260,9 @@ export class AppReconciler {
     const resting = restingIn(app);
     if (!resting.length && !leftUndone(app, this.entriesOf(app))) return false;
     const [last] = await operations.page({ appUid: app.uid }, ['-generation'], 1, LOOKS_BACK);
-    // A change of its settings does not decide where it runs.
-    const newest = last.find(({ action, state }) => action !== 'update' || state !== 'succeeded');
-    const failed = last.find(({ state }) => state === 'failed');
-    const skipped = resting.filter((environment) => hasSkipped(last, environment));
-    if (!failed || (failed !== newest && !skipped.length)) return false;
-    const missing = leftUndone(app, this.entriesOf(app), skipped);
-    if (!missing) return false;
+    const found = resumable(app, last, this.entriesOf(app));
+    if (!found) return false;
+    const { failed, missing } = found;
     log.info(`App ${app.name}: what failed is well by now, and its ${failed.action} goes on.`, {
       app: app.name,
       operation: failed.id,

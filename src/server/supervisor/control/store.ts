@@ -143,7 +143,7 @@ const toStep = (step: Step): Step => ({
  * a message names it, all of them every 30 s.
  */
 export class OperationCache {
-  /** Whatever has found them: another Supervisor may have said so, or only a read finds it. */
+  /** Operations have changed, through this process, a message or a read. */
   readonly changes = new Feed<void>();
   private byUid = new Map<string, Operation[]>();
   /** For each read in progress, the apps whose operations have changed here since it began: what it reads may be older. */

@@ -55,6 +55,27 @@ export function hasSkipped(operations: readonly Operation[], environment: string
   return last?.state === 'failed' && last.steps.some((step) => step.environment === environment && isSkipped(step));
 }
 
+/**
+ * The rest of a failed operation, when the app is well by now.
+ * @param operations of the app, the newest first
+ */
+export function resumable(
+  app: Placed & Pick<AppDefinition, 'uid' | 'desired'>,
+  operations: readonly Operation[],
+  entryIn: (environment: string) => StatusEntry | null,
+): { failed: Operation; missing: string[] } | null {
+  const failed = operations.find(({ state }) => state === 'failed');
+  const skipped = restingIn(app).filter((environment) => hasSkipped(operations, environment));
+  const missing = leftUndone(app, entryIn, skipped);
+  if (!failed || !missing) return null;
+  // A change of its settings does not decide where it runs.
+  const newest = operations.find(({ action, state }) => action !== 'update' || state !== 'succeeded');
+  if (failed === newest) return { failed, missing };
+  // What a newer one was to begin elsewhere stays as it is: a person may have cancelled that.
+  const left = missing.filter((environment) => skipped.includes(environment));
+  return left.length ? { failed, missing: left } : null;
+}
+
 const isSkipped = ({ kind, state }: Step): boolean => kind === 'boot' && state === 'cancelled';
 
 /**

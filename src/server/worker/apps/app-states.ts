@@ -124,9 +124,7 @@ export class AppStates {
     const names = new Set(found.map(({ record }) => record.name));
     const isIdle = (held: AppState | undefined) => !held || (held.state === 'absent' && !held.isStuck);
     for (const [name, held] of this.all()) {
-      if (names.has(name) || !isIdle(held)) continue;
-      held.confirmed = false;
-      this.drop(name);
+      if (!names.has(name) && isIdle(held)) this.drop(name);
     }
     for (const { record, applied } of found) {
       const held = this.held.get(record.name);
@@ -147,7 +145,7 @@ export class AppStates {
     if (this.held.has(name)) return this.held.get(name);
     const gone = this.dropped.get(name);
     const known = gone?.record.uid === uid ? gone.record.generation : 0;
-    if (gone && known > generation && known >= (removedAs ?? 0)) this.held.set(name, gone);
+    if (gone && known > Math.max(generation, removedAs ?? 0)) this.held.set(name, gone);
     else if (removedAs !== null) {
       this.hold({ ...record, desired: 'removed', data: 'keep', generation: removedAs }, null, true);
       Object.assign(this.held.get(name)!, { status: 'not_found', generation: removedAs, begun: removedAs });

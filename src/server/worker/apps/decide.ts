@@ -89,7 +89,7 @@ export function decide(
   }
   if (hosted.state === 'running') return { do: 'nothing' };
   if (hosted.state === 'error') {
-    // Whatever it starts for: somebody wanted it when it failed.
+    // An app that starts when visited is retried, too: a visitor wanted it when it failed.
     const due = hosted.retryAt !== null && mono >= hosted.retryAt;
     return due ? { do: 'boot', how: 'start' } : { do: 'nothing' };
   }

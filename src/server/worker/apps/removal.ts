@@ -21,7 +21,7 @@ export interface AppRemovalOptions {
   failed(name: string, held: AppState, error: unknown): void;
 }
 
-/** How often a database server that does not answer is asked to end data, and the time between two attempts, in ms. */
+/** How often a database server that does not answer is asked to drop data, and the time between two attempts, in ms. */
 const ATTEMPTS = 4;
 const BETWEEN = 5_000;
 
@@ -38,7 +38,7 @@ export class AppRemoval {
     const { host, limits, authority, log } = this.options;
     const isHosted = hasHosted(held);
     await limits.run(name, held, STOP_LIMIT, host.rest(name));
-    // One that was frozen or lost its lock meanwhile would take the app from its successor.
+    // A process that was frozen or has lost its lock would take the app from its successor.
     if (!isHosted || !(await authority.confirm())) return;
     // A former process of this environment that is frozen must not write there when it goes on, and no older record starts the app here.
     await host.hosted.takeFrom(record, [authority.environment]).catch((error) => {
@@ -98,7 +98,7 @@ export class AppRemoval {
         return await host.endData(record);
       } catch (error) {
         const isAway = error instanceof AppSupervisorError && error.code === 'DATABASE_UNREACHABLE';
-        if (!isAway || attempt === ATTEMPTS || held.record !== record) throw error;
+        if (!isAway || record.data !== 'drop' || attempt === ATTEMPTS || held.record !== record) throw error;
       }
       await clock.sleep(BETWEEN);
       if (!(await authority.confirm())) return null;

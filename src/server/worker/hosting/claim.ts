@@ -113,7 +113,11 @@ export async function claimHosting(
   // By that one the app may be there alone.
   if (isOnly && held.length) throw new AppSupervisorError('HOSTING_TAKEN', { app: record.name, environment });
   // This process holds the environment: what is newer was written before its main database fell back to an older copy.
-  if (verdict === 'newer' && own) await authority.exceed(own.epoch);
+  if (verdict === 'newer' && own) {
+    await authority.exceed(own.epoch);
+    // The beat in it may have found another host.
+    if (!(await authority.confirm())) return null;
+  }
   await rows.write({ ...rowOf(record, authority), boot: backend });
   for (const row of left) if (!held.includes(row)) await rows.take(row, Math.max(generation, row.generation));
   return { left: held.map(placeIn) };
