@@ -51,10 +51,12 @@ export async function startMariadb(): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'databases-maria-'));
   const asRoot = process.getuid?.() === 0 ? ['--user=root'] : [];
   const data = `--datadir=${join(folder, 'data')}`;
+  // Each server deletes the temporary tables that it finds in its folder for them when it starts, also those of another one.
+  const env = { ...process.env, TMPDIR: folder };
   execFileSync(
     findOnPath(['mariadb-install-db']) ?? fail('mariadb-install-db is missing beside mariadbd.'),
     ['--no-defaults', data, '--auth-root-authentication-method=normal', '--skip-test-db', ...asRoot],
-    { stdio: 'pipe' },
+    { stdio: 'pipe', env },
   );
   const start = join(folder, 'start.sql');
   writeFileSync(
@@ -75,7 +77,7 @@ export async function startMariadb(): Promise<Server> {
       '--innodb-flush-log-at-trx-commit=0',
       ...asRoot,
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'pipe'], env },
   );
   await untilPrinted(child, 'MariaDB', 'ready for connections');
   return { host: '127.0.0.1', port, username: 'admin', password: 'admin', stop: () => stopChild(child, folder) };
