@@ -73,6 +73,26 @@ describe('app cache', () => {
     expect(seen).toEqual([['env_b']]);
   });
 
+  it('follows a tombstone that waits for other environments now, by a read and by its own change', async () => {
+    const { table, appCache, changes } = bench();
+    const definition = appOf({ published: { env_a: publishedOf(), env_b: publishedOf() } });
+    const tombstone = { uid: 'uid-2', name: 'shop', definition, environments: ['env_a', 'env_b'] };
+    table.tombstones = [tombstone];
+    await appCache.load();
+    const seen: string[][] = [];
+    appCache.changes.listen(({ environments }) => seen.push([...environments]));
+    table.tombstones = [{ ...tombstone, environments: ['env_a'] }];
+    await appCache.load();
+    appCache.settleTombstone('uid-2', []);
+    expect(appCache.tombstones.get('uid-2')?.environments).toEqual([]);
+    appCache.removeTombstone('uid-2');
+    expect(appCache.tombstones.size).toBe(0);
+    expect([seen, changes]).toEqual([
+      [['env_a', 'env_b'], ['env_a'], []],
+      [1, 2, 3, 4],
+    ]);
+  });
+
   it('a full load reads only changed rows, and reports nothing if nothing changed', async () => {
     const { table, appCache, changes } = bench();
     table.rows = [appOf(), appOf({ name: 'shop', uid: 'uid-2' }), appOf({ name: 'wiki', uid: 'uid-3' })];

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import PQueue from 'p-queue';
 import type { StatusEntry } from '../../../shared/messages';
 import { Feed } from '../../feed';
@@ -90,12 +91,12 @@ export class AppCache {
     return new Set(definitions.flatMap((definition) => Object.keys(definition?.published ?? {})));
   }
 
-  /** @returns the environments of tombstones that are new or gone */
+  /** @returns the environments of tombstones that are new, gone or changed */
   private replaceTombstones(tombstones: Tombstone[]): Set<string> {
     const environments = new Set<string>();
     const now = new Map(tombstones.map((tombstone) => [tombstone.uid, tombstone]));
     for (const { uid, definition } of [...this.tombstones.values(), ...tombstones]) {
-      if (this.tombstones.has(uid) && now.has(uid)) continue;
+      if (isDeepStrictEqual(this.tombstones.get(uid), now.get(uid))) continue;
       for (const environment of Object.keys(definition.published)) environments.add(environment);
     }
     this.tombstones.clear();
@@ -136,14 +137,19 @@ export class AppCache {
     this.changed([app.name], before, new Set());
   }
 
-  /** The database has let a tombstone go from environments by now, or altogether. @param environments those that it still waits for */
+  /** The database has let a tombstone go from environments by now. @param environments those that it still waits for */
   settleTombstone(uid: string, environments: string[]): void {
     const tombstone = this.tombstones.get(uid);
     if (!tombstone) return;
     const settled = tombstone.environments.filter((environment) => !environments.includes(environment));
     tombstone.environments = environments;
-    if (!environments.length) this.tombstones.delete(uid);
     this.changed([], new Set(settled), new Set());
+  }
+
+  /** The database has no tombstone of this app any more. */
+  removeTombstone(uid: string): void {
+    const { environments = [] } = this.tombstones.get(uid) ?? {};
+    if (this.tombstones.delete(uid)) this.changed([], new Set(environments), new Set());
   }
 
   /** A definition by incarnation, alive or deleted. */

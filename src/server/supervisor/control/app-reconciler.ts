@@ -374,7 +374,8 @@ export class AppReconciler {
       return true;
     });
     if (!isOver) return active.refresh(uid);
-    appCache.settleTombstone(uid, environments);
+    if (environments.length) appCache.settleTombstone(uid, environments);
+    else appCache.removeTombstone(uid);
     // Their next passes remove its records, unless a new app of this name is published there by then.
     for (const environment of confirmed) queue.add(environmentKey(environment));
     this.changes.emit(name);

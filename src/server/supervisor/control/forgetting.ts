@@ -132,8 +132,7 @@ export class EnvironmentRemoval {
     const environments = tombstone.environments.filter((other) => other !== environment);
     await leadership.write((transaction) => appRepository.updateTombstone(uid, { environments }, transaction));
     // One that nobody is waited for any more goes with the next pass over it.
-    if (environments.length) appCache.settleTombstone(uid, environments);
-    else tombstone.environments = environments;
+    appCache.settleTombstone(uid, environments);
   }
 }
 
