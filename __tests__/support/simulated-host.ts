@@ -174,7 +174,11 @@ export class SimulatedHost {
     this.coreApps.setStatus(name, 'stopped');
   }
 
+  /** What happens while an app ends. */
+  onRest: () => void = () => undefined;
+
   async rest(name: string): Promise<void> {
+    this.onRest();
     this.end(name);
     delete this.coreApps.appStatus[name];
   }

@@ -364,6 +364,24 @@ describe('a removed app', () => {
     expect(databases.owners.has('crm')).toBe(true);
   });
 
+  it.each<[string, () => void]>([
+    ['before it ends', () => (mayAct = false)],
+    ['while it ends', () => (host.onRest = () => (mayAct = false))],
+  ])(
+    'is not reported as removed by a process that may not act for a moment, %s, and is removed afterwards',
+    async (_, lose) => {
+      await create();
+      lose();
+      await accept({ generation: 11, desired: 'removed', environments: ['env_b', 'env_c'] });
+      expect([crm().generation, host.taken, snapshot.rows.size]).toEqual([10, [], 1]);
+      host.onRest = () => undefined;
+      mayAct = true;
+      controller.convergeAll();
+      await quiet();
+      expect([crm(), host.taken]).toMatchObject([{ status: 'not_found', generation: 11 }, ['crm env_a 11']]);
+    },
+  );
+
   it('is removed even if its marker stays', async () => {
     await create();
     databases.owners.set('crm', 'somebody else');
@@ -1109,6 +1127,28 @@ describe('an environment that was forgotten', () => {
     await controller.acceptAll([], 100);
     await quiet();
     expect([controller.apps.names(), left(), host.running.size]).toEqual([[], ['crm'], 0]);
+  });
+
+  it('takes what it had from its former processes, as soon as it may act', async () => {
+    await create();
+    mayAct = false;
+    await controller.acceptAll([], 100);
+    await quiet();
+    expect([host.running.size, host.taken]).toEqual([0, []]);
+    mayAct = true;
+    await clock.run(5_000);
+    expect(host.taken).toEqual(['crm env_a 10']);
+  });
+
+  it('does not go on with what it had once another process hosts', async () => {
+    await create();
+    mayAct = false;
+    await controller.acceptAll([shop()], 100);
+    mayHost = false;
+    await clock.run(5_000);
+    mayAct = true;
+    await clock.run(60_000);
+    expect(host.taken).toEqual([]);
   });
 
   it('boots nothing of it while it finds that out', async () => {

@@ -78,39 +78,31 @@ export class AppController {
     this.incarnation = new Incarnation({ ...options, saveHeader: (header) => this.writes.saveHeader(header) });
     this.limits = new TimeLimits(this.apps, options.clock, options.log);
     this.commands = new CommandWatch({ ...options, apps: this.apps, changes: this.limits.changes });
-    this.removal = new AppRemoval({
+    const mayHost = () => !this.closed && options.mayHost();
+    const common = {
       ...options,
+      mayHost,
       apps: this.apps,
       limits: this.limits,
+      save: (name: string) => this.writes.save(name),
+      failed: (...args: [string, AppState, unknown]) => this.failed(...args),
+      converge: (name: string) => this.converge(name),
+    };
+    this.removal = new AppRemoval({
+      ...common,
       remember: (record) => this.incarnation.removed(record),
       removeFromSnapshot: (name) => this.writes.remove(name),
-      failed: (...args) => this.failed(...args),
     });
     this.exit = new RoutingExit(this.apps, options.clock, options.leaving);
-    this.takeovers = new Takeovers({
-      ...options,
-      apps: this.apps,
-      limits: this.limits,
-      inQueue: (name, work) => this.inQueue(name, work),
-      save: (name) => this.writes.save(name),
-      failed: (...args) => this.failed(...args),
-      converge: (name) => this.converge(name),
-    });
-    const mayHost = () => !this.closed && options.mayHost();
-    this.uploads = Uploads.of({ ...options, apps: this.apps, mayHost });
+    this.takeovers = new Takeovers({ ...common, inQueue: (name, work) => this.inQueue(name, work) });
+    this.uploads = Uploads.of(common);
     const copy = options.copyAhead ?? this.uploads?.copyAhead ?? noCopy;
-    this.ahead = new AheadCopies({ ...options, apps: this.apps, mayHost, copy });
+    this.ahead = new AheadCopies({ ...common, copy });
     this.boots = new AppBoots({
-      ...options,
+      ...common,
       left: (name, environments) => this.takeovers.note(name, environments),
-      apps: this.apps,
-      limits: this.limits,
-      mayHost,
       leaveRouting: (...args) => this.exit.leave(...args),
       copyUploads: async (...args) => this.uploads?.before(...args),
-      save: (name) => this.writes.save(name),
-      failed: (...args) => this.failed(...args),
-      converge: (name) => this.converge(name),
     });
   }
 
@@ -206,7 +198,7 @@ export class AppController {
       held.confirmed = false;
       held.waiting?.abort();
       this.apps.forget(name);
-      void this.inQueue(name, () => this.removal.leave(name, held, held.record));
+      void this.inQueue(name, () => this.removal.leave(name, held));
     }
   }
 
@@ -322,8 +314,8 @@ export class AppController {
         return;
       }
       if (decision.do === 'boot' && !this.options.mayBoot(record)) return;
-      // It writes to the app's database.
-      if (decision.do === 'remove' && record.data !== 'keep' && !(await this.options.authority.confirm())) return;
+      // It writes to the app's database: what is not done now is decided again with the next round.
+      if (decision.do === 'remove' && !(await this.options.authority.confirm())) return;
       this.begin(name, held, record, decision);
       await this.carryOut(name, held, record, decision);
     }

@@ -13,6 +13,8 @@ export interface AppRemovalOptions {
   limits: TimeLimits;
   host: AppHost;
   authority: HostingAuthority;
+  /** Whether this process hosts its environment, as far as it knows. */
+  mayHost(): boolean;
   clock: Clock;
   log: Log;
   /** Whatever an older copy of the store says later, the app is not here any more. */
@@ -21,8 +23,9 @@ export interface AppRemovalOptions {
   failed(name: string, held: AppState, error: unknown): void;
 }
 
-/** How often a database server that does not answer is asked to drop data, and the time between two attempts, in ms. */
+/** How often a database server that does not answer is asked to drop data. */
 const ATTEMPTS = 4;
+/** The time between two attempts, in ms. */
 const BETWEEN = 5_000;
 
 /** Whether a process of this environment has begun to start it. */
@@ -33,25 +36,38 @@ const hasHosted = ({ applied }: AppState): boolean =>
 export class AppRemoval {
   constructor(private readonly options: AppRemovalOptions) {}
 
-  /** Ends an app that has left this environment. */
-  async leave(name: string, held: AppState, record: AppRecord): Promise<void> {
-    const { host, limits, authority, log } = this.options;
-    const isHosted = hasHosted(held);
+  /** Ends an app of an environment that was forgotten: no record asks for that once more. */
+  async leave(name: string, held: AppState): Promise<void> {
+    const { host, limits, clock, mayHost } = this.options;
     await limits.run(name, held, STOP_LIMIT, host.rest(name));
-    // A process that was frozen or has lost its lock would take the app from its successor.
-    if (!isHosted || !(await authority.confirm())) return;
-    // A former process of this environment that is frozen must not write there when it goes on, and no older record starts the app here.
+    while (!(await this.takeFromOwn(name, held, held.record)) && mayHost()) await clock.sleep(BETWEEN);
+  }
+
+  /**
+   * A former process of this environment that is frozen must not write to the app's database when it goes on, and no older record starts
+   * the app here.
+   *
+   * @returns false if this process may not act now: one that was frozen or has lost its lock would take the app from its successor
+   */
+  private async takeFromOwn(name: string, held: AppState, record: AppRecord): Promise<boolean> {
+    const { host, authority, log } = this.options;
+    if (!hasHosted(held)) return true;
+    if (!(await authority.confirm())) return false;
     await host.hosted.takeFrom(record, [authority.environment]).catch((error) => {
       log.warn(`App ${name} could not be taken from this environment: ${messageOf(error)}`, { app: name });
     });
+    return true;
   }
 
-  /** Never rejects because of the data: that is shown. */
+  /**
+   * Removes an app as its record asks. It is not done, and tried again, if this process finds that it may not act. Never rejects because
+   * of the data: that is shown.
+   */
   async remove(name: string, held: AppState, record: AppRecord, data: AppRecord['data']): Promise<void> {
     const { host, apps, limits, remember, removeFromSnapshot, failed } = this.options;
     const log = this.options.log.bound({ app: name });
-    if (data === 'keep') await this.leave(name, held, record);
-    else await limits.run(name, held, STOP_LIMIT, host.rest(name));
+    await limits.run(name, held, STOP_LIMIT, host.rest(name));
+    if (data === 'keep' && !(await this.takeFromOwn(name, held, record))) return;
     let outcome: Message | undefined;
     if (data !== 'keep') {
       try {
