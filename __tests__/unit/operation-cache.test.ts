@@ -78,4 +78,48 @@ describe('operations in memory', () => {
     expect([...(await reading)]).toEqual(['uid-2']);
     expect(known()).toEqual([]);
   });
+
+  it('are kept in the order of their requests', () => {
+    for (const operation of [two, one]) cache.put(operation);
+    expect(known()).toEqual(['op-1', 'op-2']);
+  });
+
+  it('that are put as they were known outdate a read in progress: it may have found what was there in between', async () => {
+    cache.put(one);
+    table = [{ ...one, state: 'running' }];
+    const reading = cache.refresh('uid-1');
+    table = [one];
+    cache.put(one);
+    await release();
+    await release();
+    await reading;
+    expect(cache.of('uid-1')).toEqual([one]);
+  });
+
+  it('tell of changes, and of nothing else', async () => {
+    let told = 0;
+    cache.changes.listen(() => told++);
+    const toldBy = async (work: () => unknown) => {
+      told = 0;
+      const working = work();
+      await release();
+      await working;
+      return told;
+    };
+    table = [one, two];
+    const reads = [() => cache.refresh('uid-1'), () => cache.refreshNamed(['crm']), () => cache.load()];
+    expect(await toldBy(() => cache.put(two))).toBe(1);
+    expect(await toldBy(() => cache.put(one))).toBe(1);
+    for (const read of reads) expect(await toldBy(read)).toBe(0);
+    expect(await toldBy(() => cache.put(structuredClone(one)))).toBe(0);
+    // As the control loop takes a message from a step.
+    expect(
+      await toldBy(() => cache.put({ ...one, steps: one.steps.map((step) => ({ ...step, message: undefined })) })),
+    ).toBe(0);
+    for (const operation of [one, two])
+      expect(await toldBy(() => cache.put({ ...operation, state: 'succeeded', finishedAt: 1 }))).toBe(1);
+    expect(await toldBy(() => cache.put({ ...one, state: 'succeeded', finishedAt: 1 }))).toBe(0);
+    table = [];
+    for (const read of reads) expect(await toldBy(read)).toBe(0);
+  });
 });

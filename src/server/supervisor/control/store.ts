@@ -138,6 +138,12 @@ const toStep = (step: Step): Step => ({
   ...(step.error ? { error: readable(problem, step.error) } : {}),
 });
 
+/** The table has no fields that are undefined. */
+const asStored = (operation: Operation): Operation => JSON.parse(JSON.stringify(operation));
+
+/** As the table is sorted. */
+const byRequest = (a: Operation, b: Operation): number => a.generation - b.generation || (a.id < b.id ? -1 : 1);
+
 /**
  * Unfinished operations in memory, for the loop and the list of apps. It follows the table: one app's immediately when
  * a message names it, all of them every 30 s.
@@ -162,8 +168,9 @@ export class OperationCache {
 
   /** Takes an operation as it was just written; removes a finished one. */
   put(operation: Operation): void {
-    const others = this.of(operation.appUid).filter(({ id }) => id !== operation.id);
-    this.replace(operation.appUid, operation.finishedAt === null ? [...others, operation] : others);
+    const left = this.of(operation.appUid).filter(({ id }) => id !== operation.id);
+    if (operation.finishedAt === null) left.push(asStored(operation));
+    this.replace(operation.appUid, left.sort(byRequest));
   }
 
   /** Reads the operations of one app. */
@@ -210,7 +217,9 @@ export class OperationCache {
   }
 
   private replace(uid: string, operations: Operation[]): void {
+    // Also what is written as it is known here: a read may have found what was there in between.
     for (const outdated of this.reads) outdated.add(uid);
+    if (isDeepStrictEqual(operations, this.of(uid))) return;
     if (operations.length) this.byUid.set(uid, operations);
     else this.byUid.delete(uid);
     this.changes.emit();
