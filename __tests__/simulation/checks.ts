@@ -1,4 +1,4 @@
-import { DOWN_AFTER } from '../../src/server/protocol/health';
+import { CUT_OFF_FOR, DOWN_AFTER } from '../../src/server/protocol/health';
 import { Leadership } from '../../src/server/supervisor/control/leader';
 import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryTransaction } from '../support/memory-database';
@@ -168,24 +168,33 @@ const KNOWS_AFTER = 35_000;
 
 /** When each Supervisor last had not loaded, so that it has seen nothing, or most environments that it knows were gone. */
 const excusedAt = new WeakMap<SupervisorProcess, number>();
+/** Of each Supervisor, the environments that it knows and that are gone, and since when they are these. */
+const goneSince = new WeakMap<SupervisorProcess, { names: string; at: number }>();
 
 /** Whether a Supervisor cannot know now what is down. */
-function isExcused({ environments }: World, { part }: SupervisorProcess): boolean {
+function isExcused(world: World, process: SupervisorProcess): boolean {
+  const { environments, scheduler } = world;
+  const { part } = process;
   if (!part.loaded) return true;
   const known = environments.filter(({ name }) => part.parts.environmentCache.get(name) !== undefined);
   // A standby is not heard before it holds the environment of one that is frozen.
   const isHeard = ({ machine, link, part }: WorkerProcess) => machine.isUp && !link.isCut && part.role === 'holder';
   const gone = known.filter((environment) => !livingIn(environment).some(isHeard));
-  // Most of a fleet at once: it may be the Supervisor that is cut off.
-  return 2 * gone.length > known.length;
+  const names = gone.map(({ name }) => name).join();
+  if (goneSince.get(process)?.names !== names) goneSince.set(process, { names, at: scheduler.now });
+  // Most of a fleet at once: it may be the Supervisor that is cut off, for a while.
+  const since = Math.max(goneSince.get(process)!.at, troubledAt(world, process));
+  return 2 * gone.length > known.length && scheduler.now - since < CUT_OFF_FOR + DEATH_SHOWS;
 }
+
+/** When a Supervisor last could not see what there is, in true ms. */
+const troubledAt = (world: World, { name, link, startedAt }: SupervisorProcess): number =>
+  Math.max(world.redis.troubledAt, link.troubledAt, startedAt, frozenAt.get(world)?.get(name) ?? 0);
 
 /** What died is shown as down, and not as unknown, by whoever could see it. */
 function checkDead(world: World, process: SupervisorProcess, dead: EnvironmentOfWorld[]): void {
-  const { redis, scheduler } = world;
-  const frozen = frozenAt.get(world)?.get(process.name) ?? 0;
-  const troubledAt = Math.max(redis.troubledAt, process.link.troubledAt, process.startedAt, frozen);
-  if (scheduler.now - Math.max(troubledAt, excusedAt.get(process) ?? 0) < KNOWS_AFTER) return;
+  const { scheduler } = world;
+  if (scheduler.now - Math.max(troubledAt(world, process), excusedAt.get(process) ?? 0) < KNOWS_AFTER) return;
   for (const { name } of dead) {
     const isKnown = process.part.parts.environmentCache.get(name) !== undefined;
     if (isKnown && process.part.parts.observer.environment(name)?.health === 'unknown')

@@ -54,7 +54,7 @@ function forcedIn(world: World): Set<string> {
 
 /** After quiet: what should have left has left, and what should have returned is at home. */
 export function checkFailovers({ world, apps, operations, holders, stuck, leader, say }: Sight): void {
-  const { environmentCache, observer } = leader.part.parts;
+  const { environmentCache } = leader.part.parts;
   const agree = (one: string, other: string) =>
     environmentCache.registrationOf(one)?.appVersion === environmentCache.registrationOf(other)?.appVersion;
   for (const app of apps) {
@@ -65,9 +65,8 @@ export function checkFailovers({ world, apps, operations, holders, stuck, leader
     if (returns.length > 1 && !world.hasLostApps) say(`${app.name} returned by itself ${returns.length} times.`);
     if (stuck.has(app.name) || own.some(({ finishedAt }) => finishedAt === null)) continue;
     const [only] = app.environments;
-    const isDown = !holders.has(only) && observer.environment(only)?.health === 'down';
     const places = [...holders.keys()].filter((name) => name !== only && agree(name, only));
-    if (isDown && failsOver(app, only) && places.length)
+    if (!holders.has(only) && failsOver(app, only) && places.length)
       say(`${app.name} stays in ${only}, which is down, although ${places} could have it.`);
     const { home } = app;
     const mayReturn = home !== null && returnsTo(app, home) && holders.has(home) && holders.has(only);

@@ -91,6 +91,11 @@ export const MUTANTS: Mutant[] = [
     test: 'unit/record-reader.test.ts',
   },
   {
+    what: 'A Supervisor that has lost most of its fleet takes itself for disconnected for ever',
+    changes: [['protocol/health.ts', ' && newest < CUT_OFF_FOR;', ';']],
+    test: 'unit/observer.test.ts',
+  },
+  {
     what: 'The beat of an older copy of Redis counts',
     changes: [
       [

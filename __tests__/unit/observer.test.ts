@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { DISCONNECTED_AFTER } from '../../src/server/protocol/health';
+import { CUT_OFF_FOR, DISCONNECTED_AFTER } from '../../src/server/protocol/health';
 import { FleetObserver } from '../../src/server/supervisor/fleet/observer';
 import type { Lease, StatusEntry } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
@@ -429,6 +429,22 @@ describe('when most environments disappear at the same time', () => {
     for (const name of names) await beat(name);
     await watch(1_000);
     expect(names.map(health)).toEqual(['online', 'online', 'online', 'online']);
+  });
+
+  it('but not for longer than three minutes', async () => {
+    for (const name of names) await beat(name);
+    await watch(15_000 + CUT_OFF_FOR - 1_000, 'env_d');
+    expect(names.map(health)).toEqual(['unknown', 'unknown', 'unknown', 'online']);
+    await watch(2_000, 'env_d');
+    expect(names.map(health)).toEqual(['down', 'down', 'down', 'online']);
+  });
+
+  it('also where another one has been down for long', async () => {
+    for (const name of [...names, 'env_e']) await beat(name);
+    await watch(600_000, ...names);
+    expect(health('env_e')).toBe('down');
+    await watch(20_000, 'env_d');
+    expect(names.map(health)).toEqual(['unknown', 'unknown', 'unknown', 'online']);
   });
 
   it('but half of them are down', async () => {

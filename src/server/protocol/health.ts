@@ -135,23 +135,27 @@ export function afterPoll(
 const CUT_OFF_LEAST = 3;
 const CUT_OFF_SHARE = 0.55;
 const CUT_OFF_WINDOW = 60_000;
+/** … for so long after the last one was lost, in ms: what is still silent then has to be repaired, whichever side is disconnected. */
+export const CUT_OFF_FOR = 180_000;
 
 /**
  * … the observer assumes that it is itself disconnected: that is more likely than that most of a fleet dies at once.
- * Environments that announced their shutdown, or were never seen alive, do not count.
+ * Environments that announced their shutdown, were lost before, or were never seen alive, do not count.
  */
 export function isCutOff(observations: Iterable<LeaseObservation>, observer: StoreObservation, now: Now): boolean {
-  const lostAt: number[] = [];
+  const lostFor: number[] = [];
   let alive = 0;
   for (const observation of observations) {
-    if (observation.releasedAt !== null || observation.lastBeat === null) continue;
-    const { health, since } = healthOf(observation, observer, now);
-    if (health === 'down') lostAt.push(since);
+    const { lastBeat, releasedAt } = observation;
+    if (releasedAt !== null || lastBeat === null) continue;
+    if (healthOf(observation, observer, now).health === 'down')
+      lostFor.push(now.mono - lastBeat.mono - DOWN_AFTER * intervalOf(observation));
     else alive++;
   }
-  const total = alive + lostAt.length;
-  if (total < CUT_OFF_LEAST || lostAt.length / total <= CUT_OFF_SHARE) return false;
-  return Math.max(...lostAt) - Math.min(...lostAt) <= CUT_OFF_WINDOW;
+  const newest = Math.min(...lostFor);
+  const lost = lostFor.filter((one) => one - newest <= CUT_OFF_WINDOW).length;
+  const total = alive + lost;
+  return total >= CUT_OFF_LEAST && lost / total > CUT_OFF_SHARE && newest < CUT_OFF_FOR;
 }
 
 /** After the observer was disconnected, silence during that time does not count against the worker. */
