@@ -304,6 +304,8 @@ const LINK_IS_BACK = 10_000;
 /** Nothing boots where the newest record that its process could have read says otherwise. */
 function checkBoots(world: World): void {
   const since = new Map<string, number>();
+  /** The same, as far as Redis has said so ever since: an older copy does not before a leader has compared it. */
+  const readable = new Map<string, number>();
   const keyOf = (environment: string, { name, uid }: AppRecord) => `${environment} ${name} ${uid}`;
   /** Where an app was wanted when it had several environments, and has been ever since. */
   const stands = new Set<string>();
@@ -313,6 +315,11 @@ function checkBoots(world: World): void {
   world.redis.onLoss = () => {
     onLoss();
     assigned.clear();
+    for (const key of readable.keys()) {
+      const [environment, name, uid] = key.split(' ');
+      const record = storedRecord(world, environment, name);
+      if (record?.uid !== uid || isWanted(record)) readable.delete(key);
+    }
   };
   world.redis.onCommand = (method, args, result) => {
     publish(method, args, result);
@@ -326,11 +333,13 @@ function checkBoots(world: World): void {
     for (const record of records) {
       // An older one changes nothing.
       if (storedRecord(world, environment, record.name)?.generation !== record.generation) continue;
-      const isWanted = record.desired === 'running' || record.desired === 'onDemand';
-      if (isWanted && record.environments.length > 1) stands.add(keyOf(environment, record));
-      if (!isWanted) stands.delete(keyOf(environment, record));
-      if (isWanted) since.delete(keyOf(environment, record));
-      else if (!since.has(keyOf(environment, record))) since.set(keyOf(environment, record), world.scheduler.now);
+      const key = keyOf(environment, record);
+      if (isWanted(record) && record.environments.length > 1) stands.add(key);
+      if (!isWanted(record)) stands.delete(key);
+      for (const times of [since, readable]) {
+        if (isWanted(record)) times.delete(key);
+        else if (!times.has(key)) times.set(key, world.scheduler.now);
+      }
     }
   };
   world.onBoot = (machine, environment, record, row) => {
@@ -342,7 +351,8 @@ function checkBoots(world: World): void {
     checkNewest(world, worker, record);
     if (!stands.has(keyOf(environment, record))) checkAlone(world, environment, record);
     checkOnlyHost(world, environment, record);
-    if (at !== undefined && worker && at < worker.startedAt && couldRead(world, worker))
+    const readableAt = readable.get(keyOf(environment, record)) ?? Number.POSITIVE_INFINITY;
+    if (worker && readableAt < worker.startedAt && couldRead(world, worker))
       world.violate(`${record.name} boots in ${machine.name}, from which it was taken before that started`);
     const isCut = link && (link.isCut || world.scheduler.now - link.troubledAt < LINK_IS_BACK);
     if (isAway || frozenUntil > world.scheduler.now - 3_000 || isCut) return;
@@ -355,6 +365,8 @@ function checkBoots(world: World): void {
       );
   };
 }
+
+const isWanted = ({ desired }: AppRecord): boolean => desired === 'running' || desired === 'onDemand';
 
 /** A process that started when its records could be read has read them before it boots anything. */
 const couldRead = ({ redis }: World, { startedAt, link }: WorkerProcess): boolean =>
