@@ -126,11 +126,15 @@ export class SimulatedHost {
   async boot(name: string, turn: BootTurn): Promise<BootOutcome | null> {
     await this.turnOf(name);
     if (turn.signal.aborted) return null;
+    if (!turn.decide()) return null;
+    turn.begin();
     const wish = turn.decide();
-    if (!wish) return null;
+    if (!wish) {
+      await this.rest(name);
+      return null;
+    }
     const { record, how } = wish;
     const { progress } = turn;
-    turn.begin();
     await turn.mark();
     const limit = this.clock.timeout(BOOT_LIMIT, () => turn.onLate());
     const { fails, lingers } = this.bootScripts.get(name) ?? {};

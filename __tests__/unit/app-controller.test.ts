@@ -666,6 +666,11 @@ describe('a failed boot', () => {
     host.bootScripts.clear();
     await clock.run(6_000);
     expect(crm().status).toBe('running');
+    // Whom it was for has come in: it starts for nobody once it rests.
+    await controller.unload('crm');
+    controller.convergeAll();
+    await quiet();
+    expect(crm().status).toBe('dormant');
   });
 
   it('of an app that starts when visited is dormant in its worker’s next process, with the cause, until it is retried', async () => {

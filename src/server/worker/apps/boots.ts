@@ -42,19 +42,21 @@ export class AppBoots {
   constructor(private readonly options: AppBootsOptions) {}
 
   /** How an app is to boot by its newest record; null: it is not to, or not now. */
-  wish(held: AppState, visited: boolean): ReturnType<BootTurn['decide']> {
+  wish(held: AppState): ReturnType<BootTurn['decide']> {
     const { mayHost, mayBoot, clock } = this.options;
     const { record } = held;
     if (!held.confirmed || !mayHost() || !mayBoot(record)) return null;
-    const decision = decide(record, held.applied, held, clock.now().mono, visited);
+    const decision = decide(record, held.applied, held, clock.now().mono, held.visited);
     return decision.do === 'boot' ? { record, how: decision.how } : null;
   }
 
   async boot(name: string, held: AppState): Promise<void> {
     const { host, clock, apps, limits, leaveRouting, copyUploads, save, failed, converge } = this.options;
-    const { status, visited } = held;
+    const { status } = held;
     // It ended by itself: nothing of it runs that visitors could leave, and what is shown from now on says so no more.
     if (held.state === 'running' && (status === 'error' || status === 'stopped')) held.state = 'absent';
+    // A retry is for whom it failed. Once it begins, nothing else says any more why an app boots that starts when visited.
+    if (held.state === 'error') held.visited = true;
     let { record } = held;
     const before = (): Applied => held.applied ?? { ...NEVER, uid: record.uid };
     const applied = (): Applied => ({
@@ -69,13 +71,13 @@ export class AppBoots {
     await copyUploads(name, held, held.waiting.signal);
     const turn: BootTurn = {
       decide: () => {
-        const wish = this.wish(held, visited);
+        const wish = this.wish(held);
         if (wish) record = wish.record;
         return wish;
       },
       begin: () => {
         if (record.boot.generation > (held.applied?.bootGeneration ?? 0)) held.failures = 0;
-        Object.assign(held, { visited: false, state: 'absent', error: undefined });
+        Object.assign(held, { state: 'absent', error: undefined });
       },
       authority: this.options.authority,
       left: (environments) => this.options.left(name, environments),
@@ -103,11 +105,13 @@ export class AppBoots {
       const { version } = outcome;
       held.applied = { ...applied(), version };
       Object.assign(held, { booted: outcome.record, state: 'running', failures: 0, retryAt: null, version });
+      held.visited = false;
       apps.show(name, 'running');
     } catch (error) {
       limits.noteEnd(held);
       held.applied = { ...applied(), failure: describeError(error) };
       held.failures++;
+      held.visited = false;
       const wait = retryAfter(held.failures);
       held.retryAt = wait === null ? null : clock.now().mono + wait;
       failed(name, held, error);
