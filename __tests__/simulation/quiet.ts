@@ -222,7 +222,10 @@ function checkDoors(app: AppDefinition, { desired }: Published, { world, holders
   const there = app.environments.flatMap((name) => holders.get(name) ?? []);
   const isWell = there.some(({ host }) => host.running.has(app.name));
   if (!isWell) {
-    if (there.length && !there.some((holder) => isExplained(holder, app.name)))
+    const own = operations.filter(({ appUid }) => appUid === app.uid).sort((a, b) => b.generation - a.generation);
+    const isAsked = (name: string) => !isLeftFor(app, name, own, holders);
+    const asked = app.environments.filter(isAsked).flatMap((name) => holders.get(name) ?? []);
+    if (asked.length && !asked.some((holder) => isExplained(holder, app.name)))
       say(`${app.name} was visited and runs nowhere.`);
     return;
   }
