@@ -153,6 +153,8 @@ function checkShown(world: World): void {
   if (!dead.length) return;
   for (const { process } of world.supervisors) {
     if (!process?.machine.isUp || !process.part.loaded || wasStopped(world, process.name)) continue;
+    // It does not look at the fleet any more, and pages ask another one.
+    if (process.isLeaving) continue;
     checkDead(world, process, dead);
     for (const app of process.part.apps()) {
       for (const { name } of dead) {
