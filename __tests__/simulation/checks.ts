@@ -258,6 +258,8 @@ function checkDefinitionReads(world: World): void {
       const { appCache } = process.part.parts;
       const load = appCache.load.bind(appCache);
       appCache.load = () => {
+        // It may have led between two looks.
+        if (process.part.parts.leadership.leads) seen.followsSince = world.scheduler.now;
         seen.at.push(world.scheduler.now);
         return load();
       };
