@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { ensureDatabase, query } from '../../scripts/fleet';
+import type { Clock } from '../../src/server/clock';
 import { systemClock } from '../../src/server/core/system';
 import type { DatabaseConnection } from '../../src/server/databases';
 import type { LockAddress } from '../../src/server/lock-address';
-import type { ProcessLock } from '../../src/server/worker/lock-watch';
+import { type LockState, LockWatch, type ProcessLock } from '../../src/server/worker/lock-watch';
 import { createProcessLock } from '../../src/server/worker/process-lock';
+import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
 import { detour, silentServer } from '../support/tcp';
 import { until } from '../support/wait';
@@ -18,6 +20,7 @@ function lockOf(
   values: Partial<DatabaseConnection> = {},
   address?: LockAddress,
   id: string | (() => Promise<string>) = 'id-1',
+  clock: Clock = systemClock,
 ): ProcessLock {
   const { host, port, user, password } = inject('postgres');
   const main = { dialect: 'postgres' as const, host, port, username: user, password, database: DATABASE, ...values };
@@ -25,13 +28,15 @@ function lockOf(
     main,
     environment,
     typeof id === 'string' ? async () => id : id,
-    systemClock,
+    clock,
     recordedLog(),
     address,
   );
   locks.push(lock);
   return lock;
 }
+
+const ask = async (lock: ProcessLock): Promise<LockState> => (await lock.hold()).state;
 
 afterEach(async () => {
   for (const lock of locks.splice(0)) await lock.release();
@@ -41,7 +46,7 @@ describe('the lock of a process on its own main database', () => {
   it('is held by one process of an environment, again and again, until it gives it up', async () => {
     await ensureDatabase(inject('postgres'), DATABASE);
     const [one, two, other] = [lockOf('env_a'), lockOf('env_a'), lockOf('env_b')];
-    expect([await one.hold(), await one.hold(), await two.hold(), await other.hold()]).toEqual([
+    expect([await ask(one), await ask(one), await ask(two), await ask(other)]).toEqual([
       'held',
       'held',
       'other',
@@ -50,7 +55,7 @@ describe('the lock of a process on its own main database', () => {
     expect(one.fingerprint).toBe(two.fingerprint);
     expect(one.fingerprint).not.toBe(other.fingerprint);
     await one.release();
-    expect(await two.hold()).toBe('held');
+    expect(await ask(two)).toBe('held');
   });
 
   it('knows its database also where that did not say which one it is when the lock was taken', async () => {
@@ -60,8 +65,8 @@ describe('the lock of a process on its own main database', () => {
       if (tries === 1) throw new Error('Too slow.');
       return 'id';
     });
-    expect([await lock.hold(), lock.fingerprint]).toEqual(['held', null]);
-    expect(await lock.hold()).toBe('held');
+    expect([await ask(lock), lock.fingerprint]).toEqual(['held', null]);
+    expect(await ask(lock)).toBe('held');
     await expect.poll(() => lock.fingerprint).toMatch(/^[0-9a-f]{12}$/);
   });
 
@@ -87,27 +92,48 @@ describe('the lock of a process on its own main database', () => {
   it('goes with the connection, and is noticed to be gone', async () => {
     await ensureDatabase(inject('postgres'), DATABASE);
     const [one, two] = [lockOf('env_a'), lockOf('env_a')];
-    expect(await one.hold()).toBe('held');
+    expect(await ask(one)).toBe('held');
     let losses = 0;
     one.losses.listen(() => losses++);
     const cut = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()';
     await query(inject('postgres'), DATABASE, cut, [DATABASE]);
-    await until('The other to get it', async () => (await two.hold()) === 'held');
-    expect([losses, await one.hold()]).toEqual([1, 'other']);
+    await until('The other to get it', async () => (await ask(two)) === 'held');
+    expect([losses, await ask(one)]).toEqual([1, 'other']);
   });
 
   it('is taken from a process that is frozen, which finds that out', async () => {
     await ensureDatabase(inject('postgres'), DATABASE);
     const [frozen, standby] = [lockOf('env_a'), lockOf('env_a')];
-    expect([await frozen.hold(), await standby.hold()]).toEqual(['held', 'other']);
+    expect([await ask(frozen), await ask(standby)]).toEqual(['held', 'other']);
     const lost = new Promise<void>((resolve) => frozen.losses.listen(resolve));
     await standby.displace();
     await lost;
-    expect([await standby.hold(), await frozen.hold()]).toEqual(['held', 'other']);
+    expect([await ask(standby), await ask(frozen)]).toEqual(['held', 'other']);
     // Of nobody else: of another environment, or none.
     const other = lockOf('env_b');
     await other.displace();
-    expect([await standby.hold(), await other.hold()]).toEqual(['held', 'held']);
+    expect([await ask(standby), await ask(other)]).toEqual(['held', 'held']);
+  });
+
+  it('is asked for anew where the answer that is under way may be of before a freeze', async () => {
+    const postgres = inject('postgres');
+    await ensureDatabase(postgres, DATABASE);
+    const network = await detour(0, postgres.port);
+    const clock = new FakeClock();
+    const standby = lockOf('env_a');
+    const watch = new LockWatch(lockOf('env_a', { port: network.port }, undefined, 'id-1', clock), clock, () => false);
+    expect(await watch.look()).toBe('held');
+    network.holdBack();
+    const before = watch.look();
+    await until('An answer', () => network.heldBack() > 0);
+    network.cutOff();
+    await until('The standby to get it', async () => (await ask(standby)) === 'held');
+    // The process is frozen until now.
+    clock.pass(10_000);
+    const after = watch.look();
+    network.letGo();
+    expect([await before, await after]).toEqual(['unknown', 'other']);
+    network.close();
   });
 
   it('says that a pooler leaves no lock, and is had at the direct address', async () => {
@@ -117,9 +143,9 @@ describe('the lock of a process on its own main database', () => {
     try {
       const pooled = { host: pooler.host, port: pooler.port };
       const lock = lockOf('env_pooled', pooled);
-      expect(await lock.hold()).toBe('none');
+      expect(await ask(lock)).toBe('none');
       const direct = lockOf('env_pooled', pooled, { host, port });
-      expect(await direct.hold()).toBe('held');
+      expect(await ask(direct)).toBe('held');
       expect([direct.fingerprint, lock.fingerprint]).toEqual([expect.any(String), direct.fingerprint]);
     } finally {
       await pooler.stop();
@@ -129,7 +155,7 @@ describe('the lock of a process on its own main database', () => {
   it('proves nothing while the database hangs, and keeps no beat waiting', async () => {
     const server = await silentServer();
     const lock = lockOf('env_a', { host: '127.0.0.1', port: server.port });
-    expect(await lock.hold()).toBe('unknown');
+    expect(await ask(lock)).toBe('unknown');
     // It still waits for the database, as long as that takes; the beat does not.
     expect([server.connections(), server.open()]).toEqual([1, 1]);
     // Asked once, however many beats ask.
@@ -139,6 +165,6 @@ describe('the lock of a process on its own main database', () => {
   });
 
   it('that is nowhere to be had costs nothing', async () => {
-    expect(await lockOf('env_a', { port: 1 }).hold()).toBe('unknown');
+    expect(await ask(lockOf('env_a', { port: 1 }))).toBe('unknown');
   });
 });

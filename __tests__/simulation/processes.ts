@@ -393,13 +393,11 @@ export class WorkerProcess extends SimulatedProcess {
       losses,
       problem: null,
       fingerprint: fingerprint(database.name),
-      hold: () =>
-        within<LockState>(
-          machine,
-          PATIENCE,
-          this.statement(ask).catch(() => 'unknown'),
-          'unknown',
-        ),
+      hold: async () => {
+        const askedAt = machine.now().mono;
+        const answer = this.statement(ask).catch(() => 'unknown' as const);
+        return { state: await within<LockState>(machine, PATIENCE, answer, 'unknown'), askedAt };
+      },
       displace: () =>
         within(
           machine,

@@ -57,7 +57,10 @@ class Bench {
       interval,
       lock: {
         losses: this.losses,
-        hold: async () => this.lockState,
+        hold: async () => {
+          const askedAt = this.clock.mono;
+          return { state: this.lockState, askedAt };
+        },
         problem: 'It does not answer.',
         displace: async () => {
           this.displaced++;

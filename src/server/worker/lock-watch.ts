@@ -10,10 +10,16 @@ import { Feed } from '../feed';
  */
 export type LockState = 'held' | 'other' | 'unknown' | 'none';
 
+export interface LockAnswer {
+  state: LockState;
+  /** When the question was asked that this answers, by the monotonic clock: who asks while one is under way gets its answer. */
+  askedAt: number;
+}
+
 /** The session lock on the worker's own main database: only one live process can hold it. */
 export interface ProcessLock {
   /** Takes it if it is free, and asks the server whether this process holds it now. Never rejects. */
-  hold(): Promise<LockState>;
+  hold(): Promise<LockAnswer>;
   /** Why it answered `unknown` last. */
   readonly problem: string | null;
   /**
@@ -80,10 +86,9 @@ export class LockWatch {
   /** Never rejects. */
   async look(): Promise<LockState> {
     if (this.isLeaving) return this.state;
-    const asked = this.clock.now().mono;
-    const state = await this.lock.hold();
-    // A process that was frozen meanwhile may have lost it since.
-    if (state === 'held' && this.clock.now().mono - asked > PATIENCE) return this.look();
+    const { state, askedAt } = await this.lock.hold();
+    // A process that was frozen since it was asked may have lost it.
+    if (state === 'held' && this.clock.now().mono - askedAt > PATIENCE) return this.look();
     this.note(state);
     return this.state;
   }

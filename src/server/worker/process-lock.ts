@@ -27,7 +27,7 @@ export function createProcessLock(
   const losses = new Feed<void>();
   const write = log.rooms.lease ?? log.debug;
   let held: DatabaseLock | null = null;
-  let asking: Promise<LockState> | null = null;
+  let asking: { at: number; answer: Promise<LockState> } | null = null;
   let problem = 'The main database does not answer.';
   const print = new Fingerprint(main, environment, databaseId, write);
   const tell = teller(environment, log);
@@ -68,12 +68,15 @@ export function createProcessLock(
     get problem() {
       return problem;
     },
-    hold() {
-      asking ??= ask().finally(() => {
-        asking = null;
-      });
+    async hold() {
+      const answerNow = () =>
+        ask().finally(() => {
+          asking = null;
+        });
+      asking ??= { at: clock.now().mono, answer: answerNow() };
+      const { at, answer } = asking;
       // A database that hangs proves nothing, and must not delay the renewal of the lease.
-      return within<LockState>(clock, PATIENCE, asking, 'unknown');
+      return { state: await within<LockState>(clock, PATIENCE, answer, 'unknown'), askedAt: at };
     },
     displace: () => within(clock, PATIENCE, endHolder(direct, key, tell), false),
     async release() {
@@ -83,7 +86,7 @@ export function createProcessLock(
         await lock?.release().catch(() => undefined);
       };
       // A lock that the database grants too late is released.
-      const later = asking?.then(giveUp);
+      const later = asking?.answer.then(giveUp);
       await within(clock, PATIENCE, later ?? giveUp(), undefined);
     },
   };
