@@ -128,6 +128,36 @@ for (const [version, programs] of [
       await sql(admin(), 'DROP DATABASE others');
     });
 
+    it.each(['app_supervisor_mark', 'app_supervisor_hosting'])(
+      'makes no app in a database with a view %s',
+      async (view) => {
+        await sql(admin(), 'CREATE DATABASE viewed OWNER worker');
+        await sql(admin('viewed'), `CREATE VIEW ${view} AS SELECT 1 AS id`);
+        await expect(create(appOf(worker, 'viewed'))).rejects.toMatchObject({ code: 'DATABASE_FOREIGN' });
+        await sql(admin(), 'DROP DATABASE viewed');
+      },
+    );
+
+    it('makes no app in a database that somebody else makes in the same moment', async () => {
+      const { create: createNow } = dialects.postgres;
+      dialects.postgres.create = async (...args) => {
+        await sql(admin(), 'CREATE DATABASE meanwhile OWNER worker');
+        await sql(admin('meanwhile'), 'CREATE TABLE posts (id int)');
+        await createNow(...args);
+      };
+      try {
+        await expect(create(appOf(worker, 'meanwhile'))).rejects.toMatchObject({ code: 'DATABASE_FOREIGN' });
+      } finally {
+        dialects.postgres.create = createNow;
+      }
+      const [owner] = await sql(
+        admin('meanwhile'),
+        "SELECT nspowner::regrole::text AS name FROM pg_namespace WHERE nspname = 'public'",
+      );
+      expect(owner.name).toBe('pg_database_owner');
+      await sql(admin(), 'DROP DATABASE meanwhile');
+    });
+
     it('stores the password as a hash that the server did not have to see', async () => {
       const [row] = await sql(admin(), 'SELECT rolpassword FROM pg_authid WHERE rolname = ?', [
         crm.connection.username,

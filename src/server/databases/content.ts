@@ -1,7 +1,7 @@
 import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
 import type { Place } from './connection';
-import { type Dialect, readAsData } from './dialect';
+import { type Dialect, type Relation, readAsData } from './dialect';
 import { HOSTING_TABLE } from './hosting-rows';
 import { MARKER_TABLE, type OwnershipMarker, readMarker } from './ownership-marker';
 import type { Row, Session } from './session';
@@ -44,7 +44,8 @@ export async function readContent(
   place: Place,
   asData = false,
 ): Promise<FoundContent> {
-  const names = await namesIn(dialect, session, place);
+  const relations = await dialect.relations(session, place);
+  const names = new Set(relations.map(({ name }) => name));
   const read = <T>(table: string, work: () => Promise<T>): Promise<T | null> =>
     asData && dialect.roles ? readAsData(dialect, session, place, table, work) : work();
   const mark = names.has(MARKER_TABLE) ? await read(MARKER_TABLE, () => readMarker(dialect, session, place)) : null;
@@ -65,7 +66,7 @@ export async function readContent(
     : names.has(`${place.prefix}applicationVersion`)
       ? false
       : null;
-  const tables = [...names].filter((name) => !OWN_TABLES.includes(name)).length;
+  const tables = relations.filter((relation) => !OWN_TABLES.some((name) => isTable(relation, name))).length;
   const installed = version || mark?.installed ? 'complete' : tables > 0 ? 'partial' : 'none';
   return {
     installed,
@@ -73,27 +74,28 @@ export async function readContent(
     plugins,
     underscored,
     mark,
-    isMain: hasMainTables(names),
+    isMain: hasMainTables(relations),
     empty: tables === 0 && !mark,
   };
 }
 
+/** Not a view of its name, which somebody else has made. */
+const isTable = ({ name, kind }: Relation, table: string): boolean => name === table && kind === 'TABLE';
+
 /** By the names of its tables alone, which are safe to read as any user. */
-const hasMainTables = (names: Set<string>): boolean =>
-  !names.has(MARKER_TABLE) && [...names].some((name) => /app_?supervisor_?leaders$/i.test(name));
+const hasMainTables = (relations: Relation[]): boolean =>
+  !relations.some((relation) => isTable(relation, MARKER_TABLE)) &&
+  relations.some(({ name }) => /app_?supervisor_?leaders$/i.test(name));
 
 /** @throws DATABASE_RESERVED for the main database of a process, whoever owns it */
 export async function assertNotMain(dialect: Dialect, session: Session, place: Place): Promise<void> {
-  if (hasMainTables(await namesIn(dialect, session, place))) refuseMain(place);
+  if (hasMainTables(await dialect.relations(session, place))) refuseMain(place);
 }
 
 export function refuseMain(place: Place): never {
   const owner = say('OWNER_OTHER_MAIN');
   throw new AppSupervisorError('DATABASE_RESERVED', { object: place.label, server: place.server, owner });
 }
-
-const namesIn = async (dialect: Dialect, session: Session, place: Place): Promise<Set<string>> =>
-  new Set((await dialect.relations(session, place)).map(({ name }) => name));
 
 /** MySQL, MariaDB and SQLite store a boolean as a number. */
 const isTrue = (value: unknown) => value === true || Number(value) === 1;

@@ -91,6 +91,8 @@ export async function makeOwnPlace(
     if (found) await refuseTaken(dialect, found, place, owner);
     await makeRole(maker, place, server);
     const { session, created } = await openPlace(dialect, open, server, place);
+    // Somebody else has made it in the meantime.
+    if (!found && !created) await refuseTaken(dialect, session, place, owner);
     await explainDenied(dialect, place, 'owner', () => roles.give(session, place, role));
     const givesSchema = place.kind === 'schema' && !(await dialect.hasSchema(session, place));
     if (givesSchema) await roles.giveSchema(session, place, role);
