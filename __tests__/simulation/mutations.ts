@@ -173,6 +173,11 @@ export const MUTANTS: Mutant[] = [
     test: 'unit/hosting-claim.test.ts',
   },
   {
+    what: 'What an app’s own database knows of a newer start is not believed',
+    changes: [['supervisor/control/overtaking.ts', 'taken + 1', '0']],
+    test: 'unit/overtaking.test.ts',
+  },
+  {
     what: 'A row of an app raises the epoch of its environment without a bound',
     changes: [['worker/lease.ts', 'if (!isCredible(epoch, this.options.clock.now().wall)) return;', '']],
     test: 'unit/lease.test.ts',

@@ -246,6 +246,8 @@ function isExplained(holder: WorkerProcess, name: string): boolean {
   if (holder.host.failed.has(name)) return true;
   const held = holder.part.controller?.apps.get(name);
   if (held?.status !== 'error' || !held.error) return false;
+  // It says that it starts when it is assigned again, and nobody has to ask for what is asked for already.
+  if (held.error.code === 'HOSTING_TAKEN') return false;
   if (held.isStuck) return true;
   return held.failures >= MAX_FAILURES || (held.applied?.unfinished?.count ?? 0) >= MAX_UNFINISHED_BOOTS;
 }

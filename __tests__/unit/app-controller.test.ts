@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppController } from '../../src/server/worker/apps/controller';
+import { HostingTaken } from '../../src/server/worker/hosting/claim';
 import { failed, say, verbatim } from '../../src/shared/message';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
 import { authorityOf } from '../support/boot-turn';
@@ -658,6 +659,20 @@ describe('a failed boot', () => {
     await create();
     host.bootScripts.clear();
     expect(await accept({ generation: 11 })).toMatchObject({ status: 'running', generation: 11 });
+  });
+
+  it('by a record that the app’s database calls old says which is newer, until it starts', async () => {
+    host.bootScripts.set('crm', { fails: new HostingTaken('crm', 'env_a', 12) });
+    expect(await create()).toMatchObject({ status: 'error', error: { code: 'HOSTING_TAKEN' }, taken: 12 });
+    host.bootScripts.set('crm', { fails });
+    await clock.run(5_100);
+    expect(crm().taken).toBeUndefined();
+    host.bootScripts.set('crm', { fails: new HostingTaken('crm', 'env_a', 12) });
+    await clock.run(15_100);
+    expect(crm().taken).toBe(12);
+    host.bootScripts.clear();
+    expect(await accept({ generation: 13 })).toMatchObject({ status: 'running' });
+    expect(crm().taken).toBeUndefined();
   });
 
   it('of an app that starts when visited is retried without a visit', async () => {

@@ -172,7 +172,7 @@ it('asks about at most 50 environments that the app has left', async () => {
 
 it('is refused where the app was taken in this generation or a newer one, and not by an older one', async () => {
   stored = [row({ taken: 5 })];
-  await expect(claim()).rejects.toMatchObject({ code: 'HOSTING_TAKEN' });
+  await expect(claim()).rejects.toMatchObject({ code: 'HOSTING_TAKEN', newest: 5 });
   expect(done).toEqual([]);
   expect(await claim({ generation: 6 })).toEqual([]);
 });
@@ -220,7 +220,7 @@ it('is refused for an app with one environment where a newer record has started 
   const record = { uid: 'uid-1', generation: 5, environments: ['env_a'] };
   stored = [row({ environment: 'env_b', generation: 6 }), row({ environment: 'env_c', generation: 5 })];
   expect(displacedRows(stored, record, authority).map(({ environment }) => environment)).toEqual(['env_c']);
-  await expect(claim()).rejects.toMatchObject({ code: 'HOSTING_TAKEN' });
+  await expect(claim()).rejects.toMatchObject({ code: 'HOSTING_TAKEN', newest: 6 });
   expect(done).toEqual([]);
   silent = ['env_b'];
   expect([await claim(), done]).toEqual([[], ['writes env_a two 2 0', 'takes env_b 6', 'takes env_c 5']]);

@@ -41,6 +41,24 @@ describe('a Worker that has done more than a restored database knows', () => {
     expect(overtaking(app, [renewed], [], sees({ env_b: { generation: 80 } }), 5)?.publish).toHaveProperty('env_b');
   });
 
+  it('is found by what the app’s own database says, where its Worker does not start it by the newest record', () => {
+    const found = (
+      taken: number,
+      values: Partial<StatusEntry> = {},
+      operations: Parameters<typeof overtaking>[1] = [],
+    ) => overtaking(app, operations, [], sees({ env_a: { generation: 10, taken, ...values } }), 5)?.generation;
+    expect([found(9), found(10), found(90)]).toEqual([undefined, 11, 91]);
+    // Once it is published anew, the Worker has what it waits for, and says so until it has tried again.
+    const again = { ...app, generation: 91, published: { env_a: publishedOf({ generation: 91 }) } };
+    expect(overtaking(again, [], [], sees({ env_a: { generation: 91, taken: 90 } }), 5)).toBeNull();
+    // Where the app is to end, the database is right, and what an operation is about to publish may be newer.
+    const left = { ...app, published: { env_a: publishedOf({ generation: 10, desired: 'removed' }) } };
+    expect(overtaking(left, [], [], sees({ env_a: { generation: 10, taken: 90 } }), 5)).toBeNull();
+    expect(found(90, {}, [operationOf(['env_a boot'], { generation: 90 })])).toBeUndefined();
+    // An administrator of the app can write any number into its database.
+    expect([found(2 * DAY), found(2 * DAY, { generation: 20 })]).toEqual([undefined, 21]);
+  });
+
   it('is none that has confirmed the data step of an operation', () => {
     const destroy = operationOf(['env_a remove', 'env_a drop'], { action: 'destroy', generation: 20 });
     expect(overtaking(app, [destroy], [], sees({ env_a: { generation: 21, status: 'not_found' } }), 5)).toBeNull();

@@ -89,6 +89,11 @@ export const statusEntry = z.object({
    * Absent if no uploads were to be copied, and before 0.3.0.
    */
   uploads: z.object({ from: environmentName, cause: message.nullable() }).nullable().optional().catch(undefined),
+  /**
+   * The app did not start here, because its database names this generation: in it the app was taken from here, or has started elsewhere.
+   * Absent otherwise, and before 0.3.0.
+   */
+  taken: generation.optional().catch(undefined),
 });
 export type StatusEntry = z.infer<typeof statusEntry>;
 

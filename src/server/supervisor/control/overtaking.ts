@@ -19,7 +19,8 @@ export interface Overtaking {
  * A Worker has done more than the database knows, because the database was restored from a backup. The database wins: what it wants is
  * published with a generation above the Worker's, because the Worker would ignore it as old; also in its other environments, from which the
  * app may have been taken since. What an unfinished operation has begun, it publishes again by itself, with its new generation. Where nothing
- * was published and nothing is about to be, the app is removed.
+ * was published and nothing is about to be, the app is removed. The same where the app's own database knows more, by which its Worker does
+ * not start it (`taken`): then the app was last started where it does not belong any more.
  *
  * A Worker can report any app. Where the app does not belong, a report renews no operation; it raises the app only until its removal is
  * published there, and only if it is not older than the app. None is believed that is far in the future. Pure.
@@ -46,12 +47,15 @@ export function overtaking(
   for (const environment of new Set([...Object.keys(published), ...strays])) {
     const entry = entryIn(environment);
     if (entry?.uid !== uid) continue;
-    const reported = Math.max(entry.generation, entry.begun);
-    if (!isCredible(reported, Math.max(now, generation))) continue;
+    const isBelieved = (reported: number) => isCredible(reported, Math.max(now, generation));
     const wish = published[environment];
+    const taken = mayStart(wish) && entry.taken !== undefined && isBelieved(entry.taken) ? entry.taken : 0;
+    const reported = Math.max(entry.generation, entry.begun, taken);
+    if (!isBelieved(reported)) continue;
     const open = openIn(environment);
-    // The data step of an operation is of the generation after it.
-    const isOlder = () => entry.generation > Math.max(wish.generation, ...open.map((one) => one.generation + 1));
+    // The data step of an operation is of the generation after it. By one in which it was taken, the app does not start.
+    const isOlder = () =>
+      Math.max(entry.generation, taken + 1) > Math.max(wish.generation, ...open.map((one) => one.generation + 1));
     if (!(wish ? isOlder() : !open.length && entry.status !== 'not_found')) continue;
     seen.set(environment, reported);
     if (wish && (wish.desired !== 'removed' || open.length)) renews = true;
@@ -73,3 +77,5 @@ export function overtaking(
     publish: Object.fromEntries(publishedIn.map((one) => [one, { ...(published[one] ?? removed), generation: above }])),
   };
 }
+
+const mayStart = (wish: Published | undefined): boolean => wish?.desired === 'running' || wish?.desired === 'onDemand';

@@ -47,6 +47,7 @@ export interface AppState {
   adminPassword: AdminPassword | null;
   /** As in `StatusEntry`. */
   uploads?: StatusEntry['uploads'];
+  taken?: StatusEntry['taken'];
   /** The last visit that the snapshot has, and when it was written, by the monotonic clock. */
   saved: { lastVisitAt: number | null; at: number };
 }
@@ -60,6 +61,7 @@ export const UNTOUCHED = {
   retryAt: null,
   generation: 0,
   adminPassword: null,
+  taken: undefined,
 } as const;
 
 export interface AppStatesOptions {
@@ -245,6 +247,7 @@ export class AppStates {
       plugins: (held.state === 'running' && held.plugins.loaded?.own) || [],
       adminPassword: held.adminPassword,
       ...(held.uploads === undefined ? {} : { uploads: held.uploads }),
+      ...(held.taken === undefined ? {} : { taken: held.taken }),
     };
   }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
 import { BOOT_LIMIT } from '../hosting/boot-queue';
 import type { BootTurn } from '../hosting/boot-turn';
-import type { HostingAuthority } from '../hosting/claim';
+import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
 import { type Applied, decide, retryAfter } from './decide';
@@ -104,14 +104,14 @@ export class AppBoots {
       }
       const { version } = outcome;
       held.applied = { ...applied(), version };
-      Object.assign(held, { booted: outcome.record, state: 'running', failures: 0, retryAt: null, version });
-      held.visited = false;
+      Object.assign(held, { booted: outcome.record, state: 'running', version, visited: false });
+      Object.assign(held, { failures: 0, retryAt: null, taken: undefined });
       apps.show(name, 'running');
     } catch (error) {
       limits.noteEnd(held);
       held.applied = { ...applied(), failure: describeError(error) };
       held.failures++;
-      held.visited = false;
+      Object.assign(held, { visited: false, taken: error instanceof HostingTaken ? error.newest : undefined });
       const wait = retryAfter(held.failures);
       held.retryAt = wait === null ? null : clock.now().mono + wait;
       failed(name, held, error);

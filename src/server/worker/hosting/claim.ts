@@ -73,6 +73,18 @@ export function judgeRow(
   return row.instance === me.instance || row.epoch < me.epoch ? 'begin' : 'newer';
 }
 
+/** An app does not start here by a record that is older than what its database says. */
+export class HostingTaken extends AppSupervisorError<'HOSTING_TAKEN'> {
+  /** @param newest the generation in which it was taken, or has started elsewhere */
+  constructor(
+    app: string,
+    environment: string,
+    readonly newest: number,
+  ) {
+    super('HOSTING_TAKEN', { app, environment });
+  }
+}
+
 /** What came of a claim. */
 export type Claim =
   /** This process hosts the app. The app has left these environments, and they may still run it. */
@@ -89,7 +101,7 @@ export type Claim =
  * @param backend the server's id of the session that holds the boot lock
  * @param silent the environments that nobody holds; null: unknown
  * @returns null if this process does not host any more
- * @throws AppSupervisorError HOSTING_TAKEN
+ * @throws HostingTaken
  */
 export async function claimHosting(
   rows: HostingRows,
@@ -104,14 +116,15 @@ export async function claimHosting(
   const all = credible(await rows.all(), record, authority);
   const own = all.find((row) => row.environment === environment);
   const verdict = judgeRow(own, { uid, instance, epoch: authority.epoch(), generation });
-  if (verdict === 'taken') throw new AppSupervisorError('HOSTING_TAKEN', { app: record.name, environment });
+  if (verdict === 'taken') throw new HostingTaken(record.name, environment, own?.taken ?? generation);
   const left = leftBy(all, record, environment);
   const isOnly = isOnlyPlace(record, environment);
   const mayHold = left.filter((row) => !isOnly || row.generation > generation);
   if (mayHold.length && !silent) return { ask: mayHold.map(placeIn) };
   const held = mayHold.filter((row) => !silent?.includes(row.environment));
   // By that one the app may be there alone.
-  if (isOnly && held.length) throw new AppSupervisorError('HOSTING_TAKEN', { app: record.name, environment });
+  if (isOnly && held.length)
+    throw new HostingTaken(record.name, environment, Math.max(...held.map((row) => row.generation)));
   // This process holds the environment: what is newer was written before its main database fell back to an older copy.
   if (verdict === 'newer' && own) {
     await authority.exceed(own.epoch);
