@@ -536,6 +536,13 @@ describe('an environment that was forgotten', () => {
     expect(supervisor.part.app('crm')?.environments).toEqual(both);
     expect(supervisor.health('env_b')).toBe('down');
     leases.left = left;
+    // A server that takes no changes: each look at the fleet tries one.
+    const { poll } = store;
+    store.poll = silent;
+    await until('It to be unknown', () => supervisor.health('env_b') === 'unknown');
+    expect((await refusal(supervisor.part.forget('env_b'))).code).toBe('REDIS_UNREACHABLE');
+    store.poll = poll;
+    await until('It to be seen again', () => supervisor.health('env_b') === 'down');
     // It goes away only after the database knows: the leader tells it as soon as it can.
     store.forget = silent;
     await supervisor.part.forget('env_b');

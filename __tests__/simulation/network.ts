@@ -10,6 +10,8 @@ import type { Machine, Scheduler } from './scheduler';
 type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'sealed' | 'open' | 'warnings' | 'close'>;
 const SUBJECTS: Subject[] = ['records', 'leases', 'fleet', 'statuses', 'appIndex', 'manifests'];
 const WRITES = new Set(['publish', 'unpublish', 'claim', 'release', 'write', 'writeRegistration', 'forget', 'admit']);
+/** As in protocol/stores/redis/fleet.ts: it tries a write, too. */
+const TAKES_WRITES = new Set([...WRITES, 'poll']);
 
 /** As in protocol/connect.ts. */
 const COMMAND_TIMEOUT = 3_000;
@@ -41,7 +43,8 @@ export class SimulatedRedis {
   }
 
   async carryOut(subject: Subject, name: string, args: unknown[]): Promise<unknown> {
-    if (this.isReadOnly && WRITES.has(name)) throw new Error("READONLY You can't write against a read only replica.");
+    if (this.isReadOnly && TAKES_WRITES.has(name))
+      throw new Error("READONLY You can't write against a read only replica.");
     const store = this.stores[subject] as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
     const result = await store[name](...structuredClone(args));
     this.onCommand(`${subject}.${name}`, args, result);

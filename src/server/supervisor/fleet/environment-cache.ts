@@ -178,11 +178,13 @@ export class EnvironmentCache {
 
   /** Whether it is held now: what this process has observed may be old. @throws AppSupervisorError REDIS_UNREACHABLE */
   private async isLeased(name: string): Promise<boolean> {
-    const { stores, log } = this.options;
+    const { stores, observer, log } = this.options;
     const left = await stores.leases.left([name]).catch((error) => {
       log.warn(`Environment ${name} could not be forgotten: ${messageOf(error)}`, { environment: name });
       throw new AppSupervisorError('REDIS_UNREACHABLE');
     });
+    // One that takes no changes would still have its records when its Worker returns.
+    if (!observer.sees) throw new AppSupervisorError('REDIS_UNREACHABLE');
     return (left.get(name) ?? 0) > 0;
   }
 
