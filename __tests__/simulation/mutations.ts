@@ -464,7 +464,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An environment that an app has left keeps its record',
-    changes: [['supervisor/control/app-reconciler.ts', 'if (!gone.length) return false;', 'return false;']],
+    changes: [['supervisor/control/app-reconciler.ts', 'gone.length > 0 && ', 'false && ']],
   },
   {
     what: 'What is published of a deleted app is not known to its tombstone',

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { appKey } from '../../src/server/supervisor/control/keys';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
 import { MemoryFleet } from '../support/memory-fleet';
 
@@ -41,6 +42,29 @@ describe('an app that is changed through another Supervisor', () => {
     await fleet.says('env_a', 'crm', { pendingChanges: ['plugins'] });
     expect(fleet.open.map((operation) => operation.id)).toEqual([id]);
     expect(leader.log.at('warn').join()).toContain('Its stop came first.');
+  });
+
+  it('is published in the generation of an operation by that alone', async () => {
+    const [leader, other] = [await fleet.supervisor(), await fleet.supervisor()];
+    for (const name of ['env_a', 'env_b']) await fleet.environment(name);
+    await fleet.runningApp(leader, 'crm', ['env_a']);
+    const { active, appCache, queue, service } = leader.part.parts;
+    const move = await service.move('crm', { to: 'env_b' }, '1');
+    await fleet.run(1_000, 'env_a', 'env_b');
+    leader.isDeaf = true;
+    let restart: Operation | undefined;
+    // The leader reads the app as it is by then, and its operations as they were before.
+    await queue.exclusively(appKey({ name: 'crm', uid: move.appUid }), async () => {
+      await other.part.parts.service.cancel(move.id);
+      await active.refresh(move.appUid);
+      restart = await other.part.parts.service.command('crm', 'restart', '1');
+      await appCache.refresh(['crm']);
+    });
+    await fleet.run(2_000, 'env_a', 'env_b');
+    expect(fleet.app('crm').published.env_a.boot).toEqual({ generation: restart?.generation, how: 'restart' });
+    await fleet.says('env_a', 'crm');
+    await fleet.says('env_b', 'crm', { status: 'not_found' });
+    expect([fleet.open, Object.keys(fleet.app('crm').published)]).toEqual([[], ['env_a']]);
   });
 
   it('keeps its generation when its environments are ahead of the database', async () => {

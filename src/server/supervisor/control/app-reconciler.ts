@@ -13,11 +13,11 @@ import { environmentKey } from './keys';
 import type { Leadership } from './leader';
 import { hasLeft, heldElsewhere } from './leaving';
 import { overtaking } from './overtaking';
-import type { Publisher } from './publisher';
+import type { Publication, Publisher } from './publisher';
 import { advance, giveWay, isWorkedOn, misplacedIn, type Operation, type Step, type StepObservation } from './rollout';
 import { staleIn } from './stale';
 import { StepTimer } from './step-timer';
-import { type OperationCache, OperationOver, type OperationStore } from './store';
+import { type OperationCache, type OperationStore, OperationsDiffer } from './store';
 import {
   claimMet,
   isInterrupted,
@@ -136,7 +136,7 @@ export class AppReconciler {
 
   /**
    * Writes what changes together with unfinished operations of an app.
-   * @returns false if one has ended meanwhile: then nothing was written
+   * @returns false if one has ended meanwhile, or another one has come, to which what has its generation would seem done: nothing was written
    */
   private async writeWith(
     changed: readonly Operation[],
@@ -144,14 +144,17 @@ export class AppReconciler {
     write: (save: (transaction?: Transaction) => Promise<void>) => Promise<void>,
   ): Promise<boolean> {
     const { appCache, operations, active } = this.options;
+    const known = new Set(active.of(uid).map(({ id }) => id));
     const save = async (transaction?: Transaction) => {
       for (const operation of changed)
-        if (!(await operations.save(operation, transaction))) throw new OperationOver(operation);
+        if (!(await operations.save(operation, transaction))) throw new OperationsDiffer(name);
+      const others = await operations.activeOf(uid, transaction);
+      if (others.some(({ id }) => !known.has(id))) throw new OperationsDiffer(name);
     };
     const error = await write(save).catch((error) => error);
-    if (error && !(error instanceof OperationOver)) throw error;
+    if (error && !(error instanceof OperationsDiffer)) throw error;
     await active.refresh(uid);
-    // Cancelled or superseded through another Supervisor, which this process has not heard of yet.
+    // Asked for, cancelled or superseded through another Supervisor, which this process has not heard of yet.
     if (error) await appCache.refresh([name]);
     return !error;
   }
@@ -187,8 +190,12 @@ export class AppReconciler {
   /** Ends the claim of an app that came up after its operation had finished. */
   private async endClaim(app: AppDefinition): Promise<boolean> {
     const met = claimMet(app, this.entriesOf(app));
-    if (!met) return false;
-    await this.options.publisher.publish(app, { publish: met, claimed: true });
+    return met !== null && this.publish(app, { publish: met, claimed: true });
+  }
+
+  /** Publishes what no operation asks for. */
+  private async publish(app: AppDefinition, publication: Publication): Promise<true> {
+    await this.writeWith([], app, (save) => this.options.publisher.publish(app, publication, save));
     return true;
   }
 
@@ -205,17 +212,14 @@ export class AppReconciler {
       publish[environment] = { ...published[environment], generation, desired: 'removed' };
     for (const environment of environments)
       if (published[environment]) publish[environment] = { ...published[environment], generation };
-    await this.options.publisher.publish(app, { publish });
-    return true;
+    return this.publish(app, { publish });
   }
 
   /** An environment that has copied all uploads needs no other for them; one that has not needs its address of now. */
   private async settleUploads(app: AppDefinition): Promise<boolean> {
     const addressOf = (environment: string) => this.options.environmentCache.addressOf(environment);
     const publish = uploadsPublished(app, this.entriesOf(app), addressOf);
-    if (!publish) return false;
-    await this.options.publisher.publish(app, { publish });
-    return true;
+    return publish !== null && this.publish(app, { publish });
   }
 
   /** An environment that an app was removed from has confirmed it: its record is no longer needed. */
@@ -223,9 +227,7 @@ export class AppReconciler {
     const gone = Object.entries(app.published)
       .filter(([environment, wish]) => !app.environments.includes(environment) && this.isGone(environment, app, wish))
       .map(([environment]) => environment);
-    if (!gone.length) return false;
-    await this.options.publisher.publish(app, { withdraw: gone });
-    return true;
+    return gone.length > 0 && this.publish(app, { withdraw: gone });
   }
 
   /** Whatever is under way: its Worker would wait for what it ignores as old. */
