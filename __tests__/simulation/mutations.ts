@@ -147,7 +147,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A process that was frozen begins boots before it has beaten',
     changes: [
-      ['worker/lease.ts', 'this.lock.permits && this.isWithin(this.own.beatAt, AWAY_AFTER)', 'this.lock.permits'],
+      ['worker/lease.ts', 'this.lock.permits && this.isWithin(this.own.begunAt, AWAY_AFTER)', 'this.lock.permits'],
     ],
     test: 'unit/lease.test.ts',
   },
@@ -216,7 +216,7 @@ export const MUTANTS: Mutant[] = [
         'worker/lease.ts',
         'if (!(await this.options.lock.displace())) return;\n    this.own.isDue = true;',
         // Not for ever, as the test would take.
-        'this.own.isDue = this.own.beat < 100;\n    if (!(await this.options.lock.displace())) return;',
+        'this.own.isDue = this.own.count < 100;\n    if (!(await this.options.lock.displace())) return;',
       ],
     ],
     test: 'unit/lease.test.ts',

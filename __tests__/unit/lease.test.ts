@@ -427,6 +427,28 @@ describe('a holder that loses its session on the database', () => {
     expect([bench.keeper.mayBegin, bench.roles.slice(length)]).toEqual([true, [['holder', false]]]);
   });
 
+  it.each<[string, () => Promise<void>]>([
+    [
+      'after a freeze',
+      async () => {
+        bench.clock.pass(15_000);
+        await bench.beat(held(100));
+      },
+    ],
+    [
+      'once it has its lock again',
+      async () => {
+        await bench.beat(held(100), { lock: 'unknown' });
+        await bench.beat(held(100));
+      },
+    ],
+  ])('says in its log what could not go on %s', async (_, goOn) => {
+    bench.refuses = true;
+    await goOn();
+    await bench.clock.run(0);
+    expect(bench.log.at('warn').at(-1)).toBe('Environment env_a could not go on: Command timed out');
+  });
+
   it('asks again where it was frozen while the server answered', async () => {
     const confirmed = bench.keeper.confirm();
     bench.lockState = 'other';

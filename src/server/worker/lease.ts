@@ -7,6 +7,7 @@ import type { Log } from '../log';
 import { DOWN_AFTER } from '../protocol/health';
 import type { LeaseAnswer, LeaseStore } from '../protocol/stores/leases';
 import type { Random } from '../random';
+import { BeatState } from './beat-state';
 import { Epochs, type HostStore } from './epochs';
 import { LockWatch, type ProcessLock } from './lock-watch';
 
@@ -87,20 +88,7 @@ export class LeaseKeeper {
    * Whether another process held the lease when this one last heard of it, and the newest epoch of another one.
    */
   private readonly other = { holds: false, epoch: 0 };
-  /**
-   * Since when nobody was observed to hold the lease, and when the claim that last got it for this process was sent, by the monotonic
-   * clock; when the last beat began; whether a new holder still has to notify its listeners, whether the next heartbeat is due at once, how many there were, and
-   * the end of what ran when the lock was lost.
-   */
-  private readonly own = {
-    missingSince: null as number | null,
-    renewedAt: Number.NEGATIVE_INFINITY,
-    beatAt: 0,
-    unnotified: false,
-    isDue: false,
-    beat: 0,
-    standingDown: null as Promise<void> | null,
-  };
+  private readonly own: BeatState;
   readonly lock: LockWatch;
   private readonly epochs: Epochs;
   /** Of the next beat at the interval, and of one more when a lock that this process has got proves something. */
@@ -111,7 +99,7 @@ export class LeaseKeeper {
     const { lock, clock, hosts, instance, log } = options;
     this.registered = clock.now().wall;
     this.told = this.registered;
-    this.own.beatAt = clock.now().mono;
+    this.own = new BeatState(clock.now().mono);
     this.lock = new LockWatch(lock, clock, () => this.hosts && !this.left);
     this.epochs = new Epochs(hosts, instance, clock, log);
     this.lock.changes.listen((permits) => void this.lockChanged(permits));
@@ -130,7 +118,7 @@ export class LeaseKeeper {
    * first what has changed.
    */
   get mayBegin(): boolean {
-    return this.hosts && this.lock.permits && this.isWithin(this.own.beatAt, AWAY_AFTER);
+    return this.hosts && this.lock.permits && this.isWithin(this.own.begunAt, AWAY_AFTER);
   }
 
   /** Whether this process hosts its environment, as the main database says now. Never rejects. */
@@ -163,7 +151,7 @@ export class LeaseKeeper {
   /** Sends a heartbeat now: at a start, after a change of the registration, after a refused write. Never rejects. */
   beatNow(): Promise<void> {
     if (this.left) return Promise.resolve();
-    const wasAway = !this.isWithin(this.own.beatAt, AWAY_AFTER);
+    const wasAway = !this.isWithin(this.own.begunAt, AWAY_AFTER);
     const begun = this.options.clock.now().mono;
     this.beating ??= this.beatOnce()
       .catch((error) =>
@@ -171,9 +159,9 @@ export class LeaseKeeper {
       )
       .finally(() => {
         this.beating = null;
-        this.own.beatAt = begun;
+        this.own.begunAt = begun;
         // What was to begin meanwhile has not.
-        if (wasAway && this.hosts) void this.roles.emitAndWait({ role: this.role, fresh: false });
+        if (wasAway && this.hosts) void this.resume();
         const isDue = this.own.isDue || (this.told !== this.registered && this.role === 'holder');
         this.own.isDue = false;
         if (isDue) void this.beatNow();
@@ -258,7 +246,7 @@ export class LeaseKeeper {
       }
       return;
     }
-    log.rooms.lease?.('Beat', { role: this.role, beat: this.own.beat, lock, missingFor, ...answer });
+    log.rooms.lease?.('Beat', { role: this.role, beat: this.own.count, lock, missingFor, ...answer });
     if (answer.held) await this.holds(answer, asked);
     else if (answer.holder) await this.heldBy(answer.holder, provenBy !== null);
     else await this.nobodyHolds();
@@ -415,7 +403,15 @@ export class LeaseKeeper {
     // Says in the lease whether the lock proves anything. A beat that is under way may have asked for the lock before.
     await this.beating;
     await this.beatNow();
-    if (permits && this.hosts) await this.roles.emitAndWait({ role: this.role, fresh: false });
+    if (permits && this.hosts) await this.resume();
+  }
+
+  /** It may begin things again. Never rejects. */
+  private async resume(): Promise<void> {
+    const { environment, log } = this.options;
+    await this.roles
+      .emitAndWait({ role: this.role, fresh: false })
+      .catch((error) => log.warn(`Environment ${environment} could not go on: ${messageOf(error)}`));
   }
 
   private async become(role: LeaseRole, fresh: boolean): Promise<void> {
@@ -425,12 +421,12 @@ export class LeaseKeeper {
   }
 
   private lease(): Lease {
-    this.own.beat++;
+    this.own.count++;
     this.told = this.registered;
     return {
       instance: this.options.instance,
       epoch: this.role === 'alone' ? 0 : this.epoch,
-      beat: this.own.beat,
+      beat: this.own.count,
       interval: this.options.interval,
       state: this.stopping ? 'stopping' : 'serving',
       registered: this.hasRegistered ? this.registered : 0,
