@@ -94,6 +94,11 @@ describe('translations', () => {
     ).toEqual([]);
   });
 
+  it('contain the comma of a list, which differs', () => {
+    const joining = files.filter((file) => /\.join\((['"`]), \1\)/.test(readFileSync(file, 'utf8')));
+    expect(joining.map((file) => path.relative(SOURCE, file))).toEqual([]);
+  });
+
   it('have the English sentences as in the code', () => {
     const sentences = Object.entries(english).filter(([key]) => !key.startsWith('message.') && !isForOne(key));
     expect(sentences.filter(([key, text]) => key !== text)).toEqual([]);

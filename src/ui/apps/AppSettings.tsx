@@ -17,7 +17,7 @@ export function AppSettings({ app }: { app: AppRow }) {
   const yesNo = (value: boolean) => (value ? t('Yes') : t('No'));
   const { dbConnType } = app.options;
   const environments = [
-    { key: 'environments', children: app.environments.join(', ') },
+    { key: 'environments', children: app.environments.join(t(', ')) },
     { key: 'targetEnvironment', children: app.targetEnvironment ?? '–' },
     {
       key: 'failover',

@@ -12,5 +12,5 @@ export function databasePlace(t: Translate, app: Pick<AppRow, 'options'>): strin
       database.host &&
       t('on {{server}}', { server: [database.host, database.port].filter(Boolean).join(':') }),
   ].filter(Boolean);
-  return parts.length ? parts.join(', ') : t('the database of this app does not change');
+  return parts.length ? parts.join(t(', ')) : t('the database of this app does not change');
 }

@@ -1,6 +1,7 @@
 import { css } from '@emotion/css';
 import { type GlobalToken, theme } from 'antd';
 import { Link } from 'react-router-dom';
+import { useT } from '../host';
 import { Secondary } from './Secondary';
 
 /** So many characters are shown even beside a label that is cut off. */
@@ -14,6 +15,7 @@ interface Props {
 
 /** The labels of an app; each leads to the apps that have it. */
 export function LabelTags({ labels, most = labels.length }: Props) {
+  const t = useT();
   const { token } = theme.useToken();
   const others = labels.slice(most);
   return (
@@ -30,7 +32,7 @@ export function LabelTags({ labels, most = labels.length }: Props) {
         </Link>
       ))}
       {others.length > 0 && (
-        <span title={others.join(', ')}>
+        <span title={others.join(t(', '))}>
           <Secondary>+{others.length}</Secondary>
         </span>
       )}

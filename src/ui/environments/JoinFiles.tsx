@@ -19,7 +19,7 @@ const STEPS: Record<JoinStep['kind'], string> = {
   redis: key('First: an administrator of Redis runs this once'),
 };
 
-/** The texts with which the Worker is started, each to be copied. */
+/** The instructions by which the Worker is started, each to be copied. */
 export function JoinFiles({ join: { files, steps, warnings }, request }: { join: JoinAnswer; request: JoinRequest }) {
   const t = useT();
   const makesContainers = useMakesContainers();
