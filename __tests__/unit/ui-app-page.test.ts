@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { ERROR_PARAMS } from '../../src/server/errors';
+import { APP_REMEDIES } from '../../src/shared/remedies';
 import type { AppRow, OperationRow } from '../../src/shared/types';
 import { isRetryable } from '../../src/ui/apps/actions';
 import { filtered, linesOf, logPlaces } from '../../src/ui/apps/log';
-import { REMEDIES, remediesOf, remediesOfWarning } from '../../src/ui/apps/remedies';
+import { remediesOf, remediesOfWarning } from '../../src/ui/apps/remedies';
 import { startTimes } from '../../src/ui/apps/starts';
 import { bytesText } from '../../src/ui/common/time';
 import { operationOf } from '../support/fixtures';
@@ -55,7 +56,7 @@ describe('remedies of an error', () => {
 
   it('are of errors that exist', () => {
     const known = [...Object.keys(ERROR_PARAMS), 'FAILED'];
-    expect(Object.keys(REMEDIES).filter((code) => !known.includes(code))).toEqual([]);
+    expect(Object.keys(APP_REMEDIES).filter((code) => !known.includes(code))).toEqual([]);
   });
 });
 

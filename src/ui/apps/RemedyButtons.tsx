@@ -1,10 +1,11 @@
 import { Button, Flex } from 'antd';
 import { useNavigate } from 'react-router-dom';
+import type { AppRemedy } from '../../shared/remedies';
 import type { AppRow } from '../../shared/types';
 import { LOG_PARAMS, logAddress, PATHS } from '../common/paths';
 import { useAddress } from '../common/useAddress';
 import { useT } from '../host';
-import { type AppRemedy, REMEDY_LABELS } from './remedies';
+import { REMEDY_LABELS } from './remedies';
 import type { AppHandler } from './useAppDialogs';
 
 interface Props {

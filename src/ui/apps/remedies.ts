@@ -1,28 +1,8 @@
 import type { Message } from '../../shared/message';
+import { APP_REMEDIES, type AppRemedy } from '../../shared/remedies';
 import type { AppRow } from '../../shared/types';
 import { isUnderway } from '../common/status';
 import { key } from '../common/text';
-
-/** What can be done about an error of an app; each is a button. */
-export type AppRemedy =
-  /** Edit the app's connection to its database. */
-  | 'connection'
-  /** Edit the app. */
-  | 'edit'
-  /** The newest operation once more, or a restart. */
-  | 'retry'
-  /** Take over what is in the database. */
-  | 'adopt'
-  | 'restart'
-  | 'upgrade'
-  /** To another environment, or to its first one. */
-  | 'move'
-  | 'assign'
-  | 'resetAdmin'
-  /** Read the log. */
-  | 'log'
-  /** See the environments. */
-  | 'environments';
 
 export const REMEDY_LABELS: Record<AppRemedy, string> = {
   connection: key('Edit the connection'),
@@ -38,35 +18,6 @@ export const REMEDY_LABELS: Record<AppRemedy, string> = {
   environments: key('Environments'),
 };
 
-const CONNECTION: AppRemedy[] = ['connection', 'retry'];
-const ENVIRONMENT: AppRemedy[] = ['environments', 'retry'];
-const START: AppRemedy[] = ['log', 'retry'];
-
-/** By the code of the error; any other one: try again. What the text of the error advises comes first. */
-export const REMEDIES: Record<string, AppRemedy[]> = {
-  DATABASE_UNREACHABLE: CONNECTION,
-  DATABASE_SIGN_IN: CONNECTION,
-  DATABASE_FAILED: CONNECTION,
-  LOCK_POOLED: CONNECTION,
-  DATABASE_FOREIGN: ['adopt', 'retry'],
-  APP_UPGRADE_FORBIDDEN: ['upgrade', 'edit'],
-  APP_TOO_NEW: ['move', 'environments'],
-  APP_CRASH_LOOP: ['log', 'restart'],
-  APP_START_FAILED: START,
-  FAILED: START,
-  DEADLINE: START,
-  APP_STUCK: ['environments', 'log'],
-  HOSTING_TAKEN: ['restart'],
-  HOSTING_FOREIGN: ['restart'],
-  KEY_MISSING: ENVIRONMENT,
-  KEY_DIFFERS: ENVIRONMENT,
-  OUTDATED: ENVIRONMENT,
-  VERSION_DIFFERS: ENVIRONMENT,
-  PLUGINS_MISSING: ENVIRONMENT,
-  ENVIRONMENTS_DIFFER: ENVIRONMENT,
-  DATABASE_ROLE_UNKNOWN: ENVIRONMENT,
-};
-
 /** What begins an operation that would take the place of the one that goes on. */
 const BEGINS: AppRemedy[] = ['retry', 'adopt', 'restart', 'upgrade'];
 
@@ -78,7 +29,7 @@ export function remediesOf(
 ): AppRemedy[] {
   // The server of another kind of connection is the environment's.
   const isOwn = app.options.dbConnType === 'new_connection';
-  return (REMEDIES[code] ?? ['retry']).filter(
+  return (APP_REMEDIES[code] ?? ['retry']).filter(
     (remedy) =>
       (remedy !== 'connection' || isOwn) &&
       (!BEGINS.includes(remedy) || !isUnderway(app.operation)) &&

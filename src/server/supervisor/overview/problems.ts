@@ -1,4 +1,5 @@
 import { type Message, say, sayAction } from '../../../shared/message';
+import { mayRestartEnd } from '../../../shared/remedies';
 import type { Problem, Remedy } from '../../../shared/summary';
 import type { Action, Health, ShownStatus } from '../../../shared/types';
 import { NO_ENVIRONMENT } from '../../../shared/words';
@@ -26,18 +27,6 @@ export interface ProblemApp {
 const MOST = 3;
 /** Most apps that one remedy is for. */
 const MOST_APPS = 100;
-/** Errors that a restart may end. For another one, the app's page has what does. */
-const RESTART_HELPS = new Set([
-  'NO_CAUSE',
-  'FAILED',
-  'DEADLINE',
-  'LOCK_LOST',
-  'APP_START_FAILED',
-  'APP_CRASH_LOOP',
-  'HOSTING_LOST',
-  'HOSTING_TAKEN',
-  'HOSTING_FOREIGN',
-]);
 /** An operation that waits for longer is a problem, in ms. */
 const PATIENCE = 120_000;
 
@@ -126,12 +115,14 @@ function failed({ apps }: ProblemFacts): Problem[] {
   }
   return found.map(({ app, environment, shown, level }) => {
     const cause = shown.error ?? say('NO_CAUSE');
+    const restarts = !shown.error || mayRestartEnd(shown.error.code);
     return {
       level,
       message: say('PROBLEM_APP_FAILED', { app: app.title, environment, cause }),
       since: shown.since,
       remedies: [
-        { kind: RESTART_HELPS.has(cause.code) ? 'restart' : 'open', apps: [app.name] },
+        // What has to be done first is on the page of the app.
+        { kind: restarts ? 'restart' : 'open', apps: [app.name] },
         { kind: 'log', apps: [app.name] },
       ],
     };
