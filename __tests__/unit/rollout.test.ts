@@ -143,6 +143,35 @@ describe('starting in several environments', () => {
     }
   });
 
+  it.each([
+    ['restart', 'stop', 'running queued'],
+    ['upgrade', 'stop', 'running queued'],
+    ['restart', 'continue', 'running running'],
+    ['start', 'stop', 'running running'],
+  ] as const)('that goes down in a %s with %s on a failure leaves them %s', (action, onFailure, steps) => {
+    const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action, onFailure })).tick();
+    rollout
+      .says('env_a', begun)
+      .tick()
+      .says('env_a', null, 'down')
+      .tick()
+      .tick(3_600 * SECOND);
+    expect(rollout.steps).toBe(steps);
+    expect(rollout.operation.waitingFor).toEqual(say('WAITS_FOR_RETURN', { environment: 'env_a' }));
+    // It comes back, and the app crashes it until its Worker gives up.
+    rollout.says('env_a', { ...begun, generation: 10, status: 'error', error: { code: 'APP_CRASH_LOOP' } }).tick();
+    expect(rollout.steps).toBe(
+      onFailure === 'stop' ? steps.replace('running', 'failed').replace('queued', 'cancelled') : 'failed running',
+    );
+  });
+
+  it('goes on where one that went down in a restart was forgotten', () => {
+    const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action: 'restart' })).tick();
+    rollout.says('env_a', begun).tick().says('env_a', null, 'down').tick();
+    rollout.operation.steps[0].state = 'cancelled';
+    expect(rollout.tick().steps).toBe('cancelled running');
+  });
+
   it('is done in an environment when the app runs there, whatever the start mode', () => {
     const onVisit = appOf({ startMode: 'onVisit' });
     const rollout = new Rollout(operationOf(['env_a boot']), onVisit).tick();

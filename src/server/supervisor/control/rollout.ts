@@ -183,8 +183,16 @@ export const progressOf = (operation: Operation, step: Step, entry: StatusEntry 
 const hasBegun = (operation: Operation, { kind }: Step, entry: StatusEntry | null): boolean =>
   entry?.uid === operation.appUid && entry.begun >= generationOf(operation, kind);
 
+/** Actions on an app that runs: what they end in one environment must not end in the next. */
+const ROLLING = new Set<Action>(['restart', 'upgrade']);
+
+/** Whether an environment that is down has begun what may have crashed it, and would crash the next one. */
+const hasLost = ({ action, onFailure }: Operation, { startedAt }: Step): boolean =>
+  ROLLING.has(action) && onFailure === 'stop' && startedAt !== undefined;
+
 /**
- * One environment boots at a time, and one that is down does so when it returns; removals wait until the app runs where it should, unless it
+ * One environment boots at a time, and one that is down does so when it returns: the next one waits for it only where it went down in a
+ * restart or upgrade. Removals wait until the app runs where it should, unless it
  * has one environment: then they come first (leaving.ts). Data steps wait for all removals.
  */
 function itsTurn(operation: Operation, index: number, app: PlacedApp, observe: Observe): boolean {
@@ -194,8 +202,9 @@ function itsTurn(operation: Operation, index: number, app: PlacedApp, observe: O
   if (arrivalOf(operation, app) && !mayBegin(steps[index], app)) return false;
   switch (steps[index].kind) {
     case 'boot': {
-      const isUp = ({ environment, state }: Step) => state === 'queued' || observe(environment).health !== 'down';
-      return !earlier.some((step) => step.kind === 'boot' && !isOver(step.state) && isUp(step));
+      const isAwaited = (step: Step) =>
+        step.state === 'queued' || observe(step.environment).health !== 'down' || hasLost(operation, step);
+      return !earlier.some((step) => step.kind === 'boot' && !isOver(step.state) && isAwaited(step));
     }
     case 'remove':
       return environments.length === 1 || steps.every((step) => step.kind !== 'boot' || isOver(step.state));
