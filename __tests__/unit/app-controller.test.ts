@@ -118,6 +118,22 @@ describe('a process that takes over from another', () => {
     await controller.reload();
     expect(controller.apps.record('crm')).toEqual(other);
   });
+
+  it('goes on with what it has begun by a record that it read meanwhile', async () => {
+    let runs = () => {};
+    host.bootScripts.set('crm', { takes: new Promise((resolve) => (runs = resolve)) });
+    await create();
+    await controller.reload();
+    runs();
+    await accept({ generation: 12 });
+    expect([crm().status, crm().generation, databases.story('boots').length]).toEqual(['running', 12, 1]);
+  });
+
+  it('takes nothing from a read after which another one has begun', async () => {
+    await snapshot.asStore.save('crm', recordOf({ environments: ['env_a'] }), null);
+    await controller.reload(() => false);
+    expect(controller.apps.names()).toEqual([]);
+  });
 });
 
 describe('an app that is refused its database', () => {

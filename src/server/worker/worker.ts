@@ -262,7 +262,7 @@ export class WorkerPart {
     const { clock, log, beginAgain = BEGIN_AGAIN } = this.options;
     while (isNewest() && running.keeper.hosts && !running.known.isCurrent) {
       try {
-        await running.controller.reload();
+        await running.controller.reload(isNewest);
         // A standby may have read something old.
         if (isNewest() && running.keeper.hosts) running.known.isCurrent = true;
       } catch (error) {

@@ -125,7 +125,7 @@ export class AppStates {
   /** Puts these apps in the place of all that this process does nothing with. A record that it has read and that is newer stays. */
   replaceIdle(found: Remembered[]): void {
     const names = new Set(found.map(({ record }) => record.name));
-    const isIdle = (held: AppState | undefined) => !held || (held.state === 'absent' && !held.isStuck);
+    const isIdle = (held: AppState | undefined) => !held || (held.state === 'absent' && !held.isStuck && !held.waiting);
     for (const [name, held] of this.all()) {
       if (!names.has(name) && isIdle(held)) this.drop(name);
     }

@@ -115,11 +115,15 @@ export class AppController {
     if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.host.bootOneByOne();
   }
 
-  /** Another process hosted until now: what it wrote last is the state, and not what this one knows from before. */
-  async reload(): Promise<void> {
+  /**
+   * Another process hosted until now: what it wrote last is the state, and not what this one knows from before.
+   * @param isNewest whether no later call has begun; what an earlier one has read may be older
+   */
+  async reload(isNewest = () => true): Promise<void> {
     // The header first: an app that is read after it may be gone with it, but none is read that is not of it.
     const header = await this.options.snapshot.loadHeader();
     const found = await this.options.snapshot.load();
+    if (!isNewest()) return;
     this.incarnation.restore(header);
     this.apps.replaceIdle(this.incarnation.present(found));
   }
