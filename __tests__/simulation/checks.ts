@@ -302,7 +302,7 @@ const wellFor = ({ scheduler }: World, process: WorkerProcess): number =>
 
 /** How long ago a record was published that a process must have read by now, in ms: a round, and the latency of all on the way. */
 const RECORD_ARRIVES = 35_000;
-/** How long after its link works again a process may go on as one that cannot read, in ms: the time-out of a beat, and the next beat. */
+/** How long after Redis or its link to it works again a process may go on as one that cannot read, in ms: the time-out of a beat, and the next beat. */
 const LINK_IS_BACK = 10_000;
 
 /** Nothing boots where the newest record that its process could have read says otherwise. */
@@ -349,7 +349,6 @@ function checkBoots(world: World): void {
   world.onBoot = (machine, environment, record, row) => {
     checkHost(world, machine, environment, record, row);
     const at = since.get(keyOf(environment, record));
-    const { isAway, frozenUntil } = world.redis;
     const worker = world.workers.find((one) => one.machine === machine);
     const link = worker?.link;
     checkNewest(world, worker, record);
@@ -358,8 +357,10 @@ function checkBoots(world: World): void {
     const readableAt = readable.get(keyOf(environment, record)) ?? Number.POSITIVE_INFINITY;
     if (worker && readableAt < worker.startedAt && couldRead(world, worker))
       world.violate(`${record.name} boots in ${machine.name}, from which it was taken before that started`);
-    const isCut = link && (link.isCut || world.scheduler.now - link.troubledAt < LINK_IS_BACK);
-    if (isAway || frozenUntil > world.scheduler.now - 3_000 || isCut) return;
+    const { redis, scheduler } = world;
+    const isCut = redis.isAway || redis.frozenUntil > scheduler.now || link?.isCut;
+    const wasCut = [redis, link].some((one) => one && scheduler.now - one.troubledAt < LINK_IS_BACK);
+    if (isCut || wasCut) return;
     if (!(assigned.get(environment)?.has(record.uid) ?? true))
       world.violate(`${record.name} boots in ${machine.name}, which was forgotten meanwhile`);
     if (at === undefined) return;
