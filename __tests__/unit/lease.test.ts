@@ -29,6 +29,8 @@ class Bench {
   mayEnd = true;
   readonly losses = new Feed<void>();
   stored: LastHost | null = null;
+  /** Whether the main database does not say who hosted. */
+  isUnreadable = false;
   lockReleased = false;
   answer: Answers = held(100, true);
   /** Set by a test that wants a beat to take its time. */
@@ -73,7 +75,10 @@ class Bench {
         },
       },
       hosts: {
-        loadHost: async () => this.stored,
+        loadHost: async () => {
+          if (this.isUnreadable) throw new Error('It does not answer.');
+          return this.stored;
+        },
         saveHost: async (host) => {
           this.stored = host;
           await this.databaseGate;
@@ -469,6 +474,44 @@ describe('a holder that loses its session on the database', () => {
     expect(bench.released).toEqual([['env_a', 'one', 100]]);
     expect(bench.keeper.role).toBe('standby');
     expect(bench.log.at('warn').at(-1)).toMatch(/another process, which has its lock; .* hosts nothing/);
+  });
+});
+
+describe('a holder that has its lock again', () => {
+  /** What happens while this process is frozen. */
+  const thaw = async (answer: LeaseAnswer, host: LastHost | null) => {
+    await bench.beat(held(100, true));
+    bench.lockState = 'unknown';
+    bench.losses.emit();
+    Object.assign(bench, { answer, stored: host, lockState: 'held' });
+    await bench.clock.run(1_000);
+  };
+
+  it('ends what it runs and takes over anew if another process hosted meanwhile', async () => {
+    await thaw(held(301, true), { instance: 'two', epoch: 300 });
+    await vi.waitFor(() => expect(bench.keeper.role).toBe('holder'), 30_000);
+    expect(bench.roles.slice(0, 3)).toEqual([
+      ['holder', true],
+      ['standby', false],
+      ['holder', true],
+    ]);
+    expect(bench.claims.at(-1)).toMatchObject({ above: 300, mayTake: true });
+    expect([bench.released, bench.keeper.mayBegin]).toEqual([[['env_a', 'one', 100]], true]);
+  });
+
+  it('goes on if its database fell back to a copy from before it, and says there again that it hosts', async () => {
+    await thaw(held(100), { instance: 'two', epoch: 50 });
+    expect(bench.roles.map(([role]) => role)).toEqual(['holder', 'holder']);
+    expect([bench.stored, bench.keeper.mayBegin]).toEqual([{ instance: 'one', epoch: 100 }, true]);
+  });
+
+  it('begins nothing before it knows who hosted', async () => {
+    bench.isUnreadable = true;
+    await thaw(held(100), { instance: 'two', epoch: 300 });
+    expect([bench.keeper.role, bench.keeper.mayBegin, await bench.keeper.confirm()]).toEqual(['holder', false, false]);
+    bench.isUnreadable = false;
+    await bench.beat(held(301, true));
+    expect(bench.roles).toContainEqual(['standby', false]);
   });
 });
 

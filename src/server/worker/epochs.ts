@@ -25,6 +25,8 @@ const PATIENCE = 3_000;
 export class Epochs {
   /** Of others. */
   above = 0;
+  /** Whether another process may have hosted since this one was last known to: it was without its lock for a while. */
+  isDoubtful = false;
   private saved = 0;
 
   constructor(
@@ -36,13 +38,33 @@ export class Epochs {
 
   /** Reads who hosted last. Never rejects. */
   async recall(): Promise<void> {
-    const found = await within(
+    this.isDoubtful = false;
+    const found = await this.read();
+    if (found && found.instance !== this.instance) this.above = Math.max(this.above, found.epoch);
+  }
+
+  /**
+   * Whether another process has hosted after this one did in `epoch`; the doubt stays if the database does not answer. Never rejects.
+   */
+  async isOvertaken(epoch: number): Promise<boolean> {
+    const found = this.isDoubtful ? await this.read() : undefined;
+    if (found === undefined) return false;
+    this.isDoubtful = false;
+    if (found?.instance === this.instance) return false;
+    // An older copy, which names a former host: this one is written once more.
+    this.saved = 0;
+    return found !== null && found.epoch > epoch;
+  }
+
+  /** Undefined if the database does not answer. */
+  private read(): Promise<LastHost | null | undefined> {
+    const reading: Promise<LastHost | null | undefined> = this.store.loadHost();
+    return within(
       this.clock,
       PATIENCE,
-      this.store.loadHost().catch(() => null),
-      null,
+      reading.catch(() => undefined),
+      undefined,
     );
-    if (found && found.instance !== this.instance) this.above = Math.max(this.above, found.epoch);
   }
 
   /** Writes that this process hosts; tried again with the next call if it fails. Never rejects. */

@@ -118,7 +118,7 @@ export class LeaseKeeper {
    * first what has changed.
    */
   get mayBegin(): boolean {
-    return this.hosts && this.lock.permits && this.isWithin(this.own.begunAt, AWAY_AFTER);
+    return this.hosts && this.lock.permits && !this.epochs.isDoubtful && this.isWithin(this.own.begunAt, AWAY_AFTER);
   }
 
   /** Whether this process hosts its environment, as the main database says now. Never rejects. */
@@ -215,24 +215,25 @@ export class LeaseKeeper {
     const asked = { at: 0, standingDown: this.own.standingDown };
     await asked.standingDown;
     const lock = await this.lock.beat();
+    const isOvertaken = this.hosts && lock === 'held' && (await this.epochs.isOvertaken(this.epoch));
     // It found that the lock is lost.
     if (this.own.standingDown !== asked.standingDown) return this.own.standingDown ?? undefined;
-    const verified = lock === 'held';
-    if (!this.hosts && verified) await this.epochs.recall();
+    if (isOvertaken) return this.loseLock('not as this process left it: another one hosted meanwhile', false);
+    if (!this.hosts && lock === 'held') await this.epochs.recall();
     const problem = this.hosts ? null : this.lock.news();
     if (problem) log.warn(`Environment ${environment} hosts nothing: its lock cannot be asked for. ${problem}`);
     const missingFor = this.own.missingSince === null ? 0 : clock.now().mono - this.own.missingSince;
     let answer: LeaseAnswer;
     let provenBy: string | null;
     try {
-      provenBy = verified && (await this.isProof()) ? this.options.lock.fingerprint : null;
+      provenBy = lock === 'held' && (await this.isProof()) ? this.options.lock.fingerprint : null;
       asked.at = clock.now().mono;
       answer = await leases.claim({
         environment,
         lease: this.lease(),
         ttl,
         mayTake: this.mayTake(missingFor >= DISPLACES_AFTER * interval),
-        above: this.above,
+        above: Math.max(this.epochs.above, this.role === 'alone' ? this.epoch : 0),
         provenBy,
         place: this.options.lock.fingerprint ?? undefined,
       });
@@ -281,11 +282,6 @@ export class LeaseKeeper {
   private isWithin(at: number, ms = 0): boolean {
     const { interval, clock } = this.options;
     return clock.now().mono - at < Math.max(interval * DOWN_AFTER, ms);
-  }
-
-  /** What an epoch of this process has to exceed. */
-  private get above(): number {
-    return this.role === 'alone' ? Math.max(this.epochs.above, this.epoch) : this.epochs.above;
   }
 
   /** @param isLong whether nobody has held the lease for so long that a live holder would have taken it back */
@@ -373,15 +369,16 @@ export class LeaseKeeper {
     void this.beatNow();
   }
 
-  /** Another process keeps the lock of this one, which hosts, and begins after a beat: nothing is waited for before this one ends. */
-  private async loseLock(): Promise<void> {
+  /** Another process keeps the lock of this one, or (`holds` false) has hosted meanwhile: nothing is waited for before this one ends. */
+  private async loseLock(why = 'held by another process, which has its lock', holds = true): Promise<void> {
     const { leases, environment, instance } = this.options;
     if (this.role === 'holder') void leases.release(environment, instance, this.epoch).catch(() => undefined);
-    this.other.holds = true;
+    this.other.holds = holds;
+    this.own.isDue ||= !holds;
     this.other.epoch = Math.max(this.other.epoch, this.epoch);
     this.epoch = 0;
     this.hasRegistered = false;
-    this.own.standingDown = this.standBy('held by another process, which has its lock').catch((error) =>
+    this.own.standingDown = this.standBy(why).catch((error) =>
       this.options.log.warn(`Environment ${environment} could not be left: ${messageOf(error)}`),
     );
     await this.own.standingDown;
@@ -397,6 +394,7 @@ export class LeaseKeeper {
   /** The lock is lost: nothing is begun until it is there again. */
   private async lockChanged(permits: boolean): Promise<void> {
     if (!this.hosts || this.left || this.other.holds) return;
+    if (!permits) this.epochs.isDoubtful = true;
     const { environment, log } = this.options;
     if (permits) log.info(`The lock of environment ${environment} is held again.`);
     else log.warn(`The lock of environment ${environment} was lost: nothing is begun until this process has it again.`);

@@ -292,7 +292,6 @@ export class WorkerPart {
     controller.reports.listen((names) => reporter.report(names));
     keeper.lock.changes.listen((permits) => {
       if (!permits) running.known.isStored = false;
-      else void this.mendSnapshot(running);
     });
     keeper.roles.listen(async ({ role, fresh }) => {
       if (role === 'standby') {
@@ -311,6 +310,7 @@ export class WorkerPart {
       }
       if (isOld) void this.confirmRecords(running).then(() => reader.readAll());
       controller.convergeAll();
+      void this.mendSnapshot(running);
     });
   }
 
