@@ -183,12 +183,21 @@ function checkCopies({ name, uid, environments, published }: AppDefinition, { op
       say(`the uploads of ${name} are still copied ahead to ${environment}.`);
 }
 
-/** A move that failed is undone: an app does not stay where it does not start while it could run where it came from. */
-function checkReturn({ name, environments }: AppDefinition, newest: Operation | undefined, { holders, say }: Sight) {
+/**
+ * A move that failed is undone: an app does not stay where it does not start while it could run where it came from. Where it has several
+ * environments, it may never have been where it was to come from.
+ */
+function checkReturn(
+  { name, environments, published }: AppDefinition,
+  newest: Operation | undefined,
+  { holders, say }: Sight,
+) {
   if (newest?.action !== 'move' || newest.state !== 'failed' || !(newest.createdById || newest.cause)) return;
-  const failed = newest.steps.find(({ kind, state }) => kind === 'boot' && state === 'failed')?.environment ?? '';
+  const place = newest.steps.find(({ kind }) => kind !== 'copy');
+  const failed = place?.kind === 'boot' && place.state === 'failed' ? place.environment : '';
   const left = newest.steps.find(({ kind, state }) => kind === 'remove' && state !== 'failed')?.environment ?? '';
-  const couldReturn = environments.includes(failed) && !environments.includes(left) && holders.has(left);
+  const isBetween = environments.includes(failed) && !environments.includes(left);
+  const couldReturn = isBetween && holders.has(left) && (environments.length === 1 || published[left]);
   if (couldReturn && holders.has(failed) && !holders.get(failed)?.host.running.has(name))
     say(`${name} does not start in ${failed}, and did not return to ${left}.`);
 }

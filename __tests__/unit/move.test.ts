@@ -130,6 +130,18 @@ describe('a failed move', () => {
     expect(returnOf({ ...steps('failed', 'succeeded'), createdById: null }, app)).toBeNull();
     expect(returnOf(steps('failed', 'succeeded'), { environments: ['env_a'] })).toBeNull();
   });
+
+  it('is not undone if the app did not start elsewhere, which the move has taken over', () => {
+    const moved = (place: string) => [
+      { environment: 'env_c', kind: 'boot' as const, state: place as never },
+      { environment: 'env_b', kind: 'boot' as const, state: (place === 'failed' ? 'cancelled' : 'failed') as never },
+      { environment: 'env_a', kind: 'remove' as const, state: 'cancelled' as never },
+    ];
+    const made = (place: string) => operationOf(moved(place), { action: 'move', state: 'failed', createdById: '1' });
+    const app = { environments: ['env_b', 'env_c'] };
+    expect(returnOf(made('failed'), app)).toEqual({ from: 'env_c', to: 'env_a' });
+    expect(returnOf(made('succeeded'), app)).toBeNull();
+  });
 });
 
 describe('a move', () => {
@@ -244,6 +256,21 @@ describe('a move', () => {
     expect([desired('env_a'), desired('env_c')]).toEqual(['onDemand', 'onDemand']);
     await fleet.says('env_b', 'crm');
     await fleet.says('env_c', 'crm');
+    expect(desired('env_a')).toBe('removed');
+  });
+
+  it('keeps an environment in which an app with several does not start, if it starts at its new place', async () => {
+    await part.parts.service.update('crm', { environments: ['env_a', 'env_b'] } as never, '1');
+    await part.parts.service.move('crm', { from: 'env_a', to: 'env_c' }, '1');
+    await fleet.run(1_000, 'env_a', 'env_b', 'env_c');
+    await fleet.says('env_c', 'crm');
+    await fleet.says('env_b', 'crm', { status: 'error', error: say('NO_CAUSE') });
+    await fleet.run(2_000, 'env_a', 'env_b', 'env_c');
+    expect(fleet.app('crm').environments).toEqual(['env_c', 'env_b']);
+    // Once it is well there, the move goes on.
+    expect(desired('env_a')).toBe('onDemand');
+    await fleet.says('env_b', 'crm');
+    await fleet.run(2_000, 'env_a', 'env_b', 'env_c');
     expect(desired('env_a')).toBe('removed');
   });
 });

@@ -10,7 +10,7 @@ import type { MessageBus } from '../../protocol/bus';
 import { isAlive } from '../../protocol/health';
 import { newSecret, seal } from '../../protocol/secrets';
 import { type Place, placeAfter } from '../control/arrival';
-import type { Operation } from '../control/rollout';
+import type { Operation, Step } from '../control/rollout';
 import { askedOf } from '../control/uploads';
 import { causeOf, failsOver, homeAfter, returnsTo } from '../placement/failover';
 import { AppChanges, type ChangesOptions, step } from './changes';
@@ -135,7 +135,10 @@ export class AppService {
       const home = homeAfter(app, source, to, undone?.undoes === 'failback' ? 'failover' : cause);
       // It ran there until now, whatever has changed: its environment may be cordoned since.
       const operation = await this.updateOf(app, input, userId, transaction, { isReturn: undone !== null, home });
-      return { ...operation, action: 'move' as const, cause };
+      const isNew = ({ environment }: Step) => environment === to;
+      // Its new place comes first, whose failure undoes it (control/unfinished.ts).
+      const steps = [...operation.steps.filter(isNew), ...operation.steps.filter((one) => !isNew(one))];
+      return { ...operation, action: 'move' as const, cause, steps };
     };
     return this.changes.change(name, work, by !== null);
   }

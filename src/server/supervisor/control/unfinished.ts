@@ -125,15 +125,17 @@ export function mayBeBetween(
 }
 
 /**
- * How a failed move is undone, so that the app runs where it ran before: its boot failed at the new place. A move that
- * nobody requested and that has no cause was itself made to undo one.
+ * How a failed move is undone, so that the app runs where it ran before: its boot failed at the new place, which is that of the first step.
+ * A boot elsewhere is left over from what the move has superseded, and undoes nothing. A move that nobody requested and that has no cause
+ * was itself made to undo one.
  */
 export function returnOf(
   { action, state, cause, createdById, steps }: Operation,
   { environments }: Pick<AppDefinition, 'environments'>,
 ): Return | null {
   if (action !== 'move' || state !== 'failed' || (createdById === null && cause === null)) return null;
-  const failed = steps.find(({ kind, state }) => kind === 'boot' && state === 'failed');
+  const place = steps.find(({ kind }) => kind !== 'copy');
+  const failed = place?.kind === 'boot' && place.state === 'failed' ? place : null;
   const left = steps.find(({ kind, state }) => kind === 'remove' && state !== 'failed');
   if (!failed || !left) return null;
   const isThere = environments.includes(failed.environment) && !environments.includes(left.environment);
