@@ -222,6 +222,21 @@ describe('an observation', () => {
     expect(shown()).toEqual(['online', 'http://successor']);
   });
 
+  it('of a process that replaced another is hidden until its registration is there', async () => {
+    await store.fleet.writeRegistration(registrationOf('env_a'));
+    const epoch = await beat('env_a', { registered: 7 });
+    await observer.poll();
+    await store.leases.release('env_a', 'one', epoch);
+    await observer.poll();
+    await store.fleet.forget('env_a', 1, 1);
+    await beat('env_a', { instance: 'two', registered: 8, epoch: epoch + 1 });
+    await observer.poll();
+    expect(health()).toBe('down');
+    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://successor' }));
+    await observer.poll();
+    expect([health(), observer.environment('env_a')?.registration?.url]).toEqual(['online', 'http://successor']);
+  });
+
   it('of an environment that is down contains what the database knows', async () => {
     observer.remember('env_a', registrationOf('env_a'));
     await watch(14_000);

@@ -349,20 +349,20 @@ export class FleetObserver {
     const isNew = lease !== null && lease.epoch !== seen.observation.lease?.epoch;
     const newEpoch = lease !== null && lease.epoch !== seen.epoch;
     const isMissed = seen.missed?.registered === lease?.registered && now.mono < (seen.missed?.until ?? 0);
-    const isUnread = lease !== null && lease.registered !== seen.registered && !isMissed;
-    if (isNew && isUnread) announced.set(seen, { observation });
-    else seen.observation = observation;
-    if (isUnread)
+    const isUnread = lease !== null && lease.registered !== seen.registered;
+    const isHidden = isNew && isUnread && seen.registration !== null;
+    if (!isHidden) seen.observation = observation;
+    if (isUnread && !isMissed)
       reads.push(async () => {
         const registration = await fleet.readRegistration(name);
         // One that is not believed changes nothing.
         if (!registration) {
-          seen.missed = { registered: lease.registered, until: now.mono + READ_AGAIN };
+          if (!isHidden) seen.missed = { registered: lease.registered, until: now.mono + READ_AGAIN };
           return;
         }
         // Refused meanwhile by the same process: that stays.
-        const reach = isNew ? { unreachableSince: null } : {};
-        announced.set(seen, { ...announced.get(seen), registration, registered: lease.registered, ...reach });
+        const arrival = isNew ? { observation, unreachableSince: null } : {};
+        announced.set(seen, { registration, registered: lease.registered, ...arrival });
         changed.add(name);
       });
     if (isNew && lease.registered === seen.registered) seen.unreachableSince = null;
