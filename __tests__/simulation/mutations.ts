@@ -29,7 +29,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'worker/apps/boots.ts',
-        'const wish = this.wish(held);\n        if',
+        'const wish = this.wish(held, before());\n        if',
         "const wish = { record, how: 'start' as const };\n        if",
       ],
       ['worker/apps/controller.ts', 'held?.waiting && !this.boots.wish(held)', 'false'],

@@ -128,6 +128,8 @@ export class SimulatedHost {
     if (turn.signal.aborted) return null;
     if (!turn.decide()) return null;
     turn.begin();
+    // Twice, as for a record that comes while the database answers.
+    for (let time = 1; time <= 2; time++) if (turn.decide()) await turn.mark();
     const wish = turn.decide();
     if (!wish) {
       await this.rest(name);
@@ -135,7 +137,6 @@ export class SimulatedHost {
     }
     const { record, how } = wish;
     const { progress } = turn;
-    await turn.mark();
     const limit = this.clock.timeout(BOOT_LIMIT, () => turn.onLate());
     const { fails, lingers } = this.bootScripts.get(name) ?? {};
     this.note(`boots ${name} ${how}`);

@@ -42,11 +42,11 @@ export class AppBoots {
   constructor(private readonly options: AppBootsOptions) {}
 
   /** How an app is to boot by its newest record; null: it is not to, or not now. */
-  wish(held: AppState): ReturnType<BootTurn['decide']> {
+  wish(held: AppState, applied = held.applied): ReturnType<BootTurn['decide']> {
     const { mayHost, mayBoot, clock } = this.options;
     const { record } = held;
     if (!held.confirmed || !mayHost() || !mayBoot(record)) return null;
-    const decision = decide(record, held.applied, held, clock.now().mono, held.visited);
+    const decision = decide(record, applied, held, clock.now().mono, held.visited);
     return decision.do === 'boot' ? { record, how: decision.how } : null;
   }
 
@@ -58,7 +58,9 @@ export class AppBoots {
     // A retry is for whom it failed. Once it begins, nothing else says any more why an app boots that starts when visited.
     if (held.state === 'error') held.visited = true;
     let { record } = held;
-    const before = (): Applied => held.applied ?? { ...NEVER, uid: record.uid };
+    // Its own mark is no crash, however often it is made and decided about after it.
+    const unfinished = held.applied?.unfinished ?? null;
+    const before = (): Applied => ({ ...(held.applied ?? { ...NEVER, uid: record.uid }), unfinished });
     const applied = (): Applied => ({
       ...before(),
       generation: record.generation,
@@ -71,7 +73,7 @@ export class AppBoots {
     await copyUploads(name, held, held.waiting.signal);
     const turn: BootTurn = {
       decide: () => {
-        const wish = this.wish(held);
+        const wish = this.wish(held, before());
         if (wish) record = wish.record;
         return wish;
       },
@@ -83,7 +85,6 @@ export class AppBoots {
       left: (environments) => this.options.left(name, environments),
       // Noted before it begins: a process that dies in it finds the note, and blames nobody else.
       mark: async () => {
-        const { unfinished } = before();
         const count = (unfinished?.bootGeneration === record.boot.generation ? unfinished.count : 0) + 1;
         held.applied = { ...before(), unfinished: { bootGeneration: record.boot.generation, count } };
         await save(name);
