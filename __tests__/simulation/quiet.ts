@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { choose } from '../../src/server/proxy/choose';
 import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/apps/repository';
 import { desiredOf, recordFor } from '../../src/server/supervisor/apps/repository';
-import type { Operation } from '../../src/server/supervisor/control/rollout';
+import { isDone, type Operation } from '../../src/server/supervisor/control/rollout';
 import { decisionOn, hasSkipped } from '../../src/server/supervisor/control/unfinished';
 import { conditionOf, keyOf } from '../../src/server/supervisor/events/decide';
 import { type Applied, MAX_FAILURES, MAX_UNFINISHED_BOOTS } from '../../src/server/worker/apps/decide';
@@ -166,13 +166,17 @@ const wasCancelled = (operations: Operation[], environment: string): boolean =>
  * @param operations of the app, the newest first
  */
 function isLeftFor(
-  { name, environments }: AppDefinition,
+  { name, uid, environments, published }: AppDefinition,
   environment: string,
   operations: Operation[],
   holders: Sight['holders'],
 ): boolean {
   if (!hasSkipped(operations, environment)) return false;
-  return environments.some((one) => !hasSkipped(operations, one) && !holders.get(one)?.host.running.has(name));
+  const isWell = (one: string): boolean => {
+    const entry = holders.get(one)?.part.controller?.apps.entry(name);
+    return entry?.uid === uid && published[one] && isDone('boot', entry, published[one].boot.generation);
+  };
+  return environments.some((one) => !hasSkipped(operations, one) && !isWell(one));
 }
 
 /** Where an app does not go any more, nothing is kept of it. */
