@@ -332,8 +332,8 @@ function checkHosted(environment: string, { host }: WorkerProcess, { world, apps
   for (const [name, { uid, generation }] of host.running) {
     const app = apps.find((one) => one.uid === uid);
     const wish = app?.published[environment];
-    // The database fell back behind its creation: the environment's warning names it.
-    if (!app && world.hasLostApps) continue;
+    // The database fell back behind its creation: the environment's warning names it. Or behind its start: it belongs there, and is shown as running.
+    if (world.hasLostApps && (!app || app.environments.includes(environment))) continue;
     if (!wish) say(`${name} runs in ${environment} as of generation ${generation}, and nobody asked for it.`);
   }
 }
