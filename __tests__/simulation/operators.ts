@@ -29,7 +29,9 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
   async destroyDrop(world, { part }, event) {
     const name = nameOf(world, event);
     world.drops.add(name);
-    return part.parts.service.destroy(name, 'drop', '1');
+    const operation = await part.parts.service.destroy(name, 'drop', '1');
+    world.dropped.add(operation.appUid);
+    return operation;
   },
   async cancel(_world, { part }, event) {
     const all = part.parts.active.all();

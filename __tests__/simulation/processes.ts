@@ -334,7 +334,10 @@ export class WorkerProcess extends SimulatedProcess {
     if (this.part.role === undefined) return;
     if (this.host.running.has(app)) {
       const now = Math.floor(this.machine.now().wall / 1_000);
-      this.host.coreApps.lastSeenAt.set(app, now);
+      const { lastSeenAt } = this.host.coreApps;
+      // It was removed here since.
+      if (!lastSeenAt.has(app)) this.firstVisited.delete(app);
+      lastSeenAt.set(app, now);
       const visit = { at: now, true: this.around.scheduler.now };
       this.visited.set(app, visit);
       const first = this.firstVisited.get(app);

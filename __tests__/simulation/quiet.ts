@@ -213,7 +213,7 @@ function checkPlace(app: AppDefinition, environment: string, wish: Published, ho
   const entry = holder.part.controller?.apps.entry(app.name);
   const is = `${app.name} in ${environment}, which should be ${wish.desired},`;
   const mayRest = wish.desired !== 'running' && (wish.desired !== 'onDemand' || entry?.status === 'dormant');
-  if (!running && !mayRest && !isExplained(holder, app.name)) say(`${is} is ${entry?.status ?? 'unknown'}.`);
+  if (!running && !mayRest && !isExplained(holder, app)) say(`${is} is ${entry?.status ?? 'unknown'}.`);
   checkDoors(app, wish, sight);
   if ((wish.desired === 'stopped' || wish.desired === 'removed') && running) say(`${is} runs.`);
   if (running && running.uid !== app.uid) say(`${is} is another incarnation.`);
@@ -238,7 +238,7 @@ function checkDoors(app: AppDefinition, { desired }: Published, { world, holders
     const own = operations.filter(({ appUid }) => appUid === app.uid).sort((a, b) => b.generation - a.generation);
     const isAsked = (name: string) => !isLeftFor(app, name, own, holders);
     const asked = app.environments.filter(isAsked).flatMap((name) => holders.get(name) ?? []);
-    if (asked.length && !asked.some((holder) => isExplained(holder, app.name)))
+    if (asked.length && !asked.some((holder) => isExplained(holder, app)))
       say(`${app.name} was visited and runs nowhere.`);
     return;
   }
@@ -255,12 +255,12 @@ function checkDoors(app: AppDefinition, { desired }: Published, { world, holders
 }
 
 /** It was tried as often as it is tried, and says why it failed: an app that would start by now is no error. */
-function isExplained(holder: WorkerProcess, name: string): boolean {
+function isExplained(holder: WorkerProcess, { name, environments }: AppDefinition): boolean {
   if (holder.host.failed.has(name)) return true;
   const held = holder.part.controller?.apps.get(name);
   if (held?.status !== 'error' || !held.error) return false;
-  // It says that it starts when it is assigned again, and nobody has to ask for what is asked for already.
-  if (held.error.code === 'HOSTING_TAKEN') return false;
+  // It says that it starts when it is assigned again, and nobody has to ask for what is asked for already. From elsewhere it will be removed.
+  if (held.error.code === 'HOSTING_TAKEN') return !environments.includes(holder.environment);
   if (held.isStuck) return true;
   return held.failures >= MAX_FAILURES || (held.applied?.unfinished?.count ?? 0) >= MAX_UNFINISHED_BOOTS;
 }
@@ -347,6 +347,8 @@ function checkVisits({ name, database }: EnvironmentOfWorld, { world, holders, s
   const rows = database.database.visible('appSnapshots') as Array<{ name: string; applied: Applied | null }>;
   for (const [app, visit] of holder?.firstVisited ?? []) {
     if (!holder?.host.running.has(app) || world.scheduler.now - visit.true < VISITS_SAVED) continue;
+    // It was removed there since.
+    if (!holder.host.coreApps.lastSeenAt.has(app)) continue;
     const known = rows.find((row) => row.name === app)?.applied?.lastVisitAt ?? 0;
     if (known < visit.at * 1_000) say(`the visits of ${app} in ${name} are not written.`);
   }

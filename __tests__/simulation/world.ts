@@ -47,6 +47,8 @@ export class World {
   readonly environments: EnvironmentOfWorld[];
   /** Apps whose data somebody asked to drop, by name. */
   readonly drops = new Set<string>();
+  /** Their incarnations, whatever the database has lost of it since. */
+  readonly dropped = new Set<string>();
   /** Whether the Supervisor's database fell back to an older copy. */
   hasLostApps = false;
   /** Environments that an operator forgot, and when he was told that they are, in ms. */
@@ -191,7 +193,8 @@ export class World {
     const asked = (this.database.database.visible('appOperations') as unknown as Operation[]).find(
       ({ appUid, steps }) => appUid === uid && steps.some(({ kind }) => kind === 'drop'),
     );
-    return asked !== undefined && asked.createdById !== null && this.drops.has(asked.appName);
+    if (asked && asked.createdById !== null && this.drops.has(asked.appName)) this.dropped.add(uid);
+    return this.dropped.has(uid);
   }
 
   private nextBoot(): Boot {
