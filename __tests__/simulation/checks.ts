@@ -95,7 +95,7 @@ function checkStore(world: World): void {
         // An older one changes nothing, and says nothing of who wrote what is there.
         if (stored?.uid !== uid || stored.generation !== generation) continue;
         // A database that fell back to an older copy wins.
-        const isAsked = publishedIn(world, environment, uid)?.generation === generation;
+        const isAsked = world.hasLostApps && publishedIn(world, environment, uid)?.generation === generation;
         if (stored.generation < (newest.get(key) ?? 0) && !isAsked)
           world.violate(
             `${name} in ${environment}: generation ${stored.generation} is published over ${newest.get(key)}`,
@@ -290,7 +290,8 @@ const IS_HEALTHY = 25_000;
 function checkDisplaced(world: World): void {
   const { redis, scheduler } = world;
   const { now } = scheduler;
-  if (redis.isAway || redis.isReadOnly || redis.frozenUntil > now) redis.troubledAt = now;
+  if (redis.isAway || redis.frozenUntil > now) redis.unreachableAt = now;
+  if (redis.isReadOnly || redis.unreachableAt === now) redis.troubledAt = now;
   for (const { process } of world.slots) if (process?.link.isCut) process.link.troubledAt = now;
   for (const process of world.workers) {
     const { part, machine, link, name } = process;
@@ -369,7 +370,8 @@ function checkBoots(world: World): void {
       world.violate(`${record.name} boots in ${machine.name}, from which it was taken before that started`);
     const { redis, scheduler } = world;
     const isCut = redis.isAway || redis.frozenUntil > scheduler.now || link?.isCut;
-    const wasCut = [redis, link].some((one) => one && scheduler.now - one.troubledAt < LINK_IS_BACK);
+    const cutAt = Math.max(redis.unreachableAt, link?.troubledAt ?? Number.NEGATIVE_INFINITY);
+    const wasCut = scheduler.now - cutAt < LINK_IS_BACK;
     if (isCut || wasCut) return;
     if (!(assigned.get(environment)?.has(record.uid) ?? true))
       world.violate(`${record.name} boots in ${machine.name}, which was forgotten meanwhile`);

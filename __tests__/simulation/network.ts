@@ -53,6 +53,8 @@ export class SimulatedRedis {
 
   /** When it last lost something, was away or frozen, or took no writes, in true ms. */
   troubledAt = Number.NEGATIVE_INFINITY;
+  /** When it was last away or frozen, in true ms. */
+  unreachableAt = Number.NEGATIVE_INFINITY;
 
   flush(): void {
     this.stores = this.empty();

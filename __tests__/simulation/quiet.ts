@@ -328,12 +328,13 @@ function checkEvents(events: Event[], { world, holders, apps, say }: Sight): voi
 }
 
 /** Nothing runs that nobody asked for. */
-function checkHosted(environment: string, { host }: WorkerProcess, { world, apps, say }: Sight): void {
+function checkHosted(environment: string, { host }: WorkerProcess, { world, apps, leader, say }: Sight): void {
   for (const [name, { uid, generation }] of host.running) {
     const app = apps.find((one) => one.uid === uid);
     const wish = app?.published[environment];
-    // The database fell back behind its creation: the environment's warning names it. Or behind its start: it belongs there, and is shown as running.
-    if (world.hasLostApps && (!app || app.environments.includes(environment))) continue;
+    // The database fell back behind its creation: the environment's warning names it. Or behind its start, where it belongs: it is shown.
+    const isShown = () => leader.part.statusIn(app!, environment)?.status === 'running';
+    if (world.hasLostApps && (!app || (app.environments.includes(environment) && isShown()))) continue;
     if (!wish) say(`${name} runs in ${environment} as of generation ${generation}, and nobody asked for it.`);
   }
 }
