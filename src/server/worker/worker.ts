@@ -215,6 +215,7 @@ export class WorkerPart {
       void reader.readAll();
       void reporter.check();
       void this.checkRoles();
+      void this.checkRegistration(running);
       void controller.saveVisits();
       void controller.takeovers.check();
       void this.mendSnapshot(running);
@@ -323,6 +324,7 @@ export class WorkerPart {
     void keeper.beatNow().then(async () => {
       await reader.readAll();
       await reporter.check();
+      await this.checkRegistration(running);
     });
   }
 
@@ -356,6 +358,18 @@ export class WorkerPart {
     if (before?.mode === 'none' || (before?.mode === 'made' && !before.warnings.length)) return;
     const now = await this.inspectRoles();
     if (JSON.stringify(now) !== JSON.stringify(before)) await this.announce().catch(() => undefined);
+  }
+
+  /**
+   * Writes the registration again if the store has fallen back to a copy from before it: without it, nobody is shown this holder. One
+   * that another process has displaced while it was frozen writes nothing. Never rejects; what fails is tried again with the next round.
+   */
+  private async checkRegistration({ keeper }: Running): Promise<void> {
+    if (keeper.role !== 'holder') return;
+    const { stores, environment } = this.options;
+    const read = stores.fleet.readRegistration(environment.name);
+    const isThere = await read.then((stored) => stored !== null && stored.epoch >= keeper.epoch).catch(() => true);
+    if (!isThere) await this.announce().catch(() => undefined);
   }
 
   /** Writes the registration of this environment; again whenever it may have changed. */
