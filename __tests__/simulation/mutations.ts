@@ -92,7 +92,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A Supervisor that has lost most of its fleet takes itself for disconnected for ever',
-    changes: [['protocol/health.ts', ' && newest < CUT_OFF_FOR;', ';']],
+    changes: [['protocol/health.ts', 'lost.filter((at) => now.mono - at < CUT_OFF_FOR)', 'lost']],
     test: 'unit/observer.test.ts',
   },
   {

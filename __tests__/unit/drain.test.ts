@@ -195,6 +195,15 @@ describe('a drain', () => {
     expect(fleet.app('wiki').environments).toEqual(['env_b']);
   });
 
+  it('of an environment that is down is refused as soon as Redis takes no changes', async () => {
+    await fleet.run(20_000, 'env_b', 'env_c');
+    fleet.stores.fails = 'fleet.poll';
+    const { environmentCache } = part.parts;
+    await expect(environmentCache.assertForgettable('env_a')).rejects.toMatchObject({ code: 'REDIS_UNREACHABLE' });
+    fleet.stores.fails = null;
+    await environmentCache.assertForgettable('env_a');
+  });
+
   it('of an environment that lives is refused before anything is moved', async () => {
     expect(forgetInput.parse({})).toEqual({ move: false });
     await expect(part.parts.environmentCache.assertForgettable('env_b')).rejects.toMatchObject({

@@ -460,6 +460,21 @@ describe('when most environments disappear at the same time', () => {
     expect(health('env_e')).toBe('down');
     await watch(20_000, 'env_d');
     expect(names.map(health)).toEqual(['unknown', 'unknown', 'unknown', 'online']);
+    expect(health('env_e')).toBe('down');
+    await watch(CUT_OFF_FOR, 'env_d');
+    expect([...names, 'env_e'].map(health)).toEqual(['down', 'down', 'down', 'online', 'down']);
+  });
+
+  it('also where one more is lost more than a minute later', async () => {
+    for (const name of [...names, 'env_e']) await beat(name);
+    await watch(65_000, 'env_d', 'env_e');
+    expect(names.map(health)).toEqual(['unknown', 'unknown', 'unknown', 'online']);
+    await watch(35_000, 'env_e');
+    expect([...names, 'env_e'].map(health)).toEqual(['unknown', 'unknown', 'unknown', 'unknown', 'online']);
+    await watch(15_000 + CUT_OFF_FOR - 101_000, 'env_e');
+    expect([...names, 'env_e'].map(health)).toEqual(['unknown', 'unknown', 'unknown', 'unknown', 'online']);
+    await watch(2_000, 'env_e');
+    expect([...names, 'env_e'].map(health)).toEqual(['down', 'down', 'down', 'down', 'online']);
   });
 
   it('but half of them are down', async () => {

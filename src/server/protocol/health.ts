@@ -135,27 +135,34 @@ export function afterPoll(
 const CUT_OFF_LEAST = 3;
 const CUT_OFF_SHARE = 0.55;
 const CUT_OFF_WINDOW = 60_000;
-/** … for so long after the last one was lost, in ms: what is still silent then has to be repaired, whichever side is disconnected. */
+/** … for so long after the last one of these was lost, in ms: what is still silent then has to be repaired, whichever side is disconnected. */
 export const CUT_OFF_FOR = 180_000;
 
 /**
- * … the observer assumes that it is itself disconnected: that is more likely than that most of a fleet dies at once.
- * Environments that announced their shutdown, were lost before, or were never seen alive, do not count.
+ * When a silent environment is lost, by the monotonic clock, in ms; in the future while it is not. Null for one that announced its shutdown
+ * or was never seen alive.
  */
-export function isCutOff(observations: Iterable<LeaseObservation>, observer: StoreObservation, now: Now): boolean {
-  const lostFor: number[] = [];
-  let alive = 0;
-  for (const observation of observations) {
-    const { lastBeat, releasedAt } = observation;
-    if (releasedAt !== null || lastBeat === null) continue;
-    if (healthOf(observation, observer, now).health === 'down')
-      lostFor.push(now.mono - lastBeat.mono - DOWN_AFTER * intervalOf(observation));
-    else alive++;
-  }
-  const newest = Math.min(...lostFor);
-  const lost = lostFor.filter((one) => one - newest <= CUT_OFF_WINDOW).length;
-  const total = alive + lost;
-  return total >= CUT_OFF_LEAST && lost / total > CUT_OFF_SHARE && newest < CUT_OFF_FOR;
+export function lostAt(observation: LeaseObservation): number | null {
+  const { lastBeat, releasedAt } = observation;
+  return lastBeat === null || releasedAt !== null ? null : lastBeat.mono + DOWN_AFTER * intervalOf(observation);
+}
+
+/**
+ * … the observer assumes that it is itself disconnected: that is more likely than that most of a fleet dies at once. What was
+ * lost before does not count, and stays lost; a later loss ends nothing.
+ * @returns since when a loss proves nothing, by the monotonic clock, in ms; Infinity if each one proves something
+ */
+export function doubtfulSince(environments: Iterable<{ observation: LeaseObservation }>, now: Now): number {
+  const all = [...environments].flatMap(({ observation }) => lostAt(observation) ?? []);
+  const lost = all.filter((at) => at <= now.mono);
+  const ends = lost.filter((at) => now.mono - at < CUT_OFF_FOR);
+  const begins = ends.flatMap((end) => {
+    const begin = end - CUT_OFF_WINDOW;
+    const total = all.filter((at) => at >= begin).length;
+    const share = lost.filter((at) => at >= begin && at <= end).length / total;
+    return total >= CUT_OFF_LEAST && share > CUT_OFF_SHARE ? [begin] : [];
+  });
+  return Math.min(...begins);
 }
 
 /** After the observer was disconnected, silence during that time does not count against the worker. */

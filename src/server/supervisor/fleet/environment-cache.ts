@@ -184,7 +184,7 @@ export class EnvironmentCache {
       throw new AppSupervisorError('REDIS_UNREACHABLE');
     });
     // One that takes no changes would still have its records when its Worker returns.
-    if (!observer.sees) throw new AppSupervisorError('REDIS_UNREACHABLE');
+    if (!(await observer.poll())) throw new AppSupervisorError('REDIS_UNREACHABLE');
     return (left.get(name) ?? 0) > 0;
   }
 

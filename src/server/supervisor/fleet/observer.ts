@@ -9,10 +9,11 @@ import {
   afterPoll,
   DISCONNECTED_AFTER,
   discountOutage,
+  doubtfulSince,
   healthOf,
   isAlive,
-  isCutOff,
   type LeaseObservation,
+  lostAt,
   type StoreObservation,
   silenceOf,
   unobserved,
@@ -59,9 +60,6 @@ const READS = 32;
 /** How long it waits before it reads a missing registration again, in ms. */
 const READ_AGAIN = 30_000;
 
-const isRejected = (result: PromiseSettledResult<unknown>): result is PromiseRejectedResult =>
-  result.status === 'rejected';
-
 /** The changes that a poll found. */
 export interface ObservedChange {
   /** Environments whose apps or health changed. */
@@ -104,18 +102,15 @@ export class FleetObserver {
   readonly flushes = new Feed<void>();
   private readonly environments = new Map<string, ObservedEnvironment>();
   private readonly observer: StoreObservation;
-  private polling: Promise<void> | null = null;
+  private polling: Promise<boolean> | null = null;
   private again = false;
-  /**
-   * The last reported health of each environment and since when it is so by the monotonic clock, those of which somebody was shown another one since, and what failed polls have
-   * found since.
-   */
+  /** The last reported health of each and since when, by the monotonic clock; of whom another was shown since; what failed polls found. */
   private readonly reporting = {
     health: new Map<string, { is: Health; since: number }>(),
     shown: new Set<string>(),
     ...nothingFound(),
   };
-  private cutOff: { at: number; version: number; is: boolean } | null = null;
+  private cutOff: { at: number; version: number; since: number } | null = null;
   /** Set if the store belongs to another fleet: none of its content is ours. */
   foreign = false;
   /** The fleet id in the store at the last poll; null after a flush. */
@@ -133,8 +128,8 @@ export class FleetObserver {
     this.observer = { lastPoll: null, startedAt: clock.now() };
   }
 
-  /** Polls now; calls during a poll are merged into one more poll. Never rejects. */
-  poll(): Promise<void> {
+  /** Polls now; calls during a poll are merged into one more. Returns whether the store was read, and takes changes. Never rejects. */
+  poll(): Promise<boolean> {
     if (this.polling) {
       this.again = true;
       // The one under way may take long.
@@ -153,17 +148,12 @@ export class FleetObserver {
     return lastPoll !== null && this.clock.now().mono - lastPoll.mono <= DISCONNECTED_AFTER;
   }
 
-  /**
-   * Whether most environments disappeared at the same time, so that this Supervisor assumes that it is itself
-   * disconnected.
-   */
-  private isCutOff(now: Now): boolean {
-    // Called for each environment of each app of a list, so it is computed once a second.
+  /** As in `protocol/health`. Called for each environment of each app of a list, so it is computed once a second. */
+  private doubtfulSince(now: Now): number {
     if (this.cutOff === null || now.mono - this.cutOff.at >= 1_000 || this.cutOff.version !== this.version) {
-      const observations = [...this.environments.values()].map(({ observation }) => observation);
-      this.cutOff = { at: now.mono, version: this.version, is: isCutOff(observations, this.observer, now) };
+      this.cutOff = { at: now.mono, version: this.version, since: doubtfulSince(this.environments.values(), now) };
     }
-    return this.cutOff.is;
+    return this.cutOff.since;
   }
 
   names(): string[] {
@@ -200,7 +190,8 @@ export class FleetObserver {
   /** By its lease alone. */
   private judge(seen: ObservedEnvironment, now: Now): ReturnType<typeof healthOf> {
     const judged = healthOf(seen.observation, this.observer, now);
-    const isCutOff = seen.observation.releasedAt === null && this.isCutOff(now);
+    const lost = lostAt(seen.observation);
+    const isCutOff = lost !== null && lost >= this.doubtfulSince(now);
     // A Worker that is outdated lives, although nothing that it says is believed.
     const isDoubtful = judged.health === 'down' && (isCutOff || troubleOf(seen) === 'OUTDATED');
     return isDoubtful ? { health: 'unknown', since: judged.since } : judged;
@@ -242,18 +233,20 @@ export class FleetObserver {
     this.report(new Set([environment]), new Set());
   }
 
-  private async pollUntilQuiet(): Promise<void> {
+  private async pollUntilQuiet(): Promise<boolean> {
+    let isRead: boolean;
     do {
-      this.again = false;
+      this.again = isRead = false;
       try {
-        await this.pollOnce().catch((error) => {
+        isRead = !!(await this.pollOnce().catch((error) => {
           (this.log.rooms.fleet ?? this.log.debug)(`A poll of the fleet failed: ${messageOf(error)}`);
-        });
+        }));
         this.reportTime();
       } catch (error) {
         this.log.warn(`A change of the fleet could not be handled: ${messageOf(error)}`);
       }
     } while (this.again);
+    return isRead;
   }
 
   /** That time passes without a heartbeat, or without a poll, is no event: nothing that is read reports it. */
@@ -285,11 +278,11 @@ export class FleetObserver {
     this.changes.emit({ environments, apps });
   }
 
-  private async pollOnce(): Promise<void> {
+  private async pollOnce(): Promise<boolean> {
     const { fleet, isNew, environments } = await this.stores.fleet.poll();
     this.foreign = fleet !== null && this.ownFleet() !== null && fleet !== this.ownFleet();
     // Another fleet's environments are not ours to show: this counts as a failed poll.
-    if (this.foreign) return;
+    if (this.foreign) return false;
     const now = this.clock.now();
     const disconnectedFor = this.observer.lastPoll ? now.mono - this.observer.lastPoll.mono : 0;
     if (disconnectedFor > DISCONNECTED_AFTER) {
@@ -312,14 +305,15 @@ export class FleetObserver {
       return this.observe(name, found, { lost: flushed || !environments.has(name), silence, late }, poll);
     });
     const queue = new PQueue({ concurrency: READS });
-    const failed = (await Promise.allSettled(reads.map((read) => queue.add(read)))).find(isRejected);
-    if (failed) throw failed.reason;
+    const results = await Promise.allSettled(reads.map((read) => queue.add(read)));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
     for (const [seen, registration] of poll.announced) Object.assign(seen, registration);
     this.observer.lastPoll = this.clock.now();
     this.fleet = fleet;
     Object.assign(this.reporting, nothingFound());
     if (lostNow) this.flushes.emit();
     this.report(poll.changed, poll.apps);
+    return true;
   }
 
   /**
