@@ -96,11 +96,13 @@ describe('problems, each with its remedies', () => {
     const unreachable = app('crm', { env_a: 'error' });
     unreachable.statuses[0][1].error = { code: 'DATABASE_UNREACHABLE' };
     expect(briefly([], [unreachable])).toEqual([['red', 'PROBLEM_APP_FAILED', 'open,log']]);
-    const offered = ['LOCK_LOST', 'APP_CRASH_LOOP', 'FAILED', 'APP_STUCK', 'DATABASE_MISSING'].map((code) => {
-      unreachable.statuses[0][1].error = { code };
-      return problems([], [unreachable])[0].remedies[0].kind;
-    });
-    expect(offered).toEqual(['restart', 'restart', 'restart', 'open', 'open']);
+    const offered = ['LOCK_LOST', 'APP_CRASH_LOOP', 'FAILED', 'NO_CAUSE', 'APP_STUCK', 'DATABASE_MISSING'].map(
+      (code) => {
+        unreachable.statuses[0][1].error = { code };
+        return problems([], [unreachable])[0].remedies[0].kind;
+      },
+    );
+    expect(offered).toEqual(['restart', 'restart', 'restart', 'restart', 'open', 'open']);
     const many = ['a', 'b', 'c', 'd'].map((name) => app(name, { env_a: 'error' }));
     expect(problems([], many)).toMatchObject([
       {

@@ -55,7 +55,7 @@ describe('remedies of an error', () => {
   });
 
   it('are of errors that exist', () => {
-    const known = [...Object.keys(ERROR_PARAMS), 'FAILED'];
+    const known = [...Object.keys(ERROR_PARAMS), 'FAILED', 'NO_CAUSE'];
     expect(Object.keys(APP_REMEDIES).filter((code) => !known.includes(code))).toEqual([]);
   });
 });

@@ -37,6 +37,7 @@ export const APP_REMEDIES: Record<string, AppRemedy[]> = {
   FAILED: START,
   DEADLINE: START,
   APP_STUCK: ['environments', 'log'],
+  NO_CAUSE: ['retry'],
   LOCK_LOST: ['retry'],
   HOSTING_LOST: ['retry'],
   HOSTING_TAKEN: ['restart'],

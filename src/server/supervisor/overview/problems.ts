@@ -115,14 +115,13 @@ function failed({ apps }: ProblemFacts): Problem[] {
   }
   return found.map(({ app, environment, shown, level }) => {
     const cause = shown.error ?? say('NO_CAUSE');
-    const restarts = !shown.error || mayRestartEnd(shown.error.code);
     return {
       level,
       message: say('PROBLEM_APP_FAILED', { app: app.title, environment, cause }),
       since: shown.since,
       remedies: [
         // What has to be done first is on the page of the app.
-        { kind: restarts ? 'restart' : 'open', apps: [app.name] },
+        { kind: mayRestartEnd(cause.code) ? 'restart' : 'open', apps: [app.name] },
         { kind: 'log', apps: [app.name] },
       ],
     };
