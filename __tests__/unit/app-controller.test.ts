@@ -1176,11 +1176,26 @@ describe('an environment that was forgotten', () => {
     expect(host.taken).toEqual(['crm env_a 10']);
   });
 
-  it('does not go on with what it had once another process hosts', async () => {
+  it('takes it also if it has not read its snapshot for a moment, in which it takes over', async () => {
+    await create();
+    mayAct = false;
+    await controller.acceptAll([], 100);
+    mayHost = false;
+    await clock.run(5_000);
+    mayHost = mayAct = true;
+    await clock.run(5_000);
+    expect(host.taken).toEqual(['crm env_a 10']);
+  });
+
+  it.each<[string, () => void | Promise<void>]>([
+    ['another process hosts', () => controller.standDown()],
+    ['its process has closed', () => controller.close()],
+  ])('does not go on with what it had once %s', async (_, end) => {
     await create();
     mayAct = false;
     await controller.acceptAll([shop()], 100);
     mayHost = false;
+    await end();
     await clock.run(5_000);
     mayAct = true;
     await clock.run(60_000);

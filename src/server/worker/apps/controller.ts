@@ -232,6 +232,7 @@ export class AppController {
 
   /** Stops hosting: another process holds the environment now. It does not wait for apps that are stuck. */
   async standDown(): Promise<void> {
+    this.removal.endLeaving();
     this.uploads?.close();
     await Promise.all(
       this.apps.all().map(async ([name, held]) => {
@@ -276,6 +277,7 @@ export class AppController {
   /** Begins nothing more; tasks in progress end with the process. */
   close(): void {
     this.closed = true;
+    this.removal.endLeaving();
     this.uploads?.close();
   }
 

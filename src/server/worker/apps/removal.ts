@@ -13,8 +13,6 @@ export interface AppRemovalOptions {
   limits: TimeLimits;
   host: AppHost;
   authority: HostingAuthority;
-  /** Whether this process hosts its environment, as far as it knows. */
-  mayHost(): boolean;
   clock: Clock;
   log: Log;
   /** Whatever an older copy of the store says later, the app is not here any more. */
@@ -34,13 +32,22 @@ const hasHosted = ({ applied }: AppState): boolean =>
 
 /** Removes apps from this environment, with their data if the record says so. */
 export class AppRemoval {
+  /** How often this process has ceased to host. */
+  private ends = 0;
+
   constructor(private readonly options: AppRemovalOptions) {}
 
   /** Ends an app of an environment that was forgotten: no record asks for that once more. */
   async leave(name: string, held: AppState): Promise<void> {
-    const { host, limits, clock, mayHost } = this.options;
+    const { host, limits, clock } = this.options;
+    const { ends } = this;
     await limits.run(name, held, STOP_LIMIT, host.rest(name));
-    while (!(await this.takeFromOwn(name, held, held.record)) && mayHost()) await clock.sleep(BETWEEN);
+    while (this.ends === ends && !(await this.takeFromOwn(name, held, held.record))) await clock.sleep(BETWEEN);
+  }
+
+  /** Another process hosts, or this one closes: nothing is tried again for what was left until now. */
+  endLeaving(): void {
+    this.ends++;
   }
 
   /**
