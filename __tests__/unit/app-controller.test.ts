@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppController } from '../../src/server/worker/apps/controller';
+import type { Applied } from '../../src/server/worker/apps/decide';
 import { HostingTaken } from '../../src/server/worker/hosting/claim';
 import { failed, say, verbatim } from '../../src/shared/message';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
@@ -761,6 +762,28 @@ describe('an app that crashes its worker', () => {
       await die();
       await controller.clearCrashMarkers();
     }
+    await restart();
+    expect(crm().status).toBe('running');
+  });
+
+  it('is not taken for one because its boot was given up under way, however often', async () => {
+    const save = snapshot.save.bind(snapshot);
+    // The process loses its lock for a moment while the database answers.
+    snapshot.save = async (...args) => {
+      await save(...args);
+      if ((args[2] as Applied | null)?.unfinished) mayBoot = false;
+    };
+    await create();
+    for (let time = 1; time <= 3; time++) {
+      mayBoot = true;
+      controller.convergeAll();
+      await quiet();
+    }
+    expect([crm().status, JSON.parse(snapshot.rows.get('crm') ?? '').applied]).toEqual(['waiting', null]);
+    snapshot.save = save;
+    mayBoot = true;
+    await die();
+    await die();
     await restart();
     expect(crm().status).toBe('running');
   });

@@ -59,7 +59,8 @@ export class AppBoots {
     if (held.state === 'error') held.visited = true;
     let { record } = held;
     // Its own mark is no crash, however often it is made and decided about after it.
-    const unfinished = held.applied?.unfinished ?? null;
+    const known = held.applied;
+    const unfinished = known?.unfinished ?? null;
     const before = (): Applied => ({ ...(held.applied ?? { ...NEVER, uid: record.uid }), unfinished });
     const applied = (): Applied => ({
       ...before(),
@@ -99,10 +100,7 @@ export class AppBoots {
     try {
       const outcome = await host.boot(name, turn);
       limits.noteEnd(held);
-      if (!outcome) {
-        apps.show(name, held.state === 'absent' ? 'waiting' : status);
-        return;
-      }
+      if (!outcome) return await this.giveUp(name, held, known, status);
       const { version } = outcome;
       held.applied = { ...applied(), version };
       Object.assign(held, { booted: outcome.record, state: 'running', version, visited: false });
@@ -121,5 +119,19 @@ export class AppBoots {
       held.waiting = null;
     }
     await save(name);
+  }
+
+  /**
+   * Ends a boot that is not to go on. The process did not die in it: its mark would say so to the next boot, or to the next process.
+   * @param known what was applied before it
+   * @param status that was shown before it
+   */
+  private async giveUp(name: string, held: AppState, known: Applied | null, status: AppState['status']): Promise<void> {
+    const { apps, save } = this.options;
+    if (held.applied !== known && held.applied?.unfinished) {
+      held.applied = known;
+      await save(name);
+    }
+    apps.show(name, held.state === 'absent' ? 'waiting' : status);
   }
 }
