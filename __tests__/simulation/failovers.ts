@@ -7,6 +7,8 @@ import type { World } from './world';
 
 /** How long at least an environment is silent before it is shown as down, in ms: its last beat was up to one interval before its end. */
 const DOWN_AFTER = 10_000;
+/** How long after another one a beat comes at most, in ms. */
+const BEAT = 6_000;
 /** How much faster the clock of a Supervisor may run than the true one. */
 const SHARE = 0.95;
 
@@ -40,7 +42,9 @@ export function checkMoves(world: World, isHealthy: (process: World['workers'][n
     if (silentFor > DOWN_AFTER) forcedIn(world).add(id);
     if (cause !== 'failover' || createdById || !app) continue;
     const isReleased = (world.releasedAt.get(from) ?? Number.NEGATIVE_INFINITY) >= (well.get(from) ?? 0) - 2_000;
-    if (silentFor < ((isReleased ? 0 : DOWN_AFTER) + app.failoverDelay * 1_000) * SHARE)
+    // It died before its next beat after Redis went back: a Supervisor that starts knows only a beat that is as old as a lease can be.
+    const isOlder = world.redis.wentBackAt > (well.get(from) ?? 0) - BEAT;
+    if (silentFor < ((isReleased || isOlder ? 0 : DOWN_AFTER) + app.failoverDelay * 1_000) * SHARE)
       world.violate(`${appName} leaves ${from}, which was well ${Math.floor(silentFor / 1_000)} s ago`);
   }
   for (const process of world.workers) if (isHealthy(process)) well.set(process.environment, now);

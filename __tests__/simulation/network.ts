@@ -53,6 +53,8 @@ export class SimulatedRedis {
 
   /** When it last lost something, was away or frozen, or took no writes, in true ms. */
   troubledAt = Number.NEGATIVE_INFINITY;
+  /** When it last went back to an older copy, in true ms. */
+  wentBackAt = Number.NEGATIVE_INFINITY;
   /** When it was last away or frozen, in true ms. */
   unreachableAt = Number.NEGATIVE_INFINITY;
 
@@ -71,6 +73,7 @@ export class SimulatedRedis {
   failOver(age: number): void {
     const copy = this.copies.findLast(({ at }) => at <= this.scheduler.now - age);
     this.stores = copy ? this.copyOf(copy.stores) : this.empty();
+    this.wentBackAt = this.scheduler.now;
     this.server++;
     this.onLoss();
   }
