@@ -17,7 +17,7 @@ import {
 import { EventRecorder } from '../../src/server/supervisor/events/recorder';
 import { EventStore, KEEP_EVENTS } from '../../src/server/supervisor/events/store';
 import { EventWatch, type EventWatchOptions } from '../../src/server/supervisor/events/watch';
-import type { EnvironmentView } from '../../src/server/supervisor/fleet/observer';
+import type { EnvironmentView } from '../../src/server/supervisor/fleet/observed-environment';
 import { failed, say } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
 import type { Health } from '../../src/shared/types';

@@ -204,6 +204,22 @@ describe('an observation', () => {
     });
   });
 
+  it('is told although the rest of its poll fails, since it is shown by then', async () => {
+    const epochs = new Map<string, number>();
+    for (const name of ['env_a', 'env_b']) {
+      await store.fleet.writeRegistration(registrationOf(name));
+      epochs.set(name, await beat(name));
+    }
+    await observer.poll();
+    for (const [name, epoch] of epochs) await tell(name, epoch, [entryOf()]);
+    store.before = async (method, environment) => {
+      if (method === 'statuses.read' && environment === 'env_b') throw new Error('Connection is closed.');
+    };
+    changes.length = 0;
+    await observer.poll();
+    expect([observer.observed('env_a', 'crm')?.entry, changes]).toEqual([entryOf(), [['env_a']]]);
+  });
+
   it('of a process that replaced another is hidden while its registration is read', async () => {
     await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://former' }));
     const epoch = await beat('env_a', { registered: 7 });

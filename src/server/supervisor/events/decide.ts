@@ -3,7 +3,7 @@ import { type Message, say, sayAction } from '../../../shared/message';
 import type { Pressure, StatusEntry } from '../../../shared/messages';
 import { referenceOf } from '../../errors';
 import type { Operation } from '../control/rollout';
-import type { EnvironmentView } from '../fleet/observer';
+import type { EnvironmentView } from '../fleet/observed-environment';
 
 /**
  * What is recorded, as pure functions. Two Supervisors that notice the same make events with the same id, except for

@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import type { Lease, Registration, StatusEntry } from '../../../shared/messages';
+import type { Registration, StatusEntry } from '../../../shared/messages';
 import type { Health } from '../../../shared/types';
 import type { Clock, Now } from '../../clock';
 import { messageOf } from '../../errors';
@@ -12,38 +12,19 @@ import {
   doubtfulSince,
   healthOf,
   isAlive,
-  type LeaseObservation,
   lostAt,
   type StoreObservation,
   silenceOf,
-  unobserved,
 } from '../../protocol/health';
 import type { Stores } from '../../protocol/stores';
-import type { FleetObservation } from '../../protocol/stores/fleet';
 import { changesBetween } from '../../protocol/stores/statuses';
-
-interface ObservedEnvironment {
-  observation: LeaseObservation;
-  /** The lease as last polled, also of a holder that has not registered yet. */
-  held: Lease | null;
-  registration: Registration | null;
-  registered: number;
-  /** A registration that was not there, or not believed, and when it is read again, by the monotonic clock. */
-  missed: { registered: number; until: number } | null;
-  standby: string | null;
-  /** Whether the standby belongs to another installation. */
-  isForeign: boolean;
-  /** As in `EnvironmentObservation`. */
-  doubt: NonNullable<Found['doubt']> | null;
-  /** Since when no connection to its Worker could be established, in ms since 1970; null while nobody found that. */
-  unreachableSince: number | null;
-  statusVersion: number;
-  entries: Map<string, StatusEntry>;
-  /** Of whom the entries are; null before there was a lease. */
-  epoch: number | null;
-}
-
-type Found = FleetObservation['environments'] extends Map<string, infer T> ? T : never;
+import {
+  type EnvironmentView,
+  type Found,
+  newEnvironment,
+  type ObservedEnvironment,
+  troubleOf,
+} from './observed-environment';
 
 /** A poll under way. */
 interface Poll extends Record<'changed' | 'apps', Set<string>> {
@@ -68,29 +49,6 @@ export interface ObservedChange {
   apps: Set<string>;
 }
 
-/** What the Supervisor observes of one environment right now. */
-export interface EnvironmentView {
-  name: string;
-  health: Health;
-  since: number;
-  /** For how long its health has been the same without a break, in ms by the monotonic clock: 0 until that was reported. */
-  lastsFor: number;
-  lease: Lease | null;
-  /** The lease as last polled, valid or not; also of a holder that is not shown before it has registered. */
-  held: Lease | null;
-  /** Whether the last holder gave the lease back. */
-  released: boolean;
-  registration: Registration | null;
-  standby: string | null;
-  /** Whether the standby belongs to another installation. */
-  isForeign: boolean;
-  /** Why nothing that it says is believed; null if it is, or it says nothing. */
-  trouble: 'OUTDATED' | 'KEY_DIFFERS' | null;
-  /** Since when this Supervisor cannot connect to its Worker, in ms since 1970; null: nobody found that. */
-  unreachableSince: number | null;
-  lastHeartbeatAt: number | null;
-}
-
 /**
  * What this process knows about all environments: polled once a second and on every notification, at a cost that grows
  * with the number of changes. In memory only; every Supervisor process has its own, fed from the same store.
@@ -104,7 +62,10 @@ export class FleetObserver {
   private readonly observer: StoreObservation;
   private polling: Promise<boolean> | null = null;
   private again = false;
-  /** The last reported health of each and since when, by the monotonic clock; of whom another was shown since; what failed polls found. */
+  /**
+   * The last reported health of each environment and since when it is so by the monotonic clock, those of which
+   * somebody was shown another one since, and what polls have found since.
+   */
   private readonly reporting = {
     health: new Map<string, { is: Health; since: number }>(),
     shown: new Set<string>(),
@@ -241,12 +202,20 @@ export class FleetObserver {
         isRead = !!(await this.pollOnce().catch((error) => {
           (this.log.rooms.fleet ?? this.log.debug)(`A poll of the fleet failed: ${messageOf(error)}`);
         }));
-        this.reportTime();
+        this.reportFound();
       } catch (error) {
         this.log.warn(`A change of the fleet could not be handled: ${messageOf(error)}`);
       }
     } while (this.again);
     return isRead;
+  }
+
+  /** Also what a poll has found that failed after it: whoever reads is shown it. */
+  private reportFound(): void {
+    if (!this.observer.lastPoll) return;
+    const { changed, apps } = this.reporting;
+    Object.assign(this.reporting, nothingFound());
+    this.report(changed, apps);
   }
 
   /** That time passes without a heartbeat, or without a poll, is no event: nothing that is read reports it. */
@@ -310,9 +279,7 @@ export class FleetObserver {
     for (const [seen, registration] of poll.announced) Object.assign(seen, registration);
     this.observer.lastPoll = this.clock.now();
     this.fleet = fleet;
-    Object.assign(this.reporting, nothingFound());
     if (lostNow) this.flushes.emit();
-    this.report(poll.changed, poll.apps);
     return true;
   }
 
@@ -391,27 +358,8 @@ export class FleetObserver {
   }
 
   private introduce(name: string): ObservedEnvironment {
-    const seen: ObservedEnvironment = {
-      observation: unobserved(this.clock.now()),
-      held: null,
-      registration: null,
-      registered: -1,
-      missed: null,
-      standby: null,
-      isForeign: false,
-      doubt: null,
-      unreachableSince: null,
-      statusVersion: 0,
-      entries: new Map(),
-      epoch: null,
-    };
+    const seen = newEnvironment(this.clock.now());
     this.environments.set(name, seen);
     return seen;
   }
-}
-
-/** A Worker that has signed before, and does not any more, is somebody else. */
-function troubleOf({ doubt, registration }: ObservedEnvironment): EnvironmentView['trouble'] {
-  if (doubt === 'key') return 'KEY_DIFFERS';
-  return doubt === 'unsigned' && !registration?.signs ? 'OUTDATED' : null;
 }

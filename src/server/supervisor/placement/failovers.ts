@@ -11,7 +11,8 @@ import type { OperationCache, OperationStore } from '../control/store';
 import { failoverHeld, failoverRefused } from '../events/changes';
 import type { EventRecorder } from '../events/recorder';
 import type { EnvironmentCache } from '../fleet/environment-cache';
-import type { EnvironmentView, FleetObserver } from '../fleet/observer';
+import type { EnvironmentView } from '../fleet/observed-environment';
+import type { FleetObserver } from '../fleet/observer';
 import { failoverPlaces, leaving, returnsIn, returnsTo } from './failover';
 import type { MoveRequest, Moves } from './moves';
 

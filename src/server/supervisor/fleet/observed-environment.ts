@@ -1,0 +1,76 @@
+import type { Lease, Registration, StatusEntry } from '../../../shared/messages';
+import type { Health } from '../../../shared/types';
+import type { Now } from '../../clock';
+import { type LeaseObservation, unobserved } from '../../protocol/health';
+import type { FleetObservation } from '../../protocol/stores/fleet';
+
+/** What the observer keeps of one environment. */
+export interface ObservedEnvironment {
+  observation: LeaseObservation;
+  /** The lease as last polled, also of a holder that has not registered yet. */
+  held: Lease | null;
+  registration: Registration | null;
+  registered: number;
+  /** A registration that was not there, or not believed, and when it is read again, by the monotonic clock. */
+  missed: { registered: number; until: number } | null;
+  standby: string | null;
+  /** Whether the standby belongs to another installation. */
+  isForeign: boolean;
+  /** As in `EnvironmentObservation`. */
+  doubt: NonNullable<Found['doubt']> | null;
+  /** Since when no connection to its Worker could be established, in ms since 1970; null while nobody found that. */
+  unreachableSince: number | null;
+  statusVersion: number;
+  entries: Map<string, StatusEntry>;
+  /** Of whom the entries are; null before there was a lease. */
+  epoch: number | null;
+}
+
+/** What a poll found of one. */
+export type Found = FleetObservation['environments'] extends Map<string, infer T> ? T : never;
+
+/** What the Supervisor observes of one environment right now. */
+export interface EnvironmentView {
+  name: string;
+  health: Health;
+  since: number;
+  /** For how long its health has been the same without a break, in ms by the monotonic clock: 0 until that was reported. */
+  lastsFor: number;
+  lease: Lease | null;
+  /** The lease as last polled, valid or not; also of a holder that is not shown before it has registered. */
+  held: Lease | null;
+  /** Whether the last holder gave the lease back. */
+  released: boolean;
+  registration: Registration | null;
+  standby: string | null;
+  /** Whether the standby belongs to another installation. */
+  isForeign: boolean;
+  /** Why nothing that it says is believed; null if it is, or it says nothing. */
+  trouble: 'OUTDATED' | 'KEY_DIFFERS' | null;
+  /** Since when this Supervisor cannot connect to its Worker, in ms since 1970; null: nobody found that. */
+  unreachableSince: number | null;
+  lastHeartbeatAt: number | null;
+}
+
+export function newEnvironment(now: Now): ObservedEnvironment {
+  return {
+    observation: unobserved(now),
+    held: null,
+    registration: null,
+    registered: -1,
+    missed: null,
+    standby: null,
+    isForeign: false,
+    doubt: null,
+    unreachableSince: null,
+    statusVersion: 0,
+    entries: new Map(),
+    epoch: null,
+  };
+}
+
+/** A Worker that has signed before, and does not any more, is somebody else. */
+export function troubleOf({ doubt, registration }: ObservedEnvironment): EnvironmentView['trouble'] {
+  if (doubt === 'key') return 'KEY_DIFFERS';
+  return doubt === 'unsigned' && !registration?.signs ? 'OUTDATED' : null;
+}
