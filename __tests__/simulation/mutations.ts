@@ -136,7 +136,17 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A process whose lock is gone begins boots',
-    changes: [['worker/lease.ts', 'this.hosts && this.lock.permits &&', 'this.hosts &&']],
+    changes: [['worker/lease.ts', 'this.lock.permits && !', '!']],
+    test: 'unit/lease.test.ts',
+  },
+  {
+    what: 'What happens while it is asked who hosted is forgotten',
+    changes: [['worker/epochs.ts', 'answered = count;', 'answered = this.doubts.count;']],
+    test: 'unit/lease.test.ts',
+  },
+  {
+    what: 'A standby does not see who needed the lock that it lent',
+    changes: [['worker/lease.ts', 'if (!this.hosts && this.lock.isLent) return;', '']],
     test: 'unit/lease.test.ts',
   },
   {
@@ -182,7 +192,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A row of an app raises the epoch of its environment without a bound',
-    changes: [['worker/lease.ts', 'if (!isCredible(epoch, this.options.clock.now().wall)) return;', '']],
+    changes: [['worker/epochs.ts', 'if (!isCredible(epoch, this.clock.now().wall)) return false;', '']],
     test: 'unit/lease.test.ts',
   },
   {

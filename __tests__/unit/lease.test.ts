@@ -31,6 +31,8 @@ class Bench {
   stored: LastHost | null = null;
   /** Whether the main database does not say who hosted. */
   isUnreadable = false;
+  /** Set by a test that wants this to take its time. */
+  readGate: Promise<void> | null = null;
   lockReleased = false;
   answer: Answers = held(100, true);
   /** Set by a test that wants a beat to take its time. */
@@ -77,7 +79,9 @@ class Bench {
       hosts: {
         loadHost: async () => {
           if (this.isUnreadable) throw new Error('It does not answer.');
-          return this.stored;
+          const { stored } = this;
+          await this.readGate;
+          return stored;
         },
         saveHost: async (host) => {
           this.stored = host;
@@ -480,7 +484,7 @@ describe('a holder that loses its session on the database', () => {
 describe('a holder that has its lock again', () => {
   /** What happens while this process is frozen. */
   const thaw = async (answer: LeaseAnswer, host: LastHost | null) => {
-    await bench.beat(held(100, true));
+    if (!bench.keeper.hosts) await bench.beat(held(100, true));
     bench.lockState = 'unknown';
     bench.losses.emit();
     Object.assign(bench, { answer, stored: host, lockState: 'held' });
@@ -512,6 +516,58 @@ describe('a holder that has its lock again', () => {
     bench.isUnreadable = false;
     await bench.beat(held(301, true));
     expect(bench.roles).toContainEqual(['standby', false]);
+  });
+
+  it('goes on as soon as a later beat finds that no other one hosted', async () => {
+    bench.isUnreadable = true;
+    await thaw(held(100), { instance: 'one', epoch: 100 });
+    expect([bench.roles, bench.keeper.mayBegin]).toEqual([[['holder', true]], false]);
+    bench.isUnreadable = false;
+    await bench.beat(held(100));
+    expect([bench.roles.at(-1), bench.keeper.mayBegin]).toEqual([['holder', false], true]);
+  });
+
+  it('goes on behind a pooler, where no lock is there again, once the database answers', async () => {
+    await bench.beat(held(100, true), { lock: 'none' });
+    await bench.beat(held(100), { lock: 'unknown' });
+    expect(bench.keeper.mayBegin).toBe(false);
+    await bench.beat(held(100), { lock: 'none' });
+    expect([bench.keeper.mayBegin, bench.roles.at(-1)]).toEqual([true, ['holder', false]]);
+  });
+
+  it('begins nothing with a lease that it got without it, and goes on then', async () => {
+    await bench.beat(held(100, true), { lock: 'unknown' });
+    expect([bench.keeper.role, bench.keeper.mayBegin]).toEqual(['holder', false]);
+    await bench.beat(held(100));
+    expect([bench.keeper.mayBegin, bench.roles.at(-1)]).toEqual([true, ['holder', false]]);
+  });
+
+  it('asks once more who hosted if its session ended again before that is answered', async () => {
+    await bench.beat(held(100, true));
+    let open!: () => void;
+    bench.readGate = new Promise((resolve) => {
+      open = resolve;
+    });
+    await thaw(held(100), { instance: 'one', epoch: 100 });
+    bench.losses.emit();
+    await bench.clock.run(1_000);
+    expect(bench.keeper.lock.state).toBe('held');
+    Object.assign(bench, { readGate: null, stored: { instance: 'two', epoch: 300 } });
+    open();
+    await bench.clock.run(0);
+    expect(bench.roles).toContainEqual(['standby', false]);
+  });
+
+  it('begins nothing after it stood down meanwhile before it knows who hosted', async () => {
+    await bench.beat(held(100, true));
+    await bench.beat(held(100), { lock: 'unknown' });
+    await bench.beat(other(200), { lock: 'other' });
+    bench.isUnreadable = true;
+    await bench.beat(held(201, true));
+    expect([bench.keeper.role, bench.keeper.mayBegin]).toEqual(['holder', false]);
+    bench.isUnreadable = false;
+    await bench.beat(held(201));
+    expect([bench.keeper.mayBegin, bench.roles.at(-1)]).toEqual([true, ['holder', false]]);
   });
 });
 
@@ -591,6 +647,37 @@ describe('a holder that was displaced while it did not reach the store', () => {
       expect(bench.keeper.role).toBe(role);
       // A live holder, which reaches the store, takes it again in between.
       expect(bench.lockReleased).toBe(role === 'standby');
+    }
+  });
+
+  it('sees that the other one had the lock that it lent, however slow the store is', async () => {
+    await bench.beat(other(200), { lock: 'other' });
+    await bench.beat('away');
+    // A beat at the interval, in the seconds for which the lock is lent: the next one must not wait for what it waits for.
+    await bench.clock.run(1_000);
+    bench.lockState = 'other';
+    let open!: () => void;
+    bench.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    void bench.keeper.beatNow();
+    await bench.clock.run(2_000);
+    Object.assign(bench, { gate: null, lockState: 'held' });
+    open();
+    for (const role of ['standby', 'standby', 'alone']) {
+      await bench.clock.run(3_000);
+      await bench.keeper.beatNow();
+      await bench.clock.run(3_000);
+      expect(bench.keeper.role).toBe(role);
+    }
+  });
+
+  it('does not go by a lock that it lent and did not look at for long, as one that was frozen', async () => {
+    await bench.beat(other(200), { lock: 'other' });
+    for (let turn = 0; turn < 6; turn++) {
+      bench.clock.pass(6_001);
+      await bench.beat('away');
+      expect(bench.keeper.role).toBe('standby');
     }
   });
 });

@@ -10,6 +10,8 @@ export class BeatState {
   missingSince: number | null = null;
   /** Whether a new holder still has to notify its listeners. */
   unnotified = false;
+  /** Whether this process may begin things again since a beat found that no other one hosted meanwhile. */
+  isCertain = false;
   /** The end of what ran when the lock was lost; null if it was never lost. */
   standingDown: Promise<void> | null = null;
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Clock, within } from '../clock';
+import { isCredible } from '../credible';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 
@@ -25,9 +26,9 @@ const PATIENCE = 3_000;
 export class Epochs {
   /** Of others. */
   above = 0;
-  /** Whether another process may have hosted since this one was last known to: it was without its lock for a while. */
-  isDoubtful = false;
   private saved = 0;
+  /** How often this process lost or got its lock while it hosted, and how many of these the last answer of the database covers. */
+  private readonly doubts = { count: 0, answered: 0 };
 
   constructor(
     private readonly store: HostStore,
@@ -36,9 +37,25 @@ export class Epochs {
     private readonly log: Log,
   ) {}
 
+  /** Whether another process may have hosted since this one was last known to: it was without its lock for a while. */
+  get isDoubtful(): boolean {
+    return this.doubts.answered < this.doubts.count;
+  }
+
+  /** An answer that is under way may not know yet what happens from now on. */
+  doubt(): void {
+    this.doubts.count++;
+  }
+
+  /** The next epoch will be above this one of another process. @returns whether a process can have had it */
+  exceed(epoch: number): boolean {
+    if (!isCredible(epoch, this.clock.now().wall)) return false;
+    this.above = Math.max(this.above, epoch);
+    return true;
+  }
+
   /** Reads who hosted last. Never rejects. */
   async recall(): Promise<void> {
-    this.isDoubtful = false;
     const found = await this.read();
     if (found && found.instance !== this.instance) this.above = Math.max(this.above, found.epoch);
   }
@@ -49,22 +66,24 @@ export class Epochs {
   async isOvertaken(epoch: number): Promise<boolean> {
     const found = this.isDoubtful ? await this.read() : undefined;
     if (found === undefined) return false;
-    this.isDoubtful = false;
     if (found?.instance === this.instance) return false;
     // An older copy, which names a former host: this one is written once more.
     this.saved = 0;
     return found !== null && found.epoch > epoch;
   }
 
-  /** Undefined if the database does not answer. */
-  private read(): Promise<LastHost | null | undefined> {
+  /** Undefined if the database does not answer: then the doubt stays. */
+  private async read(): Promise<LastHost | null | undefined> {
+    const { count } = this.doubts;
     const reading: Promise<LastHost | null | undefined> = this.store.loadHost();
-    return within(
+    const found = await within(
       this.clock,
       PATIENCE,
       reading.catch(() => undefined),
       undefined,
     );
+    if (found !== undefined) this.doubts.answered = count;
+    return found;
   }
 
   /** Writes that this process hosts; tried again with the next call if it fails. Never rejects. */

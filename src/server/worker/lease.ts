@@ -1,6 +1,5 @@
 import type { Lease } from '../../shared/messages';
 import { type Clock, type Timer, within } from '../clock';
-import { isCredible } from '../credible';
 import { messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
@@ -49,7 +48,7 @@ const TRUSTS_LOCK_AFTER = 1;
 const TRUSTS_LOCK_ALONE_AFTER = 3;
 /** How long a live holder whose session was cut takes to say so in its lease at most, however long its interval, in ms. */
 const SAYS_WITHIN = 5_000;
-/** When a process that starts asks again for a lock that it lent, in ms: whoever needed it has it by then. */
+/** When a process asks again for a lock that it lent, in ms: whoever needed it has it by then. */
 const ASKS_AGAIN = 3_000;
 /** How much sooner than its interval a beat may come, as a part of it. */
 const JITTER = 0.1;
@@ -133,8 +132,7 @@ export class LeaseKeeper {
    * rejects.
    */
   async exceed(epoch: number): Promise<void> {
-    if (!isCredible(epoch, this.options.clock.now().wall)) return;
-    this.epochs.above = Math.max(this.epochs.above, epoch);
+    if (!this.epochs.exceed(epoch)) return;
     // A beat that makes this process a standby ends with the boots of its apps, and one of them waits here.
     for (let tries = 0; tries < 3 && this.hosts && this.epoch <= epoch; tries++)
       await within<unknown>(this.options.clock, EXCEEDS_WITHIN, this.beatNow(), undefined);
@@ -161,7 +159,8 @@ export class LeaseKeeper {
         this.beating = null;
         this.own.begunAt = begun;
         // What was to begin meanwhile has not.
-        if (wasAway && this.hosts) void this.resume();
+        if ((wasAway || this.own.isCertain) && this.hosts) void this.resume();
+        this.own.isCertain = false;
         const isDue = this.own.isDue || (this.told !== this.registered && this.role === 'holder');
         this.own.isDue = false;
         if (isDue) void this.beatNow();
@@ -211,15 +210,18 @@ export class LeaseKeeper {
 
   private async beatOnce(): Promise<void> {
     const { leases, environment, interval, clock, log } = this.options;
-    const ttl = interval * DOWN_AFTER;
     const asked = { at: 0, standingDown: this.own.standingDown };
     await asked.standingDown;
+    // The beat that finds out who needed the lock comes soon: this one would find nothing, and may be slow without a store.
+    if (!this.hosts && this.lock.isLent) return;
     const lock = await this.lock.beat();
-    const isOvertaken = this.hosts && lock === 'held' && (await this.epochs.isOvertaken(this.epoch));
+    const wasDoubtful = this.epochs.isDoubtful;
+    const isOvertaken = this.hosts && this.lock.permits && (await this.epochs.isOvertaken(this.epoch));
+    this.own.isCertain ||= wasDoubtful && !this.epochs.isDoubtful;
     // It found that the lock is lost.
     if (this.own.standingDown !== asked.standingDown) return this.own.standingDown ?? undefined;
     if (isOvertaken) return this.loseLock('not as this process left it: another one hosted meanwhile', false);
-    if (!this.hosts && lock === 'held') await this.epochs.recall();
+    if (!this.hosts && this.lock.permits) await this.epochs.recall();
     const problem = this.hosts ? null : this.lock.news();
     if (problem) log.warn(`Environment ${environment} hosts nothing: its lock cannot be asked for. ${problem}`);
     const missingFor = this.own.missingSince === null ? 0 : clock.now().mono - this.own.missingSince;
@@ -231,7 +233,7 @@ export class LeaseKeeper {
       answer = await leases.claim({
         environment,
         lease: this.lease(),
-        ttl,
+        ttl: interval * DOWN_AFTER,
         mayTake: this.mayTake(missingFor >= DISPLACES_AFTER * interval),
         above: Math.max(this.epochs.above, this.role === 'alone' ? this.epoch : 0),
         provenBy,
@@ -243,7 +245,8 @@ export class LeaseKeeper {
       // Its holder may live, reach the store, and ask for the lock every second.
       else if (!this.hosts && this.lock.state === 'held') {
         await this.lock.lend();
-        this.timers.proof ??= clock.timeout(ASKS_AGAIN, () => this.beatAgain());
+        this.timers.proof?.cancel();
+        this.timers.proof = clock.timeout(ASKS_AGAIN, () => this.beatAgain());
       }
       return;
     }
@@ -394,14 +397,13 @@ export class LeaseKeeper {
   /** The lock is lost: nothing is begun until it is there again. */
   private async lockChanged(permits: boolean): Promise<void> {
     if (!this.hosts || this.left || this.other.holds) return;
-    if (!permits) this.epochs.isDoubtful = true;
+    this.epochs.doubt();
     const { environment, log } = this.options;
     if (permits) log.info(`The lock of environment ${environment} is held again.`);
     else log.warn(`The lock of environment ${environment} was lost: nothing is begun until this process has it again.`);
     // Says in the lease whether the lock proves anything. A beat that is under way may have asked for the lock before.
     await this.beating;
     await this.beatNow();
-    if (permits && this.hosts) await this.resume();
   }
 
   /** It may begin things again. Never rejects. */

@@ -42,6 +42,8 @@ const TELLS_AFTER = 2;
 const RETRY = 1_000;
 /** For how long one that gave the lock back leaves it to that process, in ms. */
 const LEAVES_FOR = 2 * RETRY;
+/** After how long without a look at a lent lock another process may have had it and lost it, in ms. */
+const UNSEEN_FOR = 6_000;
 
 /** Follows the lock: how long this process has had it, or another one has had it in its place. */
 export class LockWatch {
@@ -83,6 +85,11 @@ export class LockWatch {
     return this.clock.now().mono - this.gaveAt < LEAVES_FOR;
   }
 
+  /** Whether it was lent just now: whoever needs it may not have it yet. */
+  get isLent(): boolean {
+    return this.isLeaving && this.wasLent;
+  }
+
   /** Never rejects. */
   async look(): Promise<LockState> {
     if (this.isLeaving) return this.state;
@@ -97,6 +104,8 @@ export class LockWatch {
   async beat(): Promise<LockState> {
     // The lock is not asked for, so nothing is known of its holder.
     if (this.isLeaving) return this.state;
+    // Too late to know whether somebody had it: this process was frozen since it lent it.
+    if (this.state !== 'held' && this.clock.now().mono - this.gaveAt > UNSEEN_FOR) this.forget();
     const state = await this.look();
     if (state !== 'held') this.forget();
     else this.hadSince ??= this.clock.now().mono;
@@ -128,7 +137,7 @@ export class LockWatch {
     await this.lend();
   }
 
-  /** Releases it until the next beat, which finds out whether somebody else needed it. */
+  /** Releases it until a beat that has to follow soon, which finds out whether somebody else needed it. */
   async lend(): Promise<void> {
     this.gaveAt = this.clock.now().mono;
     this.wasLent = this.hadSince !== null;
