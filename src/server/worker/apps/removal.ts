@@ -41,7 +41,8 @@ export class AppRemoval {
   async leave(name: string, held: AppState): Promise<void> {
     const { host, limits, clock } = this.options;
     const { ends } = this;
-    await limits.run(name, held, STOP_LIMIT, host.rest(name));
+    // Nothing of it runs here: what does by then was assigned again.
+    if (held.state !== 'absent') await limits.run(name, held, STOP_LIMIT, host.rest(name));
     while (this.ends === ends && !(await this.takeFromOwn(name, held, held.record))) await clock.sleep(BETWEEN);
   }
 
