@@ -16,6 +16,7 @@ let snapshot: SimulatedSnapshot;
 let host: SimulatedHost;
 let controller: AppController;
 let mayAct: boolean;
+let isStandby: boolean;
 let mayHost: boolean;
 let mayBoot: boolean;
 let reports: StatusEntry[];
@@ -31,6 +32,7 @@ function start(): void {
     clock,
     log: recordedLog(),
     mayHost: () => mayHost,
+    isStandby: () => isStandby,
     authority: { ...authorityOf(), confirm: async () => mayAct },
     mayBoot: () => mayBoot,
     leaving: 20,
@@ -69,6 +71,7 @@ beforeEach(() => {
   snapshot = new SimulatedSnapshot();
   mayAct = true;
   mayHost = true;
+  isStandby = false;
   mayBoot = true;
   reports = [];
   start();
@@ -399,6 +402,16 @@ describe('a removed app', () => {
       expect([crm(), host.taken]).toMatchObject([{ status: 'not_found', generation: 11 }, ['crm env_a 11']]);
     },
   );
+
+  it('starts again if it is wanted again before its removal could be confirmed', async () => {
+    await create();
+    host.onRest = () => (mayAct = false);
+    await accept({ generation: 11, desired: 'removed', environments: ['env_b', 'env_c'] });
+    host.onRest = () => undefined;
+    mayAct = true;
+    await accept({ generation: 12, boot: { generation: 12, how: 'start' } });
+    expect([crm().status, crm().generation, host.running.size]).toEqual(['running', 12, 1]);
+  });
 
   it('is removed even if its marker stays', async () => {
     await create();
@@ -1211,7 +1224,13 @@ describe('an environment that was forgotten', () => {
   });
 
   it.each<[string, () => void | Promise<void>]>([
-    ['another process hosts', () => controller.standDown()],
+    [
+      'another process hosts',
+      () => {
+        isStandby = true;
+        return controller.standDown();
+      },
+    ],
     ['its process has closed', () => controller.close()],
   ])('does not go on with what it had once %s', async (_, end) => {
     await create();
@@ -1223,6 +1242,33 @@ describe('an environment that was forgotten', () => {
     mayAct = true;
     await clock.run(60_000);
     expect(host.taken).toEqual([]);
+  });
+
+  it('starts what was assigned to it again while it still started it for the last time', async () => {
+    let end = () => {};
+    host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+    await create();
+    await controller.acceptAll([shop()], 100);
+    await accept({ generation: 40, boot: { generation: 40, how: 'start' } });
+    end();
+    await clock.run(10_000);
+    expect([crm().status, crm().generation, host.running.has('crm')]).toEqual(['running', 40, true]);
+  });
+
+  it('does not keep a process that is displaced from saying so', async () => {
+    await create();
+    let end = () => {};
+    host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+    await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
+    await controller.acceptAll([shop()], 100);
+    await accept({ generation: 40, boot: { generation: 40, how: 'start' } });
+    mayAct = mayHost = false;
+    isStandby = true;
+    let isOver = false;
+    void controller.standDown().then(() => (isOver = true));
+    end();
+    await clock.run(10_000);
+    expect([isOver, host.running.has('crm')]).toEqual([true, false]);
   });
 
   it('boots nothing of it while it finds that out', async () => {

@@ -115,6 +115,7 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     clock,
     log,
     mayHost: () => keeper.hosts && known.isCurrent,
+    isStandby: () => keeper.role === 'standby',
     mayBoot: ({ jwtSecret }) => keeper.mayBegin && (jwtSecret !== null || secrets.areLate),
     ...ofApps(options),
   });

@@ -36,6 +36,8 @@ export interface AppControllerOptions {
   leaving?: number;
   /** Whether this process may host apps now. */
   mayHost(): boolean;
+  /** Whether another process hosts its environment. */
+  isStandby(): boolean;
   authority: HostingAuthority;
   /** Whether this app may boot now. */
   mayBoot(record: AppRecord): boolean;
@@ -90,6 +92,7 @@ export class AppController {
     };
     this.removal = new AppRemoval({
       ...common,
+      mayLeave: () => !this.closed && !options.isStandby(),
       remember: (record) => this.incarnation.removed(record),
       removeFromSnapshot: (name) => this.writes.remove(name),
     });
@@ -232,7 +235,6 @@ export class AppController {
 
   /** Stops hosting: another process holds the environment now. It does not wait for apps that are stuck. */
   async standDown(): Promise<void> {
-    this.removal.endLeaving();
     this.uploads?.close();
     await Promise.all(
       this.apps.all().map(async ([name, held]) => {
@@ -277,7 +279,6 @@ export class AppController {
   /** Begins nothing more; tasks in progress end with the process. */
   close(): void {
     this.closed = true;
-    this.removal.endLeaving();
     this.uploads?.close();
   }
 
@@ -287,7 +288,7 @@ export class AppController {
     held.isQueued = true;
     void this.inQueue(name, () => {
       held.isQueued = false;
-      return this.convergeNow(name);
+      return this.convergeNow(name, held);
     });
   }
 
@@ -300,12 +301,13 @@ export class AppController {
     });
   }
 
-  private async convergeNow(name: string): Promise<void> {
+  private async convergeNow(name: string, held: AppState): Promise<void> {
     // Decides each step again with the newest record. The limit prevents an endless loop of a decision that changes
     // nothing.
     for (let step = 0; step < 8; step++) {
-      const held = this.apps.get(name);
-      if (!held?.confirmed || this.closed || !this.options.mayHost()) return;
+      // What an environment that was forgotten had of it ends before it is begun anew.
+      if (this.apps.get(name) !== held) return;
+      if (!held.confirmed || this.closed || !this.options.mayHost()) return;
       const { record } = held;
       const decision = decide(record, held.applied, held, this.options.clock.now().mono, held.visited);
       this.options.log.rooms.boot?.('Decided', {

@@ -13,6 +13,8 @@ export interface AppRemovalOptions {
   limits: TimeLimits;
   host: AppHost;
   authority: HostingAuthority;
+  /** Whether no other process hosts the environment, as far as this one knows, and this one has not closed. */
+  mayLeave(): boolean;
   clock: Clock;
   log: Log;
   /** Whatever an older copy of the store says later, the app is not here any more. */
@@ -32,23 +34,13 @@ const hasHosted = ({ applied }: AppState): boolean =>
 
 /** Removes apps from this environment, with their data if the record says so. */
 export class AppRemoval {
-  /** How often this process has ceased to host. */
-  private ends = 0;
-
   constructor(private readonly options: AppRemovalOptions) {}
 
-  /** Ends an app of an environment that was forgotten: no record asks for that once more. */
+  /** Ends an app of an environment that was forgotten. It is repeated here, because no record will request it again. */
   async leave(name: string, held: AppState): Promise<void> {
-    const { host, limits, clock } = this.options;
-    const { ends } = this;
-    // Nothing of it runs here: what does by then was assigned again.
-    if (held.state !== 'absent') await limits.run(name, held, STOP_LIMIT, host.rest(name));
-    while (this.ends === ends && !(await this.takeFromOwn(name, held, held.record))) await clock.sleep(BETWEEN);
-  }
-
-  /** Another process hosts, or this one closes: nothing is tried again for what was left until now. */
-  endLeaving(): void {
-    this.ends++;
+    const { host, limits, clock, mayLeave } = this.options;
+    await limits.run(name, held, STOP_LIMIT, host.rest(name));
+    while (!(await this.takeFromOwn(name, held, held.record)) && mayLeave()) await clock.sleep(BETWEEN);
   }
 
   /**
@@ -75,6 +67,8 @@ export class AppRemoval {
     const { host, apps, limits, remember, removeFromSnapshot, failed } = this.options;
     const log = this.options.log.bound({ app: name });
     await limits.run(name, held, STOP_LIMIT, host.rest(name));
+    // Whatever follows, it does not run.
+    held.state = 'absent';
     if (data === 'keep' && !(await this.takeFromOwn(name, held, record))) return;
     let outcome: Message | undefined;
     if (data !== 'keep') {
