@@ -131,10 +131,10 @@ for (const [version, programs] of [
     it.each(['app_supervisor_mark', 'app_supervisor_hosting'])(
       'makes no app in a database with a view %s',
       async (view) => {
-        await sql(admin(), 'CREATE DATABASE viewed OWNER worker');
-        await sql(admin('viewed'), `CREATE VIEW ${view} AS SELECT 1 AS id`);
-        await expect(create(appOf(worker, 'viewed'))).rejects.toMatchObject({ code: 'DATABASE_FOREIGN' });
-        await sql(admin(), 'DROP DATABASE viewed');
+        await sql(admin(), `CREATE DATABASE viewed_${view} OWNER worker`);
+        await sql(admin(`viewed_${view}`), `CREATE VIEW ${view} AS SELECT 1 AS id`);
+        await expect(create(appOf(worker, `viewed_${view}`))).rejects.toMatchObject({ code: 'DATABASE_FOREIGN' });
+        await sql(admin(), `DROP DATABASE viewed_${view}`);
       },
     );
 

@@ -132,8 +132,9 @@ describe('the lock of a process on its own main database', () => {
     clock.pass(10_000);
     const after = watch.look();
     network.letGo();
-    expect([await before, await after]).toEqual(['unknown', 'other']);
+    const found = [await before, await after];
     network.close();
+    expect(found).toEqual(['unknown', 'other']);
   });
 
   it('says that a pooler leaves no lock, and is had at the direct address', async () => {

@@ -493,7 +493,7 @@ describe('a holder that has its lock again', () => {
 
   it('ends what it runs and takes over anew if another process hosted meanwhile', async () => {
     await thaw(held(301, true), { instance: 'two', epoch: 300 });
-    await vi.waitFor(() => expect(bench.keeper.role).toBe('holder'), 30_000);
+    await vi.waitFor(() => expect(bench.roles.length).toBeGreaterThanOrEqual(3), 30_000);
     expect(bench.roles.slice(0, 3)).toEqual([
       ['holder', true],
       ['standby', false],

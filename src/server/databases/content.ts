@@ -1,7 +1,7 @@
 import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
 import type { Place } from './connection';
-import { type Dialect, type Relation, readAsData } from './dialect';
+import { type Dialect, hasTable, type Relation, readAsData } from './dialect';
 import { HOSTING_TABLE } from './hosting-rows';
 import { MARKER_TABLE, type OwnershipMarker, readMarker } from './ownership-marker';
 import type { Row, Session } from './session';
@@ -48,7 +48,9 @@ export async function readContent(
   const names = new Set(relations.map(({ name }) => name));
   const read = <T>(table: string, work: () => Promise<T>): Promise<T | null> =>
     asData && dialect.roles ? readAsData(dialect, session, place, table, work) : work();
-  const mark = names.has(MARKER_TABLE) ? await read(MARKER_TABLE, () => readMarker(dialect, session, place)) : null;
+  const mark = hasTable(relations, MARKER_TABLE)
+    ? await read(MARKER_TABLE, () => readMarker(dialect, session, place))
+    : null;
   const select = async (camel: string, snake: string): Promise<Row[]> => {
     const name = [camel, snake].map((base) => place.prefix + base).find((table) => names.has(table));
     const rows = () => session.query(`SELECT * FROM ${dialect.table(place, name ?? '')}`);
@@ -66,7 +68,7 @@ export async function readContent(
     : names.has(`${place.prefix}applicationVersion`)
       ? false
       : null;
-  const tables = relations.filter((relation) => !OWN_TABLES.some((name) => isTable(relation, name))).length;
+  const tables = relations.filter((relation) => !OWN_TABLES.some((name) => hasTable([relation], name))).length;
   const installed = version || mark?.installed ? 'complete' : tables > 0 ? 'partial' : 'none';
   return {
     installed,
@@ -79,13 +81,9 @@ export async function readContent(
   };
 }
 
-/** Not a view of its name, which somebody else has made. */
-const isTable = ({ name, kind }: Relation, table: string): boolean => name === table && kind === 'TABLE';
-
 /** By the names of its tables alone, which are safe to read as any user. */
 const hasMainTables = (relations: Relation[]): boolean =>
-  !relations.some((relation) => isTable(relation, MARKER_TABLE)) &&
-  relations.some(({ name }) => /app_?supervisor_?leaders$/i.test(name));
+  !hasTable(relations, MARKER_TABLE) && relations.some(({ name }) => /app_?supervisor_?leaders$/i.test(name));
 
 /** @throws DATABASE_RESERVED for the main database of a process, whoever owns it */
 export async function assertNotMain(dialect: Dialect, session: Session, place: Place): Promise<void> {

@@ -181,6 +181,10 @@ export async function tryCreate(dialect: Dialect, create: () => Promise<unknown>
   }
 }
 
+/** A view of that name is not ours. */
+export const hasTable = (relations: Relation[], table: string): boolean =>
+  relations.some(({ name, kind }) => name === table && kind === 'TABLE');
+
 /**
  * What a table of an app says, read as somebody who may do more than the app: what is no table is not read, because a view runs code.
  * @returns null if there is no such table
@@ -194,12 +198,11 @@ export async function readAsData<T>(
 ): Promise<T | null> {
   const { roles } = dialect;
   if (!roles) throw new Error('This dialect has no roles.');
-  const isTable = async () =>
-    (await dialect.relations(session, place)).some(({ name, kind }) => name === table && kind === 'TABLE');
+  const isThere = async () => hasTable(await dialect.relations(session, place), table);
   // Before the lock, which needs a table, and after it: nobody can put a view in its place then.
-  if (!(await isTable())) return null;
+  if (!(await isThere())) return null;
   return roles
-    .lockTable(session, dialect.table(place, table), async () => ((await isTable()) ? read() : null))
+    .lockTable(session, dialect.table(place, table), async () => ((await isThere()) ? read() : null))
     .catch((error) => {
       if (dialect.faultOf(error) === 'noTable') return null;
       throw error;

@@ -12,7 +12,7 @@ export type LockState = 'held' | 'other' | 'unknown' | 'none';
 
 export interface LockAnswer {
   state: LockState;
-  /** When the question was asked that this answers, by the monotonic clock: who asks while one is under way gets its answer. */
+  /** When the server was asked, by the monotonic clock. Concurrent callers share one question, so it may be earlier than the call. */
   askedAt: number;
 }
 

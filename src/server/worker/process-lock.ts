@@ -69,11 +69,12 @@ export function createProcessLock(
       return problem;
     },
     async hold() {
-      const answerNow = () =>
-        ask().finally(() => {
+      asking ??= {
+        at: clock.now().mono,
+        answer: ask().finally(() => {
           asking = null;
-        });
-      asking ??= { at: clock.now().mono, answer: answerNow() };
+        }),
+      };
       const { at, answer } = asking;
       // A database that hangs proves nothing, and must not delay the renewal of the lease.
       return { state: await within<LockState>(clock, PATIENCE, answer, 'unknown'), askedAt: at };

@@ -136,7 +136,7 @@ export class AppService {
       // It ran there until now, whatever has changed: its environment may be cordoned since.
       const operation = await this.updateOf(app, input, userId, transaction, { isReturn: undone !== null, home });
       const isNew = ({ environment }: Step) => environment === to;
-      // Its new place comes first, whose failure undoes it (control/unfinished.ts).
+      // The new place comes first: if the app does not start there, the move is undone (control/unfinished.ts).
       const steps = [...operation.steps.filter(isNew), ...operation.steps.filter((one) => !isNew(one))];
       return { ...operation, action: 'move' as const, cause, steps };
     };

@@ -136,7 +136,8 @@ export class AppReconciler {
 
   /**
    * Writes what changes together with unfinished operations of an app.
-   * @returns false if one has ended meanwhile, or another one has come, to which what has its generation would seem done: nothing was written
+   * @returns false if one of them has ended, or a new one was requested, in the meantime. Nothing was written then: the new one would take a
+   * publication with its generation for its own.
    */
   private async writeWith(
     changed: readonly Operation[],
@@ -153,8 +154,8 @@ export class AppReconciler {
     };
     const error = await write(save).catch((error) => error);
     if (error && !(error instanceof OperationsDiffer)) throw error;
-    await active.refresh(uid);
-    // Asked for, cancelled or superseded through another Supervisor, which this process has not heard of yet.
+    if (error || changed.length) await active.refresh(uid);
+    // Another Supervisor has created, cancelled or superseded an operation, and this process has not received that yet.
     if (error) await appCache.refresh([name]);
     return !error;
   }

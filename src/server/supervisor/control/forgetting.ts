@@ -131,7 +131,7 @@ export class EnvironmentRemoval {
     if (!tombstone) return;
     const environments = tombstone.environments.filter((other) => other !== environment);
     await leadership.write((transaction) => appRepository.updateTombstone(uid, { environments }, transaction));
-    // One that nobody is waited for any more goes with the next pass over it.
+    // The next pass removes a tombstone that waits for no environment.
     appCache.settleTombstone(uid, environments);
   }
 }

@@ -49,11 +49,11 @@ export function overtaking(
     if (entry?.uid !== uid) continue;
     const isBelieved = (reported: number) => isCredible(reported, Math.max(now, generation));
     const wish = published[environment];
-    const taken = mayStart(wish) && entry.taken !== undefined && isBelieved(entry.taken) ? entry.taken : 0;
+    const taken = mayStart(wish) && entry.taken !== undefined && isCredible(entry.taken, now) ? entry.taken : 0;
     const reported = Math.max(entry.generation, entry.begun, taken);
     if (!isBelieved(reported)) continue;
     const open = openIn(environment);
-    // The data step of an operation is of the generation after it. By one in which it was taken, the app does not start.
+    // The data step of an operation is of the generation after it. An app does not start by the generation in which it was taken, so it needs the next one.
     const isOlder = () =>
       Math.max(entry.generation, taken + 1) > Math.max(wish.generation, ...open.map((one) => one.generation + 1));
     if (!(wish ? isOlder() : !open.length && entry.status !== 'not_found')) continue;

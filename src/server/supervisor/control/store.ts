@@ -15,10 +15,10 @@ export const newOperationId = (now: number, random: Random): string => `${now.to
 /** How long finished operations are kept, in ms. */
 export const KEEP_OPERATIONS = 30 * 24 * 3_600_000;
 
-/** An operation has ended or come meanwhile, through another request or another Supervisor: what was to be written is outdated. */
+/** An operation has ended or was requested meanwhile, through another request or another Supervisor: what was to be written is outdated. */
 export class OperationsDiffer extends Error {
   constructor(app: string) {
-    super(`The unfinished operations of app ${app} are others by now.`);
+    super(`The unfinished operations of app ${app} have changed.`);
   }
 }
 

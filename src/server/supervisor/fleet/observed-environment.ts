@@ -22,7 +22,7 @@ export interface ObservedEnvironment {
   unreachableSince: number | null;
   statusVersion: number;
   entries: Map<string, StatusEntry>;
-  /** Of whom the entries are; null before there was a lease. */
+  /** The epoch of the holder that reported the entries; null before the first lease. */
   epoch: number | null;
 }
 

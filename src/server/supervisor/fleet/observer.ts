@@ -199,9 +199,10 @@ export class FleetObserver {
     do {
       this.again = isRead = false;
       try {
-        isRead = !!(await this.pollOnce().catch((error) => {
+        isRead = await this.pollOnce().catch((error) => {
           (this.log.rooms.fleet ?? this.log.debug)(`A poll of the fleet failed: ${messageOf(error)}`);
-        }));
+          return false;
+        });
         this.reportFound();
       } catch (error) {
         this.log.warn(`A change of the fleet could not be handled: ${messageOf(error)}`);

@@ -25,7 +25,7 @@ export interface AppState {
   plugins: { loaded: PluginSet | null; stale: boolean };
   failures: number;
   retryAt: number | null;
-  /** Whether somebody visited it, or visited it before it failed, and its boot has not ended since. */
+  /** Whether a visitor waits for it. Remains through retries of the boot, and ends with it. */
   visited: boolean;
   /** Whether a step is queued that has not been decided yet. */
   isQueued: boolean;

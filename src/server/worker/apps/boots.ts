@@ -55,10 +55,10 @@ export class AppBoots {
     const { status } = held;
     // It ended by itself: nothing of it runs that visitors could leave, and what is shown from now on says so no more.
     if (held.state === 'running' && (status === 'error' || status === 'stopped')) held.state = 'absent';
-    // A retry is for whom it failed. Once it begins, nothing else says any more why an app boots that starts when visited.
+    // A retry serves the visitor of the failed boot. `begin` clears the error, so only this still says why an app that starts when visited boots.
     if (held.state === 'error') held.visited = true;
     let { record } = held;
-    // Its own mark is no crash, however often it is made and decided about after it.
+    // This boot's own mark does not count as a crash when the boot is decided again.
     const known = held.applied;
     const unfinished = known?.unfinished ?? null;
     const before = (): Applied => ({ ...(held.applied ?? { ...NEVER, uid: record.uid }), unfinished });
@@ -122,7 +122,8 @@ export class AppBoots {
   }
 
   /**
-   * Ends a boot that is not to go on. The process did not die in it: its mark would say so to the next boot, or to the next process.
+   * Ends a boot that is not to go on. The process did not die in it: its mark would say so to the next boot. One that does not host any more
+   * writes nothing, so its successor still counts the mark.
    * @param known what was applied before it
    * @param status that was shown before it
    */

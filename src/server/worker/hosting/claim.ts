@@ -116,7 +116,7 @@ export async function claimHosting(
   const all = credible(await rows.all(), record, authority);
   const own = all.find((row) => row.environment === environment);
   const verdict = judgeRow(own, { uid, instance, epoch: authority.epoch(), generation });
-  if (verdict === 'taken') throw new HostingTaken(record.name, environment, own?.taken ?? generation);
+  if (verdict === 'taken' && own) throw new HostingTaken(record.name, environment, own.taken);
   const left = leftBy(all, record, environment);
   const isOnly = isOnlyPlace(record, environment);
   const mayHold = left.filter((row) => !isOnly || row.generation > generation);
