@@ -348,6 +348,22 @@ describe('an environment that is forgotten', () => {
     expect(other.part.parts.environmentCache.names()).toEqual(both);
   });
 
+  it('leaves nothing in the store, also if that falls back to a copy with its records', async () => {
+    const [leader, other] = await down();
+    const { records } = fleet.stores;
+    const copy = await records.read('env_b');
+    const forgotten = other.part.forget('env_b');
+    await fleet.run(4_000, 'env_a');
+    await forgotten;
+    fleet.stores.flush();
+    const { term } = leader.part.parts.leadership;
+    await records.admit('env_b', 0, term);
+    await records.publish('env_b', copy, term, 0);
+    expect(await records.read('env_b')).toHaveLength(1);
+    await fleet.run(40_000, 'env_a');
+    expect(await records.read('env_b')).toEqual([]);
+  });
+
   it('gets no app any more, through any Supervisor', async () => {
     const [leader, other] = await down();
     other.isDeaf = true;

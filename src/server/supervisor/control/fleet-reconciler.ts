@@ -3,6 +3,7 @@ import type { Log } from '../../log';
 import type { FleetStore } from '../../protocol/stores/fleet';
 import type { AppCache } from '../apps/cache';
 import type { AppRepository } from '../apps/repository';
+import type { EnvironmentRegistry } from '../fleet/registry';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import { appKey, environmentKey, INDEX } from './keys';
 import { type Leadership, TermOver } from './leader';
@@ -22,6 +23,7 @@ export interface FleetReconcilerOptions {
   operations: OperationStore;
   active: OperationCache;
   environments: EnvironmentReconciler;
+  registry: Pick<EnvironmentRegistry, 'names'>;
   leadership: Leadership;
   store: FleetStore;
   queue: WorkQueue;
@@ -49,7 +51,8 @@ export class FleetReconciler {
 
   /** @throws if the database or the store cannot be reached */
   async reconcile(): Promise<number> {
-    const { appCache, active, environments, leadership, store, queue, log, every = COMPARE_EVERY } = this.options;
+    const { appCache, active, environments, registry, leadership } = this.options;
+    const { store, queue, log, every = COMPARE_EVERY } = this.options;
     for (const { appName, appUid } of active.all()) queue.add(appKey({ name: appName, uid: appUid }));
     for (const { name, uid } of appCache.tombstones.values()) queue.add(appKey({ name, uid }));
     await this.clean();
@@ -61,7 +64,9 @@ export class FleetReconciler {
       );
       return every;
     }
-    for (const name of environments.names()) queue.add(environmentKey(name));
+    // Also the forgotten ones: an older copy of the store may still have their records.
+    const names = new Set([...environments.names(), ...(await registry.names())]);
+    for (const name of names) queue.add(environmentKey(name));
     queue.add(INDEX);
     return every;
   }

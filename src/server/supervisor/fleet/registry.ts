@@ -21,6 +21,12 @@ export class EnvironmentRegistry {
     });
   }
 
+  /** Of all environments, including those that were forgotten. */
+  async names(): Promise<string[]> {
+    const rows = await this.repository.find({ fields: ['name'] });
+    return rows.map((row: Model) => row.get('name'));
+  }
+
   /** The row of an environment that was forgotten, and that something still refers to, stays without a registration. */
   async remember(value: Registration, now: number): Promise<void> {
     const { name } = value;
