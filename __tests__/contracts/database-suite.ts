@@ -301,9 +301,13 @@ export function databaseSuite(open: () => Promise<Database>): void {
         false,
         false,
       ]);
-      expect([...(await registry.forgotten()).keys()]).toEqual(['env_b']);
+      expect([...(await registry.states()).values()]).toMatchObject([
+        { incarnation: 0, isRemoved: false },
+        { incarnation: NOW + 2, isRemoved: true },
+      ]);
       await registry.noteRemoved('env_b');
-      expect([await registry.has('env_b'), (await registry.forgotten()).size]).toEqual([false, 0]);
+      expect(await registry.has('env_b')).toBe(false);
+      expect((await registry.states()).get('env_b')).toMatchObject({ incarnation: NOW + 2, isRemoved: false });
       expect((await registry.all()).map(({ name }) => name)).toEqual(['env_a']);
     });
 

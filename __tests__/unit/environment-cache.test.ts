@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { EnvironmentCache } from '../../src/server/supervisor/fleet/environment-cache';
 import { FakeClock } from '../support/clock';
+import { registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 
 type Options = ConstructorParameters<typeof EnvironmentCache>[0];
@@ -9,7 +10,7 @@ it('a transaction that places an app does not wait for a read, which needs a con
   let answer = (_: never[]) => {};
   const registry = {
     all: () => new Promise<never[]>((resolve) => (answer = resolve)),
-    forgotten: async () => new Map(),
+    states: async () => new Map(),
     has: async () => true,
   };
   const observer = { names: () => [] };
@@ -29,4 +30,32 @@ it('a transaction that places an app does not wait for a read, which needs a con
   expect(isSettled).toBe(false);
   answer([]);
   await Promise.all([loaded, settled]);
+});
+
+it('drops what is observed of an environment that was forgotten, and not of one that an older copy does not know', async () => {
+  const names = ['env_a', 'env_b', 'env_c', 'env_d'];
+  const rowOf = (name: string) => ({ name, registration: registrationOf(name), incarnation: 10, isRemoved: false });
+  const forgotten: string[] = [];
+  let rows = names.map(rowOf);
+  const registry = {
+    all: async () => rows.filter(({ registration }) => registration),
+    states: async () => new Map(rows.map((row) => [row.name, row])),
+  };
+  const observer = {
+    names: () => [],
+    environment: () => null,
+    remember: () => undefined,
+    forget: (name: string) => forgotten.push(name),
+  };
+  const options = { registry, observer, clock: new FakeClock(), log: recordedLog() };
+  const cache = new EnvironmentCache(options as unknown as Options);
+  await cache.load();
+  const gone = { registration: null as never };
+  rows = [
+    { ...rowOf('env_a'), ...gone, incarnation: 20, isRemoved: true },
+    { ...rowOf('env_b'), ...gone, incarnation: 20 },
+    { ...rowOf('env_c'), ...gone },
+  ];
+  await cache.load();
+  expect([forgotten.sort(), cache.all(), [...cache.forgotten]]).toEqual([['env_a', 'env_b'], [], [['env_a', 20]]]);
 });

@@ -72,13 +72,16 @@ export class EnvironmentCache {
 
   private async loadNow(): Promise<void> {
     const { registry, observer } = this.options;
-    const [all, forgotten] = [await registry.all(), await registry.forgotten()];
-    const gone = [...this.byName.keys(), ...this.forgotten.keys()];
+    const [all, states] = [await registry.all(), await registry.states()];
+    // Through another Supervisor. One of which an older copy of the database knows nothing was not forgotten.
+    const isForgotten = ({ name, incarnation }: CachedEnvironment) =>
+      (states.get(name)?.incarnation ?? 0) > incarnation;
+    const gone = [...this.forgotten.keys(), ...[...this.byName.values()].filter(isForgotten).map(({ name }) => name)];
     const shown = this.shown();
     this.byName = new Map(all.map((environment) => [environment.name, environment]));
-    this.forgotten = forgotten;
+    const pending = [...states].filter(([, { isRemoved }]) => isRemoved);
+    this.forgotten = new Map(pending.map(([name, { incarnation }]) => [name, incarnation]));
     for (const { name, registration } of all) observer.remember(name, registration);
-    // Forgotten through another Supervisor.
     for (const name of gone) if (!this.byName.has(name)) observer.forget(name);
     // One that could not be stored when it was found.
     await this.rememberNow(new Set(observer.names()));

@@ -5,6 +5,7 @@ import { type Registration, registration } from '../../../shared/messages';
 import type { WithDatabase } from '../../nocobase/main-database';
 
 export type CachedEnvironment = StoredEnvironment;
+export type EnvironmentState = Pick<StoredEnvironment, 'incarnation' | 'isRemoved'>;
 /** What people change of an environment. */
 export type EnvironmentSettings = Partial<Pick<StoredEnvironment, 'cordoned' | 'away'>>;
 
@@ -19,12 +20,6 @@ export class EnvironmentRegistry {
       const parsed = registration.safeParse(stored.registration);
       return parsed.success ? [{ ...stored, registration: parsed.data }] : [];
     });
-  }
-
-  /** Of all environments, including those that were forgotten. */
-  async names(): Promise<string[]> {
-    const rows = await this.repository.find({ fields: ['name'] });
-    return rows.map((row: Model) => row.get('name'));
   }
 
   /** The row of an environment that was forgotten, and that something still refers to, stays without a registration. */
@@ -57,15 +52,10 @@ export class EnvironmentRegistry {
     return changed ? incarnation : null;
   }
 
-  /** Environments that were forgotten and that apps may still refer to, with their incarnations. */
-  async forgotten(): Promise<Map<string, number>> {
-    const rows = await this.repository.find({ filter: { isRemoved: true } });
-    return new Map(
-      rows.map((row: Model) => {
-        const { name, incarnation } = fromTable(ENVIRONMENT, row.toJSON());
-        return [name, incarnation];
-      }),
-    );
+  /** Of all environments, as in `stateOf`, including those that were forgotten. */
+  async states(): Promise<Map<string, EnvironmentState>> {
+    const rows = await this.repository.find();
+    return new Map(rows.map((row: Model) => [row.get('name'), fromTable(ENVIRONMENT, row.toJSON())]));
   }
 
   /** Nothing refers to a forgotten environment any more. */
@@ -84,7 +74,7 @@ export class EnvironmentRegistry {
   }
 
   /** Of an environment that may be unknown or forgotten: its incarnation, and whether apps may still refer to the one before. */
-  async stateOf(name: string): Promise<Pick<StoredEnvironment, 'incarnation' | 'isRemoved'>> {
+  async stateOf(name: string): Promise<EnvironmentState> {
     const row = await this.repository.findOne({ filterByTk: name });
     return row ? fromTable(ENVIRONMENT, row.toJSON()) : { incarnation: 0, isRemoved: false };
   }
