@@ -1255,6 +1255,24 @@ describe('an environment that was forgotten', () => {
     expect([crm().status, crm().generation, host.running.has('crm')]).toEqual(['running', 40, true]);
   });
 
+  it('says of what was assigned to it again that its former end takes too long, and starts it after that', async () => {
+    await create();
+    let end = () => {};
+    const { rest } = host;
+    host.rest = async (name) => {
+      await new Promise<void>((resolve) => (end = resolve));
+      host.rest = rest;
+      await rest.call(host, name);
+    };
+    await controller.acceptAll([], 100);
+    await controller.acceptAll([recordOf({ environments: ['env_a'], generation: 40 })], 100);
+    await clock.run(61_000);
+    expect([crm().status, controller.apps.stuck()]).toEqual(['error', ['crm']]);
+    end();
+    await clock.run(1_000);
+    expect([crm().status, crm().generation, controller.apps.stuck()]).toEqual(['running', 40, []]);
+  });
+
   it('does not keep a process that is displaced from saying so', async () => {
     await create();
     let end = () => {};
@@ -1268,6 +1286,23 @@ describe('an environment that was forgotten', () => {
     void controller.standDown().then(() => (isOver = true));
     end();
     await clock.run(10_000);
+    expect([isOver, host.running.has('crm')]).toEqual([true, false]);
+  });
+
+  it('is left by a process that is displaced once everything that it had has ended', async () => {
+    await create();
+    let end = () => {};
+    host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+    await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
+    await controller.acceptAll([], 100);
+    mayAct = mayHost = false;
+    isStandby = true;
+    let isOver = false;
+    void controller.standDown().then(() => (isOver = true));
+    await clock.run(10_000);
+    expect(isOver).toBe(false);
+    end();
+    await clock.run(2_000);
     expect([isOver, host.running.has('crm')]).toEqual([true, false]);
   });
 

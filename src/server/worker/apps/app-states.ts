@@ -271,15 +271,20 @@ export class AppStates {
     this.report(name);
   }
 
-  /** What is done with an app did not end in time; where it stands is what it said last. */
-  showStuck(name: string, seconds: number): AppSupervisorError | null {
-    const held = this.held.get(name);
-    if (!held) return null;
-    const error = this.showLate(name, held, seconds);
+  /**
+   * What is done with an app did not end in time; where it stands is what it said last.
+   * @param held with which it is done: the app may have been forgotten, and assigned again meanwhile
+   */
+  showStuck(name: string, held: AppState, seconds: number): AppSupervisorError {
+    const error = stuckAt(name, held, seconds);
+    const now = this.held.get(name);
+    if (now) {
+      this.showError(name, now, error);
+      // Whatever is asked for is answered with it.
+      Object.assign(now, { isStuck: true, begun: now.record.generation, generation: now.record.generation });
+      this.report(name);
+    }
     held.isStuck = true;
-    // Whatever is asked for is answered with it.
-    held.begun = held.generation = held.record.generation;
-    this.report(name);
     return error;
   }
 
@@ -287,17 +292,15 @@ export class AppStates {
   showHung(name: string, seconds: number): AppSupervisorError | null {
     const held = this.held.get(name);
     if (!held) return null;
-    const error = this.showLate(name, held, seconds);
+    const error = stuckAt(name, held, seconds);
+    this.showError(name, held, error);
     held.isHung = true;
     return error;
   }
 
-  private showLate(name: string, held: AppState, seconds: number): AppSupervisorError {
-    const at = held.message ?? say('NO_PROGRESS');
-    const error = new AppSupervisorError('APP_STUCK', { app: name, seconds, at });
+  private showError(name: string, held: AppState, error: AppSupervisorError): void {
     held.error = describeError(error);
     this.show(name, 'error');
-    return error;
   }
 
   /** A progress message of the core, for people who wait. */
@@ -373,4 +376,8 @@ export class AppStates {
     held.plugins = { loaded, stale: false };
     if (loaded?.own.length) this.report(name);
   }
+}
+
+function stuckAt(app: string, { message }: AppState, seconds: number): AppSupervisorError {
+  return new AppSupervisorError('APP_STUCK', { app, seconds, at: message ?? say('NO_PROGRESS') });
 }

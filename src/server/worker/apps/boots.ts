@@ -99,7 +99,7 @@ export class AppBoots {
     };
     try {
       const outcome = await host.boot(name, turn);
-      limits.noteEnd(held);
+      limits.noteEnd(name, held);
       if (!outcome) return await this.giveUp(name, held, known, status);
       const { version } = outcome;
       held.applied = { ...applied(), version };
@@ -107,7 +107,7 @@ export class AppBoots {
       Object.assign(held, { failures: 0, retryAt: null, taken: undefined });
       apps.show(name, 'running');
     } catch (error) {
-      limits.noteEnd(held);
+      limits.noteEnd(name, held);
       held.applied = { ...applied(), failure: describeError(error) };
       held.failures++;
       Object.assign(held, { visited: false, taken: error instanceof HostingTaken ? error.newest : undefined });

@@ -67,6 +67,8 @@ export class AppController {
   readonly exit: RoutingExit;
   private readonly uploads: Uploads | null;
   private readonly ahead: AheadCopies;
+  /** What an environment that was forgotten had of apps and has still to end, with their names. */
+  private readonly leaving = new Map<AppState, string>();
   private closed = false;
 
   constructor(private readonly options: AppControllerOptions) {
@@ -205,7 +207,11 @@ export class AppController {
       held.confirmed = false;
       held.waiting?.abort();
       this.apps.forget(name);
-      void this.inQueue(name, () => this.removal.leave(name, held));
+      this.leaving.set(held, name);
+      void this.inQueue(name, async () => {
+        await this.removal.rest(name, held).finally(() => this.leaving.delete(held));
+        await this.removal.leave(name, held);
+      });
     }
   }
 
@@ -236,20 +242,25 @@ export class AppController {
   /** Stops hosting: another process holds the environment now. It does not wait for apps that are stuck. */
   async standDown(): Promise<void> {
     this.uploads?.close();
-    await Promise.all(
-      this.apps.all().map(async ([name, held]) => {
-        held.waiting?.abort();
-        void this.inQueue(name, async () => {
-          if (held.state === 'absent') return;
-          await this.limits.run(name, held, STOP_LIMIT, this.options.host.rest(name));
-          held.state = 'absent';
-          // The previous status is no longer valid, should this process report again.
-          this.apps.show(name, 'waiting');
-        });
-        while (this.queues.isBusy(name) && !held.isStuck)
-          await within(this.options.clock, LOOK, this.queues.idle(name), undefined);
-      }),
-    );
+    const held = this.apps.all().map(async ([name, held]) => {
+      held.waiting?.abort();
+      void this.inQueue(name, async () => {
+        if (held.state === 'absent') return;
+        await this.limits.run(name, held, STOP_LIMIT, this.options.host.rest(name));
+        held.state = 'absent';
+        // The previous status is no longer valid, should this process report again.
+        this.apps.show(name, 'waiting');
+      });
+      await this.whileBusy(name, held, () => true);
+    });
+    const left = [...this.leaving].map(([held, name]) => this.whileBusy(name, held, () => this.leaving.has(held)));
+    await Promise.all([...held, ...left]);
+  }
+
+  /** Waits while something is done with an app that is not stuck. */
+  private async whileBusy(name: string, held: AppState, isWaitedFor: () => boolean): Promise<void> {
+    while (this.queues.isBusy(name) && isWaitedFor() && !held.isStuck)
+      await within(this.options.clock, LOOK, this.queues.idle(name), undefined);
   }
 
   /** The process shuts down regularly: a boot that this interrupts is not the app's fault. */

@@ -36,10 +36,16 @@ const hasHosted = ({ applied }: AppState): boolean =>
 export class AppRemoval {
   constructor(private readonly options: AppRemovalOptions) {}
 
-  /** Ends an app of an environment that was forgotten. It is repeated here, because no record will request it again. */
-  async leave(name: string, held: AppState): Promise<void> {
-    const { host, limits, clock, mayLeave } = this.options;
+  /** Whatever follows, it does not run any more. */
+  async rest(name: string, held: AppState): Promise<void> {
+    const { host, limits } = this.options;
     await limits.run(name, held, STOP_LIMIT, host.rest(name));
+    held.state = 'absent';
+  }
+
+  /** Takes from its former processes what an environment that was forgotten had. Repeated here: no record will request it again. */
+  async leave(name: string, held: AppState): Promise<void> {
+    const { clock, mayLeave } = this.options;
     while (!(await this.takeFromOwn(name, held, held.record)) && mayLeave()) await clock.sleep(BETWEEN);
   }
 
@@ -66,9 +72,7 @@ export class AppRemoval {
   async remove(name: string, held: AppState, record: AppRecord, data: AppRecord['data']): Promise<void> {
     const { host, apps, limits, remember, removeFromSnapshot, failed } = this.options;
     const log = this.options.log.bound({ app: name });
-    await limits.run(name, held, STOP_LIMIT, host.rest(name));
-    // Whatever follows, it does not run.
-    held.state = 'absent';
+    await this.rest(name, held);
     if (data === 'keep' && !(await this.takeFromOwn(name, held, record))) return;
     let outcome: Message | undefined;
     if (data !== 'keep') {

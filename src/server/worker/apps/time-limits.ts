@@ -26,22 +26,23 @@ export class TimeLimits {
       return await work;
     } finally {
       timer.cancel();
-      this.noteEnd(held);
+      this.noteEnd(name, held);
     }
   }
 
   noteStuck(name: string, held: AppState, limit: number): void {
     if (held.isStuck) return;
-    const error = this.apps.showStuck(name, limit / 1000);
+    const error = this.apps.showStuck(name, held, limit / 1000);
     this.log.error(`App ${name}: ${messageOf(error)}`, { app: name });
     this.changes.emit();
   }
 
-  noteEnd(held: AppState): void {
+  noteEnd(name: string, held: AppState): void {
     if (!held.isStuck) return;
-    held.isStuck = false;
-    // What was answered was not done.
-    held.generation = 0;
+    for (const late of [held, this.apps.get(name)]) {
+      // What was answered was not done.
+      if (late?.isStuck) Object.assign(late, { isStuck: false, generation: 0 });
+    }
     this.changes.emit();
   }
 }
