@@ -32,7 +32,6 @@ export interface GroundOptions {
   /** How long the next end of an app takes, in ms. */
   nextStop(): number;
   crash(machine: Machine): void;
-  /** Whether a process that lives runs this incarnation of an app. */
   /** Whether an app of this incarnation runs somewhere, in a process that its database knows as its host there. */
   isRunning(uid: string, place: string): boolean;
   /** Called when a boot is about to begin. */
@@ -83,7 +82,8 @@ export class Ground {
 
   drop(record: AppRecord): void {
     if (!this.options.mayDrop(record.uid)) this.options.violate(`${record.name}: its data were dropped, unasked`);
-    if (this.options.isRunning(record.uid, placeOf(record)))
+    // A process that has forgotten that it did so drops what is there no more.
+    if (this.owners.has(placeOf(record)) && this.options.isRunning(record.uid, placeOf(record)))
       this.options.violate(`${record.name}: its data were dropped while it runs`);
     this.owners.delete(placeOf(record));
     this.versions.delete(placeOf(record));
