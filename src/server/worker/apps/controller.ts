@@ -67,8 +67,6 @@ export class AppController {
   readonly exit: RoutingExit;
   private readonly uploads: Uploads | null;
   private readonly ahead: AheadCopies;
-  /** What an environment that was forgotten had of apps and has still to end, with their names. */
-  private readonly leaving = new Map<AppState, string>();
   private closed = false;
 
   constructor(private readonly options: AppControllerOptions) {
@@ -207,11 +205,7 @@ export class AppController {
       held.confirmed = false;
       held.waiting?.abort();
       this.apps.forget(name);
-      this.leaving.set(held, name);
-      void this.inQueue(name, async () => {
-        await this.removal.rest(name, held).finally(() => this.leaving.delete(held));
-        await this.removal.leave(name, held);
-      });
+      void this.inQueue(name, this.removal.leave(name, held));
     }
   }
 
@@ -253,7 +247,8 @@ export class AppController {
       });
       await this.whileBusy(name, held, () => true);
     });
-    const left = [...this.leaving].map(([held, name]) => this.whileBusy(name, held, () => this.leaving.has(held)));
+    const { ending } = this.removal;
+    const left = [...ending].map(([held, name]) => this.whileBusy(name, held, () => ending.has(held)));
     await Promise.all([...held, ...left]);
   }
 

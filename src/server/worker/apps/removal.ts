@@ -34,19 +34,31 @@ const hasHosted = ({ applied }: AppState): boolean =>
 
 /** Removes apps from this environment, with their data if the record says so. */
 export class AppRemoval {
+  /** What an environment that was forgotten had of apps and has still to end, with their names. */
+  readonly ending = new Map<AppState, string>();
+
   constructor(private readonly options: AppRemovalOptions) {}
 
-  /** Whatever follows, it does not run any more. */
-  async rest(name: string, held: AppState): Promise<void> {
-    const { host, limits } = this.options;
-    await limits.run(name, held, STOP_LIMIT, host.rest(name));
-    held.state = 'absent';
+  /**
+   * Ends an app of an environment that was forgotten, and takes it from its former processes. That is repeated here, because no record
+   * will request it again.
+   *
+   * @returns the work, for the app's queue
+   */
+  leave(name: string, held: AppState): () => Promise<void> {
+    const { clock, mayLeave } = this.options;
+    this.ending.set(held, name);
+    return async () => {
+      await this.rest(name, held).finally(() => this.ending.delete(held));
+      while (!(await this.takeFromOwn(name, held, held.record)) && mayLeave()) await clock.sleep(BETWEEN);
+    };
   }
 
-  /** Takes from its former processes what an environment that was forgotten had. Repeated here: no record will request it again. */
-  async leave(name: string, held: AppState): Promise<void> {
-    const { clock, mayLeave } = this.options;
-    while (!(await this.takeFromOwn(name, held, held.record)) && mayLeave()) await clock.sleep(BETWEEN);
+  private async rest(name: string, held: AppState): Promise<void> {
+    const { host, limits } = this.options;
+    await limits.run(name, held, STOP_LIMIT, host.rest(name));
+    // Whatever follows, it does not run.
+    held.state = 'absent';
   }
 
   /**
