@@ -820,7 +820,7 @@ describe('an app that waits for its turn to boot', () => {
     let go!: () => void;
     host.turns.set('crm', new Promise((resolve) => (go = resolve)));
     await accept({ generation: 12, boot: { generation: 12, how: 'restart' } });
-    controller.apps.show('crm', 'waiting');
+    controller.apps.show('crm', controller.apps.get('crm')!, 'waiting');
     host.coreApps.setStatus('crm', 'error');
     await quiet();
     expect(crm().status).toBe('waiting');
@@ -1250,9 +1250,12 @@ describe('an environment that was forgotten', () => {
     await create();
     await controller.acceptAll([shop()], 100);
     await accept({ generation: 40, boot: { generation: 40, how: 'start' } });
+    const shown = [crm().status];
+    controller.reports.listen(() => shown.at(-1) === crm().status || shown.push(crm().status));
     end();
     await clock.run(10_000);
     expect([crm().status, crm().generation, host.running.has('crm')]).toEqual(['running', 40, true]);
+    expect(shown.filter((status) => status === 'running')).toHaveLength(1);
   });
 
   it('says of what was assigned to it again that its former end takes too long, and starts it after that', async () => {

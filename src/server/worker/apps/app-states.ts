@@ -255,10 +255,12 @@ export class AppStates {
     return this.all().flatMap(([name, { isStuck, isHung }]) => (isStuck || isHung ? name : []));
   }
 
-  /** @param message for people who wait */
-  show(name: string, status: Status, message?: Message): void {
-    const held = this.held.get(name);
-    if (!held || held.isStuck || held.isHung) return;
+  /**
+   * Of an app that was forgotten while it was worked on, and maybe assigned again, nothing is shown.
+   * @param message for people who wait
+   */
+  show(name: string, held: AppState, status: Status, message?: Message): void {
+    if (this.held.get(name) !== held || held.isStuck || held.isHung) return;
     if (held.status !== status) held.since = this.options.clock.now().wall;
     if (status === 'running' && held.status !== 'running') {
       // Immediately: "running" with the plugins of the previous object would be read as another reason to restart.
@@ -300,7 +302,7 @@ export class AppStates {
 
   private showError(name: string, held: AppState, error: AppSupervisorError): void {
     held.error = describeError(error);
-    this.show(name, 'error');
+    this.show(name, held, 'error');
   }
 
   /** A progress message of the core, for people who wait. */
@@ -367,7 +369,7 @@ export class AppStates {
       const error = this.options.coreApps.reasonOf(name);
       held.error ??= error ? describeError(error) : say('NO_CAUSE');
     }
-    this.show(name, status);
+    this.show(name, held, status);
   }
 
   /** The app was loaded or reloaded: its database now contains the plugins that it runs with. */

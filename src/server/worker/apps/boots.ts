@@ -92,7 +92,7 @@ export class AppBoots {
       },
       progress: (message, waiting) => {
         if (held.isStuck) apps.reportProgress(name, message);
-        else apps.show(name, waiting ? 'waiting' : 'preparing', message);
+        else apps.show(name, held, waiting ? 'waiting' : 'preparing', message);
       },
       onLate: () => limits.noteStuck(name, held, BOOT_LIMIT),
       signal: held.waiting.signal,
@@ -105,7 +105,7 @@ export class AppBoots {
       held.applied = { ...applied(), version };
       Object.assign(held, { booted: outcome.record, state: 'running', version, visited: false });
       Object.assign(held, { failures: 0, retryAt: null, taken: undefined });
-      apps.show(name, 'running');
+      apps.show(name, held, 'running');
     } catch (error) {
       limits.noteEnd(name, held);
       held.applied = { ...applied(), failure: describeError(error) };
@@ -133,6 +133,6 @@ export class AppBoots {
       held.applied = known;
       await save(name);
     }
-    apps.show(name, held.state === 'absent' ? 'waiting' : status);
+    apps.show(name, held, held.state === 'absent' ? 'waiting' : status);
   }
 }

@@ -243,7 +243,7 @@ export class AppController {
         await this.limits.run(name, held, STOP_LIMIT, this.options.host.rest(name));
         held.state = 'absent';
         // The previous status is no longer valid, should this process report again.
-        this.apps.show(name, 'waiting');
+        this.apps.show(name, held, 'waiting');
       });
       await this.whileBusy(name, held, () => true);
     });
@@ -356,7 +356,7 @@ export class AppController {
         await this.exit.leave(name, held, record, say('STOPPING'));
         await this.limits.run(name, held, STOP_LIMIT, decision.as === 'stopped' ? host.stop(name) : host.rest(name));
         held.state = decision.as;
-        this.apps.show(name, decision.as);
+        this.apps.show(name, held, decision.as);
         // The process has restarted since; the cause stays until the next attempt.
         if (decision.as === 'dormant') held.error = held.applied?.failure ?? undefined;
         return;
@@ -382,7 +382,7 @@ export class AppController {
     const details = { code: held.error.code, reference: referenceOf(name, held.error), stack: (error as Error)?.stack };
     log.bound({ app: name }).error(`App ${name}: ${inEnglish(held.error)}`, details);
     host.showError(name, error instanceof Error ? error : new Error(messageOf(error)));
-    this.apps.show(name, 'error');
+    this.apps.show(name, held, 'error');
   }
 
   /** Nothing is left to do for a record: report it as done. */

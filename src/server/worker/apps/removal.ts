@@ -118,7 +118,7 @@ export class AppRemoval {
       doing: null,
       adminPassword: null,
     });
-    apps.show(name, 'not_found', outcome);
+    apps.show(name, held, 'not_found', outcome);
   }
 
   /**

@@ -21,7 +21,7 @@ export class RoutingExit {
   /** Announces that a running app is about to stop; it serves visitors until then. */
   async leave(name: string, held: AppState, record: AppRecord, message: Message): Promise<void> {
     if (held.state !== 'running' || record.environments.length < 2) return;
-    this.apps.show(name, 'preparing', message);
+    this.apps.show(name, held, 'preparing', message);
     await this.clock.sleep(this.leaving);
   }
 

@@ -61,12 +61,12 @@ export class AheadCopies {
     held.waiting = new AbortController();
     const { signal } = held.waiting;
     Object.assign(held, { begun: record.generation, doing: null });
-    apps.show(name, 'waiting');
+    apps.show(name, held, 'waiting');
     let outcome: Outcome = { cause: null, files: 0, isFinal: false };
     let heard = clock.now().mono;
     for (let attempt = 1; attempt <= ATTEMPTS && this.goesOn(held, signal); attempt++) {
       const began = clock.now().mono;
-      outcome = await this.copy(name, record, signal, () => {
+      outcome = await this.copy(name, held, signal, () => {
         heard = clock.now().mono;
       });
       const { mono } = clock.now();
@@ -77,7 +77,7 @@ export class AheadCopies {
     if (signal.aborted) return;
     const { cause, files } = outcome;
     if (cause) log.warn(`App ${name}: its uploads were not copied ahead: ${inEnglish(cause)}`, { app: name });
-    apps.show(name, 'waiting', cause ? say('UPLOADS_NOT_AHEAD', { cause }) : say('UPLOADS_AHEAD', { files }));
+    apps.show(name, held, 'waiting', cause ? say('UPLOADS_NOT_AHEAD', { cause }) : say('UPLOADS_AHEAD', { files }));
   }
 
   private goesOn({ record }: AppState, { aborted }: AbortSignal): boolean {
@@ -85,9 +85,10 @@ export class AheadCopies {
   }
 
   /** Never rejects. */
-  private async copy(name: string, record: AppRecord, signal: AbortSignal, onProgress: () => void): Promise<Outcome> {
+  private async copy(name: string, held: AppState, signal: AbortSignal, onProgress: () => void): Promise<Outcome> {
     const { apps, clock, log, copy } = this.options;
-    const show = reportedEvery(clock, (progress) => apps.show(name, 'waiting', progressText(record, progress)));
+    const { record } = held;
+    const show = reportedEvery(clock, (progress) => apps.show(name, held, 'waiting', progressText(record, progress)));
     try {
       const { files, bytes } = await copy(name, record, signal, (progress) => {
         onProgress();

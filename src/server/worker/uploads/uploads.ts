@@ -55,7 +55,7 @@ export class Uploads {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       if (!held.uploads || !this.mayCopy(name, held) || signal.aborted) return;
       const show = reportedEvery(clock, (progress) =>
-        this.options.apps.show(name, 'waiting', progressText(held.record, progress)),
+        this.options.apps.show(name, held, 'waiting', progressText(held.record, progress)),
       );
       const isFinal = await this.copy(name, held, signal, (progress) => {
         heard = clock.now().mono;
