@@ -57,6 +57,10 @@ describe('a Worker that has done more than a restored database knows', () => {
     expect(found(90, {}, [operationOf(['env_a boot'], { generation: 90 })])).toBeUndefined();
     // An administrator of the app can write any number into its database.
     expect([found(2 * DAY), found(2 * DAY, { generation: 20 })]).toEqual([undefined, 21]);
+    // The clock of its Supervisor was ahead once.
+    const late = { ...app, generation: 5 * DAY };
+    const foundLate = (taken: number) => overtaking(late, [], [], sees({ env_a: { taken } }), 5)?.generation;
+    expect([foundLate(3 * DAY), foundLate(5 * DAY + 1)]).toEqual([5 * DAY + 1, undefined]);
   });
 
   it('is none that has confirmed the data step of an operation', () => {

@@ -49,7 +49,9 @@ export function overtaking(
     if (entry?.uid !== uid) continue;
     const isBelieved = (reported: number) => isCredible(reported, Math.max(now, generation));
     const wish = published[environment];
-    const taken = mayStart(wish) && entry.taken !== undefined && isCredible(entry.taken, now) ? entry.taken : 0;
+    // By its own generation alone, an administrator of the app could raise it a day at a time.
+    const isTaken = (value: number) => value <= generation || isCredible(value, now);
+    const taken = mayStart(wish) && entry.taken !== undefined && isTaken(entry.taken) ? entry.taken : 0;
     const reported = Math.max(entry.generation, entry.begun, taken);
     if (!isBelieved(reported)) continue;
     const open = openIn(environment);
