@@ -38,7 +38,12 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
     database.failOver(copiedAt(event));
     if (database !== world.database) return;
     world.hasLostApps = true;
-    for (const [name, at] of world.forgotten) if (at > copiedAt(event)) world.forgotten.delete(name);
+    for (const [name, at] of world.forgotten) {
+      if (at <= copiedAt(event)) continue;
+      world.forgotten.delete(name);
+      // The copy may be from between the request and its answer, which only the database knows.
+      world.forgetting.add(name);
+    }
     // It wins over what was published since.
     world.redis.onLoss();
   },

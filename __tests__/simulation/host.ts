@@ -82,7 +82,7 @@ export class Ground {
 
   drop(record: AppRecord): void {
     if (!this.options.mayDrop(record.uid)) this.options.violate(`${record.name}: its data were dropped, unasked`);
-    // A process that has forgotten that it did so drops what is there no more.
+    // A process that has forgotten its drop repeats it, and there is nothing left to drop.
     if (this.owners.has(placeOf(record)) && this.options.isRunning(record.uid, placeOf(record)))
       this.options.violate(`${record.name}: its data were dropped while it runs`);
     this.owners.delete(placeOf(record));
