@@ -301,13 +301,14 @@ export function databaseSuite(open: () => Promise<Database>): void {
         false,
         false,
       ]);
-      expect([...(await registry.states()).values()]).toMatchObject([
-        { incarnation: 0, isRemoved: false },
-        { incarnation: NOW + 2, isRemoved: true },
+      expect([...(await registry.read()).states]).toEqual([
+        ['env_a', { incarnation: 0, isRemoved: false, isForgotten: false }],
+        ['env_b', { incarnation: NOW + 2, isRemoved: true, isForgotten: true }],
       ]);
       await registry.noteRemoved('env_b');
       expect(await registry.has('env_b')).toBe(false);
-      expect((await registry.states()).get('env_b')).toMatchObject({ incarnation: NOW + 2, isRemoved: false });
+      expect(await registry.stateOf('env_b')).toMatchObject({ incarnation: NOW + 2, isRemoved: false });
+      expect(await registry.names()).toEqual(['env_a', 'env_b']);
       expect((await registry.all()).map(({ name }) => name)).toEqual(['env_a']);
     });
 

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { appKey } from '../../src/server/supervisor/control/keys';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
+import { registrationOf } from '../support/fixtures';
 import { MemoryFleet } from '../support/memory-fleet';
 
 /** The control loop of whole Supervisors in memory, where two of them or a failure meet. */
@@ -348,9 +349,9 @@ describe('an environment that is forgotten', () => {
     expect(other.part.parts.environmentCache.names()).toEqual(both);
   });
 
-  it('leaves nothing in the store, also if that falls back to a copy with its records', async () => {
+  it('leaves nothing in the store, also if that falls back to a copy from before', async () => {
     const [leader, other] = await down();
-    const { records } = fleet.stores;
+    const { records, fleet: store } = fleet.stores;
     const copy = await records.read('env_b');
     const forgotten = other.part.forget('env_b');
     await fleet.run(4_000, 'env_a');
@@ -359,9 +360,11 @@ describe('an environment that is forgotten', () => {
     const { term } = leader.part.parts.leadership;
     await records.admit('env_b', 0, term);
     await records.publish('env_b', copy, term, 0);
-    expect(await records.read('env_b')).toHaveLength(1);
+    await store.writeRegistration(registrationOf('env_b'));
+    const left = async () => [await records.read('env_b'), await store.readRegistration('env_b')];
+    expect(await left()).toMatchObject([[{ name: 'crm' }], { name: 'env_b' }]);
     await fleet.run(40_000, 'env_a');
-    expect(await records.read('env_b')).toEqual([]);
+    expect(await left()).toEqual([[], null]);
   });
 
   it('gets no app any more, through any Supervisor', async () => {

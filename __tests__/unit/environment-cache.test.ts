@@ -7,10 +7,9 @@ import { recordedLog } from '../support/log';
 type Options = ConstructorParameters<typeof EnvironmentCache>[0];
 
 it('a transaction that places an app does not wait for a read, which needs a connection of the same pool', async () => {
-  let answer = (_: never[]) => {};
+  let answer = () => {};
   const registry = {
-    all: () => new Promise<never[]>((resolve) => (answer = resolve)),
-    states: async () => new Map(),
+    read: () => new Promise((resolve) => (answer = () => resolve({ known: [], states: new Map() }))),
     has: async () => true,
   };
   const observer = { names: () => [] };
@@ -28,18 +27,20 @@ it('a transaction that places an app does not wait for a read, which needs a con
   });
   await cache.assertStored(['env_a'], 'environments', {} as never);
   expect(isSettled).toBe(false);
-  answer([]);
+  answer();
   await Promise.all([loaded, settled]);
 });
 
-it('drops what is observed of an environment that was forgotten, and not of one that an older copy does not know', async () => {
+it('drops what is observed of an environment that was forgotten, and not of one that an older copy lacks', async () => {
   const names = ['env_a', 'env_b', 'env_c', 'env_d'];
   const rowOf = (name: string) => ({ name, registration: registrationOf(name), incarnation: 10, isRemoved: false });
   const forgotten: string[] = [];
   let rows = names.map(rowOf);
   const registry = {
-    all: async () => rows.filter(({ registration }) => registration),
-    states: async () => new Map(rows.map((row) => [row.name, row])),
+    read: async () => ({
+      known: rows.filter(({ registration }) => registration),
+      states: new Map(rows.map((row) => [row.name, row])),
+    }),
   };
   const observer = {
     names: () => [],

@@ -76,7 +76,8 @@ beforeEach(() => {
     registry: {
       stateOf: async (environment: string) => {
         asked.push(environment);
-        return { incarnation: incarnations[environment] ?? 0, isRemoved: removed.has(environment) };
+        const incarnation = incarnations[environment] ?? 0;
+        return { incarnation, isRemoved: removed.has(environment), isForgotten: false };
       },
     },
     records: store.records,

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock';
 import { Feed } from '../../feed';
 import type { MessageBus } from '../../protocol/bus';
 import type { Stores } from '../../protocol/stores';
+import type { FleetStore } from '../../protocol/stores/fleet';
 import type { RecordStore, RecordsRead } from '../../protocol/stores/records';
 import type { AppCache, AppCacheChange } from '../apps/cache';
 import { type AppDefinition, type Published, recordFor } from '../apps/repository';
@@ -18,6 +19,7 @@ export interface EnvironmentReconcilerOptions {
   leadership: Leadership;
   registry: Pick<EnvironmentRegistry, 'stateOf'>;
   records: RecordStore;
+  fleet: Pick<FleetStore, 'forget'>;
   sealed?: Stores['sealed'];
   bus: MessageBus;
   queue: WorkQueue;
@@ -166,11 +168,11 @@ export class EnvironmentReconciler {
    * @returns null if records may be compared; otherwise ms after which another pass is needed
    */
   private async admit(environment: string, stored: number | null): Promise<number | null> {
-    const { records, leadership, registry, appCache } = this.options;
+    const { records, fleet, observer, leadership, registry, appCache } = this.options;
     const known = this.incarnations.get(environment);
     const reported = this.reportedBy(environment);
     if (known !== undefined && stored === known && reported <= known) return null;
-    const { incarnation: last, isRemoved } = await registry.stateOf(environment);
+    const { incarnation: last, isRemoved, isForgotten } = await registry.stateOf(environment);
     if (isRemoved) {
       this.forgotten.emit();
       return STORE_RETRY;
@@ -180,7 +182,10 @@ export class EnvironmentReconciler {
     if (known !== undefined && known !== incarnation) await appCache.load();
     if (stored !== incarnation) {
       if (!leadership.leads) return STORE_RETRY;
-      await records.admit(environment, incarnation, leadership.term);
+      // Of one that has not come back since, an older copy may have more than records.
+      const isGone = isForgotten && !observer.environment(environment)?.held;
+      if (!isGone || !(await fleet.forget(environment, incarnation, leadership.term)))
+        await records.admit(environment, incarnation, leadership.term);
     }
     this.incarnations.set(environment, incarnation);
     // What was read may be of another incarnation, and is gone.

@@ -23,7 +23,7 @@ export interface FleetReconcilerOptions {
   operations: OperationStore;
   active: OperationCache;
   environments: EnvironmentReconciler;
-  registry: Pick<EnvironmentRegistry, 'states'>;
+  registry: Pick<EnvironmentRegistry, 'names'>;
   leadership: Leadership;
   store: FleetStore;
   queue: WorkQueue;
@@ -65,7 +65,7 @@ export class FleetReconciler {
       return every;
     }
     // Also the forgotten ones: an older copy of the store may still have their records.
-    const names = new Set([...environments.names(), ...(await registry.states()).keys()]);
+    const names = new Set([...environments.names(), ...(await registry.names())]);
     for (const name of names) queue.add(environmentKey(name));
     queue.add(INDEX);
     return every;

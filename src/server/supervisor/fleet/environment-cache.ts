@@ -12,7 +12,7 @@ import type { FleetStore } from '../../protocol/stores/fleet';
 import type { LeaseStore } from '../../protocol/stores/leases';
 import type { Leadership } from '../control/leader';
 import type { FleetObserver } from './observer';
-import type { CachedEnvironment, EnvironmentRegistry, EnvironmentSettings } from './registry';
+import type { CachedEnvironment, EnvironmentRegistry, EnvironmentSettings, EnvironmentState } from './registry';
 
 export interface KnownEnvironmentsOptions {
   registry: EnvironmentRegistry;
@@ -28,6 +28,8 @@ export class EnvironmentCache {
   /** An environment was forgotten or cordoned, through any Supervisor. */
   readonly changes = new Feed<void>();
   private byName = new Map<string, CachedEnvironment>();
+  /** As last read, also of those that were forgotten. */
+  private states: ReadonlyMap<string, EnvironmentState> = new Map();
   /** Environments that were forgotten and that the leader has not removed yet, with their incarnations. */
   forgotten: ReadonlyMap<string, number> = new Map();
   /**
@@ -72,16 +74,16 @@ export class EnvironmentCache {
 
   private async loadNow(): Promise<void> {
     const { registry, observer } = this.options;
-    const [all, states] = [await registry.all(), await registry.states()];
-    // Through another Supervisor. One of which an older copy of the database knows nothing was not forgotten.
-    const isForgotten = ({ name, incarnation }: CachedEnvironment) =>
-      (states.get(name)?.incarnation ?? 0) > incarnation;
-    const gone = [...this.forgotten.keys(), ...[...this.byName.values()].filter(isForgotten).map(({ name }) => name)];
+    const { known, states } = await registry.read();
+    // Through another Supervisor. An environment that is missing in an older copy of the database was not forgotten.
+    const isNewer = ({ name, incarnation }: CachedEnvironment) => (states.get(name)?.incarnation ?? 0) > incarnation;
+    const gone = [...this.forgotten.keys(), ...this.all().flatMap((one) => (isNewer(one) ? one.name : []))];
     const shown = this.shown();
-    this.byName = new Map(all.map((environment) => [environment.name, environment]));
+    this.byName = new Map(known.map((environment) => [environment.name, environment]));
+    this.states = states;
     const pending = [...states].filter(([, { isRemoved }]) => isRemoved);
     this.forgotten = new Map(pending.map(([name, { incarnation }]) => [name, incarnation]));
-    for (const { name, registration } of all) observer.remember(name, registration);
+    for (const { name, registration } of known) observer.remember(name, registration);
     for (const name of gone) if (!this.byName.has(name)) observer.forget(name);
     // One that could not be stored when it was found.
     await this.rememberNow(new Set(observer.names()));
@@ -121,7 +123,9 @@ export class EnvironmentCache {
       if (!registration || isDeepStrictEqual(known?.registration, registration)) continue;
       const now = clock.now().wall;
       await registry.remember(registration, now);
-      this.byName.set(name, completeIn(ENVIRONMENT, 'table', { ...known, name, registration, lastSeenAt: now }));
+      const { incarnation = 0 } = this.states.get(name) ?? {};
+      const row = { incarnation, ...known, name, registration, lastSeenAt: now };
+      this.byName.set(name, completeIn(ENVIRONMENT, 'table', row));
       isNew = true;
     }
     return isNew;

@@ -5,7 +5,11 @@ import { type Registration, registration } from '../../../shared/messages';
 import type { WithDatabase } from '../../nocobase/main-database';
 
 export type CachedEnvironment = StoredEnvironment;
-export type EnvironmentState = Pick<StoredEnvironment, 'incarnation' | 'isRemoved'>;
+/** Of an environment that may be unknown or forgotten. */
+export interface EnvironmentState extends Pick<StoredEnvironment, 'incarnation' | 'isRemoved'> {
+  /** Whether it was forgotten and has not come back. */
+  isForgotten: boolean;
+}
 /** What people change of an environment. */
 export type EnvironmentSettings = Partial<Pick<StoredEnvironment, 'cordoned' | 'away'>>;
 
@@ -14,12 +18,20 @@ export class EnvironmentRegistry {
   constructor(private readonly app: WithDatabase) {}
 
   async all(): Promise<CachedEnvironment[]> {
-    const rows = await this.repository.find({ sort: ['name'] });
-    return rows.flatMap((row: Model) => {
-      const stored = fromTable(ENVIRONMENT, row.toJSON());
-      const parsed = registration.safeParse(stored.registration);
-      return parsed.success ? [{ ...stored, registration: parsed.data }] : [];
-    });
+    return (await this.read()).known;
+  }
+
+  /** At one moment, those that are known, and the states also of those that were forgotten. */
+  async read(): Promise<{ known: CachedEnvironment[]; states: Map<string, EnvironmentState> }> {
+    const found: Model[] = await this.repository.find({ sort: ['name'] });
+    const rows = found.map(storedIn);
+    return { known: rows.filter(isKnown), states: new Map(rows.map((row) => [row.name, stateIn(row)])) };
+  }
+
+  /** Also of those that were forgotten. */
+  async names(): Promise<string[]> {
+    const rows = await this.repository.find({ fields: ['name'] });
+    return rows.map((row: Model) => row.get('name'));
   }
 
   /** The row of an environment that was forgotten, and that something still refers to, stays without a registration. */
@@ -52,12 +64,6 @@ export class EnvironmentRegistry {
     return changed ? incarnation : null;
   }
 
-  /** Of all environments, as in `stateOf`, including those that were forgotten. */
-  async states(): Promise<Map<string, EnvironmentState>> {
-    const rows = await this.repository.find();
-    return new Map(rows.map((row: Model) => [row.get('name'), fromTable(ENVIRONMENT, row.toJSON())]));
-  }
-
   /** Nothing refers to a forgotten environment any more. */
   async noteRemoved(name: string, transaction?: Transaction): Promise<void> {
     await this.repository.update({ filterByTk: name, values: { isRemoved: false }, transaction });
@@ -73,13 +79,28 @@ export class EnvironmentRegistry {
     return row !== null && registration.safeParse(row.get('registration')).success;
   }
 
-  /** Of an environment that may be unknown or forgotten: its incarnation, and whether apps may still refer to the one before. */
   async stateOf(name: string): Promise<EnvironmentState> {
     const row = await this.repository.findOne({ filterByTk: name });
-    return row ? fromTable(ENVIRONMENT, row.toJSON()) : { incarnation: 0, isRemoved: false };
+    return row ? stateIn(storedIn(row)) : { incarnation: 0, isRemoved: false, isForgotten: false };
   }
 
   private get repository() {
     return this.app.db.getRepository('appEnvironments');
   }
 }
+
+/** A row; one that was forgotten has no registration. */
+type StoredRow = Omit<StoredEnvironment, 'registration'> & { registration: Registration | null };
+
+function storedIn(row: Model): StoredRow {
+  const stored = fromTable(ENVIRONMENT, row.toJSON());
+  return { ...stored, registration: registration.safeParse(stored.registration).data ?? null };
+}
+
+const isKnown = (row: StoredRow): row is CachedEnvironment => row.registration !== null;
+
+const stateIn = ({ incarnation, isRemoved, registration }: StoredRow): EnvironmentState => ({
+  incarnation,
+  isRemoved,
+  isForgotten: incarnation > 0 && registration === null,
+});
