@@ -407,6 +407,8 @@ describe('a removed app', () => {
     await create();
     host.onRest = () => (mayAct = false);
     await accept({ generation: 11, desired: 'removed', environments: ['env_b', 'env_c'] });
+    // It does not run any more, and is not shown so.
+    expect([crm().status, host.running.has('crm')]).toEqual(['waiting', false]);
     host.onRest = () => undefined;
     mayAct = true;
     await accept({ generation: 12, boot: { generation: 12, how: 'start' } });
@@ -1168,7 +1170,7 @@ describe('work that does not end', () => {
     expect(crm()).toMatchObject({ status: 'not_found', generation: 12 });
   });
 
-  it('does not keep a process that is displaced from saying so', async () => {
+  it('does not keep a displaced process from becoming a standby', async () => {
     host.bootScripts.set('crm', { takes: slow() });
     await create();
     mayHost = false;
@@ -1258,25 +1260,90 @@ describe('an environment that was forgotten', () => {
     expect(shown.filter((status) => status === 'running')).toHaveLength(1);
   });
 
-  it('says of what was assigned to it again that its former end takes too long, and starts it after that', async () => {
+  describe('of which the end of an app takes too long', () => {
+    let end: () => void;
+    beforeEach(async () => {
+      await create();
+      const { rest } = host;
+      host.rest = async (name) => {
+        await new Promise<void>((resolve) => (end = resolve));
+        host.rest = rest;
+        await rest.call(host, name);
+      };
+      await controller.acceptAll([], 100);
+    });
+    const assign = (values: Partial<AppRecord> = {}) =>
+      controller.acceptAll([recordOf({ environments: ['env_a'], generation: 40, ...values })], 100);
+
+    it.each<[string, () => Promise<void>, Partial<AppRecord>, string]>([
+      ['starts it after that if it was assigned again before', () => clock.run(0), {}, 'running'],
+      ['starts it after that if it was assigned again meanwhile', () => clock.run(61_000), {}, 'running'],
+      ['removes it after that', () => clock.run(0), { desired: 'removed' }, 'not_found'],
+    ])('says so, and %s', async (_, wait, values, status) => {
+      await wait();
+      await assign(values);
+      await clock.run(61_000);
+      expect([crm().status, crm().begun, controller.apps.stuck()]).toEqual(['error', 40, ['crm']]);
+      end();
+      await clock.run(1_000);
+      expect([crm().status, crm().generation, controller.apps.stuck()]).toEqual([status, 40, []]);
+    });
+
+    it('says so also where nothing was assigned again', async () => {
+      await clock.run(61_000);
+      expect([controller.apps.names(), controller.apps.stuck()]).toEqual([[], ['crm']]);
+      end();
+      await clock.run(1_000);
+      expect(controller.apps.stuck()).toEqual([]);
+    });
+
+    it.each([30_000, 61_000])('does not keep a displaced process from becoming a standby', async (ms) => {
+      await clock.run(ms);
+      await assign();
+      mayHost = false;
+      isStandby = true;
+      let isOver = false;
+      void controller.standDown().then(() => (isOver = true));
+      await clock.run(62_000);
+      expect(isOver).toBe(true);
+    });
+  });
+
+  it('remembers what was assigned to it again while it was still removed', async () => {
+    await create();
+    let end = () => {};
+    host.hosted.takeFrom = () => new Promise<void>((resolve) => (end = resolve));
+    await accept({ generation: 11, desired: 'removed' });
+    await controller.acceptAll([], 100);
+    await controller.acceptAll([recordOf({ environments: ['env_a'], generation: 40 })], 100);
+    host.turns.set('crm', new Promise(() => undefined));
+    end();
+    await quiet();
+    expect(await snapshot.load()).toMatchObject([{ record: { generation: 40 } }]);
+  });
+
+  it('keeps a displaced process only until what it had has ended, not until that was taken from former ones', async () => {
     await create();
     let end = () => {};
     const { rest } = host;
     host.rest = async (name) => {
       await new Promise<void>((resolve) => (end = resolve));
-      host.rest = rest;
       await rest.call(host, name);
     };
+    host.hosted.takeFrom = () => new Promise(() => undefined);
     await controller.acceptAll([], 100);
-    await controller.acceptAll([recordOf({ environments: ['env_a'], generation: 40 })], 100);
-    await clock.run(61_000);
-    expect([crm().status, controller.apps.stuck()]).toEqual(['error', ['crm']]);
+    mayHost = false;
+    isStandby = true;
+    let isOver = false;
+    void controller.standDown().then(() => (isOver = true));
+    await clock.run(10_000);
+    expect(isOver).toBe(false);
     end();
-    await clock.run(1_000);
-    expect([crm().status, crm().generation, controller.apps.stuck()]).toEqual(['running', 40, []]);
+    await clock.run(2_000);
+    expect(isOver).toBe(true);
   });
 
-  it('does not keep a process that is displaced from saying so', async () => {
+  it('does not keep a displaced process from becoming a standby', async () => {
     await create();
     let end = () => {};
     host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
@@ -1289,23 +1356,6 @@ describe('an environment that was forgotten', () => {
     void controller.standDown().then(() => (isOver = true));
     end();
     await clock.run(10_000);
-    expect([isOver, host.running.has('crm')]).toEqual([true, false]);
-  });
-
-  it('is left by a process that is displaced once everything that it had has ended', async () => {
-    await create();
-    let end = () => {};
-    host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
-    await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
-    await controller.acceptAll([], 100);
-    mayAct = mayHost = false;
-    isStandby = true;
-    let isOver = false;
-    void controller.standDown().then(() => (isOver = true));
-    await clock.run(10_000);
-    expect(isOver).toBe(false);
-    end();
-    await clock.run(2_000);
     expect([isOver, host.running.has('crm')]).toEqual([true, false]);
   });
 

@@ -151,6 +151,7 @@ export class WorkerPart {
     this.startNow().catch((error) => {
       this.options.log.error(`This worker could not begin, it is tried again: ${messageOf(error)}`);
       this.running?.reader.close();
+      this.running?.controller.close();
       this.running?.round?.cancel();
       this.running = null;
       this.options.clock.timeout(this.options.beginAgain ?? BEGIN_AGAIN, () => {

@@ -81,6 +81,8 @@ export class AppStates {
   private readonly held = new Map<string, AppState>();
   /** Apps that were dropped last: older records of them may come back, see `heldFor`. */
   private readonly dropped = new Map<string, AppState>();
+  /** Why apps are stuck, by name: what one is stuck in may have begun before it was forgotten and assigned again. */
+  private readonly late = new Map<string, Message>();
 
   constructor(private readonly options: AppStatesOptions) {
     options.coreApps.onStatus = (name) => this.observe(name);
@@ -120,6 +122,7 @@ export class AppStates {
       adminPassword: applied?.adminPassword ?? null,
       saved: { lastVisitAt, at: Number.NEGATIVE_INFINITY },
     });
+    this.markLate(record.name);
   }
 
   /** Puts these apps in the place of all that this process does nothing with. A record that it has read and that is newer stays. */
@@ -251,8 +254,10 @@ export class AppStates {
     };
   }
 
+  /** Also what was forgotten. */
   stuck(): string[] {
-    return this.all().flatMap(([name, { isStuck, isHung }]) => (isStuck || isHung ? name : []));
+    const held = this.all().flatMap(([name, { isStuck, isHung }]) => (isStuck || isHung ? name : []));
+    return [...new Set([...held, ...this.late.keys()])];
   }
 
   /**
@@ -275,19 +280,33 @@ export class AppStates {
 
   /**
    * What is done with an app did not end in time; where it stands is what it said last.
-   * @param held with which it is done: the app may have been forgotten, and assigned again meanwhile
+   * @param held the state with which that began; the app may have been forgotten since, and assigned again
    */
   showStuck(name: string, held: AppState, seconds: number): AppSupervisorError {
     const error = stuckAt(name, held, seconds);
-    const now = this.held.get(name);
-    if (now) {
-      this.showError(name, now, error);
-      // Whatever is asked for is answered with it.
-      Object.assign(now, { isStuck: true, begun: now.record.generation, generation: now.record.generation });
-      this.report(name);
-    }
+    this.late.set(name, describeError(error));
+    this.markLate(name);
     held.isStuck = true;
     return error;
+  }
+
+  /** It has ended. What was answered meanwhile was not done. */
+  endStuck(name: string, held: AppState): void {
+    this.late.delete(name);
+    for (const late of [held, this.held.get(name)]) {
+      if (late?.isStuck) Object.assign(late, { isStuck: false, generation: 0 });
+    }
+  }
+
+  private markLate(name: string): void {
+    const held = this.held.get(name);
+    const error = this.late.get(name);
+    if (!held || !error) return;
+    held.error = error;
+    this.show(name, held, 'error');
+    // Whatever is asked for is answered with it.
+    Object.assign(held, { isStuck: true, begun: held.record.generation, generation: held.record.generation });
+    this.report(name);
   }
 
   /** A command of the core did not end in time. The app may still be worked on. */
@@ -295,14 +314,10 @@ export class AppStates {
     const held = this.held.get(name);
     if (!held) return null;
     const error = stuckAt(name, held, seconds);
-    this.showError(name, held, error);
-    held.isHung = true;
-    return error;
-  }
-
-  private showError(name: string, held: AppState, error: AppSupervisorError): void {
     held.error = describeError(error);
     this.show(name, held, 'error');
+    held.isHung = true;
+    return error;
   }
 
   /** A progress message of the core, for people who wait. */

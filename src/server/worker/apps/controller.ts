@@ -36,7 +36,7 @@ export interface AppControllerOptions {
   leaving?: number;
   /** Whether this process may host apps now. */
   mayHost(): boolean;
-  /** Whether another process hosts its environment. */
+  /** Whether another process hosts this environment, as far as this one knows. */
   isStandby(): boolean;
   authority: HostingAuthority;
   /** Whether this app may boot now. */

@@ -85,12 +85,12 @@ export class AppRemoval {
     const { host, apps, limits, remember, removeFromSnapshot, failed } = this.options;
     const log = this.options.log.bound({ app: name });
     await this.rest(name, held);
-    if (data === 'keep' && !(await this.takeFromOwn(name, held, record))) return;
+    if (data === 'keep' && !(await this.takeFromOwn(name, held, record))) return apps.show(name, held, 'waiting');
     let outcome: Message | undefined;
     if (data !== 'keep') {
       try {
         const ended = await limits.run(name, held, DATA_LIMIT, this.endData(held, record));
-        if (!ended) return;
+        if (!ended) return apps.show(name, held, 'waiting');
         outcome = ended;
         log.info(`App ${name}: ${inEnglish(outcome)}`);
       } catch (error) {
@@ -106,8 +106,11 @@ export class AppRemoval {
     }
     await host.forgetLogs(name).catch((error) => log.warn(`The logs of app ${name} stay: ${messageOf(error)}`));
     await remember(record);
-    await removeFromSnapshot(name);
-    apps.forgetVisits(name);
+    // What was assigned anew meanwhile has this name now.
+    if ((apps.get(name) ?? held) === held) {
+      await removeFromSnapshot(name);
+      apps.forgetVisits(name);
+    }
     // Only now, because an earlier removal left the same status.
     held.generation = record.generation;
     Object.assign(held, {

@@ -39,10 +39,7 @@ export class TimeLimits {
 
   noteEnd(name: string, held: AppState): void {
     if (!held.isStuck) return;
-    for (const late of [held, this.apps.get(name)]) {
-      // What was answered was not done.
-      if (late?.isStuck) Object.assign(late, { isStuck: false, generation: 0 });
-    }
+    this.apps.endStuck(name, held);
     this.changes.emit();
   }
 }
