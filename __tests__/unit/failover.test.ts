@@ -18,7 +18,7 @@ import { APP } from '../../src/shared/app';
 import type { Event } from '../../src/shared/event';
 import { completeIn } from '../../src/shared/fields';
 import { say } from '../../src/shared/message';
-import { appOf, operationOf, publishedOf } from '../support/fixtures';
+import { appOf, leaseOf, operationOf, publishedOf } from '../support/fixtures';
 import { MemoryFleet, type MemorySupervisor } from '../support/memory-fleet';
 
 const automatic = (values: Partial<AppDefinition> = {}) =>
@@ -223,6 +223,16 @@ describe('a fleet with an app that fails over', () => {
     expect(events('failover')).toMatchObject([{ environment: 'env_a', message: { code: 'FAILOVER_HELD' } }]);
     fleet.hosting.clear();
     await fleet.run(31_000, ...living);
+    expect(living).toContain(placeOf()[0]);
+  });
+
+  it('leaves it there while a process that has taken its environment over has not registered, as long as that lives', async () => {
+    await fleet.run(DOWN + 25_000, ...living);
+    const lease = leaseOf({ instance: 'two', registered: 0, epoch: 0 });
+    await fleet.stores.leases.claim({ environment: 'env_a', lease, ttl: 15_000, mayTake: true, provenBy: null });
+    await fleet.run(10_000, ...living);
+    expect([placeOf(), moves()]).toEqual([['env_a'], []]);
+    await fleet.run(10_000, ...living);
     expect(living).toContain(placeOf()[0]);
   });
 

@@ -18,6 +18,8 @@ import type { MoveRequest, Moves } from './moves';
 
 /** How often what cannot be moved is looked at again, in ms. */
 const LOOK_AGAIN = 30_000;
+/** How often a lease is looked at again whose holder has not registered, in ms. */
+const LEASE_AGAIN = 1_000;
 /** For how many apps places are found before those that have one leave: as many as `Moves` asks about at the same time. */
 const AT_ONCE = 8;
 
@@ -62,6 +64,8 @@ export class Failovers {
     const { name: environment } = view;
     const { due, next } = leaving(appCache.apps.values(), environment, view.lastsFor);
     if (!due.length) return next;
+    // A process that has just taken it over is shown once it has registered; if it dies before, its lease runs out.
+    if (view.held) return LEASE_AGAIN;
     // Its Worker has lost Redis alone: whoever reaches it is served, and nothing is gained by cutting it off.
     if (await this.isServing(environment)) {
       recorder.record(failoverHeld(environment, view.since, clock.now().wall));
