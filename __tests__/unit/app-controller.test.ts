@@ -408,7 +408,8 @@ describe('a removed app', () => {
     host.onRest = () => (mayAct = false);
     await accept({ generation: 11, desired: 'removed', environments: ['env_b', 'env_c'] });
     // It does not run any more, and is not shown so.
-    expect([crm().status, host.running.has('crm')]).toEqual(['waiting', false]);
+    expect([crm().message, host.running.has('crm')]).toEqual([say('WAITS_FOR_MAIN_DATABASE'), false]);
+    expect(crm().status).toBe('waiting');
     host.onRest = () => undefined;
     mayAct = true;
     await accept({ generation: 12, boot: { generation: 12, how: 'start' } });
@@ -1307,6 +1308,24 @@ describe('an environment that was forgotten', () => {
       await clock.run(62_000);
       expect(isOver).toBe(true);
     });
+  });
+
+  it('shows of what was assigned to it again nothing that its former start says', async () => {
+    await create();
+    let end = () => {};
+    host.bootScripts.set('crm', {
+      takes: new Promise((resolve) => (end = resolve)),
+      fails: new Error('It is broken.'),
+    });
+    await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
+    mayAct = false;
+    await controller.acceptAll([], 100);
+    await controller.acceptAll([recordOf({ environments: ['env_a'], generation: 40 })], 100);
+    host.coreApps.setStatus('crm', 'initialized');
+    expect(crm().status).toBe('waiting');
+    end();
+    await clock.run(60_000);
+    expect([crm().status, crm().error]).toEqual(['waiting', undefined]);
   });
 
   it('remembers what was assigned to it again while it was still removed', async () => {

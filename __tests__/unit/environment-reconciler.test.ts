@@ -5,7 +5,7 @@ import {
   type EnvironmentReconcilerOptions,
 } from '../../src/server/supervisor/control/environment-reconciler';
 import type { AppRecord } from '../../src/shared/messages';
-import { appOf, publishedOf } from '../support/fixtures';
+import { appOf, publishedOf, registrationOf } from '../support/fixtures';
 import { TestStores } from '../support/stores';
 
 let store: TestStores;
@@ -20,6 +20,8 @@ let incarnations: Record<string, number>;
 /** By the Workers. */
 let reported: Record<string, number>;
 let asked: string[];
+/** Environments that were forgotten and have not come back. */
+let gone: Set<string>;
 /** Environments that were forgotten, and that apps may still refer to. */
 let removed: Set<string>;
 /** What a read of definitions finds. */
@@ -50,6 +52,7 @@ beforeEach(() => {
   reported = {};
   asked = [];
   removed = new Set();
+  gone = new Set();
   refresh = () => undefined;
   reconciler = new EnvironmentReconciler({
     appCache: {
@@ -77,10 +80,12 @@ beforeEach(() => {
       stateOf: async (environment: string) => {
         asked.push(environment);
         const incarnation = incarnations[environment] ?? 0;
-        return { incarnation, isRemoved: removed.has(environment), isForgotten: false };
+        return { incarnation, isRemoved: removed.has(environment), isForgotten: gone.has(environment) };
       },
     },
     records: store.records,
+    fleet: store.fleet,
+    leases: store.leases,
     bus: { notify: ({ environment }: { environment: string }) => wakes.push(environment) },
     queue: { add: () => undefined },
     clock: { now: () => ({ wall: 1_000_000, mono: 0 }) },
@@ -157,6 +162,21 @@ describe('a pass over an environment', () => {
     reported = { env_a: 10 ** 12 };
     await settle();
     expect(reconciler.incarnationOf('env_a')).toBe(200);
+  });
+
+  it.each([
+    ['removes all that the store has of one', 0, [200, null]],
+    ['removes only the records of one whose Worker has just come back', 5_000, [200, { name: 'env_b' }]],
+  ])('that was forgotten %s', async (_, left, expected) => {
+    await store.fleet.writeRegistration(registrationOf('env_b'));
+    await publish('env_b', [recordFor(app('old'), publishedOf())], 1);
+    incarnations = { env_b: 200 };
+    gone.add('env_b');
+    store.left = left;
+    await settle();
+    const { incarnation } = (await store.records.readSince('env_b', null))!;
+    expect([incarnation, await store.fleet.readRegistration('env_b')]).toMatchObject(expected);
+    expect(await stored('env_b')).toEqual([]);
   });
 
   it('publishes nothing for the next incarnation of an environment that another Supervisor has forgotten', async () => {

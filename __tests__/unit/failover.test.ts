@@ -226,15 +226,38 @@ describe('a fleet with an app that fails over', () => {
     expect(living).toContain(placeOf()[0]);
   });
 
-  it('leaves it there while a process that has taken its environment over has not registered, as long as that lives', async () => {
-    await fleet.run(DOWN + 25_000, ...living);
-    const lease = leaseOf({ instance: 'two', registered: 0, epoch: 0 });
-    await fleet.stores.leases.claim({ environment: 'env_a', lease, ttl: 15_000, mayTake: true, provenBy: null });
-    await fleet.run(10_000, ...living);
-    expect([placeOf(), moves()]).toEqual([['env_a'], []]);
-    await fleet.run(10_000, ...living);
-    expect(living).toContain(placeOf()[0]);
-  });
+  it.each([
+    ['before places are looked for', 25_000, () => undefined],
+    [
+      'while places are looked for',
+      0,
+      (takeOver: () => Promise<void>) => {
+        const { answer } = fleet;
+        fleet.answer = async (...args) => {
+          if (!moves().length) await takeOver();
+          return answer(...args);
+        };
+      },
+    ],
+  ])(
+    'leaves it there while the lease of a process lasts that has not registered and took it %s',
+    async (_, ms, when) => {
+      const takeOver = async () => {
+        fleet.answer = answer;
+        const lease = leaseOf({ instance: 'two', registered: 0, epoch: 0 });
+        await fleet.stores.leases.claim({ environment: 'env_a', lease, ttl: 15_000, mayTake: true, provenBy: null });
+        await supervisor.part.parts.observer.poll();
+      };
+      const { answer } = fleet;
+      when(takeOver);
+      await fleet.run(DOWN + ms, ...living);
+      if (ms) await takeOver();
+      await fleet.run(ms ? 10_000 : 35_000, ...living);
+      expect([placeOf(), moves()]).toEqual([['env_a'], []]);
+      await fleet.run(14_000, ...living);
+      expect(living).toContain(placeOf()[0]);
+    },
+  );
 
   it('says once why it cannot be moved, and moves it when it can', async () => {
     found = ['env_a'];

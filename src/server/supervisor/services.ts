@@ -288,8 +288,8 @@ function createKnown(main: Application, options: ServicesOptions) {
   const observer = new FleetObserver(stores, clock, log, () => leadership.fleet || null);
   const queue = new WorkQueue({ clock, random, concurrency: CONCURRENCY, onFailure: reportFailure(log) });
   const registry = new EnvironmentRegistry(main);
-  const { records, fleet, sealed } = stores;
-  const given = { appCache, observer, leadership, registry, records, fleet, sealed, bus, queue, clock };
+  const { records, fleet, leases, sealed } = stores;
+  const given = { appCache, observer, leadership, registry, records, fleet, leases, sealed, bus, queue, clock };
   const environments = new EnvironmentReconciler(given);
   return { appRepository, appCache, operations, active, leadership, observer, queue, registry, environments };
 }

@@ -4,6 +4,7 @@ import { Feed } from '../../feed';
 import type { MessageBus } from '../../protocol/bus';
 import type { Stores } from '../../protocol/stores';
 import type { FleetStore } from '../../protocol/stores/fleet';
+import type { LeaseStore } from '../../protocol/stores/leases';
 import type { RecordStore, RecordsRead } from '../../protocol/stores/records';
 import type { AppCache, AppCacheChange } from '../apps/cache';
 import { type AppDefinition, type Published, recordFor } from '../apps/repository';
@@ -20,6 +21,7 @@ export interface EnvironmentReconcilerOptions {
   registry: Pick<EnvironmentRegistry, 'stateOf'>;
   records: RecordStore;
   fleet: Pick<FleetStore, 'forget'>;
+  leases: Pick<LeaseStore, 'left'>;
   sealed?: Stores['sealed'];
   bus: MessageBus;
   queue: WorkQueue;
@@ -168,7 +170,7 @@ export class EnvironmentReconciler {
    * @returns null if records may be compared; otherwise ms after which another pass is needed
    */
   private async admit(environment: string, stored: number | null): Promise<number | null> {
-    const { records, fleet, observer, leadership, registry, appCache } = this.options;
+    const { records, fleet, leases, leadership, registry, appCache } = this.options;
     const known = this.incarnations.get(environment);
     const reported = this.reportedBy(environment);
     if (known !== undefined && stored === known && reported <= known) return null;
@@ -182,8 +184,8 @@ export class EnvironmentReconciler {
     if (known !== undefined && known !== incarnation) await appCache.load();
     if (stored !== incarnation) {
       if (!leadership.leads) return STORE_RETRY;
-      // Of one that has not come back since, an older copy may have more than records.
-      const isGone = isForgotten && !observer.environment(environment)?.held;
+      // An older copy may also have the registration of a forgotten environment that has not come back.
+      const isGone = isForgotten && !(await leases.left([environment])).get(environment);
       if (!isGone || !(await fleet.forget(environment, incarnation, leadership.term)))
         await records.admit(environment, incarnation, leadership.term);
     }

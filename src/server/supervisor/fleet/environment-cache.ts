@@ -153,6 +153,7 @@ export class EnvironmentCache {
       const found = await registry.forget(name, clock.now().wall);
       if (found === null) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
       this.byName.delete(name);
+      this.states = new Map(this.states).set(name, { incarnation: found, isRemoved: true, isForgotten: true });
       this.forgotten = new Map([...this.forgotten, [name, found]]);
       return found;
     });

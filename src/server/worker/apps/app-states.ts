@@ -81,7 +81,9 @@ export class AppStates {
   private readonly held = new Map<string, AppState>();
   /** Apps that were dropped last: older records of them may come back, see `heldFor`. */
   private readonly dropped = new Map<string, AppState>();
-  /** Why apps are stuck, by name: what one is stuck in may have begun before it was forgotten and assigned again. */
+  /** What was forgotten and has still to end, with its name: by then the app may be assigned again. */
+  readonly ending = new Map<AppState, string>();
+  /** Why apps are stuck, by name: the work that does not end may have begun before the app was forgotten and assigned again. */
   private readonly late = new Map<string, Message>();
 
   constructor(private readonly options: AppStatesOptions) {
@@ -156,6 +158,7 @@ export class AppStates {
       this.hold({ ...record, desired: 'removed', data: 'keep', generation: removedAs }, null, true);
       Object.assign(this.held.get(name)!, { status: 'not_found', generation: removedAs, begun: removedAs });
     } else return undefined;
+    this.markLate(name);
     this.report(name);
     return this.held.get(name);
   }
@@ -293,16 +296,20 @@ export class AppStates {
   /** It has ended. What was answered meanwhile was not done. */
   endStuck(name: string, held: AppState): void {
     this.late.delete(name);
-    for (const late of [held, this.held.get(name)]) {
+    for (const late of [held, this.held.get(name), ...this.endingOf(name)]) {
       if (late?.isStuck) Object.assign(late, { isStuck: false, generation: 0 });
     }
+  }
+
+  private endingOf(name: string): AppState[] {
+    return [...this.ending].flatMap(([held, other]) => (other === name ? held : []));
   }
 
   private markLate(name: string): void {
     const held = this.held.get(name);
     const error = this.late.get(name);
     if (!held || !error) return;
-    held.error = error;
+    Object.assign(held, { isStuck: false, error });
     this.show(name, held, 'error');
     // Whatever is asked for is answered with it.
     Object.assign(held, { isStuck: true, begun: held.record.generation, generation: held.record.generation });
@@ -324,6 +331,7 @@ export class AppStates {
   reportProgress(name: string, message: Message): void {
     const held = this.held.get(name);
     if (!held || held.status === 'running' || isDeepStrictEqual(held.message, message)) return;
+    if (this.endingOf(name).length) return;
     held.message = message;
     this.report(name);
   }
@@ -368,6 +376,8 @@ export class AppStates {
 
   /** The core changed an app's status by itself: a command, an enabled plugin, an error. */
   private observe(name: string): void {
+    // It speaks of what was forgotten.
+    if (this.endingOf(name).length) return;
     this.options.onCore(name);
     const held = this.held.get(name);
     const status = this.options.coreApps.appStatus[name];

@@ -247,7 +247,7 @@ export class AppController {
       });
       await this.whileBusy(name, held, () => true);
     });
-    const { ending } = this.removal;
+    const { ending } = this.apps;
     const left = [...ending].map(([held, name]) => this.whileBusy(name, held, () => ending.has(held)));
     await Promise.all([...held, ...left]);
   }

@@ -34,9 +34,6 @@ const hasHosted = ({ applied }: AppState): boolean =>
 
 /** Removes apps from this environment, with their data if the record says so. */
 export class AppRemoval {
-  /** What an environment that was forgotten had of apps and has still to end, with their names. */
-  readonly ending = new Map<AppState, string>();
-
   constructor(private readonly options: AppRemovalOptions) {}
 
   /**
@@ -46,10 +43,10 @@ export class AppRemoval {
    * @returns the work, for the app's queue
    */
   leave(name: string, held: AppState): () => Promise<void> {
-    const { clock, mayLeave } = this.options;
-    this.ending.set(held, name);
+    const { apps, clock, mayLeave } = this.options;
+    apps.ending.set(held, name);
     return async () => {
-      await this.rest(name, held).finally(() => this.ending.delete(held));
+      await this.rest(name, held).finally(() => apps.ending.delete(held));
       while (!(await this.takeFromOwn(name, held, held.record)) && mayLeave()) await clock.sleep(BETWEEN);
     };
   }
@@ -68,10 +65,10 @@ export class AppRemoval {
    * @returns false if this process may not act now: one that was frozen or has lost its lock would take the app from its successor
    */
   private async takeFromOwn(name: string, held: AppState, record: AppRecord): Promise<boolean> {
-    const { host, authority, log } = this.options;
+    const { host, limits, authority, log } = this.options;
     if (!hasHosted(held)) return true;
     if (!(await authority.confirm())) return false;
-    await host.hosted.takeFrom(record, [authority.environment]).catch((error) => {
+    await limits.run(name, held, DATA_LIMIT, host.hosted.takeFrom(record, [authority.environment])).catch((error) => {
       log.warn(`App ${name} could not be taken from this environment: ${messageOf(error)}`, { app: name });
     });
     return true;
@@ -85,12 +82,13 @@ export class AppRemoval {
     const { host, apps, limits, remember, removeFromSnapshot, failed } = this.options;
     const log = this.options.log.bound({ app: name });
     await this.rest(name, held);
-    if (data === 'keep' && !(await this.takeFromOwn(name, held, record))) return apps.show(name, held, 'waiting');
+    const wait = () => apps.show(name, held, 'waiting', say('WAITS_FOR_MAIN_DATABASE'));
+    if (data === 'keep' && !(await this.takeFromOwn(name, held, record))) return wait();
     let outcome: Message | undefined;
     if (data !== 'keep') {
       try {
         const ended = await limits.run(name, held, DATA_LIMIT, this.endData(held, record));
-        if (!ended) return apps.show(name, held, 'waiting');
+        if (!ended) return wait();
         outcome = ended;
         log.info(`App ${name}: ${inEnglish(outcome)}`);
       } catch (error) {
