@@ -503,6 +503,19 @@ describe('a holder that has its lock again', () => {
     expect([bench.released, bench.keeper.mayBegin]).toEqual([[['env_a', 'one', 100]], true]);
   });
 
+  it('does not keep the lock while what it runs takes long to end, if another process hosted meanwhile', async () => {
+    await bench.beat(held(100, true));
+    let end = () => {};
+    const ends = new Promise<void>((resolve) => (end = resolve));
+    bench.keeper.roles.listen(({ role }) => (role === 'standby' ? ends : undefined));
+    await thaw(held(301, true), { instance: 'two', epoch: 300 });
+    await bench.clock.run(2_000);
+    expect([bench.keeper.role, bench.lockReleased, bench.keeper.lock.state]).toEqual(['standby', true, 'unknown']);
+    end();
+    await bench.clock.run(10_000);
+    expect(bench.keeper.role).toBe('holder');
+  });
+
   it('goes on if its database fell back to a copy from before it, and says there again that it hosts', async () => {
     await thaw(held(100), { instance: 'two', epoch: 50 });
     expect(bench.roles.map(([role]) => role)).toEqual(['holder', 'holder']);

@@ -381,17 +381,17 @@ export class LeaseKeeper {
     this.other.epoch = Math.max(this.other.epoch, this.epoch);
     this.epoch = 0;
     this.hasRegistered = false;
-    this.own.standingDown = this.standBy(why).catch((error) =>
-      this.options.log.warn(`Environment ${environment} could not be left: ${messageOf(error)}`),
-    );
-    await this.own.standingDown;
+    this.own.standingDown = this.standBy(why);
+    await (holds ? this.own.standingDown : this.lock.giveBackDuring(this.own.standingDown));
   }
 
+  /** Never rejects. */
   private async standBy(why: string): Promise<void> {
-    this.options.log.warn(
-      `Environment ${this.options.environment} is ${why}; this one is a standby and hosts nothing.`,
+    const { environment, log } = this.options;
+    log.warn(`Environment ${environment} is ${why}; this one is a standby and hosts nothing.`);
+    await this.become('standby', false).catch((error) =>
+      log.warn(`Environment ${environment} could not be left: ${messageOf(error)}`),
     );
-    await this.become('standby', false);
   }
 
   /** The lock is lost: nothing is begun until it is there again. */

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../clock';
+import { type Clock, type Timer, within } from '../clock';
 import { Feed } from '../feed';
 
 /**
@@ -135,6 +135,13 @@ export class LockWatch {
   async giveBack(): Promise<void> {
     this.forget();
     await this.lend();
+  }
+
+  /** Waits until this process has ended what it ran. No beat asks meanwhile who needs the lock: it is given back if that takes long. */
+  async giveBackDuring(end: Promise<void>): Promise<void> {
+    const hasEnded = end.then(() => true);
+    if (!(await within(this.clock, RETRY, hasEnded, false))) await this.giveBack();
+    await end;
   }
 
   /** Releases it until a beat that has to follow soon, which finds out whether somebody else needed it. */
