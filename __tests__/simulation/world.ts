@@ -163,10 +163,14 @@ export class World {
     const { process } = slot;
     if (!process) return;
     this.note(`${process.name} is asked to end`);
-    if (process instanceof WorkerProcess) this.releasedAt.set(process.environment, this.scheduler.now);
+    const noteRelease = () => {
+      if (process instanceof WorkerProcess) this.releasedAt.set(process.environment, this.scheduler.now);
+    };
+    noteRelease();
     process.isLeaving = true;
     const end = () => {
       if (slot.process !== process) return;
+      noteRelease();
       this.note(`${process.name} has ended`);
       this.ended(slot, restartAfter);
     };

@@ -403,6 +403,19 @@ describe('a removed app', () => {
     },
   );
 
+  it('says no more that it waits for the main database once that has confirmed', async () => {
+    await create();
+    host.onRest = () => (mayAct = false);
+    await accept({ generation: 11, desired: 'removed' });
+    expect(crm().message).toEqual(say('WAITS_FOR_MAIN_DATABASE'));
+    host.onRest = () => undefined;
+    mayAct = true;
+    host.hosted.takeFrom = () => new Promise(() => undefined);
+    controller.convergeAll();
+    await quiet();
+    expect([crm().doing, crm().message]).toEqual(['remove', undefined]);
+  });
+
   it('starts again if it is wanted again before its removal could be confirmed', async () => {
     await create();
     host.onRest = () => (mayAct = false);
@@ -1140,6 +1153,16 @@ describe('work that does not end', () => {
       command('commanding');
       await clock.run(500_000);
       expect(crm().status).toBe('commanding');
+    });
+
+    it('ends with what an environment that was forgotten had', async () => {
+      await create();
+      command('commanding');
+      mayAct = false;
+      await controller.acceptAll([], 100);
+      await controller.acceptAll([recordOf({ environments: ['env_a'], generation: 40 })], 100);
+      await clock.run(1_000_000);
+      expect([controller.apps.names(), controller.apps.stuck()]).toEqual([['crm'], []]);
     });
 
     it('is none while this Worker boots the app: that has its own limit', async () => {

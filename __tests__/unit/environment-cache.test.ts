@@ -60,3 +60,33 @@ it('drops what is observed of an environment that was forgotten, and not of one 
   await cache.load();
   expect([forgotten.sort(), cache.all(), [...cache.forgotten]]).toEqual([['env_a', 'env_b'], [], [['env_a', 20]]]);
 });
+
+it('knows the incarnation of an environment that it has had forgotten and that came back', async () => {
+  const seen = new Map<string, object>();
+  const known = [{ name: 'env_a', registration: registrationOf('env_a'), incarnation: 10 }];
+  const options = {
+    registry: {
+      read: async () => ({ known, states: new Map(known.map((row) => [row.name, row])) }),
+      forget: async () => 20,
+      remember: async () => undefined,
+    },
+    observer: {
+      names: () => [...seen.keys()],
+      environment: (name: string) => seen.get(name) ?? null,
+      remember: () => undefined,
+      forget: () => undefined,
+      poll: async () => true,
+    },
+    stores: { fleet: { forget: async () => true }, leases: { left: async () => new Map() } },
+    leadership: { newestTerm: async () => 1 },
+    clock: new FakeClock(),
+    log: recordedLog(),
+  };
+  const cache = new EnvironmentCache(options as unknown as Options);
+  await cache.load();
+  await cache.forget('env_a');
+  await cache.noteRemoved('env_a');
+  seen.set('env_a', { health: 'online', registration: registrationOf('env_a') });
+  await cache.remember(new Set(['env_a']));
+  expect(cache.all()).toMatchObject([{ name: 'env_a', incarnation: 20 }]);
+});

@@ -244,6 +244,7 @@ describe('a fleet with an app that fails over', () => {
     async (_, ms, when) => {
       const takeOver = async () => {
         fleet.answer = answer;
+        fleet.hosting.add('env_a');
         const lease = leaseOf({ instance: 'two', registered: 0, epoch: 0 });
         await fleet.stores.leases.claim({ environment: 'env_a', lease, ttl: 15_000, mayTake: true, provenBy: null });
         await supervisor.part.parts.observer.poll();
@@ -253,7 +254,8 @@ describe('a fleet with an app that fails over', () => {
       await fleet.run(DOWN + ms, ...living);
       if (ms) await takeOver();
       await fleet.run(ms ? 10_000 : 35_000, ...living);
-      expect([placeOf(), moves()]).toEqual([['env_a'], []]);
+      expect([placeOf(), moves(), events('failover')]).toEqual([['env_a'], [], []]);
+      fleet.hosting.clear();
       await fleet.run(14_000, ...living);
       expect(living).toContain(placeOf()[0]);
     },

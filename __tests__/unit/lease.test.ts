@@ -516,6 +516,16 @@ describe('a holder that has its lock again', () => {
     expect(bench.keeper.role).toBe('holder');
   });
 
+  it('does not keep it either while it does not know who hosted, and hears of a holder', async () => {
+    await bench.beat(held(100, true));
+    bench.clock.pass(60_000);
+    Object.assign(bench, { isUnreadable: true, left: 14_000 });
+    bench.keeper.roles.listen(({ role }) => (role === 'standby' ? new Promise(() => undefined) : undefined));
+    await thaw(other(300), null);
+    await bench.clock.run(2_000);
+    expect([bench.keeper.role, bench.lockReleased, bench.keeper.lock.state]).toEqual(['standby', true, 'unknown']);
+  });
+
   it('goes on if its database fell back to a copy from before it, and says there again that it hosts', async () => {
     await thaw(held(100), { instance: 'two', epoch: 50 });
     expect(bench.roles.map(([role]) => role)).toEqual(['holder', 'holder']);

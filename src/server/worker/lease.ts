@@ -372,7 +372,7 @@ export class LeaseKeeper {
     void this.beatNow();
   }
 
-  /** Another process keeps the lock of this one, or (`holds` false) has hosted meanwhile: nothing is waited for before this one ends. */
+  /** Another process keeps the lock of this one, or (`holds` false) has hosted meanwhile: this one stands down at once. */
   private async loseLock(why = 'held by another process, which has its lock', holds = true): Promise<void> {
     const { leases, environment, instance } = this.options;
     if (this.role === 'holder') void leases.release(environment, instance, this.epoch).catch(() => undefined);
@@ -382,16 +382,16 @@ export class LeaseKeeper {
     this.epoch = 0;
     this.hasRegistered = false;
     this.own.standingDown = this.standBy(why);
-    await (holds ? this.own.standingDown : this.lock.giveBackDuring(this.own.standingDown));
+    await this.own.standingDown;
   }
 
   /** Never rejects. */
   private async standBy(why: string): Promise<void> {
     const { environment, log } = this.options;
     log.warn(`Environment ${environment} is ${why}; this one is a standby and hosts nothing.`);
-    await this.become('standby', false).catch((error) =>
-      log.warn(`Environment ${environment} could not be left: ${messageOf(error)}`),
-    );
+    const warn = (error: unknown) => log.warn(`Environment ${environment} could not be left: ${messageOf(error)}`);
+    const end = this.become('standby', false).catch(warn);
+    await (this.lock.state === 'held' ? this.lock.giveBackDuring(end) : end);
   }
 
   /** The lock is lost: nothing is begun until it is there again. */

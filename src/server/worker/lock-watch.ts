@@ -94,6 +94,8 @@ export class LockWatch {
   async look(): Promise<LockState> {
     if (this.isLeaving) return this.state;
     const { state, askedAt } = await this.lock.hold();
+    // It was given back meanwhile.
+    if (this.isLeaving) return this.state;
     // A process that was frozen since it was asked may have lost it.
     if (state === 'held' && this.clock.now().mono - askedAt > PATIENCE) return this.look();
     this.note(state);
@@ -137,7 +139,10 @@ export class LockWatch {
     await this.lend();
   }
 
-  /** Waits until this process has ended what it ran. No beat asks meanwhile who needs the lock: it is given back if that takes long. */
+  /**
+   * Waits until this process has ended what it ran. No beat notices meanwhile that another one needs the lock, so it is given back if that
+   * takes long.
+   */
   async giveBackDuring(end: Promise<void>): Promise<void> {
     const hasEnded = end.then(() => true);
     if (!(await within(this.clock, RETRY, hasEnded, false))) await this.giveBack();

@@ -49,7 +49,7 @@ export function overtaking(
     if (entry?.uid !== uid) continue;
     const isBelieved = (reported: number) => isCredible(reported, Math.max(now, generation));
     const wish = published[environment];
-    // A day above its own generation is not believed: an administrator of the app could raise it a day at a time.
+    // By the clock alone: measured by its own generation, an administrator of the app could raise it by a day each time.
     const isTaken = (value: number) => value <= generation || isCredible(value, now);
     const taken = mayStart(wish) && entry.taken !== undefined && isTaken(entry.taken) ? entry.taken : 0;
     const reported = Math.max(entry.generation, entry.begun, taken);

@@ -64,16 +64,17 @@ export class Failovers {
     const { name: environment } = view;
     const { due, next } = leaving(appCache.apps.values(), environment, view.lastsFor);
     if (!due.length) return next;
-    // Its Worker has lost Redis alone: whoever reaches it is served, and nothing is gained by cutting it off.
-    if (await this.isServing(environment)) {
-      recorder.record(failoverHeld(environment, view.since, clock.now().wall));
-      return LOOK_AGAIN;
-    }
     // A process that has just taken it over is shown once it has registered; if it dies before, its lease runs out.
     const mayLeave = () => {
       const now = observer.environment(environment);
       return now?.health === 'down' && !now.held;
     };
+    if (!mayLeave()) return LEASE_AGAIN;
+    // Its Worker has lost Redis alone: whoever reaches it is served, and nothing is gained by cutting it off.
+    if (await this.isServing(environment)) {
+      recorder.record(failoverHeld(environment, view.since, clock.now().wall));
+      return LOOK_AGAIN;
+    }
     // In slices: the first apps do not wait until places are found for all.
     let soonest = next;
     for (let i = 0; i < due.length; i += AT_ONCE) {

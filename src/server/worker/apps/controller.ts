@@ -204,6 +204,7 @@ export class AppController {
     for (const [name, held] of left) {
       held.confirmed = false;
       held.waiting?.abort();
+      this.commands.forget(name, held);
       this.apps.forget(name);
       void this.inQueue(name, this.removal.leave(name, held));
     }
@@ -338,6 +339,7 @@ export class AppController {
   private begin(name: string, held: AppState, record: AppRecord, decision: Decision): void {
     this.commands.forget(name, held);
     held.begun = record.generation;
+    held.message = undefined;
     held.doing = doingOf(record, held.applied, decision);
     this.apps.report(name);
   }
