@@ -220,6 +220,24 @@ describe('an observation', () => {
     expect([observer.observed('env_a', 'crm')?.entry, changes]).toEqual([entryOf(), [['env_a']]]);
   });
 
+  it('of apps stays until what a new holder says of them is read, which is news then', async () => {
+    await store.fleet.writeRegistration(registrationOf('env_a'));
+    const epoch = await beat('env_a');
+    await tell('env_a', epoch, [entryOf()]);
+    await observer.poll();
+    await store.leases.release('env_a', 'one', epoch);
+    await tell('env_a', await beat('env_a', { instance: 'two' }), [entryOf()], 'two');
+    store.fails = 'statuses.read';
+    changes.length = 0;
+    await observer.poll();
+    expect([observer.observed('env_a', 'crm')?.entry, changes]).toEqual([entryOf(), []]);
+    const apps: string[][] = [];
+    observer.changes.listen((change) => apps.push([...change.apps]));
+    store.fails = null;
+    await observer.poll();
+    expect(apps).toEqual([['crm']]);
+  });
+
   it('of a process that replaced another is hidden while its registration is read', async () => {
     await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://former' }));
     const epoch = await beat('env_a', { registered: 7 });

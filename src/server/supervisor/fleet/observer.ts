@@ -328,14 +328,13 @@ export class FleetObserver {
         changed.add(name);
       });
     if (isNew && lease.registered === seen.registered) seen.unreachableSince = null;
-    if (newEpoch) Object.assign(seen, { epoch: lease.epoch, entries: new Map(), statusVersion: 0 });
     if (newEpoch || (statusVersion !== seen.statusVersion && statusVersion !== 0))
       reads.push(async () => {
-        const before = seen.entries;
-        seen.entries = new Map((await statuses.read(name)).map((entry) => [entry.name, entry]));
-        const changedApps = changesBetween(before, seen.entries);
-        for (const app of changedApps) apps.add(app);
-        seen.statusVersion = statusVersion;
+        const entries = new Map((await statuses.read(name)).map((entry) => [entry.name, entry]));
+        const changedApps = changesBetween(seen.entries, entries);
+        // What another holder says is news, even if it is the same.
+        for (const app of newEpoch ? [...changedApps, ...entries.keys()] : changedApps) apps.add(app);
+        Object.assign(seen, { entries, statusVersion, ...(newEpoch ? { epoch: lease.epoch } : {}) });
         if (newEpoch || changedApps.length) changed.add(name);
       });
     return reads;
