@@ -77,7 +77,13 @@ describe.each(CLIENT)('in the $client client', (client) => {
       await page.getByTestId(button).focus();
       await keyboard.press('Enter');
       await eventually(() => menus.locator(':focus').count()).toBe(1);
-      for (let down = 0; down < downs; down += 1) await keyboard.press('ArrowDown');
+      const text = () => page.evaluate(() => document.activeElement?.textContent);
+      for (let down = 0; down < downs; down += 1) {
+        const before = await text();
+        await keyboard.press('ArrowDown');
+        // antd moves the focus in the next frame, and goes from where it is then.
+        await eventually(text).not.toBe(before);
+      }
       const isThere = (id: string) =>
         document.activeElement?.matches(`:has([data-testid="${id}"]), [data-testid="${id}"]`);
       await eventually(() => page.evaluate(isThere, entry)).toBe(true);
