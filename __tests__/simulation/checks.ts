@@ -324,8 +324,8 @@ function checkBoots(world: World): void {
   const keyOf = (environment: string, { name, uid }: AppRecord) => `${environment} ${name} ${uid}`;
   /** Where an app was wanted when it had several environments, and has been ever since. */
   const stands = new Set<string>();
-  /** By environment that was forgotten, the apps that were published for it since. */
-  const assigned = new Map<string, Set<string>>();
+  /** By environment, when the store heard that it was forgotten, and the apps that were published for it since. */
+  const assigned = new Map<string, { at: number; uids: Set<string> }>();
   const { onCommand: publish, onLoss } = world.redis;
   world.redis.onLoss = () => {
     onLoss();
@@ -338,12 +338,12 @@ function checkBoots(world: World): void {
   };
   world.redis.onCommand = (method, args, result) => {
     publish(method, args, result);
-    if (method === 'fleet.forget' && result === true) assigned.set(args[0] as string, new Set());
+    const isForgotten = method === 'fleet.forget' && result === true;
     // An older copy of Redis does not know it before a leader has said so again.
-    if (method === 'records.admit' && (args[1] as number) > 0 && !assigned.has(args[0] as string))
-      assigned.set(args[0] as string, new Set());
+    const isAdmitted = method === 'records.admit' && (args[1] as number) > 0 && !assigned.has(args[0] as string);
+    if (isForgotten || isAdmitted) assigned.set(args[0] as string, { at: world.scheduler.now, uids: new Set() });
     if (method !== 'records.publish') return;
-    for (const { uid } of args[1] as AppRecord[]) assigned.get(args[0] as string)?.add(uid);
+    for (const { uid } of args[1] as AppRecord[]) assigned.get(args[0] as string)?.uids.add(uid);
     const [environment, records] = args as [string, AppRecord[]];
     for (const record of records) {
       // An older one changes nothing.
@@ -373,7 +373,11 @@ function checkBoots(world: World): void {
     const cutAt = Math.max(redis.unreachableAt, link?.troubledAt ?? Number.NEGATIVE_INFINITY);
     const wasCut = scheduler.now - cutAt < LINK_IS_BACK;
     if (isCut || wasCut) return;
-    if (!(assigned.get(environment)?.has(record.uid) ?? true))
+    const forgotten = assigned.get(environment);
+    // One that runs already has to hear of it.
+    const hasHeard = ({ at: since }: { at: number }) =>
+      !worker || worker.startedAt > since || scheduler.now - since > RECORD_ARRIVES;
+    if (forgotten && hasHeard(forgotten) && !forgotten.uids.has(record.uid))
       world.violate(`${record.name} boots in ${machine.name}, which was forgotten meanwhile`);
     if (at === undefined) return;
     if (world.scheduler.now - at > RECORD_ARRIVES)
