@@ -516,6 +516,14 @@ describe('a holder that has its lock again', () => {
     expect(bench.keeper.role).toBe('holder');
   });
 
+  it('gives it back also if it was granted too late to be heard of', async () => {
+    await bench.beat(held(100, true));
+    bench.keeper.roles.listen(({ role }) => (role === 'standby' ? new Promise(() => undefined) : undefined));
+    void bench.beat(other(300), { lock: 'unknown' });
+    await bench.clock.run(2_000);
+    expect([bench.keeper.role, bench.lockReleased]).toEqual(['standby', true]);
+  });
+
   it('does not keep it either while it does not know who hosted, and hears of a holder', async () => {
     await bench.beat(held(100, true));
     bench.clock.pass(60_000);

@@ -231,11 +231,14 @@ describe('an observation', () => {
     changes.length = 0;
     await observer.poll();
     expect([observer.observed('env_a', 'crm')?.entry, changes]).toEqual([entryOf(), []]);
+    // It is shown, and nothing goes by it.
+    expect(observer.evidence('env_a', 'crm')).toEqual({ health: 'online', entry: null });
     const apps: string[][] = [];
     observer.changes.listen((change) => apps.push([...change.apps]));
     store.fails = null;
     await observer.poll();
     expect(apps).toEqual([['crm']]);
+    expect(observer.evidence('env_a', 'crm')).toEqual({ health: 'online', entry: entryOf() });
   });
 
   it('of a process that replaced another is hidden while its registration is read', async () => {

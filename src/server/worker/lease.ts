@@ -391,7 +391,7 @@ export class LeaseKeeper {
     log.warn(`Environment ${environment} is ${why}; this one is a standby and hosts nothing.`);
     const warn = (error: unknown) => log.warn(`Environment ${environment} could not be left: ${messageOf(error)}`);
     const end = this.become('standby', false).catch(warn);
-    await (this.lock.state === 'held' ? this.lock.giveBackDuring(end) : end);
+    await (this.lock.state === 'none' ? end : this.lock.giveBackDuring(end));
   }
 
   /** The lock is lost: nothing is begun until it is there again. */

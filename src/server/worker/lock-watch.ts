@@ -93,9 +93,10 @@ export class LockWatch {
   /** Never rejects. */
   async look(): Promise<LockState> {
     if (this.isLeaving) return this.state;
+    const { gaveAt } = this;
     const { state, askedAt } = await this.lock.hold();
     // It was given back meanwhile.
-    if (this.isLeaving) return this.state;
+    if (this.gaveAt !== gaveAt) return this.state;
     // A process that was frozen since it was asked may have lost it.
     if (state === 'held' && this.clock.now().mono - askedAt > PATIENCE) return this.look();
     this.note(state);

@@ -173,7 +173,10 @@ export class FleetObserver {
     const seen = this.environments.get(environment);
     if (!seen) return { health: this.sees ? 'down' : 'unknown', entry: null };
     const { health } = this.judge(seen, this.clock.now());
-    return { health, entry: isAlive(health) ? (this.observed(environment, app)?.entry ?? null) : null };
+    // What its holder says is not read yet.
+    const isFormer = (seen.observation.lease?.epoch ?? 0) > (seen.epoch ?? 0);
+    const isKnown = isAlive(health) && !isFormer;
+    return { health, entry: isKnown ? (this.observed(environment, app)?.entry ?? null) : null };
   }
 
   entries(environment: string): IterableIterator<StatusEntry> {
