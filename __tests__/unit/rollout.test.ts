@@ -666,6 +666,22 @@ describe('what a failed operation has left undone', () => {
     expect(resumed([dropped])).toBeNull();
   });
 
+  it('is all of it where it failed in an environment that was forgotten since', () => {
+    const steps = [
+      { environment: 'env_a', kind: 'boot' as const, state: 'failed' as const },
+      { environment: 'env_b', kind: 'boot' as const, state: 'cancelled' as const },
+      { environment: 'env_c', kind: 'remove' as const, state: 'cancelled' as const },
+    ];
+    const failed = { ...operationOf([], { action: 'update', state: 'failed' }), steps };
+    const moved = { environments: ['env_b'], published: { env_c: publishedOf() } };
+    const resumed = (values: Partial<AppDefinition>, operations: Operation[] = [failed]) =>
+      resumable(appOf({ ...moved, ...values }), operations, () => entryOf())?.missing;
+    expect(resumed({})).toEqual(['env_b']);
+    expect(resumed({ environments: ['env_a', 'env_b'] })).toBeUndefined();
+    expect(resumed({ published: { env_a: publishedOf({ desired: 'removed' }) } })).toBeUndefined();
+    expect(resumed({}, [operationOf([], { action: 'restart', state: 'cancelled' }), failed])).toBeUndefined();
+  });
+
   it('does not wait for an environment in which the app rests on purpose, as long as it runs in another one', () => {
     const resting = { env_a: publishedOf(), env_b: publishedOf({ desired: 'stopped' }), env_c: publishedOf() };
     const entries: Record<string, Partial<StatusEntry>> = { env_b: { status: 'stopped' }, env_c: {} };

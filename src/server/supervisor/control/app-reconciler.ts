@@ -21,6 +21,7 @@ import { type OperationCache, type OperationStore, OperationsDiffer } from './st
 import {
   claimMet,
   isInterrupted,
+  isNowhere,
   leftUndone,
   mayBeBetween,
   type Return,
@@ -260,13 +261,13 @@ export class AppReconciler {
    */
   private async resumeFailed(app: AppDefinition): Promise<boolean> {
     const { operations, service, log } = this.options;
-    const resting = restingIn(app);
-    if (!resting.length && !leftUndone(app, this.entriesOf(app))) return false;
+    const mayBeLeft = restingIn(app).length > 0 || isNowhere(app);
+    if (!mayBeLeft && !leftUndone(app, this.entriesOf(app))) return false;
     const [last] = await operations.page({ appUid: app.uid }, ['-generation'], 1, LOOKS_BACK);
     const found = resumable(app, last, this.entriesOf(app));
     if (!found) return false;
     const { failed, missing } = found;
-    log.info(`App ${app.name}: what failed is well by now, and its ${failed.action} goes on.`, {
+    log.info(`App ${app.name}: nothing is in the way of its failed ${failed.action} any more, and it goes on.`, {
       app: app.name,
       operation: failed.id,
     });

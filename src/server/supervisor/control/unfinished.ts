@@ -39,6 +39,10 @@ export const restingIn = ({ desired, environments, published }: Placed & Pick<Ap
     ? []
     : environments.filter((environment) => askedOf(published, environment)?.desired === 'stopped');
 
+/** Whether nothing was published where an app belongs. */
+export const isNowhere = ({ environments, published }: Placed): boolean =>
+  environments.length > 0 && environments.every((environment) => !published[environment]);
+
 /**
  * The newest operation that has decided about an environment: a move between others has not, nor has a change of settings.
  * @param operations of the app, the newest first
@@ -65,11 +69,15 @@ export function resumable(
   entryIn: (environment: string) => StatusEntry | null,
 ): { failed: Operation; missing: string[] } | null {
   const failed = operations.find(({ state }) => state === 'failed');
-  const skipped = restingIn(app).filter((environment) => hasSkipped(operations, environment));
-  const missing = leftUndone(app, entryIn, skipped);
-  if (!failed || !missing) return null;
   // A change of its settings does not decide where it runs.
   const newest = operations.find(({ action, state }) => action !== 'update' || state !== 'succeeded');
+  const isOver = ({ environment, state }: Step) =>
+    state !== 'failed' || !(app.environments.includes(environment) || app.published[environment]);
+  // Where it failed was forgotten since, and nobody has to wait for that.
+  const begun = isNowhere(app) && failed === newest && failed?.steps.every(isOver) ? app.environments : restingIn(app);
+  const skipped = begun.filter((environment) => hasSkipped(operations, environment));
+  const missing = leftUndone(app, entryIn, skipped);
+  if (!failed || !missing) return null;
   if (failed === newest) return { failed, missing };
   // What a newer one was to begin elsewhere stays as it is: a person may have cancelled that.
   const left = missing.filter((environment) => skipped.includes(environment));
