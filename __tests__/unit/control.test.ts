@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import { appKey } from '../../src/server/supervisor/control/keys';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
+import type { StatusEntry } from '../../src/shared/messages';
 import { registrationOf } from '../support/fixtures';
 import { MemoryFleet } from '../support/memory-fleet';
 
@@ -292,6 +294,23 @@ describe('an app of which an environment is forgotten', () => {
     await fleet.run(4_000);
     await gone;
     expect(fleet.database.visible('appTombstones')).toEqual([]);
+  });
+});
+
+describe('an app that is deleted', () => {
+  it.each<[Partial<StatusEntry>, string[]]>([
+    [{}, ['env_a remove', 'env_b remove', 'env_a drop']],
+    [{ status: 'not_found' }, ['env_a remove', 'env_a drop']],
+    [{ uid: 'uid-0' }, ['env_a remove', 'env_a drop']],
+  ])('ends first where it is, also if a database that was restored does not know it: %o', async (values, steps) => {
+    const { part } = await fleet.supervisor();
+    for (const name of ['env_a', 'env_b']) await fleet.environment(name);
+    const input = parseInput(createInput, { name: 'crm', title: 'CRM', environments: ['env_a', 'env_b'] });
+    // Its turn in env_b has not come, as far as this database knows.
+    await part.parts.service.create({ ...input, initialAdmin: null }, '1');
+    await fleet.says('env_b', 'crm', { uid: fleet.app('crm').uid, ...values });
+    const destroyed = await part.parts.service.destroy('crm', 'drop', '1');
+    expect(destroyed.steps.map(({ environment, kind }) => `${environment} ${kind}`)).toEqual(steps);
   });
 });
 

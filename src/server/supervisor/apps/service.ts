@@ -343,10 +343,15 @@ export class AppService {
 
   /** Removes an app from list and routing immediately; a tombstone keeps the remaining work for its environments. */
   async destroy(name: string, database: 'keep' | 'drop', userId: string | null): Promise<Operation> {
-    const { appRepository, clock } = this.options;
+    const { appRepository, observer, clock } = this.options;
     return this.changes.change(name, async (app, transaction) => {
       const generation = nextGeneration(app.generation, clock.now().wall);
-      const places = Object.keys(app.published);
+      // The database may have been restored from before a publication.
+      const isThere = (environment: string) => {
+        const { entry } = observer.evidence(environment, name);
+        return entry?.uid === app.uid && entry.status !== 'not_found';
+      };
+      const places = [...new Set([...Object.keys(app.published), ...observer.names().filter(isThere)])];
       const steps = places.map((environment) => step(environment, 'remove'));
       // An app whose environments were all forgotten may still be published elsewhere.
       const target = app.targetEnvironment ?? app.environments[0] ?? places[0];
