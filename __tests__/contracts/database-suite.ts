@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { collections } from '../../src/server/core/collections';
 import { systemRandom } from '../../src/server/core/system';
 import { AppRepository } from '../../src/server/supervisor/apps/repository';
-import { newOperationId, OperationStore } from '../../src/server/supervisor/control/store';
+import { areSame, newOperationId, OperationStore } from '../../src/server/supervisor/control/store';
 import { EventStore } from '../../src/server/supervisor/events/store';
 import { EnvironmentRegistry } from '../../src/server/supervisor/fleet/registry';
 import { NotifierStore } from '../../src/server/supervisor/notices/store';
@@ -116,6 +116,7 @@ export function databaseSuite(open: () => Promise<Database>): void {
       });
       await store.create(operation);
       expect(await store.find(operation.id)).toMatchObject({ ...operation, createdAt: expect.any(Number) });
+      expect(areSame(await store.activeOf(operation.appUid), [operation])).toBe(true);
       const ended = {
         ...operation,
         state: 'failed' as const,
@@ -126,6 +127,8 @@ export function databaseSuite(open: () => Promise<Database>): void {
       const waiting = { ...operation, waitingFor: say('WAITS_FOR_BEGIN', { environment: 'env_a' }) };
       expect(await store.save(waiting)).toBe(true);
       expect(await store.find(operation.id)).toMatchObject({ ...waiting, createdAt: expect.any(Number) });
+      const active = await store.activeOf(operation.appUid);
+      expect([areSame(active, [waiting]), areSame(active, [operation])]).toEqual([true, false]);
       expect(await store.save(ended)).toBe(true);
       expect(await store.save(waiting)).toBe(false);
       expect(await store.find(operation.id)).toMatchObject({ ...ended, createdAt: expect.any(Number) });

@@ -71,6 +71,9 @@ function checkTerm(world: World, transaction: MemoryTransaction): void {
   world.violate(`${own.instance} writes in term ${own.term}, while ${leader?.holder} leads in term ${leader?.term}`);
 }
 
+/** How often a Supervisor reads what there is, in ms. */
+const COMPARES_EVERY = 30_000;
+
 /** No record is replaced by an older one, and nobody reports under a lease that another one has. */
 function checkStore(world: World): void {
   const { redis } = world;
@@ -94,8 +97,10 @@ function checkStore(world: World): void {
         const key = `${environment} ${name} ${uid}`;
         // An older one changes nothing, and says nothing of who wrote what is there.
         if (stored?.uid !== uid || stored.generation !== generation) continue;
-        // A database that fell back to an older copy wins.
-        const isAsked = world.hasLostApps && publishedIn(world, environment, uid)?.generation === generation;
+        // A database that fell back to an older copy wins, also by what a leader has just read of it.
+        const isLost = world.scheduler.now - world.fellBackAt < COMPARES_EVERY;
+        const isAsked =
+          isLost || (world.hasLostApps && publishedIn(world, environment, uid)?.generation === generation);
         if (stored.generation < (newest.get(key) ?? 0) && !isAsked)
           world.violate(
             `${name} in ${environment}: generation ${stored.generation} is published over ${newest.get(key)}`,
@@ -206,7 +211,10 @@ const troubledAt = (world: World, { name, link, startedAt }: SupervisorProcess):
 /** What died is shown as down, and not as unknown, by whoever could see it. */
 function checkDead(world: World, process: SupervisorProcess, dead: EnvironmentOfWorld[]): void {
   const { scheduler } = world;
-  if (scheduler.now - Math.max(troubledAt(world, process), excusedAt.get(process) ?? 0) < KNOWS_AFTER) return;
+  // It may know an environment again of which it has observed nothing.
+  const knownAgainAt = world.fellBackAt + COMPARES_EVERY;
+  if (scheduler.now - Math.max(troubledAt(world, process), excusedAt.get(process) ?? 0, knownAgainAt) < KNOWS_AFTER)
+    return;
   for (const { name } of dead) {
     const isKnown = process.part.parts.environmentCache.get(name) !== undefined;
     if (isKnown && process.part.parts.observer.environment(name)?.health === 'unknown')

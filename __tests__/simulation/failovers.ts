@@ -74,8 +74,11 @@ export function checkFailovers({ world, apps, operations, holders, stuck, leader
       say(`${app.name} stays in ${only}, which is down, although ${places} could have it.`);
     const { home } = app;
     const mayReturn = home !== null && returnsTo(app, home) && holders.has(home) && holders.has(only);
+    // It was deleted, and the database fell back: its data are not known to be its own any more.
+    const { error } = holders.get(only)?.part.controller?.apps.entry(app.name) ?? {};
     const isRecent = own.some(({ cause, createdAt }) => cause === 'failback' && isLessAgo(createdAt, leader));
-    if (mayReturn && agree(home, only) && !isRecent) say(`${app.name} did not return to ${home}.`);
+    if (mayReturn && agree(home, only) && !isRecent && error?.code !== 'DATABASE_FOREIGN')
+      say(`${app.name} did not return to ${home}.`);
   }
 }
 

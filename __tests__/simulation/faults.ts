@@ -38,6 +38,7 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
     database.failOver(copiedAt(event));
     if (database !== world.database) return;
     world.hasLostApps = true;
+    world.fellBackAt = world.scheduler.now;
     for (const [name, at] of world.forgotten) {
       if (at <= copiedAt(event)) continue;
       world.forgotten.delete(name);
@@ -105,8 +106,12 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
   },
 };
 
+/** From then on the Supervisors' database has the id of the fleet, in ms: an older copy would be another fleet's. */
+const FLEET_EXISTS = 3_000;
+
 /** When a replica stopped to follow, to which a database fails over with an event. */
-export const copiedAt = ({ at, ms }: PlannedEvent): number => Math.max(at - Math.min(ms, 20_000), 0);
+export const copiedAt = ({ at, ms }: PlannedEvent): number =>
+  Math.max(at - Math.min(ms, 20_000), Math.min(at, FLEET_EXISTS));
 
 const slotOf = (world: World, { which }: PlannedEvent): AnySlot => world.slots[which % world.slots.length];
 

@@ -87,7 +87,12 @@ function forget(world: World, environment: EnvironmentOfWorld, event: PlannedEve
     again();
     return;
   }
-  const isForgotten = () => world.forgotten.set(name, world.scheduler.now);
+  const since = world.scheduler.now;
+  const isForgotten = () => {
+    // Only the database knows what it has lost of that since.
+    if (world.fellBackAt > since) world.forgetting.add(name);
+    else world.forgotten.set(name, world.scheduler.now);
+  };
   world.forgetting.add(name);
   const forgetting = asked.part.forget(name).then(
     () => {

@@ -57,6 +57,8 @@ export class World {
   readonly forgetting = new Set<string>();
   /** When a process of an environment was last asked to end, in ms: it gives its environment back. */
   readonly releasedAt = new Map<string, number>();
+  /** When the Supervisors' database last fell back to an older copy, in true ms. */
+  fellBackAt = Number.NEGATIVE_INFINITY;
   /** The first thing that was wrong. */
   violation: { at: number; what: string } | null = null;
   onBoot: (machine: Machine, environment: string, record: AppRecord, row: HostingRow | undefined) => void = () =>

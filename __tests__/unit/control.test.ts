@@ -297,6 +297,25 @@ describe('an app of which an environment is forgotten', () => {
   });
 });
 
+describe('an operation of which the database has lost a part', () => {
+  it('is gone through anew, and not ended by what the leader remembers of it', async () => {
+    const leader = await fleet.supervisor();
+    for (const name of ['env_a', 'env_b']) await fleet.environment(name);
+    const input = parseInput(createInput, { name: 'crm', title: 'CRM', environments: ['env_a', 'env_b'] });
+    const { id } = await leader.part.parts.service.create({ ...input, initialAdmin: null }, '1');
+    const rows = ['apps', 'appOperations'].map((name) => fleet.database.tables.get(name)!.rows);
+    const copies = rows.map((table) => structuredClone(table));
+    await fleet.clock.run(100);
+    await fleet.says('env_a', 'crm');
+    expect(Object.keys(fleet.app('crm').published)).toEqual(['env_a', 'env_b']);
+    for (const [i, table] of rows.entries()) for (const [key, row] of copies[i]) table.set(key, row);
+    await fleet.says('env_b', 'crm');
+    await fleet.run(4_000, 'env_a', 'env_b');
+    expect(fleet.operation(id).state).toBe('succeeded');
+    expect(Object.keys(fleet.app('crm').published)).toEqual(['env_a', 'env_b']);
+  });
+});
+
 describe('an app that is deleted', () => {
   it.each<[Partial<StatusEntry>, string[]]>([
     [{}, ['env_a remove', 'env_b remove', 'env_a drop']],

@@ -17,7 +17,7 @@ import type { Publication, Publisher } from './publisher';
 import { advance, giveWay, isWorkedOn, misplacedIn, type Operation, type Step, type StepObservation } from './rollout';
 import { staleIn } from './stale';
 import { StepTimer } from './step-timer';
-import { type OperationCache, type OperationStore, OperationsDiffer } from './store';
+import { areSame, type OperationCache, type OperationStore, OperationsDiffer } from './store';
 import {
   claimMet,
   isInterrupted,
@@ -146,17 +146,16 @@ export class AppReconciler {
     write: (save: (transaction?: Transaction) => Promise<void>) => Promise<void>,
   ): Promise<boolean> {
     const { appCache, operations, active } = this.options;
-    const known = new Set(active.of(uid).map(({ id }) => id));
+    const known = active.of(uid);
     const save = async (transaction?: Transaction) => {
+      if (!areSame(await operations.activeOf(uid, transaction), known)) throw new OperationsDiffer(name);
       for (const operation of changed)
         if (!(await operations.save(operation, transaction))) throw new OperationsDiffer(name);
-      const others = await operations.activeOf(uid, transaction);
-      if (others.some(({ id }) => !known.has(id))) throw new OperationsDiffer(name);
     };
     const error = await write(save).catch((error) => error);
     if (error && !(error instanceof OperationsDiffer)) throw error;
     if (error || changed.length) await active.refresh(uid);
-    // Another Supervisor has created, cancelled or superseded an operation, and this process has not received that yet.
+    // Another Supervisor has changed an operation, and this process has not received that yet; or the database fell back to an older copy.
     if (error) await appCache.refresh([name]);
     return !error;
   }

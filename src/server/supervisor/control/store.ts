@@ -141,6 +141,12 @@ const toStep = (step: Step): Step => ({
 /** The table has no fields that are undefined. */
 const asStored = (operation: Operation): Operation => JSON.parse(JSON.stringify(operation));
 
+const changing = (operation: Operation) => ({ id: operation.id, ...pickIn(OPERATION, 'save', asStored(operation)) });
+
+/** Whether they are the same operations, in the same order, as far as operations change. */
+export const areSame = (some: readonly Operation[], others: readonly Operation[]): boolean =>
+  isDeepStrictEqual(some.map(changing), others.map(changing));
+
 /** As the table is sorted. */
 const byRequest = (a: Operation, b: Operation): number => a.generation - b.generation || (a.id < b.id ? -1 : 1);
 
