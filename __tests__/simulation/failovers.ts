@@ -74,11 +74,10 @@ export function checkFailovers({ world, apps, operations, holders, stuck, leader
       say(`${app.name} stays in ${only}, which is down, although ${places} could have it.`);
     const { home } = app;
     const mayReturn = home !== null && returnsTo(app, home) && holders.has(home) && holders.has(only);
-    // It was deleted, and the database fell back: its data are not known to be its own any more.
-    const { error } = holders.get(only)?.part.controller?.apps.entry(app.name) ?? {};
+    // It was deleted, and the database fell back: its data are not there any more, or not known to be its own.
+    const hasData = world.ground.owners.get(app.database.database ?? app.name) === app.uid;
     const isRecent = own.some(({ cause, createdAt }) => cause === 'failback' && isLessAgo(createdAt, leader));
-    if (mayReturn && agree(home, only) && !isRecent && error?.code !== 'DATABASE_FOREIGN')
-      say(`${app.name} did not return to ${home}.`);
+    if (mayReturn && agree(home, only) && !isRecent && hasData) say(`${app.name} did not return to ${home}.`);
   }
 }
 

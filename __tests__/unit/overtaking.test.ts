@@ -54,7 +54,9 @@ describe('a Worker that has done more than a restored database knows', () => {
     // Where the app is to end, the database is right, and what an operation is about to publish may be newer.
     const left = { ...app, published: { env_a: publishedOf({ generation: 10, desired: 'removed' }) } };
     expect(overtaking(left, [], [], sees({ env_a: { generation: 10, taken: 90 } }), 5)).toBeNull();
-    expect(found(90, {}, [operationOf(['env_a boot'], { generation: 90 })])).toBeUndefined();
+    expect(found(90, {}, [operationOf(['env_a boot'], { generation: 91 })])).toBeUndefined();
+    // It does not start by the generation in which it was taken.
+    expect(found(90, {}, [operationOf(['env_a boot'], { generation: 90 })])).toBe(91);
     // An administrator of the app can write any number into its database.
     expect([found(2 * DAY), found(2 * DAY, { generation: 20 })]).toEqual([undefined, 21]);
     // The clock of its Supervisor was ahead once.
@@ -66,6 +68,12 @@ describe('a Worker that has done more than a restored database knows', () => {
   it('is none that has confirmed the data step of an operation', () => {
     const destroy = operationOf(['env_a remove', 'env_a drop'], { action: 'destroy', generation: 20 });
     expect(overtaking(app, [destroy], [], sees({ env_a: { generation: 21, status: 'not_found' } }), 5)).toBeNull();
+  });
+
+  it('is one that has done what another operation asked for in the very next generation', () => {
+    const move = operationOf(['env_b boot', 'env_a remove'], { action: 'move', generation: 20 });
+    const found = overtaking(app, [move], [], sees({ env_b: { generation: 21, status: 'not_found' } }), 5);
+    expect(found).toMatchObject({ generation: 22, renews: true, ahead: ['env_b'] });
   });
 
   it('removes the app where it runs and nothing was published, unless an operation is about to publish something', () => {

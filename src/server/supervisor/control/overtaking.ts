@@ -1,5 +1,5 @@
 import type { StatusEntry } from '../../../shared/messages';
-import type { Operation } from '../../../shared/operation';
+import type { Operation, Step } from '../../../shared/operation';
 import { isCredible } from '../../credible';
 import { type AppDefinition, nextGeneration, type Published } from '../apps/repository';
 
@@ -55,9 +55,12 @@ export function overtaking(
     const reported = Math.max(entry.generation, entry.begun, taken);
     if (!isBelieved(reported)) continue;
     const open = openIn(environment);
-    // The data step of an operation is of the generation after it. An app does not start by the generation in which it was taken, so it needs the next one.
-    const isOlder = () =>
-      Math.max(entry.generation, taken + 1) > Math.max(wish.generation, ...open.map((one) => one.generation + 1));
+    // The data step of an operation is of the generation after it.
+    const isData = ({ environment: place, kind }: Step) =>
+      place === environment && (kind === 'drop' || kind === 'release');
+    const asked = open.map(({ generation: own, steps }) => own + (steps.some(isData) ? 1 : 0));
+    // An app does not start by the generation in which it was taken, so it needs the next one.
+    const isOlder = () => Math.max(entry.generation, taken + 1) > Math.max(wish.generation, ...asked);
     if (!(wish ? isOlder() : !open.length && entry.status !== 'not_found')) continue;
     seen.set(environment, reported);
     if (wish && (wish.desired !== 'removed' || open.length)) renews = true;
