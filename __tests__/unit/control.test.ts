@@ -316,6 +316,20 @@ describe('an operation of which the database has lost a part', () => {
   });
 });
 
+describe('an operation on an app whose Worker was ahead of a restored database', () => {
+  it('is of a generation above that in which the app was published there', async () => {
+    const { part } = await fleet.supervisor();
+    await fleet.environment('env_a');
+    await fleet.runningApp(fleet.supervisors[0], 'crm', ['env_a']);
+    const { appRepository, appCache, service } = part.parts;
+    const { published } = fleet.app('crm');
+    const generation = published.env_a.generation + 1_000_000;
+    await appRepository.update('crm', { published: { env_a: { ...published.env_a, generation } } });
+    await appCache.load();
+    expect((await service.command('crm', 'restart', '1')).generation).toBe(generation + 1);
+  });
+});
+
 describe('an app that is deleted', () => {
   it.each<[Partial<StatusEntry>, string[]]>([
     [{}, ['env_a remove', 'env_b remove', 'env_a drop']],

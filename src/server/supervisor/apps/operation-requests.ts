@@ -11,7 +11,7 @@ import type { EventStore } from '../events/store';
 import type { FleetObserver } from '../fleet/observer';
 import type { AppCache } from './cache';
 import { type AppChanges, step } from './changes';
-import { type AppRepository, nextGeneration, type Tombstone } from './repository';
+import { type AppRepository, newestOf, nextGeneration, type Tombstone } from './repository';
 
 export interface OperationRequestsOptions {
   appRepository: AppRepository;
@@ -78,7 +78,7 @@ export class OperationRequests {
       // This process may not have heard that it was deleted, and another one created in its place.
       if (current.uid !== operation.appUid) throw new AppSupervisorError('UNKNOWN_APP', { app: current.name });
       await this.assertNewest(operation, transaction);
-      const generation = nextGeneration(current.generation, clock.now().wall);
+      const generation = nextGeneration(newestOf(current), clock.now().wall);
       const boots = operation.steps.some(({ kind }) => kind === 'boot');
       await appRepository.update(
         current.name,
@@ -107,7 +107,7 @@ export class OperationRequests {
   private async retryEnd({ uid, name, definition }: Tombstone, failed: Operation, userId: string | null) {
     const { appRepository, clock } = this.options;
     // Above the generation that its drop or release published.
-    const generation = nextGeneration(definition.generation + 1, clock.now().wall);
+    const generation = nextGeneration(newestOf(definition) + 1, clock.now().wall);
     const operation = await this.changes.inTransaction(async (transaction) => {
       // Locked: what is read of it stays so.
       const environments = (await appRepository.findLockedTombstone(uid, transaction))?.environments ?? [];

@@ -18,6 +18,10 @@ export interface Tombstone {
 /** Increases with every change, also after a restored backup: never behind the clock. */
 export const nextGeneration = (previous: number, now: number): number => Math.max(previous + 1, now);
 
+/** The newest generation of an app. Where a Worker was found to be ahead of a restored database, it is that of its publication there. */
+export const newestOf = ({ generation, published }: Pick<AppDefinition, 'generation' | 'published'>): number =>
+  Math.max(generation, ...Object.values(published).map((wish) => wish.generation));
+
 /** What a boot of the worker does with an app that should run. */
 export const desiredOf = (app: Pick<AppDefinition, 'desired' | 'startMode'>): 'running' | 'onDemand' | 'stopped' =>
   app.desired === 'stopped' ? 'stopped' : app.startMode === 'withMain' ? 'running' : 'onDemand';

@@ -19,7 +19,7 @@ import { changedDatabase } from './database-settings';
 import type { UpdateInput } from './input';
 import { changedLabels, type LabelChange, labelsAlone } from './labels';
 import { OperationRequests } from './operation-requests';
-import { type AppDefinition, nextGeneration } from './repository';
+import { type AppDefinition, newestOf, nextGeneration } from './repository';
 
 export interface ServiceOptions extends CreationOptions {
   app: WithDatabase;
@@ -178,7 +178,7 @@ export class AppService {
     const isMove = app.environments.length === 1 && environments.length === 1 && added.length === 1;
     if (isMove && !isReturn && this.copiesAhead(app, input, place))
       return this.beginAhead(app, added[0], userId, transaction);
-    const generation = nextGeneration(app.generation, clock.now().wall);
+    const generation = nextGeneration(newestOf(app), clock.now().wall);
     const values: Partial<AppDefinition> = {
       ...pickIn(APP, 'table', input),
       ...place,
@@ -219,7 +219,7 @@ export class AppService {
   private async beginAhead(app: AppDefinition, to: string, userId: string | null, transaction: Transaction) {
     const { appRepository, clock } = this.options;
     // The copy has a generation of its own.
-    const generation = nextGeneration(app.generation + 1, clock.now().wall);
+    const generation = nextGeneration(newestOf(app) + 1, clock.now().wall);
     await appRepository.update(app.name, { generation }, transaction);
     const steps = [step(to, 'copy'), step(to, 'boot'), step(app.environments[0], 'remove')];
     return this.changes.newOperation({ ...app, generation }, 'move', steps, userId);
@@ -255,7 +255,7 @@ export class AppService {
       // It may have moved since, and its removal there would be undone.
       const absent = environments?.find((environment) => !app.environments.includes(environment));
       if (absent !== undefined) throw new AppSupervisorError('NOT_IN_ENVIRONMENT', { app: name, environment: absent });
-      const generation = nextGeneration(app.generation, clock.now().wall);
+      const generation = nextGeneration(newestOf(app), clock.now().wall);
       const boots = action !== 'stop';
       const values: Partial<AppDefinition> = {
         generation,
@@ -284,7 +284,7 @@ export class AppService {
         return entry?.uid === app.uid && entry.error?.code === 'DATABASE_FOREIGN';
       });
       if (app.claim !== 'create' || !isInTheWay) throw new AppSupervisorError('NAME_TAKEN', { app: name }, 'name');
-      const generation = nextGeneration(app.generation, clock.now().wall);
+      const generation = nextGeneration(newestOf(app), clock.now().wall);
       await appRepository.update(
         name,
         {
@@ -310,7 +310,7 @@ export class AppService {
     const { appRepository, clock } = this.options;
     const work = async (app: AppDefinition, transaction: Transaction, [other]: Operation[]) => {
       assertIdle(other);
-      const generation = nextGeneration(app.generation, clock.now().wall);
+      const generation = nextGeneration(newestOf(app), clock.now().wall);
       await appRepository.update(name, { generation }, transaction);
       const kind = app.desired === 'stopped' ? 'stop' : 'boot';
       const steps = missing.map((environment) => step(environment, kind));
@@ -329,7 +329,7 @@ export class AppService {
     const work = async (app: AppDefinition, transaction: Transaction, [other]: Operation[]) => {
       assertIdle(other);
       if (app.jwtSecret !== null) throw new Error('It has a JWT secret by now.');
-      const generation = nextGeneration(app.generation, clock.now().wall);
+      const generation = nextGeneration(newestOf(app), clock.now().wall);
       await appRepository.update(name, { generation, jwtSecret: seal(newSecret(), aesKey) }, transaction);
       // Skips environments for which it was never published: a failed create is not started by this.
       const published = app.environments.filter(
@@ -345,7 +345,7 @@ export class AppService {
   async destroy(name: string, database: 'keep' | 'drop', userId: string | null): Promise<Operation> {
     const { appRepository, observer, clock } = this.options;
     return this.changes.change(name, async (app, transaction) => {
-      const generation = nextGeneration(app.generation, clock.now().wall);
+      const generation = nextGeneration(newestOf(app), clock.now().wall);
       // The database may have been restored from before a publication.
       const isThere = (environment: string) => {
         const { entry } = observer.evidence(environment, name);
