@@ -100,11 +100,6 @@ interface Common {
   bootstrap: BootstrapConfig;
   /** The parts of the plugin that write debug lines: `APP_SUPERVISOR_DEBUG`. */
   debug: LogRoom[];
-  /**
-   * Whether the main app must not sign tokens with `APP_KEY`: the value is well known, or this process is a Worker and
-   * the Supervisor's main app may have the same value.
-   */
-  needsMainSecret: boolean;
   /** The only app that this process runs, or for which a worker thread has a command: `STARTUP_SUBAPP`. */
   singleApp: string | null;
   /** A worker thread that the core starts for one command, and that may open `singleApp` for it (worker-mode.ts). */
@@ -214,7 +209,7 @@ export function parseConfig(env: Env, run: Run): Config {
   const variables = new Variables(env);
   const active = run.isMainThread && run.command === 'start' && env.WORKER_MODE !== '-';
   const isPluginCommand = run.isMainThread && run.command === 'pm' && env.WORKER_MODE !== '-';
-  const config = configOf(part, variables, { ...commonOf(part, variables), active, isPluginCommand, warnings });
+  const config = configOf(part, variables, { ...commonOf(variables), active, isPluginCommand, warnings });
   if (part !== 'dormant') {
     // A Worker with the key of its environment stores only what is sealed for that.
     if (!config.aesKey && !(part === 'worker' && config.environmentKey)) warnings.push(say('NO_AES_KEY'));
@@ -233,7 +228,7 @@ export function parseConfig(env: Env, run: Run): Config {
   return config;
 }
 
-function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'active' | 'isPluginCommand' | 'warnings'> {
+function commonOf(variables: Variables): Omit<Common, 'active' | 'isPluginCommand' | 'warnings'> {
   const { env } = variables;
   const interval = variables.whole('SUBAPP_BOOTSTRAP_INTERVAL', 0, 3_600_000, 0);
   const intervalCap = variables.whole('SUBAPP_BOOTSTRAP_INTERVAL_CAP', 1, 10_000, 1);
@@ -257,7 +252,6 @@ function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'act
     bootstrap: { concurrency: variables.whole('SUBAPP_BOOTSTRAP_CONCURRENCY', 1, 100, 2), interval, intervalCap },
     databaseRoles: databaseRolesOf(variables),
     debug: debugRooms(variables),
-    needsMainSecret: part !== 'dormant' && (part === 'worker' || WELL_KNOWN_APP_KEYS.has(env.APP_KEY ?? '')),
     singleApp:
       variables.read('STARTUP_SUBAPP', appName, 'the identifier of an app (letters, digits, _ and -)', '') || null,
   };

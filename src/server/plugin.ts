@@ -43,7 +43,7 @@ export class PluginAppSupervisor extends Plugin {
     if (config.part === 'dormant') return;
     refuseUnsupported(config.active);
     const settings = config;
-    if (settings.needsMainSecret) giveMainSecret(settings.host.mainSecretFile);
+    giveMainSecret(settings.host.mainSecretFile);
     // The first adapter that the core requests creates the runtime that all adapters share.
     const runtimeOf = (supervisor: AppSupervisor) => {
       if (!runtime) {

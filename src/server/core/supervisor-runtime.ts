@@ -12,6 +12,7 @@ import { deliverBy, deliverEverywhere, deliverToMain } from './app-events';
 import { openForCommand } from './command-app';
 import { type Foundation, notifyPages } from './foundation';
 import { GracefulShutdown } from './graceful-shutdown';
+import { shareMainSecret } from './main-secret';
 import { Manifests } from './manifests';
 import { createSupervisorPart } from './parts';
 import { executeRequestedAction } from './requested-action';
@@ -109,8 +110,10 @@ export class SupervisorRuntime implements Runtime {
   }
 
   install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void {
-    const { supervisor, proxy } = this;
-    registerResources(main, supervisor, this.config.part);
+    const { supervisor, proxy, config, log } = this;
+    if (config.active)
+      main.on('beforeStart', () => shareMainSecret(main, config.host.mainSecretFile, config.aesKey, log));
+    registerResources(main, supervisor, config.part);
     this.sso.install(main);
     this.routing.install(gateway, GatewayClass, {
       serve: proxy.web,

@@ -1,6 +1,7 @@
 import type { CollectionOptions } from '@nocobase/database';
 import appEnvironments from './appEnvironments';
 import appEvents from './appEvents';
+import appMainSecrets from './appMainSecrets';
 import appManifests from './appManifests';
 import appNotifiers from './appNotifiers';
 import appOperations from './appOperations';
@@ -24,6 +25,7 @@ export const collections: CollectionOptions[] = [
   appSnapshots,
   appManifests,
   appSsoEnds,
+  appMainSecrets,
 ].map((collection) => ({
   ...collection,
   // Hidden from workflows for user tables: users must not edit these, export them with their data, or see them in a

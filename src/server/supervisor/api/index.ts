@@ -104,7 +104,7 @@ const managed = (resource: string) =>
     .filter((name) => !SECURITY.includes(name));
 
 /** Tables without an API of their own. */
-const INTERNAL = ['appManifests', 'appSnapshots', 'appTombstones', 'appSupervisorLeaders'];
+const INTERNAL = ['appManifests', 'appSnapshots', 'appTombstones', 'appSupervisorLeaders', 'appMainSecrets'];
 
 /**
  * The HTTP API of a main app. Where nothing manages apps, each action answers NOT_ON_THIS_PART.
