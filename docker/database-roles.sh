@@ -3,13 +3,12 @@
 # the image see new volumes only. Neither role is a superuser. What earlier releases have created as the superuser is
 # given to them. A repeated run changes nothing.
 set -eu
-keys=${1:-/keys/fleet.env}
-passwords=${2:-/password}
-scripts=${3:-/scripts}
+root=${1:-}
+scripts=${2:-/scripts}
 
-worker=$(. "$keys" && printf %s "$DB_PASSWORD")
-supervisor=$(. "$passwords/supervisor.env" && printf %s "$DB_PASSWORD")
-superuser=$(cat "$passwords/postgres")
+worker=$(. "$root/password/supervisor.env" && printf %s "$APP_SUPERVISOR_WORKER_DB_PASSWORD")
+supervisor=$(. "$root/password/supervisor.env" && printf %s "$DB_PASSWORD")
+superuser=$(cat "$root/postgres/password")
 
 # In a volume of an earlier release the superuser has the password that everybody knows.
 export PGPASSWORD="$superuser"

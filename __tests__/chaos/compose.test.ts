@@ -36,21 +36,27 @@ beforeAll(async () => {
   makeKeys(folder);
   expect(services.postgres.environment).toEqual({
     POSTGRES_USER: 'postgres',
-    POSTGRES_PASSWORD_FILE: '/password/postgres',
+    POSTGRES_PASSWORD_FILE: '/postgres/password',
   });
   postgres = new Postgres({
     port: await freePort(),
-    password: fs.readFileSync(path.join(folder, 'postgres'), 'utf8'),
+    password: fs.readFileSync(path.join(folder, 'postgres/password'), 'utf8'),
     dataDir: path.join(folder, 'postgres-data'),
     logFile: path.join(folder, 'postgres.log'),
     durable: false,
   });
-  const [, ...args] = services.redis.command!;
+  const users = path.join(folder, 'redis/users.acl');
   redis = new Redis({
     port: await freePort(),
-    dataDir: path.join(folder, 'redis'),
+    password: fs.readFileSync(path.join(folder, 'redis/default'), 'utf8'),
+    users: Object.fromEntries(
+      [...fs.readFileSync(users, 'utf8').matchAll(/^user (?!default)(\S+) (.*)$/gm)].map(([, name, rules]) => [
+        name,
+        rules,
+      ]),
+    ),
+    dataDir: path.join(folder, 'redis-data'),
     logFile: path.join(folder, 'redis.log'),
-    args,
   });
   await Promise.all([postgres.start(), redis.start()]);
 });
@@ -136,10 +142,12 @@ describe('what has come up', () => {
 
 /** As the container of a service: what the image sets, what the file sets, and the keys that the command reads. */
 function configure(name: string): void {
-  const { keys, password } = makeKeys(folder);
-  const first = name === 'supervisor' ? password : { INIT_ROOT_PASSWORD: randomBytes(12).toString('hex') };
+  const { keys, password, worker } = makeKeys(folder);
+  const isSupervisor = name === 'supervisor';
+  const read = isSupervisor ? { ...keys, ...password } : worker(INSTANCES[name as keyof typeof INSTANCES]);
+  const first: Record<string, string> = isSupervisor ? {} : { INIT_ROOT_PASSWORD: randomBytes(12).toString('hex') };
   const image = { APP_ENV: 'production', APP_LAUNCH_MODE: 'node' };
-  installations[name].configure({ ...image, ...here({ ...services[name].environment, ...keys }), ...first });
+  installations[name].configure({ ...image, ...here({ ...services[name].environment, ...read }), ...first });
 }
 
 /** With the hosts and ports of this machine for those of the network of containers. */
@@ -147,7 +155,7 @@ function here({ DB_HOST, DB_PORT, ...env }: Env): Record<string, string> {
   expect([DB_HOST, DB_PORT]).toEqual(['postgres', '5432']);
   const { worker_a, worker_b } = installations;
   const places: [from: RegExp, to: string][] = [
-    [/^redis:\/\/:[0-9a-f]{64}@redis:6379\//, `redis://${HOST}:${redis.port}/`],
+    [/@redis:6379\//, `@${HOST}:${redis.port}/`],
     [/^http:\/\/(localhost:15000|worker_a)$/, worker_a.url],
     [/^http:\/\/(localhost:16000|worker_b)$/, worker_b.url],
   ];

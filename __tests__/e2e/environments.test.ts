@@ -173,8 +173,8 @@ describe('a worker with another key', () => {
   let key: string;
 
   beforeAll(async () => {
-    key = worker.env.APP_SUPERVISOR_AES_SECRET_KEY!;
-    await worker.restartWith({ APP_SUPERVISOR_AES_SECRET_KEY: OTHER_KEY, ENVIRONMENT_PROXY_URL: '' });
+    key = worker.env.APP_SUPERVISOR_ENVIRONMENT_KEY!;
+    await worker.restartWith({ APP_SUPERVISOR_ENVIRONMENT_KEY: OTHER_KEY, ENVIRONMENT_PROXY_URL: '' });
     const isRefused = ({ warnings }: EnvironmentRow) => warnings.some(({ code }) => code === 'KEY_DIFFERS');
     await manager.untilEnvironment('env_b', isRefused, { what: 'refused' });
   });
@@ -182,7 +182,7 @@ describe('a worker with another key', () => {
   afterAll(async () => {
     await worker.stop();
     // Started by the test below.
-    worker.saveEnv({ APP_SUPERVISOR_AES_SECRET_KEY: key });
+    worker.saveEnv({ APP_SUPERVISOR_ENVIRONMENT_KEY: key });
   });
 
   it('is shown with a warning that says so, and shows nobody either key', async () => {

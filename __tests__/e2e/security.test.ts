@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Redis from 'ioredis';
+import jwt from 'jsonwebtoken';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { APP_ADMIN, Api, type Fleet, query, waitFor } from '../../scripts/fleet';
 import { unseal } from '../../src/server/protocol/secrets';
@@ -440,6 +441,56 @@ describe('uploads of an app', () => {
     session = await signInAt(fleet.supervisor.url, 'vault');
     expect(await readBy(url, session)).toEqual({ status: 200, text: 'Old' });
     expect(fs.existsSync(old)).toBe(false);
+  });
+});
+
+describe('a Worker’s process', () => {
+  const own = (name: string) => Object.entries(fleet.worker(name).env).filter(([key]) => SECRETS.test(key));
+  const SECRETS = /^(APP_KEY|APP_SUPERVISOR_.*(KEY|URL)|APP_COMMAND_REDIS_URL|DB_PASSWORD)$/;
+
+  it('has its environment’s key and its own user of Redis, and no other secret of the fleet', async () => {
+    const [one, other] = ['env_a', 'env_b'].map((name) => Object.fromEntries(own(name)));
+    expect(Object.keys(one).sort()).toEqual([
+      'APP_COMMAND_REDIS_URL',
+      'APP_KEY',
+      'APP_SUPERVISOR_ENVIRONMENT_KEY',
+      'APP_SUPERVISOR_REDIS_URL',
+      'DB_PASSWORD',
+    ]);
+    expect(Object.keys(one).filter((name) => one[name] === other[name])).toEqual(['DB_PASSWORD']);
+    const ofSupervisor = Object.entries(fleet.supervisor.env).filter(([name]) => SECRETS.test(name));
+    for (const [name, value] of ofSupervisor) expect([name, Object.values(one).includes(value)]).toEqual([name, false]);
+  });
+
+  it('cannot sign a session of the Supervisor, whatever it has, nor can the Supervisor’s APP_KEY', async () => {
+    const payload = { userId: 1, roleName: 'root', temp: false };
+    const keys = [...own('env_a').map(([, value]) => value), fleet.supervisor.env.APP_KEY];
+    for (const key of keys) {
+      const headers = { Authorization: `Bearer ${jwt.sign(payload, key!)}`, 'X-Authenticator': 'basic' };
+      for (const action of ['apps:list', 'users:list', 'appEnvironments:join'])
+        expect((await ask(fleet.supervisor.url, `/api/${action}`, { headers })).status).toBe(401);
+    }
+  });
+
+  it('reaches neither the Supervisor’s database, nor what Redis has of others', async () => {
+    const {
+      DB_USER: user = '',
+      DB_PASSWORD: password = '',
+      APP_SUPERVISOR_REDIS_URL: url = '',
+    } = fleet.worker('env_a').env;
+    const asSupervisor = { ...fleet.postgresServer, user: fleet.supervisor.env.DB_USER!, password };
+    await expect(query(asSupervisor, fleet.supervisor.database, 'SELECT 1')).rejects.toThrow(/authentication failed/);
+    const asWorker = { ...fleet.postgresServer, user, password };
+    await expect(query(asWorker, fleet.supervisor.database, 'SELECT 1')).rejects.toThrow(/permission denied/);
+    const redis = new Redis(url);
+    const key = (...parts: string[]) => ['app-supervisor', ...parts].join(':');
+    try {
+      await expect(redis.hgetall(key('records', 'env_b'))).rejects.toThrow('NOPERM');
+      await expect(redis.set(key('lease', 'env_b'), 'x')).rejects.toThrow('NOPERM');
+      await expect(redis.hset(key('records', 'env_a'), 'vault', 'x')).rejects.toThrow('NOPERM');
+    } finally {
+      redis.disconnect();
+    }
   });
 });
 

@@ -47,11 +47,11 @@ it('gives the roles what the superuser had made, closes it, and lets nobody in w
     `INSERT INTO "Users" (name) VALUES ('kept')`,
   ])
     for (const database of ['nocobase_supervisor', 'crm-1']) await sql(admin(database), statement);
-  const { keys } = makeKeys(folder);
+  const { worker: workerOf } = makeKeys(folder);
   for (let time = 0; time < 2; time++) makeRoles(folder, postgres.server);
 
   await expect(sql(admin(), 'SELECT 1')).rejects.toThrow(/password authentication failed/);
-  password = readFileSync(path.join(folder, 'postgres'), 'utf8');
+  password = readFileSync(path.join(folder, 'postgres/password'), 'utf8');
   const roles = await sql(
     admin(),
     "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname LIKE 'nocobase%' ORDER BY 1",
@@ -73,7 +73,7 @@ it('gives the roles what the superuser had made, closes it, and lets nobody in w
   const open =
     "SELECT datname FROM pg_database WHERE datallowconn AND has_database_privilege('public', oid, 'CONNECT')";
   expect(await sql(admin(), open)).toEqual([]);
-  const worker = { ...admin('crm-1'), username: 'nocobase_worker', password: keys.DB_PASSWORD };
+  const worker = { ...admin('crm-1'), username: 'nocobase_worker', password: workerOf('env_a').DB_PASSWORD };
   for (const statement of [
     'ALTER TABLE "Users" ADD b int',
     'DROP VIEW people',

@@ -7,7 +7,10 @@ import { parseAllDocuments } from 'yaml';
 import { type Postgres, query } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { parseConfig } from '../../src/server/config';
+import { environmentKeyOf, fleetKeyOf } from '../../src/server/protocol/keyring';
 import { startPostgres } from '../setup/services';
+import { keysProgram } from '../support/compose';
+import { ContainerRedis } from '../support/container-redis';
 import { postgresPrograms } from '../support/postgres-programs';
 
 /** deploy/kubernetes as docs/kubernetes.md uses it: rendered by kubectl, and read as Kubernetes and this plugin read it. */
@@ -83,14 +86,51 @@ function environmentIn(all: Resource[], container: Container, volumes: any[] = [
     expect(value ?? secret, name).toBeDefined();
     variables[name] = (value ?? secret) as string;
   }
-  const [program, ...folders] = container.command ?? [];
-  for (const folder of program === '/app/start.sh' ? folders : []) {
-    const mount = container.volumeMounts?.find(({ mountPath }) => mountPath === folder);
+  const [program, ...sources] = container.command ?? [];
+  for (const source of program === '/app/start.sh' ? sources : []) {
+    const mount = container.volumeMounts?.find(
+      ({ mountPath }) => mountPath === source || mountPath === path.dirname(source),
+    );
+    if (mount?.name === 'keys') {
+      Object.assign(variables, variablesIn(keysIn(all, variables.ENVIRONMENT_NAME).files['worker.env']));
+      continue;
+    }
     const { secret } = volumes.find(({ name }) => name === mount?.name);
     Object.assign(variables, dataOf('Secret', secret.secretName));
   }
   return variables;
 }
+
+/** What the init container `keys` of a pod writes. @param environment undefined: of the Supervisor */
+function keysIn(
+  all: Resource[],
+  environment?: string,
+): { files: Record<string, string>; variables: Record<string, string> } {
+  const set = all.find(
+    ({ kind, spec }) =>
+      kind === 'StatefulSet' && spec.template.spec.initContainers && isFor(all, spec.template.spec, environment),
+  );
+  const keys = set?.spec.template.spec.initContainers.find(({ name }: Container) => name === 'keys') as Container;
+  const made = fs.mkdtempSync(path.join(folder, 'keys-'));
+  const variables = environmentIn(all, keys);
+  const script = keys
+    .args![0].replaceAll(/\S+\/dist\/server\/keys\.js/g, keysProgram())
+    .replaceAll(/(?<= |")\/keys\b/g, made);
+  const [program, ...options] = keys.command!;
+  const env = { ...variables, PATH: `${path.dirname(process.execPath)}:${process.env.PATH}` };
+  execFileSync(program, [...options, script], { env, stdio: 'pipe' });
+  const files = fs.readdirSync(made).map((name) => [name, fs.readFileSync(path.join(made, name), 'utf8')]);
+  return { files: Object.fromEntries(files), variables };
+}
+
+function isFor(all: Resource[], { containers }: { containers: Container[] }, environment?: string): boolean {
+  const [{ envFrom }] = containers;
+  const { ENVIRONMENT_NAME } = environmentIn(all, { name: 'nocobase', envFrom });
+  return ENVIRONMENT_NAME === environment;
+}
+
+const variablesIn = (text: string) =>
+  Object.fromEntries([...text.matchAll(/^(\w+)='(.*)'$/gm)].map(([, name, value]) => [name, value]));
 
 describe.each([
   { overlay: 'one-supervisor', supervisors: 1, environments: ['env_a', 'env_b'] },
@@ -129,9 +169,18 @@ describe.each([
       if (config.part === 'supervisor') expect(spec.replicas).toBe(supervisors);
       else expect(variables.INIT_ROOT_PASSWORD).toBeUndefined();
       expect(variables.POSTGRES_PASSWORD).toBeUndefined();
+      expect(variables.REDIS_PASSWORD).toBeUndefined();
       // Keys and passwords are in files alone.
       expect(JSON.stringify([container.env, container.envFrom])).not.toMatch(/secret/i);
       if (config.part === 'worker') {
+        // Of the fleet's keys it has those of its environment, and of Secrets nothing but what its containers mount.
+        const { APP_SUPERVISOR_AES_SECRET_KEY: fleetKey, APP_KEY } = keysIn(all, variables.ENVIRONMENT_NAME).variables;
+        expect(variables.APP_SUPERVISOR_AES_SECRET_KEY).toBeUndefined();
+        expect(variables.APP_KEY).not.toBe(APP_KEY);
+        const key = environmentKeyOf(fleetKeyOf(Buffer.from(fleetKey, 'hex')), config.environment.name);
+        expect(config.environmentKey).toEqual(key);
+        const secrets = spec.template.spec.volumes.flatMap(({ secret }: any) => secret?.secretName ?? []);
+        expect(secrets).toEqual([expect.stringMatching(/^worker-/)]);
         const { hostname } = new URL(config.environment.proxyUrl);
         const { spec: service } = named('Service', hostname);
         expect(isPartOf(service.selector, spec.template.metadata.labels)).toBe(true);
@@ -282,6 +331,45 @@ describe('the database of a pod', () => {
     await expect(query(asWorker, 'nocobase_supervisor', 'SELECT 1')).rejects.toThrow(/permission denied/);
   });
 });
+
+describe('the users of Redis', () => {
+  let redis: ContainerRedis;
+  afterAll(() => redis?.stop());
+
+  it('are made by the pods, again and again, and outlive a restart of Redis', async () => {
+    const all = kustomize('one-supervisor');
+    const [{ spec }] = all.filter(({ kind, metadata }) => kind === 'StatefulSet' && metadata.name === 'redis');
+    const [container] = spec.template.spec.containers;
+    const { REDIS_PASSWORD } = environmentIn(all, container);
+    redis = new ContainerRedis(folder, container.args[0], { REDIS_PASSWORD });
+    await redis.start(REDIS_PASSWORD);
+    const pods = all.filter(({ kind, spec }) => kind === 'StatefulSet' && spec.template.spec.initContainers);
+    for (let times = 0; times < 2; times++) {
+      for (const pod of pods) {
+        const { initContainers, containers } = pod.spec.template.spec;
+        const { ENVIRONMENT_NAME } = environmentIn(all, { name: '', envFrom: containers[0].envFrom });
+        const file = path.join(folder, 'redis-users');
+        fs.writeFileSync(file, keysIn(all, ENVIRONMENT_NAME).files['redis-users']);
+        const user: Container = initContainers.find(({ name }: Container) => name === 'redis-user');
+        const cli = `redis-cli -h 127.0.0.1 -p ${redis.port}`;
+        const script = user.args![0].replaceAll('redis-cli -h redis', cli).replaceAll('/keys/redis-users', file);
+        const env = { ...environmentIn(all, user), PATH: process.env.PATH };
+        execFileSync('sh', ['-ec', script], { env, stdio: 'pipe' });
+        fs.writeFileSync(file, 'ACL SETUSER nobody +nonsense\n');
+        expect(() => execFileSync('sh', ['-ec', script], { env, stdio: 'pipe' })).toThrow(/nonsense|Error in ACL/);
+      }
+    }
+    await redis.start(REDIS_PASSWORD);
+    const own = passwordOf(variablesIn(keysIn(all, 'env_b').files['worker.env']).APP_SUPERVISOR_REDIS_URL);
+    await redis.ask('worker-env-b', own, (client) => client.set('app-supervisor:lease:env_b', 'x'));
+    const foreign = redis.ask('worker-env-b', own, (client) => client.set('app-supervisor:lease:env_a', 'x'));
+    await expect(foreign).rejects.toThrow('NOPERM');
+    const supervisor = passwordOf(keysIn(all).variables.APP_SUPERVISOR_REDIS_URL);
+    await redis.ask('supervisor', supervisor, (client) => client.set('app-supervisor:lease:env_a', 'x'));
+  });
+});
+
+const passwordOf = (url: string) => new URL(url).password;
 
 describe('create-secrets.sh', () => {
   it('changes nothing the second time, and keeps what it writes from other users', () => {

@@ -42,6 +42,8 @@ describe.each(['0.1.0', '0.1.1'] as const)('a fleet of release %s', (release) =>
       port: 'free',
       reset: true,
       durable: false,
+      // Former releases know no other.
+      sharedKeys: true,
       // 0.1.0 gives it to the administrators of apps, too.
       env: { ...formerReleaseEnv(release), INIT_ROOT_PASSWORD: ADMIN.password },
     });

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { ROOT } from '../../scripts/lib/root.mjs';
@@ -44,27 +45,62 @@ export const INSTANCES = { supervisor: 'supervisor', worker_a: 'env_a', worker_b
 
 /** What the service `keys` leaves in its volumes. */
 export interface Made {
-  /** For all three to share. */
-  keys: Env;
   /** For the Supervisor alone. */
+  keys: Env;
   password: Env;
+  /** For the Worker of an environment alone. */
+  worker(environment: string): Env;
+  /** What it said. */
+  output: string;
 }
+
+/** Folders of volumes, as its container has them. */
+const VOLUMES = [
+  'keys',
+  'password',
+  'postgres',
+  'redis',
+  ...Object.values(INSTANCES)
+    .slice(1)
+    .map((name) => `workers/${name}`),
+];
 
 /** @throws if it refuses what it is given */
 export function makeKeys(folder: string, env: Env = {}): Made {
-  const files = { keys: path.join(folder, 'fleet.env'), password: path.join(folder, 'supervisor.env') };
-  const redis = path.join(folder, 'redis.conf');
-  execFileSync('sh', [path.join(ROOT, 'docker/create-keys.sh'), files.keys, files.password, redis], {
-    env: { PATH: process.env.PATH, ...env },
+  for (const volume of VOLUMES) fs.mkdirSync(path.join(folder, volume), { recursive: true });
+  const output = execFileSync('sh', [path.join(ROOT, 'docker/create-keys.sh'), folder], {
+    env: { PATH: `${path.dirname(process.execPath)}:${process.env.PATH}`, KEYS_PROGRAM: keysProgram(), ...env },
     stdio: 'pipe',
+    encoding: 'utf8',
   });
-  return { keys: readVariables(files.keys), password: readVariables(files.password) };
+  const read = (name: string) => readVariables(path.join(folder, name));
+  return {
+    keys: read('keys/fleet.env'),
+    password: read('password/supervisor.env'),
+    worker: (environment) => read(`workers/${environment}/worker.env`),
+    output,
+  };
+}
+
+let program: string | null = null;
+
+/** `dist/server/keys.js` of these sources. */
+export function keysProgram(): string {
+  if (!program) {
+    const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-keys-'));
+    process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+    program = path.join(folder, 'keys.js');
+    const esbuild = path.join(ROOT, 'node_modules/.bin/esbuild');
+    const options = ['--bundle', '--platform=node', '--log-level=error', `--outfile=${program}`];
+    execFileSync(esbuild, [path.join(ROOT, 'src/server/keys.ts'), ...options]);
+  }
+  return program;
 }
 
 /** What the service `roles` does with the PostgreSQL at this address. */
 export function makeRoles(folder: string, { host, port }: { host: string; port: number }): void {
   const docker = path.join(ROOT, 'docker');
-  execFileSync('sh', [path.join(docker, 'database-roles.sh'), path.join(folder, 'fleet.env'), folder, docker], {
+  execFileSync('sh', [path.join(docker, 'database-roles.sh'), folder, docker], {
     env: { PATH: process.env.PATH, PGHOST: host, PGPORT: String(port), PGUSER: 'postgres' },
     stdio: 'pipe',
   });

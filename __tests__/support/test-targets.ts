@@ -93,7 +93,7 @@ export interface MariadbTarget extends TestTarget {
 export const aloneOnMariadb = (postgres: PostgresServer): Promise<MariadbTarget> =>
   onMariadb((env) => alone('alone-mariadb', postgres, { ...env, DB_DATABASE: 'nocobase' }), ['nocobase']);
 
-/** A Supervisor and one worker, with Redis. */
+/** A Supervisor and one Worker, with Redis. Both have the same keys, as in the compose file of NocoBase's documentation. */
 export function fleetOnMariadb(postgres: PostgresServer): Promise<MariadbTarget> {
   const instances = { supervisor: 'nocobase_supervisor', env_a: 'nocobase_worker_a' };
   const instanceEnv = Object.fromEntries(
@@ -105,6 +105,7 @@ export function fleetOnMariadb(postgres: PostgresServer): Promise<MariadbTarget>
         mode: 'remote',
         workers: 1,
         postgres,
+        sharedKeys: true,
         env: { ...installTestPlugin('core-probe'), ...env },
         instanceEnv,
       }),

@@ -16,9 +16,11 @@ import { parse } from 'yaml';
 import { resolveConfig } from '../../scripts/fleet/config';
 import { environmentOf } from '../../scripts/fleet/environment';
 import { ROOT } from '../../scripts/lib/root.mjs';
-import { parseConfig } from '../../src/server/config';
+import { parseConfig, type SupervisorConfig } from '../../src/server/config';
+import { keyringOf } from '../../src/server/core/wire';
 import { changedOwnersSql } from '../../src/server/databases/dialects/postgres-roles';
-import { type Env, INSTANCES, makeKeys, services, volumes } from '../support/compose';
+import { workerKeysOf } from '../../src/server/supervisor/joining/worker-keys';
+import { type Env, INSTANCES, type Made, makeKeys, services, volumes } from '../support/compose';
 
 const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
 const RUN = { command: 'start', isMainThread: true };
@@ -329,11 +331,14 @@ describe('docker-compose.yml', () => {
   const keys = (env: Env = {}) => made(env).keys;
 
   /** As a container gets them: those of the service, and those that its command reads from files. */
-  const envOf = (service: string): Env => ({
-    ...services[service].environment,
-    ...keys(),
-    ...(services[service].command!.length > 2 ? made().password : {}),
-  });
+  let first: Made | undefined;
+  const envOf = (service: string): Env => {
+    first ??= makeKeys(mkdtempSync(path.join(folder, 'first-')));
+    const { keys, password, worker } = first;
+    const read =
+      service === 'supervisor' ? { ...keys, ...password } : worker(INSTANCES[service as keyof typeof INSTANCES]);
+    return { ...services[service].environment, ...read };
+  };
 
   const fleet = resolveConfig({ port: 'free', redisUrl: 'redis://x' });
   const launcherEnvOf = async (instance: string): Promise<Env> => {
@@ -343,9 +348,12 @@ describe('docker-compose.yml', () => {
       instance: config,
       postgres: { host: 'x', port: 1, user: 'x', password: 'x' },
       redis: { stateUrl: 'redis://x', commandUrl: 'redis://x' },
-      appKey: 'x',
+      keys:
+        config.part === 'supervisor'
+          ? { APP_KEY: 'x', APP_SUPERVISOR_AES_SECRET_KEY: 'ab'.repeat(32) }
+          : { APP_KEY: 'x', APP_SUPERVISOR_ENVIRONMENT_KEY: 'ab'.repeat(32) },
+      workerRolePassword: 'x',
       rootPassword: 'x',
-      aesKey: 'ab'.repeat(32),
     });
   };
 
@@ -381,7 +389,8 @@ describe('docker-compose.yml', () => {
       active: true,
       warnings: [],
     });
-    const optional = /^(APP_KEY|APP_SUPERVISOR_AES_SECRET_KEY|APP_SUPERVISOR_WORKER_\w+|ENVIRONMENT_PROXY_URL)$/;
+    const optional =
+      /^(APP_KEY|APP_SUPERVISOR_(AES_SECRET|ENVIRONMENT)_KEY|APP_SUPERVISOR_WORKER_\w+|ENVIRONMENT_PROXY_URL)$/;
     for (const name of Object.keys(env).filter((name) => /^(APP|ENVIRONMENT)_/.test(name) && !optional.test(name))) {
       expect(() => parseConfig({ ...env, [name]: undefined }, RUN), name).toThrow(name);
     }
@@ -402,7 +411,7 @@ describe('docker-compose.yml', () => {
 
   it('generates one pair of keys, keeps it, and accepts given keys', () => {
     const made = keys();
-    for (const file of ['fleet.env', 'supervisor.env'])
+    for (const file of ['keys/fleet.env', 'password/supervisor.env', 'workers/env_a/worker.env', 'postgres/password'])
       expect(statSync(path.join(folder, file)).mode & 0o777).toBe(0o600);
     expect(made.APP_KEY).toMatch(/^[0-9a-f]{64}$/);
     expect(made.APP_SUPERVISOR_AES_SECRET_KEY).toMatch(/^[0-9a-f]{64}$/);
@@ -411,10 +420,6 @@ describe('docker-compose.yml', () => {
     expect(keys()).toEqual({ ...made, APP_KEY: 'given' });
     expect(keys({ APP_KEY: "it's $HOME `id` \\" }).APP_KEY).toBe("it's $HOME `id` \\");
     expect(keys().APP_KEY).toBe("it's $HOME `id` \\");
-    for (const service of Object.keys(INSTANCES)) {
-      expect(services[service].command!.slice(0, 2)).toEqual(['/app/start.sh', '/keys/fleet.env']);
-      expect(services[service].volumes).toContain('keys:/keys:ro');
-    }
   });
 
   it('refuses another AES key than the stored one, and keeps that, unless it is named as the old one', () => {
@@ -438,9 +443,54 @@ describe('docker-compose.yml', () => {
     expect(made({ SUPERVISOR_PASSWORD: 'of my own' }).password.INIT_ROOT_PASSWORD).toBe('of my own');
     for (const known of ['admin123', 'short']) expect(() => made({ SUPERVISOR_PASSWORD: known })).toThrow(/admin123/);
     expect(made().keys).not.toHaveProperty('INIT_ROOT_PASSWORD');
-    const reading = Object.keys(services).filter((name) => services[name].volumes?.join().includes(':/password'));
-    expect(reading.sort()).toEqual(['keys', 'postgres', 'roles', 'supervisor']);
-    expect(services.supervisor.command).toContain('/password/supervisor.env');
+  });
+
+  it('gives each process the secrets that it needs, and no other', () => {
+    const secrets = Object.keys(volumes).filter((name) => /^(keys|password|postgres-|redis-)/.test(name));
+    const readers = (volume: string) =>
+      Object.keys(services).filter((name) =>
+        services[name].volumes?.some((each) => String(each).startsWith(`${volume}:`)),
+      );
+    expect(
+      Object.fromEntries(secrets.map((name) => [name, readers(name).filter((reader) => reader !== 'keys')])),
+    ).toEqual({
+      keys: ['supervisor'],
+      'keys-worker-a': ['worker_a'],
+      'keys-worker-b': ['worker_b'],
+      password: ['roles', 'supervisor'],
+      'postgres-password': ['postgres', 'roles'],
+      'redis-users': ['redis'],
+    });
+    expect(services.supervisor.command).toEqual(['/app/start.sh', '/keys/fleet.env', '/password/supervisor.env']);
+    for (const name of ['worker_a', 'worker_b'])
+      expect(services[name].command).toEqual(['/app/start.sh', '/keys/worker.env']);
+
+    const { keys, password, worker } = made();
+    const [one, other] = ['env_a', 'env_b'].map(worker);
+    const names = ['APP_KEY', 'APP_SUPERVISOR_ENVIRONMENT_KEY', 'DB_PASSWORD', 'APP_SUPERVISOR_REDIS_URL'];
+    expect(Object.keys(one).sort()).toEqual([...names, 'APP_COMMAND_REDIS_URL'].sort());
+    // All Workers have one database role, which is not that of the Supervisor.
+    expect(names.filter((name) => one[name] === other[name])).toEqual(['DB_PASSWORD']);
+    const { APP_SUPERVISOR_WORKER_DB_PASSWORD: _, ...own } = password;
+    const ofSupervisor = new Set(Object.values({ ...keys, ...own }));
+    expect(Object.values(one).filter((value) => ofSupervisor.has(value))).toEqual([]);
+    // As "Add environment" gives them.
+    const config = parseConfig({ ...services.supervisor.environment, ...keys }, RUN) as SupervisorConfig;
+    const { variables } = workerKeysOf({ fleetKey: keyringOf(config).fleetKey!, redis: config.redis }, 'env_a', null);
+    expect(one).toMatchObject(Object.fromEntries(variables));
+  });
+
+  it('takes a fleet of release 0.2.0 over, keeps its keys, and says what it makes', () => {
+    const earlier = mkdtempSync(path.join(folder, 'earlier-'));
+    mkdirSync(path.join(earlier, 'keys'));
+    const lines = `APP_KEY='of then'\nAPP_SUPERVISOR_AES_SECRET_KEY='${'ab'.repeat(32)}'\n`;
+    writeFileSync(path.join(earlier, 'keys/fleet.env'), lines);
+    const { keys, worker, output } = makeKeys(earlier);
+    expect(keys).toMatchObject({ APP_KEY: 'of then', APP_SUPERVISOR_AES_SECRET_KEY: 'ab'.repeat(32) });
+    expect(worker('env_a').APP_KEY).not.toBe('of then');
+    expect(worker('env_a')).not.toHaveProperty('APP_SUPERVISOR_AES_SECRET_KEY');
+    expect(output).toMatch(/^Made \/password\/supervisor\.env\.\n(Made .*\n)*Made \/redis\/users\.acl\.\n/);
+    expect(makeKeys(earlier).output).not.toContain('Made');
   });
 
   it('gives each Worker a password of its own at each start, which is written nowhere', () => {
@@ -450,10 +500,11 @@ describe('docker-compose.yml', () => {
     };
     writeFileSync(path.join(folder, 'entrypoint'), '#!/bin/sh\necho "$INIT_ROOT_PASSWORD"\n', { mode: 0o755 });
     made();
-    const [one, other] = [start(path.join(folder, 'fleet.env')), start(path.join(folder, 'fleet.env'))];
+    const file = path.join(folder, 'workers/env_a/worker.env');
+    const [one, other] = [start(file), start(file)];
     for (const password of [one, other]) expect(password).toMatch(/^[0-9a-f]{48}$/);
     expect(one).not.toBe(other);
-    expect(start(path.join(folder, 'supervisor.env'))).toBe(made().password.INIT_ROOT_PASSWORD);
+    expect(start(path.join(folder, 'password/supervisor.env'))).toBe(made().password.INIT_ROOT_PASSWORD);
     // As Kubernetes mounts a Secret.
     const secret = path.join(folder, 'secret');
     mkdirSync(secret);
@@ -466,12 +517,13 @@ describe('docker-compose.yml', () => {
     const images = Object.values(services).flatMap(({ image, build }) =>
       build ? [build.args.NOCOBASE_IMAGE, build.args.NODE_IMAGE] : [image],
     );
-    // The Workers take what the Supervisor's service builds.
+    // The Workers and the keys' program take what the Supervisor's service builds.
     const { image: built } = services.supervisor;
-    expect(images.filter((image) => image === built)).toHaveLength(2);
+    expect(images.filter((image) => image === built)).toHaveLength(3);
     for (const image of images) if (image !== built) expect(image).toMatch(/^[a-z/]+:[\w.-]+$/);
     const [, ...written] = read('docker-compose.yml').split(/^\s*(?:image|\w+_IMAGE): /m);
     expect(written.map((text) => text.split('\n')[0]).filter((text) => !/^\$\{\w+_IMAGE:-/.test(text))).toEqual([
+      'nocobase-app-supervisor',
       'nocobase-app-supervisor',
     ]);
     // Those of the Dockerfile are the same.
@@ -490,19 +542,6 @@ describe('docker-compose.yml', () => {
     expect(read('docker/change-owners.sql')).toContain(query);
   });
 
-  it('gives the superuser’s password to no instance, and the Supervisor’s to no Worker', () => {
-    for (const service of Object.keys(INSTANCES)) {
-      expect(services[service].environment).not.toHaveProperty('POSTGRES_PASSWORD');
-      expect(services[service].environment).not.toHaveProperty('DB_PASSWORD');
-      const mounts = services[service].volumes!.map((volume) => String(volume).split(':')[0]);
-      expect(mounts.includes('password')).toBe(service === 'supervisor');
-    }
-    const { keys: shared, password } = made();
-    expect(shared.DB_PASSWORD).toMatch(/^[0-9a-f]{64}$/);
-    expect(password.DB_PASSWORD).toMatch(/^[0-9a-f]{64}$/);
-    expect(password.DB_PASSWORD).not.toBe(shared.DB_PASSWORD);
-  });
-
   it('starts in order, each service when its dependencies are healthy', () => {
     for (const { depends_on: needs = {} } of Object.values(services)) {
       for (const [needed, { condition }] of Object.entries(needs)) {
@@ -516,15 +555,20 @@ describe('docker-compose.yml', () => {
     for (const server of ['postgres', 'redis']) expect(Object.keys(services[server].depends_on!)).toEqual(['keys']);
   });
 
-  it('gives Redis a password, which the instances have in its addresses and Redis has in a file of its own', () => {
-    const { APP_SUPERVISOR_REDIS_URL: url, APP_COMMAND_REDIS_URL } = keys();
-    expect(url).toMatch(/^redis:\/\/:[0-9a-f]{64}@redis:6379\/0$/);
-    expect(APP_COMMAND_REDIS_URL).toBe(url);
-    expect(readFileSync(path.join(folder, 'redis.conf'), 'utf8')).toBe(`requirepass ${new URL(url!).password}\n`);
-    expect(keys().APP_SUPERVISOR_REDIS_URL).toBe(url);
-    expect(services.redis.command!.at(-1)).toContain('< /redis/redis.conf');
-    const reading = Object.keys(services).filter((name) => services[name].volumes?.join().includes('redis-password:'));
-    expect(reading.sort()).toEqual(['keys', 'redis']);
+  it('gives each process a user of Redis, by an address that redis-cli takes, and keeps their passwords', () => {
+    const { keys: supervisor, worker } = made();
+    const users = readFileSync(path.join(folder, 'redis/users.acl'), 'utf8');
+    const all = [supervisor, worker('env_a'), worker('env_b')];
+    for (const [index, name] of ['supervisor', 'worker-env-a', 'worker-env-b'].entries()) {
+      const { APP_SUPERVISOR_REDIS_URL: url = '', APP_COMMAND_REDIS_URL } = all[index];
+      expect(url).toMatch(new RegExp(`^redis://${name}:[0-9a-f]{64}@redis:6379/0$`));
+      expect(APP_COMMAND_REDIS_URL).toBe(url);
+      expect(users).toContain(`user ${name} on >${new URL(url).password} resetkeys `);
+    }
+    const administrator = readFileSync(path.join(folder, 'redis/default'), 'utf8');
+    expect(users).toMatch(new RegExp(`^user default on >${administrator} ~\\* &\\* \\+@all\n`));
+    expect(made().keys.APP_SUPERVISOR_REDIS_URL).toBe(supervisor.APP_SUPERVISOR_REDIS_URL);
+    expect(readFileSync(path.join(folder, 'redis/users.acl'), 'utf8')).toBe(users);
   });
 
   it('gives containers no rights, and those of NocoBase a file system that they cannot change', () => {

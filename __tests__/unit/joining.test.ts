@@ -16,7 +16,8 @@ import { type ArrivalFacts, arrivalOf } from '../../src/server/supervisor/joinin
 import { filesOf } from '../../src/server/supervisor/joining/files';
 import { joinInput } from '../../src/server/supervisor/joining/input';
 import { EnvironmentJoins, type EnvironmentJoinsOptions } from '../../src/server/supervisor/joining/joins';
-import { workerAcl } from '../../src/server/supervisor/joining/redis-user';
+import { keyFilesOf } from '../../src/server/supervisor/joining/key-files';
+import { supervisorAcl, workerAcl } from '../../src/server/supervisor/joining/redis-user';
 import { type JoinFacts, settingsFor } from '../../src/server/supervisor/joining/settings';
 import type { Env } from '../../src/server/variables';
 import type { Event } from '../../src/shared/event';
@@ -133,6 +134,8 @@ describe('the variables of a new environment', () => {
     const docs = fs.readFileSync(path.join(ROOT, 'docs/redis.md'), 'utf8');
     const user = { name: 'fleet-worker', password: 'WORKER-PASSWORD' };
     expect(docs).toContain(`\n${workerAcl(user, 'app-supervisor', 'env_a')}\n`);
+    const supervisor = { name: 'fleet-supervisor', password: 'SUPERVISOR-PASSWORD' };
+    expect(docs).toContain(`\n${supervisorAcl(supervisor, 'app-supervisor')}\n`);
   });
 
   it.each([
@@ -354,5 +357,37 @@ describe('what is said of a newcomer', () => {
     expect(await probe(url, '/portal/api/')).toBe(state);
     await new Promise((resolve) => server.close(resolve));
     expect(await probe(url, '/api/')).toBeNull();
+  });
+});
+
+describe('the files that docker-compose.yml and deploy/kubernetes give to Workers', () => {
+  const supervisor = {
+    APP_SUPERVISOR_AES_SECRET_KEY: AES,
+    APP_SUPERVISOR_REDIS_URL: 'redis://supervisor:of-main@redis:6379/0',
+    APP_COMMAND_REDIS_URL: 'redis://supervisor:of-main@redis:6379/0',
+  };
+
+  it('have what "Add environment" gives, as lines for a shell, and need no other variable of the Supervisor', () => {
+    const { files: written, commands } = keyFilesOf(supervisor, ['env_b', 'env_c'], false);
+    const given = facts(supervisor);
+    const keys = ['APP_SUPERVISOR_ENVIRONMENT_KEY', 'APP_KEY', 'APP_SUPERVISOR_REDIS_URL', 'APP_COMMAND_REDIS_URL'];
+    for (const name of ['env_b', 'env_c']) {
+      const variables = variablesOf(given, { ...REQUEST, name });
+      expect(written[name]).toBe(keys.map((key) => `${key}='${variables[key]}'\n`).join(''));
+      expect(written[name]).not.toMatch(new RegExp(`${AES}|of-main`));
+    }
+    const steps = ['env_b', 'env_c'].flatMap((name) => settingsFor(given, { ...REQUEST, name }).steps);
+    expect(commands).toEqual(steps.map((step) => step.commands));
+  });
+
+  it('come with the Supervisor’s own user where that is asked for, once for both addresses', () => {
+    const user = { name: 'supervisor', password: 'of-main' };
+    expect(keyFilesOf(supervisor, [], true)).toEqual({ files: {}, commands: [supervisorAcl(user, 'app-supervisor')] });
+    const open = { APP_SUPERVISOR_REDIS_URL: 'redis://redis', APP_COMMAND_REDIS_URL: 'redis://:x@redis' };
+    expect(keyFilesOf({ ...supervisor, ...open }, ['env_b'], true).commands).toEqual([]);
+  });
+
+  it('are refused for what is no environment', () => {
+    for (const name of ['../env', '', '-x y']) expect(() => keyFilesOf(supervisor, [name], false)).toThrow('no name');
   });
 });

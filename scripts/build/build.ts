@@ -31,7 +31,10 @@ interface Evaluation {
 export async function build(target: Target & Evaluation): Promise<BuildResult> {
   await fs.rm(target.dist, { recursive: true, force: true });
   const stats = await bundle([
-    serverConfig(target, { 'server/index': path.join(target.source, 'server/index.ts') }),
+    serverConfig(target, {
+      'server/index': path.join(target.source, 'server/index.ts'),
+      'server/keys': path.join(target.source, 'server/keys.ts'),
+    }),
     ...(await Promise.all(
       LANES.map(async (lane) => clientConfig(target, lane, await clientEntry(target.source, lane))),
     )),

@@ -28,6 +28,11 @@ export interface FleetOptions {
   redisUrl?: string;
   /** False for tests: PostgreSQL does not wait for the disk. */
   durable?: boolean;
+  /**
+   * Workers have the key of the fleet, the Supervisor's `APP_KEY` and the only user of Redis, as in the compose file of NocoBase's
+   * documentation. Otherwise each has those of its environment alone.
+   */
+  sharedKeys?: boolean;
   /** Environment variables of every instance. */
   env?: Record<string, string>;
   /** Environment variables by instance: `supervisor`, `env_a`, … */
@@ -59,6 +64,8 @@ export interface FleetConfig {
   ownRedisPorts: { state: number; command: number } | null;
   redisUrl: string | null;
   durable: boolean;
+  /** Absent in fleets of earlier releases. */
+  sharedKeys?: boolean;
 }
 
 const PREFERRED_PORTS = { first: 14_000, postgres: 15_432, redis: 16_379 };
@@ -91,6 +98,7 @@ export async function resolveConfig(options: FleetOptions): Promise<FleetConfig>
       : null,
     redisUrl: options.redisUrl ?? null,
     durable: options.durable ?? true,
+    sharedKeys: options.sharedKeys ?? false,
   };
 }
 

@@ -3,6 +3,7 @@ import { devNull, tmpdir } from 'node:os';
 import path from 'node:path';
 import { ROOT } from '../lib/root.mjs';
 import type { InstanceConfig } from './config';
+import type { InstanceKeys } from './keys';
 import { PACKAGE_NAME, PLUGIN_STORAGE } from './plugin';
 import { HOST } from './ports';
 import type { PostgresServer } from './postgres';
@@ -18,8 +19,9 @@ export interface EnvironmentInput {
   instance: InstanceConfig;
   postgres: PostgresServer;
   redis: { stateUrl: string; commandUrl: string; keyPrefix?: string } | null;
-  appKey: string;
-  aesKey: string;
+  keys: InstanceKeys;
+  /** For the Supervisor, which gives it to the Workers that it adds. */
+  workerRolePassword: string;
   /** Password of the main app's administrator, if this start installs it. */
   rootPassword: string;
 }
@@ -55,8 +57,7 @@ export function environmentOf(input: EnvironmentInput): NodeJS.ProcessEnv {
     APP_ENV_PATH: devNull,
     APP_HOST: HOST,
     APP_PORT: String(instance.port),
-    APP_KEY: input.appKey,
-    APP_SUPERVISOR_AES_SECRET_KEY: input.aesKey,
+    ...input.keys,
     APPEND_PRESET_BUILT_IN_PLUGINS: PACKAGE_NAME,
     STORAGE_PATH: storageOf(home, instance.name),
     PLUGIN_STORAGE_PATH: PLUGIN_STORAGE,
@@ -72,7 +73,7 @@ export function environmentOf(input: EnvironmentInput): NodeJS.ProcessEnv {
   };
 }
 
-function partOf({ instance, redis, postgres }: EnvironmentInput): Record<string, string> {
+function partOf({ instance, redis, workerRolePassword }: EnvironmentInput): Record<string, string> {
   if (!redis) return { APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local' };
   const common = {
     APP_MODE: instance.part,
@@ -87,7 +88,7 @@ function partOf({ instance, redis, postgres }: EnvironmentInput): Record<string,
     return {
       ...common,
       APP_SUPERVISOR_WORKER_DB_USER: roleOf({ part: 'worker' }),
-      APP_SUPERVISOR_WORKER_DB_PASSWORD: postgres.password,
+      APP_SUPERVISOR_WORKER_DB_PASSWORD: workerRolePassword,
     };
   return { ...common, ENVIRONMENT_NAME: instance.name, ENVIRONMENT_URL: `http://${HOST}:${instance.port}` };
 }

@@ -4,9 +4,10 @@ import path from 'node:path';
 import { sourceHash } from '../build/source-hash.mjs';
 import { ApiError } from './api';
 import { FLEETS, type FleetConfig, type FleetOptions, type InstanceConfig, resolveConfig } from './config';
-import { ADMIN, environmentOf, socketFolder, storageOf } from './environment';
+import { ADMIN, type EnvironmentInput, environmentOf, socketFolder, storageOf } from './environment';
 import { Instance } from './instance';
 import { type KeepOptions, keep } from './keep';
+import { FleetKeys } from './keys';
 import { type Part, PartError } from './part';
 import { installPlugin } from './plugin';
 import { isFree } from './ports';
@@ -39,12 +40,14 @@ export class Fleet {
   /** Notifications and requests; the same as `redis` unless the options separate them. */
   readonly commandRedis: Redis | null;
   readonly instances: Instance[];
+  private readonly keys: FleetKeys;
 
   private constructor(
     readonly config: FleetConfig,
     private readonly state: FleetState,
   ) {
     this.home = homeOf(config.name);
+    this.keys = new FleetKeys(config, state);
     this.postgres = config.ownPostgresPort === null ? null : this.makePostgres(config.ownPostgresPort);
     const ports = config.ownRedisPorts;
     this.redis = ports && this.makeRedis('redis', 'Redis', ports.state);
@@ -228,7 +231,7 @@ export class Fleet {
       this.recordBoot(part);
     } else {
       await part.start();
-      if (part === this.postgres) await makeRoles(this.postgres.server, this.rolePassword());
+      if (part === this.postgres) await makeRoles(this.postgres.server, this.keys.rolePasswords);
     }
     return part instanceof Postgres || part instanceof Redis || part instanceof Instance ? part.url : '';
   }
@@ -258,15 +261,18 @@ export class Fleet {
   /** As an instance signs in: on a server of the fleet's own, not as the superuser. */
   private serverFor(instance: InstanceConfig): PostgresServer {
     if (!this.postgres) return this.postgresServer;
-    return { ...this.postgresServer, user: roleOf(instance), password: this.rolePassword() };
+    return { ...this.postgresServer, user: roleOf(instance), password: this.keys.rolePasswordOf(instance) };
   }
 
-  private rolePassword(): string {
-    const password = this.state.read().rolePassword ?? randomBytes(16).toString('hex');
-    this.state.update((saved) => {
-      saved.rolePassword = password;
-    });
-    return password;
+  private redisFor(instance: InstanceConfig): EnvironmentInput['redis'] {
+    const url = this.redisUrl;
+    if (!url) return null;
+    // On a Redis that others use too, this fleet needs its own keys, also after a reset, and makes no users.
+    if (this.config.redisUrl) return { stateUrl: url, commandUrl: url, keyPrefix: `fleet-${this.state.read().id}` };
+    const [stateUrl, commandUrl] = [url, this.commandRedis?.url ?? url].map((each) =>
+      this.keys.redisUrlOf(instance, each),
+    );
+    return { stateUrl, commandUrl };
   }
 
   private makePostgres(port: number): Postgres {
@@ -285,6 +291,7 @@ export class Fleet {
       name,
       port,
       password: this.state.read().redisPassword,
+      users: this.keys.redisUsers(),
       dataDir: path.join(this.home, key),
       logFile: this.logFile(key),
       memory: this.state.processOf(key),
@@ -308,18 +315,14 @@ export class Fleet {
         });
       },
       env: () => {
-        const { id, appKey, aesKey, workerPasswords } = this.state.read();
-        const url = this.redisUrl;
-        // On a Redis that others use too, this fleet needs its own keys, also after a reset.
-        const keyPrefix = this.config.redisUrl ? `fleet-${id}` : undefined;
-        const redis = url ? { stateUrl: url, commandUrl: this.commandRedis?.url ?? url, keyPrefix } : null;
+        const { workerPasswords } = this.state.read();
         return environmentOf({
           home: this.home,
           instance: config,
           postgres: this.serverFor(config),
-          redis,
-          appKey,
-          aesKey,
+          redis: this.redisFor(config),
+          keys: this.keys.of(config),
+          workerRolePassword: this.keys.rolePasswords.worker,
           rootPassword: workerPasswords?.[config.database] ?? ADMIN.password,
         });
       },

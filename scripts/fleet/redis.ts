@@ -8,8 +8,10 @@ import { HOST } from './ports';
 export interface RedisOptions {
   name?: string;
   port: number;
-  /** Letters and digits, which every client has to know; none by default. */
+  /** Of the user `default`, who may do everything: letters and digits; none by default. */
   password?: string;
+  /** Users beside that one, by name: the commands that make them. */
+  users?: Record<string, string>;
   /** Folder of its append-only file; null keeps everything in memory. */
   dataDir: string | null;
   logFile: string;
@@ -26,7 +28,17 @@ export class Redis extends Part {
   readonly port: number;
 
   constructor(options: RedisOptions) {
-    const { name = 'Redis', port, password, dataDir, logFile, args = [], program = 'redis', memory } = options;
+    const {
+      name = 'Redis',
+      port,
+      password,
+      users = {},
+      dataDir,
+      logFile,
+      args = [],
+      program = 'redis',
+      memory,
+    } = options;
     super({
       name,
       logFile,
@@ -37,7 +49,14 @@ export class Redis extends Part {
         const address = ['--bind', HOST, '--port', String(port)];
         return {
           program: findProgram(program) ?? 'redis-server',
-          args: [...settingsFile(logFile, password), ...address, '--save', '', ...persistence, ...args],
+          args: [
+            ...settingsFile(dataDir ?? path.dirname(logFile), logFile, password, users),
+            ...address,
+            '--save',
+            '',
+            ...persistence,
+            ...args,
+          ],
           options: { cwd: dataDir ?? path.dirname(logFile) },
         };
       },
@@ -47,18 +66,42 @@ export class Redis extends Part {
       stopWithin: 10_000,
     });
     this.port = port;
-    this.url = `redis://${password ? `:${password}@` : ''}${HOST}:${port}/0`;
+    // With the name, which redis-cli needs.
+    this.url = `redis://${password ? `default:${password}@` : ''}${HOST}:${port}/0`;
   }
 }
 
-/** Everybody on the machine can read the arguments of a process, but only this user this file. */
-function settingsFile(logFile: string, password?: string): string[] {
+/** Everybody on the machine can read the arguments of a process, but only this user these files. */
+function settingsFile(
+  folder: string,
+  logFile: string,
+  password: string | undefined,
+  users: Record<string, string>,
+): string[] {
   if (!password) return [];
+  const usersFile = path.join(folder, 'users.acl');
+  const own: Record<string, string> = { default: `on >${password} ~* &* +@all`, ...users };
+  writePrivate(usersFile, [
+    ...Object.entries(own).map(([name, rules]) => `user ${name} ${rules}`),
+    ...others(usersFile, own),
+    '',
+  ]);
   const file = `${logFile}.conf`;
+  writePrivate(file, [`aclfile "${usersFile}"`, '']);
+  return [file];
+}
+
+/** Users that somebody has made and kept by `ACL SAVE`, such as those of environments that were added. */
+function others(usersFile: string, own: Record<string, string>): string[] {
+  if (!fs.existsSync(usersFile)) return [];
+  const lines = fs.readFileSync(usersFile, 'utf8').split('\n').filter(Boolean);
+  return lines.filter((line) => !(line.split(' ')[1] in own));
+}
+
+function writePrivate(file: string, lines: string[]): void {
   fs.mkdirSync(path.dirname(file), { recursive: true });
   fs.rmSync(file, { force: true });
-  fs.writeFileSync(file, `requirepass ${password}\n`, { mode: 0o600 });
-  return [file];
+  fs.writeFileSync(file, lines.join('\n'), { mode: 0o600 });
 }
 
 function answersPing(port: number, password?: string): Promise<boolean> {

@@ -11,18 +11,23 @@ const WORKER = 'nocobase_worker';
 
 export const roleOf = ({ part }: Pick<InstanceConfig, 'part'>): string => (part === 'supervisor' ? SUPERVISOR : WORKER);
 
+/** Of both roles. A Worker must not be able to sign in as the Supervisor. */
+export interface RolePasswords {
+  supervisor: string;
+  worker: string;
+}
+
 /**
  * Makes both roles, closes the server's databases to the roles of apps, and gives what fleets of earlier releases have
  * created as the superuser to the roles. At each start: a repeated call changes nothing.
  * @param server with a superuser
- * @param password of both roles
  */
-export async function makeRoles(server: PostgresServer, password: string): Promise<void> {
+export async function makeRoles(server: PostgresServer, passwords: RolePasswords): Promise<void> {
   const { user } = server;
   const run = (sql: string, database = 'postgres') => query(server, database, sql);
-  for (const [role, rights] of [
-    [SUPERVISOR, ''],
-    [WORKER, 'CREATEDB CREATEROLE'],
+  for (const [role, rights, password] of [
+    [SUPERVISOR, '', passwords.supervisor],
+    [WORKER, 'CREATEDB CREATEROLE', passwords.worker],
   ]) {
     const { rowCount } = await query(server, 'postgres', 'SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
     await run(`${rowCount ? 'ALTER' : 'CREATE'} ROLE ${role} LOGIN ${rights} PASSWORD ${pg.escapeLiteral(password)}`);

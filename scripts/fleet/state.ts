@@ -12,10 +12,14 @@ interface Saved {
   appKey: string;
   aesKey: string;
   postgresPassword: string;
-  /** Of the database roles of the instances. Absent in fleets of earlier releases, whose instances were superusers. */
+  /** Of the Workers' database role. Absent in fleets of earlier releases, whose instances were superusers. */
   rolePassword?: string;
+  /** Of the Supervisor's database role. Absent like those below. */
+  supervisorRolePassword?: string;
   /** Of the fleet's own Redis. Absent until the first start of a fleet of an earlier release. */
   redisPassword?: string;
+  /** Of the Supervisor's user in it. */
+  supervisorRedisPassword?: string;
   config: FleetConfig | null;
   /** The process that started it and stops it. */
   launcher: ProcessIdentity | null;
@@ -32,13 +36,19 @@ interface Saved {
   workerPasswords?: Record<string, string>;
 }
 
+const passwords = () => ({
+  rolePassword: randomBytes(16).toString('hex'),
+  supervisorRolePassword: randomBytes(16).toString('hex'),
+  redisPassword: randomBytes(16).toString('hex'),
+  supervisorRedisPassword: randomBytes(16).toString('hex'),
+});
+
 const fresh = (): Saved => ({
   id: randomBytes(4).toString('hex'),
   appKey: randomBytes(32).toString('hex'),
   aesKey: randomBytes(32).toString('hex'),
   postgresPassword: randomBytes(16).toString('hex'),
-  rolePassword: randomBytes(16).toString('hex'),
-  redisPassword: randomBytes(16).toString('hex'),
+  ...passwords(),
   config: null,
   launcher: null,
   processes: {},
@@ -75,7 +85,7 @@ export class FleetState {
     return this.update((saved) => {
       saved.config = config;
       saved.launcher = identify(process.pid);
-      saved.redisPassword ??= randomBytes(16).toString('hex');
+      Object.assign(saved, { ...passwords(), ...saved });
     });
   }
 

@@ -35,6 +35,17 @@ export function hasOwnUser(address: string): boolean {
 export const hostOfRedis = (address: string): string | null =>
   sentinelsOf(address) ? null : new URL(address).hostname;
 
+/** What a Supervisor may do, as in docs/redis.md. */
+export function supervisorAcl({ name, password }: RedisUser, prefix: string): string {
+  return acl(
+    name,
+    password,
+    [`~${prefix}:*`],
+    [`&${prefix}:*`],
+    'get set setnx mget del hget hset hdel hmget hgetall hlen lindex lrange rpush ltrim sadd srem smembers pttl multi exec eval evalsha time info config|get publish subscribe',
+  );
+}
+
 /** What the Worker of one environment may do, as in docs/redis.md. Needs Redis 7. */
 export function workerAcl({ name, password }: RedisUser, prefix: string, environment: string): string {
   const ownKeys = ['lease', 'holder', 'standby', 'statuses', 'version', 'registration'].map(
@@ -54,15 +65,24 @@ export function workerAcl({ name, password }: RedisUser, prefix: string, environ
     'ssoEndsVersion',
   ];
   const channels = ['wake:supervisors', `wake:environment:${environment}`, 'requests:*', 'replies:*'];
-  const commands =
-    'get set mget del hget hset hdel hmget hgetall hlen lindex lrange sadd smembers pttl multi exec eval evalsha time info publish subscribe';
-  return [
+  return acl(
+    name,
+    password,
+    [
+      ...[...ownKeys, ...shared].map((key) => `~${prefix}:${key}`),
+      ...[`records:${environment}`, ...read].map((key) => `%R~${prefix}:${key}`),
+    ],
+    channels.map((channel) => `&${prefix}:${channel}`),
+    'get set mget del hget hset hdel hmget hgetall hlen lindex lrange sadd smembers pttl multi exec eval evalsha time info publish subscribe',
+  );
+}
+
+const acl = (name: string, password: string, keys: string[], channels: string[], commands: string): string =>
+  [
     `ACL SETUSER ${name} on >${password} resetkeys`,
-    ...[...ownKeys, ...shared].map((key) => `~${prefix}:${key}`),
-    ...[`records:${environment}`, ...read].map((key) => `%R~${prefix}:${key}`),
+    ...keys,
     'resetchannels',
-    ...channels.map((channel) => `&${prefix}:${channel}`),
+    ...channels,
     '-@all',
     ...commands.split(' ').map((command) => `+${command}`),
   ].join(' ');
-}

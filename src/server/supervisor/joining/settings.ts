@@ -2,9 +2,10 @@ import type { JoinRequest, JoinStep } from '../../../shared/join';
 import { type Message, say } from '../../../shared/message';
 import type { HostConfig, RedisConfig, SupervisorConfig } from '../../config';
 import { type DatabaseConnection, type WorkerDatabase, workerSql } from '../../databases';
-import { environmentKeyOf, workerSecretOf } from '../../protocol/keyring';
+import { workerSecretOf } from '../../protocol/keyring';
 import { containerOf, databaseOf } from './names';
-import { addressForWorker, hasOwnUser, hostOfRedis, workerAcl } from './redis-user';
+import { hostOfRedis } from './redis-user';
+import { workerKeysOf } from './worker-keys';
 
 /** What the Worker of a new environment is started with. Pure functions: an equal request gets equal settings. */
 
@@ -40,13 +41,10 @@ export interface WorkerSettings {
 export function settingsFor(facts: JoinFacts, request: JoinRequest): WorkerSettings {
   const { redis, join, fleetKey } = facts;
   const { name } = request;
-  const secret = (purpose: string) => workerSecretOf(fleetKey, name, purpose);
   const container = containerOf(name);
-  const user = { name: container, password: secret('Redis') };
-  const address = (url: string) => addressForWorker(url, user, request.redis || null);
-  const database = databaseFor(facts, request, secret('database').slice(0, 32));
+  const keys = workerKeysOf(facts, name, request.redis || null);
+  const database = databaseFor(facts, request, workerSecretOf(fleetKey, name, 'database').slice(0, 32));
   const seen = serverFrom(request.database, database);
-  const ownUser = hasOwnUser(redis.stateUrl) || hasOwnUser(redis.commandUrl);
   return {
     environment: name,
     container,
@@ -61,11 +59,7 @@ export function settingsFor(facts: JoinFacts, request: JoinRequest): WorkerSetti
       ['APP_COMMAND_ADAPTER', 'redis'],
       ['APPEND_PRESET_BUILT_IN_PLUGINS', '@nocobase/plugin-app-supervisor'],
       ['ENVIRONMENT_NAME', name],
-      // Of this environment alone: with the key of the fleet it could act as every environment.
-      ['APP_SUPERVISOR_ENVIRONMENT_KEY', environmentKeyOf(fleetKey, name).toString('hex')],
-      ['APP_KEY', secret('APP_KEY')],
-      ['APP_SUPERVISOR_REDIS_URL', address(redis.stateUrl)],
-      ['APP_COMMAND_REDIS_URL', address(redis.commandUrl)],
+      ...keys.variables,
       ...differing(facts),
       ['DB_DIALECT', database.dialect],
       ['DB_HOST', seen.host],
@@ -78,7 +72,7 @@ export function settingsFor(facts: JoinFacts, request: JoinRequest): WorkerSetti
     database,
     steps: [
       ...(join.role ? [] : [{ kind: 'database' as const, commands: workerSql(database) }]),
-      ...(ownUser ? [{ kind: 'redis' as const, commands: workerAcl(user, redis.prefix, name) }] : []),
+      ...(keys.acl ? [{ kind: 'redis' as const, commands: keys.acl }] : []),
     ],
     warnings: [
       ...loopback('APP_SUPERVISOR_REDIS_URL', request.redis ? null : hostOfRedis(redis.stateUrl)),

@@ -1,0 +1,26 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { messageOf } from './errors';
+import { keyFilesOf } from './supervisor/joining/key-files';
+
+/**
+ * The program `dist/server/keys.js`, which needs neither NocoBase nor a network. Out of the variables of a Supervisor it makes what
+ * docker-compose.yml and deploy/kubernetes give to Workers, as **Add environment** does:
+ *
+ *     node keys.js [--supervisor] FOLDER ENVIRONMENT…
+ *
+ * writes `FOLDER/ENVIRONMENT.env` for each environment, and prints the commands that make the users of Redis, with `--supervisor`
+ * also that of the Supervisor.
+ */
+const args = process.argv.slice(2);
+const [folder = '.', ...environments] = args.filter((arg) => arg !== '--supervisor');
+try {
+  const { files, commands } = keyFilesOf(process.env, environments, args.includes('--supervisor'));
+  for (const [name, content] of Object.entries(files)) {
+    writeFileSync(path.join(folder, `${name}.env`), content, { mode: 0o600 });
+  }
+  for (const command of commands) console.log(command);
+} catch (error) {
+  console.error(messageOf(error));
+  process.exitCode = 1;
+}
