@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { docker, dockerEnv } from '../../scripts/docker/engine';
 import { waitFor, waitForHttp } from '../../scripts/fleet';
+import { ROOT } from '../../scripts/lib/root.mjs';
 import type { ContainerRow } from '../../src/shared/container';
 import type { JoinAnswer } from '../../src/shared/join';
 import { ComposedFleet } from '../support/composed-fleet';
@@ -34,6 +35,19 @@ const untilOnline = (name: string) =>
 /** Starts it by the visit if need be. */
 const serves = (app: string) =>
   waitForHttp(`${fleet.supervisor}/api/__app/${app}/app:getInfo`, { timeout: 5 * MINUTE });
+
+/** As docs/redis.md says. */
+async function makeRedisUser(steps: JoinAnswer['steps']): Promise<void> {
+  const [{ commands }] = steps.filter(({ kind }) => kind === 'redis');
+  const [, script] = fs.readFileSync(path.join(ROOT, 'docs/redis.md'), 'utf8').match(/redis sh -c '(.*)' <</) ?? [];
+  const said = execFileSync('docker', ['compose', 'exec', '-T', 'redis', 'sh', '-c', script], {
+    cwd: fleet.folder,
+    env: dockerEnv(),
+    input: `${commands}\n`,
+    encoding: 'utf8',
+  });
+  expect(said.trim().split('\n')).toEqual(['OK', 'OK']);
+}
 
 beforeAll(async () => {
   // What a run that was killed has left.
@@ -72,7 +86,8 @@ it.each(INSTANCES)('runs %s without rights, as a user who can change nothing but
   expect(await says(`for folder in ${folders}; do touch $folder/x 2>/dev/null && echo $folder; done; true`)).toBe('');
   const id = await fleet.compose('ps', '--quiet', service);
   const variables: string[] = JSON.parse(await docker(['inspect', '--format', '{{json .Config.Env}}', id]));
-  const secret = /^(APP_KEY|INIT_ROOT_PASSWORD|DB_PASSWORD|\w+_REDIS_URL|APP_SUPERVISOR_AES_SECRET_KEY)=./;
+  const secret =
+    /^(APP_KEY|INIT_ROOT_PASSWORD|DB_PASSWORD|\w+_REDIS_URL|APP_SUPERVISOR_(AES_SECRET|ENVIRONMENT)_KEY)=./;
   expect(variables.filter((variable) => secret.test(variable))).toEqual([]);
 });
 
@@ -151,7 +166,8 @@ describe('a Worker', () => {
     const arrival = async () =>
       (await manager.api.post('appEnvironments:arrival', { name: 'env_c', address: 'http://worker-env-c' })).data;
     const { files, warnings, steps } = await join();
-    expect([warnings, steps]).toEqual([[], []]);
+    expect([warnings, steps.map(({ kind }) => kind)]).toEqual([[], ['redis']]);
+    await makeRedisUser(steps);
     expect(await arrival()).toMatchObject({ state: 'waiting', messages: [{ code: 'JOIN_SILENT' }] });
 
     fs.writeFileSync(path.join(fleet.folder, 'worker-env-c.yml'), files.compose);
@@ -196,6 +212,8 @@ it('makes a Worker itself in the engine that it is given, and shows what becomes
   await fleet.healthy(['supervisor']);
   manager = new Manager(await fleet.signIn(password));
   const own = { name: 'env_d', url: 'http://worker-env-d' };
+  const { steps } = (await manager.api.post('appEnvironments:join', own)).data as JoinAnswer;
+  await makeRedisUser(steps);
   const row = async (): Promise<ContainerRow | undefined> =>
     (await manager.api.get('appContainers:list')).data.find(({ environment }: ContainerRow) => environment === 'env_d');
   const act = (action: string) => manager.api.post(`appContainers:${action}?filterByTk=env_d`);

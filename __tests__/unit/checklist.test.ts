@@ -124,7 +124,7 @@ describe('the security checklist', () => {
     const rows = found({ ...withVariables(variables), environments: [shared, environment('env_b')] });
     expect(rows.filter(({ check }) => check === 'SAFE_SIGNATURES')).toMatchObject([
       { code: 'SIGNING_KEY_KNOWN', level: 'red' },
-      { code: 'WORKERS_SHARE_KEY', level: 'yellow', params: { environments: 'env_a' }, environments: ['env_a'] },
+      { code: 'WORKERS_SHARE_KEY', level: 'red', params: { environments: 'env_a' }, environments: ['env_a'] },
     ]);
   });
 
@@ -154,6 +154,29 @@ describe('the security checklist', () => {
       'SAFE_APP_KEY',
       'SAFE_ORIGINS',
       'SAFE_DATABASE_ROLES',
+      'SAFE_WORKER_ROLES',
+    ]);
+  });
+
+  it('names Workers that have one database role on one server', () => {
+    const on = (name: string, user: string, server: string) =>
+      environment(name, { databaseRole: { mode: 'made', user, server, sql: '' } });
+    const environments = [
+      on('env_a', 'worker', 'one:5432'),
+      on('env_b', 'worker', 'one:5432'),
+      on('env_c', 'other', 'one:5432'),
+      on('env_d', 'worker', 'two:5432'),
+      environment('env_e', { databaseRole: null }),
+      environment('env_f', { databaseRole: null }),
+    ];
+    expect(found(factsOf({ environments }))).toMatchObject([
+      {
+        check: 'SAFE_WORKER_ROLES',
+        level: 'yellow',
+        code: 'WORKERS_SHARE_ROLE',
+        params: { environments: 'env_a, env_b', user: 'worker' },
+        environments: ['env_a', 'env_b'],
+      },
     ]);
   });
 

@@ -52,6 +52,9 @@ export const CHECKLIST_TEXTS = {
   DATABASE_SUPERUSERS: 'environments',
   DATABASE_SUPERUSERS_REMEDY: '',
   DATABASES_UNCLOSED: 'environments',
+  SAFE_WORKER_ROLES: '',
+  WORKERS_SHARE_ROLE: 'environments user',
+  WORKERS_SHARE_ROLE_REMEDY: '',
 } as const;
 export type ChecklistCode = keyof typeof CHECKLIST_TEXTS;
 
@@ -179,17 +182,14 @@ const signatures: Check = {
     if (config.part !== 'supervisor') return null;
     const isKnown = config.aesKey === null && WELL_KNOWN_APP_KEYS.has(config.host.appKey);
     const sharing = workersOf(facts).filter(({ registration }) => registration && !registration.hasOwnKey);
-    const names = sharing.map(({ name }) => name);
     return [
       ...when(isKnown, () => ({
         level: 'red',
         text: tell('SIGNING_KEY_KNOWN'),
         remedy: tell('SIGNING_KEY_REMEDY'),
       })),
-      ...when(names.length > 0, () => ({
-        level: 'yellow',
-        environments: names,
-        text: tell('WORKERS_SHARE_KEY', { environments: named(names) }),
+      ...ofWorkers(sharing, (environments) => ({
+        text: tell('WORKERS_SHARE_KEY', { environments }),
         remedy: tell('WORKERS_SHARE_KEY_REMEDY'),
       })),
     ];
@@ -277,5 +277,25 @@ const databaseRoles: Check = {
   },
 };
 
+const workerRoles: Check = {
+  code: 'SAFE_WORKER_ROLES',
+  find(facts) {
+    const users = new Map<string, { user: string; names: string[] }>();
+    for (const { name, registration } of workersOf(facts)) {
+      const { user, server } = registration?.databaseRole ?? {};
+      if (!user) continue;
+      const same = users.get(`${user} ${server}`) ?? { user, names: [] };
+      users.set(`${user} ${server}`, { user, names: [...same.names, name] });
+    }
+    const shared = [...users.values()].filter(({ names }) => names.length > 1);
+    return shared.map(({ user, names }) => ({
+      level: 'yellow',
+      environments: names,
+      text: tell('WORKERS_SHARE_ROLE', { environments: named(names), user }),
+      remedy: tell('WORKERS_SHARE_ROLE_REMEDY'),
+    }));
+  },
+};
+
 /** In the order of docs/hardening.md. */
-export const CHECKS: Check[] = [passwords, appKey, aesKey, signatures, redis, origins, databaseRoles];
+export const CHECKS: Check[] = [passwords, appKey, aesKey, signatures, redis, origins, databaseRoles, workerRoles];
