@@ -67,6 +67,11 @@ it('one leads and drives what either is asked for, and both show the same', asyn
   expect([await leads(fleet.supervisor), await leads(second)]).toEqual([true, false]);
 });
 
+it('a session of one is valid at the other, whose storage is another one', async () => {
+  const headers = { Authorization: `Bearer ${first.api.token}`, 'X-Authenticator': 'basic' };
+  expect((await ask(second.url, '/api/auth:check', { headers })).json.data).toMatchObject({ id: 1 });
+});
+
 it('the leader killed in the middle of an operation passes the lead on within its expiry, and the operation ends', async () => {
   const { data } = await first.api.post('apps:restart?filterByTk=shared');
   await other.untilApp('shared', (app) => app.operation?.steps[0].startedAt !== undefined, { what: 'restarting' });
