@@ -120,11 +120,13 @@ interface NocobaseInImage {
   home?: string;
   /** `APP_PUBLIC_PATH` */
   publicPath?: string;
+  /** How long it keeps a connection without a request; the image says nothing, and nginx's default is 75 s. */
+  keptFor?: string;
 }
 
 /** The nginx that stands in the official image before its NocoBase, and serves some addresses from the disk itself. */
 export async function startImageNginx(nocobase: NocobaseInImage): Promise<Front> {
-  const { url, storage, home = ROOT, publicPath = '/' } = nocobase;
+  const { url, storage, home = ROOT, publicPath = '/', keptFor = '75s' } = nocobase;
   const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-image-'));
   // The image's /app/nocobase.
   fs.symlinkSync(path.join(home, 'node_modules'), path.join(folder, 'node_modules'));
@@ -140,7 +142,8 @@ export async function startImageNginx(nocobase: NocobaseInImage): Promise<Front>
   });
   const port = await freePort();
   const made = fs.readFileSync(path.join(folder, 'nocobase.conf'), 'utf8');
-  const changes = { 'listen 80;': KINDS.nginx.listenOn(port), 'access_log /var/log/nginx/nocobase.log apm;': '' };
+  const listen = `${KINDS.nginx.listenOn(port)} keepalive_timeout ${keptFor};`;
+  const changes = { 'listen 80;': listen, 'access_log /var/log/nginx/nocobase.log apm;': '' };
   return run('nginx', folder, port, changed(made, changes));
 }
 

@@ -8,6 +8,11 @@ import type { RouteEnvironment } from './table';
 
 /** Maximum number of idle connections to one worker; further ones are closed when they become idle. */
 const MAX_IDLE = 256;
+/**
+ * How long an idle connection is kept to a worker that does not say how long it keeps it, in ms: less than the 75 s of
+ * nginx, so that a POST does not meet a connection that is being closed.
+ */
+const KEPT = 60_000;
 
 /** A worker as the proxy reaches it: parsed and connected once, not for each request. */
 export interface Target {
@@ -97,9 +102,14 @@ function prepare(name: string, proxyUrl: string, limits: Limits, clock: Clock): 
     },
     prefix: url.pathname.replace(/\/+$/, ''),
     host: url.host,
-    // `timeout` also makes Node drop an idle connection one second before the limit that the worker announced
-    // (`Keep-Alive`), so that a POST does not meet a connection that is being closed.
-    agent: create({ keepAlive: true, timeout: limits.idle, maxFreeSockets: MAX_IDLE, scheduling: 'lifo' }),
+    // `timeout` is that of an idle connection; for one that the worker announces (`Keep-Alive`), Node takes that less a
+    // second.
+    agent: create({
+      keepAlive: true,
+      timeout: Math.min(KEPT, limits.idle),
+      maxFreeSockets: MAX_IDLE,
+      scheduling: 'lifo',
+    }),
     oneShot: create({ keepAlive: false, timeout: limits.idle }),
     inFlight: 0,
     webSockets: 0,
@@ -109,6 +119,7 @@ function prepare(name: string, proxyUrl: string, limits: Limits, clock: Clock): 
 interface Connecting {
   createConnection(options: object, done: (error: Error | null, socket: Socket) => void): Socket | undefined;
   getName(options?: object): string;
+  reuseSocket(socket: Socket, req: http.ClientRequest): void;
 }
 
 const CONNECTED = Symbol('app-supervisor.connected');
@@ -118,15 +129,22 @@ export function isConnected(socket: Socket | null): boolean {
   return socket !== null && (socket as Marked)[CONNECTED] === true;
 }
 
-/** Sets time limits once for each new connection, so that a request on a kept connection costs nothing. */
+/**
+ * Sets time limits for each new connection, and for each further request the one that holds while it lasts: Node leaves an
+ * idle connection's limit on it, and a worker that thinks for longer would lose the connection under its answer.
+ */
 function guard<A extends http.Agent>(agent: A, secure: boolean, limits: Limits, clock: Clock, name: string): A {
   const connecting = agent as unknown as Connecting;
-  const create = connecting.createConnection;
+  const { createConnection: create, reuseSocket: reuse } = connecting;
   connecting.getName = () => name; // one agent, one address: no key to build for each request
   connecting.createConnection = function createConnection(options, done) {
     const socket = create.call(this, options, done);
     if (socket) watch(socket, secure, limits, clock);
     return socket;
+  };
+  connecting.reuseSocket = function reuseSocket(socket, req) {
+    reuse.call(this, socket, req);
+    socket.setTimeout(limits.idle);
   };
   return agent;
 }
@@ -138,6 +156,7 @@ function watch(socket: Socket, secure: boolean, limits: Limits, clock: Clock): v
     timer.cancel();
     (socket as Marked)[CONNECTED] = true;
   });
+  socket.setTimeout(limits.idle);
   socket.setNoDelay(true);
   readOnAfterFailedWrite(socket);
   socket.on('timeout', () => {
