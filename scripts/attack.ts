@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ATTACKS, type Attack } from '../__tests__/attack/attacks';
+import { allowed, FLOODS, lineOfDenial, tryDenial } from '../__tests__/attack/denial';
 import { attempt, attemptInputs, type Outcome } from '../__tests__/attack/run';
 import { Stage } from '../__tests__/attack/stage';
 import { Fleet } from './fleet';
@@ -13,6 +14,7 @@ const USAGE = `npm run attack [-- options]
   --inputs N    how many of them (default 240)
   --only 3,7    only these of them, by their numbers, and no other attack
   --finding S5  no inputs, and only attacks of this finding
+  --denial      only what holds up visitors of other apps: how long they wait with and without it (6 minutes)
   --fleet NAME  on a running fleet of this name, whose apps are left alone
 
 Ends with 1 if anything gets through.`;
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     inputs: { type: 'string', default: '240' },
     only: { type: 'string' },
     finding: { type: 'string' },
+    denial: { type: 'boolean' },
     fleet: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -45,6 +48,7 @@ async function main(): Promise<number> {
     await fleet.waitForWorkers();
     const stage = await Stage.begin(fleet);
     try {
+      if (values.denial) return await denials(fleet);
       const isChosen = ({ finding }: Attack) => !only && finding === (values.finding ?? finding);
       for (const attack of ATTACKS.filter(isChosen)) note(await attempt(stage, attack));
       if (!values.finding)
@@ -58,6 +62,18 @@ async function main(): Promise<number> {
   const through = outcomes.filter((outcome) => outcome.through.length);
   console.log(`\n${outcomes.length} rows with seed ${seed}: ${through.length} got through.`);
   return through.length ? 1 : 0;
+}
+
+/** @returns 1 if another app's visitors wait too long */
+async function denials(fleet: Fleet): Promise<number> {
+  let through = 0;
+  for (const kind of Object.keys(FLOODS)) {
+    const denial = await tryDenial(fleet, kind);
+    if (denial.with > allowed(denial)) through++;
+    console.log(lineOfDenial(denial));
+  }
+  console.log(`\n${Object.keys(FLOODS).length} rows: ${through} got through.`);
+  return through ? 1 : 0;
 }
 
 function lineOf({ finding, title, through }: Outcome): string {

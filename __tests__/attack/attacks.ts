@@ -1,4 +1,5 @@
 import { firstAttempts, laterAttempts, ofFormerApps } from './by-administrators';
+import { bodies } from './by-bodies';
 import { forgeries } from './by-redis';
 import { longOnes, tokensElsewhere, visits } from './by-visitors';
 import { heldBefore } from './held';
@@ -24,5 +25,6 @@ export const ATTACKS: Attack[] = [
   ...laterAttempts,
   ...ofFormerApps,
   ...longOnes,
+  ...bodies,
 ];
 export const FIRST = ATTACKS.slice(0, 20);

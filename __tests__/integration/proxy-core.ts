@@ -57,7 +57,8 @@ if (process.argv[2] !== 'unguarded') {
       publicPath: '/',
       origins: originsOf(table),
       bounds: BOUNDS,
-      mainSecret: () => null,
+      trusts: () => false,
+      secretOf: () => null,
       serve: null,
     }),
   );

@@ -445,7 +445,8 @@ describe('limits', () => {
         publicPath: '/',
         origins: originsOf(),
         bounds: { ...BOUNDS, ...bounds },
-        mainSecret: () => MAIN_SECRET,
+        trusts: () => false,
+        secretOf: () => MAIN_SECRET,
         metrics: { request: () => {}, limited: (app, limit) => limited.push(`${app} ${limit}`) },
         serve: null,
       });
@@ -596,7 +597,8 @@ describe('the host of a request', () => {
       publicPath: '/',
       origins: originsOf(),
       bounds: BOUNDS,
-      mainSecret: () => null,
+      trusts: () => false,
+      secretOf: () => null,
       serve: door.proxy.web,
     });
     const main = http.createServer((req, res) => {

@@ -54,9 +54,13 @@ describe('limits of what visitors may use', () => {
     ['APP_SUPERVISOR_MAX_REQUESTS_PER_ENVIRONMENT', 'requestsPerEnvironment'],
     ['APP_SUPERVISOR_MAX_WEBSOCKETS_PER_APP', 'webSocketsPerApp'],
     ['APP_SUPERVISOR_MAX_WEBSOCKETS_PER_ADDRESS', 'webSocketsPerAddress'],
+    ['APP_SUPERVISOR_MAX_WEBSOCKET_MESSAGE', 'webSocketMessage'],
+    ['APP_SUPERVISOR_MAX_WEBSOCKET_MESSAGES', 'webSocketMessages'],
+    ['APP_SUPERVISOR_MAX_SIGN_INS_PER_ADDRESS', 'signInsPerAddress'],
     ['APP_SUPERVISOR_MAX_WAKES_PER_ADDRESS', 'wakesPerAddress'],
     ['APP_SUPERVISOR_MAX_HEADERS', 'headers', 1, 500],
     ['APP_SUPERVISOR_MAX_ANONYMOUS_BODY', 'anonymousBody'],
+    ['APP_SUPERVISOR_MAX_ANONYMOUS_UPLOAD', 'anonymousUpload'],
     ['APP_SUPERVISOR_BODY_TIMEOUT', 'bodySilence', 1_000],
   ])('%s sets one of them, and has the documented default', (variable, limit, unit = 1, value = 2_000) => {
     const limitOf = (env: Env) =>

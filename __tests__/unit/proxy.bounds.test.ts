@@ -1,8 +1,10 @@
+import type { ServerResponse } from 'node:http';
 import { describe, expect, it, vi } from 'vitest';
 import { BOUNDS } from '../../src/server/bounds';
 import { watchBody } from '../../src/server/proxy/bodies';
 import { Occupancy } from '../../src/server/proxy/occupancy';
 import { trustOf, visitorAddress } from '../../src/server/proxy/peer';
+import { mayTry } from '../../src/server/proxy/places';
 import { FakeClock } from '../support/clock';
 
 const occupancy = (more: Partial<typeof BOUNDS>) => new Occupancy({ ...BOUNDS, ...more });
@@ -74,6 +76,34 @@ describe('the address of a visitor', () => {
     ['10.0.0.2', '127.0.0.1', null],
   ])('with X-Forwarded-For: %s from %s is %s', (forwarded, address, expected) => {
     expect(of(forwarded, address)).toBe(expected);
+  });
+});
+
+describe('sign-ins', () => {
+  const attempt = (at: Occupancy, url: string, address: string | null = '192.0.2.1') => {
+    const ends: Array<() => void> = [];
+    const res = { once: (_: string, end: () => void) => ends.push(end) } as unknown as ServerResponse;
+    return { may: mayTry(at, url, () => address, res), end: () => ends.forEach((each) => void each()) };
+  };
+
+  it('take a place of their address until they are answered', () => {
+    const places = occupancy({ signInsPerAddress: 2 });
+    const begun = ['/api/auth:signIn', '/api/__app/crm/auth%3AsignUp?x=y'].map((url) => attempt(places, url));
+    expect(begun.map(({ may }) => may)).toEqual([true, true]);
+    expect(attempt(places, '/api/auth:signIn/').may).toBe(false);
+    expect(attempt(places, '/api/auth:signIn', '192.0.2.2').may).toBe(true);
+    begun[0].end();
+    expect(attempt(places, '/api/auth:signIn').may).toBe(true);
+  });
+
+  it('of addresses that are not known are those of one', () => {
+    const places = occupancy({ signInsPerAddress: 1 });
+    expect([1, 2].map(() => attempt(places, '/api/auth:signIn', null).may)).toEqual([true, false]);
+  });
+
+  it.each(['/api/auth:check', '/api/auth:signInAs', '/api/x?a=/auth:signIn', '/xauth:signIn'])('%s is none', (url) => {
+    const places = occupancy({ signInsPerAddress: 0 });
+    expect(attempt(places, url).may).toBe(true);
   });
 });
 

@@ -21,7 +21,7 @@ import { visitorAddress } from '../../src/server/proxy/peer';
 import { createSelector } from '../../src/server/proxy/selector';
 import { requestedEnvironment, withPin } from '../../src/server/proxy/sticky-environment';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
-import { isSignedIn, isTokenOfMain, withoutTokensOfMain } from '../../src/server/proxy/tokens';
+import { hasToken, isSignedIn, isTokenOfMain, withoutTokensOfMain } from '../../src/server/proxy/tokens';
 import { visitorLocation, workerUrl } from '../../src/server/proxy/uploads';
 import { isReadOnly, originForm, pathOf } from '../../src/server/proxy/url';
 import { destination, isVisit, visit } from '../../src/server/proxy/visit';
@@ -70,7 +70,8 @@ const guards = [true, false].map((serves) =>
     publicPath: '/',
     origins,
     bounds: BOUNDS,
-    mainSecret,
+    trusts: () => false,
+    secretOf: mainSecret,
     serve: serves ? () => true : null,
   }),
 );
@@ -140,7 +141,7 @@ const OF_HEADERS: Record<string, () => unknown> = {
   'own origin': () => ['main', 'crm'].map((name) => [origins.elsewhere(name, req), origins.policy(name, req)]),
   'address of a visitor': () => peers.map((peer) => visitorAddress(req.headers['x-forwarded-for'], peer, () => true)),
   language: () => languageOf(req.headers),
-  'kind of body': () => [isForm(req), isSignedIn(req, mainSecret)],
+  'kind of body': () => [isForm(req), isSignedIn(req, mainSecret, 0), hasToken(req)],
   framing: () => [isAmbiguous(req), isLoop(req.headers['x-app-supervisor-via'], 'me')],
   'protocol and host': () => peers.map((peer) => [visitorProtocol(req, peer), visitorHost(req, peer)]),
   'page for people': () => pageFor(req, '/', '/api', answer('APP_STOPPED', 'crm')),

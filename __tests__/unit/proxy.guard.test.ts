@@ -8,7 +8,10 @@ import { FakeClock } from '../support/clock';
 import { originsOf } from '../support/origins';
 
 const MAIN_SECRET = 'main';
-const tokenOf = (secret: string) => `eyJ.x.${createHmac('sha256', secret).update('eyJ.x').digest('base64url')}`;
+const APP_SECRET = 'app1';
+const SESSION = `eyJ.${Buffer.from('{"userId":1}').toString('base64url')}`;
+const tokenOf = (secret: string) =>
+  `Bearer ${SESSION}.${createHmac('sha256', secret).update(SESSION).digest('base64url')}`;
 
 function setup(more: Partial<GuardOptions> = {}) {
   const options: GuardOptions = {
@@ -26,7 +29,8 @@ function setup(more: Partial<GuardOptions> = {}) {
     publicPath: '/',
     origins: originsOf(),
     bounds: BOUNDS,
-    mainSecret: () => MAIN_SECRET,
+    trusts: () => false,
+    secretOf: (name) => ({ main: MAIN_SECRET, app1: APP_SECRET })[name] ?? null,
     serve: null,
     ...more,
   };
@@ -147,16 +151,30 @@ describe('the guard before the core', () => {
   });
 
   it.each<[string, Record<string, string>, string]>([
-    ['JSON', { 'content-length': '1048577' }, '413 BODY_TOO_LARGE'],
-    ['a form', { 'content-length': '1048577', 'content-type': 'multipart/form-data; boundary=x' }, 'core'],
-    ['a little', { 'content-length': '1048576' }, 'core'],
-    ['JSON for an app', { 'content-length': '1048577', 'x-app': 'app1' }, 'core'],
-    ['with a wrong token', { 'content-length': '1048577', authorization: 'Bearer eyJ.x.y' }, '413 BODY_TOO_LARGE'],
-    ['with a token', { 'content-length': '1048577', authorization: `Bearer ${tokenOf(MAIN_SECRET)}` }, 'core'],
-  ])('a body for main of somebody who is not signed in is limited: %s', async (_, headers, expected) => {
-    expect(await setup().ask('/api/x', headers)).toBe(expected);
-    expect(await setup().ask(`/api/x?token=${tokenOf(MAIN_SECRET)}`, { 'content-length': '1048577' })).toBe('core');
-  });
+    ['JSON', { 'content-length': '65537' }, '413 BODY_TOO_LARGE'],
+    ['a little', { 'content-length': '65536' }, 'core'],
+    ['compressed', { 'content-length': '50', 'content-encoding': 'br' }, '415 BODY_ENCODED'],
+    ['with junk for a token', { 'content-length': '65537', authorization: 'Bearer eyJ.x.y' }, '413 BODY_TOO_LARGE'],
+    ['with the other’s token', { 'content-length': '65537', authorization: 'of the other' }, '413 BODY_TOO_LARGE'],
+    ['with a token', { 'content-length': '65537', authorization: 'own' }, 'core'],
+    ['compressed, with a token', { 'content-length': '50', 'content-encoding': 'br', authorization: 'own' }, 'core'],
+  ])(
+    'a body of somebody who is not signed in is limited, for main and for an app of a Worker: %s',
+    async (_, headers, expected) => {
+      for (const [own, other, app] of [
+        [MAIN_SECRET, APP_SECRET, {}],
+        [APP_SECRET, MAIN_SECRET, { 'x-app': 'app1' }],
+      ] as Array<[string, string, Record<string, string>]>) {
+        const tokens: Record<string, string> = { own: tokenOf(own), 'of the other': tokenOf(other) };
+        const { authorization, ...rest } = { ...headers, ...app };
+        const given = authorization ? { ...rest, authorization: tokens[authorization] ?? authorization } : rest;
+        const limited = vi.fn();
+        const { ask } = setup({ metrics: { request: () => {}, limited } });
+        expect(await ask('/api/x', given)).toBe(expected);
+        expect(limited.mock.calls.length).toBe(expected === 'core' ? 0 : 1);
+      }
+    },
+  );
 
   it('a request of too many fields is refused', async () => {
     const fields = (count: number) =>

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type Message, say } from '../shared/message';
 import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../shared/names';
 import { parseAppsDomain, receivesCookiesOf } from '../shared/origins';
-import { BOUNDS, type Bounds } from './bounds';
+import { type Bounds, boundsOf } from './bounds';
 import { checkProcesses, processesOf } from './cluster-mode';
 import { type DatabaseRolesConfig, databaseRolesOf } from './database-roles-config';
 import { type DockerAddress, dockerOf } from './docker-config';
@@ -254,20 +254,6 @@ function commonOf(variables: Variables): Omit<Common, 'active' | 'isPluginComman
     debug: debugRooms(variables),
     singleApp:
       variables.read('STARTUP_SUBAPP', appName, 'the identifier of an app (letters, digits, _ and -)', '') || null,
-  };
-}
-
-function boundsOf(variables: Variables): Bounds {
-  const bound = (name: string, fallback: number, most = 1_000_000) => variables.whole(name, 1, most, fallback);
-  return {
-    requestsPerApp: bound('APP_SUPERVISOR_MAX_REQUESTS_PER_APP', BOUNDS.requestsPerApp),
-    requestsPerEnvironment: bound('APP_SUPERVISOR_MAX_REQUESTS_PER_ENVIRONMENT', BOUNDS.requestsPerEnvironment),
-    webSocketsPerApp: bound('APP_SUPERVISOR_MAX_WEBSOCKETS_PER_APP', BOUNDS.webSocketsPerApp),
-    webSocketsPerAddress: bound('APP_SUPERVISOR_MAX_WEBSOCKETS_PER_ADDRESS', BOUNDS.webSocketsPerAddress),
-    wakesPerAddress: bound('APP_SUPERVISOR_MAX_WAKES_PER_ADDRESS', BOUNDS.wakesPerAddress),
-    headers: variables.whole('APP_SUPERVISOR_MAX_HEADERS', 50, 1_000, BOUNDS.headers),
-    anonymousBody: variables.whole('APP_SUPERVISOR_MAX_ANONYMOUS_BODY', 1_024, 1_073_741_824, BOUNDS.anonymousBody),
-    bodySilence: 1_000 * variables.whole('APP_SUPERVISOR_BODY_TIMEOUT', 5, 86_400, BOUNDS.bodySilence / 1_000),
   };
 }
 

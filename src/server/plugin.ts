@@ -19,6 +19,7 @@ import type { Runtime } from './core/runtime';
 import { systemClock } from './core/system';
 import { messageOf } from './errors';
 import { findInstalled } from './nocobase/installed-plugins';
+import { paceHashes } from './nocobase/password-hashes';
 import { ignoreSyncMessages } from './nocobase/sync-messages';
 import { nocobaseVersion } from './nocobase/version';
 import { hideInternalErrors } from './nocobase/visitors';
@@ -43,6 +44,7 @@ export class PluginAppSupervisor extends Plugin {
     if (config.part === 'dormant') return;
     refuseUnsupported(config.active);
     const settings = config;
+    paceHashes();
     giveMainSecret(settings.host.mainSecretFile);
     // The first adapter that the core requests creates the runtime that all adapters share.
     const runtimeOf = (supervisor: AppSupervisor) => {

@@ -13,7 +13,7 @@ import { deliverEverywhere, deliverHereOrBy, deliverToMain } from './app-events'
 import { openForCommand } from './command-app';
 import { type Foundation, notifyPages } from './foundation';
 import { Manifests } from './manifests';
-import { createSupervisorPart, createWorkerPart } from './parts';
+import { createSupervisorPart, createWorkerPart, secretOf } from './parts';
 import { executeRequestedAction } from './requested-action';
 import { supervisorRoutes } from './routes';
 import { type GatewayHooks, Routing } from './routing';
@@ -51,7 +51,7 @@ export class LocalRuntime implements Runtime {
       log,
     });
     this.routing = new Routing(config, null, clock, supervisorRoutes(supervisor), {
-      mainSecret: () => mainApp.secret,
+      secretOf: (name) => secretOf(name, foundation, worker),
       failureOf: (name) => foundation.coreApps.appErrors[name],
       metrics: this.metrics,
     });

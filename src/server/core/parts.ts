@@ -117,3 +117,11 @@ export function createWorkerPart(
   });
   return part;
 }
+
+/** The secret of the JWT of an app in this process; null if it is not known. */
+export function secretOf(name: string, { mainApp, coreApps }: Foundation, worker: WorkerPart): string | Buffer | null {
+  if (name === 'main') return mainApp.secret;
+  // None of a placeholder, which stands for an app that does not run yet, or has failed.
+  const { jwt } = (coreApps.apps[name]?.authManager ?? {}) as { jwt?: { getSecret(): string | Buffer | undefined } };
+  return jwt?.getSecret() ?? worker.jwtSecretOf(name);
+}

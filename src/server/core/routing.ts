@@ -12,6 +12,8 @@ import {
   type AppNaming,
   type AppProxy,
   basePath,
+  boundMessages,
+  boundSocket,
   createDomainFront,
   createGuard,
   createNaming,
@@ -20,6 +22,7 @@ import {
   type DomainFront,
   type Guard,
   type GuardOptions,
+  type MessageServer,
   type Origins,
   RoutingTable,
   type SsoFront,
@@ -38,7 +41,7 @@ export type RoutingConfig = Pick<
 >;
 
 /** What of this process the guard and the core's gateway need. */
-export type RoutingParts = Pick<GuardOptions, 'mainSecret' | 'metrics'> & { failureOf: FailureOf };
+export type RoutingParts = Pick<GuardOptions, 'secretOf' | 'metrics'> & { failureOf: FailureOf };
 
 /** What a role adds to the hooks that every role has. */
 export interface PartHooks {
@@ -115,11 +118,22 @@ export class Routing {
     });
     if (this.installed) return;
     this.installed = true;
-    const { wsServer } = gateway as unknown as { wsServer: Sender | null };
+    const { wsServer } = gateway as unknown as { wsServer: (Sender & { wss: MessageServer }) | null };
     if (wsServer) notifyUsersOnly(wsServer, this.own.failureOf);
+    this.boundWebSockets(gateway, wsServer);
     answerForFailed(gateway as unknown as Answerer, this.own.failureOf);
     GatewayClass.registerRequestHandler(this.guard(serve ?? null, fronts) as never);
     if (last) GatewayClass.registerRequestHandler(last as never);
+  }
+
+  /** Those that the core serves here, and on the Supervisor those that the proxy passes on. */
+  private boundWebSockets({ server }: Gateway, wsServer: { wss: MessageServer } | null): void {
+    const { config, clock } = this;
+    const { metrics } = this.own;
+    server?.on('upgrade', (_, socket) =>
+      boundSocket(socket, config.bounds, clock, () => metrics?.limited('', 'websocket_message')),
+    );
+    if (wsServer) boundMessages(wsServer.wss, config.bounds, clock, () => metrics?.limited('', 'websocket_messages'));
   }
 
   private guard(serve: AppProxy['web'] | null, fronts: Pick<PartHooks, 'sso' | 'domains' | 'uploads'>): Guard {
@@ -132,7 +146,8 @@ export class Routing {
       origins,
       ...fronts,
       bounds: this.config.bounds,
-      mainSecret: this.own.mainSecret,
+      trusts: trustOf(this.config.trustedProxies, () => undefined),
+      secretOf: this.own.secretOf,
       metrics: this.own.metrics,
       clock,
       hasPackage: (name) => existsSync(path.join(host.nodeModulesPath, name, 'package.json')),

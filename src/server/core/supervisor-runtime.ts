@@ -51,7 +51,7 @@ export class SupervisorRuntime implements Runtime {
       log,
     });
     this.routing = new Routing(config, null, clock, supervisorRoutes(supervisor), {
-      mainSecret: () => mainApp.secret,
+      secretOf: (name) => (name === 'main' ? mainApp.secret : null),
       failureOf: (name) => foundation.coreApps.appErrors[name],
       metrics: this.metrics,
     });

@@ -13,7 +13,7 @@ import { deliverEverywhere, deliverHereOrBy } from './app-events';
 import { openForCommand } from './command-app';
 import { type Foundation, notifyPages } from './foundation';
 import { Manifests } from './manifests';
-import { createWorkerPart } from './parts';
+import { createWorkerPart, secretOf } from './parts';
 import { workerRoutes } from './routes';
 import { type GatewayHooks, type PartHooks, Routing } from './routing';
 import type { Runtime } from './runtime';
@@ -47,7 +47,7 @@ export class WorkerRuntime implements Runtime {
       log,
     });
     this.routing = new Routing({ ...config, appsDomain: null }, only, clock, workerRoutes(worker), {
-      mainSecret: () => mainApp.secret,
+      secretOf: (name) => secretOf(name, foundation, worker),
       failureOf: (name) => foundation.coreApps.appErrors[name],
     });
     this.sso = new HostedSso(config, foundation, worker, () => this.models());

@@ -25,9 +25,13 @@ export type LimitName =
   | 'requests_per_environment'
   | 'websockets_per_app'
   | 'websockets_per_address'
+  | 'websocket_message'
+  | 'websocket_messages'
+  | 'sign_ins_per_address'
   | 'wakes_per_address'
   | 'headers'
   | 'anonymous_body'
+  | 'anonymous_upload'
   | 'body_silence';
 
 export interface ProxyStats {

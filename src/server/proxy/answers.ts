@@ -41,6 +41,7 @@ export const ANSWERS = {
   APP_BUSY: [503, 5, '%app has too many visitors right now', '%app当前访问人数过多'],
   ADDRESS_BUSY: [429, 30, 'too many requests from where you are, please wait', '您所在网络的请求过多，请稍候'],
   BODY_TOO_LARGE: [413, null, 'the body of the request is too large', '请求体过大'],
+  BODY_ENCODED: [415, null, 'the body of the request must not be compressed', '请求体不能压缩'],
   BODY_TOO_SLOW: [408, null, 'the body of the request did not arrive', '未收到完整的请求体'],
   HEADERS_TOO_MANY: [431, null, 'the request has too many headers', '请求头过多'],
   BAD_REQUEST: [400, null, 'the request cannot be understood', '无法理解该请求'],
@@ -74,7 +75,7 @@ export function answer(
 }
 
 /** What follows on the connection may be misread, too, or is the rest of a body that nobody wants. */
-const CLOSING = new Set<string>(['BAD_REQUEST', 'BODY_TOO_LARGE', 'BODY_TOO_SLOW', 'HEADERS_TOO_MANY']);
+const CLOSING = new Set<string>(['BAD_REQUEST', 'BODY_TOO_LARGE', 'BODY_ENCODED', 'BODY_TOO_SLOW', 'HEADERS_TOO_MANY']);
 
 /** The page contains everything that it needs; this holds for whatever a title may smuggle into it. */
 export const PAGE_POLICY =

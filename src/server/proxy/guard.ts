@@ -4,16 +4,19 @@ import type { Clock } from '../clock';
 import type { LimitName, ProxyMetrics } from '../observability/metrics';
 import { languageOf } from '../visitor-texts';
 import { type AnswerCode, answer, send } from './answers';
-import { isForm, limitBody, watchBody } from './bodies';
+import { boundBody } from './bodies';
 import type { DomainFront } from './domains';
 import { pageFor } from './error-page';
-import { hasBody, hasSeveralHosts, VIA } from './headers';
+import { hasSeveralHosts, VIA } from './headers';
 import { LIMITS } from './limits';
 import { lingerOverUpload } from './linger';
 import { type AppNaming, INVALID_APP } from './naming';
+import { Occupancy } from './occupancy';
 import type { Origins } from './origins';
+import { peerOf, visitorAddress } from './peer';
+import { mayTry } from './places';
 import type { SsoFront } from './sso';
-import { isSignedIn, type MainSecret } from './tokens';
+import { isSignedIn, type TokenSecret } from './tokens';
 import { leavesFolder, uploadIn } from './uploads';
 import { pathOf, readTarget } from './url';
 
@@ -51,48 +54,40 @@ export interface GuardOptions {
   domains?: DomainFront | null;
   /** Gives uploads of apps that have moved to the Workers of their new environments; absent where no apps are hosted. */
   uploads?: Guard | null;
-  bounds: Pick<Bounds, 'headers' | 'anonymousBody' | 'bodySilence'>;
-  /** Of the main app of this process. */
-  mainSecret: MainSecret;
+  bounds: Bounds;
+  /** Whether the address is that of a trusted proxy. */
+  trusts(address: string): boolean;
+  /** Of the main app, and of each app that is hosted here, whether it runs or not. */
+  secretOf(app: string): TokenSecret;
   metrics?: ProxyMetrics;
   /** The proxy on the Supervisor; null where apps are hosted. Returns true if it has answered. */
   serve: ((app: string, req: IncomingMessage, res: ServerResponse) => boolean) | null;
 }
-
-const LIMITED_BY = {
-  HEADERS_TOO_MANY: 'headers',
-  BODY_TOO_LARGE: 'anonymous_body',
-  BODY_TOO_SLOW: 'body_silence',
-} as const satisfies Partial<Record<AnswerCode, LimitName>>;
-type LimitCode = keyof typeof LIMITED_BY;
 
 /** Returns `false` if it has not answered; then the core continues. */
 export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean;
 
 export function createGuard({ appNameOf, serve, clock, origins, ...options }: GuardOptions): Guard {
   const hasPackage = cached(options.hasPackage, clock);
+  const occupancy = new Occupancy(options.bounds);
+  const addressOf = (req: IncomingMessage) =>
+    visitorAddress(req.headers['x-forwarded-for'], peerOf(req.socket, options.trusts), options.trusts);
 
-  const refuse = (req: IncomingMessage, res: ServerResponse, code: LimitCode, name = ''): true => {
+  const refuse = (req: IncomingMessage, res: ServerResponse, code: AnswerCode, limit: LimitName, name = ''): true => {
     options.metrics?.request('', code, null);
-    options.metrics?.limited(name, LIMITED_BY[code]);
+    options.metrics?.limited(name, limit);
     return sendAnswer(req, res, code);
   };
 
   /** @returns false if the request has been answered */
   const limitBodyOf = (name: string, req: IncomingMessage, res: ServerResponse): boolean => {
-    if (!hasBody(req)) return true;
-    const { bodySilence, anonymousBody } = options.bounds;
-    if (name === 'main' && !isForm(req) && !isSignedIn(req, options.mainSecret)) {
-      const tooLarge = () => refuse(req, res, 'BODY_TOO_LARGE', name);
-      if (limitBody(req, anonymousBody, tooLarge)) return !tooLarge();
-    }
-    watchBody(req, bodySilence, clock, () => refuse(req, res, 'BODY_TOO_SLOW', name));
-    return true;
+    const isAnonymous = () => !isSignedIn(req, () => options.secretOf(name), clock.now().wall);
+    return boundBody(req, options.bounds, clock, isAnonymous, (code, limit) => refuse(req, res, code, limit, name));
   };
 
   return function guardBySupervisor(req, res) {
     lingerOverUpload(req, LIMITS.linger);
-    if (req.rawHeaders.length / 2 > options.bounds.headers) return refuse(req, res, 'HEADERS_TOO_MANY');
+    if (req.rawHeaders.length / 2 > options.bounds.headers) return refuse(req, res, 'HEADERS_TOO_MANY', 'headers');
     // The core's `url.parse` throws on some absolute forms, and nobody catches.
     if (!readTarget(req)) return sendAnswer(req, res, 'BAD_REQUEST');
     const path = pathOf(req.url ?? '/');
@@ -114,6 +109,10 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
       if (!options.isLoaded()) return sendAnswer(req, res, 'APP_PREPARING', name);
       if (!isKnown) return sendAnswer(req, res, 'APP_NOT_FOUND', name);
     }
+    // A Supervisor has counted the sign-ins of an app by the addresses of its visitors, which a Worker does not know for certain.
+    const isFirst = name === 'main' || req.headers[VIA] === undefined;
+    if (isFirst && !mayTry(occupancy, path, () => addressOf(req), res))
+      return refuse(req, res, 'ADDRESS_BUSY', 'sign_ins_per_address', name);
     if (!limitBodyOf(name, req, res)) return true;
     const policy = origins.policy(name, req);
     if (policy !== null) res.setHeader('Content-Security-Policy', policy);

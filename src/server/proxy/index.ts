@@ -38,6 +38,7 @@ export { createSsoFront, pageAsked, type SsoFront, signInPage, ssoCookie } from 
 export { SSO_HEADERS, ssoPage } from './sso-page';
 export { hostnameOf, type RouteApp, type RouteEnvironment, RoutingTable } from './table';
 export { basePath } from './url';
+export { boundMessages, boundSocket, type MessageServer } from './web-sockets';
 
 export interface ProxyConfig {
   /**

@@ -14,6 +14,7 @@ export class Occupancy {
   readonly #requests = new Places();
   readonly #webSockets = new Places();
   readonly #byAddress = new Places();
+  readonly #signIns = new Places();
   /** By address, the apps that it has woken in the minute that began then. */
   readonly #wakes = new Map<string, { since: number; apps: Set<string> }>();
 
@@ -35,6 +36,14 @@ export class Occupancy {
     const leaveToo = this.#byAddress.enter(address, this.bounds.webSocketsPerAddress);
     if (!leaveToo) leave();
     return leaveToo ? () => [leave, leaveToo].forEach((each) => void each()) : 'ADDRESS_BUSY';
+  }
+
+  /**
+   * @param address of the visitor; null if it is not known for certain: all of these are one
+   * @returns null if the address has as many sign-ins under way as it may
+   */
+  signIn(address: string | null): Leave | null {
+    return this.#signIns.enter(address ?? '', this.bounds.signInsPerAddress);
   }
 
   /** Whether a visit from this address may start an app that is not running. */

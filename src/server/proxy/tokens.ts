@@ -1,9 +1,12 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
 import { pathOf } from './url';
 
-/** The secret of main's JWT, or null while main has not started. */
-export type MainSecret = () => string | Buffer | null;
+/** The secret of an app's JWT; null if it is not known here. */
+export type TokenSecret = string | Buffer | null;
+/** That of main, which is not known while main has not started. */
+export type MainSecret = () => TokenSecret;
 
 /** More characters than NocoBase's tokens have; a longer one is not verified, and no token of main. */
 const MAX_LENGTH = 4_000;
@@ -24,14 +27,48 @@ export function isTokenOfMain(value: string, mainSecret: MainSecret): boolean {
 /** Headers in which NocoBase's clients send a token. */
 export const isTokenHeader = (name: string): boolean => name === 'authorization' || name === 'token';
 
-/** Whether the request has a token of main. It may have expired: then main refuses it. */
+/**
+ * How long after its end a token may still be renewed, in s: as long as NocoBase lets a session last. Those of an
+ * operator who lets sessions last longer count as signed in again once they are renewed by a request without a body.
+ */
+const RENEWED_WITHIN = 7 * 86_400;
+/** Of a session or an API key. What visitors without an account get, such as the token of a public form, names no user. */
+const session = z.object({ userId: z.union([z.number(), z.string().min(1)]), exp: z.number().optional() });
+
+/**
+ * Whether the request has a session of the app with this secret, as far as the token alone tells: whoever has signed out, or is
+ * deleted, is refused by the app.
+ * @param now wall-clock time, in ms
+ */
 export function isSignedIn(
   { headers, url = '' }: Pick<IncomingMessage, 'headers' | 'url'>,
-  mainSecret: MainSecret,
+  secret: () => TokenSecret,
+  now: number,
 ): boolean {
   const { authorization } = headers;
-  if (authorization !== undefined) return isTokenOfMain(authorization, mainSecret);
-  return withoutTokensOfMain(url, mainSecret) !== url;
+  const given = authorization !== undefined ? [authorization] : valuesIn(url);
+  return given.some((value) => isTokenOfMain(value, secret) && isSession(value, now));
+}
+
+function isSession(token: string, now: number): boolean {
+  const [, payload = ''] = token.split('.');
+  try {
+    const { exp = Number.POSITIVE_INFINITY } = session.parse(JSON.parse(Buffer.from(payload, 'base64url').toString()));
+    return now / 1_000 < exp + RENEWED_WITHIN;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the request has what may be a token, of whatever app. */
+export const hasToken = ({ headers, url = '' }: Pick<IncomingMessage, 'headers' | 'url'>): boolean =>
+  (headers.authorization ?? url).includes('eyJ');
+
+/** Values of a URL's parameters, if one may be a token. */
+function valuesIn(url: string): string[] {
+  if (!url.includes('eyJ')) return [];
+  const pairs = url.slice(pathOf(url).length + 1).split('&');
+  return pairs.map((pair) => pair.slice(pair.indexOf('=') + 1));
 }
 
 /** A URL without the parameters whose values are tokens of main; otherwise unchanged. */

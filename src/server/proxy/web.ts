@@ -1,8 +1,9 @@
 import http, { type ClientRequest, type IncomingMessage, type InformationEvent, type ServerResponse } from 'node:http';
 import https from 'node:https';
+import type { LimitName } from '../observability/metrics';
 import { languageOf } from '../visitor-texts';
 import { type Answer, type AnswerCode, answer, hasCause, send } from './answers';
-import { watchBody } from './bodies';
+import { boundBody, type RefuseBody } from './bodies';
 import { choose } from './choose';
 import type { Context } from './context';
 import type { CookieRules } from './cookies';
@@ -23,13 +24,14 @@ import {
 import { lingerOverUpload } from './linger';
 import { isOwnHost } from './origins';
 import { type Peer, peerOf, visitorAddress } from './peer';
+import { enter } from './places';
 import { noteUnreachable } from './quarantine';
 import { isSsoCallback } from './sso';
 import { statusClass } from './status-class';
 import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
-import { withoutTokensOfMain } from './tokens';
+import { hasToken, withoutTokensOfMain } from './tokens';
 import { visitorLocation, workerUrl } from './uploads';
 import { isReadOnly, pathOf, readTarget } from './url';
 import { isVisit, visit } from './visit';
@@ -81,17 +83,11 @@ export function createWeb(context: Context): (app: RouteApp, req: IncomingMessag
       isOwnHost(context.table, app.name, visitorHost(req, peer)) && isForPeople(req, pathOf(url), config.apiBase);
     const wait = waitsFor(app, environment.name, isPage);
     if (wait) return exchange.wait(wait, environment.name);
-    const leave = context.occupancy.request(app.name);
-    if (!leave) {
-      context.metrics?.limited(app.name, 'requests_per_app');
-      return exchange.answer('APP_BUSY');
-    }
-    res.once('close', leave);
-    watchBody(req, context.occupancy.bounds.bodySilence, context.clock, () => {
-      context.metrics?.limited(app.name, 'body_silence');
-      exchange.giveUp();
-    });
-    exchange.send(environment);
+    const refused = enter(context, app.name, url, req, res, peer);
+    if (refused) return exchange.answer(refused);
+    const { clock, occupancy } = context;
+    const refuse: RefuseBody = (code, limit) => exchange.giveUp(code, limit);
+    if (boundBody(req, occupancy.bounds, clock, () => !hasToken(req), refuse)) exchange.send(environment);
   };
 }
 
@@ -204,13 +200,14 @@ class Exchange {
     }
   }
 
-  /** The visitor does not send the rest of the body. */
-  giveUp(): void {
+  /** The rest of the body does not come, or is not wanted. */
+  giveUp(code: AnswerCode, limit: LimitName): void {
+    this.context.metrics?.limited(this.app.name, limit);
     if (this.#settled) {
       this.res.destroy();
       return;
     }
-    this.answer('BODY_TOO_SLOW');
+    this.answer(code);
     this.#outgoing?.destroy();
   }
 

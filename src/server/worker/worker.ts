@@ -72,6 +72,14 @@ export class WorkerPart {
     return this.running?.controller ?? null;
   }
 
+  /** The stored secret of an app's JWT; null if there is none that this process can open. */
+  jwtSecretOf(name: string): string | null {
+    const record = this.controller?.apps.record(name);
+    if (!record?.jwtSecret) return null;
+    const secret = this.host.reveal(record.jwtSecret, record, 'jwtSecret');
+    return secret === record.jwtSecret ? null : secret;
+  }
+
   /**
    * A visit to an app; whether this process has such an app. Before records are read, no app is known to be missing.
    */
