@@ -154,7 +154,8 @@ export async function front(options: FrontOptions): Promise<Front> {
       appNameOf,
       origins: originsOf(table, options.origins),
       mainSecret: () => MAIN_SECRET,
-      bounds: options.bounds,
+      // Nobody has a token here.
+      bounds: { anonymousBody: 1_000_000_000, ...options.bounds },
       limits: { ...LIMITS, ...options.limits },
     },
     clock: { ...systemClock, now: () => ({ ...systemClock.now(), mono: 1_000_000 + clock.ahead }) },
@@ -168,8 +169,8 @@ export async function front(options: FrontOptions): Promise<Front> {
   const server = http.createServer(options.server ?? {}, (req, res) => {
     if (!proxy.web(appNameOf(req), req, res)) res.end('main');
   });
-  server.on('upgrade', (req, socket, head) => {
-    if (!proxy.ws(req, socket, head)) socket.destroy();
+  server.on('upgrade', async (req, socket, head) => {
+    if (!(await proxy.ws(req, socket, head))) socket.destroy();
   });
   const listening = await listen(server);
   return {

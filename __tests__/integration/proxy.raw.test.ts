@@ -4,7 +4,7 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BOUNDS } from '../../src/server/bounds';
 import { systemClock } from '../../src/server/core/system';
-import { createGuard, createNaming } from '../../src/server/proxy';
+import { createGuard, createNaming, recordBodies } from '../../src/server/proxy';
 import { originsOf } from '../support/origins';
 import {
   ask,
@@ -429,9 +429,31 @@ describe('limits', () => {
     await nothingLeft(door, target);
   });
 
+  it.each([
+    ['too large', 'Transfer-Encoding: chunked', 'BODY_TOO_LARGE'],
+    ['compressed', 'Transfer-Encoding: chunked\r\nContent-Encoding: br', 'BODY_ENCODED'],
+  ])('a body for an app without a token, %s, ends, and the worker’s request with it', async (_, fields, code) => {
+    const target = keep(await recorder('', ' never'));
+    const door = await simple(target, { bounds: { anonymousBody: 1_000 } });
+    const socket = await asks(
+      door,
+      `POST /x HTTP/1.1\r\nHost: h\r\n${fields}\r\n\r\n${'3e8\r\n'}${'a'.repeat(1_000)}\r\n`,
+    );
+    socket.write('1\r\na\r\n');
+    await until('the answer', () => said(socket) !== undefined);
+    expect(said(socket)?.[1]).toBe(code);
+    expect(door.limited).toEqual(['app1 anonymous_body']);
+    await until('the worker’s request has ended', () => target.sockets.size === 0);
+    socket.destroy();
+    await nothingLeft(door, target);
+  });
+
   describe('of main', () => {
     const limited: string[] = [];
     let read = 0;
+    let asked = 0;
+    let requests = 0;
+    let gone = 0;
     let main: http.Server;
     const start = async (bounds: Partial<typeof BOUNDS>) => {
       const guard = createGuard({
@@ -450,20 +472,29 @@ describe('limits', () => {
         metrics: { request: () => {}, limited: (app, limit) => limited.push(`${app} ${limit}`) },
         serve: null,
       });
-      main = http.createServer((req, res) => {
-        if (guard(req, res) !== false) return;
+      // The core asks its handlers when more than the head may be here.
+      main = http.createServer(async (req, res) => {
+        requests++;
+        res.once('close', () => gone++);
+        await null;
+        if ((await guard(req, res)) !== false) return;
+        asked++;
         req.on('data', (chunk) => {
           read += chunk.length;
         });
         req.on('end', () => res.end(`read ${read}`));
         req.on('error', () => {});
       });
+      recordBodies(main);
       await new Promise<void>((resolve) => main.listen(0, '127.0.0.1', resolve));
       return bare((main.address() as AddressInfo).port);
     };
     beforeEach(() => {
       limited.length = 0;
       read = 0;
+      asked = 0;
+      requests = 0;
+      gone = 0;
     });
     afterEach(() => new Promise((resolve) => main.close(resolve)));
 
@@ -485,9 +516,52 @@ describe('limits', () => {
       for (const one of [allowed, socket]) one.destroy();
     });
 
+    it('a body that is too long, and here before anybody asks', async () => {
+      const socket = await start({ anonymousBody: 1_000 });
+      socket.write(
+        `POST /api/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n${'a'.repeat(1_001)}\r\n0\r\n\r\n`,
+      );
+      await until('the answer', () => said(socket) !== undefined);
+      expect(said(socket)).toEqual(['413', 'BODY_TOO_LARGE']);
+      socket.destroy();
+    });
+
+    it.each([true, false])('a form with a file, but not what is beside it (chunked: %s)', async (isChunked) => {
+      const send = async (name: string) => {
+        const socket = await bare((main.address() as AddressInfo).port);
+        const body = `--edge\r\nContent-Disposition: form-data; ${name}\r\n\r\n${'a'.repeat(200_000)}\r\n--edge--\r\n`;
+        const framed = isChunked ? `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n` : body;
+        const length = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`;
+        const head = `POST /api/x HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=edge\r\n${length}`;
+        socket.write(`${head}\r\n\r\n${framed}`);
+        await until('the answer', () => /\r\n\r\n./.test(socket.text()));
+        socket.destroy();
+        return socket.text();
+      };
+      (await start({})).destroy();
+      expect(await send('name="x"; filename="a.png"')).toMatch(/read 200\d\d\d/);
+      expect(await send('name="x"')).toContain('BODY_TOO_LARGE');
+      expect(limited).toEqual(['main anonymous_upload']);
+    });
+
+    it('nobody reads a body before all of it is here, larger than what Node keeps', async () => {
+      const socket = await start({});
+      socket.write(`POST /api/x HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\n${'a'.repeat(50_000)}`);
+      const left = await bare((main.address() as AddressInfo).port);
+      left.write('POST /api/x HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\nabc');
+      await until('both are here', () => requests === 2);
+      left.destroy();
+      await until('it is gone', () => gone === 1);
+      expect(asked).toBe(0);
+      socket.write('a'.repeat(10_000));
+      await until('the answer', () => socket.text().includes('read 60000'));
+      expect(asked).toBe(1);
+      socket.destroy();
+    });
+
     it.each(['slow', 'silent'])('a %s body', async (kind) => {
       const socket = await start({ bodySilence: 100 });
-      socket.write('POST /api/x HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n');
+      socket.write('POST /api/x HTTP/1.1\r\nHost: h\r\nContent-Length: 60000\r\n\r\n');
       const end = begin(socket, kind);
       await until('the answer', () => said(socket) !== undefined);
       end();
@@ -604,7 +678,10 @@ describe('the host of a request', () => {
     const main = http.createServer((req, res) => {
       if (guard(req, res) === false) res.end(`main of ${req.headers.host} ${req.url}`);
     });
-    main.on('upgrade', (req, socket, head) => door.proxy.ws(req, socket, head) || socket.end(`main ${req.url}`));
+    main.on(
+      'upgrade',
+      async (req, socket, head) => (await door.proxy.ws(req, socket, head)) || socket.end(`main ${req.url}`),
+    );
     await new Promise<void>((resolve) => main.listen(0, '127.0.0.1', resolve));
     keep({ close: () => main.close(() => {}).closeAllConnections() });
     const say = async (text: string) => {

@@ -29,7 +29,8 @@ function arrive(headers: Record<string, string>, body: string, { size = 700, isA
   };
   const req = { headers, push, once: vi.fn(), socket: { bytesRead: 0 } };
   const refuse = vi.fn();
-  const isBegun = boundBody(req as never, bounds, new FakeClock(), () => isAnonymous, refuse);
+  const rules = { bounds, clock: new FakeClock(), isAnonymous: () => isAnonymous, gathers: false, refuse };
+  const isBegun = boundBody(req as never, rules);
   if (isBegun) {
     const bytes = Buffer.from(body, 'latin1');
     for (let at = 0; at < bytes.length; at += size) req.push(bytes.subarray(at, at + size));

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { BOUNDS } from '../../src/server/bounds';
 import { watchBody } from '../../src/server/proxy/bodies';
 import { Occupancy } from '../../src/server/proxy/occupancy';
+import { Pace } from '../../src/server/proxy/pace';
 import { trustOf, visitorAddress } from '../../src/server/proxy/peer';
 import { mayTry } from '../../src/server/proxy/places';
 import { FakeClock } from '../support/clock';
@@ -76,6 +77,21 @@ describe('the address of a visitor', () => {
     ['10.0.0.2', '127.0.0.1', null],
   ])('with X-Forwarded-For: %s from %s is %s', (forwarded, address, expected) => {
     expect(of(forwarded, address)).toBe(expected);
+  });
+});
+
+describe('turns of an address', () => {
+  it('follow each other at once, then at intervals, and are refused when they are far', () => {
+    const pace = new Pace(10, 3, 25);
+    expect(Array.from({ length: 8 }, () => pace.turn('a', 1_000))).toEqual([0, 0, 0, 0, 10, 20, null, null]);
+    expect(pace.turn('b', 1_000)).toBe(0);
+    expect(pace.turn('a', 1_010)).toBe(20);
+    expect([1, 2, 3, 4, 5].map(() => pace.turn('a', 100_000))).toEqual([0, 0, 0, 0, 10]);
+  });
+
+  it('of addresses that are not known are those of one', () => {
+    const pace = new Pace(10, 0, 100);
+    expect([pace.turn(null, 1_000), pace.turn(null, 1_000)]).toEqual([0, 10]);
   });
 });
 

@@ -50,8 +50,8 @@ function setup(more: Partial<GuardOptions> = {}) {
     };
     const rawHeaders = Object.entries(headers).flat();
     const socket = { bytesRead: 0 };
-    const req = { method: 'GET', url, headers, rawHeaders, socket, once() {}, setTimeout() {} };
-    const result = guard(req as unknown as IncomingMessage, res as unknown as ServerResponse);
+    const req = { method: 'GET', url, headers, rawHeaders, socket, complete: true, once() {}, setTimeout() {} };
+    const result = await guard(req as unknown as IncomingMessage, res as unknown as ServerResponse);
     // What the core makes of it (gateway/index.ts:813): anything but false means "answered".
     expect(result === false).toBe(res.body === undefined && !served.mock.calls.length);
     const code = res.body?.startsWith('{') ? JSON.parse(res.body).error.code : null;

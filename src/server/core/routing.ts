@@ -25,9 +25,11 @@ import {
   type MessageServer,
   type Origins,
   RoutingTable,
+  recordBodies,
   type SsoFront,
   trustOf,
   tuneServer,
+  type WaitingGuard,
 } from '../proxy';
 import type { UpdateRoutes } from './routes';
 
@@ -120,6 +122,7 @@ export class Routing {
     this.installed = true;
     const { wsServer } = gateway as unknown as { wsServer: (Sender & { wss: MessageServer }) | null };
     if (wsServer) notifyUsersOnly(wsServer, this.own.failureOf);
+    if (gateway.server) recordBodies(gateway.server);
     this.boundWebSockets(gateway, wsServer);
     answerForFailed(gateway as unknown as Answerer, this.own.failureOf);
     GatewayClass.registerRequestHandler(this.guard(serve ?? null, fronts) as never);
@@ -136,7 +139,7 @@ export class Routing {
     if (wsServer) boundMessages(wsServer.wss, config.bounds, clock, () => metrics?.limited('', 'websocket_messages'));
   }
 
-  private guard(serve: AppProxy['web'] | null, fronts: Pick<PartHooks, 'sso' | 'domains' | 'uploads'>): Guard {
+  private guard(serve: AppProxy['web'] | null, fronts: Pick<PartHooks, 'sso' | 'domains' | 'uploads'>): WaitingGuard {
     const { table, appNameOf, origins, clock } = this;
     const { host } = this.config;
     return createGuard({

@@ -66,8 +66,10 @@ export interface GuardOptions {
 
 /** Returns `false` if it has not answered; then the core continues. */
 export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean;
+/** The same, once the body of a visitor who is not signed in is here. */
+export type WaitingGuard = (...args: Parameters<Guard>) => boolean | Promise<boolean>;
 
-export function createGuard({ appNameOf, serve, clock, origins, ...options }: GuardOptions): Guard {
+export function createGuard({ appNameOf, serve, clock, origins, ...options }: GuardOptions): WaitingGuard {
   const hasPackage = cached(options.hasPackage, clock);
   const occupancy = new Occupancy(options.bounds);
   const addressOf = (req: IncomingMessage) =>
@@ -79,10 +81,22 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
     return sendAnswer(req, res, code);
   };
 
-  /** @returns false if the request has been answered */
-  const limitBodyOf = (name: string, req: IncomingMessage, res: ServerResponse): boolean => {
-    const isAnonymous = () => !isSignedIn(req, () => options.secretOf(name), clock.now().wall);
-    return boundBody(req, options.bounds, clock, isAnonymous, (code, limit) => refuse(req, res, code, limit, name));
+  const boundBodyOf = (name: string, req: IncomingMessage, res: ServerResponse) =>
+    boundBody(req, {
+      bounds: options.bounds,
+      clock,
+      isAnonymous: () => !isSignedIn(req, () => options.secretOf(name), clock.now().wall),
+      gathers: true,
+      refuse: (code, limit) => refuse(req, res, code, limit, name),
+    });
+
+  /** To the core, unless it would hang. */
+  const pass: Guard = (req, res) => {
+    const path = pathOf(req.url ?? '/');
+    const { pluginStaticsPath } = options;
+    if (!path.startsWith(pluginStaticsPath) || isServable(path.slice(pluginStaticsPath.length), hasPackage))
+      return false;
+    return notFound(req, res);
   };
 
   return function guardBySupervisor(req, res) {
@@ -113,13 +127,11 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
     const isFirst = name === 'main' || req.headers[VIA] === undefined;
     if (isFirst && !mayTry(occupancy, path, () => addressOf(req), res))
       return refuse(req, res, 'ADDRESS_BUSY', 'sign_ins_per_address', name);
-    if (!limitBodyOf(name, req, res)) return true;
+    const goesOn = boundBodyOf(name, req, res);
+    if (goesOn === false) return true;
     const policy = origins.policy(name, req);
     if (policy !== null) res.setHeader('Content-Security-Policy', policy);
-    const { pluginStaticsPath } = options;
-    if (!path.startsWith(pluginStaticsPath) || isServable(path.slice(pluginStaticsPath.length), hasPackage))
-      return false;
-    return notFound(req, res);
+    return goesOn === true ? pass(req, res) : goesOn.then((isHere) => !isHere || pass(req, res));
   };
 }
 

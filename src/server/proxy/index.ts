@@ -16,6 +16,7 @@ import { LIMITS, type Limits } from './limits';
 import type { AppNaming } from './naming';
 import { limitOfWebSockets, Occupancy } from './occupancy';
 import type { Origins } from './origins';
+import { Pace } from './pace';
 import { peerOf, trustOf, visitorAddress } from './peer';
 import { Quarantine } from './quarantine';
 import { type OnTrouble, References } from './references';
@@ -26,8 +27,9 @@ import { basePath, pathOf, readTarget } from './url';
 import { createWeb } from './web';
 import { createWs } from './ws';
 
+export { recordBodies } from './arrival';
 export { createDomainFront, type DomainFront } from './domains';
-export { createGuard, type Guard, type GuardOptions } from './guard';
+export { createGuard, type Guard, type GuardOptions, type WaitingGuard } from './guard';
 export { VIA } from './headers';
 export { LIMITS, type Limits } from './limits';
 export { type AppNaming, createNaming, INVALID_APP } from './naming';
@@ -65,9 +67,9 @@ export interface AppProxy {
   web(appName: string, req: IncomingMessage, res: ServerResponse): boolean;
   /**
    * @returns false for `main` and for paths other than `wsPath`, which the core handles; otherwise the proxy owns the
-   * socket
+   * socket. Later, if the visitor's address has opened many: then it waits for its turn.
    */
-  ws(req: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  ws(req: IncomingMessage, socket: Duplex, head: Buffer): boolean | Promise<boolean>;
   stats(): ProxyStats[];
   /** Closes all connections immediately, for a process that ends. */
   close(): void;
@@ -86,25 +88,31 @@ interface ProxyOptions {
   onTrouble?: OnTrouble;
 }
 
+/**
+ * WebSockets that one address opens: 200 at once, then 100 a second. Each costs the Supervisor and a Worker some ms; after a restart
+ * all people behind an address open theirs at the same time.
+ */
+const UPGRADES = { every: 10, burst: 200, longest: 30_000 };
+
 export function createProxy(options: ProxyOptions): AppProxy {
-  const { table, config, log } = options;
+  const { table, config } = options;
   const context = contextOf(options);
   const { limits, targets } = context;
   const web = createWeb(context);
   const ws = createWs(context);
 
-  const unroutable = (name: string, { headers }: IncomingMessage) => {
-    const code = table.loaded || !isAppName(name) ? 'APP_NOT_FOUND' : 'APP_PREPARING';
-    context.metrics?.request('', code, null);
-    return answer(code, isAppName(name) ? name : '', { language: languageOf(headers) });
-  };
-  /** A bug of ours. */
-  const failed = (name: string, { headers }: IncomingMessage, error: unknown) => {
-    log.error('The proxy failed', { app: name, error: stackOf(error) });
-    const app = table.app(name);
-    const trouble = { app: app?.name ?? '', environment: '', code: 'APP_PROXY_FAILED', cause: String(error) } as const;
-    const reference = context.references.of(trouble);
-    return answer('APP_PROXY_FAILED', app?.title ?? app?.name, { language: languageOf(headers), reference });
+  const { unroutable, failed } = answersOf(context);
+  const upgrades = new Pace(UPGRADES.every, UPGRADES.burst, UPGRADES.longest);
+  const upgrade = (name: string, req: IncomingMessage, socket: Duplex, head: Buffer): boolean => {
+    try {
+      if (name === 'main') return !enterMain(context, req, socket);
+      const app = table.app(name);
+      if (app) ws.upgrade(app, req, socket, head);
+      else refuse(socket, unroutable(name, req), limits.linger, context.clock);
+    } catch (error) {
+      refuse(socket, failed(name, req, error), limits.linger, context.clock);
+    }
+    return true;
   };
 
   return {
@@ -130,23 +138,16 @@ export function createProxy(options: ProxyOptions): AppProxy {
       try {
         const isUnderstood = readTarget(req) && !hasSeveralHosts(req);
         if (pathOf(req.url ?? '') !== context.config.wsPath) return false;
-        const isLong = req.rawHeaders.length / 2 > context.occupancy.bounds.headers;
-        if (!isUnderstood || isLong) {
-          const code = isLong ? 'HEADERS_TOO_MANY' : 'BAD_REQUEST';
-          context.metrics?.request('', code, null);
-          if (isLong) context.metrics?.limited('', 'headers');
-          refuse(socket, answer(code), limits.linger, context.clock);
-          return true;
-        }
+        if (refusesHead(context, isUnderstood, req, socket)) return true;
         name = config.appNameOf(req);
-        if (name === 'main') return !enterMain(context, req, socket);
-        const app = table.app(name);
-        if (app) ws.upgrade(app, req, socket, head);
-        else refuse(socket, unroutable(name, req), limits.linger, context.clock);
+        const wait = turnOf(upgrades, context, name, req, socket);
+        if (wait === null) return true;
+        if (wait > 0) return context.clock.sleep(wait).then(() => socket.destroyed || upgrade(name, req, socket, head));
       } catch (error) {
         refuse(socket, failed(name, req, error), limits.linger, context.clock);
+        return true;
       }
-      return true;
+      return upgrade(name, req, socket, head);
     },
 
     stats: () => [...targets].map(({ name, inFlight, webSockets }) => ({ environment: name, inFlight, webSockets })),
@@ -158,6 +159,60 @@ export function createProxy(options: ProxyOptions): AppProxy {
   };
 }
 
+/** What is answered where there is no app to ask. */
+function answersOf(context: Context) {
+  const { table, log } = context;
+  const unroutable = (name: string, { headers }: IncomingMessage) => {
+    const code = table.loaded || !isAppName(name) ? 'APP_NOT_FOUND' : 'APP_PREPARING';
+    context.metrics?.request('', code, null);
+    return answer(code, isAppName(name) ? name : '', { language: languageOf(headers) });
+  };
+  /** A bug of ours. */
+  const failed = (name: string, { headers }: IncomingMessage, error: unknown) => {
+    log.error('The proxy failed', { app: name, error: stackOf(error) });
+    const app = table.app(name);
+    const trouble = { app: app?.name ?? '', environment: '', code: 'APP_PROXY_FAILED', cause: String(error) } as const;
+    const reference = context.references.of(trouble);
+    return answer('APP_PROXY_FAILED', app?.title ?? app?.name, { language: languageOf(headers), reference });
+  };
+  return { unroutable, failed };
+}
+
+/** @returns whether the head of an upgrade has been answered, because nobody reads on */
+function refusesHead(
+  { occupancy, metrics, limits, clock }: Context,
+  isUnderstood: boolean,
+  req: IncomingMessage,
+  socket: Duplex,
+): boolean {
+  const isLong = req.rawHeaders.length / 2 > occupancy.bounds.headers;
+  if (isUnderstood && !isLong) return false;
+  const code = isLong ? 'HEADERS_TOO_MANY' : 'BAD_REQUEST';
+  metrics?.request('', code, null);
+  if (isLong) metrics?.limited('', 'headers');
+  refuse(socket, answer(code), limits.linger, clock);
+  return true;
+}
+
+/** @returns how long the visitor waits for his WebSocket, in ms; null if that would be too long, which has been answered */
+function turnOf(
+  upgrades: Pace,
+  { trusts, now, metrics, limits, clock }: Context,
+  name: string,
+  req: IncomingMessage,
+  socket: Duplex,
+): number | null {
+  const wait = upgrades.turn(addressOf(req, socket, trusts), now());
+  if (wait !== null) return wait;
+  metrics?.request('', 'ADDRESS_BUSY', null);
+  metrics?.limited(name, 'websockets_per_address');
+  refuse(socket, answer('ADDRESS_BUSY', '', { language: languageOf(req.headers) }), limits.linger, clock);
+  return null;
+}
+
+const addressOf = ({ headers }: IncomingMessage, socket: Duplex, trusts: Context['trusts']): string | null =>
+  visitorAddress(headers['x-forwarded-for'], peerOf(socket as Socket, trusts), trusts);
+
 /**
  * The WebSockets of main are the core's, but their places are counted as those of an app.
  * @returns false if there is none: then it has been answered
@@ -167,8 +222,7 @@ function enterMain(
   req: IncomingMessage,
   socket: Duplex,
 ): boolean {
-  const peer = peerOf(socket as Socket, trusts);
-  const leave = occupancy.webSocket('main', visitorAddress(req.headers['x-forwarded-for'], peer, trusts));
+  const leave = occupancy.webSocket('main', addressOf(req, socket, trusts));
   if (typeof leave !== 'string') {
     socket.once('close', leave);
     return true;

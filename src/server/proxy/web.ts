@@ -3,7 +3,7 @@ import https from 'node:https';
 import type { LimitName } from '../observability/metrics';
 import { languageOf } from '../visitor-texts';
 import { type Answer, type AnswerCode, answer, hasCause, send } from './answers';
-import { boundBody, type RefuseBody } from './bodies';
+import { type BodyRules, boundBody } from './bodies';
 import { choose } from './choose';
 import type { Context } from './context';
 import type { CookieRules } from './cookies';
@@ -85,9 +85,14 @@ export function createWeb(context: Context): (app: RouteApp, req: IncomingMessag
     if (wait) return exchange.wait(wait, environment.name);
     const refused = enter(context, app.name, url, req, res, peer);
     if (refused) return exchange.answer(refused);
-    const { clock, occupancy } = context;
-    const refuse: RefuseBody = (code, limit) => exchange.giveUp(code, limit);
-    if (boundBody(req, occupancy.bounds, clock, () => !hasToken(req), refuse)) exchange.send(environment);
+    const rules: BodyRules = {
+      bounds: context.occupancy.bounds,
+      clock: context.clock,
+      isAnonymous: () => !hasToken(req),
+      gathers: false, // the worker does
+      refuse: (code, limit) => exchange.giveUp(code, limit),
+    };
+    if (boundBody(req, rules)) exchange.send(environment);
   };
 }
 
