@@ -80,7 +80,9 @@ describe('a gigabyte', () => {
     app.answer = async (req, res) => void res.end(await drink(req));
     let hashes: string[] = [];
     const grown = await growth(async () => {
-      const outgoing = request({ method: 'POST', headers: { 'Content-Length': GIGABYTE } });
+      // What may be a token: whether it is one, the app knows.
+      const headers = { 'Content-Length': GIGABYTE, Authorization: 'Bearer eyJ' };
+      const outgoing = request({ method: 'POST', headers });
       const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>;
       const sent = await pour(outgoing);
       let text = '';
@@ -112,9 +114,11 @@ describe('a gigabyte', () => {
 });
 
 describe('ten thousand WebSockets', () => {
+  /** Each from an address of its own: one has turns. */
+  const upgradeOf = (index: number) => `X-Forwarded-For: 10.0.${index >> 8}.${index & 255}\r\n\r\n`;
   const UPGRADE =
     'GET /ws?__appName=heavy HTTP/1.1\r\nHost: heavy\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
   const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n';
   const WANTED = 10_000;
   /** What else a process opens meanwhile. */
@@ -141,7 +145,7 @@ describe('ten thousand WebSockets', () => {
       const socket = net.connect({ host: HOST, port: fleet.supervisor.port, localAddress: from(index) });
       socket.on('error', () => {});
       visitors.push(socket);
-      socket.write(UPGRADE);
+      socket.write(UPGRADE + upgradeOf(index));
       const [answer] = await once(socket, 'data');
       if (!String(answer).startsWith('HTTP/1.1 101')) throw new Error(String(answer));
     };

@@ -7,6 +7,9 @@ import type { Contender } from './contenders';
 import { Probe } from './probe';
 import { takeTheMeasuredCore } from './process';
 
+/** Visitors send as much on their WebSockets as is passed on. */
+const TALKATIVE = { APP_SUPERVISOR_MAX_WEBSOCKET_MESSAGE: '16777216' };
+
 /** A fleet whose Supervisor is measured: a real NocoBase, with one real Worker. */
 export class MeasuredFleet {
   private readonly simulatedWorkers: SimulatedWorker[] = [];
@@ -26,7 +29,10 @@ export class MeasuredFleet {
     const probe = await Probe.plan(asTheCore);
     const profiled = isProfiled ? await Probe.plan(asTheCore) : undefined;
     const options = { name, port: 'free', workers: 1, reset: true, durable: false } as const;
-    const instanceEnv = { env_a: { ...probe.env, ...recorderEnv(name) }, supervisor: profiled?.env ?? {} };
+    const instanceEnv = {
+      env_a: { ...probe.env, ...recorderEnv(name) },
+      supervisor: { ...TALKATIVE, ...profiled?.env },
+    };
     const fleet = await Fleet.start({ ...options, instanceEnv }, terminalProgress());
     const measured = new MeasuredFleet(fleet, await Manager.of(fleet), probe, profiled);
     takeTheMeasuredCore(fleet.supervisor.pid!);
