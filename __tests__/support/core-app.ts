@@ -47,8 +47,9 @@ export function coreApp(
   name: string,
   plugins: Record<string, object> = {},
   database: object = NO_DATABASE,
+  options: object = {},
 ): Application {
-  const app = new Application({ name, database, skipSupervisor: true, logger: false } as never);
+  const app = new Application({ name, database, skipSupervisor: true, logger: false, ...options } as never);
   for (const [plugin, instance] of Object.entries(plugins)) app.pm.pluginAliases.set(plugin, instance as never);
   return app;
 }

@@ -25,7 +25,7 @@ import { nocobaseVersion } from './nocobase/version';
 import { hideInternalErrors } from './nocobase/visitors';
 import { createProbes } from './observability/probes';
 import { basePath } from './proxy';
-import { registerResources } from './supervisor/api';
+import { closeTables, registerResources } from './supervisor/api';
 import { guardHostedApps } from './worker/guards';
 
 // The core freezes built-ins after its start (SES), and would then reject zod's generated code.
@@ -102,6 +102,10 @@ export class PluginAppSupervisor extends Plugin {
     registerPartInfo(this.app, config, runtime);
     if (runtime) runtime.install(this.app, Gateway.getInstance(), Gateway as never);
     else registerResources(this.app, null, 'dormant');
+    closeTables(
+      this.app,
+      collections.map(({ name }) => name),
+    );
     // The same in every role: registrations are not shared between processes.
     AppSupervisor.getInstance().registerAppCondition('autoStart', { filter: { 'options.autoStart': true } });
   }

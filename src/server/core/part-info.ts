@@ -8,6 +8,8 @@ export function registerPartInfo(app: Application, config: Config | null, runtim
   const infoOfNone = { environment: null, warnings: config?.warnings ?? [] };
   app.resourceManager.define({
     name: 'appSupervisor',
+    // Without it, the resource would have all actions of the core.
+    only: ['info'],
     actions: {
       info: async (ctx, next) => {
         ctx.body = {

@@ -29,10 +29,12 @@ export interface FileAnswer {
   content: string;
 }
 
+const MAY_CHANGE = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
+
 /**
  * One HTTP action. Coded errors become `{errors: [{code, params, message, field?}]}` with their status and an English
- * `message`; the core answers all other errors. An action that changes data refuses GET, which a link or an image can
- * send.
+ * `message`; the core answers all other errors. An action that changes data refuses every other method than these:
+ * a link or an image can send GET, and the core runs an action by HEAD and OPTIONS, too.
  */
 export function action(
   changes: boolean,
@@ -42,7 +44,7 @@ export function action(
   return async (ctx: Context, next: Next) => {
     ctx.withoutDataWrapping = true;
     try {
-      if (changes && ctx.method === 'GET') {
+      if (changes && !MAY_CHANGE.has(ctx.method)) {
         ctx.set('Allow', 'POST');
         ctx.status = statusOf('METHOD_NOT_ALLOWED');
         ctx.body = answerOf(new AppSupervisorError('METHOD_NOT_ALLOWED'));

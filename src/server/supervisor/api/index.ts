@@ -103,8 +103,15 @@ const managed = (resource: string) =>
     .map((name) => `${resource}:${name}`)
     .filter((name) => !SECURITY.includes(name));
 
-/** Tables without an API of their own. */
-const INTERNAL = ['appManifests', 'appSnapshots', 'appTombstones', 'appSupervisorLeaders', 'appMainSecrets'];
+/**
+ * The core would expose every table with its own actions (collections become resources). Of a table without an API of its own
+ * nobody may use them.
+ * @param tables those of this plugin
+ */
+export function closeTables(app: Application, tables: string[]): void {
+  for (const name of tables)
+    if (!app.resourceManager.isDefined(name)) app.resourceManager.define({ name, only: ['nothing'] as never });
+}
 
 /**
  * The HTTP API of a main app. Where nothing manages apps, each action answers NOT_ON_THIS_PART.
@@ -126,8 +133,6 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
       ) as never,
     });
   }
-  // The core would expose every table with its own actions (collections become resources); nobody may use these.
-  for (const name of INTERNAL) app.resourceManager.define({ name, only: ['nothing'] as never });
   app.resourceManager.use(allowMissingTarget, { tag: 'appSupervisorNames', before: 'validate-filter-params' });
   app.use(redactPasswords(Object.keys(RESOURCES)), {
     tag: 'appSupervisorLog',
