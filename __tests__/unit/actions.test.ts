@@ -59,8 +59,10 @@ const OURS: Record<string, string[]> = {
 
 describe.each(Object.entries(OURS))('%s', (resource, actions) => {
   it('has its own actions, and none of the core', async () => {
-    const ofCore = [...app.resourceManager.getRegisteredHandlers().keys()];
-    expect(ofCore).toEqual(expect.arrayContaining(['list', 'move', 'firstOrCreate', 'updateOrCreate', 'toggle', 'export']));
+    const ofCore = [...app.resourceManager.getRegisteredHandlers().keys()].map(String);
+    expect(ofCore).toEqual(
+      expect.arrayContaining(['list', 'move', 'firstOrCreate', 'updateOrCreate', 'toggle', 'export']),
+    );
     const absent = [...ofCore, 'nosuch'].filter((action) => !actions.includes(action));
     for (const action of absent)
       expect([action, (await send('POST', `${resource}:${action}`)).status]).toEqual([action, 404]);
@@ -77,4 +79,13 @@ it('what changes data is not to be had by a method that only reads', async () =>
         const expected = changes ? [405, 'POST'] : [409, undefined];
         expect([resource, action, method, status, headers.allow]).toEqual([resource, action, method, ...expected]);
       }
+});
+it('a filter that is no JSON is refused, where the core answers nothing with 200', async () => {
+  for (const resource of ['apps', 'appEvents', 'appOperations'])
+    expect(await ask(url, `/api/${resource}:list?filter=%7Bbad`)).toMatchObject({
+      status: 400,
+      json: {
+        errors: [{ code: 'INVALID_INPUT', field: 'filter', params: { problem: { code: 'INPUT_FILTER_FORM' } } }],
+      },
+    });
 });

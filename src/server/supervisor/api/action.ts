@@ -1,5 +1,4 @@
 import type { Context, Next } from '@nocobase/actions';
-import type { Filter } from '@nocobase/database';
 import { say } from '../../../shared/message';
 import { AppSupervisorError, answerOf, statusOf } from '../../errors';
 import type { Caller } from '../../protocol/administrator';
@@ -113,28 +112,10 @@ export function sorting(value: unknown, allowed: readonly string[], fallback: st
   return wanted.length ? wanted : fallback;
 }
 
-/**
- * A `filter` on allowed fields only: anyone who may ask whether a secret starts with a letter can find it out, letter
- * by letter.
- * @throws AppSupervisorError INVALID_INPUT
- */
-export function filtering(filter: unknown, allowed: readonly string[]): Filter {
-  const other = fieldsOf(filter).find((field) => !allowed.includes(field));
-  if (other === undefined) return (filter ?? {}) as Filter;
-  const problem = say('INPUT_FILTER_FIELD', { field: other, allowed: allowed.join(', ') });
-  throw new AppSupervisorError('INVALID_INPUT', { problem }, 'filter');
-}
-
-/** The fields at every level; below a field there are only operators, or parts of it. */
-function fieldsOf(filter: unknown): string[] {
-  if (Array.isArray(filter)) return filter.flatMap(fieldsOf);
-  if (!filter || typeof filter !== 'object') return [];
-  return Object.entries(filter).flatMap(([key, value]) => (key.startsWith('$') ? fieldsOf(value) : key.split('.')[0]));
-}
-
 /** The target of the request, which every action except lists and `create` needs. */
 export function target(params: Record<string, any>): string {
   const { filterByTk } = params;
-  if (typeof filterByTk === 'string' && filterByTk !== '') return filterByTk;
+  // No name has a zero byte, and PostgreSQL no text.
+  if (typeof filterByTk === 'string' && filterByTk !== '' && !filterByTk.includes('\0')) return filterByTk;
   throw new AppSupervisorError('INVALID_INPUT', { problem: say('INPUT_ONE', { field: 'filterByTk' }) }, 'filterByTk');
 }

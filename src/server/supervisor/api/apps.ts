@@ -27,7 +27,8 @@ import { ORDERS } from '../apps/order';
 import type { AppDefinition } from '../apps/repository';
 import type { Operation } from '../control/rollout';
 import type { BulkResult } from '../placement/moves';
-import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
+import { type ActionContext, type Answer, pageMeta, paging, sorting, target } from './action';
+import { filtering } from './filter';
 
 const SORTABLE = keysIn(APP, 'sort');
 /** Default order of the list. */
@@ -40,7 +41,7 @@ export async function list({ supervisor, params }: ActionContext): Promise<Answe
   const { page, pageSize } = paging(params);
   const { rest, ...ours } = splitFilter(params.filter);
   const { status, environment } = ours;
-  const filter = filtering(rest, FILTERABLE);
+  const filter = filtering(rest, APP, FILTERABLE);
   const sort = sorting(params.sort, [...SORTABLE, 'status', 'labels'], FIRST_ORDER);
   const field = sort[0].replace(/^-/, '');
   const appsOf = (names: string[]) => names.flatMap((name) => supervisor.app(name) ?? []);
@@ -89,7 +90,7 @@ function placesWith(
 export async function counts({ supervisor, params }: ActionContext): Promise<Answer> {
   const { appRepository, view } = supervisor.parts;
   const { status, environment, labels, rest } = splitFilter(params.filter);
-  const names = await appRepository.names(filtering(rest, FILTERABLE), FIRST_ORDER);
+  const names = await appRepository.names(filtering(rest, APP, FILTERABLE), FIRST_ORDER);
   const statusIn = view.judge();
   const found: AppCounts = { statuses: {}, environments: {}, labels: {} };
   for (const app of names.flatMap((name) => supervisor.app(name) ?? [])) {

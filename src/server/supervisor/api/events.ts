@@ -6,7 +6,8 @@ import { inEnglish } from '../../errors';
 import { parseInput } from '../apps/input';
 import { eventsCsv } from '../events/csv';
 import type { SupervisorPart } from '../supervisor';
-import { type ActionContext, type Answer, type FileAnswer, filtering, pageMeta, paging, sorting } from './action';
+import { type ActionContext, type Answer, type FileAnswer, pageMeta, paging, sorting } from './action';
+import { filtering } from './filter';
 
 const SORTABLE = keysIn(EVENT, 'sort');
 const FILTERABLE = [...SORTABLE, ...keysIn(EVENT, 'filter')];
@@ -20,14 +21,14 @@ const exportInput = z.object({ format: z.enum(['csv', 'json']).default('csv') })
 export async function list({ supervisor, params }: ActionContext): Promise<Answer> {
   const { page, pageSize } = paging(params);
   const sort = [...sorting(params.sort, SORTABLE, ['-at']), 'id'];
-  const [rows, count] = await rowsOf(supervisor, filtering(params.filter, FILTERABLE), sort, page, pageSize);
+  const [rows, count] = await rowsOf(supervisor, filtering(params.filter, EVENT, FILTERABLE), sort, page, pageSize);
   return { data: rows, meta: pageMeta(count, page, pageSize) };
 }
 
 /** The newest of the events that match, as a file. */
 export async function exportFile({ supervisor, params }: ActionContext): Promise<FileAnswer> {
   const { format } = parseInput(exportInput, { format: params.format });
-  const filter = filtering(params.filter, FILTERABLE);
+  const filter = filtering(params.filter, EVENT, FILTERABLE);
   const found: EventRow[] = [];
   for (let page = 1; found.length < MOST_EXPORTED; page++) {
     const [rows] = await rowsOf(supervisor, filter, ['-at', 'id'], page, AT_ONCE);

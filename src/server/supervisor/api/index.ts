@@ -6,6 +6,7 @@ import * as apps from './apps';
 import * as containers from './containers';
 import * as environments from './environments';
 import * as events from './events';
+import { refuseUnreadable } from './filter';
 import * as fleet from './fleet';
 import * as notifiers from './notifiers';
 import * as operations from './operations';
@@ -139,6 +140,7 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
     after: 'logger',
     before: 'dataSource',
   });
+  app.use(refuseUnreadable(Object.keys(RESOURCES)), { tag: 'appSupervisorFilters', before: 'dataSource' });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.overview',
     actions: ['appSupervisor:*', ...OVERVIEW, 'appOperations:list'],

@@ -1,7 +1,8 @@
 import { keysIn } from '../../../shared/fields';
 import { OPERATION } from '../../../shared/operation';
 import { AppSupervisorError } from '../../errors';
-import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
+import { type ActionContext, type Answer, pageMeta, paging, sorting, target } from './action';
+import { filtering } from './filter';
 
 const SORTABLE = keysIn(OPERATION, 'sort');
 const FILTERABLE = [...SORTABLE, ...keysIn(OPERATION, 'filter')];
@@ -10,7 +11,7 @@ export async function list({ supervisor, params }: ActionContext): Promise<Answe
   const { page, pageSize } = paging(params);
   const sort = sorting(params.sort, SORTABLE, ['-createdAt']);
   const [operations, count] = await supervisor.parts.operations.page(
-    filtering(params.filter, FILTERABLE),
+    filtering(params.filter, OPERATION, FILTERABLE),
     sort,
     page,
     pageSize,
