@@ -733,11 +733,19 @@ describe('what belongs to the operator is refused to an app’s administrator', 
         return outcome(admin, 'GET', `asyncTasks:fetchFile/${id}`);
       };
       const { storage } = fleet.worker('env_a');
-      const exported = path.join(storage, 'tmp/export-of-vault.csv');
-      fs.mkdirSync(path.dirname(exported), { recursive: true });
-      fs.writeFileSync(exported, 'exported');
+      const exported = path.join(storage, 'apps/vault/tasks/export.csv');
+      const shared = path.join(storage, 'tmp/export-of-another.csv');
+      for (const file of [exported, shared]) {
+        fs.mkdirSync(path.dirname(file), { recursive: true });
+        fs.writeFileSync(file, 'exported');
+      }
       expect(await fetched(exported)).toMatchObject({ status: 200, text: 'exported' });
-      for (const file of ['/proc/self/environ', '/nowhere', path.join(storage, 'tmp/../apps/main/jwt_secret.dat')]) {
+      for (const file of [
+        shared,
+        '/proc/self/environ',
+        '/nowhere',
+        path.join(storage, 'tmp/../apps/main/jwt_secret.dat'),
+      ]) {
         const { status, code, headers } = await fetched(file);
         expect([file, status, code]).toEqual([file, 403, 'TASK_FILE']);
         expect(headers).not.toHaveProperty('content-disposition');

@@ -1,4 +1,4 @@
-import { existsSync, ReadStream, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, ReadStream, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Application } from '@nocobase/server';
@@ -17,6 +17,7 @@ function appOf(name: string): Application {
   const app = coreApp(name);
   const { DatabaseServerModel } = pluginServer('collection-fdw', 'models/database-server');
   app.db.registerModels({ DatabaseServerModel });
+  app.pm.pluginAliases.set('async-task-manager', {} as never);
   app.resourceManager.define(pluginServer('async-task-manager', 'resourcers/async-tasks').default);
   app.localeManager.setLocaleFn('antd', async (lang: string) => pluginServer('client', 'antd').getAntdLocale(lang));
   return app;
@@ -99,7 +100,8 @@ describe('languages of an app', () => {
 });
 
 describe('background tasks of an app', () => {
-  const exported = path.join(host.temporaryPath, 'export.csv');
+  const shared = path.join(host.temporaryPath, 'export.csv');
+  const own = path.join(storage, 'apps/crm/tasks/export.csv');
   const secret = path.join(place, 'secret');
 
   /** Downloads what a stored task names, as NocoBase's own action does. */
@@ -133,11 +135,41 @@ describe('background tasks of an app', () => {
     return { status, body, disposition: headers['Content-Disposition'] };
   }
 
-  it('return their own files, and no others of the host', async () => {
-    for (const file of [exported, secret]) writeFileSync(file, 'content');
+  /** Runs a task that gives this back. @returns what is stored of it */
+  async function resultOf(app: Application, result: unknown): Promise<unknown> {
+    const { TaskType } = pluginServer('async-task-manager', 'task-type');
+    const record: Record<string, unknown> = { id: 'task', save: async () => undefined };
+    record.set = record.update = (values: object) => Object.assign(record, values);
+    const task = Object.assign(new TaskType(record), { app, execute: async () => result });
+    await task.run();
+    return record.result;
+  }
+
+  it('keep what they have made in a folder of their app', async () => {
+    writeFileSync(shared, 'of main');
+    expect(await resultOf(main, { filePath: shared })).toEqual({ filePath: shared });
+    writeFileSync(shared, 'of crm');
+    expect(await resultOf(crm, { filePath: shared, rows: 7 })).toEqual({ filePath: own, rows: 7 });
+    expect(existsSync(shared)).toBe(false);
+    expect(await fetched(crm, own)).toEqual({ text: 'of crm', disposition: 'attachment; filename=export.csv' });
+    // What is no such file stays as it is.
+    writeFileSync(secret, 'content');
+    const backup = path.join(host.temporaryPath, 'backups/hr/x.nbdata');
+    mkdirSync(path.dirname(backup), { recursive: true });
+    writeFileSync(backup, 'of hr');
+    for (const result of [{ filePath: secret }, { filePath: backup }, { filePath: 7 }, 'done', undefined])
+      expect(await resultOf(crm, result)).toEqual(result);
+  });
+
+  it('return their own files, and no others of the host or of other apps', async () => {
+    for (const app of ['crm', 'hr']) mkdirSync(path.join(host.temporaryPath, 'backups', app), { recursive: true });
+    const [backup, foreign] = ['crm', 'hr'].map((app) => path.join(host.temporaryPath, 'backups', app, 'x.nbdata'));
+    mkdirSync(path.join(storage, 'apps/hr/tasks'), { recursive: true });
+    const others = [foreign, shared, path.join(storage, 'apps/hr/tasks/export.csv')];
+    for (const file of [own, backup, secret, ...others]) writeFileSync(file, 'content');
     expect(await fetched(main, secret)).toMatchObject({ text: 'content' });
-    expect(await fetched(crm, exported)).toEqual({ text: 'content', disposition: 'attachment; filename=export.csv' });
-    for (const file of [secret, '/proc/self/environ', path.join(place, 'absent')]) {
+    for (const file of [own, backup]) expect(await fetched(crm, file)).toMatchObject({ text: 'content' });
+    for (const file of [...others, secret, '/proc/self/environ', path.join(place, 'absent')]) {
       expect(await fetched(crm, file)).toMatchObject({ status: 403, body: { errors: [{ code: 'TASK_FILE' }] } });
       expect((await fetched(crm, file)).disposition).toBeUndefined();
     }

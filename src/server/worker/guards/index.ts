@@ -31,7 +31,7 @@ const guardsOf = ({ host, guards, clock }: Guarded, main: () => Application | nu
   plugins(host, guards),
   mcp,
   languages,
-  taskFiles(host.temporaryPath),
+  taskFiles(host),
   tasks(host),
   foreignServers,
   files(host, guards, main),

@@ -117,7 +117,7 @@ async function setAside(storagePath: string, app: string, found: Owner | null): 
     const source = path.join(storagePath, name, app);
     if (!(await readdir(source).catch(() => [])).length) continue;
     await mkdir(target, { recursive: true });
-    await move(source, path.join(target, name));
+    await moveAcross(source, path.join(target, name));
     moved = true;
   }
   for (const one of TEMPORARY) await rm(path.join(storagePath, ...one, app), { recursive: true, force: true });
@@ -143,7 +143,7 @@ async function takeBack(storagePath: string, app: string, database: string): Pro
       // Never over what is there.
       if ((await readdir(target).catch(() => [])).length) continue;
       await mkdir(path.dirname(target), { recursive: true });
-      await move(path.join(aside, folder), target).catch(unlessMissing);
+      await moveAcross(path.join(aside, folder), target).catch(unlessMissing);
     }
     // What could not be taken back stays where it is.
     if (!(await readdir(aside)).length) await rm(aside, { recursive: true });
@@ -152,7 +152,7 @@ async function takeBack(storagePath: string, app: string, database: string): Pro
 }
 
 /** Also to another file system: an operator may have mounted one of these folders. */
-async function move(source: string, target: string): Promise<void> {
+export async function moveAcross(source: string, target: string): Promise<void> {
   try {
     await rename(source, target);
   } catch (error) {
