@@ -89,10 +89,6 @@ const CHANGES = {
 const ROLES = {
   stranger: ['!pm', '!pm.*', '!ui.*', '!app'],
   appkeeper: ['pm.app-supervisor.apps'],
-  envkeeper: ['pm.app-supervisor.environments'],
-  guard: ['pm.app-supervisor.security'],
-  witness: ['pm.app-supervisor.activity'],
-  herald: ['pm.app-supervisor.notifications'],
 };
 
 const named = (actions: Record<string, string[]>) =>
@@ -136,6 +132,7 @@ describe('who may do what', () => {
     }
   });
 
+  // Each of the others, with every action: unit/permissions.
   it('the snippet for apps is enough for apps and operations, and to see environments', async () => {
     for (const action of ALL) {
       const { status } = await outcome(users.appkeeper, 'POST', `${action}?filterByTk=nosuch`, {});
@@ -144,42 +141,9 @@ describe('who may do what', () => {
       expect([action, status === 403]).toEqual([action, !allowed]);
     }
     expect((await outcome(users.appkeeper, 'GET', 'apps:get?filterByTk=vault')).json.data.name).toBe('vault');
-  });
-
-  it('the snippet for environments is enough for environments alone', async () => {
-    for (const action of ALL) {
-      const { status } = await outcome(users.envkeeper, 'POST', `${action}?filterByTk=nosuch`, {});
-      const allowed = action.startsWith('appEnvironments:') && !SECURITY.includes(action);
-      expect([action, status === 403]).toEqual([action, !allowed]);
-    }
-  });
-
-  it('the snippet for security is enough for the checklist and for new passwords, and for nothing else', async () => {
-    for (const action of ALL) {
-      const { status } = await outcome(users.guard, 'POST', `${action}?filterByTk=nosuch`, {});
-      expect([action, status === 403]).toEqual([action, !SECURITY.includes(action)]);
-    }
-  });
-
-  it('the snippet for activity is enough to see what happened, and for nothing else', async () => {
-    const SEEN = [
-      'appEvents:list',
-      'appEvents:export',
-      'appOperations:list',
-      'appOperations:get',
-      'appEnvironments:list',
-    ];
-    for (const action of ALL) {
-      const { status } = await outcome(users.witness, 'POST', `${action}?filterByTk=nosuch`, {});
-      expect([action, status === 403]).toEqual([action, !SEEN.includes(action)]);
-    }
-  });
-
-  it('the snippet for notifications is enough for these, and for nothing else', async () => {
-    for (const action of ALL) {
-      const { status } = await outcome(users.herald, 'POST', `${action}?filterByTk=nosuch`, {});
-      expect([action, status === 403]).toEqual([action, !action.startsWith('appNotifiers:')]);
-    }
+    const sso = { enabled: true, mapping: 'none', autoSignup: true, signupRole: 'editor' };
+    const taken = await outcome(users.appkeeper, 'POST', 'apps:update?filterByTk=vault', { options: { sso } });
+    expect(taken).toMatchObject({ status: 403, code: 'NEEDS_SECURITY' });
   });
 
   it('what can be entered is shown to whoever is signed in, and to nobody else', async () => {

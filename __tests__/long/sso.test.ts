@@ -193,8 +193,10 @@ describe('in a fleet', () => {
       const headers = { Authorization: `Bearer ${(await enter(fresh)).token}`, 'X-App-Environment': 'env_a' };
       return (await ask(fleet.supervisor.url, `/api/__app/${APP}/roles:check`, { headers })).json.data.role;
     };
-    await settings({ signupRole: 'admin' });
-    expect(await roleOf('long_admin')).toBe('admin');
+    const app = await signInTo(fleet.supervisor, APP);
+    await app.post('roles:create', { name: 'clerk', title: 'Clerk', snippets: ['!ui.*', '!pm', '!pm.*'] });
+    await settings({ signupRole: 'clerk' });
+    expect(await roleOf('long_clerk')).toBe('clerk');
     await settings({ signupRole: 'nosuch' });
     expect(await roleOf('long_member')).toBe('member');
     await settings({});
@@ -205,7 +207,7 @@ describe('in a fleet', () => {
     const [fresh] = await visitor('long_new');
     await settings({ autoSignup: false });
     expect((await enter(fresh)).text).toContain('You have no account');
-    await settings({ signupRole: 'admin', signupFor: ['root'] });
+    await settings({ signupRole: 'clerk', signupFor: ['root'] });
     expect((await enter(fresh)).text).toContain('You have no account');
     const byPassword = () =>
       ask(fleet.supervisor.url, `/api/__app/${APP}/auth:signIn`, {

@@ -1,53 +1,19 @@
-import http from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { Application } from '@nocobase/server';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collections } from '../../src/server/core/collections';
-import { registerEntries } from '../../src/server/core/entries';
-import { registerPartInfo } from '../../src/server/core/part-info';
-import { closeTables, RESOURCES, registerResources } from '../../src/server/supervisor/api';
-import { coreApp } from '../support/core-app';
-import { type Answer, ask } from '../support/http';
+import { RESOURCES } from '../../src/server/supervisor/api';
+import type { Answer } from '../support/http';
+import { ServedMainApp } from '../support/main-app';
 
-/** What a main app answers to root at its HTTP interface, by the core's own routing. */
+/** What a main app answers to root, by the actions that it offers and those that it does not. */
 
-let app: Application;
-let server: http.Server;
-let url: string;
-
+let main: ServedMainApp;
 beforeAll(async () => {
-  // The core prints each request, and each action that does not exist.
-  vi.stubEnv('LOGGER_SILENT', 'true');
-  vi.spyOn(console, 'log').mockImplementation(() => undefined);
-  app = coreApp('main', {}, undefined, { resourcer: { prefix: '/api' } });
-  // As plugins of the core do.
-  app.resourceManager.registerActionHandlers({ move: async () => undefined, export: async () => undefined });
-  app.acl.define({ role: 'root' });
-  const signIn = async (ctx: { state: object }, next: () => Promise<void>) => {
-    Object.assign(ctx.state, { currentRole: 'root', currentRoles: ['root'] });
-    await next();
-  };
-  app.resourceManager.use(signIn as never, { tag: 'signIn', before: 'acl' });
-  for (const collection of collections) app.db.collection({ ...collection });
-  registerPartInfo(app, null, null);
-  registerEntries(app, null, null);
-  registerResources(app, null, 'dormant');
-  closeTables(
-    app,
-    collections.map(({ name }) => name),
-  );
-  server = http.createServer(app.callback());
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  main = await ServedMainApp.begin();
 });
-afterAll(async () => {
-  await new Promise((resolve) => server.close(resolve));
-  vi.restoreAllMocks();
-  vi.unstubAllEnvs();
-});
+afterAll(() => main.end());
 
 const send = (method: string, action: string): Promise<Answer> =>
-  ask(url, `/api/${action}?filterByTk=1`, { method, ...(method === 'POST' && { body: {} }) });
+  main.send(method, `${action}?filterByTk=1`, method === 'POST' ? {} : undefined);
 
 /** Of this plugin in a main app, with their actions. */
 const OURS: Record<string, string[]> = {
@@ -59,7 +25,7 @@ const OURS: Record<string, string[]> = {
 
 describe.each(Object.entries(OURS))('%s', (resource, actions) => {
   it('has its own actions, and none of the core', async () => {
-    const ofCore = [...app.resourceManager.getRegisteredHandlers().keys()].map(String);
+    const ofCore = [...main.app.resourceManager.getRegisteredHandlers().keys()].map(String);
     expect(ofCore).toEqual(
       expect.arrayContaining(['list', 'move', 'firstOrCreate', 'updateOrCreate', 'toggle', 'export']),
     );
@@ -82,7 +48,7 @@ it('what changes data is not to be had by a method that only reads', async () =>
 });
 it('a filter that is no JSON is refused, where the core answers nothing with 200', async () => {
   for (const resource of ['apps', 'appEvents', 'appOperations'])
-    expect(await ask(url, `/api/${resource}:list?filter=%7Bbad`)).toMatchObject({
+    expect(await main.send('GET', `${resource}:list?filter=%7Bbad`)).toMatchObject({
       status: 400,
       json: {
         errors: [{ code: 'INVALID_INPUT', field: 'filter', params: { problem: { code: 'INPUT_FILTER_FORM' } } }],

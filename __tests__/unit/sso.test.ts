@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Application } from '@nocobase/server';
 import { describe, expect, it } from 'vitest';
 import { RoutingTable, trustOf } from '../../src/server/proxy';
 import { challengeOf, createSsoFront } from '../../src/server/proxy/sso';
 import { vouchFor } from '../../src/server/supervisor/sso/decide';
+import { enter } from '../../src/server/worker/sso/accounts';
 import { entranceOf, isPrivilegedRole, nameOf, refusalOf, sessionOf } from '../../src/server/worker/sso/decide';
+import type { Identities } from '../../src/server/worker/sso/identities';
 import { parseAppsDomain } from '../../src/shared/origins';
 import { createdIn, isTopLevel, NO_SSO, type SsoSettings, ssoOf } from '../../src/shared/sso';
 
@@ -103,6 +106,46 @@ describe('who a user becomes', () => {
     ],
   ])('%s', (_, given, expected) => {
     expect(entranceOf(...given)).toEqual(expected);
+  });
+
+  it('is nobody new with a role that gives more than data, by the settings or as the app’s default', async () => {
+    const roles = {
+      clerk: { snippets: ['!ui.*', '!pm', '!pm.*'] },
+      boss: { snippets: ['pm.*'] },
+      designer: { snippets: ['ui.*', '!pm', '!pm.*'] },
+      admin: { snippets: null },
+    } as const;
+    const enterAs = async (signupRole: string, byDefault: keyof typeof roles) => {
+      const created: object[] = [];
+      const rows = Object.entries(roles).map(([name, role]) => ({ name, ...role, default: name === byDefault }));
+      const rowOf = (row?: object) => row && { get: (field: string) => (row as Record<string, unknown>)[field] };
+      const tables: Record<string, object> = {
+        users: {
+          findOne: async () => null,
+          create: async ({ values }: { values: object }) => {
+            created.push(values);
+            return rowOf({ id: 9, createdAt: 0 });
+          },
+        },
+        roles: {
+          findOne: async ({ filterByTk }: { filterByTk?: string }) =>
+            rowOf(rows.find((row) => (filterByTk ? row.name === filterByTk : row.default))),
+        },
+      };
+      const app = { db: { getRepository: (name: string) => tables[name] } } as unknown as Application;
+      const identities = { ofUser: async () => null, bind: async () => undefined } as unknown as Identities;
+      const entered = await enter(app, user, settings({ autoSignup: true, signupRole }), identities, 0);
+      return [entered, created.length];
+    };
+    const account = [{ account: '9' }, 1];
+    const refused = [{ why: 'SSO_NO_ACCOUNT' }, 0];
+    expect(await enterAs('clerk', 'boss')).toEqual(account);
+    expect(await enterAs('', 'clerk')).toEqual(account);
+    expect(await enterAs('nosuch', 'clerk')).toEqual(account);
+    for (const role of ['boss', 'designer', 'admin'] as const) {
+      expect([role, await enterAs(role, 'clerk')]).toEqual([role, refused]);
+      expect([role, await enterAs('', role)]).toEqual([role, refused]);
+    }
   });
 
   it('is looked up as the settings say', () => {

@@ -31,6 +31,7 @@ const CODES = {
   LEAVING: [503, ''],
   NOT_ON_THIS_PART: [409, 'part'],
   METHOD_NOT_ALLOWED: [405, ''],
+  NEEDS_SECURITY: [403, 'field'],
   // configuration
   KEY_MISSING: [500, 'app key'],
   KEY_DIFFERS: [409, 'environment variable'],

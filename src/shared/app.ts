@@ -10,6 +10,7 @@ import {
   list,
   map,
   message,
+  needing,
   object,
   objectIn,
   optional,
@@ -103,7 +104,7 @@ const sso = object({
 const appOptions = object({
   dbConnType: optional(choice(DB_CONN_TYPES)),
   database: optional(appConnection),
-  sso: optional(sso),
+  sso: needing('security', optional(sso)),
 });
 export type AppOptions = ValueOf<typeof appOptions>;
 
@@ -215,7 +216,7 @@ export const APP = {
     in: ['create', 'form', 'table', 'record', 'row'],
   },
   cname: {
-    type: orNull(text({ trim: true, lower: true, pattern: [DOMAIN, 'INPUT_DOMAIN'] })),
+    type: needing('securityWithSso', orNull(text({ trim: true, lower: true, pattern: [DOMAIN, 'INPUT_DOMAIN'] }))),
     in: [...SETTING, 'index', 'sort'],
     column: { unique: true },
   },
@@ -225,14 +226,14 @@ export const APP = {
   hidden: { type: flag(), default: false, in: ['create', 'update', 'form', 'table', 'index', 'row', 'filter'] },
   /** See visibility.ts. */
   visibleTo: {
-    type: choice(VISIBLE_TO),
+    type: needing('securityWithSso', choice(VISIBLE_TO)),
     default: 'everybody',
     since: '0.3.0',
     in: ['create', 'update', 'form', 'table', 'index', 'row', 'filter'],
   },
   /** With `roles`: names of roles of the main app. */
   visibleRoles: {
-    type: list(text({ min: [1], max: [255] }), { max: [100] }),
+    type: needing('securityWithSso', list(text({ min: [1], max: [255] }), { max: [100] })),
     default: [],
     since: '0.3.0',
     in: ['create', 'update', 'form', 'table', 'index', 'row'],

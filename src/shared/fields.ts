@@ -50,6 +50,13 @@ export type Shape =
   | { kind: 'message' }
   | { kind: 'anything' };
 
+/**
+ * The permission that a change of a value needs, besides that of the action (supervisor/apps/permissions.ts).
+ * - `security`: always
+ * - `securityWithSso`: where users of the main app are signed in, since it decides who is, or where they are sent
+ */
+export type Need = 'security' | 'securityWithSso';
+
 declare const VALUE: unique symbol;
 
 /** A type of value; the values are `T` in TypeScript. */
@@ -58,6 +65,7 @@ export type Type<T = any> = Shape & {
   optional?: true;
   /** Its value in a message that lacks it. */
   absent?: unknown;
+  needs?: Need;
   readonly [VALUE]: T;
 };
 export type ValueOf<X> = X extends { readonly [VALUE]: infer T } ? T : never;
@@ -91,6 +99,9 @@ export const anything = () => type<unknown>({ kind: 'anything' });
 export const orNull = <T>(of: Type<T>) => ({ ...of, nullable: true }) as Type<T | null> & { nullable: true };
 /** A field of an object that may be absent. */
 export const optional = <T>(of: Type<T>) => ({ ...of, optional: true }) as Type<T> & { optional: true };
+
+/** A value that not everybody may change who may change the object. */
+export const needing = <T extends Type>(needs: Need, of: T): T => ({ ...of, needs });
 
 /**
  * Where a field is used.

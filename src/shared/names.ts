@@ -51,8 +51,8 @@ export const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*
 /** A user's name, as NocoBase's own sign-up accepts it. */
 export const USERNAME = /^[^@<>"'/]{1,50}$/;
 
-/** A role of an app that created accounts may get: not the one with every permission. */
-export const SIGNUP_ROLE = /^(?!root$)[\w-]{1,100}$/;
+/** A role of an app that created accounts may get: none of NocoBase's own that give every permission. The app refuses others. */
+export const SIGNUP_ROLE = /^(?!(?:root|admin)$)[\w-]{1,100}$/;
 
 /** User name of the first administrator if neither the request nor its user has one; NocoBase's own default. */
 export const DEFAULT_USERNAME = 'nocobase';

@@ -1,5 +1,5 @@
 import { NotLoaded } from './common/NotLoaded';
-import { NOTIFICATIONS } from './common/snippets';
+import { NOTIFICATIONS, SECURITY } from './common/snippets';
 import { key } from './common/text';
 
 const notLoaded = () => ({ default: NotLoaded });
@@ -52,7 +52,7 @@ export const SETTINGS = {
       key: 'security',
       title: key('Security checklist'),
       sort: 9,
-      aclSnippet: 'pm.app-supervisor.security',
+      aclSnippet: SECURITY,
       componentLoader: () => import('./security/SecurityPage').catch(notLoaded),
     },
   ],

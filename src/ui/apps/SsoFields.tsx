@@ -1,7 +1,8 @@
-import { Checkbox, Form, Input, Select } from 'antd';
+import { Alert, Checkbox, ConfigProvider, Form, Input, Select } from 'antd';
 import { SIGNUP_ROLE } from '../../shared/names';
 import { MAPPING_LABELS } from '../common/labels';
-import { useT } from '../host';
+import { SECURITY } from '../common/snippets';
+import { useHost } from '../host';
 import type { AppValues } from './form';
 import { RolesOfMain } from './VisibilityFields';
 
@@ -9,12 +10,23 @@ const SSO = ['options', 'sso'] as const;
 
 /** Sign-in of users of the main app. Fields that do not count now keep their values. */
 export function SsoFields() {
-  const t = useT();
+  const { t, maySee } = useHost();
+  const isMine = maySee(SECURITY);
   const sso = Form.useWatch<AppValues['options']['sso']>([...SSO]);
   const isOn = sso?.enabled === true;
   const creates = isOn && sso?.autoSignup === true;
   return (
-    <>
+    <ConfigProvider componentDisabled={isMine ? undefined : true}>
+      {!isMine && (
+        <Alert
+          type="info"
+          showIcon
+          message={t(
+            'These settings decide who gets into the app. Users with the permission "Security checklist" change them.',
+          )}
+          style={{ marginBottom: 16 }}
+        />
+      )}
       <Form.Item
         name={[...SSO, 'enabled']}
         valuePropName="checked"
@@ -43,7 +55,8 @@ export function SsoFields() {
         rules={[
           {
             validator: async (_, value?: string) => {
-              if (value && !SIGNUP_ROLE.test(value)) throw new Error(t('Enter the name of a role, but not "root"'));
+              if (value && !SIGNUP_ROLE.test(value))
+                throw new Error(t('Enter the name of a role, but neither "root" nor "admin"'));
             },
           },
         ]}
@@ -61,6 +74,6 @@ export function SsoFields() {
       >
         <Checkbox>{t('Own sign-in of the app')}</Checkbox>
       </Form.Item>
-    </>
+    </ConfigProvider>
   );
 }

@@ -1,6 +1,9 @@
 /** The snippet of the page "Notifications". */
 export const NOTIFICATIONS = 'pm.app-supervisor.notifications';
 
+/** The snippet of the page "Security checklist". */
+export const SECURITY = 'pm.app-supervisor.security';
+
 /**
  * Whether NocoBase shows the page of a snippet, by the snippets of the user's role
  * (client-v2, PluginSettingsManager.ts, `hasAuth`): it does unless it is denied.

@@ -2,6 +2,7 @@ import type { Context, Next } from '@nocobase/actions';
 import { say } from '../../../shared/message';
 import { AppSupervisorError, answerOf, statusOf } from '../../errors';
 import type { Caller } from '../../protocol/administrator';
+import type { Permissions } from '../apps/permissions';
 import type { SupervisorPart } from '../supervisor';
 
 /** The arguments of an action: the request, and the managing services. */
@@ -10,6 +11,7 @@ export interface ActionContext {
   supervisor: SupervisorPart;
   userId: string | null;
   caller: Caller;
+  may: Permissions;
   /** The request's body. */
   values: Record<string, unknown>;
   params: Record<string, any>;
@@ -27,6 +29,11 @@ export interface FileAnswer {
   type: string;
   content: string;
 }
+
+/** What the snippet Security has, and no action is. */
+export const CHANGE_SIGN_IN = { resource: 'apps', action: 'changeSignIn' };
+/** The core's ACL has put `can` there, for the role of the request. */
+const permissionsOf = (ctx: Context): Permissions => ({ security: Boolean(ctx.can?.({ ...CHANGE_SIGN_IN })) });
 
 const MAY_CHANGE = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
@@ -55,6 +62,7 @@ export function action(
         supervisor: supervisor(),
         userId: user?.id === undefined || user?.id === null ? null : String(user.id),
         caller: { username: user?.username, email: user?.email },
+        may: permissionsOf(ctx),
         values: ctx.action.params.values ?? {},
         params: ctx.action.params,
       });

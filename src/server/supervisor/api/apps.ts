@@ -24,6 +24,7 @@ import {
   updateInput,
 } from '../apps/input';
 import { ORDERS } from '../apps/order';
+import { assertPermitted } from '../apps/permissions';
 import type { AppDefinition } from '../apps/repository';
 import type { Operation } from '../control/rollout';
 import type { BulkResult } from '../placement/moves';
@@ -128,20 +129,22 @@ export async function get({ supervisor, params }: ActionContext): Promise<Answer
 }
 
 /** Only this answer contains the administrator's plain-text password. */
-export async function create({ supervisor, values, userId, caller }: ActionContext): Promise<Answer> {
+export async function create({ supervisor, values, userId, caller, may }: ActionContext): Promise<Answer> {
   const input = parseInput(createInput, values);
+  assertPermitted(null, input, may);
   const initialAdmin = administratorOf(input.initialAdmin, caller);
   const operation = await supervisor.parts.service.create({ ...input, initialAdmin }, userId);
   return { data: { ...newRow(supervisor, operation), initialAdmin } };
 }
 
 /** Takes over a database that already contains a NocoBase app: as a new app, or for one that was to be created there. */
-export async function adopt({ supervisor, values, params, userId }: ActionContext): Promise<Answer> {
+export async function adopt({ supervisor, values, params, userId, may }: ActionContext): Promise<Answer> {
   if (params.filterByTk) {
     const { name } = knownApp(supervisor, target(params));
     return { data: newRow(supervisor, await supervisor.parts.service.adoptInstead(name, userId)) };
   }
   const input = parseInput(adoptInput, values);
+  assertPermitted(null, input, may);
   const operation = await supervisor.parts.service.create({ ...input, initialAdmin: null }, userId, 'adopt');
   return { data: newRow(supervisor, operation) };
 }
@@ -181,13 +184,13 @@ export async function migrate({ supervisor, values, userId }: ActionContext): Pr
   return { data: await supervisor.parts.migration.migrate(appNames, environments ?? null, userId) };
 }
 
-export async function update({ supervisor, values, params, userId }: ActionContext): Promise<Answer> {
+export async function update({ supervisor, values, params, userId, may }: ActionContext): Promise<Answer> {
   const name = target(params);
   knownApp(supervisor, name);
   const input = parseInput(updateInput, values);
   const { service, view } = supervisor.parts;
   if (await service.relabel(name, input, userId)) return { data: view.appRow(knownApp(supervisor, name)) };
-  const operation = await service.update(name, input, userId);
+  const operation = await service.update(name, input, userId, may);
   return { data: { ...view.appRow(knownApp(supervisor, name)), operation: view.operationRow(operation) } };
 }
 

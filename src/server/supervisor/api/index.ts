@@ -1,7 +1,7 @@
 import type { Application } from '@nocobase/server';
 import { AppSupervisorError } from '../../errors';
 import type { SupervisorPart } from '../supervisor';
-import { type ActionContext, type Answer, action, allowMissingTarget, type FileAnswer } from './action';
+import { type ActionContext, type Answer, action, allowMissingTarget, CHANGE_SIGN_IN, type FileAnswer } from './action';
 import * as apps from './apps';
 import * as containers from './containers';
 import * as environments from './environments';
@@ -92,6 +92,7 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
 
 /** What gives access to an app or to a main app is not among what a role gets that manages them. */
 const SECURITY = [
+  `${CHANGE_SIGN_IN.resource}:${CHANGE_SIGN_IN.action}`,
   'apps:resetAdmin',
   'appEnvironments:resetAdmin',
   'appEnvironments:join',

@@ -60,7 +60,7 @@ export const APP_ACTIONS: Record<string, DescribedAction<keyof typeof ROWS>> = {
     body: createInput,
     gives: 'The app row with its operation and, in this answer only, `initialAdmin: {username, email, password}`.',
     rows: 'appSupervisorApp',
-    errors: [...PLACES_APP, ...NAMES_APP, 'INITIAL_ADMIN_UNKNOWN'],
+    errors: [...PLACES_APP, ...NAMES_APP, 'INITIAL_ADMIN_UNKNOWN', 'NEEDS_SECURITY'],
   },
   adopt: {
     summary: 'Create an app from a database that already contains a NocoBase app; it keeps its users',
@@ -68,7 +68,7 @@ export const APP_ACTIONS: Record<string, DescribedAction<keyof typeof ROWS>> = {
     body: adoptInput,
     gives: 'The app row with its operation.',
     rows: 'appSupervisorApp',
-    errors: [...PLACES_APP, ...NAMES_APP],
+    errors: [...PLACES_APP, ...NAMES_APP, 'NEEDS_SECURITY'],
   },
   update: {
     summary:
@@ -78,7 +78,7 @@ export const APP_ACTIONS: Record<string, DescribedAction<keyof typeof ROWS>> = {
     gives:
       'The app row. `pendingChanges` names the settings that take effect at the next restart. A change of nothing but labels is no operation.',
     rows: 'appSupervisorApp',
-    errors: [...PLACES_APP, ...CHANGES_APP, 'PASSWORD_REQUIRED', 'INITIAL_ADMIN_UNKNOWN'],
+    errors: [...PLACES_APP, ...CHANGES_APP, 'PASSWORD_REQUIRED', 'INITIAL_ADMIN_UNKNOWN', 'NEEDS_SECURITY'],
   },
   label: {
     summary: 'Add and remove labels; no operation, and nothing reaches the environments',

@@ -19,6 +19,7 @@ import { changedDatabase } from './database-settings';
 import type { UpdateInput } from './input';
 import { changedLabels, type LabelChange, labelsAlone } from './labels';
 import { OperationRequests } from './operation-requests';
+import { assertPermitted, EVERYTHING, type Permissions } from './permissions';
 import { type AppDefinition, newestOf, nextGeneration } from './repository';
 
 export interface ServiceOptions extends CreationOptions {
@@ -81,9 +82,18 @@ export class AppService {
     return this.creation.create(...request);
   }
 
-  async update(name: string, input: UpdateInput, userId: string | null): Promise<Operation> {
+  /** @param may of who asks: the app as it is now says what he has to have */
+  async update(
+    name: string,
+    input: UpdateInput,
+    userId: string | null,
+    may: Permissions = EVERYTHING,
+  ): Promise<Operation> {
     await this.options.environmentCache.settled();
-    const work = (app: AppDefinition, transaction: Transaction) => this.updateOf(app, input, userId, transaction);
+    const work = (app: AppDefinition, transaction: Transaction) => {
+      assertPermitted(app, input, may);
+      return this.updateOf(app, input, userId, transaction);
+    };
     const follows = input.environments === undefined && input.targetEnvironment === undefined;
     return this.changes.change(name, work, false, follows);
   }

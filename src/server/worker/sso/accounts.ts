@@ -25,7 +25,7 @@ async function accountWhere(
   return {
     id,
     since,
-    isPrivileged: roles.some((role) => isPrivilegedRole(role.get('name') as string, role.get('snippets') ?? [])),
+    isPrivileged: roles.some(isPrivileged),
     // Users of another fleet, whose app this was, do not come back.
     isBound: bound !== null && isSameFleet(bound.user.id, by.id),
   };
@@ -47,6 +47,7 @@ export async function enter(
   if (entrance.do === 'refuse') return { why: entrance.why };
   if (entrance.do === 'signIn') return { account: entrance.account.id };
   const account = entrance.do === 'bind' ? entrance.account : await signUp(app, user, settings);
+  if (account === null) return { why: 'SSO_NO_ACCOUNT' };
   try {
     await identities.bind({ user, account, endedAt });
   } catch (error) {
@@ -70,20 +71,30 @@ async function known(app: Application, user: SsoUser, settings: SsoSettings, ide
   return { bound: undefined, named: name && (await accountWhere(app, name, user, identities)) };
 }
 
-/** Names that somebody else has in the app are left out: they are unique there. */
-async function signUp(app: Application, user: SsoUser, { signupRole }: SsoSettings): Promise<Person> {
+/**
+ * Names that somebody else has in the app are left out: they are unique there.
+ * @returns null if the role that the account would get gives more than data, by the settings or as the app's default: the
+ * settings were stored before the role became so, or name one that only the app knows
+ */
+async function signUp(app: Application, user: SsoUser, { signupRole }: SsoSettings): Promise<Person | null> {
   const free = async (field: 'username' | 'email') => {
     const value = user[field];
     return value && !(await usersOf(app).findOne({ filter: { [field]: value } })) ? { [field]: value } : {};
   };
-  const role = signupRole && (await app.db.getRepository('roles').findOne({ filterByTk: signupRole }));
+  const roles = app.db.getRepository('roles');
+  const named = signupRole && ((await roles.findOne({ filterByTk: signupRole })) as Model | null);
+  const role = named || ((await roles.findOne({ filter: { default: true } })) as Model | null);
+  if (role && isPrivileged(role)) return null;
   const created = await usersOf(app).create({
     values: {
       ...(await free('username')),
       ...(await free('email')),
       nickname: user.nickname ?? user.username ?? user.email,
-      ...(role ? { roles: [signupRole] } : {}),
+      ...(named ? { roles: [signupRole] } : {}),
     },
   });
   return { id: String(created.get('id')), since: createdIn(created.get('createdAt')) };
 }
+
+const isPrivileged = (role: Model): boolean =>
+  isPrivilegedRole(role.get('name') as string, (role.get('snippets') as string[] | null) ?? []);
