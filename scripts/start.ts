@@ -27,7 +27,7 @@ export async function start(): Promise<void> {
   const development = dev ? new Development() : null;
   const progress = terminalProgress();
   const abort = new AbortController();
-  const starting = Fleet.start({ ...wanted, ...development?.options }, progress, abort.signal);
+  const starting = Fleet.start({ knowsItsUrl: false, ...wanted, ...development?.options }, progress, abort.signal);
 
   let keeping: Promise<unknown> | null = null;
   let ending: Promise<never> | null = null;

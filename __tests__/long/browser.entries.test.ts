@@ -33,8 +33,6 @@ let shelf: Api;
 beforeAll(async () => {
   publicUrl = fleet.supervisor.url;
   domainUrl = publicUrl.replace('127.0.0.1', DOMAIN);
-  await fleet.supervisor.restartWith({ APP_SUPERVISOR_PUBLIC_URL: publicUrl });
-  await fleet.waitForWorkers();
   await Promise.all([
     manager.create({ name: 'till', title: 'Till', environments: ['env_a'], pinned: true, cname: DOMAIN }),
     manager.create({

@@ -50,7 +50,10 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await manager.clear(...NAMES);
-  await fleet.supervisor.restartWith({ APP_SUPERVISOR_APPS_DOMAIN: '', APP_SUPERVISOR_PUBLIC_URL: '' });
+  await fleet.supervisor.restartWith({
+    APP_SUPERVISOR_APPS_DOMAIN: '',
+    APP_SUPERVISOR_PUBLIC_URL: fleet.supervisor.url,
+  });
 });
 
 describe.each(CLIENTS)('in the $client client', ({ client, base }) => {

@@ -34,8 +34,6 @@ describe('in a fleet', () => {
 
   beforeAll(async () => {
     fleet = await sharedFleet();
-    await fleet.supervisor.restartWith({ APP_SUPERVISOR_PUBLIC_URL: fleet.supervisor.url });
-    await fleet.waitForWorkers();
     manager = await Manager.of(fleet);
     await manager.clear(APP);
     await manager.create({
@@ -49,7 +47,6 @@ describe('in a fleet', () => {
   afterAll(async () => {
     await fleet.heal();
     await manager.clear(APP);
-    await fleet.supervisor.restartWith({ APP_SUPERVISOR_PUBLIC_URL: '' });
   });
 
   const check = async (token: string, environment: string) => {

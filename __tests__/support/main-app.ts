@@ -59,8 +59,14 @@ export class ServedMainApp {
     vi.unstubAllEnvs();
   }
 
-  send(method: string, path: string, body?: unknown, role = 'root'): Promise<Answer> {
+  send(
+    method: string,
+    path: string,
+    body?: unknown,
+    role = 'root',
+    more: Record<string, string> = {},
+  ): Promise<Answer> {
     const { port } = this.server.address() as AddressInfo;
-    return ask(`http://127.0.0.1:${port}`, `/api/${path}`, { method, headers: { 'X-Role': role }, body });
+    return ask(`http://127.0.0.1:${port}`, `/api/${path}`, { method, headers: { 'X-Role': role, ...more }, body });
   }
 }

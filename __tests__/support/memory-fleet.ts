@@ -66,7 +66,7 @@ export class MemoryFleet {
       log,
       warnings: [],
       wsPath: '/ws',
-      publicUrl: null,
+      publicUrl: 'https://main.example.test',
       schemaByDefault: false,
       defaultEnvironments: null,
       findInstalled: async () => [],

@@ -14,6 +14,7 @@ export const supervisorConfig = (variables: Record<string, string> = {}): Active
       APP_SUPERVISOR_AES_SECRET_KEY: 'ab'.repeat(32),
       APP_KEY: 'a key of its own',
       DB_DIALECT: 'postgres',
+      APP_SUPERVISOR_PUBLIC_URL: 'https://main.example.com',
       APP_SUPERVISOR_APPS_DOMAIN: 'https://apps.example.com',
       ...variables,
     },

@@ -149,7 +149,7 @@ export class SupervisorProcess {
       log,
       warnings: [],
       wsPath: '/ws',
-      publicUrl: null,
+      publicUrl: 'https://main.example.test',
       schemaByDefault: false,
       defaultEnvironments: null,
       findInstalled: async () => [],

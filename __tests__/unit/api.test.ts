@@ -186,6 +186,7 @@ describe('an action', () => {
   ) {
     const headers: Record<string, string> = {};
     const ctx = {
+      get: () => '',
       method,
       status: 200,
       body: undefined as unknown,

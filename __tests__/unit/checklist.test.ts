@@ -78,6 +78,29 @@ describe('the security checklist', () => {
     if (domain) expect(found(factsOf({ config, apps }))).toEqual([]);
   });
 
+  it('names apps at hosts of the fleet, and those whose domain nobody has checked', () => {
+    const cnames = {
+      one: 'main.example.com',
+      two: 'worker.test',
+      three: '10.0.0.1',
+      four: 'apps.example.com',
+      five: 'five.test',
+    };
+    const apps = Object.entries(cnames).map(([name, cname]) => {
+      const facts = app(name, {});
+      return { ...facts, app: { ...facts.app, cname } };
+    });
+    const environments = [environment('env_a', { proxyUrl: 'http://worker.test:13000' })];
+    const ofFleet = { level: 'red', code: 'DOMAINS_OF_FLEET', apps: ['one', 'two', 'three', 'four'] };
+    expect(found(factsOf({ apps, environments }))).toMatchObject([ofFleet]);
+    const { config } = withVariables({ APP_SUPERVISOR_PUBLIC_URL: '' });
+    expect(found(factsOf({ config, apps, environments }))).toMatchObject([
+      { ...ofFleet, apps: ['two', 'three', 'four'] },
+      { level: 'red', code: 'DOMAINS_UNKNOWN', apps: Object.keys(cnames) },
+    ]);
+    expect(found(factsOf({ config, apps: [app('crm', {})] }))).toEqual([]);
+  });
+
   it('names main apps with the well-known password: its own, and those of Workers with their addresses', () => {
     const known = environment('env_a', { warnings: [workerAdminWarning('env_a', 'http://env_a:15000')] });
     const rows = found(factsOf({ ownAdmin: 'default', environments: [known, environment('env_b')] }));
@@ -153,6 +176,7 @@ describe('the security checklist', () => {
       'SAFE_PASSWORDS',
       'SAFE_APP_KEY',
       'SAFE_ORIGINS',
+      'SAFE_DOMAINS',
       'SAFE_DATABASE_ROLES',
       'SAFE_WORKER_ROLES',
     ]);

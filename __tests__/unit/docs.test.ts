@@ -340,7 +340,7 @@ describe('docker-compose.yml', () => {
     return { ...services[service].environment, ...read };
   };
 
-  const fleet = resolveConfig({ port: 'free', redisUrl: 'redis://x' });
+  const fleet = resolveConfig({ port: 'free', redisUrl: 'redis://x', knowsItsUrl: false });
   const launcherEnvOf = async (instance: string): Promise<Env> => {
     const config = (await fleet).instances.find(({ name }) => name === instance)!;
     return environmentOf({

@@ -5,7 +5,15 @@ import { appModelsOf } from '../../src/server/core/adapters/app-models';
 import { entryUrl } from '../../src/server/core/entries';
 import { createNaming, INVALID_APP, type RouteApp, RoutingTable } from '../../src/server/proxy';
 import { assertDomainOfNoOther, assertLabelFree } from '../../src/server/supervisor/apps/domain';
-import { addressOf, labelOf, labelsOf, parseAppsDomain, receivesCookiesOf } from '../../src/shared/origins';
+import {
+  addressOf,
+  fleetHosts,
+  hostIn,
+  labelOf,
+  labelsOf,
+  parseAppsDomain,
+  receivesCookiesOf,
+} from '../../src/shared/origins';
 import { originsOf } from '../support/origins';
 
 const route = (name: string, cname: string | null = null): RouteApp => ({
@@ -218,6 +226,7 @@ describe('a host that is taken', () => {
     { name: 'shop', cname: 'till.apps.test' },
   ];
   const addresses = { publicUrl: 'https://Main.test:8443', appsDomain: 'apps.test' };
+  const fleet = fleetHosts(addresses, [['env_a', ['http://10.0.0.7:13000', 'https://Worker.test.:13000/x']]]);
   it.each<[string, string | null]>([
     ['crm', null],
     ['CRM-Two', 'NAME_TAKEN'],
@@ -230,16 +239,42 @@ describe('a host that is taken', () => {
     expect(() => assertLabelFree(name, apps, { ...addresses, appsDomain: null })).not.toThrow();
   });
 
-  it.each<[string, string | null]>([
+  it.each<[string, object | null]>([
     ['crm.test', null],
     ['shop.apps.test', null],
     ['free.apps.test', null],
-    ['crm-two.apps.test', 'crm_two'],
-    ['main.test', 'main'],
-  ])('by the domain %s of the app "shop": %s', (cname, holder) => {
-    const check = () => assertDomainOfNoOther(cname, 'shop', apps, addresses);
-    if (holder)
-      expect(check).toThrow(expect.objectContaining({ code: 'DOMAIN_TAKEN', params: { domain: cname, app: holder } }));
+    ['crm.localhost', null],
+    ['main.test.example', null],
+    ['xn--bcher-kva.test', null],
+    ['crm-two.apps.test', { code: 'DOMAIN_TAKEN', params: { domain: 'crm-two.apps.test', app: 'crm_two' } }],
+    ['main.test', { code: 'DOMAIN_TAKEN', params: { domain: 'main.test', app: 'main' } }],
+    ['apps.test', { code: 'DOMAIN_TAKEN', params: { domain: 'apps.test', app: 'main' } }],
+    ['worker.test', { code: 'DOMAIN_OF_WORKER', params: { domain: 'worker.test', environment: 'env_a' } }],
+    // However a browser would read it.
+    ...['10.0.0.7', '127.1', '2130706433', '0x7f.0.0.1', '0177.0.0.1', '1.2.3.4.5', 'a.09', 'localhost'].map(
+      (host): [string, object] => [host, { code: 'INVALID_INPUT', field: 'cname' }],
+    ),
+  ])('by the domain %s of the app "shop": %j', (cname, expected) => {
+    const check = () => assertDomainOfNoOther(cname, 'shop', apps, addresses, fleet);
+    if (expected) expect(check).toThrow(expect.objectContaining(expected));
     else expect(check).not.toThrow();
+  });
+
+  it('cannot be told without the Supervisor’s own address', () => {
+    const unknown = { publicUrl: null, appsDomain: 'apps.test' };
+    expect(() => assertDomainOfNoOther('crm.test', 'shop', apps, unknown, fleetHosts(unknown, []))).toThrow(
+      expect.objectContaining({ code: 'PUBLIC_URL_MISSING', field: 'cname' }),
+    );
+  });
+
+  it.each<[string, string | null]>([
+    ['Main.Test:14000', 'main.test'],
+    ['main.test.', 'main.test'],
+    ['https://bücher.test/x', 'xn--bcher-kva.test'],
+    ['[::1]:14000', '[::1]'],
+    ['', null],
+    ['a b', null],
+  ])('a host in %j is %s', (text, host) => {
+    expect(hostIn(text)).toBe(host);
   });
 });

@@ -140,7 +140,7 @@ describe('whoever may manage apps', () => {
   let main: ServedMainApp;
   beforeAll(async () => {
     const supervisor = await fleet.supervisor();
-    for (const name of ['env_a', 'env_b']) await fleet.environment(name);
+    for (const name of ['env_a', 'env_b', 'west']) await fleet.environment(name);
     main = await ServedMainApp.begin(supervisor.part, {
       apps: ['pm.app-supervisor.apps'],
       both: ['pm.app-supervisor.apps', 'pm.app-supervisor.security'],
@@ -227,5 +227,27 @@ describe('whoever may manage apps', () => {
     await main.send('POST', 'apps:create', { ...NEW, name: 'form', environments: ['env_a'], options: { sso } });
     const body = { title: 'Form', cname: null, visibleTo: 'everybody', visibleRoles: [], options: { sso } };
     expect((await main.send('POST', 'apps:update?filterByTk=form', body, 'apps')).status).toBe(200);
+  });
+
+  it('gives an app no host of main or of a Worker, and leaves one that it has', async () => {
+    const change = async (cname: string, role = 'apps', name = 'plain') => {
+      const answer = await main.send('POST', `apps:update?filterByTk=${name}`, { cname }, role);
+      return answer.code ?? answer.status;
+    };
+    for (const role of ['apps', 'root']) {
+      // The request itself has come by an address; as a header, the host is that of the front before it.
+      expect(await change('127.0.0.1', role)).toBe('DOMAIN_TAKEN');
+      expect(await change('main.example.test', role)).toBe('DOMAIN_TAKEN');
+      expect(await change('west', role)).toBe('DOMAIN_OF_WORKER');
+      expect(await change('10.1.2.3', role)).toBe('INVALID_INPUT');
+    }
+    const forwarded = { 'X-Forwarded-Host': 'www.Main.test:8443' };
+    const body = { cname: 'www.main.test' };
+    const answer = await main.send('POST', 'apps:update?filterByTk=plain', body, 'apps', forwarded);
+    expect(answer.code).toBe('DOMAIN_TAKEN');
+    // As a release stored it that asked for less.
+    await fleet.supervisors[0].part.parts.appRepository.update('plain', { cname: 'west' });
+    expect(await change('west')).toBe(200);
+    expect(await change('10.1.2.3')).toBe('INVALID_INPUT');
   });
 });

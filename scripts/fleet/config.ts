@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { ROOT } from '../lib/root.mjs';
 import type { InstalledPlugin } from './plugin';
-import { freePort, freePorts } from './ports';
+import { freePort, freePorts, HOST } from './ports';
 import type { PostgresServer } from './postgres';
 
 /** All files of a fleet are below this ignored folder. */
@@ -33,6 +33,8 @@ export interface FleetOptions {
    * documentation. Otherwise each has those of its environment alone.
    */
   sharedKeys?: boolean;
+  /** False: the Supervisor is not told its own address, and custom domains are refused (`npm start`, which has any number of them). */
+  knowsItsUrl?: boolean;
   /** Environment variables of every instance. */
   env?: Record<string, string>;
   /** Environment variables by instance: `supervisor`, `env_a`, … */
@@ -90,7 +92,10 @@ export async function resolveConfig(options: FleetOptions): Promise<FleetConfig>
     instances: [
       mode === 'local' ? local(ports[0]) : supervisor(ports[0]),
       ...names.map((name, index) => worker(name, ports[index + 1])),
-    ].map((instance) => ({ ...instance, env: { ...options.env, ...options.instanceEnv?.[instance.name] } })),
+    ].map((instance) => ({
+      ...instance,
+      env: { ...ownUrl(instance, options), ...options.env, ...options.instanceEnv?.[instance.name] },
+    })),
     ownPostgresPort: options.postgres ? null : await freePort(anyPort ? undefined : PREFERRED_PORTS.postgres),
     postgres: options.postgres ?? null,
     ownRedisPorts: ownRedis
@@ -101,6 +106,12 @@ export async function resolveConfig(options: FleetOptions): Promise<FleetConfig>
     sharedKeys: options.sharedKeys ?? false,
   };
 }
+
+const ownUrl = (
+  { part, port }: Pick<InstanceConfig, 'part' | 'port'>,
+  { knowsItsUrl = true }: FleetOptions,
+): Record<string, string> =>
+  part === 'worker' || !knowsItsUrl ? {} : { APP_SUPERVISOR_PUBLIC_URL: `http://${HOST}:${port}` };
 
 const local = (port: number): Omit<InstanceConfig, 'env'> => ({
   name: 'nocobase',

@@ -20,6 +20,8 @@ const CODES = {
   NAME_TAKEN: [409, 'app'],
   DROP_PENDING: [409, 'app'],
   DOMAIN_TAKEN: [409, 'domain app'],
+  DOMAIN_OF_WORKER: [409, 'domain environment'],
+  PUBLIC_URL_MISSING: [409, ''],
   ENVIRONMENT_CORDONED: [409, 'environment'],
   NOT_IN_ENVIRONMENT: [409, 'app environment'],
   ALREADY_IN_ENVIRONMENT: [409, 'app environment'],

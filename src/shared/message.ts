@@ -233,6 +233,7 @@ export const MESSAGES = {
   INPUT_ICON: 'field',
   INPUT_ICON_SIZE: 'field',
   INPUT_DOMAIN: 'field',
+  INPUT_DOMAIN_NAME: 'field',
   INPUT_OWN_CONNECTION: 'field',
   INPUT_TARGET: 'field',
   INPUT_SECRET_GONE: 'field',

@@ -77,3 +77,41 @@ export function addressOf(host: string, { publicUrl, appsDomain }: Addresses): s
 }
 
 const join = (protocol: string, host: string, port: string): string => `${protocol}//${host}${port ? `:${port}` : ''}`;
+
+/**
+ * The name of the host in an address, or in a header such as `Host`, as browsers write it: in lower case and Punycode, without
+ * port and final dot. Null for what is none.
+ */
+export function hostIn(text: string): string | null {
+  try {
+    const { hostname } = new URL(text.includes('://') ? text : `http://${text}`);
+    return hostname.toLowerCase().replace(/\.$/, '') || null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a host has a name of its own: neither an IP address, however it is written, nor this machine. */
+export function isNamedHost(host: string): boolean {
+  const name = hostIn(host);
+  return name !== null && name !== 'localhost' && !name.startsWith('[') && !/(?:^|\.)\d+$/.test(name);
+}
+
+/** What answers at a host of the fleet itself: `main`, or the name of an environment. */
+export type FleetHosts = ReadonlyMap<string, string>;
+
+/** @param workers addresses of Workers, by environment */
+export function fleetHosts(
+  { publicUrl, appsDomain }: Addresses,
+  workers: Iterable<readonly [environment: string, addresses: readonly string[]]>,
+): FleetHosts {
+  const hosts = new Map<string, string>();
+  for (const [environment, addresses] of workers)
+    for (const address of addresses) {
+      const host = hostIn(address);
+      if (host !== null) hosts.set(host, environment);
+    }
+  for (const host of [publicUrl && hostIn(publicUrl), appsDomain && parseAppsDomain(appsDomain)?.host])
+    if (host) hosts.set(host, 'main');
+  return hosts;
+}

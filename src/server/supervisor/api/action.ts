@@ -1,5 +1,6 @@
 import type { Context, Next } from '@nocobase/actions';
 import { say } from '../../../shared/message';
+import { hostIn } from '../../../shared/origins';
 import { AppSupervisorError, answerOf, statusOf } from '../../errors';
 import type { Caller } from '../../protocol/administrator';
 import type { Permissions } from '../apps/permissions';
@@ -33,7 +34,12 @@ export interface FileAnswer {
 /** What the snippet Security has, and no action is. */
 export const CHANGE_SIGN_IN = { resource: 'apps', action: 'changeSignIn' };
 /** The core's ACL has put `can` there, for the role of the request. */
-const permissionsOf = (ctx: Context): Permissions => ({ security: Boolean(ctx.can?.({ ...CHANGE_SIGN_IN })) });
+const permissionsOf = (ctx: Context): Permissions => ({
+  security: Boolean(ctx.can?.({ ...CHANGE_SIGN_IN })),
+  hosts: HOSTS.flatMap((header) => ctx.get(header).split(',')).flatMap((host) => hostIn(host.trim()) ?? []),
+});
+/** Whoever sends them: none of them gives anybody anything. */
+const HOSTS = ['Host', 'X-Forwarded-Host', 'X-Hostname'];
 
 const MAY_CHANGE = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 

@@ -179,9 +179,9 @@ export async function load({ supervisor, params }: ActionContext): Promise<Answe
 }
 
 /** Takes apps over from multi-app-manager, whose page calls this action. */
-export async function migrate({ supervisor, values, userId }: ActionContext): Promise<Answer> {
+export async function migrate({ supervisor, values, userId, may }: ActionContext): Promise<Answer> {
   const { appNames, environments } = parseInput(migrateInput, values);
-  return { data: await supervisor.parts.migration.migrate(appNames, environments ?? null, userId) };
+  return { data: await supervisor.parts.migration.migrate(appNames, environments ?? null, userId, may) };
 }
 
 export async function update({ supervisor, values, params, userId, may }: ActionContext): Promise<Answer> {

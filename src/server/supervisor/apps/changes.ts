@@ -20,6 +20,7 @@ import type { WorkQueue } from '../control/work-queue';
 import { changesBetween, requested, settingsChanged } from '../events/changes';
 import type { EventStore } from '../events/store';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
+import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import type { AppCache } from './cache';
 import { assertDomainOfNoOther } from './domain';
@@ -47,6 +48,7 @@ export interface ChangesOptions {
   compatibility: Pick<CompatibilityPolicy, 'assertSetsInitialAdmin'>;
   /** Where visitors reach main and apps. */
   addresses: Addresses;
+  environmentCache: Pick<EnvironmentCache, 'fleetHosts'>;
 }
 
 /** Writes each change of an app together with its operation, and has it executed. */
@@ -180,8 +182,9 @@ export class AppChanges {
 
   async assertDomainFree(cname: string | null | undefined, name: string, transaction: Transaction): Promise<void> {
     if (!cname) return;
-    const { appCache, addresses } = this.options;
-    assertDomainOfNoOther(cname, name, appCache.apps.values(), addresses);
+    const { appCache, addresses, environmentCache } = this.options;
+    const fleet = environmentCache.fleetHosts(addresses);
+    assertDomainOfNoOther(cname, name, appCache.apps.values(), addresses, fleet);
     const row = await this.options.app.db
       .getRepository('apps')
       .findOne({ filter: { cname, name: { $ne: name } }, transaction });

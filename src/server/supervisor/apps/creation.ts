@@ -28,7 +28,7 @@ export interface CreationOptions {
   operations: OperationStore;
   active: OperationCache;
   queue: WorkQueue;
-  environmentCache: Pick<EnvironmentCache, 'settled' | 'assertStored' | 'addressOf'>;
+  environmentCache: Pick<EnvironmentCache, 'settled' | 'assertStored' | 'addressOf' | 'fleetHosts'>;
   observer: FleetObserver;
   clock: Clock;
   random: Random;

@@ -1,5 +1,12 @@
 import { say } from '../../../shared/message';
-import { type Addresses, labelIn, labelOf, parseAppsDomain } from '../../../shared/origins';
+import {
+  type Addresses,
+  type FleetHosts,
+  isNamedHost,
+  labelIn,
+  labelOf,
+  parseAppsDomain,
+} from '../../../shared/origins';
 import { AppSupervisorError } from '../../errors';
 
 /** The part of an app that decides where visitors find it. */
@@ -9,17 +16,29 @@ interface Placed {
 }
 
 /**
- * A custom domain must not be the host of main, or that of another app below `APP_SUPERVISOR_APPS_DOMAIN`.
- * @throws AppSupervisorError `DOMAIN_TAKEN`
+ * A custom domain must be a name that belongs to nothing else: not to main or a Worker, since the app would answer there
+ * instead, in main's own origin, and not to another app below `APP_SUPERVISOR_APPS_DOMAIN`. Without the Supervisor's own address
+ * nobody could tell.
+ * @throws AppSupervisorError `PUBLIC_URL_MISSING`, `INVALID_INPUT`, `DOMAIN_OF_WORKER` or `DOMAIN_TAKEN`
  */
-export function assertDomainOfNoOther(cname: string, name: string, apps: Iterable<Placed>, addresses: Addresses): void {
-  const holder = holderOf(cname, name, apps, addresses);
-  if (holder !== null) throw new AppSupervisorError('DOMAIN_TAKEN', { domain: cname, app: holder }, 'cname');
+export function assertDomainOfNoOther(
+  cname: string,
+  name: string,
+  apps: Iterable<Placed>,
+  addresses: Addresses,
+  fleet: FleetHosts,
+): void {
+  if (addresses.publicUrl === null) throw new AppSupervisorError('PUBLIC_URL_MISSING', {}, 'cname');
+  if (!isNamedHost(cname))
+    throw new AppSupervisorError('INVALID_INPUT', { problem: say('INPUT_DOMAIN_NAME', { field: 'cname' }) }, 'cname');
+  const holder = fleet.get(cname) ?? holderOf(cname, name, apps, addresses);
+  if (holder === null) return;
+  if (holder !== 'main' && fleet.has(cname))
+    throw new AppSupervisorError('DOMAIN_OF_WORKER', { domain: cname, environment: holder }, 'cname');
+  throw new AppSupervisorError('DOMAIN_TAKEN', { domain: cname, app: holder }, 'cname');
 }
 
 function holderOf(cname: string, name: string, apps: Iterable<Placed>, addresses: Addresses): string | null {
-  const { publicUrl } = addresses;
-  if (publicUrl && new URL(publicUrl).hostname.toLowerCase() === cname) return 'main';
   const domain = addresses.appsDomain && parseAppsDomain(addresses.appsDomain);
   const label = domain ? labelIn(cname, domain) : null;
   if (!label || label === labelOf(name)) return null;

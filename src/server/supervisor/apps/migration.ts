@@ -5,6 +5,7 @@ import { describeError } from '../../errors';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { AppCache } from './cache';
 import { createInput, parseInput } from './input';
+import { assertPermitted, EVERYTHING, type Permissions } from './permissions';
 import type { AppService } from './service';
 
 /** The relevant fields of a row of multi-app-manager's `applications` table. */
@@ -41,11 +42,16 @@ export class Migration {
     private readonly schemaByDefault: boolean,
   ) {}
 
-  async migrate(names: string[], environments: string[] | null, userId: string | null): Promise<MigrationResult> {
+  async migrate(
+    names: string[],
+    environments: string[] | null,
+    userId: string | null,
+    may: Permissions = EVERYTHING,
+  ): Promise<MigrationResult> {
     const result: MigrationResult = { migrated: [], skipped: [] };
     for (const name of names) {
       try {
-        const reason = await this.migrateOne(name, environments, userId);
+        const reason = await this.migrateOne(name, environments, userId, may);
         if (reason) result.skipped.push({ name, reason });
         else result.migrated.push(name);
       } catch (error) {
@@ -60,6 +66,7 @@ export class Migration {
     name: string,
     environments: string[] | null,
     userId: string | null,
+    may: Permissions,
   ): Promise<Message | null> {
     if (this.appCache.apps.has(name)) return say('MIGRATION_MANAGED');
     const repository = this.app.db.hasCollection('applications') ? this.app.db.getRepository('applications') : null;
@@ -80,6 +87,7 @@ export class Migration {
       options: this.place(name, options),
       ...(environments ? { environments } : {}),
     });
+    assertPermitted(null, input, may);
     await this.service.create(
       { ...input, initialAdmin: null },
       userId,

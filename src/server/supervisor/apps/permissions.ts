@@ -10,10 +10,12 @@ import type { AppDefinition } from './repository';
 export interface Permissions {
   /** Has the permission Security. */
   security: boolean;
+  /** The hosts by which the request has come: main answers there, whatever its own address is. */
+  hosts: readonly string[];
 }
 
 /** Of the fleet itself, and of whoever has asked before. */
-export const EVERYTHING: Permissions = { security: true };
+export const EVERYTHING: Permissions = { security: true, hosts: [] };
 
 type Sso = AppDefinition['sso'];
 type Settings = Record<string, unknown> & { options: { sso: Record<string, unknown> } };
@@ -41,13 +43,16 @@ const at = (settings: unknown, path: string[]): unknown =>
 /**
  * Whether somebody may change what he asks for. A value that stays as it is needs no permission: forms send all of them.
  * @param before null for a new app
- * @throws AppSupervisorError NEEDS_SECURITY
+ * @throws AppSupervisorError NEEDS_SECURITY, or DOMAIN_TAKEN for a host of main
  */
 export function assertPermitted(
   before: AppDefinition | null,
   { options, ...input }: UpdateInput | CreateInput,
-  { security }: Permissions,
+  { security, hosts }: Permissions,
 ): void {
+  const { cname } = input;
+  if (cname && cname !== before?.cname && hosts.includes(cname))
+    throw new AppSupervisorError('DOMAIN_TAKEN', { domain: cname, app: 'main' }, 'cname');
   if (security) return;
   const was = settingsOf(before ? { ...before } : defaultsIn(APP, 'create'));
   const is = settingsOf({ ...was, ...input, sso: (options?.sso as Sso) ?? was.options.sso });

@@ -178,7 +178,9 @@ export class AppService {
         'targetEnvironment',
       );
     }
-    if (input.cname !== undefined) await this.changes.assertDomainFree(input.cname, app.name, transaction);
+    // One that it has stays, whatever has become of it.
+    if (input.cname !== undefined && input.cname !== app.cname)
+      await this.changes.assertDomainFree(input.cname, app.name, transaction);
     const place: Place = {
       environments,
       targetEnvironment: wantedTarget && environments.includes(wantedTarget) ? wantedTarget : environments[0],

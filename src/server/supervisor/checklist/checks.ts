@@ -1,5 +1,5 @@
 import type { Message, Names, Param } from '../../../shared/message';
-import { labelOf, labelsOf } from '../../../shared/origins';
+import { fleetHosts, isNamedHost, labelOf, labelsOf } from '../../../shared/origins';
 import { WELL_KNOWN_APP_KEYS } from '../../config';
 import { fingerprint } from '../../protocol/secrets';
 import { hasPassword } from '../../redis-address';
@@ -45,6 +45,11 @@ export const CHECKLIST_TEXTS = {
   ORIGINS_SHARED_REMEDY: '',
   ORIGINS_MISSING: 'apps',
   ORIGINS_MISSING_REMEDY: '',
+  SAFE_DOMAINS: '',
+  DOMAINS_UNKNOWN: 'apps',
+  DOMAINS_UNKNOWN_REMEDY: '',
+  DOMAINS_OF_FLEET: 'apps',
+  DOMAINS_OF_FLEET_REMEDY: '',
   SAFE_DATABASE_ROLES: '',
   DATABASE_ROLES_SHARED: 'apps',
   DATABASE_ROLES_SHARED_REMEDY: '',
@@ -229,6 +234,28 @@ const origins: Check = {
   },
 };
 
+const domains: Check = {
+  code: 'SAFE_DOMAINS',
+  find({ config, apps, environments }) {
+    const own = apps.flatMap(({ app }) => (app.cname ? [{ name: app.name, cname: app.cname }] : []));
+    const workers = environments.map(
+      ({ name, registration }) => [name, [registration?.url ?? '', registration?.proxyUrl ?? '']] as const,
+    );
+    const fleet = fleetHosts(config, workers);
+    const named = (some: typeof own) => some.map(({ name }) => name);
+    const unknown = config.publicUrl === null ? named(own) : [];
+    const taken = named(own.filter(({ cname }) => !isNamedHost(cname) || fleet.has(cname)));
+    const red = (names: string[], code: 'DOMAINS_UNKNOWN' | 'DOMAINS_OF_FLEET') =>
+      when(names.length > 0, () => ({
+        level: 'red',
+        text: tell(code, { apps: names.join(', ') }),
+        remedy: tell(`${code}_REMEDY`),
+        apps: names,
+      }));
+    return [...red(taken, 'DOMAINS_OF_FLEET'), ...red(unknown, 'DOMAINS_UNKNOWN')];
+  },
+};
+
 /** What Workers say about their database server, by code. */
 function told({ environments }: ChecklistFacts, ...codes: string[]) {
   const found = environments.flatMap(({ name, registration }) => {
@@ -298,4 +325,14 @@ const workerRoles: Check = {
 };
 
 /** In the order of docs/hardening.md. */
-export const CHECKS: Check[] = [passwords, appKey, aesKey, signatures, redis, origins, databaseRoles, workerRoles];
+export const CHECKS: Check[] = [
+  passwords,
+  appKey,
+  aesKey,
+  signatures,
+  redis,
+  origins,
+  domains,
+  databaseRoles,
+  workerRoles,
+];

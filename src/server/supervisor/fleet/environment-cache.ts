@@ -4,6 +4,7 @@ import PQueue from 'p-queue';
 import { ENVIRONMENT } from '../../../shared/environment';
 import { completeIn } from '../../../shared/fields';
 import type { Registration } from '../../../shared/messages';
+import { type Addresses, type FleetHosts, fleetHosts } from '../../../shared/origins';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, messageOf } from '../../errors';
 import { Feed } from '../../feed';
@@ -65,6 +66,18 @@ export class EnvironmentCache {
   addressOf(name: string): string | null | undefined {
     if (!this.byName.has(name) && !this.options.observer.environment(name)) return undefined;
     return this.registrationOf(name)?.proxyUrl || null;
+  }
+
+  /** At which hosts main and the Workers answer. */
+  fleetHosts(addresses: Addresses): FleetHosts {
+    const addressesOf = (name: string) => {
+      const { url, proxyUrl } = this.registrationOf(name) ?? {};
+      return [url, proxyUrl, this.addressOf(name)].filter((address) => typeof address === 'string');
+    };
+    return fleetHosts(
+      addresses,
+      this.names().map((name) => [name, addressesOf(name)] as const),
+    );
   }
 
   /** Reads the database: other Supervisors also add, forget and cordon environments. */
