@@ -3,12 +3,15 @@
  * end-to-end tests. `npm run test:long` runs all other tests: those that take long and rarely break, and chaos. Every stage
  * runs even if an earlier one failed, so that one run tells everything.
  *
+ * Before the end, `npm test` names what it leaves to other commands.
+ *
  * The last line is `N passed, N failed` over all tests; a failed stage that is no test counts as one failure.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { ensureInstalled, ensureNode } from './lib/install.mjs';
+import { leftOut } from './lib/left-out.mjs';
 import { ensurePrograms } from './lib/programs.mjs';
 import { ROOT } from './lib/root.mjs';
 
@@ -19,6 +22,8 @@ const total = { passed: 0, failed: 0 };
 const slowest = [];
 /** @type {string[]} one text each */
 const failures = [];
+/** @type {string[]} tests of files that ran */
+const skipped = [];
 
 /** @type {import('./lib/programs.mjs').ProgramName[]} */
 const PROGRAMS = ['redis', 'valkey', 'postgresql', 'mariadb', 'pgbouncer', 'nginx', 'caddy', 'chromium', 'kubectl'];
@@ -37,6 +42,7 @@ try {
   total.failed++;
 }
 printSlowest();
+if (process.argv[2] !== 'long') console.log(`== left out here, run by\n${leftOut(skipped).join('\n')}\n`);
 printFailures();
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed || !total.passed ? 1 : 0);
@@ -168,6 +174,7 @@ function countsOf(file) {
   for (const { name, assertionResults } of report.testResults) {
     for (const { status, fullName, failureMessages } of assertionResults) {
       if (status === 'failed') failures.push(textOfFailure(name, fullName, failureMessages));
+      if (status === 'skipped' || status === 'pending') skipped.push(`${path.relative(ROOT, name)} > ${fullName}`);
     }
   }
   return { passed: report.numPassedTests, failed: report.numFailedTests + failedToLoad.length };
