@@ -1,5 +1,6 @@
 import { firstAttempts, laterAttempts, ofFormerApps } from './by-administrators';
 import { bodies } from './by-bodies';
+import { byOperators } from './by-operators';
 import { forgeries } from './by-redis';
 import { longOnes, tokensElsewhere, visits } from './by-visitors';
 import { heldBefore } from './held';
@@ -24,6 +25,7 @@ export const ATTACKS: Attack[] = [
   ...heldBefore.slice(2),
   ...laterAttempts,
   ...ofFormerApps,
+  ...byOperators,
   ...longOnes,
   ...bodies,
 ];

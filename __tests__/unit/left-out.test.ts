@@ -24,7 +24,7 @@ it('every file of every other project is named, with the command that runs it', 
 it('tests that are skipped in the gate are named one by one', () => {
   const skipped = ['__tests__/e2e/browser.test.ts > in the legacy client an app is edited'];
   const lines = leftOut(skipped);
-  expect(lines.at(-2)).toContain('1 test');
+  expect(lines.at(-2)).toContain('1 skipped here');
   expect(lines.at(-1)).toBe(`  ${skipped[0]}`);
   expect(leftOut([]).join()).not.toContain('other client');
 });

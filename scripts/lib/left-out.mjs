@@ -12,7 +12,7 @@ const COMMANDS = {
 /**
  * What `npm test` does not run, so that nobody takes its verdict for more than it is.
  *
- * @param {string[]} skipped tests of files that it runs, which `npm run test:long` runs in the other client
+ * @param {string[]} skipped tests of files that it runs: those that are for the other client, and for programs that this machine lacks
  * @returns {string[]} lines
  */
 export function leftOut(skipped) {
@@ -21,7 +21,7 @@ export function leftOut(skipped) {
     return `${command}: ${files.length} files: ${files.join(', ')}`;
   });
   const here = skipped.map((test) => `  ${test}`);
-  const title = `npm run test:long, in NocoBase's other client: ${skipped.length} ${skipped.length === 1 ? 'test' : 'tests'} of files that ran here:`;
+  const title = `npm run test:long, which runs those of browser.test.ts in NocoBase's other client: ${skipped.length} skipped here:`;
   return skipped.length ? [...lines, title, ...here] : lines;
 }
 
