@@ -36,7 +36,8 @@ let manager: Manager;
 beforeAll(async () => {
   fleet = await sharedFleet();
   browser = await launchBrowser();
-  supervisor = await install(DATABASES.supervisor, async () => ({
+  supervisor = await install(DATABASES.supervisor, async ({ url }) => ({
+    APP_SUPERVISOR_PUBLIC_URL: url,
     APP_MODE: 'supervisor',
     APP_PROCESS_ADAPTER: 'remote',
   }));
@@ -207,6 +208,6 @@ describe.each<FrontKind>(['nginx', 'caddy'])('behind %s', (kind) => {
     const answer = await by(`/api/__app/lobby/__visit?environment=env_a&to=${page}`);
     expect(answer).toMatchObject({ status: 302, headers: { location: page } });
     const { data } = await (await signIn()).get('appEntries:list', { place: 'switcher', client: 'v2' });
-    expect(data[0]).toMatchObject({ name: 'main', url: `${BELOW}/v/admin/` });
+    expect(data[0]).toMatchObject({ name: 'main', url: `${supervisor.url}${BELOW}/v/admin/` });
   });
 });

@@ -26,7 +26,7 @@ beforeAll(async () => {
   ({ elsewhere } = readme);
   await readme.pack();
   await readme.run(UNPACK, LINK);
-  elsewhere.configure(readme.withPlugin(false));
+  elsewhere.configure({ ...readme.withPlugin(false), APP_SUPERVISOR_PUBLIC_URL: elsewhere.url });
   await elsewhere.nocobase.start();
   const api = await elsewhere.signIn();
   await api.post('users:create', { nickname: 'Was here before', username: 'before', password: 'secret-123' });
