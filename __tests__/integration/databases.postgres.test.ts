@@ -14,6 +14,7 @@ import { dialects } from '../../src/server/databases/dialects';
 import { say } from '../../src/shared/message';
 import { silentServer } from '../support/tcp';
 import { fakeTimeOf, until } from '../support/wait';
+import { freeze } from './databases-frozen';
 import { install, inWords, kept, on, sql, tables } from './databases-places';
 import { type Server, startNetwork, startPgbouncer, startPostgres } from './databases-servers';
 
@@ -344,6 +345,26 @@ describe('a pooler in front', () => {
       try {
         const pooled = { ...connection, port: pooler.port };
         expect(await failed(pooled)).toMatchObject({ verdict, name: 'session', ok: verdict === 'free' });
+      } finally {
+        await pooler.stop();
+      }
+    }
+  });
+
+  it('invariant 9: lets nothing be dropped when it lends connections by the transaction; by the session, what is frozen can be ended', async () => {
+    for (const [mode, outcome] of [
+      ['transaction', kept('KEPT_POOLED', { server: expect.any(String) as never })],
+      ['session', say('DATA_DROPPED')],
+    ] as const) {
+      const pooler = await startPgbouncer(server, mode);
+      try {
+        const direct = newDatabase();
+        const drop = () => dropDatabase({ ...direct, port: pooler.port }, 'new_database', { uid: owner.uid });
+        await prepareDatabase(direct, 'new_database', create);
+        const process = await freeze('postgres', (step) => step.startsWith('DROP DATABASE'), drop);
+        expect(process.isFrozen).toBe(mode === 'session');
+        expect(await drop()).toEqual(outcome);
+        expect(await process.wake()).toMatchObject(process.isFrozen ? { code: 'DATABASE_UNREACHABLE' } : outcome);
       } finally {
         await pooler.stop();
       }

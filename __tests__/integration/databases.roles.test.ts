@@ -17,6 +17,7 @@ import type { Session } from '../../src/server/databases/session';
 import { inEnglish } from '../../src/server/errors';
 import { say } from '../../src/shared/message';
 import { postgresPrograms } from '../support/postgres-programs';
+import { dropByHand, freeze } from './databases-frozen';
 import { install, inWords, on, sql, tables } from './databases-places';
 import { type Server, startMariadb, startPostgres } from './databases-servers';
 
@@ -53,6 +54,23 @@ const adopt = ({ app, uid, connection, maker }: TestApp, mode: 'new_database' | 
   });
 const drop = ({ uid, connection, maker }: TestApp, mode: 'new_database' | 'new_schema' = 'new_database') =>
   dropDatabase(connection, mode, { uid, maker, protect: { database: 'head' } });
+
+/** A drop that freezes before its last statement: the app is made again after somebody has dropped its database by hand. */
+async function expectFrozenDropEnded(app: TestApp): Promise<void> {
+  await create(app);
+  const { dialect } = app.worker;
+  const process = await freeze(
+    dialect,
+    (step) => step.startsWith('DROP DATABASE'),
+    () => drop(app),
+  );
+  await dropByHand(app.worker);
+  const again = { ...app, uid: 'uid-again' };
+  await create(again);
+  expect(await process.wake()).toMatchObject({ code: 'DATABASE_UNREACHABLE' });
+  expect(await inspectDatabase(app.connection, 'new_database', again)).toMatchObject({ mark: { uid: 'uid-again' } });
+  await drop(again);
+}
 
 /** What the server answers to one statement of an app. */
 const answer = (connection: DatabaseConnection, statement: string) =>
@@ -301,6 +319,20 @@ for (const [version, programs] of [
     });
 
     describe('a Worker', () => {
+      it('invariant 9: ends its own frozen drop before it makes an app anew', async () => {
+        await expectFrozenDropEnded(appOf(worker, 'once'));
+      });
+
+      it('is held up by no session of an app that calls itself a drop', async () => {
+        const own = await dialects.postgres.connect(crm.connection, 'crm', 'liar');
+        await dialects.postgres.drops?.mark(own, 'x');
+        const session = await dialects.postgres.connect(worker, 'head', 'worker');
+        expect(await dialects.postgres.drops?.endOthers(session, 'x')).toBe(false);
+        await session.close();
+        expect(await own.query('SELECT 1 AS yes')).toHaveLength(1);
+        await own.close();
+      });
+
       it('sets the password again that an app has changed', async () => {
         await sql(crm.connection, "ALTER ROLE CURRENT_USER PASSWORD 'mine'");
         expect(await answer(crm.connection, 'SELECT 1')).toContain('password authentication failed');
@@ -561,6 +593,24 @@ for (const [version, programs] of [
         expect(await answer(former.connection, 'SELECT 1')).toContain('permission denied for database');
       });
 
+      it('invariant 9: is not dropped by a drop that is frozen, from the beginning of the adoption', async () => {
+        const former = appOf(worker, 'frozen');
+        await create(former);
+        await install(former.connection, '2.2.15');
+        const process = await freeze(
+          'postgres',
+          (step) => step.startsWith('DROP DATABASE'),
+          () => drop(former),
+        );
+        await releaseDatabase(former.connection, 'new_database', former);
+        await sql(admin('frozen'), 'CREATE TABLE of_postgres (a int)');
+        const next = appOf(worker, 'thawed', 'frozen');
+        await expect(adopt(next)).rejects.toMatchObject({ code: 'DATABASE_NOT_OURS' });
+        expect(await process.wake()).toMatchObject({ code: 'DATABASE_UNREACHABLE' });
+        await sql(admin('frozen'), 'DROP TABLE of_postgres');
+        expect(await adopt(next)).toMatchObject({ version: '2.2.15', mark: { uid: next.uid } });
+      });
+
       it('is refused, and stays as it is, while it belongs to another app', async () => {
         const thief = appOf(worker, 'burglar', 'crm');
         await expect(adopt(thief)).rejects.toMatchObject({ code: 'DATABASE_OTHER_APP' });
@@ -676,6 +726,10 @@ describe.each(['mariadb', 'mysql'] as const)('MariaDB with the driver of %s', (d
     await install(crm.connection, '2.2.15');
   });
   afterAll(() => server?.stop());
+
+  it('invariant 9: a Worker ends its own frozen drop before it makes an app anew', async () => {
+    await expectFrozenDropEnded(appOf(worker, 'once'));
+  });
 
   it('knows what the Worker may do', async () => {
     expect(await inspectServer(worker, false)).toMatchObject({ mode: 'made', warnings: [] });

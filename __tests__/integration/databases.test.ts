@@ -12,6 +12,7 @@ import {
 } from '../../src/server/databases';
 import { say } from '../../src/shared/message';
 import type { DbConnType } from '../../src/shared/types';
+import { dropByHand, freeze } from './databases-frozen';
 import { type Ground, install, kept, PLACES, sql, startGround, table, tables } from './databases-places';
 
 /** What holds in every kind of place. The rest is in databases.postgres and databases.mariadb. */
@@ -250,6 +251,25 @@ describe.each(PLACES)('an app in %s', (kind) => {
     expect(await dropDatabase(connection, mode, one)).toEqual(say('DATA_DROPPED'));
     expect(await create()).toMatchObject({ created: true, installed: 'none' });
   });
+
+  // SQLite's file belongs to one process.
+  if (kind !== 'sqlite')
+    it('invariant 9: a frozen drop has no session any more once another one or a new app begins there', async () => {
+      const drop = () => dropDatabase(connection, mode, { uid: 'uid-1' });
+      const frozen = () => freeze(connection.dialect, (step) => /^DROP (DATABASE|SCHEMA)/.test(step), drop);
+      await create();
+      let process = await frozen();
+      expect(await drop()).toEqual(say('DATA_DROPPED'));
+      expect(await process.wake()).toMatchObject({ code: 'DATABASE_UNREACHABLE' });
+
+      await create();
+      process = await frozen();
+      // By hand: nobody but the one who creates ends the other.
+      await dropByHand(connection);
+      await prepareDatabase(connection, mode, { ...two, mayCreate: true });
+      expect(await process.wake()).toMatchObject({ code: 'DATABASE_UNREACHABLE' });
+      expect(await inspectDatabase(connection, mode, two)).toMatchObject({ mark: { uid: 'uid-2', created: true } });
+    });
 
   it('keeps what carries no mark', async () => {
     await foreignPlace();

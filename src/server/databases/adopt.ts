@@ -4,6 +4,7 @@ import { assertNotMain } from './content';
 import { explainDenied } from './create';
 import { type Dialect, readAsData } from './dialect';
 import { dialects } from './dialects';
+import { endDrops } from './drop-fence';
 import { withSessions } from './open';
 import type { Owner } from './ownership-marker';
 import { MARKER_TABLE, readMarker, refuseForeignMarker } from './ownership-marker';
@@ -36,6 +37,7 @@ export async function adoptOwnPlace(
       throw new AppSupervisorError('DATABASE_MISSING', details);
     await assertNotMain(dialect, session, place);
     await refuseOther(dialect, session, place, owner);
+    await endDrops(session, place);
     const left = (await roles.left(session, place, role)).slice(0, 5).join(', ');
     if (left)
       throw new AppSupervisorError('DATABASE_NOT_OURS', { ...details, user: worker.username ?? '', what: left });

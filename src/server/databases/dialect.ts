@@ -49,6 +49,14 @@ export interface SessionLock {
   evict?(session: Session, key: bigint): Promise<void>;
 }
 
+/** How the session that drops a place is found and ended (drop-fence.ts). */
+export interface DropMarks {
+  /** False while another session has the mark. */
+  mark(session: Session, name: string): Promise<boolean>;
+  /** Ends the other sessions of this session's user that have the mark, wherever on the server they are. @returns whether there were any */
+  endOthers(session: Session, name: string): Promise<boolean>;
+}
+
 /** What says of a session whose it is. Texts of any length. */
 export interface SessionMark {
   group: string;
@@ -91,6 +99,8 @@ export interface Dialect {
   drop(session: Session, place: Place): Promise<void>;
 
   lock: SessionLock;
+  /** Absent if there are no sessions to end. */
+  drops?: DropMarks;
   /** The roles of apps; absent if apps have none (`hasRoles`). */
   roles?: Roles;
   /**

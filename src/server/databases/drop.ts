@@ -4,7 +4,8 @@ import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf }
 import { readContent } from './content';
 import type { Dialect } from './dialect';
 import { dialects } from './dialects';
-import { withSessions } from './open';
+import { beginDrop } from './drop-fence';
+import { type Opener, withSessions } from './open';
 import { dropRole, isPlaceThere, type RoleMaker } from './role';
 import type { Session } from './session';
 
@@ -28,26 +29,46 @@ export async function dropDatabase(
   const reserved = ownerOf(place, options.protect);
   if (reserved) return say('DATA_KEPT', { why: say('KEPT_RESERVED', { object: place.label, owner: reserved }) });
   const { maker } = options;
-  const isThere = !maker || (await isPlaceThere(maker, dbConnType));
-  // As the app's role: the Worker itself reads nothing that an app can have changed.
-  const verdict =
-    isThere &&
-    (await withSessions(connection, DEADLINE, async (open) => {
-      const session = await open.app();
-      if (!session || !(await dialect.hasSchema(session, place))) return false;
-      return (await whyKept(dialect, session, place, options.uid, maker)) ?? 'drop';
-    }));
-  if (verdict && verdict !== 'drop') return say('DATA_KEPT', { why: verdict });
-  await withSessions(maker?.worker ?? connection, DEADLINE, async (open) => {
+  const check = () => whetherToDrop(dialect, connection, place, options.uid, maker);
+  // First without a session outside of the place, which a user that has created nothing may not be allowed.
+  let verdict = !maker || (await isPlaceThere(maker, dbConnType)) ? await check() : null;
+  const dropper = maker?.worker ?? connection;
+  const openBy = (open: Opener) => (place.kind === 'schema' ? open.app() : open.server(options.protect?.database));
+  return withSessions(dropper, DEADLINE, async (open) => {
     if (verdict === 'drop') {
-      const main = options.protect?.database;
-      const session = place.kind === 'schema' ? await open.app() : await open.server(main);
-      if (session) await dialect.drop(session, place);
+      const session = await openBy(open);
+      const isPooled = (other: Session | null) => session && other && dialect.lock.isShared?.(session, other);
+      // Behind such a pooler the end of a session would not be the end of this process's connection.
+      if (await withSessions(dropper, DEADLINE, async (second) => isPooled(await openBy(second)))) {
+        verdict = say('KEPT_POOLED', { server: place.server });
+      } else if (session) {
+        await beginDrop(session, place);
+        verdict = await check();
+        if (verdict === 'drop') await dialect.drop(session, place);
+      }
     }
+    if (verdict && verdict !== 'drop') return say('DATA_KEPT', { why: verdict });
     if (maker) await dropRole(open, maker, place, options.protect);
+    return say('DATA_DROPPED');
   });
-  return say('DATA_DROPPED');
 }
+
+/**
+ * As the app's role: the Worker itself reads nothing that an app can have changed.
+ * @returns why the place is kept; null if there is none
+ */
+const whetherToDrop = (
+  dialect: Dialect,
+  connection: DatabaseConnection,
+  place: Place,
+  uid: string,
+  maker?: RoleMaker | null,
+): Promise<Message | 'drop' | null> =>
+  withSessions(connection, DEADLINE, async (open) => {
+    const session = await open.app();
+    if (!session || !(await dialect.hasSchema(session, place))) return null;
+    return (await whyKept(dialect, session, place, uid, maker)) ?? 'drop';
+  });
 
 async function whyKept(
   dialect: Dialect,

@@ -6,6 +6,7 @@ import { type DatabaseContent, type FoundContent, readContent, refuseMain } from
 import { ensurePlace, explainDenied } from './create';
 import type { Dialect } from './dialect';
 import { dialects } from './dialects';
+import { endDrops } from './drop-fence';
 import { withSessions } from './open';
 import {
   type Owner,
@@ -72,7 +73,7 @@ export async function prepareDatabase(
     const created = ensured.created || isMade;
     const { mark: found, empty: _, isMain, ...content } = await readContent(dialect, session, place);
     if (isMain) refuseMain(place);
-    const mark = found ?? (await markPlace(dialect, session, place, { ...content, created }, options));
+    const mark = found ?? (await markPlace(dialect, session, place, { ...content, created }, options, worker));
     refuseForeignMarker(dialect, place, mark, options);
     if (content.installed === 'complete' && !mark.installed) await recordInstalled(dialect, session, place);
     return { ...content, created, mark: { uid: mark.uid, created: mark.created, upgrading: mark.upgrading } };
@@ -103,19 +104,28 @@ export const inspectDatabase = (
 ): Promise<PreparedDatabase> =>
   prepareDatabase(connection, dbConnType, { app: owner.app, uid: owner.uid, mayCreate: false });
 
-/** Writes our marker into a place without one, or refuses the place. */
-function markPlace(
+/**
+ * Writes our marker into a place without one, or refuses the place.
+ * @param worker the sign-in that drops there
+ */
+async function markPlace(
   dialect: Dialect,
   session: Session,
   place: Place,
   content: DatabaseContent & { created: boolean },
   { app, uid, mayCreate, adopt }: PrepareOptions,
+  worker: DatabaseConnection,
 ): Promise<OwnershipMarker> {
   const details = { object: place.label, server: place.server, app };
   const isEmpty = content.installed === 'none';
   if (isEmpty && !mayCreate) throw new AppSupervisorError('DATABASE_UNMARKED', details);
   if (!isEmpty && !(adopt && content.version)) throw new AppSupervisorError('DATABASE_FOREIGN', details);
   const mark = { uid, app, created: content.created, installed: !isEmpty };
+  // A drop that begins from now on finds the place unmarked, or another app's.
+  await withSessions(worker, DEADLINE, async (open) => {
+    const own = await open.app();
+    if (own) await endDrops(own, place);
+  });
   return explainDenied(dialect, place, 'tables', () => writeMarker(dialect, session, place, mark));
 }
 

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { type DatabaseConnection, portOf, sslOf } from '../connection';
-import { type Dialect, type Fault, isNetworkError, type PooledConnection, type SessionLock } from '../dialect';
+import {
+  type Dialect,
+  type DropMarks,
+  type Fault,
+  isNetworkError,
+  type PooledConnection,
+  type SessionLock,
+} from '../dialect';
 import { loadDriver } from '../drivers';
 import { CONNECT_TIMEOUT, ConnectionLoss, closeWithin, KEEP_ALIVE_DELAY, type Row, type Session } from '../session';
 import { roles } from './mysql-roles';
@@ -121,6 +128,29 @@ const lock: SessionLock = {
   },
 };
 
+const dropLock = (name: string) => `app_supervisor:drop:${name}`;
+
+/** By a lock, whose name contains a secret: what a session calls itself is not seen by others. */
+const drops: DropMarks = {
+  async mark(session, name) {
+    return Number((await session.query('SELECT GET_LOCK(?, 0) AS taken', [dropLock(name)]))[0]?.taken) === 1;
+  },
+  async endOthers(session, name) {
+    const sql = 'SELECT NULLIF(IS_USED_LOCK(?), CONNECTION_ID()) AS id';
+    const id = (await session.query(sql, [dropLock(name)]))[0]?.id;
+    if (id === null || id === undefined) return false;
+    await kill(session, Number(id));
+    return true;
+  },
+};
+
+async function kill(session: Session, id: number): Promise<void> {
+  // 1094: it has ended meanwhile.
+  await session.query(`KILL ${id}`).catch((error) => {
+    if (error?.errno !== 1094) throw error;
+  });
+}
+
 /** Names of locks are the server's: each session takes one of its own. At most 40 characters, without its id. */
 const markOf = (...texts: string[]): string =>
   `app_supervisor:${createHash('sha256').update(texts.join('\0')).digest('hex').slice(0, 24)}:`;
@@ -171,6 +201,7 @@ export const mysql: Dialect = {
     await session.query(`DROP DATABASE IF EXISTS ${quote(place.database)}`);
   },
   lock,
+  drops,
   roles,
   async mark(opened, { group, holder }) {
     const lock = 'GET_LOCK(CONCAT(?, CONNECTION_ID()), 0)';
@@ -195,12 +226,7 @@ export const mysql: Dialect = {
        AND user = SUBSTRING_INDEX(USER(), '@', 1) AND id IN (${ids.map(() => '?').join()})`,
       ids,
     );
-    for (const row of open) {
-      // 1094: it has ended meanwhile.
-      await session.query(`KILL ${Number(row.id)}`).catch((error) => {
-        if (error?.errno !== 1094) throw error;
-      });
-    }
+    for (const row of open) await kill(session, Number(row.id));
     return open.length;
   },
   async queryBy(opened, sql, params) {

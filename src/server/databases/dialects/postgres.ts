@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type DatabaseConnection, type Place, portOf, sslOf } from '../connection';
 import {
   type Dialect,
+  type DropMarks,
   type Fault,
   isNetworkError,
   type PooledConnection,
@@ -197,6 +198,25 @@ const lock: SessionLock = {
   },
 };
 
+const dropLabel = (name: string) => `nocobase drop ${name}`;
+
+/** By the application name, which is seen from every database, and hidden from other users. An advisory lock is one database's. */
+const drops: DropMarks = {
+  async mark(session, name) {
+    await session.query("SELECT set_config('application_name', ?, false)", [dropLabel(name)]);
+    return true;
+  },
+  async endOthers(session, name) {
+    // Of the same user only: apps may call their sessions as they like.
+    const ended = await session.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ? AND pid <> pg_backend_pid()
+       AND usesysid = (SELECT oid FROM pg_roles WHERE rolname = current_user)`,
+      [dropLabel(name)],
+    );
+    return ended.length > 0;
+  },
+};
+
 /** Half of the key of an advisory lock. */
 const half = (text: string): number => createHash('sha256').update(text).digest().readInt32BE();
 /** As pg_locks shows it. */
@@ -267,6 +287,7 @@ export const postgres: Dialect = {
   },
   drop,
   lock,
+  drops,
   roles,
   async mark(opened, { group, holder }) {
     // Not waited for: nobody but the app itself can have it in its database.
