@@ -104,6 +104,26 @@ export function busSuite(make: () => Promise<MessageBus>): void {
       }
     });
 
+    it('of Workers are answered by the Supervisor, for environments that it knows', async () => {
+      const ask = (environment: string, method: string) => failure(bus.ask(environment, method, { a: 1 }, PATIENCE));
+      expect((await failure(bus.ask('env_a', 'double', 1, 200))).code).toBe('SUPERVISOR_SILENT');
+      await bus.serveWorkers({
+        knows: (environment) => environment.startsWith('env_'),
+        answer: (environment, method, payload) => {
+          if (method === 'notMine') return null;
+          return method === 'echo' ? Promise.resolve({ environment, payload }) : Promise.reject(new Error('No.'));
+        },
+      });
+      const echo = () => bus.ask('env_a', 'echo', { a: 1 }, 1_000).catch(() => null);
+      expect(await until('The Supervisor', echo)).toEqual({ environment: 'env_a', payload: { a: 1 } });
+      expect(await ask('env_b', 'other')).toMatchObject({
+        code: 'SUPERVISOR_REFUSED',
+        params: { cause: failed('No.') },
+      });
+      expect((await failure(bus.ask('env_a', 'notMine', {}, 200))).code).toBe('SUPERVISOR_SILENT');
+      expect((await failure(bus.ask('other', 'echo', {}, 200))).code).toBe('SUPERVISOR_SILENT');
+    });
+
     it('to nobody fail', async () => {
       expect((await failure(bus.request('env_b', 'double', 1, 3_600_000))).code).toBe('WORKER_SILENT');
     });

@@ -152,6 +152,33 @@ async function manifestInTransaction({ supervisor, main }: Booted) {
   return { took, known, isStored };
 }
 
+/** What another plugin dispatches, and the calls of the core about environments and models. */
+async function commands({ supervisor, main }: Booted) {
+  const heard: string[] = [];
+  main.on('app-supervisor:command', async ({ appName, action, refused }: any) => {
+    heard.push(`${action} ${appName} ${refused}`);
+  });
+  const dispatch = (action: string, appName: string) =>
+    supervisor.dispatchCommand({ requestId: '1', appName, action, environments: [] }).then(
+      () => 'accepted',
+      (error: { code: string }) => error.code,
+    );
+  const outcomes = [await dispatch('format', 'crm'), await dispatch('stop', 'nobody'), await dispatch('stop', 'crm')];
+  const desired = async () => (await new AppRepository(main).all()).map(({ name, desired }) => `${name} ${desired}`);
+  await supervisor.heartbeatEnvironment(main);
+  await supervisor.addAppModel({ name: 'other', options: {} });
+  await supervisor.removeAppModel('crm');
+  return {
+    outcomes,
+    heard,
+    desired: await desired(),
+    lock: await supervisor.getBootstrapLock('crm'),
+    environments: (await supervisor.listEnvironments()).map(({ name }: { name: string }) => name),
+    environment: (await supervisor.getEnvironment('local'))?.available,
+    nowhere: await supervisor.getEnvironment('nowhere'),
+  };
+}
+
 /** What a hosting process leaves behind: the record, and a database with our mark and one plugin. */
 async function hosted(main: Booted['main'], record: AppRecord) {
   await new SnapshotStore(main).save(record.name, record, null);
@@ -192,6 +219,7 @@ async function serve() {
     registering: registering(booted),
     creators: await creators(booted),
     manifest: await manifestInTransaction(booted),
+    commands: await commands(booted),
   };
   return seen;
 }

@@ -47,6 +47,18 @@ describe('the core’s own contract', () => {
     expect(seen.manifest.took).toBeLessThan(4_000); // SQLite alone would wait for 5 s
   });
 
+  it('commands of another plugin become requests, are refused in words, and are heard of; environments are known', () => {
+    expect(seen.commands).toEqual({
+      outcomes: ['COMMAND_UNKNOWN', 'UNKNOWN_APP', 'accepted'],
+      heard: ['format crm COMMAND_UNKNOWN', 'stop nobody UNKNOWN_APP', 'stop crm null'],
+      desired: ['crm stopped'],
+      lock: null,
+      environments: ['local'],
+      environment: true,
+      nowhere: null,
+    });
+  });
+
   it('`nocobase pm remove PLUGIN --app NAME` works on the app’s database, and fails in words without the app (T7)', async () => {
     expect(await run('pm', seen.root)).toMatchObject({
       crm: 'done',

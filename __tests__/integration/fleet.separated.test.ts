@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Manifests } from '../../src/server/core/manifests';
 import { systemClock } from '../../src/server/core/system';
+import { type Envelope, SUPERVISOR } from '../../src/server/protocol/envelope';
 import { environmentKeyOf, fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { Secrets } from '../../src/server/protocol/secrets';
+import { COMMAND_METHOD } from '../../src/server/supervisor/commands';
 import { manifestItemOf } from '../support/fixtures';
 import { KEY, SmallFleet, type SupervisorProcess, type WorkerProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
@@ -85,5 +87,101 @@ describe('a Worker with the key of its environment alone', () => {
       expect(await read(each)).toEqual([{ app: 'crm', at: crm.at + 1, value: crm.value }]);
     await manifests.forget(crm.uid, supervisor.parts.leadership.term);
     expect((await supervisor.wire.stores.manifests.read(''))?.offered).toMatchObject([{ item: { app: 'shop' } }]);
+  });
+
+  describe('whose plugins dispatch commands', () => {
+    const dispatch = (action: string, appName: string, environments: string[] = [], from = worker, ms = 60_000) =>
+      from.wire.bus.ask(from.environment, COMMAND_METHOD, { requestId: 'r', appName, action, environments }, ms).then(
+        () => 'accepted',
+        (error) => (error.params.cause ?? error).code,
+      );
+    const operations = async (name: string) => {
+      const [found] = await supervisor.parts.operations.page({ appName: name }, ['-createdAt'], 1, 100);
+      return found.map(({ action, steps }) => `${action} ${steps.map((step) => step.environment)}`);
+    };
+
+    it('has apps stopped, started and restarted in its own environment', async () => {
+      for (const [action, status] of [
+        ['stop', 'stopped'],
+        ['start', 'running'],
+        ['restart', 'running'],
+      ]) {
+        expect(await dispatch(action, 'crm', action === 'start' ? ['env_a'] : [])).toBe('accepted');
+        expect((await operations('crm'))[0]).toBe(`${action} env_a`);
+        await supervisor.toShow('crm', `env_a ${status}`);
+      }
+    });
+
+    it('invariant 13: has nothing else done, and nothing elsewhere; Activity says so', async () => {
+      const before = [await operations('crm'), await operations('shop')];
+      for (const [action, name, environments] of [
+        ['stop', 'shop', []],
+        ['stop', 'shop', ['env_b']],
+        ['stop', 'crm', ['env_a', 'env_b']],
+        ['stop', 'nobody', []],
+        ['upgrade', 'crm', []],
+        ['remove', 'crm', []],
+        ['create', 'new', []],
+      ] as Array<[string, string, string[]]>)
+        expect(await dispatch(action, name, environments), `${action} ${name}`).toBe('COMMAND_ELSEWHERE');
+      expect(await dispatch('format', 'crm')).toBe('COMMAND_UNKNOWN');
+      expect(await dispatch('stop', 'no app name')).toBe('INVALID_INPUT');
+      expect([await operations('crm'), await operations('shop')]).toEqual(before);
+      const [events] = await supervisor.parts.events.page({ kind: 'refusal' }, ['-at'], 1, 100);
+      expect(
+        new Set(events.map(({ appName, environment, cause }) => `${appName} ${environment} ${cause?.code}`)),
+      ).toEqual(new Set(['crm env_a COMMAND_ELSEWHERE', 'null env_a COMMAND_ELSEWHERE', 'crm env_a COMMAND_UNKNOWN']));
+      expect(supervisor.log.at('warn').join()).toContain('(COMMAND_ELSEWHERE)');
+    });
+
+    it('invariant 13: is asked once, by nobody else, and not for another environment', async () => {
+      const { publisher, listener } = await fleet.onRedis(async (redis) => ({
+        publisher: redis.duplicate(),
+        listener: redis.duplicate(),
+      }));
+      try {
+        const channel = fleet.keys().requests(SUPERVISOR);
+        const heard: string[] = [];
+        listener.on('message', (_, text) => heard.push(text));
+        await listener.subscribe(channel);
+        expect(await dispatch('restart', 'crm')).toBe('accepted');
+        expect(await dispatch('restart', 'shop', [], other)).toBe('accepted');
+        await until('What was asked', () => heard.length === 2);
+        const before = [await operations('crm'), await operations('shop')];
+        const [ofCrm, ofShop] = heard;
+        const refused: string[] = [];
+        const { envelope } = supervisor.wire.bus as unknown as { envelope: Envelope };
+        envelope.refusals.reasons.listen((reason) => refused.push(reason));
+        const sent = [
+          ofCrm,
+          ofShop,
+          ofCrm.replace('env_a', 'env_b'),
+          ofShop.replace('env_b', 'env_a'),
+          ofCrm.replace('env_a', 'nowhere'),
+          'env_a',
+          'x'.repeat(100_000),
+        ];
+        for (const text of sent) await publisher.publish(channel, text);
+        await until('What was sent to be refused', () => refused.length === sent.length);
+        expect(refused).toEqual(['replayed', 'replayed', 'forged', 'forged', 'unreadable', 'unreadable', 'unreadable']);
+        expect([await operations('crm'), await operations('shop')]).toEqual(before);
+      } finally {
+        publisher.disconnect();
+        listener.disconnect();
+      }
+    });
+
+    it('is refused after many of them', async () => {
+      const outcomes = new Set<string>();
+      for (let i = 0; i < 31; i++) outcomes.add(await dispatch('format', 'crm'));
+      expect(outcomes).toEqual(new Set(['COMMAND_UNKNOWN', 'TOO_MANY_COMMANDS']));
+      expect(await dispatch('format', 'shop', [], other)).toBe('COMMAND_UNKNOWN');
+    });
+
+    it('is told that no Supervisor answers', async () => {
+      await supervisor.stop();
+      expect(await dispatch('stop', 'crm', [], worker, 500)).toBe('SUPERVISOR_SILENT');
+      expect(worker.runs).toEqual(['crm']);
+    });
   });
 });

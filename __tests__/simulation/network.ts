@@ -279,6 +279,13 @@ export class SimulatedBus implements MessageBus {
 
   async serve(): Promise<void> {}
 
+  /** No plugin dispatches commands there. */
+  async ask(): Promise<unknown> {
+    throw new AppSupervisorError('SUPERVISOR_SILENT', { seconds: 0 });
+  }
+
+  async serveWorkers(): Promise<void> {}
+
   async close(): Promise<void> {}
 
   private deliver(to: SimulatedRedis['listeners'][number], names: string[]): void {

@@ -167,6 +167,8 @@ export class MemoryFleet {
       onNotify: async (me, listener) => void this.listeners.push({ of: own, me, listener }),
       request: (...request) => this.answer(...request),
       serve: async () => undefined,
+      ask: () => Promise.reject(new Error('No Worker asks here.')),
+      serveWorkers: async () => undefined,
     };
   }
 }

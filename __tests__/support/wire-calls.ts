@@ -73,12 +73,14 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
     woken++;
   });
   await bus.serve(environment, { echo: async (payload) => payload });
+  await bus.serveWorkers({ knows: () => true, answer: async (_, __, payload) => payload });
   const deadline = performance.now() + patience;
   for (;;) {
     bus.notify('supervisors', ['crm']);
     const answer = await bus.request(environment, 'echo', 'hello', 500).catch(() => null);
-    if (answer === 'hello' && woken) return;
-    if (performance.now() > deadline) throw new Error(`Wake-ups: ${woken}, answer: ${answer}.`);
+    const asked = await bus.ask(environment, 'echo', 'hello', 500).catch(() => null);
+    if (answer === 'hello' && asked === 'hello' && woken) return;
+    if (performance.now() > deadline) throw new Error(`Wake-ups: ${woken}, answers: ${answer}, ${asked}.`);
   }
 }
 

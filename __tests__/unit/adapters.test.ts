@@ -1,16 +1,19 @@
 import type { AppSupervisor } from '@nocobase/server';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { CommandAdapter } from '../../src/server/core/adapters/command';
+import { COMMAND_EVENT, CommandAdapter } from '../../src/server/core/adapters/command';
 import { DiscoveryAdapter } from '../../src/server/core/adapters/discovery';
 import type { AppModel, Managed } from '../../src/server/core/adapters/managed';
 import { ProcessAdapter } from '../../src/server/core/adapters/process';
 import { Manifests } from '../../src/server/core/manifests';
+import { AppSupervisorError } from '../../src/server/errors';
+import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { createPlaceholderApp } from '../../src/server/nocobase/placeholder-app';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
 import { TestStores } from '../support/stores';
 import { Table } from '../support/table';
+import { until } from '../support/wait';
 
 const model: AppModel = {
   name: 'crm',
@@ -43,6 +46,11 @@ beforeEach(() => {
     openForCommand: () => null,
     manages: (name) => name === 'crm',
     requestAction: async (action, name) => void asked.push(`${action} ${name}`),
+    command: async (command) => void asked.push(`command ${JSON.stringify(command)}`),
+    commands: new Feed(),
+    environments: () => [
+      { name: 'env_a', url: 'http://a', proxyUrl: 'http://a', available: true, appVersion: '2.2.15' },
+    ],
     unload: async (name) => {
       asked.push(`unload ${name}`);
       return name === 'crm';
@@ -102,7 +110,14 @@ const everything = (): Array<() => unknown> => [
   () => processes.dispatchAppEvent('crm', 'x'),
   () => processes.removeAllApps(),
   () => discovery.dispose(),
-  () => new CommandAdapter(log).dispatchCommand({ action: 'x', appName: 'crm' }),
+  () => discovery.listEnvironments(),
+  () => discovery.getEnvironment('env_a'),
+  () => discovery.getEnvironment('nowhere'),
+  () => discovery.heartbeatEnvironment(),
+  () => discovery.getBootstrapLock('crm'),
+  () => discovery.addAppModel({ name: 'crm' }),
+  () => discovery.addAppModel({}),
+  () => discovery.removeAppModel('crm'),
 ];
 
 describe('adapters', () => {
@@ -191,6 +206,48 @@ describe('adapters', () => {
     expect(asked).toEqual(['unload crm', 'unload foreign', 'unload asleep', 'unload nobody']);
     expect(commands).toEqual(['foreign destroy']);
     expect(Object.keys(coreApps.apps)).toEqual(['crm', 'asleep']);
+  });
+
+  it('invariant 7: reject a command that is refused, and nothing else', async () => {
+    const commands = new CommandAdapter(managed, log);
+    const command = { requestId: '1', appName: 'crm', action: 'stop', environments: [] };
+    await commands.dispatchCommand(command);
+    expect(asked).toEqual([`command ${JSON.stringify(command)}`]);
+    managed.command = async () => {
+      throw new AppSupervisorError('COMMAND_UNKNOWN', { action: 'x', known: 'start' });
+    };
+    await expect(commands.dispatchCommand(command)).rejects.toMatchObject({ code: 'COMMAND_UNKNOWN' });
+    await commands.dispose();
+  });
+
+  it('tell main apps of the commands that are carried out or refused, whatever their listeners do', async () => {
+    const commands = new CommandAdapter(managed, log);
+    const heard: unknown[] = [];
+    const main = {
+      emitAsync: async (event: string, outcome: unknown) => {
+        heard.push([event, outcome]);
+        throw new Error('a broken listener');
+      },
+    };
+    for (let time = 0; time < 2; time++) commands.registerCommandHandler(main as never);
+    const outcome = { requestId: '1', appName: 'crm', action: 'stop', from: null, refused: null };
+    managed.commands.emit(outcome);
+    await commands.dispose();
+    managed.commands.emit(outcome);
+    expect(heard).toEqual([[COMMAND_EVENT, outcome]]);
+    await until('The warning', () => log.at('warn').join().includes('a broken listener'));
+  });
+
+  it('know environments, and refuse in words what has no meaning here', async () => {
+    expect(await discovery.listEnvironments()).toMatchObject([{ name: 'env_a', available: true }]);
+    expect(await discovery.getEnvironment('env_a')).toMatchObject({ proxyUrl: 'http://a' });
+    expect(await discovery.getEnvironment('nowhere')).toBeNull();
+    expect(await discovery.getBootstrapLock('crm')).toBeNull();
+    await discovery.addAppModel({ name: 'crm' });
+    await discovery.removeAppModel('crm');
+    for (const call of ['getBootstrapLock', 'addAppModel', 'removeAppModel'])
+      expect(log.at('warn').join()).toContain(`${call} of app crm`);
+    expect(asked).toEqual([]);
   });
 
   it('let a command-line run fail if the app that it names is not here, and ask for it unstarted', async () => {

@@ -108,6 +108,12 @@ const CODES = {
   WORKER_FAILED: [502, 'environment cause'],
   UNKNOWN_REQUEST: [502, 'request'],
   CLOCKS_DIFFER: [502, 'minutes'],
+  // commands of other plugins
+  COMMAND_UNKNOWN: [400, 'action known'],
+  COMMAND_ELSEWHERE: [403, 'action app environment'],
+  TOO_MANY_COMMANDS: [429, 'environment seconds'],
+  SUPERVISOR_SILENT: [504, 'seconds'],
+  SUPERVISOR_REFUSED: [409, 'cause'],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type ErrorCode = keyof typeof CODES;

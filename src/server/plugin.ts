@@ -82,10 +82,13 @@ export class PluginAppSupervisor extends Plugin {
       const shared = runtimeOf(supervisor);
       return new ProcessAdapter(process, shared.coreApps, shared) as never;
     });
-    AppSupervisor.registerCommandAdapter(
-      'redis',
-      ({ supervisor }) => new CommandAdapter(supervisor.logger as never) as never,
-    );
+    const command = settings.part === 'local' ? 'local' : 'redis';
+    AppSupervisor.registerCommandAdapter(command, ({ supervisor }) => {
+      const shared = runtimeOf(supervisor);
+      return new CommandAdapter(shared, shared.log) as never;
+    });
+    // In shared memory `APP_COMMAND_ADAPTER` is not set.
+    if (command === 'local') AppSupervisor.setDefaultCommandAdapter(command);
   }
 
   /** A sub-app gets none of our tables: there the plugin is a guest. */

@@ -277,6 +277,7 @@ export const MESSAGES = {
   VISITORS_REFERRED: 'app reference',
   OPERATION_FAILED: 'app action',
   VALUE_IGNORED: 'key',
+  COMMAND_REFUSED: 'action app',
   ADMIN_RESET: 'app',
   OPERATION_REQUESTED: 'app action',
   OPERATION_BY_SUPERVISOR: 'app action',

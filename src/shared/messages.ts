@@ -214,6 +214,17 @@ export const reply = z.object({
   error: problem.optional(),
 });
 
+/** A command that another plugin dispatches through the core (app-supervisor/types.ts, `ProcessCommand`). */
+export const appCommand = z.object({
+  requestId: z.string().max(200).default(''),
+  appName: z.string().regex(APP_NAME),
+  action: z.string().min(1).max(40),
+  /** Where; empty: wherever the app is. */
+  environments: z.array(environmentName).max(1_000).default([]),
+  payload: z.record(z.string(), z.unknown()).optional(),
+});
+export type AppCommand = z.infer<typeof appCommand>;
+
 /** A worker's answer to `checkDatabase`. */
 export const databaseCheck = z.object({
   checks: z.array(

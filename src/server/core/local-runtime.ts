@@ -8,9 +8,10 @@ import { registerResources } from '../supervisor/api';
 import type { SupervisorPart } from '../supervisor/supervisor';
 import type { WorkerPart } from '../worker/worker';
 import { appModelsOf } from './adapters/app-models';
-import type { AppModel, AppStatuses } from './adapters/managed';
+import type { AppModel, AppStatuses, EnvironmentInfo } from './adapters/managed';
 import { deliverEverywhere, deliverHereOrBy, deliverToMain } from './app-events';
 import { openForCommand } from './command-app';
+import { environmentsOf } from './environments';
 import { type Foundation, notifyPages } from './foundation';
 import { Manifests } from './manifests';
 import { createSupervisorPart, createWorkerPart, secretOf } from './parts';
@@ -159,6 +160,18 @@ export class LocalRuntime implements Runtime {
 
   async requestAction(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void> {
     await executeRequestedAction(this.supervisor, action, name, this.log);
+  }
+
+  get commands() {
+    return this.supervisor.commands;
+  }
+
+  async command(command: unknown): Promise<void> {
+    await this.supervisor.parts.commands.carryOut(command, null);
+  }
+
+  environments(): EnvironmentInfo[] {
+    return environmentsOf(this.supervisor.environmentRows());
   }
 
   async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {

@@ -7,9 +7,10 @@ import { type AppProxy, createProxy } from '../proxy';
 import { registerResources } from '../supervisor/api';
 import type { SupervisorPart } from '../supervisor/supervisor';
 import { appModelsOf } from './adapters/app-models';
-import type { AppModel, AppStatuses } from './adapters/managed';
+import type { AppModel, AppStatuses, EnvironmentInfo } from './adapters/managed';
 import { deliverBy, deliverEverywhere, deliverToMain } from './app-events';
 import { openForCommand } from './command-app';
+import { environmentsOf } from './environments';
 import { type Foundation, notifyPages } from './foundation';
 import { GracefulShutdown } from './graceful-shutdown';
 import { shareMainSecret } from './main-secret';
@@ -170,6 +171,18 @@ export class SupervisorRuntime implements Runtime {
 
   async requestAction(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void> {
     await executeRequestedAction(this.supervisor, action, name, this.log);
+  }
+
+  get commands() {
+    return this.supervisor.commands;
+  }
+
+  async command(command: unknown): Promise<void> {
+    await this.supervisor.parts.commands.carryOut(command, null);
+  }
+
+  environments(): EnvironmentInfo[] {
+    return environmentsOf(this.supervisor.environmentRows());
   }
 
   async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {

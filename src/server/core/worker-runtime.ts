@@ -1,14 +1,19 @@
 import type { Application, Gateway } from '@nocobase/server';
+import type { Message } from '../../shared/message';
+import { appCommand } from '../../shared/messages';
 import type { LocalConfig, WorkerConfig } from '../config';
-import { messageOf } from '../errors';
+import { AppSupervisorError, describeError, messageOf } from '../errors';
+import { Feed } from '../feed';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { ProbeState } from '../observability/probes';
 import { basePath } from '../proxy';
 import { registerResources } from '../supervisor/api';
+import { parseInput } from '../supervisor/apps/input';
+import { COMMAND_METHOD, type CommandOutcome } from '../supervisor/commands';
 import { createUploadsFront } from '../worker/uploads/serve';
 import type { WorkerPart } from '../worker/worker';
 import { appModelsOf } from './adapters/app-models';
-import type { AppModel, AppStatuses } from './adapters/managed';
+import type { AppModel, AppStatuses, EnvironmentInfo } from './adapters/managed';
 import { deliverEverywhere, deliverHereOrBy } from './app-events';
 import { openForCommand } from './command-app';
 import { type Foundation, notifyPages } from './foundation';
@@ -21,6 +26,9 @@ import { HostedSso } from './sso';
 import { statusesOf } from './statuses';
 import { closeWire, openWire } from './wire';
 
+/** How long a Supervisor may take to accept a command, in ms. */
+const COMMAND_TIMEOUT = 10_000;
+
 /** A process that hosts the apps of one environment, or one of them, and manages none. */
 export class WorkerRuntime implements Runtime {
   readonly manifests: Manifests;
@@ -28,6 +36,7 @@ export class WorkerRuntime implements Runtime {
   private readonly worker: WorkerPart;
   private readonly routing: Routing;
   private readonly sso: HostedSso;
+  readonly commands = new Feed<CommandOutcome>();
 
   /** @param only the only app that this process runs; null runs all apps of the environment */
   constructor(
@@ -64,6 +73,10 @@ export class WorkerRuntime implements Runtime {
 
   get log() {
     return this.foundation.log;
+  }
+
+  private get environment(): string {
+    return this.config.environment.name;
   }
 
   get publicUrl(): string | null {
@@ -161,6 +174,31 @@ export class WorkerRuntime implements Runtime {
       });
   }
 
+  /** The Supervisor decides and records; this process only learns what became of it. */
+  async command(value: unknown): Promise<void> {
+    const command = parseInput(appCommand, value);
+    const { requestId, appName, action } = command;
+    const { environment, foundation, commands } = this;
+    try {
+      await foundation.wire.bus.ask(environment, COMMAND_METHOD, command, COMMAND_TIMEOUT);
+    } catch (error) {
+      const { code } = refusalIn(error);
+      this.log.warn(`The command "${action}" of another plugin was refused (${code}): ${messageOf(error)}`, {
+        app: appName,
+      });
+      commands.emit({ requestId, appName, action, from: environment, refused: code });
+      throw error;
+    }
+    commands.emit({ requestId, appName, action, from: environment, refused: null });
+  }
+
+  environments(): EnvironmentInfo[] {
+    const { name, url, proxyUrl } = this.config.environment;
+    const appVersion = this.coreApps.apps.main?.getPackageVersion() ?? '';
+    const { wall } = this.foundation.clock.now();
+    return [{ name, url, proxyUrl, appVersion, available: this.worker.role === 'holder', lastHeartbeatAt: wall }];
+  }
+
   async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {
     const { wire, coreApps, log } = this.foundation;
     if (name === 'main') {
@@ -184,3 +222,9 @@ export class WorkerRuntime implements Runtime {
 /** The uid of a current app; null if no app has that name any more, undefined if unknown. */
 const uidIn = (worker: WorkerPart, name: string) =>
   worker.controller?.apps.record(name)?.uid ?? worker.appIndex.uidOf(name);
+
+/** Why the Supervisor has refused it, or why nobody answered. */
+function refusalIn(error: unknown): Message {
+  const cause = error instanceof AppSupervisorError && error.code === 'SUPERVISOR_REFUSED' ? error.params.cause : null;
+  return cause ? (cause as Message) : describeError(error);
+}

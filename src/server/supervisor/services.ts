@@ -20,6 +20,7 @@ import { AppService } from './apps/service';
 import { ViewStore } from './apps/views';
 import { checklistOf } from './checklist';
 import { gatherFacts, type OwnFacts } from './checklist/facts';
+import { AppCommands, type AppCommandsOptions } from './commands';
 import { Containers } from './containers/containers';
 import type { WorkerDriver } from './containers/driver';
 import { AppReconciler } from './control/app-reconciler';
@@ -117,7 +118,7 @@ export interface SupervisorPartOptions {
   appTraffic?(): ReadonlyMap<string, AppTrafficCount>;
 }
 
-export interface ServicesOptions extends SupervisorPartOptions {
+export interface ServicesOptions extends SupervisorPartOptions, Pick<AppCommandsOptions, 'onCommand'> {
   /** As in `AppReconcilerOptions`. */
   onAppEnd(uid: string, term: number): Promise<void>;
 }
@@ -186,6 +187,7 @@ export function createServices(main: Application, options: ServicesOptions) {
     loop,
     ...placement,
     ...createOverview({ ...known, ...shown, ...placement, view, service, journal }, options),
+    commands: new AppCommands({ ...options, ...known, service, environmentCache, events }),
     migration: new Migration(main, appCache, service, options.schemaByDefault),
     view,
     administrators: new AdministratorResets({ ...options, events, environmentCache, view }),

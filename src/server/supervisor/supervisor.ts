@@ -8,8 +8,10 @@ import { Feed } from '../feed';
 import type { Log } from '../log';
 import type { AppDefinition } from './apps/repository';
 import type { OwnFacts } from './checklist/facts';
+import type { CommandOutcome } from './commands';
 import { environmentKey } from './control/keys';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
+import { strangersIn } from './fleet/warnings';
 import { LOAD_STEP } from './overview/series-history';
 import { createServices, type Services, type SupervisorPace, type SupervisorPartOptions } from './services';
 
@@ -39,6 +41,8 @@ export class SupervisorPart {
   readonly changes = new Feed<ReadonlySet<string>>();
   /** Apps of which nothing is left anywhere, and the term of the leader that says so; listeners are awaited, and do not reject. */
   readonly appEnds = new Feed<{ uid: string; term: number }>();
+  /** Commands of other plugins that were carried out here, or refused. */
+  readonly commands = new Feed<CommandOutcome>();
   private running: Running | null = null;
   /** From the beginning of a start until it has succeeded or failed. */
   private starting: { services: Running | null } | null = null;
@@ -217,7 +221,8 @@ export class SupervisorPart {
   private async startNow(main: Application, attempt: { services: Running | null }): Promise<void> {
     const { clock, pace = PACE } = this.options;
     const onAppEnd = (uid: string, term: number) => this.appEnds.emitAndWait({ uid, term });
-    const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd }), timers: [] };
+    const onCommand = (outcome: CommandOutcome) => this.commands.emit(outcome);
+    const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd, onCommand }), timers: [] };
     attempt.services = running;
     this.listen(running);
     const { appCache, active, leadership, environmentCache, compatibility, observer, loop, load } = running;
@@ -297,6 +302,7 @@ export class SupervisorPart {
       // It may come while this process leaves.
       if (this.running) pollSoon();
     });
+    await running.commands.serve(() => this.running === running);
     await bus.onNotify('doubts', (names) => {
       if (this.running) for (const name of names) running.reach.doubt(name);
     });
@@ -380,19 +386,6 @@ export class SupervisorPart {
     this.changedApps = new Set();
     this.changes.emit(names);
   }
-}
-
-/** Most environments that are named in one message. */
-const MOST_NAMES = 5;
-
-/** Environments that ask to join, and that nothing but what they say themselves is known of. */
-function strangersIn({ observer, environmentCache }: Running): Message[] {
-  const isStranger = (name: string) => observer.environment(name)?.trouble && !environmentCache.registrationOf(name);
-  const names = observer.names().filter(isStranger).sort();
-  const shown = names.slice(0, MOST_NAMES).join(', ');
-  return names.length
-    ? [say('ENVIRONMENTS_REFUSED', { environments: names.length > MOST_NAMES ? `${shown}, …` : shown })]
-    : [];
 }
 
 function stopWork({ timers, loop }: Running): void {

@@ -1,19 +1,46 @@
+import type { Application } from '@nocobase/server';
+import { messageOf } from '../../errors';
 import type { Log } from '../../log';
+import type { CommandOutcome } from '../../supervisor/commands';
+import type { Managed } from './managed';
+
+/** What main apps hear of the commands of plugins: see docs/core-contract.md. */
+export const COMMAND_EVENT = 'app-supervisor:command';
 
 /**
- * The core's command adapter. Commands in this plugin are records that workers converge to, so the core's own commands
- * are not needed. The adapter exists because its presence marks a fleet (`APP_COMMAND_ADAPTER=redis`).
+ * The core's command adapter. In this plugin Workers converge to records, so a command becomes the request that the page would make
+ * (supervisor/commands.ts).
  */
 export class CommandAdapter {
-  constructor(private readonly log: Log) {}
+  private readonly hearers = new Set<Application>();
 
-  registerCommandHandler(): void {}
-
-  async dispatchCommand(command: { action: string; appName: string }): Promise<void> {
-    this.log.warn(
-      `The command "${command.action}" for app ${command.appName} was not sent: use the App Supervisor's own API.`,
-    );
+  constructor(
+    private readonly managed: Pick<Managed, 'command' | 'commands'>,
+    private readonly log: Log,
+  ) {
+    managed.commands.listen((outcome) => this.tell(outcome));
   }
 
-  async dispose(): Promise<void> {}
+  /** The main app hears of all commands that are carried out or refused in this process. */
+  registerCommandHandler(mainApp: Application): void {
+    this.hearers.add(mainApp);
+  }
+
+  /** The only method of the adapters that rejects: whoever dispatches learns why nothing comes of it. */
+  async dispatchCommand(command: unknown): Promise<void> {
+    await this.managed.command(command);
+  }
+
+  async dispose(): Promise<void> {
+    this.hearers.clear();
+  }
+
+  /** Never throws. */
+  private tell(outcome: CommandOutcome): void {
+    for (const app of this.hearers) {
+      app.emitAsync(COMMAND_EVENT, outcome).catch((error) => {
+        this.log.warn(`A listener of ${COMMAND_EVENT} failed: ${messageOf(error)}`, { app: outcome.appName });
+      });
+    }
+  }
 }

@@ -5,7 +5,7 @@ import type { Log } from '../../log';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { Manifests } from '../manifests';
 import { type AppCondition, appsOf, conditionNamespace, type Membership, membership } from './conditions';
-import type { Managed } from './managed';
+import type { EnvironmentInfo, Managed } from './managed';
 
 type CoreStatus = NonNullable<CoreAppRegistry['appStatus'][string]>;
 
@@ -146,6 +146,31 @@ export class DiscoveryAdapter {
     return false;
   }
 
+  /** Nothing: the lease has its own heartbeat. */
+  async heartbeatEnvironment(): Promise<void> {}
+
+  async listEnvironments(): Promise<EnvironmentInfo[]> {
+    return this.managed.environments();
+  }
+
+  async getEnvironment(name: string): Promise<EnvironmentInfo | null> {
+    return this.managed.environments().find((environment) => environment.name === name) ?? null;
+  }
+
+  /** The process that boots an app holds a lock on its database: a second one would order nothing. */
+  async getBootstrapLock(app: string): Promise<null> {
+    this.refuse('getBootstrapLock', app, 'boots of an app are ordered by a lock on its database');
+    return null;
+  }
+
+  async addAppModel(model: { name?: unknown }): Promise<void> {
+    this.refuse('addAppModel', String(model?.name), 'an app is added with apps:create');
+  }
+
+  async removeAppModel(app: string): Promise<void> {
+    this.refuse('removeAppModel', app, 'an app is deleted with apps:destroy');
+  }
+
   async unregisterEnvironment(): Promise<void> {
     await this.managed.leave();
   }
@@ -153,6 +178,10 @@ export class DiscoveryAdapter {
   async dispose(): Promise<void> {
     await this.orOnFailure(this.managed.leave(), undefined);
     await this.orOnFailure(this.close(), undefined);
+  }
+
+  private refuse(call: string, app: string, why: string): void {
+    this.log.warn(`${call} of app ${app}, which another plugin called, does nothing here: ${why}.`, { app });
   }
 
   private async assign(condition: string, apps: string[], membership: Membership): Promise<void> {

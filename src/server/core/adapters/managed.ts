@@ -1,4 +1,6 @@
 import type { Visibility } from '../../../shared/visibility';
+import type { Feed } from '../../feed';
+import type { CommandOutcome } from '../../supervisor/commands';
 
 /** The services that the adapters call, whatever the role of the process. No method ever rejects, unless it says so. */
 export interface Managed {
@@ -14,6 +16,15 @@ export interface Managed {
   manages(name: string): boolean;
   /** Another plugin requests an action on an app through the core's API. */
   requestAction(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void>;
+  /**
+   * Another plugin dispatches a command through the core's API.
+   * @throws AppSupervisorError why it was refused
+   */
+  command(command: unknown): Promise<void>;
+  /** Commands that were carried out or refused in this process. */
+  readonly commands: Feed<CommandOutcome>;
+  /** The environments that this process knows: all of the fleet on a Supervisor, its own elsewhere. */
+  environments(): EnvironmentInfo[];
   /** Another plugin no longer needs an app in this process; false if this process does not host it for the fleet. */
   unload(name: string): Promise<boolean>;
   /** Emits an event on an app in every environment where it runs; never boots a stopped one. */
@@ -24,6 +35,18 @@ export interface Managed {
   begin(): void;
   /** The environment shuts down. */
   leave(): Promise<void>;
+}
+
+/** The core's view of an environment (app-supervisor/types.ts:44). */
+export interface EnvironmentInfo {
+  name: string;
+  url: string;
+  proxyUrl: string;
+  /** Its Worker is heard of: it is online or suspect. */
+  available: boolean;
+  appVersion: string;
+  /** In ms since 1970; absent if it was never heard of. */
+  lastHeartbeatAt?: number;
 }
 
 /** By app: one status, or one for each environment. */

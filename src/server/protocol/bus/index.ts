@@ -26,6 +26,14 @@ export interface MessageBus {
   request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown>;
   /** Answers the requests to an environment. Returns before the subscription exists. */
   serve(environment: string, handlers: RequestHandlers): Promise<void>;
+  /**
+   * A request of the Worker of an environment to the Supervisors, with the key of that environment.
+   * @param timeout in ms
+   * @throws AppSupervisorError SUPERVISOR_SILENT or SUPERVISOR_REFUSED
+   */
+  ask(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown>;
+  /** Answers the requests of Workers. Returns before the subscription exists. */
+  serveWorkers(supervisor: AskedSupervisor): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,6 +47,14 @@ export type Audience = 'supervisors' | 'definitions' | 'doubts' | { environment:
 /** Whether only others are notified. */
 export const isForOthers = (audience: Audience): boolean => audience === 'definitions' || audience === 'doubts';
 export type RequestHandlers = Record<string, (payload: unknown) => Promise<unknown>>;
+
+/** A Supervisor that Workers ask. */
+export interface AskedSupervisor {
+  /** Whether there is such an environment: nothing is looked at that claims to come from another one. */
+  knows(environment: string): boolean;
+  /** Null if another Supervisor is to answer: all of them hear what is asked. */
+  answer(environment: string, method: string, payload: unknown): Promise<unknown> | null;
+}
 
 /** Converts the result of a handler into an answer, whatever the request is and however it fails. */
 export async function callHandler(handlers: RequestHandlers, method: string, payload: unknown): Promise<unknown> {

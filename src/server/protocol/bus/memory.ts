@@ -1,7 +1,15 @@
+import type { Message } from '../../../shared/message';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
 import { Feed } from '../../feed';
-import { type Audience, callHandler, isForOthers, type MessageBus, type RequestHandlers } from '.';
+import {
+  type AskedSupervisor,
+  type Audience,
+  callHandler,
+  isForOthers,
+  type MessageBus,
+  type RequestHandlers,
+} from '.';
 
 /** `MessageBus` of one process. */
 export class MemoryBus implements MessageBus {
@@ -9,6 +17,7 @@ export class MemoryBus implements MessageBus {
   readonly returns = new Feed<void>();
   private readonly listeners = new Map<string, (names: string[]) => void>();
   private readonly handlers = new Map<string, RequestHandlers>();
+  private supervisor: AskedSupervisor | null = null;
 
   constructor(private readonly clock: Clock) {}
 
@@ -28,15 +37,24 @@ export class MemoryBus implements MessageBus {
   async request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
     const handlers = this.handlers.get(environment);
     if (!handlers) throw new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
-    return new Promise((resolve, reject) => {
-      const silent = () => reject(new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 }));
-      const timer = this.clock.timeout(timeout, silent);
-      callHandler(handlers, method, payload)
-        .then(resolve, (error) =>
-          reject(new AppSupervisorError('WORKER_FAILED', { environment, cause: describeError(error) })),
-        )
-        .finally(() => timer.cancel());
-    });
+    return this.within(
+      timeout,
+      callHandler(handlers, method, payload),
+      () => new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 }),
+      (cause) => new AppSupervisorError('WORKER_FAILED', { environment, cause }),
+    );
+  }
+
+  async ask(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
+    const { supervisor } = this;
+    const silent = () => new AppSupervisorError('SUPERVISOR_SILENT', { seconds: timeout / 1000 });
+    const answer = supervisor?.knows(environment) ? supervisor.answer(environment, method, payload) : null;
+    if (!answer) throw silent();
+    return this.within(timeout, answer, silent, (cause) => new AppSupervisorError('SUPERVISOR_REFUSED', { cause }));
+  }
+
+  async serveWorkers(supervisor: AskedSupervisor): Promise<void> {
+    this.supervisor = supervisor;
   }
 
   async serve(environment: string, handlers: RequestHandlers): Promise<void> {
@@ -46,6 +64,19 @@ export class MemoryBus implements MessageBus {
   async close(): Promise<void> {
     this.listeners.clear();
     this.handlers.clear();
+    this.supervisor = null;
+  }
+
+  private within(
+    timeout: number,
+    answer: Promise<unknown>,
+    silent: () => Error,
+    failed: (cause: Message) => Error,
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const timer = this.clock.timeout(timeout, () => reject(silent()));
+      answer.then(resolve, (error) => reject(failed(describeError(error)))).finally(() => timer.cancel());
+    });
   }
 }
 

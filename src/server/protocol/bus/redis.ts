@@ -1,4 +1,4 @@
-import { say } from '../../../shared/message';
+import { type Message, say } from '../../../shared/message';
 import { notification, reply, request } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
@@ -6,9 +6,16 @@ import type { Feed } from '../../feed';
 import type { Log } from '../../log';
 import type { Random } from '../../random';
 import { RedisConnection } from '../connect';
-import type { Envelope } from '../envelope';
+import { type Envelope, SUPERVISOR } from '../envelope';
 import type { Keys } from '../keys';
-import { type Audience, callHandler, isForOthers, type MessageBus, type RequestHandlers } from '.';
+import {
+  type AskedSupervisor,
+  type Audience,
+  callHandler,
+  isForOthers,
+  type MessageBus,
+  type RequestHandlers,
+} from '.';
 
 type Request = ReturnType<typeof request.parse>;
 type Reply = ReturnType<typeof reply.parse>;
@@ -21,6 +28,8 @@ interface Waiting {
 
 /** How old a request may be that is answered, by the clocks of both, in ms; those that are younger are remembered. */
 const ANSWERED_FOR = 300_000;
+/** How long a request of a Worker may be, in characters. */
+const LONGEST = 65_536;
 
 /**
  * `MessageBus` on `APP_COMMAND_REDIS_URL`, with pub/sub. The 30 s comparison finds what it loses.
@@ -103,42 +112,45 @@ export class RedisBus implements MessageBus {
   }
 
   async request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
-    const id = this.random.id();
-    this.log.rooms.bus?.('Asks', { environment, method, id, timeout });
-    const silent = () => new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
-    return new Promise((resolve, reject) => {
-      const timer = this.clock.timeout(timeout, () => finish(() => reject(silent())));
-      const finish = (end: () => void) => {
-        timer.cancel();
-        this.waiting.delete(id);
-        end();
-      };
-      const take = (answer: Reply) =>
-        finish(() =>
-          answer.ok
-            ? resolve(answer.payload)
-            : reject(new AppSupervisorError('WORKER_FAILED', { environment, cause: answer.error ?? say('NO_CAUSE') })),
-        );
-      this.waiting.set(id, { environment, take });
-      const message = { id, replyTo: this.instance, method, payload, at: this.clock.now().wall };
-      const channel = this.keys.requests(environment);
-      const sealed = this.envelope.encrypt(environment, channel, JSON.stringify(message));
-      this.publisher.redis.publish(channel, sealed).then(
-        (receivers) => receivers === 0 && finish(() => reject(silent())),
-        () => finish(() => reject(silent())),
-      );
+    const channel = this.keys.requests(environment);
+    return this.exchange({ environment, channel, place: channel, head: '' }, method, payload, timeout, {
+      silent: () => new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 }),
+      failed: (cause) => new AppSupervisorError('WORKER_FAILED', { environment, cause }),
+    });
+  }
+
+  async ask(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
+    const channel = this.keys.requests(SUPERVISOR);
+    const to = { environment, channel, place: `${channel} ${environment}`, head: `${environment} ` };
+    return this.exchange(to, method, payload, timeout, {
+      silent: () => new AppSupervisorError('SUPERVISOR_SILENT', { seconds: timeout / 1000 }),
+      failed: (cause) => new AppSupervisorError('SUPERVISOR_REFUSED', { cause }),
     });
   }
 
   async serve(environment: string, handlers: RequestHandlers): Promise<void> {
     const channel = this.keys.requests(environment);
     this.listen(channel, (text) => {
-      const body = this.envelope.decrypt(environment, channel, text);
-      const message = body === null ? null : this.parse(request, body, channel);
-      if (!message) return;
-      if (this.isRepeated(message)) return this.envelope.refusals.note(channel, 'replayed');
+      const message = this.read(environment, channel, channel, text);
       // If an answer cannot be sent, the caller waits until the deadline.
-      this.answer(environment, message, handlers).catch(() => undefined);
+      if (message) this.answer(environment, message, this.call(message, handlers)).catch(() => undefined);
+    });
+  }
+
+  async serveWorkers({ knows, answer }: AskedSupervisor): Promise<void> {
+    const channel = this.keys.requests(SUPERVISOR);
+    const since = this.clock.now().wall;
+    this.listen(channel, (text) => {
+      const [environment, sealed] = text.length > LONGEST ? [] : text.split(' ');
+      // A key is derived for whatever name is asked for.
+      if (!environment || !knows(environment)) return this.envelope.refusals.note(channel, 'unreadable');
+      const message = this.read(environment, channel, `${channel} ${environment}`, sealed ?? '');
+      if (!message) return;
+      // Another Supervisor, or a former process of this one, may have answered it.
+      if (message.at < since) return this.envelope.refusals.note(channel, 'replayed');
+      const { method, payload } = message;
+      const outcome = this.isTimely(message) ? answer(environment, method, payload) : this.call(message, {});
+      if (outcome) this.answer(environment, message, outcome).catch(() => undefined);
     });
   }
 
@@ -147,10 +159,45 @@ export class RedisBus implements MessageBus {
     this.subscriber.close();
   }
 
-  private async answer(environment: string, message: Request, handlers: RequestHandlers): Promise<void> {
-    const { id, method, replyTo } = message;
+  /** Sends a request, and waits for its answer. */
+  private exchange(
+    { environment, channel, place, head }: { environment: string; channel: string; place: string; head: string },
+    method: string,
+    payload: unknown,
+    timeout: number,
+    errors: { silent(): Error; failed(cause: Message): Error },
+  ): Promise<unknown> {
+    const id = this.random.id();
+    this.log.rooms.bus?.('Asks', { environment, method, id, timeout });
+    return new Promise((resolve, reject) => {
+      const finish = (end: () => void) => {
+        timer.cancel();
+        this.waiting.delete(id);
+        end();
+      };
+      const isSilent = () => finish(() => reject(errors.silent()));
+      const timer = this.clock.timeout(timeout, isSilent);
+      const take = (answer: Reply) =>
+        finish(() => (answer.ok ? resolve(answer.payload) : reject(errors.failed(answer.error ?? say('NO_CAUSE')))));
+      this.waiting.set(id, { environment, take });
+      const message = { id, replyTo: this.instance, method, payload, at: this.clock.now().wall };
+      const sealed = this.envelope.encrypt(environment, place, JSON.stringify(message));
+      this.publisher.redis.publish(channel, head + sealed).then((receivers) => receivers === 0 && isSilent(), isSilent);
+    });
+  }
+
+  /** A request that comes for the first time; null if it is not to be answered. */
+  private read(environment: string, channel: string, place: string, text: string): Request | null {
+    const body = this.envelope.decrypt(environment, place, text);
+    const message = body === null ? null : this.parse(request, body, channel);
+    if (!message || !this.isRepeated(message)) return message;
+    this.envelope.refusals.note(channel, 'replayed');
+    return null;
+  }
+
+  private async answer(environment: string, { id, method, replyTo }: Request, work: Promise<unknown>): Promise<void> {
     this.log.rooms.bus?.('Is asked', { method, id });
-    const outcome = await this.call(message, handlers).then(
+    const outcome = await work.then(
       (payload) => ({ ok: true, payload }),
       (error) => ({ ok: false, error: describeError(error) }),
     );
@@ -161,10 +208,17 @@ export class RedisBus implements MessageBus {
   }
 
   /** @throws AppSupervisorError CLOCKS_DIFFER for a request that may have been answered before this process began */
-  private async call({ method, payload, at }: Request, handlers: RequestHandlers): Promise<unknown> {
-    const apart = Math.abs(this.clock.now().wall - at);
-    if (apart > ANSWERED_FOR) throw new AppSupervisorError('CLOCKS_DIFFER', { minutes: Math.round(apart / 60_000) });
-    return callHandler(handlers, method, payload);
+  private async call(message: Request, handlers: RequestHandlers): Promise<unknown> {
+    if (this.isTimely(message)) return callHandler(handlers, message.method, message.payload);
+    throw new AppSupervisorError('CLOCKS_DIFFER', { minutes: Math.round(this.apart(message) / 60_000) });
+  }
+
+  private isTimely(message: Request): boolean {
+    return this.apart(message) <= ANSWERED_FOR;
+  }
+
+  private apart({ at }: Request): number {
+    return Math.abs(this.clock.now().wall - at);
   }
 
   private isRepeated({ id, at }: Request): boolean {

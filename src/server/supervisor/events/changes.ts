@@ -8,6 +8,7 @@ import type { Operation } from '../control/rollout';
 
 /** What people change, as events. Pure functions; they are written together with the change itself. */
 
+const DAY = 86_400_000;
 /** In characters. */
 const LONGEST = 200;
 const SECRET = /password|secret|token|key|credential/i;
@@ -69,6 +70,31 @@ export const settingsChanged = (
   createdById: userId,
   operationId: null,
   changes,
+  at,
+  endedAt: at,
+});
+
+/**
+ * The event that a command of another plugin was refused, once a day for the same cause.
+ * @param app null if it is not of the environment whose Worker sent the command, or there is none
+ */
+export const commandRefused = (
+  message: Message,
+  app: Pick<AppDefinition, 'name' | 'uid'> | null,
+  environment: string | null,
+  cause: Message,
+  { action, at }: { action: string; at: number },
+): Event => ({
+  id: `refusal command ${environment} ${app?.uid} ${action} ${cause.code} ${Math.floor(at / DAY)}`,
+  kind: 'refusal',
+  appName: app?.name ?? null,
+  appUid: app?.uid ?? null,
+  environment,
+  message,
+  cause,
+  createdById: null,
+  operationId: null,
+  changes: null,
   at,
   endedAt: at,
 });

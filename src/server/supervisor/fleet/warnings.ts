@@ -72,3 +72,22 @@ function orphansIn(environment: string, { observer, appCache }: WarningsOptions)
   const names = orphans.map(({ name }) => name).sort();
   return [say('ORPHANS', { names: names.join(', ') })];
 }
+
+/** Most environments that are named in one message. */
+const MOST_NAMES = 5;
+
+/** Environments that ask to join, and that nothing but what they say themselves is known of. */
+export function strangersIn({
+  observer,
+  environmentCache,
+}: {
+  observer: Pick<FleetObserver, 'environment' | 'names'>;
+  environmentCache: Pick<EnvironmentCache, 'registrationOf'>;
+}): Message[] {
+  const isStranger = (name: string) => observer.environment(name)?.trouble && !environmentCache.registrationOf(name);
+  const names = observer.names().filter(isStranger).sort();
+  const shown = names.slice(0, MOST_NAMES).join(', ');
+  return names.length
+    ? [say('ENVIRONMENTS_REFUSED', { environments: names.length > MOST_NAMES ? `${shown}, …` : shown })]
+    : [];
+}

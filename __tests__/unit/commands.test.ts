@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { requestOf } from '../../src/server/supervisor/commands';
+import { type AppCommand, appCommand } from '../../src/shared/messages';
+import { appOf } from '../support/fixtures';
+
+const crm = appOf({ name: 'crm', environments: ['env_a', 'env_b'] });
+const command = (action: string, environments: string[] = [], payload?: Record<string, unknown>): AppCommand =>
+  appCommand.parse({ requestId: '1', appName: 'crm', action, environments, payload });
+const outcome = (asked: AppCommand, app: typeof crm | null = crm, from: string | null = null) => {
+  try {
+    return requestOf(asked, app, from);
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+};
+
+describe('a command of another plugin', () => {
+  it.each(['start', 'stop', 'restart', 'upgrade'] as const)('%s is that of the page', (action) => {
+    expect(outcome(command(action))).toEqual({ kind: 'command', action });
+    expect(outcome(command(action, ['env_a', 'env_b']))).toEqual({ kind: 'command', action });
+    expect(outcome(command(action, ['env_b']))).toEqual({ kind: 'command', action, environments: ['env_b'] });
+    expect(outcome(command(action, ['env_c']))).toBe('NOT_IN_ENVIRONMENT');
+  });
+
+  it('create makes an app, or starts the one that is there', () => {
+    const values = { title: 'CRM', name: 'crm', environments: ['env_a'] };
+    expect(outcome(command('create', ['env_a'], { title: 'CRM' }), null)).toEqual({ kind: 'create', values });
+    const model = { name: 'another', title: 'CRM' };
+    expect(outcome(command('create', ['env_a'], { appModel: model }), null)).toEqual({ kind: 'create', values });
+    expect(outcome(command('create'))).toEqual({ kind: 'command', action: 'start' });
+  });
+
+  it('remove takes the app from some environments, or deletes it', () => {
+    expect(outcome(command('remove', ['env_a']))).toEqual({ kind: 'place', environments: ['env_b'] });
+    expect(outcome(command('remove', ['env_a', 'env_b']))).toEqual({ kind: 'destroy' });
+    expect(outcome(command('remove'))).toEqual({ kind: 'destroy' });
+    expect(outcome(command('remove', ['env_c']))).toBe('NOT_IN_ENVIRONMENT');
+  });
+
+  it.each(['format', 'constructor', 'START'])('%s is unknown', (action) => {
+    for (const from of [null, 'env_a']) expect(outcome(command(action), crm, from)).toBe('COMMAND_UNKNOWN');
+  });
+
+  it('of a Worker concerns what is placed in its own environment, there alone', () => {
+    for (const action of ['start', 'stop', 'restart'])
+      for (const environments of [[], ['env_a']])
+        expect(outcome(command(action, environments), crm, 'env_a')).toEqual({
+          kind: 'command',
+          action,
+          environments: ['env_a'],
+        });
+    for (const action of ['upgrade', 'create', 'remove'])
+      expect(outcome(command(action), crm, 'env_a')).toBe('COMMAND_ELSEWHERE');
+    expect(outcome(command('stop', ['env_b']), crm, 'env_a')).toBe('COMMAND_ELSEWHERE');
+    expect(outcome(command('stop'), crm, 'env_c')).toBe('COMMAND_ELSEWHERE');
+    expect(outcome(command('stop'), null, 'env_a')).toBe('COMMAND_ELSEWHERE');
+  });
+});

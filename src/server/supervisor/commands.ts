@@ -1,0 +1,182 @@
+import type { Event } from '../../shared/event';
+import { say } from '../../shared/message';
+import { type AppCommand, appCommand } from '../../shared/messages';
+import type { Clock } from '../clock';
+import { AppSupervisorError, describeError, messageOf } from '../errors';
+import type { Log } from '../log';
+import { administratorOf } from '../protocol/administrator';
+import type { MessageBus } from '../protocol/bus';
+import type { AppCache } from './apps/cache';
+import { createInput, parseInput } from './apps/input';
+import type { AppDefinition } from './apps/repository';
+import type { AppService } from './apps/service';
+import type { Leadership } from './control/leader';
+import { commandRefused } from './events/changes';
+import type { EventStore } from './events/store';
+import type { EnvironmentCache } from './fleet/environment-cache';
+
+/** The method by which a Worker passes a command on. */
+export const COMMAND_METHOD = 'command';
+
+/** What a Worker may have done in its own environment. */
+const OF_WORKERS = ['start', 'stop', 'restart'] as const;
+const KNOWN = [...OF_WORKERS, 'upgrade', 'create', 'remove'] as const;
+type Known = (typeof KNOWN)[number];
+
+/** Commands that a Worker may send in a minute. */
+const MOST = 30;
+const MINUTE = 60_000;
+
+/** The request that the page would make. */
+export type CommandRequest =
+  /** Of the whole app, or in some of its environments. */
+  | { kind: 'command'; action: 'start' | 'stop' | 'restart' | 'upgrade'; environments?: string[] }
+  | { kind: 'create'; values: Record<string, unknown> }
+  /** The app leaves environments, and stays in these. */
+  | { kind: 'place'; environments: string[] }
+  /** Its data are kept. */
+  | { kind: 'destroy' };
+
+/**
+ * What a command of another plugin asks for.
+ * @param app null if there is none of that name
+ * @param from the environment whose Worker passes it on; null: it was dispatched in this process
+ * @throws AppSupervisorError COMMAND_UNKNOWN, COMMAND_ELSEWHERE, NOT_IN_ENVIRONMENT
+ */
+export function requestOf(command: AppCommand, app: AppDefinition | null, from: string | null): CommandRequest {
+  const { appName, action, environments, payload } = command;
+  if (!isKnown(action)) throw new AppSupervisorError('COMMAND_UNKNOWN', { action, known: KNOWN.join(', ') });
+  if (from !== null) {
+    const isOwn = environments.every((name) => name === from) && app?.environments.includes(from);
+    const own = OF_WORKERS.find((each) => each === action);
+    // The same whether the app is elsewhere or nowhere: the Worker need not learn it.
+    if (!own || !isOwn) throw new AppSupervisorError('COMMAND_ELSEWHERE', { action, app: appName, environment: from });
+    return { kind: 'command', action: own, environments: [from] };
+  }
+  if (action === 'create' && !app)
+    return { kind: 'create', values: { ...modelIn(payload), name: appName, ...(environments[0] && { environments }) } };
+  const absent = app && environments.find((environment) => !app.environments.includes(environment));
+  if (absent) throw new AppSupervisorError('NOT_IN_ENVIRONMENT', { app: appName, environment: absent });
+  const others = app && environments[0] ? app.environments.filter((name) => !environments.includes(name)) : [];
+  if (action === 'remove') return others.length ? { kind: 'place', environments: others } : { kind: 'destroy' };
+  return {
+    kind: 'command',
+    action: action === 'create' ? 'start' : action,
+    ...(others.length && { environments }),
+  };
+}
+
+const isKnown = (action: string): action is Known => (KNOWN as readonly string[]).includes(action);
+
+/** The core's own adapters name the app's model in their payload. */
+const modelIn = (payload: AppCommand['payload'] = {}): Record<string, unknown> =>
+  typeof payload.appModel === 'object' && payload.appModel !== null
+    ? (payload.appModel as Record<string, unknown>)
+    : payload;
+
+/** A command of another plugin, and what became of it. */
+export interface CommandOutcome {
+  requestId: string;
+  appName: string;
+  action: string;
+  /** The environment whose Worker passed it on; null: it was dispatched in this process. */
+  from: string | null;
+  /** Code of the error; null: it was accepted. */
+  refused: string | null;
+}
+
+export interface AppCommandsOptions {
+  service: AppService;
+  appCache: Pick<AppCache, 'apps'>;
+  environmentCache: Pick<EnvironmentCache, 'get'>;
+  leadership: Pick<Leadership, 'leads'>;
+  events: Pick<EventStore, 'append'>;
+  bus: Pick<MessageBus, 'serveWorkers'>;
+  clock: Clock;
+  log: Log;
+  onCommand(outcome: CommandOutcome): void;
+}
+
+/** Carries out what other plugins dispatch through NocoBase's core, here and on Workers. */
+export class AppCommands {
+  /** Times of the last commands, by environment. */
+  private readonly times = new Map<string, number[]>();
+
+  constructor(private readonly options: AppCommandsOptions) {}
+
+  /** Begins to answer Workers. @param isRunning false once this process ends */
+  async serve(isRunning: () => boolean): Promise<void> {
+    const { bus, environmentCache, leadership } = this.options;
+    await bus.serveWorkers({
+      knows: (environment) => environmentCache.get(environment) !== undefined,
+      answer: (environment, method, payload) => {
+        if (!isRunning() || !leadership.leads) return null;
+        if (method === COMMAND_METHOD) return this.carryOut(payload, environment).then(() => null);
+        return Promise.reject(new AppSupervisorError('UNKNOWN_REQUEST', { request: method }));
+      },
+    });
+  }
+
+  /**
+   * Makes the request that a command stands for. It is accepted when its operation is stored, as on the page.
+   * @throws AppSupervisorError what `requestOf` and the request throw, INVALID_INPUT, TOO_MANY_COMMANDS
+   */
+  async carryOut(value: unknown, from: string | null): Promise<void> {
+    if (from !== null) this.assertSeldom(from);
+    const command = parseInput(appCommand, value);
+    const { requestId, appName, action } = command;
+    const outcome = { requestId, appName, action, from };
+    const app = this.options.appCache.apps.get(appName) ?? null;
+    try {
+      await this.perform(requestOf(command, app, from), appName);
+    } catch (error) {
+      await this.noteRefused(command, app, from, error);
+      this.options.onCommand({ ...outcome, refused: describeError(error).code });
+      throw error;
+    }
+    this.options.onCommand({ ...outcome, refused: null });
+  }
+
+  private async perform(request: CommandRequest, name: string): Promise<unknown> {
+    const { service } = this.options;
+    if (request.kind === 'command')
+      return service.command(name, request.action, null, { environments: request.environments });
+    if (request.kind === 'place') return service.update(name, { environments: request.environments }, null);
+    if (request.kind === 'destroy') return service.destroy(name, 'keep', null);
+    const input = parseInput(createInput, request.values);
+    return service.create({ ...input, initialAdmin: administratorOf(input.initialAdmin, {}) }, null);
+  }
+
+  /** @throws AppSupervisorError TOO_MANY_COMMANDS */
+  private assertSeldom(environment: string): void {
+    const now = this.options.clock.now().mono;
+    const times = (this.times.get(environment) ?? []).filter((time) => now - time < MINUTE);
+    if (times.length >= MOST) {
+      const seconds = Math.ceil((times[0] + MINUTE - now) / 1000);
+      throw new AppSupervisorError('TOO_MANY_COMMANDS', { environment, seconds });
+    }
+    this.times.set(environment, [...times, now]);
+  }
+
+  /** In the log and in Activity. Never rejects. */
+  private async noteRefused(
+    { appName, action }: AppCommand,
+    app: AppDefinition | null,
+    from: string | null,
+    error: unknown,
+  ): Promise<void> {
+    const { events, clock, log } = this.options;
+    const cause = describeError(error);
+    const about = { app: appName, ...(from === null ? {} : { environment: from }) };
+    log.warn(`The command "${action}" of another plugin was refused (${cause.code}): ${messageOf(error)}`, about);
+    // Of an app that is not there a Worker could name any number.
+    const known = app && (from === null || app.environments.includes(from)) ? app : null;
+    const event: Event = commandRefused(say('COMMAND_REFUSED', { app: appName, action }), known, from, cause, {
+      action,
+      at: clock.now().wall,
+    });
+    await events.append([event]).catch((failure) => {
+      log.warn(`A refused command could not be recorded: ${messageOf(failure)}`, about);
+    });
+  }
+}
