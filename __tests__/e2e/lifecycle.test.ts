@@ -477,7 +477,7 @@ describe('start modes, when the worker starts anew', () => {
 });
 
 describe('deleting it', () => {
-  it('drops what it created, when it is asked to: a database of two environments, one elsewhere, a schema', async () => {
+  it('invariant 9: drops what it created, when it is asked to: a database of two environments, one elsewhere, a schema', async () => {
     for (const name of ['shop', 'partner', 'ledger']) await manager.destroy(name, 'drop');
     for (const name of ['shop', 'partner_data']) expect(await databases()).not.toContain(name);
     expect(await sql('postgres', "SELECT 1 FROM pg_roles WHERE rolname ~ '^app_(shop|ledger)'")).toEqual([]);

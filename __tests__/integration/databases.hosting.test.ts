@@ -97,7 +97,7 @@ describe.each(SERVERS)('the pool of an app in %s', (kind) => {
   }
   const ask = (pool: Database) => pool.sequelize.query('SELECT 1 AS one');
 
-  it('opens a connection only while the row is its own', async () => {
+  it('invariant 4: opens a connection only while the row is its own', async () => {
     await write();
     const [one, two] = [poolOf('one'), poolOf('two')];
     await ask(one);
@@ -105,7 +105,7 @@ describe.each(SERVERS)('the pool of an app in %s', (kind) => {
     expect(refused).toEqual(['two']);
   });
 
-  it('loses its sessions and gets no more when a successor writes its row', async () => {
+  it('invariant 4: loses its sessions and gets no more when a successor writes its row', async () => {
     await write();
     const one = poolOf('one');
     await ask(one);
@@ -119,7 +119,7 @@ describe.each(SERVERS)('the pool of an app in %s', (kind) => {
     await ask(two);
   });
 
-  it('loses its sessions when the app is taken from its environment, and those of another environment stay', async () => {
+  it('invariant 4: loses its sessions when the app is taken from its environment, and those of another environment stay', async () => {
     await write();
     await write({ environment: 'env_b', instance: 'b' });
     const [one, other] = [poolOf('one'), poolOf('b', 1, 'env_b')];
@@ -212,7 +212,7 @@ describe.each(SERVERS)('a process that was displaced, in %s', (kind) => {
   beforeEach(() => prepare(kind));
   const boot = { app: 'crm', environment: 'env_a', timeoutMs: 0 };
 
-  it('loses the lock of its boot to its successor, and nobody else does', async () => {
+  it('invariant 4: loses the lock of its boot to its successor, and nobody else does', async () => {
     const lock = await acquireLock(connection, boot);
     const end = (environment = 'env_a') =>
       endDisplacedBoot(connection, mode, 'crm', (rows) => rows.filter((row) => row.environment === environment));

@@ -84,7 +84,7 @@ describe.each(PLACES)('the lock of an app in %s', (kind) => {
     await Promise.all(locks.map((lock) => lock.release()));
   });
 
-  it('lets ten contenders in one at a time', async () => {
+  it('invariant 4: lets ten contenders in one at a time', async () => {
     let inside = 0;
     let most = 0;
     const contender = async () => {
@@ -100,7 +100,7 @@ describe.each(PLACES)('the lock of an app in %s', (kind) => {
 
   // SQLite has no connection that could be cut.
   if (kind !== 'sqlite')
-    it('is lost when its connection is killed, and free for the next one', async () => {
+    it('invariant 4: is lost when its connection is killed, and free for the next one', async () => {
       // Told at once, not found at its next beat: that never comes here.
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
       const first = await acquireLock(connection, options).finally(() => vi.useRealTimers());

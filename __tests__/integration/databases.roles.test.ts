@@ -101,7 +101,7 @@ for (const [version, programs] of [
     });
     afterAll(() => server?.stop());
 
-    it('gives an app a role that owns what is in its database, and nothing else', async () => {
+    it('invariant 12: gives an app a role that owns what is in its database, and nothing else', async () => {
       const { username } = crm.connection;
       const [role] = await sql(admin(), 'SELECT * FROM pg_roles WHERE rolname = ?', [username]);
       expect(role).toMatchObject({ rolsuper: false, rolcreatedb: false, rolcreaterole: false, rolreplication: false });
@@ -125,7 +125,7 @@ for (const [version, programs] of [
       expect(await boot(crm)).toMatchObject({ installed: 'complete' });
     });
 
-    it('makes no app in the database of another one, which stays as it is', async () => {
+    it('invariant 12: makes no app in the database of another one, which stays as it is', async () => {
       const rights = () =>
         sql(
           admin('crm'),
@@ -744,7 +744,7 @@ describe.each(['mariadb', 'mysql'] as const)('MariaDB with the driver of %s', (d
     await expect(create(appOf(plain, 'new'))).rejects.toMatchObject({ code: 'DATABASE_ROLE_DENIED' });
   });
 
-  it('grants one database, whose name is no pattern, and no other right', async () => {
+  it('invariant 12: grants one database, whose name is no pattern, and no other right', async () => {
     const grants = (await sql(admin(), `SHOW GRANTS FOR '${crm.connection.username}'@'%'`)).map((row) =>
       String(Object.values(row)[0]),
     );

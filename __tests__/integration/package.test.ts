@@ -6,6 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureBuilt, PACKAGE_NAME, packedFiles } from '../../scripts/fleet/plugin';
 import { ROOT } from '../../scripts/lib/root.mjs';
+import { SUPPORTED_RANGES } from '../../src/shared/nocobase-releases';
 
 const BUNDLED = ['dockerode', 'ioredis', 'http-proxy', 'negotiator', 'p-queue', 'proxy-addr', 'semver', 'zod'];
 
@@ -107,7 +108,7 @@ describe('the packed plugin', () => {
       'displayName.zh-CN': expect.stringMatching(/\p{Script=Han}/u),
       description: expect.any(String),
       'description.zh-CN': expect.stringMatching(/\p{Script=Han}/u),
-      nocobase: { supportedVersions: ['2.x'], editionLevel: 0 },
+      nocobase: { supportedVersions: SUPPORTED_RANGES, editionLevel: 0 },
     });
     // All of these are bundled. Named here so that an audit finds what is shipped.
     expect(Object.keys(manifest.dependencies).sort()).toEqual([...BUNDLED].sort());

@@ -43,7 +43,7 @@ afterEach(async () => {
 });
 
 describe('the lock of a process on its own main database', () => {
-  it('is held by one process of an environment, again and again, until it gives it up', async () => {
+  it('invariant 4: is held by one process of an environment, again and again, until it gives it up', async () => {
     await ensureDatabase(inject('postgres'), DATABASE);
     const [one, two, other] = [lockOf('env_a'), lockOf('env_a'), lockOf('env_b')];
     expect([await ask(one), await ask(one), await ask(two), await ask(other)]).toEqual([
@@ -101,7 +101,7 @@ describe('the lock of a process on its own main database', () => {
     expect([losses, await ask(one)]).toEqual([1, 'other']);
   });
 
-  it('is taken from a process that is frozen, which finds that out', async () => {
+  it('invariant 4: is taken from a process that is frozen, which finds that out', async () => {
     await ensureDatabase(inject('postgres'), DATABASE);
     const [frozen, standby] = [lockOf('env_a'), lockOf('env_a')];
     expect([await ask(frozen), await ask(standby)]).toEqual(['held', 'other']);

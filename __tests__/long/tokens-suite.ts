@@ -177,7 +177,7 @@ export function testTokens(stages: Array<keyof typeof STAGES>): void {
   beforeAll(begin);
   afterAll(removeAll);
   it.each(stages)(
-    '%s: tokens of main apps and apps are accepted where they were issued, and nowhere else (v2.1.21)',
+    'invariant 12: %s: tokens of main apps and apps are accepted where they were issued, and nowhere else (v2.1.21)',
     async (stage) => {
       await STAGES[stage]();
       expect(await matrix()).toEqual(diagonal());

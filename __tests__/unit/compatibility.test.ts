@@ -1,9 +1,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import semver from 'semver';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { appFindings, disagreement, environmentFindings } from '../../src/server/supervisor/fleet/compatibility';
-import { isSupported, namesPortals, notSupported, SUPPORTED_LINES } from '../../src/shared/nocobase-releases';
+import { isSupported, namesPortals, notSupported } from '../../src/shared/nocobase-releases';
 import { registrationOf } from '../support/fixtures';
 
 const supervisor = {
@@ -91,21 +92,20 @@ describe('a release of NocoBase', () => {
     ['2.3.9', true],
     ['2.1.40', false],
     ['2.20.0', false],
+    ['2.4.0-beta.1', false],
     ['2.4.0', false],
     ['3.0.0-alpha.10', false],
     ['1.9.0', false],
-  ])('%s is supported: %s', (version, expected) => {
+  ])('%s is supported: %s, as the package says', (version, expected) => {
     expect(isSupported(version)).toBe(expected);
+    const { nocobase, peerDependencies } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+    for (const range of [nocobase.supportedVersions.join(' || '), ...Object.values<string>(peerDependencies)])
+      for (const includePrerelease of [true, false])
+        expect(semver.satisfies(version, range, { includePrerelease }), range).toBe(expected);
   });
 
   it('that is not supported is refused in words', () => {
     expect(notSupported('3.0.1')).toMatch(/supports NocoBase 2\.2 and 2\.3, and this is NocoBase 3\.0\.1/);
-  });
-
-  it('is in the peer ranges if it is supported', () => {
-    const { peerDependencies } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
-    const range = SUPPORTED_LINES.map((line) => `${line}.x`).join(' || ');
-    expect(new Set(Object.values(peerDependencies))).toEqual(new Set([range]));
   });
 
   it.each([

@@ -77,6 +77,10 @@ describe('docs/invariants.md', () => {
       tests: [...text.slice(text.indexOf('**Tests**')).matchAll(/\]\(\.\.\/__tests__\/([^)]+)\)/g)].map(
         ([, file]) => file,
       ),
+      /** The first file of each line; the others run it. */
+      proofs: [...text.slice(text.indexOf('**Tests**')).matchAll(/^- \[[^\]]+\]\(\.\.\/__tests__\/([^)]+)\)/gm)].map(
+        ([, file]) => file,
+      ),
     }));
 
   it('has all of them', () => {
@@ -89,6 +93,12 @@ describe('docs/invariants.md', () => {
     const titled = TEST_FILES.filter(({ numbers }) => numbers.has(number)).map(({ file }) => file);
     expect(titled, `no test is titled "invariant ${number}: …"`).not.toEqual([]);
     expect(tests).toEqual(expect.arrayContaining(titled));
+  });
+
+  it.each(sections)('$number names no file without a test that is titled with it', ({ number, proofs }) => {
+    const isTitled = (file: string) => new RegExp(`['"\`]invariant ${number}: `).test(read(`__tests__/${file}`));
+    expect(proofs.length).toBeGreaterThan(0);
+    expect(proofs.filter((file) => !isTitled(file))).toEqual([]);
   });
 });
 
@@ -138,6 +148,26 @@ describe('tables of behaviours', () => {
     expect(rows.length).toBeGreaterThan(10);
     expect(rows.filter((row) => namedIn(row).length === 0)).toEqual([]);
   });
+
+  it.each(['failure-modes', 'core-contract'])(
+    'docs/%s.md names tests that there are in its last column',
+    (document) => {
+      const alike = (name: string) => name.replaceAll('.', '-');
+      const cells = [...read(`docs/${document}.md`).matchAll(/^\|.*\| ([^|]+) \|$/gm)].map(([, cell]) => cell);
+      const named = cells.flatMap((cell) => [
+        ...cell.matchAll(/\b(unit|integration|e2e|long|faults|chaos) ([a-z][\w.-]*\w)(?: "([^"]+)")?/g),
+      ]);
+      expect(named.length).toBeGreaterThan(5);
+      const isThere = ([, folder, name, title = '']: RegExpMatchArray) =>
+        readdirSync(path.join(ROOT, '__tests__', folder), { encoding: 'utf8' }).some(
+          (file) =>
+            file.endsWith('.ts') &&
+            alike(file).includes(alike(name)) &&
+            read(`__tests__/${folder}/${file}`).includes(title),
+        );
+      expect(named.filter((match) => !isThere(match)).map(([whole]) => whole)).toEqual([]);
+    },
+  );
 
   it('name tests that there are', () => {
     const documents = readdirSync(path.join(ROOT, 'docs')).filter((file) => file.endsWith('.md'));

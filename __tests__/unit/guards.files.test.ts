@@ -77,7 +77,7 @@ describe('local storages of an app', () => {
     }
   });
 
-  it('read, delete and copy no file of another app or of main, whatever a record says', async () => {
+  it('invariant 12: read, delete and copy no file of another app or of main, whatever a record says', async () => {
     write(own('hr', 'secret.txt'));
     write(shared('main.txt'));
     const local = storagesOf('crm')('local', { options: { documentRoot: 'storage' } });

@@ -1,7 +1,13 @@
-/** Which releases of NocoBase this plugin supports. The peer ranges of package.json name the same. */
+/** Which releases of NocoBase this plugin supports. `supportedVersions` and the peer ranges of package.json say the same. */
 
 /** Release lines, as `<major>.<minor>`. */
 export const SUPPORTED_LINES = ['2.2', '2.3'];
+
+/** The same as ranges for package.json: a range without `-0` would leave out a release line before its first release. */
+export const SUPPORTED_RANGES = SUPPORTED_LINES.map((line) => {
+  const [major, minor] = line.split('.').map(Number);
+  return `>=${line}.0-0 <${major}.${minor + 1}.0-0`;
+});
 
 /** `2.2` of `2.2.15` and of `2.2.0-beta.3`: pages and API of one release line are compatible. */
 export const lineOf = (version: string): string => version.split('.').slice(0, 2).join('.');
