@@ -8,7 +8,9 @@ import { files } from './files';
 import { foreignServers } from './foreign-servers';
 import { type Guard, isHosted } from './guard';
 import { documents, images } from './images';
+import { jsonQueries } from './json-queries';
 import { languages } from './languages';
+import { loops } from './loops';
 import { mails } from './mail';
 import { mcp } from './mcp';
 import { plugins } from './plugins';
@@ -16,6 +18,7 @@ import { requests } from './requests';
 import { scripts } from './scripts';
 import { taskFiles } from './task-files';
 import { tasks } from './tasks';
+import { templates } from './templates';
 import { timeLimits } from './time-limits';
 
 /** What the guards need of this process. */
@@ -41,6 +44,9 @@ const guardsOf = ({ host, guards, clock }: Guarded, main: () => Application | nu
   documents(host),
   scripts(host, guards),
   timeLimits(host, guards),
+  jsonQueries(host, guards, clock),
+  loops(host, guards, clock),
+  templates(host, guards),
   caches,
 ];
 
