@@ -7,6 +7,7 @@ import { Application, type AppSupervisor } from '@nocobase/server';
 import { vi } from 'vitest';
 import { parseConfig } from '../../src/server/config';
 import { type Guarded, guardHostedApps } from '../../src/server/worker/guards';
+import { NO_WORK_LOG } from '../../src/server/worker/watchdog/work';
 import { FakeClock } from './clock';
 
 /** Apps of the core's own classes, which are not started: no database is there. */
@@ -29,7 +30,7 @@ export function instanceIn(name: string, env: Record<string, string> = {}) {
   vi.stubEnv('LOGGER_SILENT', 'true');
   const { host, guards } = parseConfig({ STORAGE_PATH: storage, ...env }, { command: 'start', isMainThread: true });
   const clock = new FakeClock();
-  const guarded: Guarded = { host, guards, clock };
+  const guarded: Guarded = { host, guards, clock, work: NO_WORK_LOG };
   mkdirSync(host.temporaryPath, { recursive: true });
   const end = () => {
     vi.unstubAllEnvs();

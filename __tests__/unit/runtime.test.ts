@@ -4,6 +4,7 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type ActiveConfig, parseConfig } from '../../src/server/config';
 import { createRuntime } from '../../src/server/core/create-runtime';
+import { NO_WORK_LOG } from '../../src/server/worker/watchdog/work';
 import { recordedLog } from '../support/log';
 
 /** A server that counts who comes. */
@@ -45,7 +46,7 @@ function runtimeOf(
     on: () => undefined,
     emit: () => true,
   } as unknown as AppSupervisor;
-  const runtime = createRuntime(config, host, async () => []);
+  const runtime = createRuntime(config, host, async () => [], NO_WORK_LOG);
   const touched: string[] = [];
   const pm = { get: () => ({ state: { loaded: isLoaded } }) };
   const main = Object.defineProperty(Object.assign(new EventEmitter(), { name: 'main', pm }), 'db', {

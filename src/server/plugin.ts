@@ -27,6 +27,9 @@ import { createProbes } from './observability/probes';
 import { basePath } from './proxy';
 import { closeTables, registerResources } from './supervisor/api';
 import { guardHostedApps } from './worker/guards';
+import { watchOwnLoop } from './worker/watchdog/loop-watch';
+import { loopFileOf } from './worker/watchdog/note';
+import type { WorkLog } from './worker/watchdog/work';
 
 // The core freezes built-ins after its start (SES), and would then reject zod's generated code.
 z.config({ jitless: true });
@@ -49,7 +52,8 @@ export class PluginAppSupervisor extends Plugin {
     // The first adapter that the core requests creates the runtime that all adapters share.
     const runtimeOf = (supervisor: AppSupervisor) => {
       if (!runtime) {
-        runtime = createRuntime(settings, supervisor, findInstalled);
+        const work = workLogOf(settings);
+        runtime = createRuntime(settings, supervisor, findInstalled, work);
         // Before the core looks for commands of plugins: a command file that registers none (repair-filenames.js of
         // NocoBase 2.2.15) ends the search, and with it every command.
         supervisor.on('afterAppAdded', function addOwnCommands(app: Application) {
@@ -65,7 +69,8 @@ export class PluginAppSupervisor extends Plugin {
           if (app.name !== 'main') runtime?.hosted(app);
         });
         // The command line belongs to the operator; a worker thread may run a task of an app.
-        if (settings.active || settings.transient) guardHostedApps(supervisor, { ...settings, clock: systemClock });
+        if (settings.active || settings.transient)
+          guardHostedApps(supervisor, { ...settings, clock: systemClock, work });
       }
       return runtime;
     };
@@ -116,6 +121,13 @@ export class PluginAppSupervisor extends Plugin {
   private get isGuest(): boolean {
     return this.app.name !== 'main';
   }
+}
+
+/** The process that hosts apps has its loop watched. */
+function workLogOf({ active, part, guards, host, singleApp, ...rest }: ActiveConfig): WorkLog {
+  const limit = active && part !== 'supervisor' ? guards.loopLimit : null;
+  const environment = 'environment' in rest ? rest.environment.name : '';
+  return watchOwnLoop({ limit, file: loopFileOf(host.storagePath, environment, singleApp), clock: systemClock });
 }
 
 function createDiscovery(shared: Runtime, settings: ActiveConfig, name: 'local' | 'remote'): DiscoveryAdapter {

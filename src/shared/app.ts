@@ -146,6 +146,15 @@ const uploads = object({
   ahead: optional(flag()),
 });
 
+/** Why an app is started nowhere until somebody starts it. */
+const pause = object({
+  /** Where it stopped the process. */
+  environment: environmentName,
+  /** The newest requested boot then: a newer one ends the pause. */
+  boot: generation,
+  cause: message(),
+});
+
 /** What is published for one environment in addition to the app's fields: the required content of the store. */
 export const PUBLISHED = {
   generation,
@@ -277,6 +286,8 @@ export const APP = {
   sso: { type: orNull(map(anything())), in: ['table', 'index'] },
   generation: { type: generation, in: ['table'] },
   boot: { type: boot, in: ['table'] },
+  /** The leading Supervisor writes it (supervisor/control/pause.ts). In a record only as long as it lasts. */
+  paused: { type: orNull(pause), default: null, since: '0.3.0', in: ['table', 'record'] },
   /** How its first boot gets its database; `none` afterwards. */
   claim: { type: claim, default: 'none', in: ['table'] },
   /** Erased together with the claim; in a record only with the claim `create`. */

@@ -1,6 +1,7 @@
 import type { AppSupervisor } from '@nocobase/server';
 import type { ActiveConfig } from '../config';
 import type { FindInstalled } from '../nocobase/installed-plugins';
+import type { WorkLog } from '../worker/watchdog/work';
 import { type Foundation, layFoundation } from './foundation';
 import { LocalRuntime } from './local-runtime';
 import type { Runtime } from './runtime';
@@ -8,8 +9,13 @@ import { SupervisorRuntime } from './supervisor-runtime';
 import { WorkerRuntime } from './worker-runtime';
 
 /** The runtime of this process, by its role. */
-export function createRuntime(config: ActiveConfig, host: AppSupervisor, findInstalled: FindInstalled): Runtime {
-  const foundation = layFoundation(config, host, findInstalled);
+export function createRuntime(
+  config: ActiveConfig,
+  host: AppSupervisor,
+  findInstalled: FindInstalled,
+  work: WorkLog,
+): Runtime {
+  const foundation = layFoundation(config, host, findInstalled, work);
   const runtime = runtimeFor(config, foundation);
   foundation.coreApps.isManaged = (name) => runtime.manages(name);
   foundation.coreApps.titleOf = (name) => runtime.models().find((model) => model.name === name)?.title;

@@ -8,6 +8,7 @@ import { createLog, type Log, type LogSink } from '../log';
 import { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { FindInstalled } from '../nocobase/installed-plugins';
 import type { Random } from '../random';
+import type { WorkLog } from '../worker/watchdog/work';
 import { MainAdminPassword } from './admin-password';
 import { MainApp } from './main-app';
 import { systemClock, systemRandom } from './system';
@@ -26,9 +27,16 @@ export interface Foundation {
   wire: Wire;
   mainApp: MainApp;
   adminPassword: MainAdminPassword;
+  /** Where it is noted what the event loop works on. */
+  work: WorkLog;
 }
 
-export function layFoundation(config: ActiveConfig, host: AppSupervisor, findInstalled: FindInstalled): Foundation {
+export function layFoundation(
+  config: ActiveConfig,
+  host: AppSupervisor,
+  findInstalled: FindInstalled,
+  work: WorkLog,
+): Foundation {
   const instance = `${os.hostname()}:${process.pid}:${systemRandom.hex(3)}`;
   const about = config.part === 'worker' ? { environment: config.environment.name } : {};
   const log = createLog(host.logger as unknown as LogSink, config.debug, about);
@@ -45,6 +53,7 @@ export function layFoundation(config: ActiveConfig, host: AppSupervisor, findIns
     wire: createWire(config, instance, log),
     mainApp: new MainApp(coreApps, config.active, config.host.isBuiltIn),
     adminPassword: new MainAdminPassword(systemClock),
+    work,
   };
 }
 

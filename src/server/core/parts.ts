@@ -9,6 +9,7 @@ import { SupervisorPart } from '../supervisor/supervisor';
 import { adminReset } from '../worker/admin-reset';
 import { AppHost } from '../worker/hosting/host';
 import { workerHandlers } from '../worker/request-handlers';
+import { blame, loopFileOf, readLoopNote } from '../worker/watchdog/note';
 import { WorkerPart } from '../worker/worker';
 import type { Foundation } from './foundation';
 
@@ -90,6 +91,7 @@ export function createWorkerPart(
     log,
     findInstalled,
     config.databaseRoles.mayShare,
+    foundation.work,
   );
   const part: WorkerPart = new WorkerPart({
     ...commonOptions(config, foundation),
@@ -101,6 +103,7 @@ export function createWorkerPart(
     ...(only === null && config.part === 'worker' ? { apiBase: basePath(config.host.apiBasePath) } : {}),
     environment,
     only,
+    blame: blame(readLoopNote(loopFileOf(config.host.storagePath, environment.name, only)), environment.name),
     handlers: workerHandlers(
       host,
       coreApps,

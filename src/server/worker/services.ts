@@ -17,7 +17,7 @@ import type { ProcessLock } from './lock-watch';
 import { createProcessLock } from './process-lock';
 import { RecordReader } from './record-reader';
 import { StatusReporter } from './reporter';
-import { SnapshotStore } from './snapshot';
+import { type Remembered, SnapshotStore } from './snapshot';
 import type { CopyAhead } from './uploads/ahead';
 import type { Vitals } from './vitals';
 
@@ -41,6 +41,7 @@ export interface WorkerPartOptions {
   /** As in `AppControllerOptions`. */
   apiBase?: string;
   copyAhead?: CopyAhead;
+  blame?(row: Remembered): Remembered;
   clock: Clock;
   random: Random;
   log: Log;
@@ -57,7 +58,7 @@ export interface WorkerPartOptions {
   admittedWithin?: number;
 }
 
-const ofApps = ({ leaving, apiBase, copyAhead }: WorkerPartOptions) => ({ leaving, apiBase, copyAhead });
+const ofApps = ({ leaving, apiBase, copyAhead, blame }: WorkerPartOptions) => ({ leaving, apiBase, copyAhead, blame });
 
 export type Services = ReturnType<typeof createServices>;
 

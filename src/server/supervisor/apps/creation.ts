@@ -91,6 +91,7 @@ export class AppCreation {
       sso: input.options?.sso ?? null,
       generation,
       boot: { generation, how: 'start' },
+      paused: null,
       claim: action,
       initialAdmin,
       published: {},

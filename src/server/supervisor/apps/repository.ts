@@ -3,6 +3,7 @@ import { APP, type AppDefinition, type Published } from '../../../shared/app';
 import { fromTable, keysIn, pickIn } from '../../../shared/fields';
 import type { AppRecord } from '../../../shared/messages';
 import { inTransaction, redactSqlErrors, type WithDatabase } from '../../nocobase/main-database';
+import { isPaused } from '../control/pause';
 
 export type { AppDefinition, Published };
 
@@ -32,6 +33,7 @@ export function recordFor(app: AppDefinition, published: Published): AppRecord {
     ...pickIn(APP, 'record', app),
     // Up to 48 KB, and a Worker shows no icon but those of the app index. Workers before 0.3.0 expect the field.
     icon: null,
+    paused: isPaused(app) ? app.paused : null,
     ...(app.sso ? { sso: app.sso } : {}),
     ...(app.initialAdmin && published.claim === 'create' ? { initialAdmin: app.initialAdmin } : {}),
     ...published,

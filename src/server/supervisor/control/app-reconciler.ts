@@ -1,5 +1,6 @@
 import type { Transaction } from '@nocobase/database';
 import type { Clock } from '../../clock';
+import { inEnglish } from '../../errors';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import { isAlive } from '../../protocol/health';
@@ -13,6 +14,7 @@ import { environmentKey } from './keys';
 import type { Leadership } from './leader';
 import { hasLeft, heldElsewhere } from './leaving';
 import { overtaking } from './overtaking';
+import { isPaused, pausing } from './pause';
 import type { Publication, Publisher } from './publisher';
 import { advance, giveWay, isWorkedOn, misplacedIn, type Operation, type Step, type StepObservation } from './rollout';
 import { staleIn } from './stale';
@@ -75,7 +77,7 @@ export class AppReconciler {
     const operations = active.of(uid);
     this.timer.keep(uid, operations);
     const known = appCache.byUid(name, uid);
-    if (known && (await this.overtake(known, operations))) return 0;
+    if (known && ((await this.overtake(known, operations)) || (await this.pause(known)))) return 0;
     for (const operation of operations) if (await this.rollOut(operation)) return 0;
     if (operations.length) return LOOK_AGAIN;
     const tombstone = appCache.tombstones.get(uid);
@@ -97,6 +99,14 @@ export class AppReconciler {
   /** Another process led meanwhile. */
   invalidate(): void {
     this.timer.clear();
+  }
+
+  /** It has stopped the process of an environment: whatever is under way, it is started there and elsewhere no more. */
+  private async pause(app: AppDefinition): Promise<boolean> {
+    const found = pausing(app, this.entriesOf(app));
+    if (!found) return false;
+    this.options.log.warn(`App ${app.name}: ${inEnglish(found.paused.cause)}`, { app: app.name });
+    return this.publish(app, found);
   }
 
   private async rollOut(operation: Operation): Promise<boolean> {
@@ -304,7 +314,7 @@ export class AppReconciler {
   /** Restarts an app where it is stale, one environment after the other, because nothing else notifies them. */
   private async restartStale(app: AppDefinition): Promise<boolean> {
     const { observer, service, compatibility, log } = this.options;
-    if (app.environments.length < 2 || app.desired === 'stopped') return false;
+    if (app.environments.length < 2 || app.desired === 'stopped' || isPaused(app)) return false;
     const { plugins, jwtSecret } = staleIn(
       app,
       (environment) => observer.observed(environment, app.name)?.entry ?? null,

@@ -29,6 +29,8 @@ export interface Publication {
   claimed?: boolean;
   /** Replaces the app's own generation if its environments are ahead of it. */
   generation?: number;
+  /** It is started nowhere from now on. */
+  paused?: AppDefinition['paused'];
   /** The app is placed there from now on. */
   placed?: Pick<AppDefinition, 'environments' | 'targetEnvironment' | 'home'>;
 }
@@ -46,7 +48,7 @@ export class Publisher {
    */
   async publish(
     app: AppDefinition,
-    { publish = {}, withdraw = [], claimed = false, generation, placed }: Publication,
+    { publish = {}, withdraw = [], claimed = false, generation, paused, placed }: Publication,
     along: (transaction?: Transaction) => Promise<void> = async () => undefined,
   ): Promise<void> {
     const { appCache, appRepository, leadership } = this.options;
@@ -56,6 +58,7 @@ export class Publisher {
       published,
       ...(claimed ? { claim: 'none' as const, initialAdmin: null } : {}),
       ...(generation === undefined ? {} : { generation }),
+      ...(paused ? { paused } : {}),
       ...placed,
     };
     const writeDefinition = async (transaction?: Transaction) => {

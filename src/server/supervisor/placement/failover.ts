@@ -1,5 +1,6 @@
 import type { MoveCause } from '../../../shared/words';
 import type { AppDefinition } from '../apps/repository';
+import { isPaused } from '../control/pause';
 
 /**
  * When an app with one environment leaves it because that is down, and when it returns. Pure functions, with all times from
@@ -9,7 +10,16 @@ import type { AppDefinition } from '../apps/repository';
 /** An app as far as failover decides about it. */
 export type Movable = Pick<
   AppDefinition,
-  'environments' | 'desired' | 'published' | 'claim' | 'failover' | 'failoverDelay' | 'failback' | 'home'
+  | 'environments'
+  | 'desired'
+  | 'published'
+  | 'claim'
+  | 'failover'
+  | 'failoverDelay'
+  | 'failback'
+  | 'home'
+  | 'paused'
+  | 'boot'
 >;
 
 /** How long an environment has to be online without a break before apps return to it by themselves, in ms. */
@@ -19,17 +29,15 @@ export const FAILBACK_EVERY = 3_600_000;
 
 /**
  * Whether an app leaves an environment by itself when that has been down for long enough: one that should run there, and nowhere else.
- * Not before its first start, which makes its database: nobody can tell how far that has come.
+ * Not one that stopped its process, as it would the next one. Not before its first start, which makes its database: nobody can tell how far that has come.
  */
-export const failsOver = (
-  { environments, desired, published, claim, failover }: Movable,
-  environment: string,
-): boolean => {
+export const failsOver = (app: Movable, environment: string): boolean => {
+  const { environments, desired, published, claim, failover } = app;
   const [only, ...others] = environments;
   const isThere = only === environment && !others.length;
   const wish = published[environment]?.desired;
   const isWanted = desired === 'running' && (wish === 'running' || wish === 'onDemand');
-  return failover === 'automatic' && isThere && isWanted && claim === 'none';
+  return failover === 'automatic' && isThere && isWanted && claim === 'none' && !isPaused(app);
 };
 
 /**

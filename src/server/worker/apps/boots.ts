@@ -6,14 +6,16 @@ import type { BootTurn } from '../hosting/boot-turn';
 import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
-import { type Applied, decide, retryAfter } from './decide';
+import { type Applied, type Because, decide, retryAfter } from './decide';
 import type { TimeLimits } from './time-limits';
 
 /** Of an app that was never applied here. */
 export const NEVER = { generation: 0, bootGeneration: 0, unfinished: null, version: null, failure: null };
 
 /** Why an app is not started here. */
-export function keptOut(app: string, { applied }: AppState, environment: string, because: 'crashes' | 'foreign') {
+export function keptOut(app: string, { applied, record }: AppState, environment: string, because: Because): Error {
+  const known = because === 'loop' ? applied?.failure : because === 'paused' ? record.paused?.cause : null;
+  if (known) return new AppSupervisorError('APP_STOPS_LOOP', known.params as never);
   if (because === 'foreign') return new AppSupervisorError('HOSTING_FOREIGN', { app, environment });
   const times = applied?.unfinished?.count ?? 0;
   return new AppSupervisorError('APP_CRASH_LOOP', { app, times, cause: say('WORKER_ENDED') });

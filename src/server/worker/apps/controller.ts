@@ -9,7 +9,7 @@ import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { HostingAuthority } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import { Incarnation } from '../incarnation';
-import type { Snapshot } from '../snapshot';
+import type { Remembered, Snapshot } from '../snapshot';
 import { AheadCopies, type CopyAhead, endAhead, noCopy } from '../uploads/ahead';
 import { Uploads } from '../uploads/uploads';
 import { type AppState, AppStates, UNTOUCHED } from './app-states';
@@ -45,6 +45,8 @@ export interface AppControllerOptions {
   apiBase?: string;
   /** Absent: as `Uploads` does it. */
   copyAhead?: CopyAhead;
+  /** Marks the app that has stopped the loop of an earlier process; absent: none has. */
+  blame?(row: Remembered): Remembered;
 }
 
 /**
@@ -112,7 +114,7 @@ export class AppController {
   /** The state when this worker last ran. It acts on it only after the store has confirmed it, or after `trustSnapshot`. */
   async restore(): Promise<void> {
     this.incarnation.restore(await this.options.snapshot.loadHeader());
-    const found = await this.options.snapshot.load();
+    const found = await this.load();
     for (const { record, applied } of this.incarnation.present(found)) this.apps.hold(record, applied, false);
     // One of them may have crashed the last process: a boot on its own identifies it.
     if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.host.bootOneByOne();
@@ -125,10 +127,15 @@ export class AppController {
   async reload(isNewest = () => true): Promise<void> {
     // The header first: an app that is read after it may be gone with it, but none is read that is not of it.
     const header = await this.options.snapshot.loadHeader();
-    const found = await this.options.snapshot.load();
+    const found = await this.load();
     if (!isNewest()) return;
     this.incarnation.restore(header);
     this.apps.replaceIdle(this.incarnation.present(found));
+  }
+
+  private async load(): Promise<Remembered[]> {
+    const { snapshot, blame = (row) => row } = this.options;
+    return (await snapshot.load()).map((row) => blame(row));
   }
 
   /** What is known may be old: nothing is done with an app until its record is read again. What runs goes on. */
@@ -368,6 +375,7 @@ export class AppController {
       case 'keepOut':
         this.failed(name, held, keptOut(name, held, this.options.environment, decision.because));
         held.retryAt = null;
+        if (decision.because === 'loop') await this.writes.save(name);
         return;
       case 'remove':
         await this.uploads?.discard(name);

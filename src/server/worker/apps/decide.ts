@@ -41,8 +41,14 @@ export type Decision =
   | { do: 'boot'; how: 'start' | 'restart' | 'upgrade' }
   | { do: 'rest'; as: 'stopped' | 'dormant' }
   | { do: 'remove'; data: 'keep' | 'drop' | 'release' }
-  /** It crashed its process too often, or another installation hosts it: it is not booted, and the reason is recorded. */
-  | { do: 'keepOut'; because: 'crashes' | 'foreign' };
+  /** It is not booted, and the reason is recorded. */
+  | { do: 'keepOut'; because: Because };
+
+/** It crashed its process too often; another installation hosts it; it has stopped the loop of this process, or of another one. */
+export type Because = 'crashes' | 'foreign' | 'loop' | 'paused';
+
+/** Failures after which only a newer boot starts the app. */
+const KEPT_OUT: Partial<Record<string, Because>> = { HOSTING_FOREIGN: 'foreign', APP_STOPS_LOOP: 'loop' };
 
 /** Number of crashes in the boot of one app after which the worker no longer boots it by itself. */
 export const MAX_UNFINISHED_BOOTS = 3;
@@ -75,13 +81,15 @@ export function decide(
   if (record.desired === 'stopped')
     return hosted.state === 'stopped' ? { do: 'nothing' } : { do: 'rest', as: 'stopped' };
 
+  if (record.paused && hosted.state !== 'running')
+    return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut', because: 'paused' };
   const unfinished = applied?.unfinished;
   if (unfinished && unfinished.bootGeneration === record.boot.generation && unfinished.count >= MAX_UNFINISHED_BOOTS) {
     return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut', because: 'crashes' };
   }
   const freshBoot = record.boot.generation > (applied?.bootGeneration ?? 0);
-  if (applied?.failure?.code === 'HOSTING_FOREIGN' && !freshBoot)
-    return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut', because: 'foreign' };
+  const because = KEPT_OUT[applied?.failure?.code ?? ''];
+  if (because && !freshBoot) return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut', because };
   if (freshBoot) {
     const endedByItself = hosted.status === 'error' || hosted.status === 'stopped';
     const alreadyDone = record.boot.how === 'start' && hosted.state === 'running' && !endedByItself;

@@ -15,6 +15,7 @@ export interface Guard {
 /** An object of the core that belongs to an app: itself, by the request that it works for, or by its plugin. */
 interface Owned {
   app?: App;
+  options?: { plugin?: { app?: App } };
   ctx?: { app?: App };
   plugin?: { app?: App };
   workflow?: { app?: App };
@@ -29,6 +30,7 @@ const ownerOf = (owned: Owned): App | undefined =>
   owned.plugin?.app ??
   owned.workflow?.app ??
   owned.workflowPlugin?.app ??
+  owned.options?.plugin?.app ??
   (isApplication(owned) ? owned : undefined);
 const isApplication = (owned: object): owned is App => owned instanceof Application;
 type Method = (this: Owned, ...args: unknown[]) => unknown;

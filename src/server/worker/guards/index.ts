@@ -2,6 +2,7 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import type { Clock } from '../../clock';
 import type { HostConfig } from '../../config';
 import type { GuardConfig } from '../../guard-config';
+import type { WorkLog } from '../watchdog/work';
 import { actions } from './actions';
 import { caches } from './caches';
 import { files } from './files';
@@ -20,16 +21,18 @@ import { taskFiles } from './task-files';
 import { tasks } from './tasks';
 import { templates } from './templates';
 import { timeLimits } from './time-limits';
+import { workOfApps } from './work';
 
 /** What the guards need of this process. */
 export interface Guarded {
   host: HostConfig;
   guards: GuardConfig;
   clock: Clock;
+  work: WorkLog;
 }
 
 /** What the administrator of a hosted app may not do: docs/hosted-apps.md. */
-const guardsOf = ({ host, guards, clock }: Guarded, main: () => Application | null): Guard[] => [
+const guardsOf = ({ host, guards, clock, work }: Guarded, main: () => Application | null): Guard[] => [
   actions(guards, clock),
   plugins(host, guards),
   mcp,
@@ -48,6 +51,7 @@ const guardsOf = ({ host, guards, clock }: Guarded, main: () => Application | nu
   loops(host, guards, clock),
   templates(host, guards),
   caches,
+  workOfApps(host, work),
 ];
 
 /** Guards every app except the main one, from its creation, whatever plugins it has enabled. */

@@ -23,6 +23,7 @@ import type { FindInstalled } from '../../nocobase/installed-plugins';
 import { createPlaceholderApp, isPlaceholderApp } from '../../nocobase/placeholder-app';
 import { appAdminWarning } from '../../protocol/administrator';
 import { newSecret, type SecretField, type Secrets } from '../../protocol/secrets';
+import { NO_WORK_LOG, type WorkLog } from '../watchdog/work';
 import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
 import { AppDatabases } from './app-databases';
 import { BootQueue } from './boot-queue';
@@ -69,6 +70,7 @@ export class AppHost {
     private readonly findInstalled: FindInstalled,
     /** Whether apps may share the environment's own database role where it may make none. */
     mayShareRole = false,
+    private readonly work: WorkLog = NO_WORK_LOG,
   ) {
     this.boots = new BootQueue(bootstrap, clock);
     this.databases = new AppDatabases(
@@ -189,8 +191,7 @@ export class AppHost {
    * open-source core).
    */
   async pluginSet(name: string): Promise<PluginSet | null> {
-    if (!this.isRunning(name)) return null;
-    const plugins = await this.pluginsOf(this.coreApps.apps[name]).catch(() => null);
+    const plugins = this.isRunning(name) ? await this.pluginsOf(this.coreApps.apps[name]).catch(() => null) : null;
     if (!plugins) return null;
     const enabled = plugins.filter((plugin) => plugin.enabled);
     const own = enabled.filter((plugin) => !plugin.builtIn);
@@ -261,7 +262,7 @@ export class AppHost {
     const lock = held ?? (await this.lockFor(turn, 0));
     if (!lock) return turn.decide() && 'locked';
     try {
-      return await this.bootUnderLock(name, turn, lock);
+      return await this.work.runStart(name, () => this.bootUnderLock(name, turn, lock));
     } finally {
       if (lock !== held) await lock.release();
     }
@@ -272,6 +273,7 @@ export class AppHost {
     const wish = await this.hosted.claim(lock, turn);
     if (!wish) return null;
     const { record, how } = wish;
+    this.work.noteStart(name, record.uid, record.boot.generation);
     const mainApp = this.coreApps.apps.main;
     const connection = this.databases.connectionOf(record);
     const { dbConnType } = record.database;
@@ -373,7 +375,7 @@ export class AppHost {
     this.coreApps.apps[name] = createPlaceholderApp(name);
     this.coreApps.appStatus[name] = 'preparing';
     try {
-      await app.destroy({ logging: false });
+      await this.work.run({ app: name, kind: 'stop' }, () => app.destroy({ logging: false }));
     } catch (error) {
       this.log.warn(`App ${name} did not stop cleanly: ${messageOf(error)}`, { app: name });
       if (!app.db.closed()) await app.db.close().catch(() => undefined);
