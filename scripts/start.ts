@@ -102,6 +102,7 @@ function optionsOf(args: string[], env: NodeJS.ProcessEnv): (FleetOptions & { re
     mode: values.local ? 'local' : 'remote',
     reset: values.reset,
     restart: !values['no-restart'],
+    env: values['no-restart'] ? { APP_SUPERVISOR_RESTARTED: 'false' } : {},
     dev: values.dev ?? false,
     workers: wholeNumber('--workers', values.workers, 1),
     port: wholeNumber('--port', values.port, 1),

@@ -128,6 +128,7 @@ describe('a container', () => {
           network: 'fleet',
           variables: [
             ['APP_KEY', 'k'],
+            ['APP_SUPERVISOR_RESTARTED', 'true'],
             ['ENVIRONMENT_URL', 'http://localhost:17000'],
             ['ENVIRONMENT_PROXY_URL', 'http://worker-env-c'],
           ],

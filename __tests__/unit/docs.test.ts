@@ -420,7 +420,7 @@ describe('docker-compose.yml', () => {
       warnings: [],
     });
     const optional =
-      /^(APP_KEY|APP_SUPERVISOR_(AES_SECRET|ENVIRONMENT)_KEY|APP_SUPERVISOR_WORKER_\w+|ENVIRONMENT_PROXY_URL)$/;
+      /^(APP_KEY|APP_SUPERVISOR_(AES_SECRET|ENVIRONMENT)_KEY|APP_SUPERVISOR_WORKER_\w+|APP_SUPERVISOR_RESTARTED|ENVIRONMENT_PROXY_URL)$/;
     for (const name of Object.keys(env).filter((name) => /^(APP|ENVIRONMENT)_/.test(name) && !optional.test(name))) {
       expect(() => parseConfig({ ...env, [name]: undefined }, RUN), name).toThrow(name);
     }

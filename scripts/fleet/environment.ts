@@ -74,7 +74,9 @@ export function environmentOf(input: EnvironmentInput): NodeJS.ProcessEnv {
 }
 
 function partOf({ instance, redis, workerRolePassword }: EnvironmentInput): Record<string, string> {
-  if (!redis) return { APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local' };
+  // `npm start` does it (keep.ts).
+  const restarted = { APP_SUPERVISOR_RESTARTED: 'true' };
+  if (!redis) return { APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local', ...restarted };
   const common = {
     APP_MODE: instance.part,
     APP_DISCOVERY_ADAPTER: 'remote',
@@ -90,7 +92,12 @@ function partOf({ instance, redis, workerRolePassword }: EnvironmentInput): Reco
       APP_SUPERVISOR_WORKER_DB_USER: roleOf({ part: 'worker' }),
       APP_SUPERVISOR_WORKER_DB_PASSWORD: workerRolePassword,
     };
-  return { ...common, ENVIRONMENT_NAME: instance.name, ENVIRONMENT_URL: `http://${HOST}:${instance.port}` };
+  return {
+    ...common,
+    ...restarted,
+    ENVIRONMENT_NAME: instance.name,
+    ENVIRONMENT_URL: `http://${HOST}:${instance.port}`,
+  };
 }
 
 export const storageOf = (home: string, instance: string) => path.join(home, 'storage', instance);

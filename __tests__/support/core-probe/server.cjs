@@ -1,6 +1,10 @@
 const { randomUUID } = require('node:crypto');
 const { AppSupervisor, Plugin } = require('@nocobase/server');
 
+function endless() {
+  for (;;);
+}
+
 /**
  * What an app's own plugin may ask of NocoBase's core, as actions: a command task, which runs in a worker thread of the core's
  * own making (plugin-async-task-manager), events for other apps, manifests and conditions.
@@ -39,8 +43,16 @@ class CoreProbe extends Plugin {
       addTo: async ({ condition, environment, apps }) => core.addAppsToCondition(condition, environment, apps),
       removeFrom: async ({ condition, environment, apps }) =>
         core.removeAppsFromCondition(condition, environment, apps),
+      /** Never ends, and lets nobody else have a turn. */
+      loop: async () => endless(),
       membersOf: async ({ condition, ...options }) => core.getAppsByCondition(condition, options),
     };
+    // So does a node of a workflow, and the start of an app with this title.
+    app.pm.get('workflow')?.registerInstruction?.('core-probe', { run: endless });
+    app.on('beforeStart', async () => {
+      const settings = await this.db.getRepository('systemSettings').findOne();
+      if (settings?.get('title') === 'core probe: loop') endless();
+    });
     app.resourceManager.define({
       name: 'coreProbe',
       actions: Object.fromEntries(

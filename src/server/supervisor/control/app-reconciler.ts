@@ -77,7 +77,9 @@ export class AppReconciler {
     const operations = active.of(uid);
     this.timer.keep(uid, operations);
     const known = appCache.byUid(name, uid);
-    if (known && ((await this.overtake(known, operations)) || (await this.pause(known)))) return 0;
+    if (known && (await this.overtake(known, operations))) return 0;
+    const pause = known && pausing(known, this.entriesOf(known));
+    if (pause) return this.pause(known, pause);
     for (const operation of operations) if (await this.rollOut(operation)) return 0;
     if (operations.length) return LOOK_AGAIN;
     const tombstone = appCache.tombstones.get(uid);
@@ -102,11 +104,10 @@ export class AppReconciler {
   }
 
   /** It has stopped the process of an environment: whatever is under way, it is started there and elsewhere no more. */
-  private async pause(app: AppDefinition): Promise<boolean> {
-    const found = pausing(app, this.entriesOf(app));
-    if (!found) return false;
+  private async pause(app: AppDefinition, found: NonNullable<ReturnType<typeof pausing>>): Promise<number> {
     this.options.log.warn(`App ${app.name}: ${inEnglish(found.paused.cause)}`, { app: app.name });
-    return this.publish(app, found);
+    await this.publish(app, found);
+    return 0;
   }
 
   private async rollOut(operation: Operation): Promise<boolean> {

@@ -120,7 +120,7 @@ export function uploadsOf(
 export function conditionOf(environment: string, entry: StatusEntry, now: number): Lasting | 'well' | null {
   const { name, uid, status, error } = entry;
   if (status === 'error') {
-    const isCrash = error?.code === 'APP_CRASH_LOOP';
+    const isCrash = error?.code === 'APP_CRASH_LOOP' || error?.code === 'APP_STOPS_LOOP';
     return {
       kind: isCrash ? 'crash' : 'failure',
       environment,

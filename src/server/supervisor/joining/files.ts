@@ -22,7 +22,8 @@ export function filesOf(settings: WorkerSettings, initialPassword: string): Reco
 /** With its addresses. A container of a network is reached by its name there. */
 export function variablesInContainer({ variables, url, proxyUrl, network, container }: WorkerSettings): Variables {
   const reached = proxyUrl ?? (network ? `http://${container}` : null);
-  return [...variables, ...addressesOf(url, reached)];
+  // By its `restart` policy.
+  return [...variables, ['APP_SUPERVISOR_RESTARTED', 'true'], ...addressesOf(url, reached)];
 }
 
 const addressesOf = (url: string, proxyUrl: string | null): Variables => [

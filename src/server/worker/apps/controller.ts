@@ -114,8 +114,8 @@ export class AppController {
   /** The state when this worker last ran. It acts on it only after the store has confirmed it, or after `trustSnapshot`. */
   async restore(): Promise<void> {
     this.incarnation.restore(await this.options.snapshot.loadHeader());
-    const found = await this.load();
-    for (const { record, applied } of this.incarnation.present(found)) this.apps.hold(record, applied, false);
+    const found = await this.options.snapshot.load();
+    for (const { record, applied } of this.present(found)) this.apps.hold(record, applied, false);
     // One of them may have crashed the last process: a boot on its own identifies it.
     if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.host.bootOneByOne();
   }
@@ -127,15 +127,16 @@ export class AppController {
   async reload(isNewest = () => true): Promise<void> {
     // The header first: an app that is read after it may be gone with it, but none is read that is not of it.
     const header = await this.options.snapshot.loadHeader();
-    const found = await this.load();
+    const found = await this.options.snapshot.load();
     if (!isNewest()) return;
     this.incarnation.restore(header);
-    this.apps.replaceIdle(this.incarnation.present(found));
+    this.apps.replaceIdle(this.present(found));
   }
 
-  private async load(): Promise<Remembered[]> {
-    const { snapshot, blame = (row) => row } = this.options;
-    return (await snapshot.load()).map((row) => blame(row));
+  /** What the snapshot holds of apps that are still here, with what an earlier process noted of them. */
+  private present(found: Remembered[]): Remembered[] {
+    const { blame = (row) => row } = this.options;
+    return this.incarnation.present(found).map((row) => blame(row));
   }
 
   /** What is known may be old: nothing is done with an app until its record is read again. What runs goes on. */
