@@ -1,6 +1,7 @@
 import { firstAttempts, laterAttempts, ofFormerApps } from './by-administrators';
 import { bodies } from './by-bodies';
 import { byOperators } from './by-operators';
+import { byNodes } from './by-nodes';
 import { forgeries } from './by-redis';
 import { longOnes, tokensElsewhere, visits } from './by-visitors';
 import { heldBefore } from './held';
@@ -28,5 +29,6 @@ export const ATTACKS: Attack[] = [
   ...byOperators,
   ...longOnes,
   ...bodies,
+  ...byNodes,
 ];
 export const FIRST = ATTACKS.slice(0, 20);

@@ -175,6 +175,31 @@ describe('an app that was removed', () => {
   });
 });
 
+describe('an app that has stopped the loop of a process', () => {
+  const failure = { code: 'APP_STOPS_LOOP', params: {} };
+  const paused = { environment: 'env_b', boot: 10, cause: failure };
+  it.each<[string, Case, Decision]>([
+    ['of this environment is kept out', { applied: { failure } }, { do: 'keepOut', because: 'loop' }],
+    ['is not woken by a visit', { applied: { failure }, coreApps: { state: 'error' }, visited: true }, nothing],
+    ['starts when an operator starts it', { applied: { failure, bootGeneration: 9 } }, boot()],
+    ['of another environment is kept out', { record: { paused } }, { do: 'keepOut', because: 'paused' }],
+    [
+      'is kept out of one that it moves to',
+      { record: { paused }, applied: { bootGeneration: 9 } },
+      { do: 'keepOut', because: 'paused' },
+    ],
+    ['is not tried again', { record: { paused }, coreApps: { state: 'error', retryAt: 1 } }, nothing],
+    ['runs on where it runs', { record: { paused }, coreApps: { state: 'running' } }, nothing],
+    [
+      'is stopped where it runs',
+      { record: { paused, desired: 'stopped' }, coreApps: { state: 'running' } },
+      { do: 'rest', as: 'stopped' },
+    ],
+  ])('%s', (_, given, expected) => {
+    expect(decideOn(given)).toEqual(expected);
+  });
+});
+
 describe('an app that another installation has taken over', () => {
   const failure = { code: 'HOSTING_FOREIGN', params: { app: 'crm', environment: 'env_a' } };
   it.each<[string, Case, Decision]>([
