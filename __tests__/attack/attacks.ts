@@ -1,7 +1,7 @@
 import { firstAttempts, laterAttempts, ofFormerApps } from './by-administrators';
 import { bodies } from './by-bodies';
-import { byOperators } from './by-operators';
 import { byNodes } from './by-nodes';
+import { byOperators } from './by-operators';
 import { forgeries } from './by-redis';
 import { longOnes, tokensElsewhere, visits } from './by-visitors';
 import { heldBefore } from './held';
