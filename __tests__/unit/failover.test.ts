@@ -31,6 +31,10 @@ const automatic = (values: Partial<AppDefinition> = {}) =>
     ...values,
   });
 
+/** Of an app that has stopped its process, as of its boot 5. */
+const stopped = { paused: { environment: 'env_a', boot: 5, cause: { code: 'APP_STOPS_LOOP' } } };
+const bootOf = (generation: number) => ({ boot: { generation, how: 'start' as const } });
+
 describe('what leaves an environment that is down', () => {
   it('is an app that should run there, and nowhere else, and that has run', () => {
     expect(failsOver(automatic(), 'env_a')).toBe(true);
@@ -43,7 +47,9 @@ describe('what leaves an environment that is down', () => {
       { published: { env_a: publishedOf({ desired: 'stopped' }) } },
       { published: {} },
       { claim: 'create' },
+      { ...stopped, ...bootOf(5) },
     ];
+    expect(failsOver(automatic({ ...stopped, ...bootOf(6) }), 'env_a')).toBe(true);
     expect(others.map((values) => failsOver(automatic(values), 'env_a'))).toEqual(others.map(() => false));
   });
 
@@ -85,7 +91,13 @@ describe('what returns', () => {
   it('is an app whose home is the environment, and whose settings say so', () => {
     const away = automatic({ environments: ['env_b'], home: 'env_a', failback: 'automatic' });
     expect(returnsTo(away, 'env_a')).toBe(true);
-    const others = [{ failback: 'manual' }, { home: null }, { home: 'env_c' }, { environments: ['env_b', 'env_c'] }];
+    const others = [
+      { failback: 'manual' },
+      { home: null },
+      { home: 'env_c' },
+      { environments: ['env_b', 'env_c'] },
+      { ...stopped, ...bootOf(5) },
+    ];
     for (const values of others) expect(returnsTo({ ...away, ...(values as object) }, 'env_a')).toBe(false);
   });
 

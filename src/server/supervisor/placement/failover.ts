@@ -74,8 +74,11 @@ export function failoverPlaces(
 }
 
 /** Whether an app returns to an environment by itself. */
-export const returnsTo = ({ environments, failback, home }: Movable, environment: string): boolean =>
-  home === environment && failback === 'automatic' && environments.length === 1 && environments[0] !== environment;
+export const returnsTo = (app: Movable, environment: string): boolean => {
+  const { environments, failback, home } = app;
+  const isAway = home === environment && environments.length === 1 && environments[0] !== environment;
+  return isAway && failback === 'automatic' && !isPaused(app);
+};
 
 /**
  * In how many ms an app may return; 0: now.
