@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { z } from 'zod';
+import { CLIENT_ENTRY_MODES, type ClientEntryMode } from '../shared/client-paths';
 import { type Message, say } from '../shared/message';
 import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../shared/names';
 import { parseAppsDomain, receivesCookiesOf } from '../shared/origins';
@@ -61,6 +62,7 @@ export interface HostConfig {
   publicPath: string;
   pluginStaticsPath: string;
   modernPrefix: string;
+  clientEntryMode: ClientEntryMode;
   nodeModulesPath: string;
   /** `APPEND_PRESET_BUILT_IN_PLUGINS` names this plugin: every start loads it. */
   isBuiltIn: boolean;
@@ -364,6 +366,8 @@ function hostOf(env: Env): HostConfig {
     publicPath: env.APP_PUBLIC_PATH || '/',
     pluginStaticsPath: env.PLUGIN_STATICS_PATH || '/static/plugins/',
     modernPrefix: env.APP_MODERN_CLIENT_PREFIX || 'v',
+    // As the core, which takes any other value for the default.
+    clientEntryMode: CLIENT_ENTRY_MODES.find((mode) => mode === env.APP_CLIENT_ENTRY_MODE?.trim()) ?? 'legacy-default',
     nodeModulesPath: env.NODE_MODULES_PATH || 'node_modules',
     // The core accepts both (plugin-manager/findPackageNames.ts).
     isBuiltIn: list(env.APPEND_PRESET_BUILT_IN_PLUGINS, []).some(

@@ -53,6 +53,8 @@ function hostOf(context: FlowEngineContext) {
     failure: (text: string) => void context.message.error(text),
     /** Address of an app's pages in the client that shows this page. */
     appUrl: (name: string) => app.getRouteUrl(`/apps/${name}/admin/`),
+    /** Address of the pages of this plugin on the Supervisor, in the client that shows this page. */
+    supervisorUrl: (publicUrl: string) => new URL(app.getRouteUrl('/admin/settings/app-supervisor'), publicUrl).href,
     /** Absolute address of an action or of another path below the API. */
     apiUrl: (path: string) => app.getApiUrl(path),
     info: async (): Promise<HostInfo> => {

@@ -1,6 +1,7 @@
 import type { Context, Next } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
 import { z } from 'zod';
+import { clientPath, clientPathsOf } from '../../shared/client-paths';
 import { type Addresses, addressOf } from '../../shared/origins';
 import type { AppEntry } from '../../shared/types';
 import type { Config } from '../config';
@@ -17,6 +18,8 @@ export function entryStatus(status: string | Record<string, string> | undefined)
   return BEST_FIRST.find((best) => all.includes(best)) ?? all[0] ?? 'unknown';
 }
 
+const CLIENTS = { v1: 'legacy', v2: 'modern' } as const;
+
 /** The parameters of a request. None of them is secret, and a value that does not parse is ignored. */
 const query = z.object({
   /**
@@ -24,8 +27,8 @@ const query = z.object({
    * main app. `action`: all that the user sees, for a page's designer to choose from, with that link, too.
    */
   place: z.enum(['switcher', 'action']).optional().catch(undefined),
-  /** `v2`: addresses of the modern client. */
-  client: z.literal('v2').optional().catch(undefined),
+  /** The client that asks: `v1` the classic one, `v2` the modern one. */
+  client: z.enum(['v1', 'v2']).optional().catch(undefined),
 });
 
 /** How visitors reach an entry. */
@@ -46,14 +49,14 @@ export function entryUrl(app: Pick<AppModel, 'name' | 'cname'>, { path, ...addre
 
 type List = (ctx: Context) => Promise<AppEntry[]>;
 
-function entriesFor(app: Application, { part, host: { publicPath, modernPrefix } }: Config, runtime: Runtime): List {
+function entriesFor(app: Application, { part, host }: Config, runtime: Runtime): List {
   const isMain = app.name === 'main';
   return async (ctx) => {
     const { place, client } = query.parse(ctx.action.params);
     const entrance = {
       publicUrl: runtime.publicUrl,
       appsDomain: runtime.appsDomain,
-      path: client === 'v2' ? `${publicPath}${modernPrefix}/` : publicPath,
+      path: clientPath(clientPathsOf(host), client ? CLIENTS[client] : null),
     };
     const all = visibleModels(runtime.models(), rolesOf(ctx, app, part), app.name);
     const models = all.filter(({ pinned, options }) => (place === 'action' ? true : place ? pinned : !options.hidden));

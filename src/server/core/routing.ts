@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Gateway } from '@nocobase/server';
+import { clientPathsOf } from '../../shared/client-paths';
 import { namesPortals } from '../../shared/nocobase-releases';
 import { parseAppsDomain } from '../../shared/origins';
 import type { Clock } from '../clock';
@@ -75,7 +76,7 @@ export class Routing {
     private readonly own: RoutingParts,
   ) {
     const { appsDomain, publicUrl, trustedProxies, frameAncestors } = config;
-    const { apiBasePath, publicPath, modernPrefix } = config.host;
+    const { apiBasePath, publicPath } = config.host;
     this.table = new RoutingTable(appsDomain === null ? null : parseAppsDomain(appsDomain));
     this.appNameOf = createNaming({
       apiBasePath,
@@ -87,8 +88,7 @@ export class Routing {
     this.origins = createOrigins({
       table: this.table,
       addresses: { publicUrl, appsDomain },
-      publicPath: `${basePath(publicPath)}/`,
-      modernPrefix: modernPrefix.replace(/^\/+|\/+$/g, '') || 'v',
+      ...clientPathsOf(config.host),
       trusts: trustOf(trustedProxies, () => undefined), // the proxy names what it does not know
       frameAncestors,
     });

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { type ClientEntryMode, clientPathsOf } from '../../shared/client-paths';
 import { isAppName } from '../../shared/names';
 import { BOUNDS, type Bounds } from '../bounds';
 import type { Clock } from '../clock';
@@ -51,6 +52,7 @@ export interface ProxyConfig {
   wsPath: string;
   publicPath: string;
   modernPrefix: string;
+  clientEntryMode?: ClientEntryMode;
   /** Addresses, networks or `loopback` whose `X-Forwarded-*` headers are trusted. */
   trustedProxies: readonly string[];
   /** Needed because WebSocket requests arrive without a name. */
@@ -252,8 +254,7 @@ function contextOf({ table, config, clock, random, log, metrics, ...events }: Pr
     onUnreachable: events.onUnreachable ?? (() => undefined),
     config: {
       apiBase: basePath(config.apiBasePath),
-      publicPath: `${basePath(config.publicPath)}/`,
-      modernPrefix: config.modernPrefix.replace(/^\/+|\/+$/g, '') || 'v',
+      ...clientPathsOf(config),
       wsPath: config.wsPath.replace(/\/$/, ''),
     },
     trusts: trustOf(config.trustedProxies, (entry) =>

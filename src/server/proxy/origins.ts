@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import type { ClientPaths } from '../../shared/client-paths';
 import { type Addresses, addressOf } from '../../shared/origins';
 import { visitorHost, visitorProtocol } from './headers';
-import { type AppPage, type ClientPaths, pageFinder } from './pages';
+import { type AppPage, pageFinder } from './pages';
 import { peerOf } from './peer';
 import { hostnameOf, type RoutingTable } from './table';
 import { pathOf } from './url';

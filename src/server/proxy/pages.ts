@@ -1,14 +1,9 @@
+import type { ClientPaths } from '../../shared/client-paths';
+
 /**
  * The pages of an app as NocoBase's clients address them on main's host: `<client>apps/<name>/…`. Those of NocoBase 2 are
  * the classic and the modern client; NocoBase 3 adds its settings and the portals that an app defines.
  */
-
-export interface ClientPaths {
-  /** `APP_PUBLIC_PATH`, with trailing slash. */
-  publicPath: string;
-  /** `APP_MODERN_CLIENT_PREFIX`, without slashes. */
-  modernPrefix: string;
-}
 
 export interface AppPage {
   app: string;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { clientOf, clientPath } from '../../shared/client-paths';
 import { INNER_PAGE, isTopLevel, SSO_RESOURCE, type SsoRefusal } from '../../shared/sso';
 import { secretBytes } from '../random';
 import { languageOf } from '../visitor-texts';
@@ -152,7 +153,7 @@ export const pageAsked = (app: Pick<RouteApp, 'name'>, page: string | null, plac
 type VisitPlaceOf = Parameters<typeof destination>[2];
 
 /** The app's own sign-in, in the client of the page that was asked for. */
-export function signInPage(page: string, app: string, { publicPath, modernPrefix, isOwnHost }: VisitPlaceOf): string {
-  const client = page.startsWith(`${publicPath}${modernPrefix}/`) ? `${publicPath}${modernPrefix}/` : publicPath;
+export function signInPage(page: string, app: string, { isOwnHost, ...paths }: VisitPlaceOf): string {
+  const client = clientPath(paths, clientOf(page, paths));
   return `${client}${isOwnHost ? '' : `apps/${app}/`}signin?redirect=${encodeURIComponent(page)}`;
 }

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ClientPaths, clientPath } from '../../shared/client-paths';
 import { ENVIRONMENT_NAME } from '../../shared/names';
 import { languageOf } from '../visitor-texts';
 import { answer, send } from './answers';
-import { type ClientPaths, pageFinder } from './pages';
+import { pageFinder } from './pages';
 import { COOKIE, withPin } from './sticky-environment';
 import type { RouteApp } from './table';
 import { pathOf } from './url';
@@ -64,8 +65,7 @@ export function destination(
   to: string | null,
   { isOwnHost, ...paths }: VisitPlace,
 ): string {
-  const { publicPath } = paths;
-  const first = isOwnHost ? publicPath : `${publicPath}apps/${app.name}/admin/`;
+  const first = `${clientPath(paths)}${isOwnHost ? '' : `apps/${app.name}/admin/`}`;
   if (to === null || !/^\/[\x21-\x5b\x5d-\x7e]*$/.test(to) || !URL.canParse(to, 'http://any')) return first;
   const parsed = new URL(to, 'http://any'); // resolves `..`, also percent-encoded
   const path = parsed.pathname;

@@ -245,7 +245,7 @@ function createForPeople(
 /** What tells people and other systems what happens. */
 function createNotices(
   app: Application,
-  { clock, random, log, aesKey, publicUrl }: ServicesOptions,
+  { clock, random, log, aesKey, publicUrl, own }: ServicesOptions,
   given: {
     leadership: Leadership;
     events: EventStore;
@@ -258,7 +258,7 @@ function createNotices(
   const notifiers = new NotifierStore(app);
   const fleet = () => leadership.fleet;
   const rowOf = (event: Event) => view.eventRow(event);
-  const send = createSenders({ app, clock, aesKey, publicUrl, fleet, rowOf });
+  const send = createSenders({ app, clock, aesKey, publicUrl, pages: own().config.host, fleet, rowOf });
   const notices = new Notices({ ...given, notifiers, send, clock, random, log });
   return { notices, notifierSettings: new NotifierSettings({ ...given, app, notifiers, notices, clock, aesKey }) };
 }

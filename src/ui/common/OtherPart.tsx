@@ -1,7 +1,7 @@
 import { Alert, Card, Descriptions, Result, Space, Typography } from 'antd';
 import type { Message } from '../../shared/message';
 import type { HostedAppInfo, PartInfo } from '../../shared/types';
-import { useT } from '../host';
+import { useHost, useT } from '../host';
 import { messageText } from './errors';
 import { Rows } from './Rows';
 import { Secondary } from './Secondary';
@@ -50,6 +50,7 @@ function Worker({ info }: { info: PartInfo }) {
 
 function Supervisor({ supervisor }: { supervisor: NonNullable<PartInfo['supervisor']> | null }) {
   const t = useT();
+  const host = useHost();
   if (!supervisor) {
     return <>{t('No heartbeat received yet.')}</>;
   }
@@ -57,7 +58,7 @@ function Supervisor({ supervisor }: { supervisor: NonNullable<PartInfo['supervis
   return (
     <Space direction="vertical" size={0}>
       {publicUrl ? (
-        <Typography.Link href={`${publicUrl}/admin/settings/app-supervisor`} data-testid="supervisor-link">
+        <Typography.Link href={host.supervisorUrl(publicUrl)} data-testid="supervisor-link">
           {publicUrl}
         </Typography.Link>
       ) : (

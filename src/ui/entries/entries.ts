@@ -12,7 +12,7 @@ export type Place = 'switcher' | 'action';
 
 export const entriesQuery = (client: ClientName, place?: Place) => ({
   url: 'appEntries:list',
-  params: { ...(client === 'modern' ? { client: 'v2' } : {}), ...(place ? { place } : {}) },
+  params: { client: client === 'modern' ? 'v2' : 'v1', ...(place ? { place } : {}) },
 });
 
 /** Where an action keeps which app it opens. */

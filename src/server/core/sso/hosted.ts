@@ -3,6 +3,7 @@ import type { Context, Next } from '@nocobase/actions';
 import { BaseAuth } from '@nocobase/auth';
 import type { Application } from '@nocobase/server';
 import { z } from 'zod';
+import type { ClientPaths } from '../../../shared/client-paths';
 import type { AppRecord, SsoUser } from '../../../shared/messages';
 import { isTopLevel, SSO_AUTHENTICATOR, SSO_HEADER, SSO_RESOURCE, type SsoRefusal, ssoOf } from '../../../shared/sso';
 import type { Clock } from '../../clock';
@@ -26,7 +27,7 @@ export interface HostedSsoOptions {
   canStart(headers: IncomingHttpHeaders): boolean;
   /** Whether the host is the app's own. */
   isOwnHost(app: string, host: string): boolean;
-  paths: { apiBase: string; publicPath: string; modernPrefix: string };
+  paths: ClientPaths & { apiBase: string };
   clock: Clock;
   log: Log;
 }

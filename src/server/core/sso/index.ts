@@ -1,4 +1,5 @@
 import type { Application } from '@nocobase/server';
+import { clientPathsOf } from '../../../shared/client-paths';
 import type { Timer } from '../../clock';
 import type { ActiveConfig, LocalConfig } from '../../config';
 import {
@@ -28,8 +29,7 @@ const COMPARE = 30_000;
 
 const pathsOf = ({ host }: ActiveConfig) => ({
   apiBase: basePath(host.apiBasePath),
-  publicPath: `${basePath(host.publicPath)}/`,
-  modernPrefix: host.modernPrefix.replace(/^\/+|\/+$/g, '') || 'v',
+  ...clientPathsOf(host),
 });
 
 const trustsOf = ({ trustedProxies }: ActiveConfig) => trustOf(trustedProxies, () => undefined); // the proxy names what it does not know

@@ -2,6 +2,7 @@ import type { Context, Next } from '@nocobase/actions';
 import type { Model, Transaction } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import { z } from 'zod';
+import { type ClientPaths, clientOf, clientPath } from '../../../shared/client-paths';
 import { addressOf } from '../../../shared/origins';
 import {
   CODE_LIFETIME,
@@ -35,7 +36,7 @@ export interface MainSsoOptions {
   ownHosts(app: string): string[];
   publicUrl: string | null;
   appsDomain: string | null;
-  paths: { apiBase: string; publicPath: string; modernPrefix: string };
+  paths: ClientPaths & { apiBase: string };
   /** Records who was let in, from where. Never rejects. */
   record(app: AppDefinition, user: MainUser, ctx: Context): void;
   clock: Clock;
@@ -236,15 +237,14 @@ function callbackOf(app: AppDefinition, { own }: Query, options: MainSsoOptions)
  * visitor signs in, and goes on.
  */
 function askToSignIn(ctx: Context, options: MainSsoOptions): void {
-  const { publicPath, modernPrefix } = options.paths;
   const asked = query.safeParse(ctx.query).data;
   if (!asked) {
     refuse(ctx, options, 'SSO_EXPIRED');
     return;
   }
   const app = options.app(asked.app);
-  const isModern = app && placeOf(app, asked, options).page.startsWith(`${publicPath}${modernPrefix}/`);
-  const client = isModern ? `${publicPath}${modernPrefix}/` : publicPath;
+  const client = clientPath(options.paths, app && clientOf(placeOf(app, asked, options).page, options.paths));
+  const isModern = clientOf(client, options.paths) === 'modern';
   const { tried, own, state, challenge, redirect } = asked;
   const rest = new URLSearchParams({ app: asked.app, state, challenge, redirect, ...(own ? { own } : {}) });
   const page = `${SSO_PAGE}?${rest}`;

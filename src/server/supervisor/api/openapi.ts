@@ -166,7 +166,8 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       query: {
         place:
           '`switcher`: what is shown in the app switcher, and from inside an app the main app. `action`: all that the user sees, and the main app.',
-        client: '`v2`: addresses of the modern client.',
+        client:
+          '`v1`: addresses of the classic client, `v2`: of the modern one; by default of the one that `APP_CLIENT_ENTRY_MODE` names.',
       },
       gives: '`{name, title, icon, url, target, status, pinned}` each; without `place`, what is not hidden.',
     },

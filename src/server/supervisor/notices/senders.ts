@@ -1,4 +1,5 @@
 import type { Application } from '@nocobase/server';
+import { type ClientPaths, clientPath, clientPathsOf } from '../../../shared/client-paths';
 import type { EventRow } from '../../../shared/event';
 import { say, verbatim } from '../../../shared/message';
 import type { Delivery, Notifier, NotifierId } from '../../../shared/notice';
@@ -25,6 +26,8 @@ export interface SendersOptions {
   clock: Clock;
   aesKey: Buffer | null;
   publicUrl: string | null;
+  /** Of the main app's client. */
+  pages: ClientPaths;
   fleet(): string;
   rowOf(event: ToldEvent['event']): EventRow;
 }
@@ -36,8 +39,9 @@ export function createSenders(options: SendersOptions): Record<NotifierId, Send>
 }
 
 /** Each receiver gets the text in his language; after a failure, those who have it do not get it again. */
-function channelSender({ app, publicUrl }: SendersOptions): Send {
-  const link = publicUrl === null ? null : `${publicUrl}${ACTIVITY}`;
+function channelSender({ app, publicUrl, pages }: SendersOptions): Send {
+  const client = clientPath(clientPathsOf(pages)).replace(/\/$/, '');
+  const link = publicUrl === null ? null : `${publicUrl}${client}${ACTIVITY}`;
   return async ({ channel, receivers }, delivery, events) => {
     const done = [...delivery.done];
     if (channel === null) return failedFor(say('NOTIFIER_INCOMPLETE'));
