@@ -1,5 +1,6 @@
 import { firstAttempts, laterAttempts, ofFormerApps } from './by-administrators';
 import { bodies } from './by-bodies';
+import { links } from './by-links';
 import { byNodes } from './by-nodes';
 import { byOperators } from './by-operators';
 import { forgeries } from './by-redis';
@@ -30,5 +31,6 @@ export const ATTACKS: Attack[] = [
   ...longOnes,
   ...bodies,
   ...byNodes,
+  ...links,
 ];
 export const FIRST = ATTACKS.slice(0, 20);

@@ -37,6 +37,8 @@ export class Stage {
     socket.on('error', () => undefined);
   });
   readonly redis: Redis;
+  /** What undoes what attacks have prepared for themselves. */
+  readonly undo: Array<() => Promise<void>> = [];
   private processes: Array<number | null> = [];
   private apps = '';
 
@@ -69,15 +71,21 @@ export class Stage {
     await stage.mark('main', manager.api);
     for (const name of ['target', 'bystander'] as const) await stage.mark(name, await signInTo(fleet.supervisor, name));
     stage.prepared = fs.readdirSync(stage.traces);
-    stage.processes = stage.pids();
-    stage.apps = await stage.namesOfApps();
+    await stage.isReady();
     return stage;
+  }
+
+  /** Processes and apps are now as they should stay. */
+  async isReady(): Promise<void> {
+    this.processes = this.pids();
+    this.apps = await this.namesOfApps();
   }
 
   async end(): Promise<void> {
     await this.manager.api.post('users:update?filterByTk=1', { nickname: 'Super Admin' });
     await this.trap?.end();
     await this.clear();
+    for (const undo of this.undo) await undo();
     this.redis.disconnect();
     this.sink.close();
     this.stranger.erase();

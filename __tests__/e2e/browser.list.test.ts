@@ -226,7 +226,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
       hidden: true,
       pinned: true,
       options: {
-        sso: { enabled: true, mapping: 'username', autoSignup: true, signupRole: 'member', passwordSignIn: false },
+        sso: { enabled: true, mapping: 'none', autoSignup: true, signupRole: 'member', passwordSignIn: false },
       },
     });
     north.setStatus(one, { pendingChanges: ['jwtSecret'] });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Fleet, waitFor } from '../../scripts/fleet';
+import type { ChecklistRow } from '../../src/shared/checklist';
 import { sharedFleet } from '../setup/fleet';
 import { ask } from '../support/http';
 import { Manager } from '../support/manager';
@@ -24,7 +25,7 @@ beforeAll(async () => {
   await manager.create({
     name: 'sso_shop',
     environments: ['env_a'],
-    options: { sso: { enabled: true, autoSignup: true } },
+    options: { sso: { enabled: true, mapping: 'username', autoSignup: true } },
     initialAdmin: { username: ADMINISTRATOR, email: 'sso@example.test', password: PASSWORD },
   });
   for (const username of ['bob', ADMINISTRATOR])
@@ -54,10 +55,8 @@ describe('a user of the main app', () => {
     ofMain = await bob.signIn({ account: 'bob', password: PASSWORD });
     const { status, url } = await openApp(bob);
     expect(status).toBe(200);
-    expect(url.pathname + url.search.replace(/token=[^&]+/, 'token=T')).toBe(
-      '/apps/sso_shop/admin/orders?filter=1&token=T&authenticator=app-sso',
-    );
-    token = url.searchParams.get('token')!;
+    expect(url.pathname + url.search).toBe('/apps/sso_shop/admin/orders?filter=1');
+    token = bob.session;
     expect(await whoIs(token)).toBe('bob');
     expect(bob.cookies().has('nb_auth_token_sso_shop')).toBe(true);
     // With a session in the app nothing is asked again.
@@ -80,7 +79,7 @@ describe('a user of the main app', () => {
     const script = { 'Sec-Fetch-Mode': 'cors', 'Sec-Fetch-Dest': 'empty' };
     expect((await bob.ask(callback, { headers: script })).status).toBe(403);
     const cookies = new Map(bob.cookies());
-    expect((await bob.ask(callback)).status).toBe(302);
+    expect((await bob.ask(callback)).status).toBe(200);
     for (const [name, value] of cookies) bob.cookies().set(name, value);
     expect((await bob.ask(callback)).status).toBe(403);
     for (const address of [`${APP}/appSso:start`, '/api/appSso:authorize?app=sso_shop'])
@@ -101,4 +100,21 @@ describe('a user of the main app', () => {
     const { status, text } = await openApp(namesake);
     expect([status, text.includes('is not bound to you')]).toEqual([403, true]);
   });
+});
+
+it('an app that gives accounts by name is red in the checklist, until nobody can sign up to the main app any more', async () => {
+  const row = async () => {
+    const { data } = await manager.api.get('appFleet:checklist');
+    return (data as ChecklistRow[]).find(({ check }) => check === 'SAFE_SSO_MAPPING');
+  };
+  const [basic] = (await manager.api.get('authenticators:list', { filter: { name: 'basic' } })).data;
+  const update = (options: object) =>
+    manager.api.post(`authenticators:update?filterByTk=${basic.id}`, { enabled: true, options });
+  expect(await row()).toMatchObject({ level: 'red', code: 'SSO_MAPS_NAMES', apps: ['sso_shop'] });
+  try {
+    await update({ public: { allowSignUp: false } });
+    await waitFor(async () => (await row())?.level === 'ok', { timeout: 10_000, what: 'The end of the row' });
+  } finally {
+    await update(basic.options);
+  }
 });

@@ -56,6 +56,8 @@ afterAll(async () => {
   });
 });
 
+const isAt = (page: Page, name: Name) => eventually(() => whoIsOn(page, name, originOf(name))).toBe(BOB);
+
 describe.each(CLIENTS)('in the $client client', ({ client, base }) => {
   let context: BrowserContext;
   let page: Page;
@@ -126,6 +128,42 @@ describe.each(CLIENTS)('in the $client client', ({ client, base }) => {
       await isIn(name, EVE);
     }
   });
+});
+
+/** What a script of a page learns of a window that it opens: its addresses, from the first to the last. */
+const addressesSeen = (page: Page, url: string) =>
+  page.evaluate(async (address) => {
+    const opened = window.open(address);
+    const seen: string[] = [];
+    const end = Date.now() + 20_000;
+    while (Date.now() < end && !seen.some((each) => each.includes('/admin'))) {
+      try {
+        const { href } = opened!.location;
+        if (seen.at(-1) !== href) seen.push(href);
+      } catch {
+        if (seen.at(-1) !== 'refused') seen.push('refused');
+        if (seen.filter((each) => each === 'refused').length && Date.now() > end - 10_000) break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    opened?.close();
+    return seen.filter((each) => each !== 'about:blank');
+  }, url);
+
+it('a window that a page of another app opens tells it nothing', async () => {
+  const context = await browser.newContext({ locale: 'en-US' });
+  const page = await context.newPage();
+  await page.goto(`${main}/admin/`);
+  await signInAtMain(page, BOB, PASSWORD);
+  await page.waitForURL(`${main}/admin**`);
+  await page.goto(`${originOf('trio_yard')}/admin/`);
+  await isAt(page, 'trio_yard');
+  await context.clearCookies({ name: 'nb_auth_token_trio_desk' });
+  const start = `${originOf('trio_desk')}/api/appSso:start`;
+  const authorize = new URLSearchParams({ app: 'trio_desk', state: 'abcd', challenge: 'c'.repeat(43) });
+  for (const address of [start, `${main}/api/appSso:authorize?${authorize}`])
+    expect(await addressesSeen(page, address)).toEqual(['refused']);
+  await context.close();
 });
 
 it('a changed title is in the lists of other apps within 2 s', async () => {

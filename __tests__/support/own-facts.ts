@@ -21,4 +21,4 @@ export const supervisorConfig = (variables: Record<string, string> = {}): Active
     { command: 'start', isMainThread: true },
   ) as ActiveConfig;
 
-export const OWN_FACTS: OwnFacts = { config: supervisorConfig(), ownAdmin: null };
+export const OWN_FACTS: OwnFacts = { config: supervisorConfig(), ownAdmin: null, hasOpenSignUp: false };

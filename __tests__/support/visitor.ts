@@ -9,11 +9,23 @@ export const NAVIGATION = {
   'Sec-Fetch-Site': 'none',
 };
 
-/** A browser without JavaScript: it has cookies for each host, and follows redirects. */
+/** What the page that ends a sign-in gives to the client, and where it leads; null for any other answer. */
+export function handedOver({ text }: Pick<Answer, 'text'>): { key: string; session: string; page: string } | null {
+  const found = /<body data-key="([^"]*)" data-session="([^"]*)" data-page="([^"]*)">/.exec(text);
+  if (!found) return null;
+  const [key, session, page] = found
+    .slice(1)
+    .map((value) => value.replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code))));
+  return { key, session, page };
+}
+
+/** A browser without JavaScript, which does what the page of a sign-in does: it has cookies for each host, and follows redirects. */
 export class Visitor {
   private readonly jars = new Map<string, Map<string, string>>();
   /** The addresses that it was sent to last, in their order. */
   trail: string[] = [];
+  /** The session that the last sign-in to an app has given to its client; empty: none. */
+  session = '';
 
   /** @param origin of the server, whatever host is asked for */
   constructor(private readonly origin: string) {}
@@ -50,12 +62,15 @@ export class Visitor {
   /** Opens an address, and follows where it leads. */
   async open(address: string, most = 8): Promise<Answer> {
     this.trail = [];
+    this.session = '';
     let next = new URL(address, this.origin).href;
     for (let i = 0; ; i++) {
       const answer = await this.ask(next);
-      if (answer.status !== 302) return answer;
+      const given = handedOver(answer);
+      if (answer.status !== 302 && !given) return answer;
       if (i === most) throw new Error(`Too many redirects: ${this.trail.join(' ')}`);
-      next = new URL(answer.headers.location!, next).href;
+      this.session = given?.session ?? this.session;
+      next = new URL(given?.page ?? answer.headers.location!, next).href;
       this.trail.push(next);
     }
   }

@@ -177,6 +177,7 @@ describe('the security checklist', () => {
       'SAFE_APP_KEY',
       'SAFE_ORIGINS',
       'SAFE_DOMAINS',
+      'SAFE_SSO_MAPPING',
       'SAFE_DATABASE_ROLES',
       'SAFE_WORKER_ROLES',
     ]);
@@ -200,6 +201,28 @@ describe('the security checklist', () => {
         code: 'WORKERS_SHARE_ROLE',
         params: { environments: 'env_a, env_b', user: 'worker' },
         environments: ['env_a', 'env_b'],
+      },
+    ]);
+  });
+
+  it('names apps that give accounts by name while anybody can sign up to the main app', () => {
+    const withSso = (name: string, sso: object) => ({ app: appOf({ name, sso: { ...sso } }), reports: [] });
+    const apps = [
+      withSso('by_name', { enabled: true, mapping: 'username' }),
+      withSso('by_mail', { enabled: true, mapping: 'email' }),
+      withSso('by_none', { enabled: true }),
+      withSso('off', { enabled: false, mapping: 'username' }),
+    ];
+    const rowsOf = (hasOpenSignUp: boolean) =>
+      found(factsOf({ apps, hasOpenSignUp })).filter(({ check }) => check === 'SAFE_SSO_MAPPING');
+    expect(rowsOf(false)).toEqual([]);
+    expect(rowsOf(true)).toMatchObject([
+      {
+        level: 'red',
+        code: 'SSO_MAPS_NAMES',
+        params: { apps: 'by_name, by_mail' },
+        remedy: { code: 'SSO_MAPS_NAMES_REMEDY' },
+        apps: ['by_name', 'by_mail'],
       },
     ]);
   });

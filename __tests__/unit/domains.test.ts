@@ -86,7 +86,15 @@ describe('links', () => {
     const ownHost = (leads: boolean | undefined) => table.ownHost({ ...app, leadsToDomain: leads } as never);
     table.replaceApps([app as never]);
     expect([ownHost(undefined), ownHost(true), ownHost(false)]).toEqual([DOMAIN, DOMAIN, 'crm.apps.test']);
-    expect(table.hostsOf(app as never)).toEqual([DOMAIN, 'crm.apps.test']);
+  });
+
+  it('and codes of a sign-in go to a domain that is verified', () => {
+    const table = new RoutingTable(parseAppsDomain('apps.test'));
+    const app = { name: 'crm', cname: DOMAIN, environments: [], statuses: new Map() };
+    table.replaceApps([app as never]);
+    const hosts = (verified?: boolean) => table.signInHostsOf({ ...app, isDomainVerified: verified } as never);
+    expect([hosts(), hosts(false)]).toEqual([['crm.apps.test'], ['crm.apps.test']]);
+    expect(hosts(true)).toEqual([DOMAIN, 'crm.apps.test']);
   });
 });
 

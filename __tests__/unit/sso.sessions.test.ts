@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Application } from '@nocobase/server';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { offerSso } from '../../src/server/core/sso/hosted';
@@ -6,10 +7,11 @@ import { MemorySso } from '../../src/server/protocol/stores/memory/sso';
 import { challengeOf, ssoCookie } from '../../src/server/proxy/sso';
 import { SsoSessions } from '../../src/server/worker/sso/sessions';
 import { SSO_HEADER } from '../../src/shared/sso';
-import { resumeBySso, takeToken } from '../../src/ui/sso/start';
+import { resumeBySso, takeSession } from '../../src/ui/sso/start';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
 import { SeededRandom } from '../support/random';
+import { handedOver } from '../support/visitor';
 
 /** Both ends of a sign-in, with an app and a main app that are played: what happens at the same moment as a sign-out. */
 
@@ -128,8 +130,18 @@ describe('a sign-out at the moment of a sign-in', () => {
 
   it('nothing ends, and the visitor gets his page', async () => {
     const { arrive, ended } = setup();
-    const { status, location } = await arrive();
-    expect([status, location]).toEqual([302, '/apps/crm/admin/?token=the-token&authenticator=app-sso']);
+    const { status, location, body, sent } = await arrive();
+    expect([status, location]).toEqual([200, '']);
+    expect(handedOver({ text: String(body) })).toEqual({
+      key: 'appSsoSession:crm',
+      session: 'the-token',
+      page: '/apps/crm/admin/',
+    });
+    expect(Object.fromEntries(sent)).toMatchObject({ 'Referrer-Policy': 'no-referrer', 'Cache-Control': 'no-store' });
+    // Nothing runs in it but what the server has written.
+    const [, script] = /<script>(.*)<\/script>/.exec(String(body))!;
+    const hash = createHash('sha256').update(script).digest('base64');
+    expect(sent.get('Content-Security-Policy')).toContain(`default-src 'none'; script-src 'sha256-${hash}'`);
     expect(ended).toEqual([]);
   });
 
@@ -212,20 +224,25 @@ describe('a request that the app refuses', () => {
 });
 
 describe('a page that a sign-in leads to', () => {
-  const taken = (address: string) => {
-    const calls: string[] = [];
-    const auth = {
-      setToken: (token: string) => calls.push(token),
-      setAuthenticator: (name: string) => calls.push(name),
-    };
-    takeToken({ apiClient: { auth } } as never, address);
-    return calls;
-  };
+  afterEach(() => vi.unstubAllGlobals());
 
-  it('has its token before anything on it asks the server, and takes none of another sign-in', () => {
-    expect(taken('?x=1&token=abc&authenticator=app-sso')).toEqual(['abc', 'app-sso']);
-    for (const other of ['', '?token=abc', '?token=abc&authenticator=basic', '?authenticator=app-sso'])
-      expect(taken(other)).toEqual([]);
+  it('has its session before anything on it asks the server, once, and takes none of another app', () => {
+    const stored = new Map([
+      ['appSsoSession:crm', 'abc'],
+      ['appSsoSession:shop', 'of-another-app'],
+    ]);
+    vi.stubGlobal('sessionStorage', {
+      getItem: (key: string) => stored.get(key) ?? null,
+      removeItem: (key: string) => void stored.delete(key),
+    });
+    const taken: string[] = [];
+    const auth = {
+      setToken: (token: string) => taken.push(token),
+      setAuthenticator: (name: string) => taken.push(name),
+    };
+    for (const name of ['crm', 'crm', 'main']) takeSession({ name, apiClient: { auth } } as never);
+    expect(taken).toEqual(['abc', 'app-sso']);
+    expect([...stored.values()]).toEqual(['of-another-app']);
   });
 });
 

@@ -3,6 +3,7 @@ import type { Application } from '@nocobase/server';
 import { describe, expect, it } from 'vitest';
 import { RoutingTable, trustOf } from '../../src/server/proxy';
 import { challengeOf, createSsoFront } from '../../src/server/proxy/sso';
+import { destination } from '../../src/server/proxy/visit';
 import { vouchFor } from '../../src/server/supervisor/sso/decide';
 import { enter } from '../../src/server/worker/sso/accounts';
 import { entranceOf, isPrivilegedRole, nameOf, refusalOf, sessionOf } from '../../src/server/worker/sso/decide';
@@ -83,7 +84,11 @@ describe('who a user becomes', () => {
       { do: 'signIn', account: admin },
     ],
     ['nobody once it was deleted', [user, { bound: null, named: null }, signs], refuse('SSO_ACCOUNT_GONE')],
-    ['the one with his name', [user, { bound: undefined, named: account }, NO_SSO], { do: 'bind', account }],
+    [
+      'the one that his name was looked up for',
+      [user, { bound: undefined, named: account }, NO_SSO],
+      { do: 'bind', account },
+    ],
     ['no administrator by name', [user, { bound: undefined, named: admin }, signs], refuse('SSO_PRIVILEGED')],
     [
       'that administrator as root of the main app',
@@ -98,10 +103,14 @@ describe('who a user becomes', () => {
     ['a new one', [user, nobody, signs], { do: 'signUp' }],
     ['none where none is created', [user, nobody, NO_SSO], refuse('SSO_NO_ACCOUNT')],
     ['none that is not for him', [{ ...user, maySignUp: false }, nobody, signs], refuse('SSO_NO_ACCOUNT')],
-    ['none without a name', [{ ...user, username: null }, nobody, signs], refuse('SSO_NO_NAME')],
+    [
+      'none without the name that is looked up',
+      [{ ...user, username: null }, nobody, { ...signs, mapping: 'username' }],
+      refuse('SSO_NO_NAME'),
+    ],
     [
       'none without any name, whatever is looked up',
-      [{ ...user, username: null, email: null }, nobody, { ...signs, mapping: 'none' }],
+      [{ ...user, username: null, email: null }, nobody, signs],
       refuse('SSO_NO_NAME'),
     ],
   ])('%s', (_, given, expected) => {
@@ -244,7 +253,12 @@ describe('the first step', () => {
 
   function setup({ publicUrl = 'https://main.test' as string | null, domain = '' } = {}) {
     const table = new RoutingTable(domain ? parseAppsDomain(domain) : null);
-    table.replaceApps([app('crm'), app('shop', { cname: 'shop.test' }), app('off', { sso: null })]);
+    table.replaceApps([
+      app('crm'),
+      app('shop', { cname: 'shop.test', isDomainVerified: true }),
+      app('lapsed', { cname: 'lapsed.test' }),
+      app('off', { sso: null }),
+    ]);
     const front = createSsoFront({
       table,
       trusts: trustOf(['loopback'], () => {}),
@@ -321,6 +335,48 @@ describe('the first step', () => {
     expect(setup()(name, url, headers)).toBe(expected);
   });
 
+  it('leads to pages of a client alone, and never to an API or a file', () => {
+    const here = { apiBase: '/api', publicPath: '/', modernPrefix: 'v', isOwnHost: true };
+    const own = (to: string, more: object = {}) => destination({ name: 'crm' }, to, { ...here, ...more });
+    for (const page of ['/', '/admin', '/admin/x?y=1#z', '/v/', '/v/admin/', '/mobile/', '/x/apps/crm/y', '/embed/1'])
+      expect(own(page)).toBe(page);
+    expect(own('/public-forms/1')).toBe('/public-forms/1');
+    expect(own('/v/apps/crm/admin/x')).toBe('/v/admin/x');
+    for (const other of [
+      '/api/roles/admin/users:add?filterByTk=3',
+      '/api/__app/crm/users:destroy?filterByTk=2',
+      '/admin/../api/auth:signOut',
+      '/admin/%2e%2e/api/auth:signOut',
+      '/v/..%2fapi/auth:signOut',
+      '/v/api/auth:signOut',
+      '/apps/crm/api/x',
+      '/administer',
+      '/files/crm/~storage/a.html',
+      '/storage/uploads/a.html',
+      '/static/plugins/x.html',
+      '/ws',
+      '/signin',
+      '/index.html',
+    ])
+      expect([other, own(other)]).toEqual([other, '/']);
+    const shared = (to: string) => own(to, { isOwnHost: false });
+    expect(shared('/v/apps/crm/admin/x?y')).toBe('/v/apps/crm/admin/x?y');
+    for (const other of [
+      '/apps/crm/api/users:list',
+      '/apps/crm/x.html',
+      '/api/users:list',
+      '/apps/shop/admin/',
+      '/admin',
+    ])
+      expect([other, shared(other)]).toEqual([other, '/apps/crm/admin/']);
+    const below = { publicPath: '/nb/', apiBase: '/nb/api' };
+    expect([own('/nb/admin/', below), own('/nb/api/x:y', below), own('/admin/', below)]).toEqual([
+      '/nb/admin/',
+      '/nb/',
+      '/nb/',
+    ]);
+  });
+
   it('leads back to pages of the app alone, whatever site an address names (v2.0.57)', () => {
     const front = setup();
     const sites = [
@@ -348,6 +404,9 @@ describe('the first step', () => {
     // The main app has to be found from another host.
     expect(front('shop', '/admin/', { host: 'shop.test' })).toBe(503);
     expect(front('crm', '/api/__app/crm/appSso:start', {}, 'POST')).toBe('passes');
+    // A domain that does not lead here may be somebody else's.
+    for (const page of ['/admin/', '/api/appSso:start'])
+      expect(setup()('lapsed', page, { host: 'lapsed.test' })).toBe(503);
   });
 
   it('below a domain for all apps', () => {

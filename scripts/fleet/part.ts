@@ -178,7 +178,8 @@ export class Part {
   private async launch(): Promise<void> {
     const { program, args, options } = await this.options.command();
     fs.mkdirSync(path.dirname(this.logFile), { recursive: true });
-    const log = fs.openSync(this.logFile, 'a');
+    const log = fs.openSync(this.logFile, 'a', 0o600);
+    fs.fchmodSync(log, 0o600); // of a file that an earlier release has made
     this.logStart = fs.fstatSync(log).size;
     try {
       // Its own process group: Ctrl-C reaches only the launcher, which stops the parts in order.

@@ -1,13 +1,17 @@
 import { Plugin, registerIcon } from '@nocobase/client-v2';
 import { SSO_AUTHENTICATOR, SSO_PAGE } from '../shared/sso';
 import { withPinnedApps } from '../ui/entries/switcher';
-import { registerSafely } from '../ui/registration';
+import { registerSafely, takeSessionSafely } from '../ui/registration';
 import { SETTINGS } from '../ui/settings';
 import { signInPages } from '../ui/sso/sign-in-pages';
 
 const PANEL = 'AppSwitcherActionPanelModel';
 
 export class PluginAppSupervisorClientV2 extends Plugin {
+  async afterAdd() {
+    takeSessionSafely(this.app);
+  }
+
   async load() {
     await registerSafely(this.app, 'modern', {
       registerIcon,

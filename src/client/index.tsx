@@ -5,7 +5,7 @@ import { AppAvatar } from '../ui/common/AppAvatar';
 import { entryHref } from '../ui/common/entryHref';
 import { key } from '../ui/common/text';
 import { followEntries } from '../ui/entries/entries';
-import { registerSafely } from '../ui/registration';
+import { registerSafely, takeSessionSafely } from '../ui/registration';
 import { SETTINGS } from '../ui/settings';
 import ContinueSignIn from '../ui/sso/ContinueSignIn';
 import SsoButton from '../ui/sso/SsoButton';
@@ -14,6 +14,10 @@ import { signInPages } from '../ui/sso/sign-in-pages';
 const MAIN = key('Main app');
 
 export class PluginAppSupervisorClient extends Plugin {
+  async afterAdd() {
+    takeSessionSafely(this.app);
+  }
+
   async load() {
     await registerSafely(this.app, 'classic', {
       switcher: () => this.provideApps(),

@@ -19,6 +19,7 @@ import type { Runtime } from './core/runtime';
 import { systemClock } from './core/system';
 import { messageOf } from './errors';
 import { findInstalled } from './nocobase/installed-plugins';
+import { keepSecretsOutOfLogs } from './nocobase/log-secrets';
 import { paceHashes } from './nocobase/password-hashes';
 import { ignoreSyncMessages } from './nocobase/sync-messages';
 import { nocobaseVersion } from './nocobase/version';
@@ -45,6 +46,7 @@ export class PluginAppSupervisor extends Plugin {
   static async staticImport(): Promise<void> {
     config = loadConfig();
     if (config.part === 'dormant') return;
+    keepSecretsOutOfLogs();
     refuseUnsupported(config.active);
     const settings = config;
     paceHashes();

@@ -21,7 +21,7 @@ export interface SsoSettings {
 
 export const NO_SSO: SsoSettings = {
   enabled: false,
-  mapping: 'username',
+  mapping: 'none',
   autoSignup: false,
   signupRole: '',
   signupFor: [],
@@ -65,11 +65,24 @@ export type NoSession = 'ended' | 'none';
 /** Pages of an app that need a session, below the base path of a client; others are for everybody, such as public forms. */
 export const INNER_PAGE = /^(?:$|(?:admin|mobile|x)(?:\/|$))/;
 
+/**
+ * Pages to which a sign-in or a link of ours may lead, below the base path of a client. A list of what is allowed: at an app's
+ * own host, everything else below `/` may be an API, which runs actions with the visitor's rights.
+ */
+export const TARGET_PAGE = /^(?:$|(?:admin|mobile|x|settings|embed|public-forms|idp-oauth)(?:\/|$))/;
+
 /** The resource of all endpoints: `appSso:start`, `appSso:authorize`, `appSso:callback`. */
 export const SSO_RESOURCE = 'appSso';
 
 /** The page of the main app from which a visitor goes on once he is signed in there, below the client's base path. */
 export const SSO_PAGE = '/app-sso';
+
+/**
+ * The key in `sessionStorage` by which the page of `appSso:callback` gives a session to the client of the app. A session in an
+ * address would get into logs, histories and `Referer`.
+ * @param client the name by which the client knows the app; `main` at the app's own host
+ */
+export const sessionKey = (client: string): string => `appSsoSession:${client}`;
 
 /** How long a code is valid, in ms. An app that has to start first takes most of it. */
 export const CODE_LIFETIME = 120_000;
@@ -120,5 +133,7 @@ export const SSO_REFUSALS = [
   'SSO_UNAVAILABLE',
   /** The address of the main app is not known, which a domain of its own needs. */
   'SSO_NO_ADDRESS',
+  /** The app's custom domain is not verified: somebody else may have it. */
+  'SSO_DOMAIN_UNVERIFIED',
 ] as const;
 export type SsoRefusal = (typeof SSO_REFUSALS)[number];

@@ -136,6 +136,7 @@ declare module '@nocobase/client-v2' {
       }): void;
     };
     t(key: string): string;
+    afterAdd(): Promise<void>;
     load(): Promise<void>;
   }
   export function registerIcon(type: string, icon: ComponentType): void;
@@ -163,6 +164,7 @@ declare module '@nocobase/client' {
       ): void;
     };
     t(key: string): string;
+    afterAdd(): Promise<void>;
     load(): Promise<void>;
   }
   export function registerIcon(type: string, icon: ComponentType): void;

@@ -1,7 +1,7 @@
 import type { HostApp } from '@nocobase/flow-engine';
 import { registerEntryActions } from './entries/actions';
 import type { ClientName, RegisterIcon } from './entries/entries';
-import { resumeBySso, takeToken } from './sso/start';
+import { resumeBySso, takeSession } from './sso/start';
 
 interface Parts {
   /** The settings pages, which only the main app has. */
@@ -14,10 +14,15 @@ interface Parts {
   registerIcon: RegisterIcon;
 }
 
+/**
+ * Called when the plugin is added, before any plugin loads: what asks the server without a session is refused, and the client
+ * then forgets the new one, too.
+ */
+export const takeSessionSafely = (app: HostApp): void => attempt('session of a sign-in', () => takeSession(app));
+
 /** Each registration on its own: an error here would otherwise replace NocoBase's whole interface. */
 export async function registerSafely(app: HostApp, client: ClientName, parts: Parts): Promise<void> {
   attempt('app switcher', parts.switcher);
-  attempt('token of a sign-in', () => takeToken(app, globalThis.location?.search ?? ''));
   attempt('return to the main app', () => resumeBySso(app));
   attempt('sign-in by the main app', parts.signIn);
   attempt('Applications block', () => {

@@ -11,6 +11,7 @@ import type { Random } from '../random';
 import type { WorkLog } from '../worker/watchdog/work';
 import { MainAdminPassword } from './admin-password';
 import { MainApp } from './main-app';
+import { MainSignUp } from './main-sign-up';
 import { systemClock, systemRandom } from './system';
 import { createWire, type Wire } from './wire';
 
@@ -29,6 +30,7 @@ export interface Foundation {
   adminPassword: MainAdminPassword;
   /** Where it is noted what the event loop works on. */
   work: WorkLog;
+  signUp: MainSignUp;
 }
 
 export function layFoundation(
@@ -54,6 +56,7 @@ export function layFoundation(
     mainApp: new MainApp(coreApps, config.active, config.host.isBuiltIn),
     adminPassword: new MainAdminPassword(systemClock),
     work,
+    signUp: new MainSignUp(),
   };
 }
 

@@ -50,7 +50,7 @@ export function createSupervisorPart(
     ...driverOf(config, foundation),
     schemaByDefault: config.host.schemaByDefault,
     defaultEnvironments,
-    own: () => ({ config, ownAdmin: foundation.adminPassword.problem }),
+    own: () => ({ config, ownAdmin: foundation.adminPassword.problem, hasOpenSignUp: foundation.signUp.isOpen }),
     traffic: () => metrics.traffic.totals(),
     // In one process visitors come without the proxy.
     ...(config.part === 'supervisor' && { appTraffic: () => metrics.appTraffic.take() }),

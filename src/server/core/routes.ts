@@ -1,4 +1,4 @@
-import { leadsToDomain } from '../../shared/domain-check';
+import { domainStateOf, leadsToDomain } from '../../shared/domain-check';
 import type { Message } from '../../shared/message';
 import type { AppRecord } from '../../shared/messages';
 import { ssoOf } from '../../shared/sso';
@@ -25,6 +25,7 @@ export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
     sso: ssoOf(app.sso).enabled ? ssoOf(app.sso) : null,
     cname: app.cname,
     leadsToDomain: leadsToDomain(app),
+    isDomainVerified: domainStateOf(app)?.state === 'verified',
     desired: desiredOf(app),
     environments: app.environments,
     targetEnvironment: app.targetEnvironment,

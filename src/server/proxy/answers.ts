@@ -97,7 +97,11 @@ export function send(req: IncomingMessage, res: ServerResponse, what: Answer, pa
   res.setHeader('Content-Type', page === null ? 'application/json' : 'text/html; charset=utf-8');
   res.setHeader('Content-Length', Buffer.byteLength(text));
   res.setHeader('Cache-Control', 'no-store');
-  if (page !== null) res.setHeader('Content-Security-Policy', PAGE_POLICY);
+  if (page !== null) {
+    res.setHeader('Content-Security-Policy', PAGE_POLICY);
+    // The address may have a code in it.
+    res.setHeader('Referrer-Policy', 'no-referrer');
+  }
   if (what.retryAfter !== undefined) res.setHeader('Retry-After', what.retryAfter);
   res.on('error', ignore); // the visitor may leave during the write
   res.end(req.method === 'HEAD' ? undefined : text);

@@ -38,7 +38,7 @@ export { createOrigins, type Origins } from './origins';
 export { peerOf, trustOf, visitorAddress } from './peer';
 export { createSelector, type SelectorContext } from './selector';
 export { createSsoFront, pageAsked, type SsoFront, signInPage, ssoCookie } from './sso';
-export { SSO_HEADERS, ssoPage } from './sso-page';
+export { handOver, SSO_HEADERS, ssoPage } from './sso-page';
 export { hostnameOf, type RouteApp, type RouteEnvironment, RoutingTable } from './table';
 export { basePath } from './url';
 export { boundMessages, boundSocket, type MessageServer } from './web-sockets';

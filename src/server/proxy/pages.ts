@@ -33,3 +33,13 @@ export function pageFinder({ publicPath, modernPrefix }: ClientPaths): (path: st
     return { app: path.slice(begin, end), ownPath };
   };
 }
+
+/**
+ * The page below the base path of its client, or null outside of `APP_PUBLIC_PATH`.
+ * @param ownPath a path at the app's own host
+ */
+export function pageBelow(ownPath: string, { publicPath, modernPrefix }: ClientPaths): string | null {
+  if (!ownPath.startsWith(publicPath)) return null;
+  const modern = `${publicPath}${modernPrefix}/`;
+  return ownPath.slice((ownPath.startsWith(modern) ? modern : publicPath).length);
+}

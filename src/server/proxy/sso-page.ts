@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SsoRefusal } from '../../shared/sso';
 import { titled, type VisitorLanguage } from '../visitor-texts';
 import { PAGE_POLICY } from './answers';
-import { type Face, htmlPage } from './error-page';
+import { escaped, type Face, htmlPage } from './error-page';
 
 /**
  * What a visitor sees who is not signed in to an app by the main app. He learns what he can do, and nothing of other
@@ -71,6 +72,13 @@ const TEXTS: Record<SsoRefusal, Entry> = {
     '无法从此处找到主应用',
     '需要配置主应用的地址，请联系管理员。',
   ],
+  SSO_DOMAIN_UNVERIFIED: [
+    503,
+    'The main app cannot sign you in at this address of %app',
+    'The domain is not verified. Ask an administrator, or open the app from the main app.',
+    '无法通过主应用在此地址登录%app',
+    '该域名尚未通过验证。请联系管理员，或从主应用打开该应用。',
+  ],
 };
 
 /** Refusals after which another attempt may succeed. */
@@ -114,6 +122,28 @@ export const SSO_HEADERS = {
   'Referrer-Policy': 'no-referrer',
   'Content-Security-Policy': PAGE_POLICY,
 };
+
+const HAND_OVER =
+  'const { key, session, page } = document.body.dataset; sessionStorage.setItem(key, session); location.replace(page);';
+const HAND_OVER_POLICY = `default-src 'none'; script-src 'sha256-${createHash('sha256').update(HAND_OVER).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+
+/**
+ * Gives a new session to the client of the app, and goes on to the page that was asked for. It is the answer to the request
+ * that brought the code: the session is in no address, and whichever environment signs the visitor in answers it itself.
+ * @param key `sessionKey` of the app's client
+ * @param page a path at this origin
+ */
+export function handOver(
+  key: string,
+  session: string,
+  page: string,
+): { html: string; headers: Record<string, string> } {
+  const data = Object.entries({ key, session, page }).map(([name, value]) => `data-${name}="${escaped(value)}"`);
+  return {
+    html: `<!doctype html><html><head><meta charset="utf-8"><title>…</title></head><body ${data.join(' ')}><script>${HAND_OVER}</script></body></html>`,
+    headers: { ...SSO_HEADERS, 'Content-Security-Policy': HAND_OVER_POLICY },
+  };
+}
 
 /** Answers with the page. */
 export function refuseSignIn(

@@ -8,7 +8,7 @@ import { answer, send } from './answers';
 import { pageFor } from './error-page';
 import { visitorHost, visitorProtocol } from './headers';
 import { isOwnHost } from './origins';
-import { pageFinder } from './pages';
+import { pageBelow, pageFinder } from './pages';
 import { peerOf } from './peer';
 import { refuseSignIn } from './sso-page';
 import { hostnameOf, type RouteApp, type RoutingTable } from './table';
@@ -50,21 +50,21 @@ export const challengeOf = (secret: string): string => createHash('sha256').upda
 export const isSsoCallback = (url: string): boolean => pathOf(url).endsWith(`/${SSO_RESOURCE}:callback`);
 
 export function createSsoFront({ table, trusts, publicUrl, isReady, ...paths }: SsoOptions): SsoFront {
-  const { apiBase, publicPath, modernPrefix } = paths;
+  const { apiBase } = paths;
   const pageOf = pageFinder(paths);
-  const modern = `${publicPath}${modernPrefix}/`;
 
   /** The app whose page is asked for, and the page below the base path of its client. */
   const pageIn = (name: string, path: string, isOwn: boolean): { app: string; page: string } | null => {
     const found = isOwn ? { app: name, ownPath: path } : pageOf(path);
-    if (!found?.ownPath.startsWith(publicPath)) return null;
-    const base = found.ownPath.startsWith(modern) ? modern : publicPath;
-    return { app: found.app, page: found.ownPath.slice(base.length) };
+    const page = found && pageBelow(found.ownPath, paths);
+    return found && page !== null ? { app: found.app, page } : null;
   };
 
   return function enterBySso(name, req, res) {
     const url = req.url ?? '/';
     if (req.method !== 'GET' || !mayBegin(url, apiBase)) return false;
+    // A sign-in of another plugin: NocoBase's clients take a session out of the address, after they have loaded.
+    if (/[?&]token=/.test(url)) res.setHeader('Referrer-Policy', 'no-referrer');
     const path = pathOf(url);
     if (isSsoCallback(url)) {
       const app = table.app(name);
@@ -87,7 +87,9 @@ export function createSsoFront({ table, trusts, publicUrl, isReady, ...paths }: 
       return false;
     }
     const page = pageAsked(app, isAsked ? query.get('redirect') : url, { ...paths, isOwnHost: isOwn });
-    const refusal = refusalOf(app, isTopLevel(req.headers, protocol), isOwn ? publicUrl : '');
+    const isByPerson = isTopLevel(req.headers, protocol);
+    const mayGetCode = !isOwn || table.signInHostsOf(app).includes(hostnameOf(host ?? ''));
+    const refusal = refusalOf(app, isByPerson, isOwn ? publicUrl : '', mayGetCode);
     if (refusal) {
       const signIn = signInPage(page, app.name, { ...paths, isOwnHost: isOwn });
       refuseSignIn(req, res, refusal, app, languageOf(req.headers), { page, signIn });
@@ -141,10 +143,11 @@ function isOpened(
 const hasCookie = (header: string | undefined, name: string): boolean =>
   header?.split(';').some((pair) => pair.trim().startsWith(`${name}=`)) ?? false;
 
-function refusalOf(app: RouteApp, isByPerson: boolean, main: string | null): SsoRefusal | null {
+function refusalOf(app: RouteApp, isByPerson: boolean, main: string | null, mayGetCode: boolean): SsoRefusal | null {
   if (!app.sso) return 'SSO_OFF';
   if (!isByPerson) return 'SSO_NOT_TOP_LEVEL';
-  return main === null ? 'SSO_NO_ADDRESS' : null;
+  if (main === null) return 'SSO_NO_ADDRESS';
+  return mayGetCode ? null : 'SSO_DOMAIN_UNVERIFIED';
 }
 
 /** The page that the visitor asked for if it is one of this app, otherwise the app's first one. */

@@ -21,6 +21,8 @@ export interface RouteApp {
   cname: string | null;
   /** Whether visitors may be sent to that domain (shared/domain-check.ts); absent: yes. */
   leadsToDomain?: boolean;
+  /** Whether the last checks have shown that the domain leads to this fleet; absent: no. */
+  isDomainVerified?: boolean;
   desired: 'running' | 'onDemand' | 'stopped';
   /** In the app's own order. */
   environments: readonly string[];
@@ -137,10 +139,14 @@ export class RoutingTable {
     return app.cname && (app.leadsToDomain !== false || below === null) ? hostnameOf(app.cname) : below;
   }
 
-  /** All hosts at which the app is found by its host alone. */
-  hostsOf(app: RouteApp): string[] {
+  /**
+   * The app's own hosts to which codes of a sign-in may be sent. A domain that is not verified may be somebody else's: it has
+   * lapsed, or was never this fleet's.
+   */
+  signInHostsOf(app: RouteApp): string[] {
     const below = this.#hostBelow(app);
-    return [...(app.cname ? [hostnameOf(app.cname)] : []), ...(below === null ? [] : [below])];
+    const domain = app.cname && app.isDomainVerified === true ? [hostnameOf(app.cname)] : [];
+    return below === null ? domain : [...domain, below];
   }
 
   #hostBelow({ name }: RouteApp): string | null {

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ClientPaths, clientPath } from '../../shared/client-paths';
 import { ENVIRONMENT_NAME } from '../../shared/names';
+import { TARGET_PAGE } from '../../shared/sso';
 import { languageOf } from '../visitor-texts';
 import { answer, send } from './answers';
-import { pageFinder } from './pages';
+import { pageBelow, pageFinder } from './pages';
 import { COOKIE, withPin } from './sticky-environment';
 import type { RouteApp } from './table';
 import { pathOf } from './url';
@@ -56,9 +57,9 @@ export function visit(
 }
 
 /**
- * The redirect target: `to` if it is a page of this app and nothing else, otherwise the app's first page. Rejects
- * everything that a browser could read as another origin: `//host`, `/\host`, and control characters, which browsers
- * remove before they parse.
+ * The redirect target: `to` if it is a page of this app's client, otherwise the app's first page. Accepts only paths in
+ * `TARGET_PAGE`, and rejects everything that a browser could read as another origin: `//host`, `/\host`, and control
+ * characters, which browsers remove before they parse.
  */
 export function destination(
   app: Pick<RouteApp, 'name'>,
@@ -73,8 +74,9 @@ export function destination(
   const page = pageFinder(paths)(path);
   // Without a slash behind the name it is no page of the client, but a file or another app.
   const isOwn = page?.app === app.name && path.includes(`apps/${app.name}/`);
-  if (!isOwnHost) return isOwn ? path + parsed.search + parsed.hash : first;
-  // The page has no app in its address here.
-  const here = isOwn ? page.ownPath : path;
-  return here.startsWith('//') ? first : here + parsed.search + parsed.hash;
+  if (!isOwnHost && !isOwn) return first;
+  // The page has no app in its address at the app's own host.
+  const ownPath = isOwn ? page.ownPath : path;
+  if (!TARGET_PAGE.test(pageBelow(ownPath, paths) ?? 'outside')) return first;
+  return (isOwnHost ? ownPath : path) + parsed.search + parsed.hash;
 }

@@ -40,12 +40,21 @@ export function SsoFields() {
         label={t('First sign-in')}
         hidden={!isOn}
         extra={t(
-          'Users choose their names themselves, so administrators of the app are never taken over by name. After the first sign-in the account stays bound to the user, even if the name changes.',
+          'Users choose their names themselves: whoever has the name of an account in the main app gets that account, except an administrator’s. After the first sign-in the account stays bound to the user, even if the name changes.',
         )}
       >
         <Select options={Object.entries(MAPPING_LABELS).map(([value, label]) => ({ value, label: t(label) }))} />
       </Form.Item>
-      <Form.Item name={[...SSO, 'autoSignup']} valuePropName="checked" hidden={!isOn}>
+      <Form.Item
+        name={[...SSO, 'autoSignup']}
+        valuePropName="checked"
+        hidden={!isOn}
+        extra={
+          isOn && !creates && sso?.mapping === 'none'
+            ? t('With these settings, only users whose account is already bound can sign in.')
+            : undefined
+        }
+      >
         <Checkbox>{t('Create missing accounts')}</Checkbox>
       </Form.Item>
       <Form.Item

@@ -1,5 +1,5 @@
 import type { HostApp } from '@nocobase/flow-engine';
-import { INNER_PAGE, type NoSession, SSO_AUTHENTICATOR, SSO_HEADER, SSO_RESOURCE } from '../../shared/sso';
+import { INNER_PAGE, type NoSession, SSO_AUTHENTICATOR, SSO_HEADER, SSO_RESOURCE, sessionKey } from '../../shared/sso';
 
 /** The page that the browser shows, or the one that its sign-in page leads to, as an absolute path. */
 function pageOf(): string {
@@ -21,13 +21,14 @@ export function startSso(app: HostApp): void {
 }
 
 /**
- * Takes the token over that a sign-in by the main app has put into the address. NocoBase's classic client does it once its page is
- * drawn: a part of the page that asks the server before has no token then, is refused, and the client forgets the new one, too.
+ * Takes over the session that a sign-in by the main app has left for this client (`handOver` of the server), once, and before
+ * anything on the page asks the server.
  */
-export function takeToken(app: HostApp, address: string): void {
-  const query = new URLSearchParams(address);
-  const token = query.get('token');
-  if (!token || query.get('authenticator') !== SSO_AUTHENTICATOR) return;
+export function takeSession(app: HostApp): void {
+  const key = sessionKey(app.name);
+  const token = globalThis.sessionStorage?.getItem(key);
+  if (!token) return;
+  sessionStorage.removeItem(key);
   app.apiClient.auth.setToken(token);
   app.apiClient.auth.setAuthenticator(SSO_AUTHENTICATOR);
 }

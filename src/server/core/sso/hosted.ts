@@ -5,12 +5,20 @@ import type { Application } from '@nocobase/server';
 import { z } from 'zod';
 import type { ClientPaths } from '../../../shared/client-paths';
 import type { AppRecord, SsoUser } from '../../../shared/messages';
-import { isTopLevel, SSO_AUTHENTICATOR, SSO_HEADER, SSO_RESOURCE, type SsoRefusal, ssoOf } from '../../../shared/sso';
+import {
+  isTopLevel,
+  SSO_AUTHENTICATOR,
+  SSO_HEADER,
+  SSO_RESOURCE,
+  type SsoRefusal,
+  sessionKey,
+  ssoOf,
+} from '../../../shared/sso';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, answerOf, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { SsoStore } from '../../protocol/stores/sso';
-import { pageAsked, SSO_HEADERS, signInPage, ssoCookie, ssoPage } from '../../proxy';
+import { handOver, pageAsked, SSO_HEADERS, signInPage, ssoCookie, ssoPage } from '../../proxy';
 import { languageOf } from '../../visitor-texts';
 import { enter } from '../../worker/sso/accounts';
 import { refusalOf, sessionOf } from '../../worker/sso/decide';
@@ -163,7 +171,6 @@ class Callback {
       this.options.log.warn(`A sign-in by the main app failed: ${messageOf(error)}`, { app: app.name });
       why = 'SSO_UNAVAILABLE';
     }
-    for (const [name, value] of Object.entries(SSO_HEADERS)) ctx.set(name, value);
     if (why) this.refuse(why);
   }
 
@@ -223,10 +230,9 @@ class Callback {
       auth.forget();
       return 'SSO_EXPIRED';
     }
-    const target = new URL(this.page, 'http://any');
-    target.searchParams.set('token', token);
-    target.searchParams.set('authenticator', SSO_AUTHENTICATOR);
-    ctx.redirect(target.pathname + target.search + target.hash);
+    // At its own host the client takes the app for the main one.
+    const { html, headers } = handOver(sessionKey(this.place.isOwnHost ? 'main' : app.name), token, this.page);
+    this.respond(200, html, headers);
     return null;
   }
 
@@ -238,6 +244,12 @@ class Callback {
       page,
       signIn,
     });
+    this.respond(status, html, SSO_HEADERS);
+  }
+
+  private respond(status: number, html: string, headers: Record<string, string>): void {
+    const { ctx } = this;
+    for (const [name, value] of Object.entries(headers)) ctx.set(name, value);
     ctx.status = status;
     ctx.type = 'text/html';
     ctx.body = html;

@@ -75,12 +75,13 @@ export class MainSso {
     const { config, supervisor, ends, foundation } = this;
     const { wire, clock, log } = foundation;
     const trusts = trustsOf(config);
+    foundation.signUp.watch(main);
     vouchForUsers(main, {
       store: wire.stores.sso,
       ends,
       app: (name) => supervisor.app(name),
       fleet: () => supervisor.fleet,
-      ownHosts: (name) => this.ownHosts(name),
+      ownHosts: (name) => this.signInHosts(name),
       publicUrl: config.publicUrl,
       appsDomain: config.appsDomain,
       paths: pathsOf(config),
@@ -97,7 +98,13 @@ export class MainSso {
   /** The main app runs, and its database can be read. */
   start(): void {
     void this.ends.publish();
-    this.timer ??= this.foundation.clock.interval(COMPARE, () => void this.ends.publish());
+    this.timer ??= this.foundation.clock.interval(COMPARE, () => this.compare());
+  }
+
+  private compare(): void {
+    void this.ends.publish();
+    const main = this.foundation.mainApp.writable;
+    if (main) void this.foundation.signUp.check(main);
   }
 
   stop(): void {
@@ -105,9 +112,9 @@ export class MainSso {
     this.timer = null;
   }
 
-  private ownHosts(name: string): string[] {
+  private signInHosts(name: string): string[] {
     const app = this.table.app(name);
-    return app ? this.table.hostsOf(app) : [];
+    return app ? this.table.signInHostsOf(app) : [];
   }
 }
 

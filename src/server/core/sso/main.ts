@@ -32,7 +32,7 @@ export interface MainSsoOptions {
   /** The fleet's id; empty while it is not known yet. */
   fleet(): string;
   app(name: string): AppDefinition | null;
-  /** The app's own hosts: a custom domain, and a label below the apps' domain. */
+  /** The app's own hosts to which codes may be sent: a verified custom domain, and a label below the apps' domain. */
   ownHosts(app: string): string[];
   publicUrl: string | null;
   appsDomain: string | null;
@@ -200,7 +200,8 @@ async function authorize(main: Application, ctx: Context, options: MainSsoOption
   const vouched = vouchFor(known, options.fleet(), ssoOf(app.sso), app);
   if (typeof vouched === 'string') return refuse(ctx, options, vouched);
   const address = callbackOf(app, asked, options);
-  if (address === null) return refuse(ctx, options, 'SSO_NO_ADDRESS');
+  if (address === null)
+    return refuse(ctx, options, options.publicUrl === null ? 'SSO_NO_ADDRESS' : 'SSO_DOMAIN_UNVERIFIED');
   const code = secretBytes(32).toString('base64url');
   try {
     const { [ENDED_AT]: endedAt = 0 } = checking(ctx);
@@ -219,7 +220,7 @@ async function authorize(main: Application, ctx: Context, options: MainSsoOption
   ctx.redirect(`${address}?${new URLSearchParams({ code, state: asked.state, redirect: asked.redirect })}`);
 }
 
-/** Null if the app has no such host: nobody is sent anywhere else. */
+/** Null if the app has no such host, or it is not verified: nobody is sent anywhere else. */
 const hostIn = (app: AppDefinition, own: string, { ownHosts }: MainSsoOptions): string | null =>
   ownHosts(app.name).find((host) => host === own) ?? null;
 
@@ -255,18 +256,21 @@ function askToSignIn(ctx: Context, options: MainSsoOptions): void {
 }
 
 /**
- * The page that was asked for, the app's own sign-in page, and the address before both where the app has a host of its own.
+ * The page that was asked for, the app's own sign-in page, and the address before both where the app has a host of its own; that
+ * is null where nobody is sent.
  */
 function placeOf(
   app: AppDefinition,
   asked: Query,
   options: MainSsoOptions,
-): { origin: string; page: string; signIn: string } {
-  const place = { ...options.paths, isOwnHost: asked.own !== undefined };
+): { origin: string | null; page: string; signIn: string } {
+  const isOwnHost = asked.own !== undefined;
+  const place = { ...options.paths, isOwnHost };
   const page = pageAsked(app, asked.redirect, place);
   const host = asked.own === undefined ? null : hostIn(app, asked.own, options);
-  const origin = host === null ? '' : addressOf(host, options);
-  return { origin, page, signIn: signInPage(page, app.name, place) };
+  const signIn = signInPage(page, app.name, place);
+  if (!isOwnHost) return { origin: '', page, signIn };
+  return { origin: host === null ? null : addressOf(host, options), page, signIn };
 }
 
 function refuse(ctx: Context, options: MainSsoOptions, why: SsoRefusal): void {
@@ -274,10 +278,10 @@ function refuse(ctx: Context, options: MainSsoOptions, why: SsoRefusal): void {
   const found = asked ? options.app(asked.app) : null;
   // Of an app that the user is not to see, he learns nothing.
   const app = found && why !== 'SSO_OFF' && why !== 'SSO_NOT_FOR_YOU' ? found : null;
-  const place = app && asked && placeOf(app, asked, options);
+  const { origin = null, page, signIn } = (app && asked && placeOf(app, asked, options)) || {};
   const ways = {
-    page: place ? place.origin + place.page : null,
-    signIn: place && ssoOf(app.sso).passwordSignIn ? place.origin + place.signIn : null,
+    page: origin === null ? null : `${origin}${page}`,
+    signIn: origin !== null && ssoOf(app?.sso).passwordSignIn ? `${origin}${signIn}` : null,
   };
   const { status, html } = ssoPage(why, app, languageOf(ctx.req.headers), ways);
   respond(ctx);

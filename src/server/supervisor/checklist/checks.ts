@@ -1,5 +1,6 @@
 import type { Message, Names, Param } from '../../../shared/message';
 import { fleetHosts, isNamedHost, labelOf, labelsOf } from '../../../shared/origins';
+import { ssoOf } from '../../../shared/sso';
 import { WELL_KNOWN_APP_KEYS } from '../../config';
 import { fingerprint } from '../../protocol/secrets';
 import { hasPassword } from '../../redis-address';
@@ -50,6 +51,9 @@ export const CHECKLIST_TEXTS = {
   DOMAINS_UNKNOWN_REMEDY: '',
   DOMAINS_OF_FLEET: 'apps',
   DOMAINS_OF_FLEET_REMEDY: '',
+  SAFE_SSO_MAPPING: '',
+  SSO_MAPS_NAMES: 'apps',
+  SSO_MAPS_NAMES_REMEDY: '',
   SAFE_DATABASE_ROLES: '',
   DATABASE_ROLES_SHARED: 'apps',
   DATABASE_ROLES_SHARED_REMEDY: '',
@@ -256,6 +260,23 @@ const domains: Check = {
   },
 };
 
+const ssoMapping: Check = {
+  code: 'SAFE_SSO_MAPPING',
+  find({ apps, hasOpenSignUp }) {
+    const mapsNames = ({ app }: (typeof apps)[number]) => {
+      const { enabled, mapping } = ssoOf(app.sso);
+      return enabled && mapping !== 'none';
+    };
+    const names = hasOpenSignUp ? apps.filter(mapsNames).map(({ app }) => app.name) : [];
+    return when(names.length > 0, () => ({
+      level: 'red',
+      text: tell('SSO_MAPS_NAMES', { apps: named(names) }),
+      remedy: tell('SSO_MAPS_NAMES_REMEDY'),
+      apps: names,
+    }));
+  },
+};
+
 /** What Workers say about their database server, by code. */
 function told({ environments }: ChecklistFacts, ...codes: string[]) {
   const found = environments.flatMap(({ name, registration }) => {
@@ -333,6 +354,7 @@ export const CHECKS: Check[] = [
   redis,
   origins,
   domains,
+  ssoMapping,
   databaseRoles,
   workerRoles,
 ];

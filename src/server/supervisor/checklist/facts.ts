@@ -17,6 +17,8 @@ export interface OwnFacts {
   config: ActiveConfig;
   /** The problem of the password of the main app's root user; null if there is none. */
   ownAdmin: AdminPassword | null;
+  /** Whether anybody can sign up to the main app. */
+  hasOpenSignUp: boolean;
 }
 
 export interface AppFacts {
