@@ -2,6 +2,7 @@ import type { AppSupervisor } from '@nocobase/server';
 import type { ActiveConfig } from '../config';
 import type { FindInstalled } from '../nocobase/installed-plugins';
 import type { WorkLog } from '../worker/watchdog/work';
+import { endAfterFailedStart } from './first-start';
 import { type Foundation, layFoundation } from './foundation';
 import { LocalRuntime } from './local-runtime';
 import type { Runtime } from './runtime';
@@ -18,6 +19,8 @@ export function createRuntime(
   const foundation = layFoundation(config, host, findInstalled, work);
   const runtime = runtimeFor(config, foundation);
   foundation.coreApps.isManaged = (name) => runtime.manages(name);
+  // In shared memory the plugin is a guest of a NocoBase that is run as its operator wants.
+  if (config.active && config.part !== 'local') endAfterFailedStart(host, () => runtime.probeState());
   foundation.coreApps.titleOf = (name) => runtime.models().find((model) => model.name === name)?.title;
   return runtime;
 }
