@@ -19,16 +19,19 @@ FROM ${NOCOBASE_IMAGE}
 RUN test -f /app/nocobase/package.json
 COPY --from=build /package /app/nocobase/node_modules/@nocobase/plugin-app-supervisor
 COPY --chmod=755 docker/start.sh docker/entrypoint.sh /app/
-COPY --chmod=644 docker/nginx.conf /app/
+COPY --chmod=644 docker/nginx.conf docker/server.sed docker/until-ready.js /app/
+COPY --chmod=644 docker/away /app/away/
 # Code is read-only: the container runs as a user that owns nothing but its storage. The two files of NocoBase that its
-# start writes outside of that are links to /run/nocobase, which start.sh fills.
+# start writes outside of that are links to /run/nocobase, which start.sh fills. A volume at /keys has the secrets of a Worker that
+# joins: it becomes this user's.
 RUN cd /app/nocobase \
   && client=node_modules/@nocobase/app/dist/client \
   && { test -f $client/index.html.tpl || cp $client/index.html $client/index.html.tpl; } \
   && ln -sf /run/nocobase/index.html $client/index.html \
   && ln -sf /run/nocobase/tsconfig.paths.json tsconfig.paths.json \
-  && mkdir -p storage /run/nocobase \
-  && chown -R 1000:1000 storage /run/nocobase
+  && mkdir -p storage /run/nocobase /keys \
+  && chown -R 1000:1000 storage /run/nocobase /keys \
+  && chmod 700 /keys
 ENV APPEND_PRESET_BUILT_IN_PLUGINS=@nocobase/plugin-app-supervisor
 # PM2 would start a process again that was told to end. The engine restarts containers.
 ENV APP_LAUNCH_MODE=node

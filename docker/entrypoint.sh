@@ -13,6 +13,14 @@ mkdir -p "$TMPDIR" storage/.nginx
 cp node_modules/@nocobase/app/dist/client/index.html.tpl /run/nocobase/index.html
 yarn --silent nocobase create-nginx-conf
 yarn --silent nocobase generate-instance-id
-sed 's#access_log /var/log/nginx/[^;]*;#access_log off;#' storage/nocobase.conf > /run/nocobase/server.conf
-nginx -e stderr -c /app/nginx.conf
+role=worker
+if [ "${APP_MODE:-}" = supervisor ]; then role=supervisor; fi
+cp "/app/away/$role.conf" /run/nocobase/away.conf
+sed -f /app/server.sed storage/nocobase.conf > /run/nocobase/server.conf
+if [ "$role" = supervisor ]; then
+  # Nobody is let in before it can answer, so that a proxy in front asks another Supervisor.
+  { node /app/until-ready.js && nginx -e stderr -c /app/nginx.conf; } &
+else
+  nginx -e stderr -c /app/nginx.conf
+fi
 yarn --silent start --quickstart

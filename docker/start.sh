@@ -31,6 +31,8 @@ nocobase() {
 
 stop() {
   stopping=yes
+  # A proxy in front asks another Supervisor from now on. A Worker goes on until the Supervisors know that it leaves.
+  if [ "${APP_MODE:-}" = supervisor ] && [ -f /run/nocobase/nginx.pid ]; then kill -QUIT "$(cat /run/nocobase/nginx.pid)" || true; fi
   processes=$(nocobase)
   # shellcheck disable=SC2086
   kill -TERM ${processes:-"$entrypoint"} 2>/dev/null || true

@@ -126,6 +126,26 @@ interface NocobaseInImage {
 
 /** The nginx that stands in the official image before its NocoBase, and serves some addresses from the disk itself. */
 export async function startImageNginx(nocobase: NocobaseInImage): Promise<Front> {
+  const { folder, port, made } = await makeImageConf(nocobase);
+  return run('nginx', folder, port, changed(made, { 'access_log /var/log/nginx/nocobase.log apm;': '' }));
+}
+
+/** The same in the image of this repository, as docker/entrypoint.sh starts it for a role. */
+export async function startOwnNginx(nocobase: NocobaseInImage, role: 'supervisor' | 'worker'): Promise<Front> {
+  const { folder, port, made } = await makeImageConf(nocobase);
+  const own = (name: string) => fs.readFileSync(path.join(ROOT, 'docker', name), 'utf8');
+  const server = execFileSync('sed', ['-f', path.join(ROOT, 'docker/server.sed')], { input: made, encoding: 'utf8' });
+  fs.writeFileSync(path.join(folder, 'server.conf'), server.replaceAll('/run/nocobase', folder));
+  fs.writeFileSync(path.join(folder, 'away.conf'), own(`away/${role}.conf`));
+  const main = `daemon off; user root;\n${own('nginx.conf')}`
+    .replace('worker_processes auto', 'worker_processes 1')
+    .replaceAll('/app/nocobase/storage/.nginx', folder)
+    .replaceAll('/run/nocobase', folder);
+  return run('nginx', folder, port, '', main);
+}
+
+/** @returns what NocoBase's own command makes, listening on a port of ours */
+async function makeImageConf(nocobase: NocobaseInImage): Promise<{ folder: string; port: number; made: string }> {
   const { url, storage, home = ROOT, publicPath = '/', keptFor = '75s' } = nocobase;
   const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-image-'));
   // The image's /app/nocobase.
@@ -143,8 +163,7 @@ export async function startImageNginx(nocobase: NocobaseInImage): Promise<Front>
   const port = await freePort();
   const made = fs.readFileSync(path.join(folder, 'nocobase.conf'), 'utf8');
   const listen = `${KINDS.nginx.listenOn(port)} keepalive_timeout ${keptFor};`;
-  const changes = { 'listen 80;': listen, 'access_log /var/log/nginx/nocobase.log apm;': '' };
-  return run('nginx', folder, port, changed(made, changes));
+  return { folder, port, made: changed(made, { 'listen 80;': listen }) };
 }
 
 const isOpen = (port: number): Promise<boolean> =>
@@ -154,13 +173,16 @@ const isOpen = (port: number): Promise<boolean> =>
     socket.once('connect', () => socket.destroy());
   });
 
-/** @param text the site's configuration */
-async function run(kind: FrontKind, folder: string, port: number, text: string): Promise<Front> {
+/**
+ * @param text the site's configuration
+ * @param whole all of the configuration, which includes the site's
+ */
+async function run(kind: FrontKind, folder: string, port: number, text: string, whole?: string): Promise<Front> {
   const { main, args } = KINDS[kind];
   const site = path.join(folder, 'site');
   fs.writeFileSync(site, text);
   const config = path.join(folder, 'main');
-  fs.writeFileSync(config, main(folder, site));
+  fs.writeFileSync(config, whole ?? main(folder, site));
 
   const url = `http://${HOST}:${port}`;
   const part = new Part({

@@ -8,6 +8,8 @@ export type Leave = () => void;
 const MINUTE = 60_000;
 /** Addresses whose wake-ups are remembered. */
 const MOST_ADDRESSES = 10_000;
+/** In the place of an address that is not known, which visitors could otherwise choose to be without a limit. */
+const UNKNOWN = '';
 
 /** Counts what is under way. Times are monotonic milliseconds. */
 export class Occupancy {
@@ -26,14 +28,13 @@ export class Occupancy {
   }
 
   /**
-   * @param address of the visitor; null if it is not known for certain
+   * @param address of the visitor; null if it is not known for certain: all of these count as one
    * @returns the answer for a visitor who gets no place
    */
   webSocket(app: string, address: string | null): Leave | AnswerCode {
     const leave = this.#webSockets.enter(app, this.bounds.webSocketsPerApp);
     if (!leave) return 'APP_BUSY';
-    if (address === null) return leave;
-    const leaveToo = this.#byAddress.enter(address, this.bounds.webSocketsPerAddress);
+    const leaveToo = this.#byAddress.enter(address ?? UNKNOWN, this.bounds.webSocketsPerAddress);
     if (!leaveToo) leave();
     return leaveToo ? () => [leave, leaveToo].forEach((each) => void each()) : 'ADDRESS_BUSY';
   }
@@ -47,8 +48,8 @@ export class Occupancy {
   }
 
   /** Whether a visit from this address may start an app that is not running. */
-  mayWake(app: string, address: string | null, now: number): boolean {
-    if (address === null) return true;
+  mayWake(app: string, from: string | null, now: number): boolean {
+    const address = from ?? UNKNOWN;
     let woken = this.#wakes.get(address);
     if (!woken || now - woken.since >= MINUTE) {
       this.#wakes.delete(address); // so that the newest one is the last

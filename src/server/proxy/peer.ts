@@ -35,8 +35,8 @@ function plainAddress(address: string): string {
 const MAX_ADDRESS = 64;
 
 /**
- * The visitor's own address, for limits; null if it is not known for certain. The last address that trusted proxies did
- * not name for each other is the one that reached them.
+ * The visitor's own address, for limits; null if it is not known. The last address that trusted proxies did not name for
+ * each other is the one that reached them. If all are trusted, visitors are in a trusted network, and the first one is theirs.
  */
 export function visitorAddress(
   forwardedFor: string | string[] | undefined,
@@ -45,12 +45,14 @@ export function visitorAddress(
 ): string | null {
   if (!peer.trusted) return peer.address || null;
   const named = String(forwardedFor ?? '').split(',');
+  let first: string | null = null;
   for (let i = named.length - 1; i >= 0; i--) {
     const address = plainAddress(named[i].trim().slice(0, MAX_ADDRESS));
     if (isIP(address) === 0) return null;
     if (!trusts(address)) return address;
+    first = address;
   }
-  return null;
+  return first;
 }
 
 const ALL_IPV4 = ['0.0.0.0/1', '128.0.0.0/1'];

@@ -3,12 +3,13 @@ import https from 'node:https';
 import type { LimitName } from '../observability/metrics';
 import { languageOf } from '../visitor-texts';
 import { type Answer, type AnswerCode, answer, hasCause, send } from './answers';
+import { awayOf } from './away';
 import { type BodyRules, boundBody } from './bodies';
 import { choose } from './choose';
 import type { Context } from './context';
 import type { CookieRules } from './cookies';
 import { isForPeople, pageFor } from './error-page';
-import { classify } from './failures';
+import { classify, type Failure } from './failures';
 import {
   hasBody,
   interimHead,
@@ -25,6 +26,7 @@ import { lingerOverUpload } from './linger';
 import { isOwnHost } from './origins';
 import { type Peer, peerOf, visitorAddress } from './peer';
 import { enter } from './places';
+import { addTrailers, pump, writeHead } from './pump';
 import { noteUnreachable } from './quarantine';
 import { isSsoCallback } from './sso';
 import { statusClass } from './status-class';
@@ -191,12 +193,18 @@ class Exchange {
       agent: chunked ? target.oneShot : target.agent,
     });
     this.#outgoing = outgoing;
-    outgoing.on('error', (error) => this.#failed(error, environment, outgoing));
-    outgoing.on('response', (incoming) => this.#answered(incoming, target, outgoing));
+    outgoing.on('error', (error) => this.#broken(error, environment, outgoing));
+    outgoing.on('response', (incoming) => {
+      const failure = awayOf(incoming);
+      if (!failure) return this.#answered(incoming, target, outgoing);
+      incoming.resume();
+      this.#failed(failure, environment, outgoing);
+      if (!outgoing.writableFinished) outgoing.destroy();
+    });
     outgoing.on('information', (information) => this.#informed(information, outgoing));
     // The only event of a worker that switches protocols without being requested (lib/_http_client.js,
     // socketCloseListener).
-    outgoing.on('close', () => this.#settled || this.#failed(new Error('closed'), environment, outgoing));
+    outgoing.on('close', () => this.#settled || this.#broken(new Error('closed'), environment, outgoing));
     if (!hasBody(req)) {
       outgoing.end();
     } else {
@@ -282,7 +290,11 @@ class Exchange {
     return visitorLocation(location, app.name, context.config.publicPath, visitorHost(req, peer));
   }
 
-  #failed(error: Error, environment: RouteEnvironment, outgoing: ClientRequest): void {
+  #broken(error: Error, environment: RouteEnvironment, outgoing: ClientRequest): void {
+    this.#failed(classify(error, isConnected(outgoing.socket)), environment, outgoing);
+  }
+
+  #failed(failure: Failure, environment: RouteEnvironment, outgoing: ClientRequest): void {
     const { context, req } = this;
     // After the answer has begun, its own `close` event reports the end. The rest of a body that the worker did not
     // want is read and dropped.
@@ -290,7 +302,6 @@ class Exchange {
       stopSending(req, outgoing);
       return;
     }
-    const failure = classify(error, isConnected(outgoing.socket));
     context.log.rooms.proxy?.('A request failed', { app: this.app.name, environment: environment.name, ...failure });
     if (failure.unreachable) noteUnreachable(context, environment, this.app.name, failure);
     const again = this.#retryTarget(environment, outgoing);
@@ -341,62 +352,6 @@ class Exchange {
 }
 
 const isPage = ({ headers }: IncomingMessage): boolean => /^text\/html\b/i.test(headers['content-type'] ?? '');
-
-/**
- * Writes a worker's answer to the visitor. Unlike `pipe`, which needs eight more listeners, it closes the visitor's
- * connection when the worker dies in the middle; otherwise the visitor would wait forever (httpxy#103).
- */
-function pump(from: IncomingMessage, to: ServerResponse): void {
-  let sent = false;
-  let ended = false;
-  const resume = () => from.resume();
-  from.on('data', (chunk: Buffer) => {
-    sent = true;
-    if (!to.write(chunk)) {
-      from.pause();
-      to.once('drain', resume);
-    }
-  });
-  from.on('end', () => {
-    ended = true;
-    addTrailers(to, from);
-    to.end();
-  });
-  from.on('close', () => {
-    if (!ended) to.destroy();
-  });
-  // Event streams send their headers long before any body, so flush them (after the tick in which a small body
-  // arrives).
-  if (!from.complete) process.nextTick(() => sent || ended || to.destroyed || flushHead(to));
-}
-
-/** `flushHeaders` would write bytes above 0x7f as UTF-8, although Node has read each of them as one character. */
-function flushHead(res: ServerResponse): void {
-  res.write('', 'latin1');
-}
-
-/** `writeHead` with a list. If headers were set before, Node would keep only the last of repeated fields. */
-function writeHead(res: ServerResponse, status: number, message: string, headers: string[]): void {
-  if (res.getHeaderNames().length === 0) {
-    res.writeHead(status, message, headers);
-    return;
-  }
-  for (let i = 0; i < headers.length; i += 2) res.removeHeader(headers[i]);
-  for (let i = 0; i < headers.length; i += 2) res.appendHeader(headers[i], headers[i + 1]);
-  res.writeHead(status, message);
-}
-
-function addTrailers(to: ClientRequest | ServerResponse, from: IncomingMessage): void {
-  const { rawTrailers } = from;
-  if (rawTrailers.length === 0 || !to.chunkedEncoding) return;
-  const pairs: Array<[string, string]> = [];
-  for (let i = 0; i < rawTrailers.length; i += 2) pairs.push([rawTrailers[i], rawTrailers[i + 1]]);
-  try {
-    to.addTrailers(pairs);
-  } catch {
-    // a field that Node rejects: the message is complete without it
-  }
-}
 
 /**
  * Reads and drops the rest of the visitor's request, so that the visitor gets its answer instead of a reset connection.

@@ -4,10 +4,11 @@ import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { Timer } from '../clock';
 import { type AnswerCode, closeGracefully, refuse } from './answers';
+import { awayOf } from './away';
 import { choose } from './choose';
 import type { Context } from './context';
 import { passedSetCookie } from './cookies';
-import { classify } from './failures';
+import { classify, type Failure } from './failures';
 import { isLoop, switchingHeaders, upgradeHeaders, VIA } from './headers';
 import { limitOfWebSockets } from './occupancy';
 import { peerOf, visitorAddress } from './peer';
@@ -165,14 +166,16 @@ class Upgrade {
    * afterwards.
    */
   failed(error: Error): void {
-    const { context, environment, socket } = this;
     if (this.#upstream) {
       this.destroy();
       return;
     }
-    if (this.#answered || socket.destroyed) return; // we closed it ourselves; the answer is on its way
-    const failure = classify(error, isConnected(this.#outgoing?.socket ?? null));
-    if (failure.unreachable) noteUnreachable(context, environment, this.app.name, failure);
+    if (this.#answered || this.socket.destroyed) return; // we closed it ourselves; the answer is on its way
+    this.#unanswered(classify(error, isConnected(this.#outgoing?.socket ?? null)));
+  }
+
+  #unanswered(failure: Failure): void {
+    if (failure.unreachable) noteUnreachable(this.context, this.environment, this.app.name, failure);
     this.#answer(failure.code, failure.cause);
   }
 
@@ -213,6 +216,11 @@ class Upgrade {
     const { socket } = this;
     if (this.#answered || socket.destroyed) {
       incoming.destroy();
+      return;
+    }
+    const failure = awayOf(incoming);
+    if (failure) {
+      this.#unanswered(failure);
       return;
     }
     this.#answered = true;
