@@ -27,4 +27,4 @@ export { type RoleMaker, roleMakerOf, roleNameOf } from './role';
 export { inspectServer, type ServerRoles } from './server-roles';
 export { databaseSize } from './size';
 export { markUpgrading } from './upgrade';
-export { createMainDatabase, type WorkerDatabase, workerSql } from './worker-database';
+export { createMainDatabase, dropMainDatabase, type WorkerDatabase, workerSql } from './worker-database';

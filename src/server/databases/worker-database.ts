@@ -11,17 +11,24 @@ const DEADLINE = 10_000;
 
 /**
  * Creates it, unless it exists, as the role that the Worker will have.
+ * @returns whether it was created
  * @throws AppSupervisorError DATABASE_UNREACHABLE, DATABASE_SIGN_IN, DATABASE_CREATE_DENIED, DATABASE_FAILED
  */
-export async function createMainDatabase(connection: DatabaseConnection): Promise<void> {
+export async function createMainDatabase(connection: DatabaseConnection): Promise<boolean> {
   const place = placeOf(connection);
   const dialect = dialects[connection.dialect];
-  await withSessions(connection, DEADLINE, async (open) => {
-    if (await open.app()) return;
-    await explainDenied(dialect, place, 'database', () =>
+  return withSessions(connection, DEADLINE, async (open) => {
+    if (await open.app()) return false;
+    return explainDenied(dialect, place, 'database', () =>
       tryCreate(dialect, async () => dialect.create(await open.server(), place, 'database')),
     );
   });
+}
+
+/** Takes back what `createMainDatabase` has created just now, for a Worker that could not be made. */
+export async function dropMainDatabase(connection: DatabaseConnection): Promise<void> {
+  const dialect = dialects[connection.dialect];
+  await withSessions(connection, DEADLINE, async (open) => dialect.drop(await open.server(), placeOf(connection)));
 }
 
 /**
@@ -40,8 +47,10 @@ export function workerSql({ dialect, username: role, password, database }: Worke
     ].join('\n');
   return [
     `CREATE ROLE ${role} LOGIN CREATEDB CREATEROLE PASSWORD '${password}';`,
-    `CREATE DATABASE ${database} OWNER ${role} TEMPLATE template0;`,
-    'REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1 FROM PUBLIC;',
+    // Nobody enters it before it is closed to the roles of apps.
+    `CREATE DATABASE ${database} OWNER ${role} TEMPLATE template0 ALLOW_CONNECTIONS false;`,
+    `REVOKE CONNECT, TEMPORARY ON DATABASE postgres, template1, ${database} FROM PUBLIC;`,
+    `ALTER DATABASE ${database} ALLOW_CONNECTIONS true;`,
     `GRANT CONNECT ON DATABASE postgres TO ${role};`,
   ].join('\n');
 }

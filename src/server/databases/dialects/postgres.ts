@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { secretBytes } from '../../random';
 import { type DatabaseConnection, type Place, portOf, sslOf } from '../connection';
 import {
   type Dialect,
@@ -137,6 +138,24 @@ async function empty(session: Session, place: Place, keep: readonly string[]): P
   }
 }
 
+/**
+ * A new database is open to every role of the server. It gets its name when it is closed: whoever knows its name by then may not enter,
+ * and a process that ends in the middle leaves none of that name.
+ */
+async function createClosed(session: Session, database: string): Promise<void> {
+  const unnamed = quote(`new_${secretBytes(12).toString('hex')}`);
+  // A session in template1, which every role may open, would fail it.
+  await session.query(`CREATE DATABASE ${unnamed} TEMPLATE template0 ALLOW_CONNECTIONS false`);
+  try {
+    await session.query(`REVOKE CONNECT, TEMPORARY ON DATABASE ${unnamed} FROM PUBLIC`);
+    await session.query(`ALTER DATABASE ${unnamed} ALLOW_CONNECTIONS true`);
+    await session.query(`ALTER DATABASE ${unnamed} RENAME TO ${quote(database)}`);
+  } catch (error) {
+    await session.query(`DROP DATABASE IF EXISTS ${unnamed}`);
+    throw error;
+  }
+}
+
 async function drop(session: Session, place: Place): Promise<void> {
   if (place.kind === 'schema') {
     await session.query(`DROP SCHEMA IF EXISTS ${schemaOf(place)} CASCADE`);
@@ -251,12 +270,8 @@ export const postgres: Dialect = {
     ]);
   },
   async create(session, place, what) {
-    await session.query(
-      // A session in template1, which every role may open, would fail it.
-      what === 'database'
-        ? `CREATE DATABASE ${quote(place.database)} TEMPLATE template0`
-        : `CREATE SCHEMA ${schemaOf(place)}`,
-    );
+    if (what === 'database') await createClosed(session, place.database);
+    else await session.query(`CREATE SCHEMA ${schemaOf(place)}`);
   },
   adminSql(place, what) {
     const user = quote(place.user);
