@@ -395,8 +395,11 @@ describe('docker-compose.yml', () => {
       const ours = (names: Env) =>
         Object.keys(names).filter((name) => /^(APP|ENVIRONMENT)_/.test(name) && NAMES.has(name));
       // Inside the network of the containers a worker has another address than for people.
-      const ofNetwork = service === 'supervisor' ? 'APP_SUPERVISOR_WORKER_NETWORK' : 'ENVIRONMENT_PROXY_URL';
-      expect(ours(env).sort()).toEqual([...ours(launched), ofNetwork].sort());
+      const ofNetwork =
+        service === 'supervisor'
+          ? ['APP_SUPERVISOR_WORKER_NETWORK', 'APP_SUPERVISOR_TRUSTED_PROXIES']
+          : ['ENVIRONMENT_PROXY_URL'];
+      expect(ours(env).sort()).toEqual([...ours(launched), ...ofNetwork].sort());
       for (const name of [
         'APP_MODE',
         'APP_DISCOVERY_ADAPTER',
@@ -420,7 +423,7 @@ describe('docker-compose.yml', () => {
       warnings: [],
     });
     const optional =
-      /^(APP_KEY|APP_SUPERVISOR_(AES_SECRET|ENVIRONMENT)_KEY|APP_SUPERVISOR_WORKER_\w+|APP_SUPERVISOR_RESTARTED|ENVIRONMENT_PROXY_URL)$/;
+      /^(APP_KEY|APP_SUPERVISOR_((AES_SECRET|ENVIRONMENT)_KEY|RESTARTED|TRUSTED_PROXIES|WORKER_\w+)|ENVIRONMENT_PROXY_URL)$/;
     for (const name of Object.keys(env).filter((name) => /^(APP|ENVIRONMENT)_/.test(name) && !optional.test(name))) {
       expect(() => parseConfig({ ...env, [name]: undefined }, RUN), name).toThrow(name);
     }
@@ -429,14 +432,21 @@ describe('docker-compose.yml', () => {
   it('lets the Supervisor reach each worker by the name of its service', () => {
     for (const service of ['worker_a', 'worker_b']) {
       expect(envOf(service).ENVIRONMENT_PROXY_URL).toBe(`http://${service}`);
-      const [published] = services[service].ports![0].split(':');
+      const published = services[service].ports![0].split(':').at(-2);
       expect(envOf(service).ENVIRONMENT_URL).toBe(`http://localhost:${published}`);
     }
     expect(['supervisor', 'worker_a', 'worker_b'].map((service) => services[service].ports)).toEqual([
       ['14000:80'],
-      ['15000:80'],
-      ['16000:80'],
+      ['127.0.0.1:15000:80'],
+      ['127.0.0.1:16000:80'],
     ]);
+  });
+
+  it('limits what each service takes: memory, processes, and the size of its log', () => {
+    for (const [name, service] of Object.entries(services) as [string, Record<string, any>][]) {
+      expect([name, service.mem_limit, service.pids_limit]).toEqual([name, expect.any(String), expect.any(Number)]);
+      expect([name, service.logging.options]).toEqual([name, { 'max-size': '20m', 'max-file': '5' }]);
+    }
   });
 
   it('generates one pair of keys, keeps it, and accepts given keys', () => {
