@@ -28,6 +28,7 @@ export function driverContract(target: DriverTarget): void {
   const driver = target.driverFor('fleet-1');
   const other = target.driverFor('fleet-2');
   const deaths: Death[] = [];
+  const restored: string[] = [];
   let watching: { close(): void };
 
   const spec = (values: Partial<ContainerSpec> = {}): ContainerSpec => ({
@@ -40,6 +41,7 @@ export function driverContract(target: DriverTarget): void {
       ['FILE', 'first'],
     ],
     port: 17_100,
+    host: '127.0.0.1',
     memory: 256 * MB,
     cpus: 0.5,
     request: '{"name":"env_t"}',
@@ -53,7 +55,10 @@ export function driverContract(target: DriverTarget): void {
 
   beforeAll(async () => {
     for (const environment of ['env_t', 'env_dies', 'env_grows']) await removed(environment);
-    watching = driver.watch((death) => deaths.push(death));
+    watching = driver.watch({
+      died: (death) => void deaths.push(death),
+      restored: (environment) => void restored.push(environment),
+    });
   });
   afterAll(async () => {
     watching?.close();

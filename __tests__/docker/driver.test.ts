@@ -70,6 +70,7 @@ describe('in a Docker Engine, a driver', () => {
       network: null,
       variables: [],
       port: null,
+      host: '',
       memory: null,
       cpus: null,
       request: '{}',

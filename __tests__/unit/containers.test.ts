@@ -6,7 +6,13 @@ import { parseConfig, type SupervisorConfig } from '../../src/server/config';
 import { AppSupervisorError } from '../../src/server/errors';
 import { parseInput } from '../../src/server/supervisor/apps/input';
 import { Containers, type ContainersOptions } from '../../src/server/supervisor/containers/containers';
-import type { ContainerSpec, ContainerState, Death, WorkerDriver } from '../../src/server/supervisor/containers/driver';
+import type {
+  ContainerSpec,
+  ContainerState,
+  ContainerWatcher,
+  Death,
+  WorkerDriver,
+} from '../../src/server/supervisor/containers/driver';
 import { makeInput } from '../../src/server/supervisor/containers/input';
 import type { WorkerSettings } from '../../src/server/supervisor/joining/settings';
 import { CONTAINER_ACTIONS } from '../../src/shared/container';
@@ -74,7 +80,8 @@ function containers({
   const recorded: string[] = [];
   const events: Event[] = [];
   const prepared: JoinRequest[] = [];
-  let die: (death: Death) => void = () => undefined;
+  let die: ContainerWatcher['died'] = () => undefined;
+  let restore: ContainerWatcher['restored'] = () => undefined;
   const note =
     (name: string) =>
     async (...args: unknown[]) =>
@@ -82,8 +89,9 @@ function containers({
   const driver = {
     own: async () => ({ image: 'ours:2', imageId: 'id-2', network: 'fleet' }),
     list: async () => states,
-    watch: (onDeath: typeof die) => {
-      die = onDeath;
+    watch: (watcher: ContainerWatcher) => {
+      die = watcher.died;
+      restore = watcher.restored;
       return { close: () => void calls.push(['close']) };
     },
     ...Object.fromEntries(
@@ -94,24 +102,26 @@ function containers({
     prepared.push(request);
     const { name, url, image = '', network = null } = request;
     const variables = [['APP_KEY', 'k']];
-    return {
-      environment: name,
-      container: 'worker-env-c',
-      url,
-      image,
-      network,
-      proxyUrl: null,
-      variables,
-    } as WorkerSettings;
+    const settings = { environment: name, container: 'worker-env-c', url, image, network, proxyUrl: null, variables };
+    return { settings: settings as WorkerSettings, takeBack: async () => void calls.push(['takeBack']) };
   };
   const made = new Containers({
     driver,
     joins: { prepare },
     journal: { ofEnvironment: async (...args) => void recorded.push(args.join(' ')) },
+    appsOnlyIn: () => ['crm', 'shop'],
     recorder: { record: (event) => void events.push(event) },
     ...values,
   });
-  return { made, calls, recorded, events, prepared, die: (death: Death) => die(death) };
+  return {
+    made,
+    calls,
+    recorded,
+    events,
+    prepared,
+    die: (death: Death) => die(death),
+    restore: (name: string) => restore(name),
+  };
 }
 
 describe('a container', () => {
@@ -133,6 +143,7 @@ describe('a container', () => {
             ['ENVIRONMENT_PROXY_URL', 'http://worker-env-c'],
           ],
           port: 17000,
+          host: '127.0.0.1',
           memory: 1024 * 1024 * 1024,
           cpus: 1.5,
           request: JSON.stringify({ ...REQUEST, memory: 1024, cpus: 1.5 }),
@@ -148,6 +159,7 @@ describe('a container', () => {
     ['privileged', true],
     ['memory', 1],
     ['cpus', 0],
+    ['url', 'http://host:443'],
   ])('is not made with %s %s', (field, value) => {
     expect(() => parseInput(makeInput, { ...REQUEST, [field]: value })).toThrow(
       expect.objectContaining({ code: 'INVALID_INPUT', field }),
@@ -166,15 +178,46 @@ describe('a container', () => {
 
   it('has each action recorded once it is done', async () => {
     const { made, calls, recorded } = containers({ states: [STATE] });
-    for (const action of CONTAINER_ACTIONS) await made.act(action, 'env_c', '7');
-    expect(recorded).toEqual(CONTAINER_ACTIONS.map((action) => `env_c ${action}Container 7`));
+    const actions = CONTAINER_ACTIONS.filter((action) => action !== 'destroy');
+    for (const action of actions) await made.act(action, 'env_c', '7');
+    await made.destroy('env_c', '7', { volume: 'keep' });
+    expect(recorded).toEqual([...actions, 'destroy'].map((action) => `env_c ${action}Container 7`));
     expect(calls.at(-1)).toEqual(['remove', 'env_c', { volume: false }]);
-    await made.act('destroy', 'env_c', '7', true);
-    expect(calls.at(-1)).toEqual(['remove', 'env_c', { volume: true }]);
     const refused = new AppSupervisorError('ENGINE_FAILED', { cause: 'no' });
     const broken = containers({ driver: { start: () => Promise.reject(refused) } as unknown as WorkerDriver });
     await expect(broken.made.act('start', 'env_c', '7')).rejects.toBe(refused);
     expect(broken.recorded).toEqual([]);
+  });
+
+  it('keeps files that apps have nowhere else, unless its name confirms that they go', async () => {
+    const { made, calls, recorded } = containers({ states: [STATE] });
+    for (const confirm of [undefined, 'env_x'])
+      await expect(made.destroy('env_c', '7', { volume: 'drop', confirm })).rejects.toMatchObject({
+        code: 'VOLUME_NEEDED',
+        params: { environment: 'env_c', apps: 'crm, shop' },
+      });
+    expect([calls, recorded]).toEqual([[], []]);
+    await made.destroy('env_c', '7', { volume: 'drop', confirm: 'env_c' });
+    expect(calls).toEqual([['remove', 'env_c', { volume: true }]]);
+    const unused = containers({ appsOnlyIn: () => [] });
+    await unused.made.destroy('env_c', '7', { volume: 'drop' });
+    expect(unused.calls).toEqual([['remove', 'env_c', { volume: true }]]);
+  });
+
+  it('that cannot be made leaves no database', async () => {
+    const { made, calls, recorded } = containers();
+    const refused = new AppSupervisorError('ENGINE_FAILED', { cause: 'no' });
+    const { driver } = (made as unknown as { options: ContainersOptions }).options;
+    Object.assign(driver as object, { create: () => Promise.reject(refused) });
+    await expect(made.create(REQUEST, '7')).rejects.toBe(refused);
+    expect([calls, recorded]).toEqual([[['takeBack']], []]);
+  });
+
+  it('that an upgrade has made and that did not become ready is recorded as that', () => {
+    const { made, recorded, restore } = containers();
+    made.start();
+    restore('env_c');
+    expect(recorded).toEqual(['env_c restoreContainer ']);
   });
 
   it('that dies is an event with its exit code and last lines; lack of memory is named', () => {

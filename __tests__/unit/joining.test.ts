@@ -159,31 +159,67 @@ describe('the files', () => {
     const { services: made, volumes, networks } = parse(files(facts()).compose);
     const { 'worker-env-b': service } = made;
     const { depends_on, environment, command, networks: _, ...like } = services.worker_b as Record<string, any>;
-    expect({ ...service, environment: undefined, networks: undefined }).toEqual({
+    expect({ ...service, depends_on: undefined, environment: undefined, networks: undefined }).toEqual({
       ...like,
       container_name: 'worker-env-b',
-      volumes: ['storage:/app/nocobase/storage'],
+      command: ['/app/start.sh', '/keys/worker.env'],
+      volumes: ['keys:/keys:ro', 'storage:/app/nocobase/storage'],
     });
     expect(networks).toEqual({ fleet: { external: true, name: 'nocobase-fleet_nocobase' } });
-    expect(volumes).toEqual({ storage: null });
+    expect(volumes).toEqual({ keys: null, storage: null });
     const { TZ, ENVIRONMENT_PROXY_URL, DB_DATABASE, ...same } = environment;
     expect(service.environment).toMatchObject({ ...same, ENVIRONMENT_PROXY_URL: 'http://worker-env-b' });
   });
 
+  /** What the container of a Worker is started with: `start.sh` reads the file, the rest is in its configuration. */
+  const read = (file: string) => {
+    const script = 'set -a; eval "$(cat)"; exec "$1" -e "console.log(JSON.stringify(process.env))"';
+    const { PWD, SHLVL, _, ...all } = JSON.parse(
+      execFileSync('sh', ['-c', script, '-', process.execPath], { env: {}, input: file, encoding: 'utf8' }),
+    );
+    return all;
+  };
+
+  it.each([undefined, "it's $HOME `id` \\ 100%"])('give the secrets by a file alone (a password %s)', (password) => {
+    const given = facts(password === undefined ? {} : { APP_SUPERVISOR_WORKER_DB_PASSWORD: password });
+    const { services: made, configs } = parse(files(given).compose);
+    const open = made['worker-env-b'].environment as Record<string, string>;
+    // As Compose interpolates it.
+    const secrets = read(configs.secrets.content.replaceAll('$$', '$'));
+    const { ENVIRONMENT_URL, ENVIRONMENT_PROXY_URL, ...others } = open;
+    expect({ ...secrets, ...others }).toEqual(variablesOf(given));
+    expect(Object.keys(secrets).sort()).toEqual([
+      'APP_COMMAND_REDIS_URL',
+      'APP_KEY',
+      'APP_SUPERVISOR_ENVIRONMENT_KEY',
+      'APP_SUPERVISOR_REDIS_URL',
+      'DB_PASSWORD',
+    ]);
+    for (const secret of Object.values(secrets)) expect(JSON.stringify(made)).not.toContain(secret);
+  });
+
   it('run a container with the same options', () => {
     const folder = fs.mkdtempSync('/tmp/docker-run-');
-    const program = `#!/bin/sh\nprintf '%s\\n' "$@" > ${folder}/arguments\ncat /dev/stdin > ${folder}/variables\n`;
+    // The second one is that of the Worker.
+    const program = `#!/bin/sh
+cd ${folder}
+if [ -f arguments ]; then mv arguments first-arguments; mv variables secrets; fi
+printf '%s\\n' "$@" > arguments
+cat /dev/stdin > variables
+`;
     fs.writeFileSync(path.join(folder, 'docker'), program, { mode: 0o755 });
     execFileSync('bash', ['-c', files(facts()).docker], { env: { PATH: `${folder}:${process.env.PATH}` } });
     const args = fs.readFileSync(path.join(folder, 'arguments'), 'utf8').trim().split('\n');
     const given = (option: string) => args[args.indexOf(option) + 1];
     const { services: made } = parse(files(facts()).compose);
     const service = made['worker-env-b'];
-    expect([given('--network'), given('--publish'), args.at(-1)]).toEqual([
+    expect([given('--network'), given('--publish'), ...args.slice(-3)]).toEqual([
       'nocobase-fleet_nocobase',
       service.ports[0],
       service.image,
+      ...service.command,
     ]);
+    expect([given('--memory'), given('--pids-limit'), given('--log-driver')]).toEqual(['4096m', '512', 'json-file']);
     expect([given('--restart'), given('--stop-timeout'), given('--security-opt'), args.includes('--init')]).toEqual([
       'always',
       '60',
@@ -199,13 +235,21 @@ describe('the files', () => {
     expect(given('--health-cmd')).toBe(`node -e "${service.healthcheck.test[3]}"`);
     const lines = fs.readFileSync(path.join(folder, 'variables'), 'utf8').trim().split('\n');
     expect(lines).toEqual(Object.entries(service.environment).map(([name, value]) => `${name}=${value}`));
+    const first = fs.readFileSync(path.join(folder, 'first-arguments'), 'utf8');
+    const secrets = fs.readFileSync(path.join(folder, 'secrets'), 'utf8');
+    expect({ ...read(secrets), ...service.environment }).toMatchObject(variablesOf(facts()));
+    for (const secret of Object.values(read(secrets))) expect(`${first}${args.join('\n')}`).not.toContain(secret);
+    expect([all('--volume'), first.includes('\nworker-env-b-keys:/keys\n')]).toEqual([
+      ['worker-env-b-keys:/keys:ro', 'worker-env-b-storage:/app/nocobase/storage'],
+      true,
+    ]);
     fs.rmSync(folder, { recursive: true });
   });
 
   it('quote what a shell, and Compose, would replace', () => {
     const given = facts({ APP_SUPERVISOR_WORKER_DB_PASSWORD: "it's $HOME" });
     const { compose, shell } = files(given);
-    expect(parse(compose).services['worker-env-b'].environment.DB_PASSWORD).toBe("it's $$HOME");
+    expect(parse(compose).configs.secrets.content).toContain("DB_PASSWORD='it'\\''s $$HOME'\n");
     const run = `${shell.replace('yarn nocobase start', '')}\nprintf %s "$DB_PASSWORD $APP_PORT $INIT_ROOT_PASSWORD"`;
     expect(execFileSync('bash', ['-c', run], { encoding: 'utf8' })).toBe("it's $HOME 16000 first");
   });
@@ -269,7 +313,7 @@ function joins(
     clock: new FakeClock(),
     random: new SeededRandom(1),
     createDatabase: async ({ database, username }: { database: string; username: string }) =>
-      void made.push(`${database} ${username}`),
+      made.push(`${database} ${username}`) > 0,
     ...values,
   };
   return { made: new EnvironmentJoins(options as unknown as EnvironmentJoinsOptions), events, databases: made };
@@ -287,6 +331,18 @@ describe('appEnvironments:join', () => {
     for (const secret of [key, 'of Workers']) expect(JSON.stringify(events)).not.toContain(secret);
   });
 
+  it('makes the database for a Worker that the Supervisor starts, and takes back only what it has made', async () => {
+    for (const isNew of [true, false]) {
+      const dropped: string[] = [];
+      const { made } = joins({
+        createDatabase: async () => isNew,
+        dropDatabase: async ({ database }) => void dropped.push(database),
+      });
+      await (await made.prepare(REQUEST)).takeBack();
+      expect(dropped).toEqual(isNew ? ['nocobase_env_b'] : []);
+    }
+  });
+
   it('gives nothing if it cannot be recorded', async () => {
     const { made, databases } = joins({ events: { append: () => Promise.reject(new Error('Full.')) } });
     await expect(made.join(REQUEST, '7')).rejects.toThrow('Full.');
@@ -298,6 +354,8 @@ describe('appEnvironments:join', () => {
     const { made } = joins({ createDatabase: () => Promise.reject(error) }, { env_a: { url: REQUEST.url } });
     const { warnings } = await made.join(REQUEST, '7');
     expect(warnings.map(({ code }) => code)).toEqual(['JOIN_ADDRESS_TAKEN', 'JOIN_NO_DATABASE']);
+    const again = await joins({}, { env_b: { url: 'http://b' } }).made.join(REQUEST, '7');
+    expect(again.warnings.map(({ code }) => code)).toEqual(['JOIN_NAME_TAKEN']);
   });
 
   it('refuses a name whose database another environment has, and a process without Workers', async () => {

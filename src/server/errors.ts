@@ -104,6 +104,8 @@ const CODES = {
   ENGINE_FAILED: [502, 'cause'],
   CONTAINER_EXISTS: [409, 'environment'],
   UNKNOWN_CONTAINER: [404, 'environment'],
+  VOLUME_FOREIGN: [409, 'volume'],
+  VOLUME_NEEDED: [409, 'environment apps'],
   // requests to a worker
   WORKER_SILENT: [504, 'environment seconds'],
   WORKER_FAILED: [502, 'environment cause'],

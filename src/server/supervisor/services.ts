@@ -237,7 +237,11 @@ function createForPeople(
   const joins = new EnvironmentJoins({ ...options, ...given, database });
   const { journal } = given;
   const driver = options.driver?.(() => given.leadership.fleet) ?? null;
-  const containers = new Containers({ driver, joins, journal, recorder: given.recorder });
+  const appsOnlyIn = (environment: string) =>
+    [...given.appCache.apps.values()]
+      .filter(({ environments }) => environments.length === 1 && environments[0] === environment)
+      .map(({ name }) => name);
+  const containers = new Containers({ driver, joins, journal, recorder: given.recorder, appsOnlyIn });
   const views = new ViewStore(main, options.random);
   return { journal, joins, containers, views, ...createNotices(main, options, given) };
 }

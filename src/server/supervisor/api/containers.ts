@@ -17,11 +17,11 @@ export const act =
     data: await supervisor.parts.containers.act(action, target(params), userId),
   });
 
-/** @param params.volume `drop` deletes its files as well */
+/** @param params.volume `drop` deletes its files as well; `confirm` is then the environment's name if apps have them nowhere else */
 export async function destroy({ supervisor, params, userId }: ActionContext): Promise<Answer> {
-  const { volume } = parseInput(removeInput, { volume: params.volume });
+  const { volume, confirm } = params;
   const environment = target(params);
-  await supervisor.parts.containers.act('destroy', environment, userId, volume === 'drop');
+  await supervisor.parts.containers.destroy(environment, userId, parseInput(removeInput, { volume, confirm }));
   return { data: { environment } };
 }
 

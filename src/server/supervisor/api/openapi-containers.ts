@@ -19,7 +19,14 @@ export const CONTAINER_ACTIONS: Record<string, DescribedAction<never>> = {
     summary: "Make and start the container of a new environment, with the Supervisor's image",
     body: makeInput,
     gives: 'The row.',
-    errors: ['ENGINE_OFF', 'ENGINE_FAILED', 'CONTAINER_EXISTS', 'DATABASE_UNREACHABLE', 'DATABASE_SIGN_IN'],
+    errors: [
+      'ENGINE_OFF',
+      'ENGINE_FAILED',
+      'CONTAINER_EXISTS',
+      'VOLUME_FOREIGN',
+      'DATABASE_UNREACHABLE',
+      'DATABASE_SIGN_IN',
+    ],
   },
   start: {
     summary: 'Start',
@@ -47,9 +54,13 @@ export const CONTAINER_ACTIONS: Record<string, DescribedAction<never>> = {
   },
   destroy: {
     summary: 'Stop and delete it; its database stays',
-    query: { ...ONE_ENVIRONMENT, volume: '`keep` (default) or `drop`: whether its files go as well.' },
+    query: {
+      ...ONE_ENVIRONMENT,
+      volume: '`keep` (default) or `drop`: whether its files go as well.',
+      confirm: 'With `drop`, if apps have files nowhere else: the name of the environment.',
+    },
     gives: 'The environment.',
-    errors: ENGINE,
+    errors: [...ENGINE, 'VOLUME_NEEDED'],
   },
   logs: {
     summary: 'Last lines of its log',

@@ -5,14 +5,16 @@ import { AppSupervisorError } from '../../errors';
 import type { ChangeJournal } from '../events/journal';
 import type { EventRecorder } from '../events/recorder';
 import type { EnvironmentJoins } from '../joining/joins';
-import type { ContainerSpec, ContainerState, Death, End, OwnContainer, WorkerDriver } from './driver';
-import { type MakeInput, makeInput } from './input';
+import type { ContainerState, Death, End, OwnContainer, WorkerDriver } from './driver';
+import { type MakeInput, makeInput, type RemoveInput } from './input';
 import { specOf } from './spec';
 
 export interface ContainersOptions {
   /** Null: the Supervisor was given no engine. */
   driver: WorkerDriver | null;
   joins: Pick<EnvironmentJoins, 'prepare'>;
+  /** Apps that have their files in this environment alone. */
+  appsOnlyIn(environment: string): string[];
   journal: Pick<ChangeJournal, 'ofEnvironment'>;
   recorder: Pick<EventRecorder, 'record'>;
 }
@@ -28,7 +30,11 @@ export class Containers {
 
   /** Records from now on what dies. */
   start(): void {
-    this.watching ??= this.options.driver?.watch((death) => this.noteDeath(death)) ?? null;
+    this.watching ??=
+      this.options.driver?.watch({
+        died: (death) => this.noteDeath(death),
+        restored: (environment) => void this.options.journal.ofEnvironment(environment, 'restoreContainer', null),
+      }) ?? null;
   }
 
   stop(): void {
@@ -46,17 +52,30 @@ export class Containers {
   /** @throws AppSupervisorError CONTAINER_EXISTS, ENGINE_OFF, ENGINE_FAILED, DATABASE_… */
   async create(input: MakeInput, userId: string | null): Promise<ContainerRow | null> {
     const { journal } = this.options;
-    const spec = await this.specOf(input, await this.driver.own());
-    await this.driver.create(spec);
+    const { spec, takeBack } = await this.specOf(input, await this.driver.own());
+    await this.driver.create(spec).catch(async (error) => {
+      await takeBack();
+      throw error;
+    });
     await journal.ofEnvironment(input.name, 'createContainer', userId);
     return this.row(input.name);
   }
 
+  /**
+   * Deletes it, and with its volume only what apps have elsewhere, too, unless that is confirmed.
+   * @throws AppSupervisorError VOLUME_NEEDED, UNKNOWN_CONTAINER, ENGINE_OFF, ENGINE_FAILED
+   */
+  async destroy(environment: string, userId: string | null, { volume, confirm }: RemoveInput): Promise<void> {
+    const apps = volume === 'drop' && confirm !== environment ? this.options.appsOnlyIn(environment) : [];
+    if (apps.length) throw new AppSupervisorError('VOLUME_NEEDED', { environment, apps: apps.join(', ') });
+    await this.driver.remove(environment, { volume: volume === 'drop' });
+    await this.options.journal.ofEnvironment(environment, 'destroyContainer', userId);
+  }
+
   /** @throws AppSupervisorError UNKNOWN_CONTAINER, ENGINE_OFF, ENGINE_FAILED */
-  async act(action: ContainerAction, environment: string, userId: string | null, volume = false) {
+  async act(action: Exclude<ContainerAction, 'destroy'>, environment: string, userId: string | null) {
     const { driver } = this;
     if (action === 'upgrade') await this.upgrade(environment);
-    else if (action === 'destroy') await driver.remove(environment, { volume });
     else await driver[action](environment);
     await this.options.journal.ofEnvironment(environment, `${action}Container`, userId);
     return this.row(environment);
@@ -71,17 +90,19 @@ export class Containers {
   private async upgrade(environment: string): Promise<void> {
     const state = (await this.driver.list()).find((each) => each.environment === environment);
     if (!state) throw new AppSupervisorError('UNKNOWN_CONTAINER', { environment });
-    await this.driver.upgrade(await this.specOf(makeInput.parse(JSON.parse(state.request)), await this.driver.own()));
+    const { spec } = await this.specOf(makeInput.parse(JSON.parse(state.request)), await this.driver.own());
+    await this.driver.upgrade(spec);
   }
 
-  private async specOf(input: MakeInput, own: OwnContainer | null): Promise<ContainerSpec> {
+  private async specOf(input: MakeInput, own: OwnContainer | null) {
     const { memory, cpus, ...request } = input;
     const where: JoinRequest = {
       ...request,
       ...(own ? { image: own.image } : {}),
       ...(own?.network ? { network: own.network } : {}),
     };
-    return specOf(await this.options.joins.prepare(where), input);
+    const { settings, takeBack } = await this.options.joins.prepare(where);
+    return { spec: specOf(settings, input), takeBack };
   }
 
   private async row(environment: string): Promise<ContainerRow | null> {

@@ -1,33 +1,25 @@
 import { hostname } from 'node:os';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
-import { z } from 'zod';
-import type { ContainerStatus } from '../../../shared/container';
 import type { Clock, Timer } from '../../clock';
 import type { SupervisorConfig } from '../../config';
 import { AppSupervisorError, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { CONTAINER_OPTIONS } from '../joining/container-options';
-import type { ContainerSpec, ContainerState, Death, End, OwnContainer, WorkerDriver } from './driver';
+import { type EngineEvent, eventOf, isWanted, statusOf, textOf } from './docker-answers';
+import { containerFor, LABEL, SECOND, secretsArchive, volumesOf } from './docker-spec';
+import type { ContainerSpec, ContainerState, ContainerWatcher, Death, End, OwnContainer, WorkerDriver } from './driver';
+import { asideOf, isAside, verdictOn } from './upgrade';
 
 /** Containers in a Docker Engine. */
 
-const LABEL = {
-  fleet: 'app-supervisor.fleet',
-  environment: 'app-supervisor.environment',
-  request: 'app-supervisor.request',
-};
-/** How often a container is asked whether it is ready until it is, in s; a Docker Engine before 25 asks as often as later. */
-const START_INTERVAL = 2;
-const { stopWithin: STOP_WITHIN, port: PORT } = CONTAINER_OPTIONS;
-const SECOND = 1_000_000_000;
+const { stopWithin: STOP_WITHIN, keys: KEYS } = CONTAINER_OPTIONS;
 /** Lines that are shown of a container that died. */
 const LAST_LINES = 20;
 /** Delay before the engine's events are asked for again, in ms. */
 const RECONNECT = 5_000;
-/** As `docker stop` leaves it, if the process does not handle the signal. */
-const WANTED_CODES = [0, 143];
-
+/** How often it is asked what has become of upgrades, in ms. */
+const UPGRADES = 10_000;
 export interface DockerDriverOptions {
   address: NonNullable<SupervisorConfig['docker']>;
   /** The fleet's id. */
@@ -38,6 +30,10 @@ export interface DockerDriverOptions {
 
 export class DockerDriver implements WorkerDriver {
   private opened: Docker | null = null;
+  /** Environments whose container this process replaces right now. */
+  private readonly upgrading = new Set<string>();
+  /** By id, since when this process has seen a container aside, in ms. */
+  private readonly aside = new Map<string, number>();
 
   constructor(private readonly options: DockerDriverOptions) {}
 
@@ -57,11 +53,9 @@ export class DockerDriver implements WorkerDriver {
 
   create(spec: ContainerSpec): Promise<void> {
     return this.asked(async () => {
-      const container = await this.make(spec, spec.name);
-      await container.start().catch(async (error) => {
-        await container.remove({ force: true });
-        throw error;
-      });
+      if ((await this.all(spec.environment)).length)
+        throw new AppSupervisorError('CONTAINER_EXISTS', { environment: spec.environment });
+      await this.make(spec);
     }, spec.environment);
   }
 
@@ -79,34 +73,89 @@ export class DockerDriver implements WorkerDriver {
 
   upgrade(spec: ContainerSpec): Promise<void> {
     return this.asked(async () => {
-      const former = await this.find(spec.environment);
-      const aside = `${spec.name}-former`;
-      await former.stop({ t: STOP_WITHIN }).catch(unlessSo);
-      await former.rename({ name: aside });
-      let made: Docker.Container | null = null;
+      this.upgrading.add(spec.environment);
       try {
-        made = await this.make(spec, spec.name);
-        await made.start();
-      } catch (error) {
-        // Whatever becomes of the new one, the former one serves again.
-        await made?.remove({ force: true }).catch(this.tell('The new container was not removed', spec));
-        await former.start();
-        await former.rename({ name: spec.name }).catch(this.tell('The former container has another name', spec));
-        throw error;
+        await this.replace(spec);
+      } finally {
+        this.upgrading.delete(spec.environment);
       }
-      await former.remove({ force: true });
     });
+  }
+
+  private async replace(spec: ContainerSpec): Promise<void> {
+    const found = await this.all(spec.environment);
+    const left = found.find(({ isFormer }) => isFormer);
+    const current = found.find(({ isFormer }) => !isFormer);
+    const former = (left ?? current)?.container;
+    if (!former) throw new AppSupervisorError('UNKNOWN_CONTAINER', { environment: spec.environment });
+    try {
+      if (!left) await former.rename({ name: asideOf(spec.name) });
+      // What an earlier upgrade has made, and was not seen to work.
+      else if (current) await this.end(current.container);
+      await former.stop({ t: STOP_WITHIN }).catch(unlessSo);
+      await this.make(spec);
+    } catch (error) {
+      await this.restore(spec.environment).catch(this.tell('The former container does not run again', spec));
+      throw error;
+    }
+  }
+
+  /** The former container takes the place of what an upgrade has made; a repeated call changes nothing. */
+  private async restore(environment: string): Promise<void> {
+    const found = await this.all(environment);
+    const former = found.find(({ isFormer }) => isFormer);
+    if (!former) return;
+    for (const { container, isFormer } of found) if (!isFormer) await this.end(container);
+    await former.container.rename({ name: former.name.slice(0, -asideOf('').length) });
+    await former.container.start().catch(unlessSo);
+  }
+
+  /** Decides on each container that is aside. Never rejects. */
+  private async settle(watcher: ContainerWatcher): Promise<void> {
+    try {
+      const { mono } = this.options.clock.now();
+      const all = await this.all();
+      for (const former of all.filter(({ isFormer, environment }) => isFormer && !this.upgrading.has(environment))) {
+        const { environment, container } = former;
+        const next = all.find((each) => each.environment === environment && !each.isFormer);
+        const since = this.aside.get(container.id) ?? mono;
+        this.aside.set(container.id, since);
+        const verdict = verdictOn(next ? await this.outcomeOf(next.container) : null, mono - since);
+        if (verdict === 'remove') await container.remove({ force: true });
+        if (verdict !== 'restore') continue;
+        await this.restore(environment);
+        watcher.restored(environment);
+      }
+      for (const id of this.aside.keys()) if (!all.some(({ container }) => container.id === id)) this.aside.delete(id);
+    } catch (error) {
+      this.options.log.warn(`An upgrade of a container could not be completed: ${messageOf(error)}`);
+    }
+  }
+
+  private async outcomeOf(container: Docker.Container) {
+    const { State, RestartCount } = await container.inspect();
+    return { status: statusOf(State), hasRun: Date.parse(State.StartedAt) > 0, restarts: RestartCount };
   }
 
   remove(environment: string, { volume }: { volume: boolean }): Promise<void> {
     return this.asked(async () => {
-      const container = await this.find(environment);
-      const { Mounts } = await container.inspect();
-      await container.stop({ t: STOP_WITHIN }).catch(unlessSo);
-      await container.remove({ force: true });
-      if (!volume) return;
-      for (const { Name } of Mounts) if (Name) await this.engine.getVolume(Name).remove();
+      const found = await this.all(environment);
+      if (!found.length) throw new AppSupervisorError('UNKNOWN_CONTAINER', { environment });
+      const mounts = new Map<string, string>();
+      for (const { container } of found) {
+        const { Mounts } = await container.inspect();
+        for (const { Name, Destination } of Mounts) if (Name) mounts.set(Name, Destination);
+        await this.end(container);
+      }
+      // The secrets are made again with the container.
+      for (const [name, folder] of mounts)
+        if (volume || folder === KEYS) await this.engine.getVolume(name).remove().catch(unlessGone);
     });
+  }
+
+  private async end(container: Docker.Container): Promise<void> {
+    await container.stop({ t: STOP_WITHIN }).catch(unlessSo);
+    await container.remove({ force: true });
   }
 
   logs(environment: string, lines: number): Promise<string[]> {
@@ -115,16 +164,21 @@ export class DockerDriver implements WorkerDriver {
 
   list(): Promise<ContainerState[]> {
     return this.asked(async () => {
-      const found = await this.engine.listContainers({ all: true, filters: { label: [this.ofFleet] } });
-      const states = await Promise.all(found.map(({ Id }) => this.stateOf(Id)));
+      const found = await this.all();
+      // Of two containers of an environment, the new one.
+      const shown = found.filter(
+        (each) => !each.isFormer || !found.some((other) => !other.isFormer && other.environment === each.environment),
+      );
+      const states = await Promise.all(shown.map(({ container }) => this.stateOf(container.id)));
       return states
         .filter((state) => state !== null)
         .sort((one, other) => (one.environment < other.environment ? -1 : 1));
     });
   }
 
-  watch(onDeath: (death: Death) => void): { close(): void } {
+  watch(watcher: ContainerWatcher): { close(): void } {
     const { clock, log } = this.options;
+    const upgrades = clock.interval(UPGRADES, () => void this.settle(watcher));
     let isOver = false;
     let stream: Readable | null = null;
     let timer: Timer | null = null;
@@ -137,7 +191,7 @@ export class DockerDriver implements WorkerDriver {
         const filters = { type: ['container' as const], event: ['die', 'oom'], label: [this.ofFleet] };
         stream = (await this.engine.getEvents({ filters })) as unknown as Readable;
         if (isOver) return void stream.destroy();
-        const read = this.eventReader(onDeath);
+        const read = this.eventReader(watcher.died);
         stream.on('data', (chunk: Buffer) => read(chunk)).on('close', again);
         stream.on('error', () => undefined);
       } catch (error) {
@@ -149,6 +203,7 @@ export class DockerDriver implements WorkerDriver {
     return {
       close() {
         isOver = true;
+        upgrades.cancel();
         timer?.cancel();
         stream?.destroy();
       },
@@ -178,7 +233,7 @@ export class DockerDriver implements WorkerDriver {
     try {
       const found = await orNull(this.engine.getContainer(container).inspect());
       const isOutOfMemory = isOom || (found?.State.OOMKilled ?? false);
-      if (WANTED_CODES.includes(exitCode) && !isOutOfMemory) return;
+      if (isWanted(exitCode) && !isOutOfMemory) return;
       const until = Math.ceil(at / 1_000) + 1;
       const lines = await this.linesOf(this.engine.getContainer(container), { tail: LAST_LINES, until }).catch(
         () => [],
@@ -189,43 +244,31 @@ export class DockerDriver implements WorkerDriver {
     }
   }
 
-  private make(spec: ContainerSpec, name: string): Promise<Docker.Container> {
-    const { isReadOnly, dropped, security, temporary, storage, healthCheck, healthTimes } = CONTAINER_OPTIONS;
-    const labels = {
-      [LABEL.fleet]: this.options.fleet(),
-      [LABEL.environment]: spec.environment,
-      [LABEL.request]: spec.request,
-    };
-    return this.engine.createContainer({
-      name,
-      Image: spec.image,
-      Env: spec.variables.map(([variable, value]) => `${variable}=${value}`),
-      Labels: labels,
-      ExposedPorts: { [`${PORT}/tcp`]: {} },
-      StopTimeout: STOP_WITHIN,
-      Healthcheck: {
-        Test: ['CMD', 'node', '-e', healthCheck],
-        Interval: healthTimes.interval * SECOND,
-        Timeout: healthTimes.timeout * SECOND,
-        Retries: healthTimes.retries,
-        StartPeriod: healthTimes.startPeriod * SECOND,
-        StartInterval: START_INTERVAL * SECOND,
-      },
-      HostConfig: {
-        Init: true,
-        RestartPolicy: { Name: 'unless-stopped' },
-        ReadonlyRootfs: isReadOnly,
-        CapDrop: dropped,
-        SecurityOpt: security,
-        Tmpfs: Object.fromEntries(temporary.map(folderOf)),
-        // With no more than this: without swap beyond it.
-        ...(spec.memory ? { Memory: spec.memory, MemorySwap: spec.memory } : {}),
-        ...(spec.cpus ? { NanoCpus: Math.round(spec.cpus * SECOND) } : {}),
-        ...(spec.network ? { NetworkMode: spec.network } : {}),
-        ...(spec.port ? { PortBindings: { [`${PORT}/tcp`]: [{ HostPort: String(spec.port) }] } } : {}),
-        Mounts: [{ Type: 'volume', Source: `${spec.name}-storage`, Target: storage }],
-      },
-    });
+  /** Makes and starts it; leaves nothing of one that cannot be started. */
+  private async make(spec: ContainerSpec): Promise<void> {
+    for (const [volume] of volumesOf(spec.name)) await this.ownVolume(volume);
+    // The parameters are the body alone: engines and their proxies log addresses.
+    const container = await this.engine.createContainer({
+      _query: { name: spec.name },
+      _body: containerFor(spec, this.options.fleet()),
+    } as Docker.ContainerCreateOptions);
+    try {
+      await container.putArchive(secretsArchive(spec), { path: KEYS });
+      await container.start();
+    } catch (error) {
+      await container.remove({ force: true });
+      throw error;
+    }
+  }
+
+  /** @throws AppSupervisorError VOLUME_FOREIGN if somebody else has made one of this name */
+  private async ownVolume(volume: string): Promise<void> {
+    const found = await orNull(this.engine.getVolume(volume).inspect());
+    const fleet = this.options.fleet();
+    if (found && found.Labels?.[LABEL.fleet] !== fleet) throw new AppSupervisorError('VOLUME_FOREIGN', { volume });
+    if (found) return;
+    const made = { _query: {}, _body: { Name: volume, Labels: { [LABEL.fleet]: fleet } } };
+    await this.engine.createVolume(made as Docker.VolumeCreateOptions);
   }
 
   /** Without the server of `DOCKER_HOST`, which the library would prefer to a socket. */
@@ -242,11 +285,22 @@ export class DockerDriver implements WorkerDriver {
     return (error) => this.options.log.warn(`${what}: ${messageOf(error)}`, { environment });
   }
 
+  /** Those of this fleet, or of one environment. */
+  private async all(environment?: string): Promise<Found[]> {
+    const label = [this.ofFleet, ...(environment === undefined ? [] : [`${LABEL.environment}=${environment}`])];
+    const found = await this.engine.listContainers({ all: true, filters: { label } });
+    return found.map(({ Id, Names, Labels }) => {
+      const name = Names[0]?.replace(/^\//, '') ?? '';
+      const container = this.engine.getContainer(Id);
+      return { container, name, isFormer: isAside(name), environment: Labels[LABEL.environment] ?? '' };
+    });
+  }
+
+  /** The new one of two. */
   private async find(environment: string): Promise<Docker.Container> {
-    const label = [this.ofFleet, `${LABEL.environment}=${environment}`];
-    const [found] = await this.engine.listContainers({ all: true, filters: { label } });
+    const [found] = (await this.all(environment)).sort((one, other) => Number(one.isFormer) - Number(other.isFormer));
     if (!found) throw new AppSupervisorError('UNKNOWN_CONTAINER', { environment });
-    return this.engine.getContainer(found.Id);
+    return found.container;
   }
 
   /** Null if it has just gone. */
@@ -301,67 +355,13 @@ export class DockerDriver implements WorkerDriver {
   }
 }
 
-/** @param text `path[:options]` */
-function folderOf(text: string): [path: string, options: string] {
-  const [folder, ...options] = text.split(':');
-  return [folder, options.join(':')];
-}
-
-function statusOf(state: Docker.ContainerInspectInfo['State']): ContainerStatus {
-  switch (state.Status) {
-    case 'running':
-      if (state.Health?.Status === 'starting') return 'starting';
-      return state.Health?.Status === 'unhealthy' ? 'unhealthy' : 'running';
-    case 'restarting':
-      return 'restarting';
-    case 'exited':
-    case 'dead':
-      return WANTED_CODES.includes(state.ExitCode) && !state.OOMKilled ? 'stopped' : 'died';
-    default:
-      return 'stopped';
-  }
-}
-
-interface EngineEvent {
+/** A container of this fleet. */
+interface Found {
+  container: Docker.Container;
+  name: string;
   environment: string;
-  container: string;
-  isOom: boolean;
-  exitCode: number;
-  /** In ms since 1970. */
-  at: number;
-}
-
-const engineEvent = z.object({
-  Action: z.string(),
-  Actor: z.object({ ID: z.string(), Attributes: z.record(z.string(), z.string()) }),
-  timeNano: z.number(),
-});
-
-function eventOf(line: string): EngineEvent | null {
-  if (!line.trim()) return null;
-  try {
-    const { Action, Actor, timeNano } = engineEvent.parse(JSON.parse(line));
-    return {
-      environment: Actor.Attributes[LABEL.environment] ?? '',
-      container: Actor.ID,
-      isOom: Action === 'oom',
-      exitCode: Number(Actor.Attributes.exitCode ?? 0),
-      at: Math.floor(timeNano / 1e6),
-    };
-  } catch {
-    return null;
-  }
-}
-
-/** Output of a container without a terminal: each part has a head of 8 bytes with its length at its end. */
-function textOf(raw: Buffer): string {
-  let text = '';
-  for (let at = 0; at + 8 <= raw.length; ) {
-    const length = raw.readUInt32BE(at + 4);
-    text += raw.toString('utf8', at + 8, at + 8 + length);
-    at += 8 + length;
-  }
-  return text;
+  /** Whether an upgrade has put it aside. */
+  isFormer: boolean;
 }
 
 /** Null instead of a 404 of the engine. */
@@ -370,6 +370,10 @@ const orNull = <T>(asked: Promise<T>): Promise<T | null> =>
     if ((error as { statusCode?: number }).statusCode === 404) return null;
     throw error;
   });
+
+const unlessGone = (error: { statusCode?: number }): void => {
+  if (error.statusCode !== 404) throw error;
+};
 
 /** It is as wanted already: the engine answers 304. */
 const unlessSo = (error: { statusCode?: number }): void => {

@@ -14,15 +14,25 @@ export interface WorkerDriver {
   /** Returns when it has ended; it has 60 s for that. It stays stopped when the engine restarts. */
   stop(environment: string): Promise<void>;
   restart(environment: string): Promise<void>;
-  /** Replaces it by one that keeps its volume. If that one cannot be started, the former one runs again. */
+  /**
+   * Replaces it by one that keeps its volume. The former one is kept aside until the new one is ready. It runs again if that does not
+   * become ready, or if this process ends in the middle: by `watch` of another one.
+   */
   upgrade(spec: ContainerSpec): Promise<void>;
   /** Stops and deletes it. @param what.volume whether its files go as well */
   remove(environment: string, what: { volume: boolean }): Promise<void>;
   /** What it wrote last, oldest line first. */
   logs(environment: string, lines: number): Promise<string[]>;
   list(): Promise<ContainerState[]>;
-  /** Calls back for each end that nobody wanted, until it is closed. Connects again if the engine is away. */
-  watch(onDeath: (death: Death) => void): { close(): void };
+  /** Calls back until it is closed, and completes upgrades. Connects again if the engine is away. */
+  watch(watcher: ContainerWatcher): { close(): void };
+}
+
+export interface ContainerWatcher {
+  /** Nobody wanted that. */
+  died(death: Death): void;
+  /** A container of an upgrade did not become ready: the former one runs again. */
+  restored(environment: string): void;
 }
 
 export interface OwnContainer {
@@ -38,10 +48,12 @@ export interface ContainerSpec {
   name: string;
   image: string;
   network: string | null;
-  /** With secrets. */
+  /** With secrets, which no container's configuration shows. */
   variables: [name: string, value: string][];
-  /** On all addresses of the engine's machine, for port 80 of the container; null: none. */
+  /** Of the engine's machine, for port 80 of the container; null: none. */
   port: number | null;
+  /** The address of that machine on which it is published; empty: all. */
+  host: string;
   /** In bytes. */
   memory: number | null;
   /** Processors, such as 1.5. */

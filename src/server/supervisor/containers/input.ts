@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { JoinRequest } from '../../../shared/join';
+import { publishedPort } from '../joining/files';
 import { joinFields } from '../joining/input';
 
 /** The parameters of `appContainers:create`. Image and network are those of the Supervisor: the engine obeys nobody else's wishes. */
@@ -12,9 +13,16 @@ export interface MakeInput extends Omit<JoinRequest, 'image' | 'network'> {
   cpus?: number;
 }
 
+/** Of the engine's machine; those below belong to its own services. */
+const LOWEST_PORT = 1_024;
+const ownUrl = url.refine((text) => {
+  const port = Number(publishedPort(text));
+  return !port || port >= LOWEST_PORT;
+}, 'INPUT_LOW_PORT');
+
 export const makeInput = z.strictObject({
   name,
-  url,
+  url: ownUrl,
   proxyUrl,
   redis,
   database,
@@ -23,6 +31,11 @@ export const makeInput = z.strictObject({
   cpus: z.number().min(0.1).max(1_024).optional(),
 }) as unknown as z.ZodType<MakeInput>;
 
-export const removeInput = z.strictObject({ volume: z.enum(['keep', 'drop']).default('keep') });
+/** `confirm`: the name of the environment, to delete files that apps have nowhere else. */
+export const removeInput = z.strictObject({
+  volume: z.enum(['keep', 'drop']).default('keep'),
+  confirm: z.string().optional(),
+});
+export type RemoveInput = z.output<typeof removeInput>;
 
 export const containerLogsInput = z.object({ lines: z.coerce.number().int().min(1).max(1_000).default(100) });

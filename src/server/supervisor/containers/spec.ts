@@ -1,4 +1,4 @@
-import { publishedPort, variablesInContainer } from '../joining/files';
+import { isLoopback, publishedPort, variablesInContainer } from '../joining/files';
 import type { WorkerSettings } from '../joining/settings';
 import type { ContainerSpec } from './driver';
 import type { MakeInput } from './input';
@@ -15,6 +15,7 @@ export function specOf(settings: WorkerSettings, input: MakeInput): ContainerSpe
     network,
     variables: variablesInContainer(settings),
     port: Number(publishedPort(url)) || null,
+    host: isLoopback(url) ? '127.0.0.1' : '',
     memory: input.memory ? input.memory * MB : null,
     cpus: input.cpus ?? null,
     request: JSON.stringify(input),

@@ -27,6 +27,7 @@ const TEXTS = {
   stopContainer: 'CONTAINER_STOPPED',
   restartContainer: 'CONTAINER_RESTARTED',
   upgradeContainer: 'CONTAINER_UPGRADED',
+  restoreContainer: 'CONTAINER_RESTORED',
   destroyContainer: 'CONTAINER_REMOVED',
 } as const;
 

@@ -6,6 +6,11 @@ export const CONTAINER_OPTIONS: ContainerOptions = {
   temporary: ['/run/nocobase:uid=1000,gid=1000,mode=0700', '/tmp'],
   stopWithin: 60,
   storage: '/app/nocobase/storage',
+  keys: '/keys',
+  start: '/app/start.sh',
+  memory: 4096,
+  processes: 512,
+  log: { size: '20m', files: '5' },
   port: 80,
   // The image has no curl.
   healthCheck:
@@ -26,6 +31,16 @@ export interface ContainerOptions {
   stopWithin: number;
   /** Where the image stores files. */
   storage: string;
+  /** A folder of the image that belongs to its user, for the file with the secrets. */
+  keys: string;
+  /** The image's command, which reads the files that it is given. */
+  start: string;
+  /** In MB; less if somebody asks for less. */
+  memory: number;
+  /** The most processes and threads. */
+  processes: number;
+  /** Of its output. */
+  log: { size: string; files: string };
   /** Where the image's nginx listens. */
   port: number;
   /** For `node -e`. */

@@ -1,14 +1,19 @@
 import type { JoinFormat } from '../../../shared/join';
 import { CONTAINER_OPTIONS } from './container-options';
 import { identifierOf } from './names';
-import type { WorkerSettings } from './settings';
+import { isSecret, type WorkerSettings } from './settings';
 
 /** The settings of a Worker as files and commands that are used as they are. Pure functions. */
 
 const { isReadOnly, dropped, security, temporary, stopWithin, storage, port: PORT } = CONTAINER_OPTIONS;
-const { healthCheck, healthTimes } = CONTAINER_OPTIONS;
+const { healthCheck, healthTimes, keys, start, memory, processes, log } = CONTAINER_OPTIONS;
 
 type Variables = WorkerSettings['variables'];
+
+/** Where the container reads its secrets. */
+export const SECRETS_FILE = `${keys}/worker.env`;
+/** Of the image, on a container of that file's folder. */
+export const COMMAND = [start, SECRETS_FILE];
 
 export function filesOf(settings: WorkerSettings, initialPassword: string): Record<JoinFormat, string> {
   return {
@@ -26,6 +31,14 @@ export function variablesInContainer({ variables, url, proxyUrl, network, contai
   return [...variables, ['APP_SUPERVISOR_RESTARTED', 'true'], ...addressesOf(url, reached)];
 }
 
+/** `NAME='value'` lines for start.sh, and what may be seen. */
+export function dividedVariables(all: Variables): { secrets: string[]; open: Variables } {
+  return {
+    secrets: all.filter(([name]) => isSecret(name)).map(([name, value]) => `${name}=${quoted(value)}`),
+    open: all.filter(([name]) => !isSecret(name)),
+  };
+}
+
 const addressesOf = (url: string, proxyUrl: string | null): Variables => [
   ['ENVIRONMENT_URL', url],
   ...(proxyUrl ? ([['ENVIRONMENT_PROXY_URL', proxyUrl]] as Variables) : []),
@@ -33,23 +46,37 @@ const addressesOf = (url: string, proxyUrl: string | null): Variables => [
 
 function composeOf(settings: WorkerSettings): string {
   const { container, image, network, url } = settings;
-  const port = publishedPort(url);
-  const variables = variablesInContainer(settings).map(
-    ([name, value]) => `      ${name}: ${JSON.stringify(value.replaceAll('$', '$$$$'))}`,
-  );
+  const port = publishedOn(url);
+  const { secrets, open } = dividedVariables(variablesInContainer(settings));
+  const uninterpolated = (text: string) => text.replaceAll('$', '$$$$');
+  const variables = open.map(([name, value]) => `      ${name}: ${JSON.stringify(uninterpolated(value))}`);
   return `# Save it as ${container}.yml, readable for you alone because it contains secrets, and start it:
 #   docker compose -f ${container}.yml up -d
+# It needs Docker Compose 2.23.1.
 name: ${container}
 services:
+  # Keeps the secrets out of the configuration of containers.
+  keys:
+    image: ${image}
+    restart: 'no'
+    network_mode: none
+${listOf('cap_drop', dropped)
+  .map((line) => `    ${line}\n`)
+  .join('')}    command: ['sh', '-c', 'umask 077; cat /secrets.env > ${SECRETS_FILE}']
+    configs: [{ source: secrets, target: /secrets.env }]
+    volumes: ['keys:${keys}']
   ${container}:
     image: ${image}
     container_name: ${container}
+    depends_on: { keys: { condition: service_completed_successfully } }
+    command: ['${COMMAND.join("', '")}']
     restart: always
     init: true
 ${composeOptions()}    stop_grace_period: ${stopWithin}s
-${network ? '    networks: [fleet]\n' : ''}${port ? `    ports: ["${port}:${PORT}"]\n` : ''}    environment:
+${network ? '    networks: [fleet]\n' : ''}${port ? `    ports: ["${port}"]\n` : ''}    environment:
 ${variables.join('\n')}
     volumes:
+      - keys:${keys}:ro
       - storage:${storage}
     healthcheck:
       test:
@@ -61,7 +88,12 @@ ${variables.join('\n')}
       timeout: ${healthTimes.timeout}s
       retries: ${healthTimes.retries}
       start_period: ${healthTimes.startPeriod}s
+configs:
+  secrets:
+    content: |
+${secrets.map((line) => `      ${uninterpolated(line)}`).join('\n')}
 ${network ? `networks:\n  fleet: { external: true, name: ${network} }\n` : ''}volumes:
+  keys:
   storage:`;
 }
 
@@ -71,6 +103,9 @@ const composeOptions = () =>
     ...listOf('cap_drop', dropped),
     ...listOf('security_opt', security),
     ...listOf('tmpfs', temporary),
+    `mem_limit: ${memory / 1024}g`,
+    `pids_limit: ${processes}`,
+    `logging: { driver: json-file, options: { max-size: ${log.size}, max-file: '${log.files}' } }`,
   ]
     .map((line) => `    ${line}\n`)
     .join('');
@@ -78,16 +113,24 @@ const composeOptions = () =>
 const listOf = (name: string, values: string[]): string[] =>
   values.length ? [`${name}: [${values.map((value) => `'${value}'`).join(', ')}]`] : [];
 
-/** The variables come as a file, so that they are in no list of processes. */
+/**
+ * The secrets come as the input of a container that stores them in a volume, so that they are in no list of processes and in the
+ * configuration of no container.
+ */
 function dockerOf(settings: WorkerSettings): string {
   const { container, image, network, url } = settings;
-  const port = publishedPort(url);
+  const port = publishedOn(url);
+  const { secrets, open } = dividedVariables(variablesInContainer(settings));
+  const volume = `--volume ${container}-keys:${keys}`;
   const options = [
     `--name ${container}`,
     ...(network ? [`--network ${network}`] : []),
-    ...(port ? [`--publish ${port}:${PORT}`] : []),
+    ...(port ? [`--publish ${port}`] : []),
+    `${volume}:ro`,
     `--volume ${container}-storage:${storage}`,
     `--restart always --init --stop-timeout ${stopWithin}`,
+    `--memory ${memory}m --pids-limit ${processes}`,
+    `--log-driver json-file --log-opt max-size=${log.size} --log-opt max-file=${log.files}`,
     ...(isReadOnly ? ['--read-only'] : []),
     ...dropped.map((capability) => `--cap-drop ${capability}`),
     ...security.map((option) => `--security-opt ${option}`),
@@ -95,10 +138,16 @@ function dockerOf(settings: WorkerSettings): string {
     `--health-cmd ${quoted(`node -e "${healthCheck}"`)}`,
     `--health-interval ${healthTimes.interval}s --health-timeout ${healthTimes.timeout}s`,
     `--health-retries ${healthTimes.retries} --health-start-period ${healthTimes.startPeriod}s`,
-    `--env-file /dev/stdin ${image} <<'END'`,
+    `--env-file /dev/stdin ${image} ${COMMAND.join(' ')} <<'END'`,
   ];
-  const variables = variablesInContainer(settings).map(([name, value]) => `${name}=${value}`);
-  return [`docker run --detach ${options.join(' \\\n  ')}`, ...variables, 'END'].join('\n');
+  return [
+    `docker run --rm --interactive --network none ${volume} ${image} sh -c 'umask 077; cat > ${SECRETS_FILE}' <<'END'`,
+    ...secrets,
+    'END',
+    `docker run --detach ${options.join(' \\\n  ')}`,
+    ...open.map(([name, value]) => `${name}=${value}`),
+    'END',
+  ].join('\n');
 }
 
 /** What differs from environment to environment in deploy/kubernetes; keys and passwords are those of its Secrets. */
@@ -139,6 +188,15 @@ export function publishedPort(url: string): string {
   const { protocol, port } = new URL(url);
   return protocol === 'http:' ? port : '';
 }
+
+/** `[address:]port:port`; empty: nothing is published. An address of this machine alone is for this machine alone. */
+function publishedOn(url: string): string {
+  const port = publishedPort(url);
+  return port && `${isLoopback(url) ? '127.0.0.1:' : ''}${port}:${PORT}`;
+}
+
+/** Whether only the machine itself reaches the address. */
+export const isLoopback = (url: string): boolean => /^(?:localhost|127(?:\.\d+){3})$/.test(new URL(url).hostname);
 
 /** For a shell. */
 const quoted = (value: string): string => `'${value.replaceAll("'", "'\\''")}'`;

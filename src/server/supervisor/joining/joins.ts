@@ -1,7 +1,7 @@
 import type { Arrival, JoinAnswer, JoinRequest } from '../../../shared/join';
 import { type Message, say } from '../../../shared/message';
 import type { Clock } from '../../clock';
-import { createMainDatabase, type DatabaseConnection, type WorkerDatabase } from '../../databases';
+import { createMainDatabase, type DatabaseConnection, dropMainDatabase, type WorkerDatabase } from '../../databases';
 import { AppSupervisorError, describeError } from '../../errors';
 import type { Random } from '../../random';
 import type { OwnFacts } from '../checklist/facts';
@@ -28,8 +28,15 @@ export interface EnvironmentJoinsOptions extends WarningsOptions {
   observer: FleetObserver;
   clock: Clock;
   random: Random;
-  /** Replaced by tests. */
-  createDatabase?(connection: WorkerDatabase): Promise<void>;
+  /** Replaced by tests. @returns whether it was not there */
+  createDatabase?(connection: WorkerDatabase): Promise<boolean>;
+  dropDatabase?(connection: WorkerDatabase): Promise<void>;
+}
+
+export interface Prepared {
+  settings: WorkerSettings;
+  /** Removes what was made for it, if the Worker cannot be made. */
+  takeBack(): Promise<void>;
 }
 
 /** Environments that are added: how their Workers are started, and what is known of them until they have joined. */
@@ -55,6 +62,7 @@ export class EnvironmentJoins {
       files: filesOf(settings, initialPasswordOf(facts.fleetKey, name)),
       steps: settings.steps,
       warnings: [
+        ...this.known(name),
         ...this.taken(settings),
         ...(unmade ? [say('JOIN_NO_DATABASE', { database: settings.database.database, cause: unmade })] : []),
         ...settings.warnings,
@@ -87,13 +95,13 @@ export class EnvironmentJoins {
    * Makes the main database, for a Worker that this process starts itself.
    * @throws AppSupervisorError NOT_ON_THIS_PART, INVALID_INPUT, DATABASE_…
    */
-  async prepare(request: JoinRequest): Promise<WorkerSettings> {
-    const { createDatabase = createMainDatabase } = this.options;
+  async prepare(request: JoinRequest): Promise<Prepared> {
+    const { createDatabase = createMainDatabase, dropDatabase = dropMainDatabase } = this.options;
     const facts = this.facts();
     this.assertOwnNames(request.name);
     const settings = settingsFor(facts, request);
-    if (facts.join.role) await createDatabase(settings.database);
-    return settings;
+    const isNew = facts.join.role !== null && (await createDatabase(settings.database));
+    return { settings, takeBack: async () => (isNew ? dropDatabase(settings.database) : undefined) };
   }
 
   private facts(): JoinFacts {
@@ -115,6 +123,11 @@ export class EnvironmentJoins {
       { problem: say('INPUT_NAME_LIKE', { field: 'name', other }) },
       'name',
     );
+  }
+
+  /** Instructions for an environment that is there start a second process of it, which is a standby. */
+  private known(environment: string): Message[] {
+    return this.options.environmentCache.registrationOf(environment) ? [say('JOIN_NAME_TAKEN', { environment })] : [];
   }
 
   private taken({ environment, url, proxyUrl }: WorkerSettings): Message[] {

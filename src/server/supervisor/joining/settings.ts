@@ -81,6 +81,9 @@ export function settingsFor(facts: JoinFacts, request: JoinRequest): WorkerSetti
   };
 }
 
+/** Comes to a container by a file: what is in its configuration is shown to whoever may look at containers. */
+export const isSecret = (variable: string): boolean => /(?:_KEY|_PASSWORD|_REDIS_URL)$/.test(variable);
+
 /** A password of the first administrator that nobody has to know: the page gives him another one. */
 export const initialPasswordOf = (fleetKey: Buffer, environment: string): string =>
   workerSecretOf(fleetKey, environment, 'INIT_ROOT_PASSWORD').slice(0, 24);
