@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import { ROOT } from '../../scripts/lib/root.mjs';
 import { parseConfig } from '../../src/server/config';
 import { environmentKeyOf, fleetKeyOf } from '../../src/server/protocol/keyring';
 import { startPostgres } from '../setup/services';
-import { keysProgram } from '../support/compose';
+import { keysProgram, services } from '../support/compose';
 import { ContainerRedis } from '../support/container-redis';
 import { postgresPrograms } from '../support/postgres-programs';
 
@@ -195,7 +195,9 @@ describe.each([
     for (const { metadata, spec } of [...ofKind('Service'), ...ofKind('PodDisruptionBudget')]) {
       const selector = spec.selector.matchLabels ?? spec.selector;
       const selected = ofKind('StatefulSet').filter((set) => isPartOf(selector, set.spec.template.metadata.labels));
-      expect(selected.map((set) => set.metadata.name)).toEqual([metadata.name]);
+      const meant =
+        metadata.name === 'workers' ? environments.map((name) => `worker-${name.replace('_', '-')}`) : [metadata.name];
+      expect(selected.map((set) => set.metadata.name)).toEqual(meant);
       for (const { targetPort } of spec.ports ?? []) {
         const ports = containersOf(selected[0].spec.template).flatMap(({ ports = [] }) =>
           ports.map(({ name }) => name),
@@ -206,7 +208,7 @@ describe.each([
     for (const { spec } of ofKind('StatefulSet')) named('Service', spec.serviceName);
   });
 
-  it('lets only the Supervisor reach Workers, and only the fleet reach Redis and PostgreSQL', () => {
+  it('lets only the fleet reach Workers, Redis and PostgreSQL', () => {
     /** The pods that may connect to a pod; null: everybody. */
     const sourcesOf = (labels: Labels): string[] | null => {
       const policies = ofKind('NetworkPolicy').filter(({ spec }) => isSelected(spec.podSelector, labels));
@@ -224,7 +226,6 @@ describe.each([
       const { 'app.kubernetes.io/component': component, 'app.kubernetes.io/name': name } = pod.metadata.labels;
       const sources = sourcesOf(pod.metadata.labels);
       if (component === 'supervisor') expect(sources).toBeNull();
-      else if (component === 'worker') expect(new Set(sources)).toEqual(new Set(['supervisor']));
       else expect(new Set(sources), name).toEqual(new Set(['supervisor', 'worker']));
     }
   });
@@ -284,6 +285,104 @@ function isSelected(selector: any, labels: Labels = {}): boolean {
   return isPartOf(selector?.matchLabels ?? {}, labels) && byExpression;
 }
 
+describe('in operation', () => {
+  const set = (name: string, overlay = 'one-supervisor') =>
+    kustomize(overlay).find(({ kind, metadata }) => kind === 'StatefulSet' && metadata.name === name) as Resource;
+  const workers = ['worker-env-a', 'worker-env-b'];
+
+  it('two Supervisors in the place of one change nothing that Kubernetes lets nobody change', () => {
+    const changeable = ['replicas', 'template', 'updateStrategy', 'minReadySeconds'];
+    const fixed = ({ spec }: Resource) => Object.entries(spec).filter(([name]) => !changeable.includes(name));
+    expect(fixed(set('supervisor', 'two-supervisors'))).toEqual(fixed(set('supervisor')));
+  });
+
+  it('pods have the time that containers of docker-compose.yml have, after a Supervisor was taken out of its Service', () => {
+    const compose = Number.parseInt(
+      (services.supervisor as { stop_grace_period?: string }).stop_grace_period ?? '',
+      10,
+    );
+    for (const name of workers) expect(set(name).spec.template.spec.terminationGracePeriodSeconds).toBe(compose);
+    const { terminationGracePeriodSeconds, containers } = set('supervisor').spec.template.spec;
+    const [program, seconds] = containers[0].lifecycle.preStop.exec.command;
+    expect([program, terminationGracePeriodSeconds - Number(seconds)]).toEqual(['sleep', expect.any(Number)]);
+    expect(terminationGracePeriodSeconds - Number(seconds)).toBeGreaterThanOrEqual(compose);
+  });
+
+  it.each([
+    [0, 'accepts connections', true],
+    [1, 'recovers, however long', true],
+    [2, 'does not answer', false],
+    [3, 'was not asked', false],
+  ])('PostgreSQL goes on if pg_isready ends with %d: it %s', (code, _, isLive) => {
+    const { command } = set('postgres').spec.template.spec.containers[0].livenessProbe.exec;
+    const programs = fs.mkdtempSync(path.join(folder, 'programs-'));
+    fs.writeFileSync(path.join(programs, 'pg_isready'), `#!/bin/sh\nexit ${code}\n`, { mode: 0o755 });
+    const run = spawnSync(command[0], command.slice(1), { env: { PATH: `${programs}:${process.env.PATH}` } });
+    expect(run.status === 0).toBe(isLive);
+  });
+
+  it('Workers of all environments are spread over the nodes', () => {
+    const labels = workers.map((name) => set(name).spec.template.metadata.labels);
+    for (const name of workers) {
+      const [{ topologyKey, labelSelector }] = set(name).spec.template.spec.topologySpreadConstraints;
+      expect([topologyKey, labels.every((each) => isSelected(labelSelector, each))]).toEqual([
+        'kubernetes.io/hostname',
+        true,
+      ]);
+    }
+  });
+
+  it('no budget forbids to drain a node', () => {
+    const budgets = kustomize('one-supervisor').filter(({ kind }) => kind === 'PodDisruptionBudget');
+    expect(budgets.map(({ spec }) => spec.maxUnavailable)).toEqual([1, 1]);
+  });
+
+  it('an Ingress leads to the Supervisor, with the limits of docs/deploy/nginx.conf', async () => {
+    const [ingress] = parseAllDocuments(fs.readFileSync(path.join(kubernetes, 'ingress/ingress.yaml'), 'utf8')).map(
+      (document) => document.toJS(),
+    );
+    const { Ingress } = await import('kubernetes-models/networking.k8s.io/v1/Ingress');
+    new Ingress(ingress).validate();
+    for (const { http } of ingress.spec.rules) {
+      const { name, port } = http.paths[0].backend.service;
+      expect(set(name).spec.template.spec.containers[0].ports).toContainEqual(
+        expect.objectContaining({ name: port.name }),
+      );
+    }
+    const nginx = fs.readFileSync(path.join(ROOT, 'docs/deploy/nginx.conf'), 'utf8');
+    for (const [option, value] of Object.entries(ingress.metadata.annotations as Labels)) {
+      const setting = option.replace(/.*\/(proxy-body-size)?/, '$1').replace('proxy-body-size', 'client_max_body_size');
+      expect(nginx).toMatch(new RegExp(`${setting.replaceAll('-', '_')} ${value}s?;`));
+    }
+  });
+
+  it('every image can be named by its digest, in the overlay alone', () => {
+    const overlay = path.join(kubernetes, 'overlays/by-digest');
+    fs.cpSync(path.join(kubernetes, 'overlays/one-supervisor'), overlay, { recursive: true });
+    const file = path.join(overlay, 'kustomization.yaml');
+    const digest = `digest: sha256:${'ab'.repeat(32)}`;
+    fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/newTag: .*/g, digest));
+    const images = kustomize('by-digest').flatMap(({ kind, spec }) =>
+      kind === 'StatefulSet'
+        ? [...(spec.template.spec.initContainers ?? []), ...spec.template.spec.containers].map(({ image }) => image)
+        : [],
+    );
+    expect(images.filter((image) => !/@sha256:[0-9a-f]{64}$/.test(image))).toEqual([]);
+  });
+
+  it('Workers copy uploads from each other', () => {
+    const policy = kustomize('one-supervisor').find(
+      ({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'workers',
+    ) as Resource;
+    const { labels } = set('worker-env-a').spec.template.metadata;
+    const leadsTo = (rules: any[], direction: 'from' | 'to') =>
+      rules.some((rule) =>
+        rule[direction].some(({ podSelector }: any) => podSelector && isSelected(podSelector, labels)),
+      );
+    expect([leadsTo(policy.spec.ingress, 'from'), leadsTo(policy.spec.egress, 'to')]).toEqual([true, true]);
+  });
+});
+
 describe('the database of a pod', () => {
   let postgres: Postgres;
   beforeAll(async () => {
@@ -301,7 +400,10 @@ describe('the database of a pod', () => {
         const [database] = spec.template.spec.initContainers;
         const given = { DB_HOST: host, DB_PORT: String(port), POSTGRES_PASSWORD };
         const env = { ...environmentIn(all, database), ...given, PATH: `${postgresPrograms()}:${process.env.PATH}` };
-        execFileSync('sh', ['-ec', ...database.args], { env, stdio: 'pipe' });
+        // As in the image, which has no name for this user. Only root can become it.
+        const { runAsUser: uid, runAsGroup: gid } = spec.template.spec.securityContext;
+        const user = process.getuid?.() === 0 ? { uid, gid } : {};
+        execFileSync('sh', ['-ec', ...database.args], { env, stdio: 'pipe', timeout: 60_000, ...user });
       }
     }
     const { rows: roles } = await query(
