@@ -7,8 +7,8 @@ export interface DriverTarget {
   /** For a fleet with this id. */
   driverFor(fleet: string): WorkerDriver;
   /**
-   * Images of a program that writes `of <image>`, its variables `FROM_SPEC` and `FILE`, and what it has stored in its volume; then it
-   * stores `FILE` there, is ready after a second, and ends with 0 when it is asked to. `DOES` = `dies`: it writes and ends with 3;
+   * Images of a program that writes `of <image>`, its variables `FROM_SPEC` and `SECRET_KEY`, and what it has stored in its volume; then
+   * it stores `FILE` there, is ready after a second, and ends with 0 when it is asked to. `DOES` = `dies`: it writes and ends with 3;
    * `grows`: it takes memory without end.
    */
   images: [former: string, next: string];
@@ -16,6 +16,12 @@ export interface DriverTarget {
   visit(port: number): Promise<string>;
   /** A container that somebody else has made, with this name. */
   makeForeign(name: string): Promise<{ isRunning(): Promise<boolean>; remove(): Promise<void> }>;
+  /** What the engine shows of a container's configuration. */
+  configurationOf(name: string): Promise<string>;
+  /** Containers whose name begins with this. */
+  namesOf(name: string): Promise<string[]>;
+  /** As a Supervisor leaves it that ends in the middle of an upgrade. */
+  leaveAside(name: string): Promise<void>;
   /** Whether there is a volume of this container. */
   hasVolume(container: string): Promise<boolean>;
 }
@@ -38,6 +44,7 @@ export function driverContract(target: DriverTarget): void {
     network: null,
     variables: [
       ['FROM_SPEC', 'a value with "quotes" and $signs'],
+      ['SECRET_KEY', "it's $HOME"],
       ['FILE', 'first'],
     ],
     port: 17_100,
@@ -82,8 +89,10 @@ export function driverContract(target: DriverTarget): void {
     expect(await driver.logs('env_t', 10)).toEqual([
       `of ${target.images[0]}`,
       'a value with "quotes" and $signs',
+      "it's $HOME",
       'stored: nothing',
     ]);
+    expect(await target.configurationOf('worker-env-t')).not.toContain("it's $HOME");
     expect(await driver.logs('env_t', 1)).toEqual(['stored: nothing']);
   });
 
@@ -120,6 +129,33 @@ export function driverContract(target: DriverTarget): void {
     await until('The new one', (found) => found?.status === 'running');
     expect(await driver.logs('env_t', 10)).toEqual(expect.arrayContaining([`of ${target.images[1]}`, 'stored: first']));
     expect(await driver.list()).toHaveLength(1);
+    await waitFor(async () => (await target.namesOf('worker-env-t')).join() === 'worker-env-t', {
+      timeout: MINUTE,
+      interval: 500,
+      what: 'The end of the former one',
+    });
+    expect(restored).toEqual([]);
+  });
+
+  it('lets the former one run again if the new one does not become ready', async () => {
+    await driver.upgrade(spec({ variables: [['DOES', 'dies']] }));
+    await waitFor(() => restored.includes('env_t'), { timeout: 2 * MINUTE, what: 'The former one' });
+    expect(await target.namesOf('worker-env-t')).toEqual(['worker-env-t']);
+    expect(await state()).toMatchObject({ image: target.images[1], memory: 128 * MB });
+    await until('The former one', (found) => found?.status === 'running');
+    deaths.length = 0;
+  });
+
+  it('upgrades what an interrupted upgrade has left', async () => {
+    await target.leaveAside('worker-env-t');
+    expect(await state()).not.toBeNull();
+    await driver.upgrade(spec({ image: target.images[1], memory: 128 * MB }));
+    await until('The new one', (found) => found?.status === 'running' && found.name === 'worker-env-t');
+    await waitFor(async () => (await target.namesOf('worker-env-t')).length === 1, {
+      timeout: MINUTE,
+      interval: 500,
+      what: 'The end of the former one',
+    });
   });
 
   it('lets the former one run again if the new one cannot be made', async () => {

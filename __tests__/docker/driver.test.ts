@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { docker, dockerEnv } from '../../scripts/docker/engine';
+import { ROOT } from '../../scripts/lib/root.mjs';
 import { systemClock } from '../../src/server/core/system';
 import { DockerDriver } from '../../src/server/supervisor/containers/docker';
 import { driverContract } from '../contracts/driver-suite';
@@ -17,13 +18,13 @@ const IMAGES: [string, string] = ['app-supervisor-test:one', 'app-supervisor-tes
 
 const PROGRAM = `
 const fs = require('node:fs');
-const { DOES, FILE, FROM_SPEC, IMAGE } = process.env;
+const { DOES, FILE, FROM_SPEC, IMAGE, SECRET_KEY } = process.env;
 if (DOES === 'dies') { console.error('It cannot go on.'); process.exit(3); }
 if (DOES === 'grows') { const all = []; setInterval(() => all.push(Buffer.alloc(16 << 20, 1)), 20); }
 else {
   const file = '/app/nocobase/storage/file';
   const stored = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : 'nothing';
-  console.log('of ' + IMAGE + '\\n' + FROM_SPEC + '\\nstored: ' + stored);
+  console.log(['of ' + IMAGE, FROM_SPEC, SECRET_KEY, 'stored: ' + stored].join('\\n'));
   fs.writeFileSync(file, FILE);
   const servers = [80, 13000].map((port) => require('node:http').createServer((_, res) => res.end('ready')).listen(port));
   process.on('SIGTERM', () => process.exit(0));
@@ -37,7 +38,17 @@ const driverFor = (fleet: string) =>
 beforeAll(async () => {
   const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-driver-'));
   fs.writeFileSync(path.join(folder, 'program.js'), PROGRAM);
-  const dockerfile = `FROM ${NODE_IMAGE}\nARG IMAGE\nENV IMAGE=$IMAGE\nCOPY program.js /\nCMD ["node", "/program.js"]\n`;
+  fs.copyFileSync(path.join(ROOT, 'docker/start.sh'), path.join(folder, 'start.sh'));
+  fs.writeFileSync(path.join(folder, 'entrypoint.sh'), '#!/bin/sh\nexec node /program.js\n', { mode: 0o755 });
+  const dockerfile = `FROM ${NODE_IMAGE}
+ARG IMAGE
+ENV IMAGE=$IMAGE
+COPY program.js /
+COPY --chmod=755 start.sh entrypoint.sh /app/
+RUN mkdir -p /keys /app/nocobase/storage && chown 1000:1000 /keys /app/nocobase/storage
+USER 1000:1000
+CMD ["/app/start.sh"]
+`;
   fs.writeFileSync(path.join(folder, 'Dockerfile'), dockerfile);
   for (const image of IMAGES)
     await docker(['build', '--quiet', '--build-arg', `IMAGE=${image}`, '--tag', image, folder]);
@@ -56,6 +67,15 @@ describe('in a Docker Engine, a driver', () => {
         isRunning: async () => (await docker(['inspect', '--format', '{{.State.Running}}', name])) === 'true',
         remove: async () => void (await docker(['rm', '--force', '--volumes', name])),
       };
+    },
+    configurationOf: (name) => docker(['inspect', name]),
+    namesOf: async (name) =>
+      (await docker(['ps', '--all', '--format', '{{.Names}}', '--filter', `name=^${name}`]))
+        .split('\n')
+        .filter(Boolean),
+    async leaveAside(name) {
+      await docker(['rename', name, `${name}.former`]);
+      await docker(['stop', `${name}.former`]);
     },
     hasVolume: async (container) =>
       (await docker(['volume', 'ls', '--quiet', '--filter', `name=^${container}-storage$`])) !== '',
@@ -77,11 +97,15 @@ describe('in a Docker Engine, a driver', () => {
     });
     const [{ Config, HostConfig }] = JSON.parse(await docker(['inspect', 'worker-env-like']));
     await driver.remove('env_like', { volume: true });
-    const { healthcheck, security_opt, init, stop_grace_period, read_only, cap_drop, tmpfs } =
+    const { healthcheck, security_opt, init, stop_grace_period, read_only, cap_drop, tmpfs, pids_limit, logging } =
       services.worker_a as Record<string, any>;
     expect([Config.Healthcheck.Test, HostConfig.SecurityOpt]).toEqual([healthcheck.test, security_opt]);
     expect([HostConfig.Init, `${Config.StopTimeout}s`]).toEqual([init, stop_grace_period]);
     expect([HostConfig.ReadonlyRootfs, HostConfig.CapDrop ?? []]).toEqual([read_only ?? false, cap_drop ?? []]);
+    expect([HostConfig.PidsLimit, HostConfig.LogConfig]).toEqual([
+      pids_limit,
+      { Type: logging.driver, Config: logging.options },
+    ]);
     const folders = Object.entries(HostConfig.Tmpfs ?? {}).map(([folder, options]) =>
       [folder, options].filter(Boolean).join(':'),
     );

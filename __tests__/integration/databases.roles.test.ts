@@ -340,6 +340,23 @@ for (const [version, programs] of [
         expect(await answer(crm.connection, 'SELECT 1')).toBe('done');
       });
 
+      it.each(['', 'IN DATABASE crm '])(
+        'takes back settings with which no session of the app begins (%s)',
+        async (where) => {
+          await sql(crm.connection, `ALTER ROLE CURRENT_USER ${where}SET local_preload_libraries = 'nothing'`);
+          expect(await answer(crm.connection, 'SELECT 1')).toContain('nothing');
+          expect(await boot(crm)).toMatchObject({ installed: 'complete' });
+          expect(await answer(crm.connection, 'SELECT 1')).toBe('done');
+        },
+      );
+
+      it('says that the database is gone where the role went with it', async () => {
+        const gone = appOf(crm.worker, 'gone');
+        await create(gone);
+        await drop(gone);
+        await expect(boot(gone)).rejects.toMatchObject({ code: 'DATABASE_MISSING' });
+      });
+
       it('is not blocked by an app that changes its role in an open transaction', async () => {
         const own = await dialects.postgres.connect(crm.connection, 'crm', 'blocker');
         await own.query('BEGIN');

@@ -9,47 +9,29 @@ import { ROOT } from '../../scripts/lib/root.mjs';
 import { parseConfig } from '../../src/server/config';
 import { environmentKeyOf, fleetKeyOf } from '../../src/server/protocol/keyring';
 import { startPostgres } from '../setup/services';
-import { keysProgram, services } from '../support/compose';
+import { services } from '../support/compose';
 import { ContainerRedis } from '../support/container-redis';
+import {
+  type Container,
+  copyManifests,
+  environmentIn,
+  keysIn,
+  type Labels,
+  type Resource,
+  rendered,
+  variablesIn,
+} from '../support/kubernetes';
 import { postgresPrograms } from '../support/postgres-programs';
 
 /** deploy/kubernetes as docs/kubernetes.md uses it: rendered by kubectl, and read as Kubernetes and this plugin read it. */
 
-type Labels = Record<string, string>;
-interface Container {
-  name: string;
-  env?: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
-  args?: string[];
-  envFrom?: Record<'configMapRef' | 'secretRef', { name: string } | undefined>[];
-  command?: string[];
-  ports?: { name: string; containerPort: number }[];
-  volumeMounts?: { name: string; mountPath: string }[];
-  [probe: `${string}Probe`]: { httpGet?: { path: string; port: string } } | undefined;
-}
-interface Resource {
-  apiVersion: string;
-  kind: string;
-  metadata: { name: string; namespace?: string; labels?: Labels };
-  data?: Labels;
-  spec: any;
-}
-
 const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-kubernetes-'));
 const kubernetes = path.join(folder, 'kubernetes');
 
-function kustomize(overlay: string): Resource[] {
-  const text = execFileSync('kubectl', ['kustomize', path.join(kubernetes, 'overlays', overlay)], { encoding: 'utf8' });
-  const all: Resource[] = parseAllDocuments(text).map((document) => document.toJS());
-  // kubectl breaks long values into lines, which Kubernetes ignores and its schema does not.
-  for (const { data = {} } of all.filter(({ kind }) => kind === 'Secret')) {
-    for (const [name, value] of Object.entries(data)) data[name] = value.replaceAll('\n', '');
-  }
-  return all;
-}
+const kustomize = (overlay: string) => rendered(kubernetes, overlay);
 
 beforeAll(() => {
-  fs.cpSync(path.join(ROOT, 'deploy/kubernetes'), kubernetes, { recursive: true });
-  execFileSync('sh', ['create-secrets.sh', 'overlays/one-supervisor'], { cwd: kubernetes });
+  copyManifests(kubernetes);
   // As the first lines of the folder say.
   const third = path.join(kubernetes, 'environments/env-c');
   fs.cpSync(path.join(kubernetes, 'environments/env-a'), third, { recursive: true });
@@ -66,71 +48,6 @@ afterAll(() => fs.rmSync(folder, { recursive: true }));
 
 const isPartOf = (selector: Labels, labels: Labels = {}) =>
   Object.entries(selector).every(([name, value]) => labels[name] === value);
-
-/** What a container finds in its environment, and what start.sh adds to it. */
-function environmentIn(all: Resource[], container: Container, volumes: any[] = []): Record<string, string> {
-  const dataOf = (kind: string, name: string) => {
-    const found = all.find((resource) => resource.kind === kind && resource.metadata.name === name);
-    expect(found, `${kind} ${name}`).toBeDefined();
-    const { data = {} } = found as Resource;
-    if (kind === 'ConfigMap') return data;
-    return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, String(Buffer.from(value, 'base64'))]));
-  };
-  const variables: Record<string, string> = {};
-  for (const { configMapRef, secretRef } of container.envFrom ?? []) {
-    if (configMapRef) Object.assign(variables, dataOf('ConfigMap', configMapRef.name));
-    if (secretRef) Object.assign(variables, dataOf('Secret', secretRef.name));
-  }
-  for (const { name, value, valueFrom } of container.env ?? []) {
-    const secret = valueFrom && dataOf('Secret', valueFrom.secretKeyRef.name)[valueFrom.secretKeyRef.key];
-    expect(value ?? secret, name).toBeDefined();
-    variables[name] = (value ?? secret) as string;
-  }
-  const [program, ...sources] = container.command ?? [];
-  for (const source of program === '/app/start.sh' ? sources : []) {
-    const mount = container.volumeMounts?.find(
-      ({ mountPath }) => mountPath === source || mountPath === path.dirname(source),
-    );
-    if (mount?.name === 'keys') {
-      Object.assign(variables, variablesIn(keysIn(all, variables.ENVIRONMENT_NAME).files['worker.env']));
-      continue;
-    }
-    const { secret } = volumes.find(({ name }) => name === mount?.name);
-    Object.assign(variables, dataOf('Secret', secret.secretName));
-  }
-  return variables;
-}
-
-/** What the init container `keys` of a pod writes. @param environment undefined: of the Supervisor */
-function keysIn(
-  all: Resource[],
-  environment?: string,
-): { files: Record<string, string>; variables: Record<string, string> } {
-  const set = all.find(
-    ({ kind, spec }) =>
-      kind === 'StatefulSet' && spec.template.spec.initContainers && isFor(all, spec.template.spec, environment),
-  );
-  const keys = set?.spec.template.spec.initContainers.find(({ name }: Container) => name === 'keys') as Container;
-  const made = fs.mkdtempSync(path.join(folder, 'keys-'));
-  const variables = environmentIn(all, keys);
-  const script = keys
-    .args![0].replaceAll(/\S+\/dist\/server\/keys\.js/g, keysProgram())
-    .replaceAll(/(?<= |")\/keys\b/g, made);
-  const [program, ...options] = keys.command!;
-  const env = { ...variables, PATH: `${path.dirname(process.execPath)}:${process.env.PATH}` };
-  execFileSync(program, [...options, script], { env, stdio: 'pipe' });
-  const files = fs.readdirSync(made).map((name) => [name, fs.readFileSync(path.join(made, name), 'utf8')]);
-  return { files: Object.fromEntries(files), variables };
-}
-
-function isFor(all: Resource[], { containers }: { containers: Container[] }, environment?: string): boolean {
-  const [{ envFrom }] = containers;
-  const { ENVIRONMENT_NAME } = environmentIn(all, { name: 'nocobase', envFrom });
-  return ENVIRONMENT_NAME === environment;
-}
-
-const variablesIn = (text: string) =>
-  Object.fromEntries([...text.matchAll(/^(\w+)='(.*)'$/gm)].map(([, name, value]) => [name, value]));
 
 describe.each([
   { overlay: 'one-supervisor', supervisors: 1, environments: ['env_a', 'env_b'] },

@@ -23,7 +23,11 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     --auth-local=trust --auth-host=scram-sha-256
   echo 'host all all all scram-sha-256' >> "$PGDATA/pg_hba.conf"
   echo "listen_addresses = '*'" >> "$PGDATA/postgresql.conf"
-  pg_ctl --wait --options="-c listen_addresses=''" start
+  # With the options of the command, and asked at the socket where it is by default, as in the image.
+  shift
+  pg_ctl --wait --options="$(printf '%q ' "$@" -c listen_addresses= -p "${PGPORT:-5432}")" start
+  set -- postgres "$@"
+  PGHOST='' psql -v ON_ERROR_STOP=1 --no-psqlrc --no-password --username="$user" --dbname=postgres -c 'SELECT 1' > /dev/null
   for file in /docker-entrypoint-initdb.d/*; do
     case $file in
       *.sh) . "$file" ;;

@@ -125,6 +125,8 @@ export interface Roles {
   exists(session: Session, role: string): Promise<boolean>;
   /** Makes a role that may sign in and nothing else; if it exists, sets its password. */
   make(session: Session, role: string, password: string): Promise<void>;
+  /** Takes back the settings that the role has given to its own sessions to come: some of them let no session begin. */
+  resetSettings(session: Session, role: string): Promise<void>;
   /**
    * Closes the session's database to everybody else, and lets the role create what it likes in it.
    * @throws an error that `faultOf` calls `denied`

@@ -157,7 +157,7 @@ export const roleDenied = (worker: DatabaseConnection): AppSupervisorError =>
  * What in an existing place belongs to the Worker, which made or restored it there, is given to the app's role. If the
  * app has changed its own password, it is set again.
  *
- * @throws DATABASE_NOT_OWNED if the place is not the role's, or contains what somebody else owns
+ * @throws DATABASE_NOT_OWNED if the place is not the role's, or contains what somebody else owns; DATABASE_MISSING
  */
 export async function repairOwnPlace(
   maker: RoleMaker,
@@ -169,12 +169,16 @@ export async function repairOwnPlace(
   const dialect = dialects[worker.dialect];
   const roles = rolesOf(dialect);
   await withSessions(worker, DEADLINE, async (open) => {
-    const session = await openOwn(open, dialect);
-    if (!session) return;
-    await assertNotMain(dialect, session, place);
     const ignoreRefusal = (error: unknown) => {
       if (!isRefused(dialect, error)) throw error;
     };
+    const session = await open.app().catch(ignoreRefusal);
+    if (session === undefined) return;
+    // Without it the app's role is gone, too, and its sign-in would fail for a reason that says nothing.
+    if (!session || !(await dialect.hasSchema(session, place)))
+      throw new AppSupervisorError('DATABASE_MISSING', { object: place.label, server: place.server, app });
+    await assertNotMain(dialect, session, place);
+    await roles.resetSettings(session, role).catch(ignoreRefusal);
     await repairSignIn(maker, place, session).catch(ignoreRefusal);
     await roles.takeOver(session, place, role, 'own').catch(ignoreRefusal);
     const foreign = await roles.foreign(session, place, role);

@@ -38,6 +38,7 @@ export const roles: Roles = {
       `ALTER USER ${user(role)} IDENTIFIED BY ${text(password)} WITH MAX_USER_CONNECTIONS ${CONNECTIONS}`,
     );
   },
+  resetSettings: async () => undefined,
   async give(session, place, role) {
     await session.query(`GRANT ALL ON ${pattern(place.database)}.* TO ${user(role)}`);
   },

@@ -71,6 +71,17 @@ async function make(session: Session, role: string, password: string): Promise<v
   });
 }
 
+async function resetSettings(session: Session, role: string): Promise<void> {
+  const rows = await session.query(
+    `SELECT d.datname AS database FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+     LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase WHERE r.rolname = ?`,
+    [role],
+  );
+  const places = rows.map(({ database }) => (database === null ? '' : `IN DATABASE ${quote(String(database))} `));
+  if (!places.length) return;
+  await inTransaction(session, [LOCK_TIMEOUT, ...places.map((where) => `ALTER ROLE ${quote(role)} ${where}RESET ALL`)]);
+}
+
 async function give(session: Session, place: Place, role: string): Promise<void> {
   const database = quote(place.database);
   const statements = [
@@ -186,6 +197,7 @@ export const roles: Roles = {
   adminSql: (worker) => `ALTER ROLE ${quote(worker)} CREATEROLE;`,
   exists: (session, role) => flag(session, 'EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = ?)', [role]),
   make,
+  resetSettings,
   give,
   async closeToFormer(session, place, role) {
     const rows = await session.query(
