@@ -18,6 +18,10 @@ const INSTANCES = ['supervisor', 'worker_a', 'worker_b'];
 const ENVIRONMENTS = ['env_a', 'env_b'];
 const MINUTE = 60_000;
 
+/** Variables that no container's configuration shows. */
+const SECRETS =
+  /\b(APP_KEY|INIT_ROOT_PASSWORD|DB_PASSWORD|\w+_REDIS_URL|APP_SUPERVISOR_(AES_SECRET|ENVIRONMENT)_KEY)=./;
+
 const fleet = new ComposedFleet();
 const visitors = { url: fleet.supervisor };
 let password: string;
@@ -31,7 +35,14 @@ const leftovers = async () => ({
   images: await ids('images', '--filter', 'dangling=true'),
 });
 const untilOnline = (name: string) =>
-  manager.untilEnvironment(name, ({ health }) => health === 'online', { timeout: 5 * MINUTE, what: 'is online' });
+  manager.untilEnvironment(name, ({ health }) => health === 'online', { timeout: 12 * MINUTE, what: 'is online' });
+/** Containers and volumes that the tests make beside those of docker-compose.yml. */
+const removeOthers = async () => {
+  for (const name of ['worker-env-c', 'worker-env-d']) {
+    for (const id of await ids('ps', '--all', '--filter', `name=^${name}`)) await docker(['rm', '--force', id]);
+    for (const volume of await ids('volume', 'ls', '--filter', `name=^${name}`)) await docker(['volume', 'rm', volume]);
+  }
+};
 /** Starts it by the visit if need be. */
 const serves = (app: string) =>
   waitForHttp(`${fleet.supervisor}/api/__app/${app}/app:getInfo`, { timeout: 5 * MINUTE });
@@ -51,10 +62,14 @@ async function makeRedisUser(steps: JoinAnswer['steps']): Promise<void> {
 
 beforeAll(async () => {
   // What a run that was killed has left.
+  await removeOthers();
   await fleet.down('--volumes');
   before = await leftovers();
 }, 5 * MINUTE);
-afterAll(() => fleet.remove());
+afterAll(async () => {
+  await removeOthers();
+  await fleet.remove();
+}, 5 * MINUTE);
 
 it('comes up as the README says, without .env, and makes one image', { timeout: 30 * MINUTE }, async () => {
   await fleet.up(['--build'], INSTANCES);
@@ -86,9 +101,7 @@ it.each(INSTANCES)('runs %s without rights, as a user who can change nothing but
   expect(await says(`for folder in ${folders}; do touch $folder/x 2>/dev/null && echo $folder; done; true`)).toBe('');
   const id = await fleet.compose('ps', '--quiet', service);
   const variables: string[] = JSON.parse(await docker(['inspect', '--format', '{{json .Config.Env}}', id]));
-  const secret =
-    /^(APP_KEY|INIT_ROOT_PASSWORD|DB_PASSWORD|\w+_REDIS_URL|APP_SUPERVISOR_(AES_SECRET|ENVIRONMENT)_KEY)=./;
-  expect(variables.filter((variable) => secret.test(variable))).toEqual([]);
+  expect(variables.filter((variable) => SECRETS.test(variable))).toEqual([]);
 });
 
 it.each(['/', '/v/', '/apps/none/'])('shows the page %s through nginx', async (path) => {
@@ -160,6 +173,56 @@ describe('a Worker', () => {
     await serves('only_b');
   });
 
+  it('whose start fails, because PostgreSQL restarts, is started again until it runs', {
+    timeout: 20 * MINUTE,
+  }, async () => {
+    await fleet.compose('restart', '--no-deps', 'worker_b');
+    await waitFor(async () => (await fleet.compose('logs', '--since', '60s', 'worker_b')).length > 0, {
+      timeout: MINUTE,
+      what: 'The start',
+    });
+    // It connects somewhere in there.
+    await fleet.compose('kill', 'postgres');
+    const restarts = async () => (await fleet.restarts('worker_b')) > 0;
+    await waitFor(restarts, { timeout: 5 * MINUTE, interval: 1_000, what: 'An end of the process' });
+    await fleet.compose('up', '--detach', '--no-deps', 'postgres');
+    await fleet.healthy(['worker_b']);
+    await untilOnline('env_b');
+    await serves('only_b');
+  });
+
+  it('whose NocoBase dies takes nothing from an app that has another environment', {
+    timeout: 10 * MINUTE,
+  }, async () => {
+    await serves('composed');
+    const api = await signInTo(visitors, 'composed');
+    const read = () => api.get('users:list', { pageSize: 1 });
+    await read();
+    const failures: string[] = [];
+    let asked = 0;
+    let isOver = false;
+    const visits = (async () => {
+      while (!isOver) {
+        asked++;
+        await read().catch((error: Error) => failures.push(error.message));
+      }
+    })();
+    // NocoBase alone: its nginx answers until the container has ended.
+    const script =
+      'for p in /proc/[0-9]*; do if tr "\\0" " " < $p/cmdline | grep -q "app/lib/index.js "; then kill -9 ${p#/proc/}; fi; done';
+    await fleet.compose('exec', 'worker_a', 'sh', '-c', script).catch(() => undefined);
+    await waitFor(async () => (await fleet.state('worker_a'))?.Health?.Status !== 'healthy', {
+      timeout: MINUTE,
+      what: 'Its end',
+    });
+    await fleet.healthy(['worker_a']);
+    await untilOnline('env_a');
+    isOver = true;
+    await visits;
+    console.log(`measured: NocoBase of one of two environments killed: ${failures.length} of ${asked} reads failed`);
+    expect(failures).toEqual([]);
+  });
+
   it('joins by the file, and by the command, that "Add environment" gives', { timeout: 25 * MINUTE }, async () => {
     const request = { name: 'env_c', url: 'http://localhost:17000' };
     const join = async () => (await manager.api.post('appEnvironments:join', request)).data as JoinAnswer;
@@ -175,6 +238,8 @@ describe('a Worker', () => {
     await docker([...composed, 'up', '--detach'], { cwd: fleet.folder });
     expect((await untilOnline('env_c')).warnings).toEqual([]);
     expect(await arrival()).toEqual({ state: 'arrived', messages: [] });
+    for (const container of await ids('ps', '--all', '--filter', 'name=^worker-env-c'))
+      expect(await docker(['inspect', container])).not.toMatch(SECRETS);
     const { operation } = await manager.begin('create', { name: 'joined', environments: ['env_c'] });
     await manager.succeeded(operation!, 8 * MINUTE);
     await docker([...composed, 'down'], { cwd: fleet.folder });
@@ -183,9 +248,9 @@ describe('a Worker', () => {
     expect((await join()).files).toEqual(files);
     execFileSync('bash', ['-c', files.docker], { env: dockerEnv(), stdio: 'pipe' });
     await untilOnline('env_c');
+    expect(await docker(['inspect', 'worker-env-c'])).not.toMatch(SECRETS);
     await serves('joined');
-    await docker(['rm', '--force', '--volumes', 'worker-env-c']);
-    await docker(['volume', 'rm', 'worker-env-c-storage', 'worker-env-c_storage']);
+    await removeOthers();
   });
 });
 
@@ -238,12 +303,17 @@ it('makes a Worker itself in the engine that it is given, and shows what becomes
   });
   await untilOnline('env_d');
 
+  expect(await docker(['inspect', 'worker-env-d'])).not.toMatch(SECRETS);
   await act('upgrade');
   await untilOnline('env_d');
   await serves('made_here');
+  const former = async () => (await ids('ps', '--all', '--filter', 'name=^worker-env-d')).length === 1;
+  await waitFor(former, { timeout: 5 * MINUTE, interval: 1_000, what: 'The end of the former container' });
   await act('stop');
   expect(await row()).toMatchObject({ status: 'stopped', cause: null });
-  await manager.api.post('appContainers:destroy?filterByTk=env_d&volume=drop');
+  const dropped = 'appContainers:destroy?filterByTk=env_d&volume=drop';
+  await expect(manager.api.post(dropped)).rejects.toThrow('made_here');
+  await manager.api.post(`${dropped}&confirm=env_d`);
   expect(await row()).toBeUndefined();
   const { data: events } = await manager.api.get('appEvents:list', { pageSize: 100 });
   const codes = new Set(events.map(({ message }: { message: { code: string } }) => message.code));

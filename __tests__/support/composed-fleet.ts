@@ -88,6 +88,13 @@ export class ComposedFleet {
     return id ? JSON.parse(await docker(['inspect', '--format', '{{json .State}}', id])) : null;
   }
 
+  /** How often the engine has started it again. */
+  async restarts(service: string): Promise<number> {
+    return Number(
+      await docker(['inspect', '--format', '{{.RestartCount}}', await this.compose('ps', '--all', '--quiet', service)]),
+    );
+  }
+
   /** As the README says. */
   async password(): Promise<string> {
     const text = await this.compose('run', '--rm', '--entrypoint', 'cat', 'keys', '/password/supervisor.env');

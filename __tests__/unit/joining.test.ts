@@ -11,7 +11,7 @@ import { keyringOf } from '../../src/server/core/wire';
 import { AppSupervisorError } from '../../src/server/errors';
 import { environmentKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { parseInput } from '../../src/server/supervisor/apps/input';
-import { probe } from '../../src/server/supervisor/fleet/reachability';
+import { checkReach, probe } from '../../src/server/supervisor/fleet/reachability';
 import { type ArrivalFacts, arrivalOf } from '../../src/server/supervisor/joining/arrival';
 import { filesOf } from '../../src/server/supervisor/joining/files';
 import { joinInput } from '../../src/server/supervisor/joining/input';
@@ -399,6 +399,22 @@ describe('what is said of a newcomer', () => {
   ])('if %s', (_, known, state, codes) => {
     const found = arrivalOf({ ...NOTHING, ...known });
     expect([found.state, found.messages.map(({ code }) => code)]).toEqual([state, codes]);
+  });
+
+  it.each([
+    [0, true, 'REACH_ANSWERS'],
+    [-4, true, 'REACH_ANSWERS'],
+    [120, false, 'REACH_CLOCK'],
+    [-120, false, 'REACH_CLOCK'],
+  ])('whose clock is ahead by %d min is reached: %s', async (minutes, ok, code) => {
+    const now = 1_800_000_000_000;
+    const date = new Date(now + minutes * 60_000).toUTCString();
+    const server = http.createServer((_, res) => res.writeHead(200, { Date: date }).end());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    expect((await checkReach(url, '/ws', now)).web).toMatchObject({ ok, message: { code } });
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
   });
 
   it.each([

@@ -123,6 +123,7 @@ export const MESSAGES = {
   REACH_THIS_PROCESS: '',
   REACH_WEBSOCKET: '',
   REACH_ANSWERS: 'status',
+  REACH_CLOCK: 'minutes',
   REACH_NO_WEBSOCKET: 'status',
   REACH_TIMEOUT: 'seconds',
   REACH_FAILED: 'cause',

@@ -11,6 +11,7 @@ import type { OwnFacts } from './checklist/facts';
 import type { CommandOutcome } from './commands';
 import { environmentKey } from './control/keys';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
+import { checkReach, type Reach } from './fleet/reachability';
 import { strangersIn } from './fleet/warnings';
 import { LOAD_STEP } from './overview/series-history';
 import { createServices, type Services, type SupervisorPace, type SupervisorPartOptions } from './services';
@@ -180,8 +181,8 @@ export class SupervisorPart {
     return this.options.own();
   }
 
-  get wsPath(): string {
-    return this.options.wsPath;
+  checkReach(proxyUrl: string): Promise<Reach> {
+    return checkReach(proxyUrl, this.options.wsPath, this.options.clock.now().wall);
   }
 
   /** A connection to the Worker of an environment could not be established: it is suspect until it is known to answer. */

@@ -1,7 +1,6 @@
 import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
 import { drainInput, forgetInput, moveInput, parseInput, uncordonInput } from '../apps/input';
-import { checkReach } from '../fleet/reachability';
 import { arrivalInput, joinInput } from '../joining/input';
 import { type ActionContext, type Answer, target } from './action';
 import { bulkRow } from './apps';
@@ -77,7 +76,9 @@ export async function check({ supervisor, params }: ActionContext): Promise<Answ
   if (!row) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
   // In shared memory there is no network between them.
   const here = { ok: true, message: say('REACH_THIS_PROCESS') };
-  return { data: row.proxyUrl ? await checkReach(row.proxyUrl, supervisor.wsPath) : { web: here, ws: here } };
+  return {
+    data: row.proxyUrl ? await supervisor.checkReach(row.proxyUrl) : { web: here, ws: here },
+  };
 }
 
 /** Of its Worker's main app. Only this answer contains the new password. */

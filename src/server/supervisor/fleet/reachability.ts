@@ -14,10 +14,16 @@ export interface Reach {
   ws: { ok: boolean; message: Message };
 }
 
-/** Sends a request and opens a WebSocket to a worker, in the same way as the proxy. Never rejects. */
-export async function checkReach(proxyUrl: string, wsPath: string): Promise<Reach> {
+/** A Worker refuses requests that are older than this by its clock, in ms. */
+const CLOCKS_APART = 300_000;
+
+/**
+ * Sends a request and opens a WebSocket to a worker, in the same way as the proxy, and compares its clock. Never rejects.
+ * @param now in ms since 1970
+ */
+export async function checkReach(proxyUrl: string, wsPath: string, now: number): Promise<Reach> {
   const [web, ws] = await Promise.all([
-    ask(new URL('/api/__health_check', proxyUrl), {}, (status) => status > 0),
+    ask(new URL('/api/__health_check', proxyUrl), {}, (status) => status > 0, now),
     ask(
       new URL(wsPath, proxyUrl),
       {
@@ -84,7 +90,7 @@ const probeAnswer = jsonText(
   z.object({ state: z.enum(['starting', 'loading', 'joining', 'standby', 'alone', 'ready']) }),
 );
 
-function ask(url: URL, headers: http.OutgoingHttpHeaders, isGood: (status: number) => boolean) {
+function ask(url: URL, headers: http.OutgoingHttpHeaders, isGood: (status: number) => boolean, now?: number) {
   return new Promise<{ ok: boolean; message: Message }>((resolve) => {
     const client = url.protocol === 'https:' ? https : http;
     const request = client.get(url, { headers, agent: false, timeout: TIMEOUT });
@@ -93,7 +99,9 @@ function ask(url: URL, headers: http.OutgoingHttpHeaders, isGood: (status: numbe
       request.destroy();
     };
     request.on('upgrade', () => end(isGood(101), say('REACH_WEBSOCKET')));
-    request.on('response', ({ statusCode = 0 }) => {
+    request.on('response', ({ statusCode = 0, headers: { date = '' } }) => {
+      const apart = now === undefined ? 0 : Math.abs(Date.parse(date) - now) || 0;
+      if (apart > CLOCKS_APART) return end(false, say('REACH_CLOCK', { minutes: Math.round(apart / 60_000) }));
       const ok = isGood(statusCode);
       end(ok, say(ok ? 'REACH_ANSWERS' : 'REACH_NO_WEBSOCKET', { status: statusCode }));
     });

@@ -141,7 +141,9 @@ export class EnvironmentJoins {
   }
 
   private async unreached(proxyUrl: string): Promise<Message[]> {
-    const { web, ws } = await checkReach(proxyUrl, this.options.wsPath);
+    const { wsPath, clock } = this.options;
+    const { web, ws } = await checkReach(proxyUrl, wsPath, clock.now().wall);
+    if (web.message.code === 'REACH_CLOCK') return [web.message];
     // Without the one, there is not the other either.
     const failure = [web, ws].find(({ ok }) => !ok);
     return failure ? [say('JOIN_UNREACHED', { address: proxyUrl, cause: failure.message })] : [];
