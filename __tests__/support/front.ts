@@ -130,9 +130,13 @@ export async function startImageNginx(nocobase: NocobaseInImage): Promise<Front>
   return run('nginx', folder, port, changed(made, { 'access_log /var/log/nginx/nocobase.log apm;': '' }));
 }
 
-/** The same in the image of this repository, as docker/entrypoint.sh starts it for a role. */
-export async function startOwnNginx(nocobase: NocobaseInImage, role: 'supervisor' | 'worker'): Promise<Front> {
-  const { folder, port, made } = await makeImageConf(nocobase);
+/** The same in the image of this repository, as docker/entrypoint.sh starts it for a role. @param where its port */
+export async function startOwnNginx(
+  nocobase: NocobaseInImage,
+  role: 'supervisor' | 'worker',
+  where?: number,
+): Promise<Front> {
+  const { folder, port, made } = await makeImageConf(nocobase, where);
   const own = (name: string) => fs.readFileSync(path.join(ROOT, 'docker', name), 'utf8');
   const server = execFileSync('sed', ['-f', path.join(ROOT, 'docker/server.sed')], { input: made, encoding: 'utf8' });
   fs.writeFileSync(path.join(folder, 'server.conf'), server.replaceAll('/run/nocobase', folder));
@@ -145,7 +149,7 @@ export async function startOwnNginx(nocobase: NocobaseInImage, role: 'supervisor
 }
 
 /** @returns what NocoBase's own command makes, listening on a port of ours */
-async function makeImageConf(nocobase: NocobaseInImage): Promise<{ folder: string; port: number; made: string }> {
+async function makeImageConf(nocobase: NocobaseInImage, where?: number) {
   const { url, storage, home = ROOT, publicPath = '/', keptFor = '75s' } = nocobase;
   const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-image-'));
   // The image's /app/nocobase.
@@ -160,7 +164,7 @@ async function makeImageConf(nocobase: NocobaseInImage): Promise<{ folder: strin
       STORAGE_PATH: folder,
     },
   });
-  const port = await freePort();
+  const port = where ?? (await freePort());
   const made = fs.readFileSync(path.join(folder, 'nocobase.conf'), 'utf8');
   const listen = `${KINDS.nginx.listenOn(port)} keepalive_timeout ${keptFor};`;
   return { folder, port, made: changed(made, { 'listen 80;': listen }) };

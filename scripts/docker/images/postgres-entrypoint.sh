@@ -2,6 +2,7 @@
 # A new data folder gets the superuser of POSTGRES_USER and POSTGRES_PASSWORD (or POSTGRES_PASSWORD_FILE), and what is in
 # /docker-entrypoint-initdb.d, while the server listens on its socket alone.
 set -euo pipefail
+if [ "${1:0:1}" = - ]; then set -- postgres "$@"; fi
 if [ "$1" != postgres ]; then exec "$@"; fi
 if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
   # The file may be root's alone.
