@@ -5,7 +5,8 @@ import { type Envelope, SUPERVISOR } from '../../src/server/protocol/envelope';
 import { environmentKeyOf, fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { Secrets } from '../../src/server/protocol/secrets';
 import { COMMAND_METHOD } from '../../src/server/supervisor/commands';
-import { manifestItemOf } from '../support/fixtures';
+import { secretsOf } from '../support/envelope';
+import { entryOf, manifestItemOf } from '../support/fixtures';
 import { KEY, SmallFleet, type SupervisorProcess, type WorkerProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -16,6 +17,8 @@ const keyring = new Keyring({
   environment: { name: 'env_a', key: environmentKeyOf(fleetKeyOf(KEY), 'env_a') },
   atRest: null,
 });
+/** Of the database of shop, which runs in env_b. */
+const PASSWORD = 'of-its-database';
 let fleet: SmallFleet;
 let supervisor: SupervisorProcess;
 let worker: WorkerProcess;
@@ -26,7 +29,9 @@ beforeAll(async () => {
   worker = await fleet.worker('env_a', { keyring });
   await until('env_a', () => supervisor.health('env_a') === 'online');
   await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-  await supervisor.ends(await supervisor.create({ name: 'shop', environments: ['env_b'] }));
+  const database = { dialect: 'postgres', host: 'db', username: 'shop', password: PASSWORD, database: 'shop' };
+  const options = { dbConnType: 'new_connection', database };
+  await supervisor.ends(await supervisor.create({ name: 'shop', environments: ['env_b'], options }));
 });
 afterAll(() => fleet?.stop());
 
@@ -87,6 +92,39 @@ describe('a Worker with the key of its environment alone', () => {
       expect(await read(each)).toEqual([{ app: 'crm', at: crm.at + 1, value: crm.value }]);
     await manifests.forget(crm.uid, supervisor.parts.leadership.term);
     expect((await supervisor.wire.stores.manifests.read(''))?.offered).toMatchObject([{ item: { app: 'shop' } }]);
+  });
+
+  it('gets no secret of an app that no operation has placed there, whatever it reports', async () => {
+    const { uid } = supervisor.part.app('shop')!;
+    const { records, statuses, fleet: store } = worker.wire.stores;
+    // It reports what it likes, under its own lease; its reporter mends that every 30 s only.
+    const report = async () => {
+      const lease = (await store.poll()).environments.get('env_a')?.lease;
+      const { version } = await statuses.mark('env_a');
+      const lie = entryOf({ name: 'shop', uid, generation: Date.now(), begun: 1, bootGeneration: 1 });
+      const { instance = '', epoch = 0 } = lease ?? {};
+      const write = { instance, epoch, entries: [lie], removed: [], version: version + 1, from: version };
+      await statuses.write({ environment: 'env_a', ...write });
+      await supervisor.parts.observer.poll();
+      await supervisor.reconcile('shop');
+      return (await records.readNamed('env_a', ['shop'])).records[0];
+    };
+    const record = await until('What is published of it', report);
+    expect(record).toMatchObject({
+      name: 'shop',
+      uid,
+      desired: 'removed',
+      data: 'keep',
+      jwtSecret: null,
+      title: 'shop',
+    });
+    expect(record.database).toEqual({ dbConnType: 'new_database' });
+    expect(JSON.stringify(record)).not.toContain('bound:');
+    // Where it belongs, it is opened, and runs on.
+    const own = await other.wire.stores.records.readNamed('env_b', ['shop']);
+    const sealed = own.records[0].database.password!;
+    expect(secretsOf(KEY, 'env_b').open(sealed, own.records[0], 'database')).toBe(PASSWORD);
+    expect(supervisor.shows('shop')).toContain('env_b running');
   });
 
   describe('whose plugins dispatch commands', () => {

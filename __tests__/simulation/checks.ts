@@ -9,6 +9,7 @@ import { changedByLoop } from './loop-writes';
 import { checkPages, checkStoredIndex } from './pages';
 import type { SupervisorProcess, WorkerProcess } from './processes';
 import { Machine } from './scheduler';
+import { checkSecrets } from './secrets';
 import { checkSuspicion } from './suspicion';
 import type { EnvironmentOfWorld, World } from './world';
 
@@ -92,6 +93,7 @@ function checkStore(world: World): void {
     else if (Number.isFinite(term)) newestTerm = term;
     if (method === 'records.publish') {
       const [environment, records] = args as [string, AppRecord[]];
+      checkSecrets(world, environment, records);
       for (const { name, uid, generation } of records) {
         const stored = storedRecord(world, environment, name);
         const key = `${environment} ${name} ${uid}`;

@@ -363,8 +363,8 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'Icons travel in the records of apps',
     finding: 'C16',
-    changes: [['supervisor/apps/repository.ts', '    icon: null,\n', '']],
-    test: 'unit/app-repository.test.ts',
+    changes: [['supervisor/control/record.ts', '    icon: null,\n', '']],
+    test: 'unit/record.test.ts',
   },
   {
     what: 'Time alone pushes no change',
@@ -522,5 +522,13 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'An operation waits for an environment that was forgotten',
     changes: [['supervisor/control/forgetting.ts', 'await operations.save({ ...operation, steps }, transaction);', '']],
+  },
+  {
+    what: 'An environment from which an app is removed gets its secrets',
+    changes: [['supervisor/control/record.ts', "if (wish.desired === 'removed') return removalOf(app, wish);", '']],
+  },
+  {
+    what: 'An environment to which uploads are copied ahead gets the secrets of the app',
+    changes: [['supervisor/control/record.ts', 'const isPlaced = !isAhead(wish);', 'const isPlaced = true;']],
   },
 ];

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { choose } from '../../src/server/proxy/choose';
 import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/apps/repository';
-import { desiredOf, recordFor } from '../../src/server/supervisor/apps/repository';
+import { desiredOf } from '../../src/server/supervisor/apps/repository';
+import { recordFor } from '../../src/server/supervisor/control/record';
 import { isDone, type Operation } from '../../src/server/supervisor/control/rollout';
 import { decisionOn, hasSkipped } from '../../src/server/supervisor/control/unfinished';
 import { conditionOf, keyOf } from '../../src/server/supervisor/events/decide';

@@ -316,6 +316,64 @@ describe('a record', () => {
 });
 
 describe('a removed app', () => {
+  /** As the Supervisor publishes it. */
+  const removed = (generation: number) =>
+    recordOf({
+      generation,
+      desired: 'removed',
+      environments: [],
+      title: 'crm',
+      database: { dbConnType: 'new_database' },
+    });
+  const place = { dbConnType: 'new_database' as const, database: 'place', username: 'role', password: 'of the role' };
+
+  let found: unknown[];
+  const watch = () => {
+    host.hosted.takeFrom = async ({ uid, database, generation }) => void found.push([uid, database, generation]);
+  };
+  const goOn = async () => {
+    mayAct = mayHost = true;
+    controller.trustSnapshot();
+    controller.convergeAll();
+    await quiet();
+  };
+  const read = async () => {
+    watch();
+    await controller.accept([removed(11)]);
+    await quiet();
+  };
+
+  it.each<[string, () => Promise<void>]>([
+    ['the process that hosts it', read],
+    [
+      'its successor',
+      async () => {
+        mayAct = false;
+        await read();
+        start();
+        watch();
+        await controller.restore();
+      },
+    ],
+    [
+      'a standby that had read it',
+      async () => {
+        start();
+        mayHost = false;
+        await read();
+        await controller.reload();
+      },
+    ],
+  ])('is taken from its environment in its database by %s, although its record names none', async (_, happens) => {
+    found = [];
+    await create({ database: place });
+    await happens();
+    await goOn();
+    // What is read again is what is known.
+    await read();
+    expect(found).toEqual([['uid-1', place, 11]]);
+  });
+
   it('is reported as removed until its record is deleted, then forgotten', async () => {
     await create();
     const removed = recordOf({ generation: 11, desired: 'removed', data: 'drop' });

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { type AppDefinition, recordFor, type Tombstone } from '../../src/server/supervisor/apps/repository';
+import type { AppDefinition, Tombstone } from '../../src/server/supervisor/apps/repository';
 import {
   EnvironmentReconciler,
   type EnvironmentReconcilerOptions,
 } from '../../src/server/supervisor/control/environment-reconciler';
+import { recordFor } from '../../src/server/supervisor/control/record';
 import type { AppRecord } from '../../src/shared/messages';
 import { appOf, publishedOf, registrationOf } from '../support/fixtures';
 import { TestStores } from '../support/stores';

@@ -72,7 +72,7 @@ describe('what leaves an environment that is down', () => {
     const object = say('FILE', { name: '/data/crm.sqlite' });
     const message = say('CHECK_OTHER_APP', { object, app: 'crm', uid: 'uid-1' });
     const check = { checks: [{ name: 'content' as const, ok: false, message }], verdict: 'taken' as const };
-    const app = { uid: 'uid-1', name: 'crm' };
+    const app = appOf();
     expect(databaseRefusal(check, app, 'env_b', true)?.code).toBe('MOVE_DATABASE_FILE');
     expect(databaseRefusal(check, app, 'env_b')).toBeNull();
   });

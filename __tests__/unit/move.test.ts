@@ -78,13 +78,24 @@ describe('the preview of a move', () => {
   });
 
   it('asks the new place for the app’s own database', () => {
-    const app = { uid: 'uid-1', name: 'crm' };
+    const app = appOf();
     const check = (ok: boolean, message: ReturnType<typeof say>) =>
       databaseRefusal({ checks: [{ name: 'content', ok, message }], verdict: 'taken' }, app, 'env_b');
     const owned = (uid: string) => say('CHECK_OTHER_APP', { object: 'crm', app: 'crm', uid });
     expect(check(false, owned('uid-1'))).toBeNull();
     expect(check(false, owned('uid-2'))).toEqual(owned('uid-2'));
     expect(check(true, say('CHECK_FREE'))).toEqual(say('MOVE_DATABASE_ABSENT', { app: 'crm', environment: 'env_b' }));
+  });
+
+  it('asks it without the password of a separate connection, so that it has to reach the server alone', () => {
+    const separate = appOf({ database: { dbConnType: 'new_connection', host: 'db' } });
+    const failed = (name: 'reachable' | 'signIn', app = separate) =>
+      databaseRefusal({ checks: [{ name, ok: false, message: say('NO_CAUSE') }], verdict: 'unusable' }, app, 'env_b');
+    expect([failed('signIn'), failed('reachable'), failed('signIn', appOf())]).toEqual([
+      null,
+      say('NO_CAUSE'),
+      say('NO_CAUSE'),
+    ]);
   });
 });
 

@@ -79,7 +79,7 @@ describe('a Worker that has done more than a restored database knows', () => {
   it('removes the app where it runs and nothing was published, unless an operation is about to publish something', () => {
     const found = (entry: Partial<StatusEntry>, operations: Parameters<typeof overtaking>[1] = []) =>
       overtaking(app, operations, ['env_c'], sees({ env_c: entry }), 5);
-    const removed = { generation: 13, boot: app.boot, claim: 'none', data: 'keep', desired: 'removed' };
+    const removed = { ...publishedOf({ generation: 13, desired: 'removed', stray: true }), boot: app.boot };
     const ahead = { generation: 13, renews: false, ahead: ['env_c'], publish: { ...again(13), env_c: removed } };
     expect(found({ generation: 11, begun: 12 })).toEqual(ahead);
     const { env_b, env_c } = ahead.publish;

@@ -167,6 +167,10 @@ export const PUBLISHED = {
    */
   data: choice(['keep', 'drop', 'release']),
   uploads: optional(uploads),
+  /**
+   * With `removed`: no operation has placed the app there. Its Worker reports it, and may say so of any app. Never in a record.
+   */
+  stray: optional(flag()),
 };
 const published = object(PUBLISHED);
 export type Published = ValueOf<typeof published>;

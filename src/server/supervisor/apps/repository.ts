@@ -1,9 +1,7 @@
 import type { Filter, Model, Transaction } from '@nocobase/database';
 import { APP, type AppDefinition, type Published } from '../../../shared/app';
-import { fromTable, keysIn, pickIn } from '../../../shared/fields';
-import type { AppRecord } from '../../../shared/messages';
+import { fromTable, keysIn } from '../../../shared/fields';
 import { inTransaction, redactSqlErrors, type WithDatabase } from '../../nocobase/main-database';
-import { isPaused } from '../control/pause';
 
 export type { AppDefinition, Published };
 
@@ -26,19 +24,6 @@ export const newestOf = ({ generation, published }: Pick<AppDefinition, 'generat
 /** What a boot of the worker does with an app that should run. */
 export const desiredOf = (app: Pick<AppDefinition, 'desired' | 'startMode'>): 'running' | 'onDemand' | 'stopped' =>
   app.desired === 'stopped' ? 'stopped' : app.startMode === 'withMain' ? 'running' : 'onDemand';
-
-/** The record for `environment`. */
-export function recordFor(app: AppDefinition, published: Published): AppRecord {
-  return {
-    ...pickIn(APP, 'record', app),
-    // Up to 48 KB, and a Worker shows no icon but those of the app index. Workers before 0.3.0 expect the field.
-    icon: null,
-    paused: isPaused(app) ? app.paused : null,
-    ...(app.sso ? { sso: app.sso } : {}),
-    ...(app.initialAdmin && published.claim === 'create' ? { initialAdmin: app.initialAdmin } : {}),
-    ...published,
-  };
-}
 
 /** As in `AppRepository.versions`. */
 export const versionOf = (app: Pick<AppDefinition, 'uid' | 'generation' | 'updatedAt'>): string =>

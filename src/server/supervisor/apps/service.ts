@@ -365,9 +365,15 @@ export class AppService {
       };
       const places = [...new Set([...Object.keys(app.published), ...observer.names().filter(isThere)])];
       const steps = places.map((environment) => step(environment, 'remove'));
-      // An app whose environments were all forgotten may still be published elsewhere.
-      const target = app.targetEnvironment ?? app.environments[0] ?? places[0];
-      if (steps.length) steps.push(step(target, database === 'drop' ? 'drop' : 'release'));
+      // An app whose environments were all forgotten may still be published elsewhere. Where it is only reported, the password of its
+      // database does not go.
+      const wasPlaced = (environment: string) => {
+        const asked = askedOf(app.published, environment);
+        return asked !== undefined && !asked.stray;
+      };
+      const target = app.targetEnvironment ?? app.environments[0] ?? places.find(wasPlaced);
+      if (database === 'drop' && steps.length && target === undefined) assertSomewhere(app);
+      if (steps.length && target !== undefined) steps.push(step(target, database === 'drop' ? 'drop' : 'release'));
       const operation = this.changes.newOperation({ ...app, generation }, 'destroy', steps, userId);
       const environments = [...new Set(steps.map(({ environment }) => environment))];
       await appRepository.bury(

@@ -7,11 +7,12 @@ import type { FleetStore } from '../../protocol/stores/fleet';
 import type { LeaseStore } from '../../protocol/stores/leases';
 import type { RecordStore, RecordsRead } from '../../protocol/stores/records';
 import type { AppCache, AppCacheChange } from '../apps/cache';
-import { type AppDefinition, type Published, recordFor } from '../apps/repository';
+import type { AppDefinition, Published } from '../apps/repository';
 import type { FleetObserver } from '../fleet/observer';
 import type { EnvironmentRegistry } from '../fleet/registry';
 import { environmentKey } from './keys';
 import type { Leadership } from './leader';
+import { recordFor } from './record';
 import type { WorkQueue } from './work-queue';
 
 export interface EnvironmentReconcilerOptions {

@@ -70,7 +70,7 @@ export function overtaking(
   const newest = Math.max(...seen.values());
   const raises = renews || isBehind;
   const above = raises ? nextGeneration(Math.max(generation, newest), now) : Math.max(generation, newest + 1);
-  const removed = { boot, claim: 'none', data: 'keep', desired: 'removed' } as const;
+  const removed = { boot, claim: 'none', data: 'keep', desired: 'removed', stray: true } as const;
   // Of those that the app has left, the generation says which was the last.
   const places = Object.keys(published).filter((environment) => published[environment].desired !== 'removed');
   const renewedIn = new Set([...(raises ? places : []), ...seen.keys()]);

@@ -3,10 +3,11 @@ import type { Log } from '../../log';
 import type { MessageBus } from '../../protocol/bus';
 import type { RecordStore } from '../../protocol/stores/records';
 import type { AppCache } from '../apps/cache';
-import { type AppDefinition, type AppRepository, type Published, recordFor } from '../apps/repository';
+import type { AppDefinition, AppRepository, Published } from '../apps/repository';
 import type { FleetObserver } from '../fleet/observer';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import type { Leadership } from './leader';
+import { recordFor } from './record';
 
 export interface PublisherOptions {
   appRepository: AppRepository;

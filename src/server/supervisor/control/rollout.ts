@@ -254,6 +254,7 @@ function desiredFor(
         desired: 'removed',
         claim: 'none',
         ...(isAhead(found) ? { uploads: found?.uploads } : {}),
+        ...(found === undefined || found.stray ? { stray: true } : {}),
       };
     case 'drop':
     case 'release':

@@ -11,7 +11,6 @@ import {
 } from '../../../shared/messages';
 import { AppSupervisorError } from '../../errors';
 import type { MessageBus } from '../../protocol/bus';
-import { unseal } from '../../protocol/secrets';
 import { placeOf } from '../apps/database-settings';
 import type { CheckInput } from '../apps/input';
 import type { AppDefinition } from '../apps/repository';
@@ -26,7 +25,6 @@ const SIZE_TIMEOUT = 6_000;
 
 export interface WorkerRequestsOptions {
   bus: MessageBus;
-  aesKey: Buffer | null;
   compatibility: Pick<CompatibilityPolicy, 'assertUsable'>;
   environmentCache: Pick<EnvironmentCache, 'get'>;
   /** The environment of a check whose request names none; null if it has to name one. */
@@ -55,17 +53,17 @@ export class WorkerRequests {
   }
 
   /**
-   * Whether an environment reaches the existing database of an app, and may use it.
+   * Whether an environment reaches the existing database of an app, and may use it. It gets no password: nothing has placed the app there
+   * yet. Of a separate connection it finds out whether it reaches the server.
    * @param isTaken whether the app is to be taken from an environment that is down
    * @returns why not; null if it does
    */
   async checkReach(environment: string, app: AppDefinition, isTaken = false): Promise<Message | null> {
-    const { bus, aesKey } = this.options;
-    const { password, ...place } = app.database;
-    const isSeparate = place.dbConnType === 'new_connection';
+    const { bus } = this.options;
+    const { password: _, ...place } = app.database;
     // The role of a database of the environment's own server is the app's; the check is the environment's.
-    const { username: _, ...shared } = place;
-    const database = isSeparate ? { ...place, password: unseal(password ?? '', aesKey, app.name) } : shared;
+    const { username: __, ...shared } = place;
+    const database = place.dbConnType === 'new_connection' ? place : shared;
     const answer = await bus.request(environment, 'checkDatabase', { name: app.name, database }, CHECK_TIMEOUT);
     return databaseRefusal(parseAnswer(environment, databaseCheck, answer), app, environment, isTaken);
   }

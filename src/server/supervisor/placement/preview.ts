@@ -1,6 +1,7 @@
 import { type Message, say } from '../../../shared/message';
 import type { DatabaseCheck, UploadsSize } from '../../../shared/messages';
 import type { Health } from '../../../shared/types';
+import type { AppDefinition } from '../apps/repository';
 import type { Operation } from '../control/rollout';
 
 /** What is known about the environment that an app leaves. */
@@ -62,7 +63,7 @@ export function lastBoots(operations: readonly Operation[]): Map<string, number>
  */
 export function databaseRefusal(
   { checks }: DatabaseCheck,
-  { uid, name }: { uid: string; name: string },
+  { uid, name, database }: Pick<AppDefinition, 'uid' | 'name' | 'database'>,
   environment: string,
   isTaken = false,
 ): Message | null {
@@ -73,6 +74,8 @@ export function databaseRefusal(
     return isFile && isTaken ? say('MOVE_DATABASE_FILE', { app: name, environment }) : null;
   }
   const failed = checks.find(({ ok }) => !ok);
+  // It was asked without the password, so that it says no more than that it reaches the server.
+  if (failed?.name === 'signIn' && database.dbConnType === 'new_connection') return null;
   if (failed) return failed.message;
   return say('MOVE_DATABASE_ABSENT', { app: name, environment });
 }

@@ -7,7 +7,7 @@ import { AppSupervisorError, describeError } from '../../errors';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { AppHost, PluginSet } from '../hosting/host';
 import type { Remembered } from '../snapshot';
-import { type Applied, type Hosted, pendingChanges } from './decide';
+import { type Applied, type Hosted, pendingChanges, withPlace } from './decide';
 
 /** How many dropped apps are remembered. */
 const MOST_DROPPED = 1_000;
@@ -138,7 +138,7 @@ export class AppStates {
       const held = this.held.get(record.name);
       if (!isIdle(held)) continue;
       const isNewer = held?.record.uid === record.uid && held.record.generation > record.generation;
-      this.hold(isNewer ? held.record : record, applied, false);
+      this.hold(isNewer ? withPlace(held.record, record) : record, applied, false);
     }
   }
 
@@ -201,9 +201,9 @@ export class AppStates {
     return [...this.held.values()].map(({ record }) => record).filter((record) => record.desired !== 'removed');
   }
 
-  /** Whether each app has a JWT secret: a release before 0.1.1 may have left some without. */
+  /** Whether each app has a JWT secret that is to start here: a release before 0.1.1 may have left some without. */
   haveSecrets(): boolean {
-    return this.records().every(({ jwtSecret }) => jwtSecret !== null);
+    return this.records().every(({ jwtSecret, uploads }) => jwtSecret !== null || uploads?.ahead === true);
   }
 
   /** Names of apps whose records the store has not confirmed. */

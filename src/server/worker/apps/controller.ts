@@ -15,7 +15,7 @@ import { Uploads } from '../uploads/uploads';
 import { type AppState, AppStates, UNTOUCHED } from './app-states';
 import { AppBoots, keptOut, NEVER } from './boots';
 import { CommandWatch } from './command-watch';
-import { type Decision, decide, doingOf } from './decide';
+import { type Decision, decide, doingOf, withPlace } from './decide';
 import { AppRemoval } from './removal';
 import { RoutingExit } from './routing-exit';
 import { SnapshotWrites } from './snapshot-writes';
@@ -158,8 +158,9 @@ export class AppController {
   async accept(records: AppRecord[]): Promise<void> {
     const writes: Promise<void>[] = [];
     this.incarnation.assigned(new Set(records.map(({ name }) => name)));
-    for (const record of records) {
-      const held = this.apps.heldFor(record, this.incarnation.removedAs(record));
+    for (const received of records) {
+      const held = this.apps.heldFor(received, this.incarnation.removedAs(received));
+      const record = withPlace(received, held?.record);
       // From a store that is an old copy: the Supervisor replaces it.
       if (held && held.record.generation > record.generation) continue;
       if (held) held.confirmed = true;

@@ -127,6 +127,16 @@ export function pendingChanges(
   return found;
 }
 
+/**
+ * A record by which an app is removed, and its data stay, names no database: a process that has hosted the app knows it, and writes there
+ * that it has left.
+ * @param known what this process knows of an app of that name
+ */
+export function withPlace(record: AppRecord, known: AppRecord | undefined): AppRecord {
+  const isKnown = known?.uid === record.uid && record.desired === 'removed' && record.data === 'keep';
+  return isKnown ? { ...record, database: known.database } : record;
+}
+
 /** What a Worker reports that it is doing. */
 export function doingOf(record: AppRecord, applied: Applied | null, decision: Decision): StatusEntry['doing'] {
   switch (decision.do) {

@@ -46,6 +46,11 @@ export class Takeovers {
    */
   follow(before: AppRecord, record: AppRecord): AppRecord {
     const { name, uid, environments } = record;
+    // Such a record does not say where the app belongs.
+    if (record.desired === 'removed') {
+      this.note(name, []);
+      return record;
+    }
     const known = before.uid === uid ? (this.left.get(name) ?? []) : [];
     const gone = before.uid === uid ? before.environments : [];
     this.note(

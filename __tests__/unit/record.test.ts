@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { recordFor } from '../../src/server/supervisor/control/record';
+import { appRecord } from '../../src/shared/messages';
+import { DESIRED } from '../../src/shared/words';
+import { appOf, publishedOf } from '../support/fixtures';
+
+describe('the record of an environment', () => {
+  it('contains the definition and what was published there, and nothing that only the Supervisor needs', () => {
+    const app = appOf({
+      generation: 20,
+      boot: { generation: 20, how: 'start' },
+      sso: { enabled: true },
+      hidden: true,
+      icon: 'Shop',
+    });
+    const record = recordFor(app, publishedOf({ generation: 12, desired: 'stopped', claim: 'create' }));
+    expect(appRecord.parse(record)).toEqual(record);
+    expect(record).toMatchObject({
+      generation: 12,
+      boot: { generation: 12, how: 'start' },
+      desired: 'stopped',
+      claim: 'create',
+      sso: { enabled: true },
+      icon: null,
+    });
+    for (const key of ['hidden', 'published', 'targetEnvironment', 'createdAt']) expect(record).not.toHaveProperty(key);
+  });
+
+  it('contains the first administrator only where the app is installed', () => {
+    const initialAdmin = { username: 'ada', email: null, password: 'a hash' };
+    const app = appOf({ initialAdmin, claim: 'create' });
+    const record = recordFor(app, publishedOf({ claim: 'create' }));
+    expect(appRecord.parse(record)).toMatchObject({ initialAdmin });
+    expect(recordFor(app, publishedOf({ claim: 'none' }))).not.toHaveProperty('initialAdmin');
+    expect(recordFor({ ...app, initialAdmin: null }, publishedOf({ claim: 'create' }))).not.toHaveProperty(
+      'initialAdmin',
+    );
+  });
+});
+
+describe('the secrets in a record', () => {
+  const SECRETS = { password: 'of the role', jwtSecret: 'of its tokens', admin: 'of its first administrator' };
+  const app = appOf({
+    title: 'Private',
+    cname: 'private.example.com',
+    sso: { enabled: true },
+    claim: 'create',
+    database: { dbConnType: 'new_database', database: 'place', username: 'role', password: SECRETS.password },
+    jwtSecret: SECRETS.jwtSecret,
+    initialAdmin: { username: 'ada', email: null, password: SECRETS.admin },
+  });
+  const uploads = fc.record({
+    from: fc.constant('env_b'),
+    generation: fc.nat(),
+    wait: fc.boolean(),
+    address: fc.constant('http://b'),
+    ahead: fc.boolean(),
+  });
+  /** All that any caller can publish, and more. */
+  const wishes = fc.record(
+    {
+      generation: fc.nat(),
+      boot: fc.record({ generation: fc.nat(), how: fc.constantFrom('start' as const, 'restart', 'upgrade') }),
+      desired: fc.constantFrom(...DESIRED),
+      claim: fc.constantFrom('none' as const, 'create', 'adopt'),
+      data: fc.constantFrom('keep' as const, 'drop', 'release'),
+      uploads,
+      stray: fc.constant(true),
+    },
+    { requiredKeys: ['generation', 'boot', 'desired', 'claim', 'data'] },
+  );
+
+  it('are those that the environment needs, whatever is published', () => {
+    fc.assert(
+      fc.property(wishes, (wish) => {
+        const record = recordFor(app, wish);
+        expect(appRecord.parse(record)).toEqual(record);
+        const text = JSON.stringify(record);
+        const found = Object.entries(SECRETS).flatMap(([name, secret]) => (text.includes(secret) ? name : []));
+        const isRemoved = wish.desired === 'removed';
+        const isAhead = wish.uploads?.ahead === true;
+        const placed = ['password', 'jwtSecret', ...(wish.claim === 'create' ? ['admin'] : [])];
+        const removed = wish.data === 'keep' ? [] : ['password'];
+        const wanted = isRemoved ? removed : isAhead ? [] : placed;
+        expect(found).toEqual(wanted);
+        expect(record).not.toHaveProperty('stray');
+        if (!isRemoved) return;
+        expect(record.uploads).toBeUndefined();
+        const { database, ...others } = record;
+        const said = ['Private', 'private.example.com', 'enabled', 'env_a', ...(wish.data === 'keep' ? ['place'] : [])];
+        for (const each of said) expect(JSON.stringify(wish.data === 'keep' ? record : others)).not.toContain(each);
+        expect(database).toEqual(wish.data === 'keep' ? { dbConnType: 'new_database' } : app.database);
+      }),
+    );
+  });
+});
