@@ -3,16 +3,22 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import {
   acquireLock,
   type DatabaseConnection,
-  endDisplacedBoot,
+  type DatabaseLock,
   endLockHolder,
-  type HostingRow,
+  type HostPlace,
+  type HostRow,
   inspectDatabase,
+  markOf,
   prepareDatabase,
   releaseDatabase,
-  withHostingRows,
+  withHostPlace,
 } from '../../src/server/databases';
+import { dialects } from '../../src/server/databases/dialects';
+import { claimHosting, leaveHosting } from '../../src/server/worker/hosting/claim';
 import { guardPool } from '../../src/server/worker/hosting/guarded-pool';
+import type { AppRecord } from '../../src/shared/messages';
 import { authorityOf } from '../support/boot-turn';
+import { recordOf } from '../support/fixtures';
 import { until } from '../support/wait';
 import { type Ground, on, PLACES, type PlaceKind, sql, startGround, table, tables } from './databases-places';
 import { startPgbouncer } from './databases-servers';
@@ -33,39 +39,58 @@ async function prepare(kind: PlaceKind): Promise<void> {
   await prepareDatabase(connection, mode, { ...owner, mayCreate: true });
 }
 
-const row = (values: Partial<HostingRow> = {}): HostingRow => ({
+const row = (values: Partial<HostRow> = {}): HostRow => ({
   environment: 'env_a',
   uid: 'uid-1',
+  term: 1,
+  holder: 'one',
   generation: 4,
-  instance: 'one',
-  epoch: 1,
-  taken: 0,
-  boot: '7',
-  installation: 'here',
+  gone: false,
   ...values,
 });
-const write = (values: Partial<HostingRow> = {}) =>
-  withHostingRows(connection, mode, 'crm', (rows) => rows.write(row(values)));
-const all = () => withHostingRows(connection, mode, 'crm', (rows) => rows.all());
-const take = (environment: string, generation: number, uid = 'uid-1') =>
-  withHostingRows(connection, mode, 'crm', (rows) => rows.take({ environment, uid }, generation));
+const inPlace = <T>(work: (place: HostPlace) => Promise<T>, lock?: DatabaseLock) =>
+  withHostPlace(connection, mode, owner, work, lock);
+const write = (...values: Partial<HostRow>[]) =>
+  inPlace((place) => place.change(() => ({ write: values.length ? values.map(row) : [row()] })));
+const all = () => inPlace(async (place) => (await place.change((rows) => ({ rows }))).rows);
+/** A process claims the app, as Workers do it. */
+const claim = (holder: string, term: number, values: Partial<AppRecord> = {}, lock?: DatabaseLock) => {
+  const record = recordOf({ uid: 'uid-1', generation: 5, environments: ['env_a'], hosts: ['env_a'], ...values });
+  const authority = authorityOf({ holder, term: () => term, environment: record.environments[0] });
+  return inPlace((place) => claimHosting(place, record, authority), lock);
+};
+const leave = (environment: string, generation = 9) =>
+  inPlace((place) =>
+    leaveHosting(place, { name: 'crm', uid: 'uid-1', generation }, authorityOf({ environment, holder: 'two' })),
+  );
 
-describe.each(PLACES)('the hosting rows of an app in %s', (kind) => {
+describe.each(PLACES)('the rows of an app in %s', (kind) => {
   beforeEach(() => prepare(kind));
 
-  it('are one for each environment, and are replaced', async () => {
-    await write();
-    await write({ environment: 'env_b', instance: 'b', epoch: 2_000_000_000_000 });
-    await write({ instance: 'two', epoch: 5, boot: '8' });
-    await take('env_b', 7);
-    await take('env_b', 6);
-    await take('env_c', 6);
-    // Another app had the database before.
-    await take('env_a', 9, 'uid-0');
+  it('are one for each environment, and are replaced and removed', async () => {
+    await write({}, { environment: 'env_b', holder: 'b', term: 2_000_000_000_000, gone: true });
+    await inPlace((place) => place.change(() => ({ write: [row({ holder: 'two', term: 5 })], remove: ['env_c'] })));
     expect(await all()).toEqual([
-      row({ instance: 'two', epoch: 5, boot: '8' }),
-      row({ environment: 'env_b', instance: 'b', epoch: 2_000_000_000_000, taken: 7 }),
+      row({ holder: 'two', term: 5 }),
+      row({ environment: 'env_b', holder: 'b', term: 2_000_000_000_000, gone: true }),
     ]);
+    await inPlace((place) => place.change(() => ({ remove: ['env_b'] })));
+    expect(await all()).toEqual([row({ holder: 'two', term: 5 })]);
+  });
+
+  it('stay as they are if a change fails, and where the place belongs to another app', async () => {
+    await write();
+    const fails = inPlace((place) =>
+      place.change(() => {
+        throw new Error('It is refused.');
+      }),
+    );
+    await expect(fails).rejects.toThrow('It is refused.');
+    const other = withHostPlace(connection, mode, { app: 'shop', uid: 'uid-2' }, (place) =>
+      place.change(() => ({ remove: ['env_a'] })),
+    );
+    await expect(other).rejects.toMatchObject({ code: 'DATABASE_OTHER_APP' });
+    expect(await all()).toEqual([row()]);
   });
 
   it('are no installation, and go when the app lets go of its database', async () => {
@@ -73,24 +98,43 @@ describe.each(PLACES)('the hosting rows of an app in %s', (kind) => {
     expect(await inspectDatabase(connection, mode, owner)).toMatchObject({ installed: 'none' });
     await releaseDatabase(connection, mode, owner);
     expect(await tables(connection)).toEqual([]);
+    await expect(claim('one', 1)).rejects.toMatchObject({ code: 'DATABASE_UNMARKED' });
   });
 });
+
+const isPostgres = () => connection.dialect === 'postgres';
+const openSession = (to: DatabaseConnection) => dialects[to.dialect].connect(to, String(to.database), 'test');
+/** The server's id of a session. */
+const idSql = () => `SELECT ${isPostgres() ? 'pg_backend_pid()' : 'CONNECTION_ID()'} AS id`;
+const isOpen = async (id: string) => {
+  const list = isPostgres()
+    ? 'SELECT pid AS id FROM pg_stat_activity'
+    : 'SELECT id FROM information_schema.processlist';
+  return (await sql(connection, list)).some((row) => String(row.id) === id);
+};
+/** Whether a session waits for a row that another one has locked. */
+const isWaiting = async () => {
+  const waiting = isPostgres()
+    ? 'SELECT 1 FROM pg_locks WHERE NOT granted'
+    : "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'";
+  return (await sql(connection, waiting)).length > 0;
+};
 
 const SERVERS = PLACES.filter((kind) => kind !== 'sqlite' && !kind.startsWith('kingbase'));
 
 describe.each(SERVERS)('the pool of an app in %s', (kind) => {
   const pools: Database[] = [];
-  let refused: string[];
+  let told: string[];
   beforeEach(() => prepare(kind));
   afterEach(async () => {
     for (const pool of pools.splice(0)) await pool.close();
   });
 
   /** Of a process, as NocoBase makes it. */
-  function poolOf(instance: string, epoch = 1, environment = 'env_a'): Database {
-    refused = [];
-    const authority = authorityOf({ environment, instance, epoch: () => epoch });
-    const guarded = guardPool(connection as never, 'uid-1', authority, () => refused.push(instance));
+  function poolOf(holder: string, term = 1, environment = 'env_a'): Database {
+    told = [];
+    const authority = authorityOf({ environment, holder, term: () => term });
+    const guarded = guardPool(connection as never, 'uid-1', authority, (found) => told.push(`${holder} ${found}`));
     const pool = new Database({ ...guarded, logging: false, pool: { max: 1 } } as never);
     pools.push(pool);
     return pool;
@@ -102,37 +146,30 @@ describe.each(SERVERS)('the pool of an app in %s', (kind) => {
     const [one, two] = [poolOf('one'), poolOf('two')];
     await ask(one);
     await expect(ask(two)).rejects.toMatchObject({ code: 'HOSTING_LOST' });
-    expect(refused).toEqual(['two']);
+    expect(told).toEqual(['two refused']);
   });
 
-  it('invariant 4: loses its sessions and gets no more when a successor writes its row', async () => {
-    await write();
+  it('invariant 4: loses its sessions and gets no more when a successor claims the app: none is left when the claim ends', async () => {
+    await claim('one', 1);
     const one = poolOf('one');
     await ask(one);
-    await write({ instance: 'two', epoch: 2 });
+    const idle = await one.sequelize.query(idSql(), { plain: true });
+    await claim('two', 2);
+    expect(await isOpen(String(idle?.id))).toBe(false);
     const two = poolOf('two', 2);
     await ask(two);
-    await until('The end of its sessions', async () => {
-      const error = await ask(one).catch((failure) => failure);
-      return error?.code === 'HOSTING_LOST';
-    });
+    await until('The refusal', async () => (await ask(one).catch((failure) => failure))?.code === 'HOSTING_LOST');
     await ask(two);
   });
 
-  it('invariant 4: loses its sessions when the app is taken from its environment, and those of another environment stay', async () => {
-    await write();
-    await write({ environment: 'env_b', instance: 'b' });
+  it('invariant 4: loses its sessions when the app leaves its environment, and those of another environment stay', async () => {
+    await write({}, { environment: 'env_b', holder: 'b' });
     const [one, other] = [poolOf('one'), poolOf('b', 1, 'env_b')];
     await ask(one);
     await ask(other);
-    await take('env_a', 9, 'uid-0');
-    await ask(one);
-    await take('env_a', 9);
-    await until(
-      'The end of its sessions',
-      async () => (await ask(one).catch((error) => error))?.code === 'HOSTING_LOST',
-    );
-    expect(refused).not.toContain('b');
+    await leave('env_a');
+    await until('The refusal', async () => (await ask(one).catch((error) => error))?.code === 'HOSTING_LOST');
+    expect(told).not.toContain('b refused');
     await ask(other);
   });
 
@@ -140,13 +177,9 @@ describe.each(SERVERS)('the pool of an app in %s', (kind) => {
     await write();
     const one = poolOf('one');
     await ask(one);
-    await sql(connection, `DROP TABLE ${table(connection, 'app_supervisor_hosting')}`);
-    await write({ instance: 'zero', epoch: 0 });
-    await write({ instance: 'two', epoch: 2 });
-    await until(
-      'The end of its sessions',
-      async () => (await ask(one).catch((error) => error))?.code === 'HOSTING_LOST',
-    );
+    await sql(connection, `DROP TABLE ${table(connection, 'app_supervisor_hosts')}`);
+    await claim('two', 2);
+    await until('The refusal', async () => (await ask(one).catch((error) => error))?.code === 'HOSTING_LOST');
   });
 
   if (kind === 'postgres database')
@@ -165,7 +198,7 @@ describe.each(SERVERS)('the pool of an app in %s', (kind) => {
         pools.push(next);
         expect(await idOf(next)).toBe(id);
         connection = direct;
-        await write({ instance: 'two', epoch: 2 });
+        await claim('two', 2);
         expect(await idOf(next)).toBe(id);
       } finally {
         for (const pool of pools.splice(0)) await pool.close();
@@ -186,53 +219,99 @@ describe.each(SERVERS)('the pool of an app in %s', (kind) => {
       await readOnly('RESET ALL');
     });
 
-  it('opens connections without the table, which a restored backup may lack', async () => {
-    await write();
-    await sql(connection, `DROP TABLE ${table(connection, 'app_supervisor_hosting')}`);
-    await ask(poolOf('one'));
-  });
-
-  it('opens connections while it has no row there: a backup of another environment or app was restored', async () => {
+  it('opens connections without the table or its row, as after a restore, and says that they are lost', async () => {
     await write({ environment: 'env_b' });
     await ask(poolOf('one'));
-    await write({ uid: 'uid-2', instance: 'zero', epoch: 9 });
+    expect(new Set(told)).toEqual(new Set(['one lost']));
+    await write({ uid: 'uid-2', holder: 'zero', term: 9 });
     await ask(poolOf('one'));
-    await write({ instance: 'zero', epoch: 9 });
-    await expect(ask(poolOf('one'))).rejects.toMatchObject({ code: 'HOSTING_LOST' });
-  });
-
-  it('takes the row of an earlier epoch for its own again: a backup was restored', async () => {
-    await write({ instance: 'zero', epoch: 1 });
+    await write({ holder: 'zero', term: 1 });
     await ask(poolOf('one', 2));
-    expect(await all()).toEqual([row({ instance: 'one', epoch: 2 })]);
+    expect(new Set(told)).toEqual(new Set(['one lost']));
+    await write({ holder: 'zero', term: 9 });
+    await expect(ask(poolOf('one'))).rejects.toMatchObject({ code: 'HOSTING_LOST' });
+    await sql(connection, `DROP TABLE ${table(connection, 'app_supervisor_hosts')}`);
+    await ask(poolOf('one'));
+    expect(new Set(told)).toEqual(new Set(['one lost']));
   });
 });
 
-describe.each(SERVERS)('a process that was displaced, in %s', (kind) => {
+describe.each(SERVERS)('invariant 4: a claim in %s', (kind) => {
   beforeEach(() => prepare(kind));
-  const boot = { app: 'crm', environment: 'env_a', timeoutMs: 0 };
+  const lockOf = (holder: string, environment = 'env_a') =>
+    acquireLock(connection, { app: 'crm', environment, timeoutMs: 0, mark: markOf('uid-1', { environment, holder }) });
 
-  it('invariant 4: loses the lock of its boot to its successor, and nobody else does', async () => {
-    const lock = await acquireLock(connection, boot);
-    const end = (environment = 'env_a') =>
-      endDisplacedBoot(connection, mode, 'crm', (rows) => rows.filter((row) => row.environment === environment));
-    expect(await end()).toBe(false);
-    await write({ boot: lock.backend });
-    expect(await end('env_b')).toBe(false);
-    expect(await lock.isHeld()).toBe(true);
-    expect(await end()).toBe(true);
+  it('is one transaction: another one waits until it has ended', async () => {
+    await write();
+    const begun = await openSession(connection);
+    await begun.query(kind.startsWith('postgres') ? 'BEGIN' : 'START TRANSACTION');
+    await begun.query(`SELECT uid FROM ${table(connection, 'app_supervisor_mark')} FOR UPDATE`);
+    let ended = false;
+    const claiming = claim('two', 2).finally(() => (ended = true));
+    claiming.catch(() => undefined);
+    await until('The wait', () => isWaiting());
+    expect(ended).toBe(false);
+    await begun.query(`UPDATE ${table(connection, 'app_supervisor_hosts')} SET generation = 900, gone = 1`);
+    await begun.query('COMMIT');
+    await begun.close();
+    await expect(claiming).rejects.toMatchObject({ code: 'HOSTING_TAKEN', newest: 900 });
+  });
+
+  it('is made in the session that has the boot lock, or not at all', async () => {
+    const lock = await lockOf('one');
+    await claim('one', 1, {}, lock);
+    expect(await all()).toEqual([row({ generation: 5 })]);
+    // A successor that finds the lock held ends the session that has it.
+    const end = (holder: string, environments = ['env_a']) => inPlace((place) => place.endBoot(environments, holder));
+    expect([await end('one'), await end('two', ['env_b']), await lock.isHeld()]).toEqual([false, false, true]);
+    expect(await end('two')).toBe(true);
     expect(await lock.lost).toMatchObject({ code: 'LOCK_LOST' });
-    const next = await acquireLock(connection, boot);
-    // Its row names another session.
-    expect(await end()).toBe(false);
+    await expect(claim('one', 1, { generation: 700 }, lock)).rejects.toMatchObject({ code: 'LOCK_LOST' });
+    expect(await all()).toEqual([row({ generation: 5 })]);
+    const next = await lockOf('two');
     await next.release();
   });
 
   it('loses its lock on a main database', async () => {
-    const lock = await acquireLock(connection, { ...boot, key: 'environment env_a' });
+    const lock = await acquireLock(connection, {
+      app: 'main',
+      environment: 'env_a',
+      timeoutMs: 0,
+      key: 'environment env_a',
+    });
     await endLockHolder(connection, 'environment env_b');
     expect(await lock.isHeld()).toBe(true);
     await endLockHolder(connection, 'environment env_a');
     expect(await lock.lost).toMatchObject({ code: 'LOCK_LOST' });
   });
+});
+
+// MariaDB shows a user no sessions of others, and Workers sign in to an app's database as one user.
+describe('a claim in PostgreSQL', () => {
+  beforeEach(() => prepare('postgres database'));
+
+  it('fails where a session of a process that may not host the app cannot be ended, and names it', async () => {
+    await write();
+    const strange = await openSession(connection);
+    const dialect = dialects[connection.dialect];
+    await loseRights();
+    expect(await dialect.mark(strange.query, markOf('uid-1', { environment: 'env_a', holder: 'one' }))).toBe(true);
+    const id = String((await strange.query(idSql()))[0]?.id);
+    await expect(claim('two', 2)).rejects.toMatchObject({ code: 'HOSTING_HELD', params: { sessions: id } });
+    await strange.close();
+    await claim('two', 2);
+  });
+
+  /** From now on the app signs in as a user who may end no session of another one. */
+  async function loseRights(): Promise<void> {
+    const user = `claimer_${count}`;
+    const { schema = 'public' } = connection;
+    const statements = [
+      `CREATE ROLE ${user} LOGIN PASSWORD 'secret'`,
+      `GRANT ALL ON SCHEMA ${schema} TO ${user}`,
+      `GRANT ALL ON ALL TABLES IN SCHEMA ${schema} TO ${user}`,
+    ];
+    for (const statement of statements) await sql(connection, statement);
+    connection = { ...connection, username: user, password: 'secret' };
+  }
 });

@@ -146,7 +146,7 @@ for (const [version, programs] of [
       await sql(admin(), 'DROP DATABASE others');
     });
 
-    it.each(['app_supervisor_mark', 'app_supervisor_hosting'])(
+    it.each(['app_supervisor_mark', 'app_supervisor_hosts'])(
       'makes no app in a database with a view %s',
       async (view) => {
         await sql(admin(), `CREATE DATABASE viewed_${view} OWNER worker`);

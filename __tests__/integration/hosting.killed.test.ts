@@ -120,7 +120,7 @@ describe('a worker killed in the middle of an installation', () => {
   it('begins it again in the empty database that the app made, and then starts the app as any other', async () => {
     await killedWhile(half, 'start', { claim: 'create' });
     const next = processOf(async () => {
-      expect(await tables(database())).toEqual(['app_supervisor_hosting', 'app_supervisor_mark']);
+      expect(await tables(database())).toEqual(['app_supervisor_hosts', 'app_supervisor_mark']);
       await installs();
     });
     await next.boot();

@@ -35,7 +35,7 @@ const sql = async (text: string, params: unknown[] = []) =>
 const written = async () =>
   (await sql("SELECT name FROM roles WHERE name LIKE 'role-%' ORDER BY name")).map(({ name }) => name);
 const write = (api: Api, name: string) => api.post('roles:create', { name, title: name });
-const host = async () => (await sql('SELECT instance FROM app_supervisor_hosting'))[0].instance;
+const host = async () => (await sql('SELECT holder FROM app_supervisor_hosts'))[0].holder;
 const status = async (instance: Instance) =>
   (await ask(instance.url, '/api/__app/frost/app:getInfo').catch(() => null))?.status;
 
@@ -43,7 +43,7 @@ it('invariant 3: it writes nothing any more once another process has taken over'
   const direct = await signInTo(worker, 'frost');
   await write(direct, 'role-before');
   expect(await host()).toContain(`:${worker.pid}:`);
-  const { epoch } = (await sql('SELECT epoch FROM app_supervisor_hosting'))[0];
+  const { term } = (await sql('SELECT term FROM app_supervisor_hosts'))[0];
 
   worker.pause();
   // They are in its socket, for when it goes on: as many as its pool has connections, and more.
@@ -66,9 +66,9 @@ it('invariant 3: it writes nothing any more once another process has taken over'
   });
   await write(api, 'role-later');
   expect(await written()).toEqual(['role-after', 'role-before', 'role-later']);
-  const row = (await sql('SELECT instance, epoch FROM app_supervisor_hosting'))[0];
-  expect(row.instance).toContain(`:${replica.pid}:`);
-  expect(Number(row.epoch)).toBeGreaterThan(Number(epoch));
+  const row = (await sql('SELECT holder, term FROM app_supervisor_hosts'))[0];
+  expect(row.holder).toContain(`:${replica.pid}:`);
+  expect(Number(row.term)).toBeGreaterThan(Number(term));
   const environment = await manager.environment('env_b');
   expect(environment).toMatchObject({ health: 'online', url: replica.url });
   expect(environment.standby).toContain(`:${worker.pid}:`);

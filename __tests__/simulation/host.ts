@@ -1,11 +1,16 @@
 import type { AppSupervisor } from '@nocobase/server';
-import type { HostingRow } from '../../src/server/databases';
+import type { HostPlace, HostRow } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
 import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
-import { type BootOutcome, type BootTurn, claimTurn } from '../../src/server/worker/hosting/boot-turn';
-import { claimHosting, displacedRows, type HostingAuthority, isForeign } from '../../src/server/worker/hosting/claim';
+import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
+import {
+  claimHosting,
+  endBootInTheWay,
+  type HostingAuthority,
+  leaveHosting,
+} from '../../src/server/worker/hosting/claim';
 import type { AppHost } from '../../src/server/worker/hosting/host';
 import { type Message, say } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
@@ -35,7 +40,7 @@ export interface GroundOptions {
   /** Whether an app of this incarnation runs somewhere, in a process that its database knows as its host there. */
   isRunning(uid: string, place: string): boolean;
   /** Called when a boot is about to begin. */
-  onBoot(machine: Machine, environment: string, record: AppRecord, row: HostingRow | undefined): void;
+  onBoot(machine: Machine, environment: string, record: AppRecord, row: HostRow | undefined): void;
   /** Whether somebody asked for the data of this incarnation of an app to be dropped. */
   mayDrop(uid: string): boolean;
 }
@@ -46,14 +51,17 @@ export class Ground {
   readonly owners = new Map<string, string>();
   /** The newest release that ran in a database. */
   readonly versions = new Map<string, number>();
-  /** Who boots in a database: the session lock that the real host takes. */
-  readonly locks = new Map<string, Machine>();
   readonly hosting: HostingGround;
   /** Who boots an app, by its name, whatever the locks say. */
   readonly booting = new Map<string, Machine>();
 
   constructor(readonly options: GroundOptions) {
-    this.hosting = new HostingGround(options.now);
+    this.hosting = new HostingGround(
+      options.now,
+      (place) => this.owners.get(place),
+      // What it boots is refused the database from now on.
+      (machine) => this.endBoots(machine),
+    );
   }
 
   /** As the real one: a database that is not there, or not this app's, is an error. */
@@ -70,14 +78,15 @@ export class Ground {
   }
 
   /** @returns whether nobody else has it */
-  lock(place: string, machine: Machine): boolean {
-    if (this.locks.has(place)) return false;
-    this.locks.set(place, machine);
+  lock(place: string, machine: Machine, environment: string): boolean {
+    const { locks } = this.hosting;
+    if (locks.has(place)) return false;
+    locks.set(place, { machine, environment });
     return true;
   }
 
   release(place: string, machine: Machine): void {
-    if (this.locks.get(place) === machine) this.locks.delete(place);
+    if (this.hosting.locks.get(place)?.machine === machine) this.hosting.locks.delete(place);
   }
 
   drop(record: AppRecord): void {
@@ -92,9 +101,11 @@ export class Ground {
 
   died(machine: Machine): void {
     this.hosting.died(machine);
-    for (const map of [this.locks, this.booting]) {
-      for (const [key, holder] of map) if (holder === machine) map.delete(key);
-    }
+    this.endBoots(machine);
+  }
+
+  private endBoots(machine: Machine): void {
+    for (const [app, booting] of this.booting) if (booting === machine) this.booting.delete(app);
   }
 }
 
@@ -111,13 +122,11 @@ export class PlayedHost {
   readonly ending = new Set<string>();
   readonly hosted = {
     refusals: new Feed<string>(),
-    isForeign: async (record: AppRecord, authority: HostingAuthority): Promise<boolean> =>
-      isForeign(this.ground.hosting.row(placeOf(record), this.environment), record.uid, authority),
-    takeFrom: async (record: AppRecord, environments: string[]): Promise<void> => {
-      const { uid, generation } = record;
-      for (const environment of environments)
-        await this.ground.hosting.rows(placeOf(record)).take({ environment, uid }, generation);
-    },
+    losses: new Feed<string>(),
+    claim: async (record: AppRecord, authority: HostingAuthority): Promise<boolean> =>
+      claimHosting(await this.open(record), record, authority),
+    leave: async (record: AppRecord, authority: HostingAuthority): Promise<void> =>
+      leaveHosting(await this.open(record), record, authority),
   };
   private readonly pools = new Map<string, Pool>();
   private readonly commands = new Set<string>();
@@ -277,7 +286,7 @@ export class PlayedHost {
     await this.machine.sleep(20);
     this.ground.claim(record);
     const place = placeOf(record);
-    if (!isLocked && !this.ground.lock(place, this.machine)) return turn.decide() && 'locked';
+    if (!isLocked && !this.ground.lock(place, this.machine, this.environment)) return turn.decide() && 'locked';
     try {
       return await this.bootUnderLock(name, turn);
     } finally {
@@ -287,12 +296,13 @@ export class PlayedHost {
 
   private async bootUnderLock(name: string, turn: BootTurn): Promise<BootOutcome | null> {
     const { machine, ground } = this;
-    const wish = await claimTurn(turn, (record, silent) =>
-      claimHosting(ground.hosting.rows(placeOf(record)), record, machine.name, turn.authority, silent),
-    );
+    const wish = turn.decide();
     if (!wish) return null;
     const { record, how } = wish;
     const place = placeOf(record);
+    // In its session: nothing is written without it.
+    if (ground.hosting.locks.get(place)?.machine !== machine) throw new AppSupervisorError('LOCK_LOST', { app: name });
+    if (!(await this.hosted.claim(record, turn.authority))) return null;
     // As the real one, when its database has answered.
     if (turn.decide()?.record.generation !== record.generation) return this.bootUnderLock(name, turn);
     ground.options.onBoot(machine, this.environment, record, ground.hosting.row(place, this.environment));
@@ -319,7 +329,8 @@ export class PlayedHost {
         await new Promise(() => undefined);
       }
       if (ends === 'failed') throw new Error('It does not start.');
-      if (ground.locks.get(place) !== machine) throw new AppSupervisorError('LOCK_LOST', { app: name });
+      if (ground.hosting.locks.get(place)?.machine !== machine)
+        throw new AppSupervisorError('LOCK_LOST', { app: name });
       this.connect(record, turn.authority);
       this.running.set(name, record);
       this.coreApps.setStatus(name, 'running');
@@ -335,10 +346,10 @@ export class PlayedHost {
     const wish = turn.decide();
     if (!wish) return null;
     const place = placeOf(wish.record);
-    await this.endDisplacedBoot(wish.record, turn.authority);
+    await endBootInTheWay(await this.open(wish.record), wish.record, turn.authority);
     const since = this.machine.now().mono;
     while (!turn.signal.aborted) {
-      if (this.ground.lock(place, this.machine)) return place;
+      if (this.ground.lock(place, this.machine, this.environment)) return place;
       if (this.machine.now().mono - since >= LOCK_TIMEOUT)
         throw new AppSupervisorError('LOCK_BUSY', { app: wish.record.name, seconds: LOCK_TIMEOUT / 1000 });
       await this.machine.sleep(LOCK_RETRY);
@@ -346,17 +357,10 @@ export class PlayedHost {
     return null;
   }
 
-  /** As databases/hosting-rows.ts does it. */
-  private async endDisplacedBoot(record: AppRecord, authority: HostingAuthority): Promise<void> {
-    const { locks, hosting } = this.ground;
-    if (!(await authority.confirm())) return;
-    const place = placeOf(record);
-    const rows = displacedRows(await hosting.rows(place).all(), record, authority);
-    const displaced = locks.get(place);
-    if (!displaced || !rows.some(({ boot }) => boot === displaced.name)) return;
-    locks.delete(place);
-    // What it boots is refused the database from now on.
-    for (const [app, machine] of this.ground.booting) if (machine === displaced) this.ground.booting.delete(app);
+  /** A session on the database of an app. */
+  private async open({ name, uid, ...record }: AppRecord): Promise<HostPlace> {
+    await this.machine.sleep(5);
+    return this.ground.hosting.place(placeOf({ name, uid, ...record }), name, uid);
   }
 
   private async unload(name: string): Promise<void> {
@@ -376,7 +380,9 @@ export class PlayedHost {
       this.note(`is refused the database of ${name}`);
       this.hosted.refusals.emit(name);
     };
-    const pool = { place: placeOf(record), app: name, uid, machine: this.machine, authority, refusedAt: null, refused };
+    const lost = () => this.hosted.losses.emit(name);
+    const { machine } = this;
+    const pool = { place: placeOf(record), app: name, uid, machine, authority, refusedAt: null, refused, lost };
     this.pools.set(name, pool);
     this.ground.hosting.pools.add(pool);
   }

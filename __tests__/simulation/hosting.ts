@@ -1,4 +1,5 @@
-import { type HostingRow, type HostingRows, judgeAdmission } from '../../src/server/databases';
+import { type HostPlace, type HostRow, judgeAdmission } from '../../src/server/databases';
+import { AppSupervisorError } from '../../src/server/errors';
 import type { HostingAuthority } from '../../src/server/worker/hosting/claim';
 import type { Machine } from './scheduler';
 
@@ -14,42 +15,75 @@ export interface Pool {
   refusedAt: number | null;
   /** A connection was refused. */
   refused(): void;
+  /** A connection found no row of this process. */
+  lost(): void;
 }
 
-/** Hosting rows of all databases of apps, as databases/hosting-rows.ts keeps them, and the pools that have sessions there. */
+/** Who has the boot lock of a place. */
+export interface BootLock {
+  machine: Machine;
+  environment: string;
+}
+
+/** Rows of all databases of apps, as databases/hosts.ts keeps them, and the pools that have sessions there. */
 export class HostingGround {
-  private readonly places = new Map<string, Map<string, HostingRow>>();
+  private readonly places = new Map<string, Map<string, HostRow>>();
   readonly pools = new Set<Pool>();
-  /** By environment and incarnation of an app: the newest generation in which it was taken from there. */
-  readonly takes = new Map<string, number>();
+  /** By environment and incarnation of an app: the newest generation in which it has left it. */
+  readonly left = new Map<string, number>();
+  /** Who boots in a database: the session lock that the real host takes. */
+  readonly locks = new Map<string, BootLock>();
 
-  /** @param now in true ms */
-  constructor(private readonly now: () => number) {}
+  /**
+   * @param now in true ms
+   * @param ownerOf a database; undefined if there is none
+   * @param onBootEnd the session that has the boot lock was ended
+   */
+  constructor(
+    private readonly now: () => number,
+    private readonly ownerOf: (place: string) => string | undefined,
+    private readonly onBootEnd: (machine: Machine) => void,
+  ) {}
 
-  row(place: string, environment: string): HostingRow | undefined {
+  row(place: string, environment: string): HostRow | undefined {
     return this.places.get(place)?.get(environment);
   }
 
-  rows(place: string): HostingRows {
-    const rows = this.places.get(place) ?? new Map<string, HostingRow>();
-    this.places.set(place, rows);
-    const endSessions = (environment: string, exceptOf: string | null) => {
-      for (const pool of this.pools)
-        if (pool.place === place && pool.authority.environment === environment && pool.authority.instance !== exceptOf)
-          pool.machine.enter(() => this.connect(pool));
-    };
+  /** The place of an app, as a Worker opens it. */
+  place(name: string, app: string, uid: string): HostPlace {
+    const owner = this.ownerOf(name);
+    const details = { object: `database "${name}"`, app, server: 'here' };
+    if (owner === undefined) throw new AppSupervisorError('DATABASE_MISSING', details);
+    if (owner === '') throw new AppSupervisorError('DATABASE_UNMARKED', details);
+    if (owner !== uid) throw new AppSupervisorError('DATABASE_FOREIGN', details);
+    const rows = this.places.get(name) ?? new Map<string, HostRow>();
+    this.places.set(name, rows);
     return {
-      all: async () => structuredClone([...rows.values()]),
-      write: async (row) => {
-        rows.set(row.environment, { ...row });
-        endSessions(row.environment, row.instance);
+      change: async (judge) => {
+        const change = judge(structuredClone([...rows.values()]));
+        for (const environment of change.remove ?? []) rows.delete(environment);
+        for (const row of change.write ?? []) {
+          rows.set(row.environment, { ...row });
+          if (row.gone) this.left.set(`${row.environment} ${row.uid}`, row.generation);
+        }
+        return change;
       },
-      take: async ({ environment, uid }, generation) => {
-        const row = rows.get(environment);
-        if (row?.uid !== uid) return;
-        row.taken = Math.max(row.taken, generation);
-        this.takes.set(`${environment} ${uid}`, row.taken);
-        endSessions(environment, null);
+      endSessions: async (environment, exceptOf) => {
+        for (const pool of this.pools) {
+          const { authority } = pool;
+          if (pool.place !== name || authority.environment !== environment || authority.holder === exceptOf) continue;
+          // A process that is frozen finds that out when it goes on; it does not write until then.
+          pool.refusedAt ??= this.now();
+          pool.machine.enter(() => this.connect(pool));
+        }
+        const lock = this.locks.get(name);
+        if (lock?.environment === environment && lock.machine.name !== exceptOf) this.endBootOf(name);
+      },
+      endBoot: async (environments, exceptOf) => {
+        const lock = this.locks.get(name);
+        if (!lock || !environments.includes(lock.environment) || lock.machine.name === exceptOf) return false;
+        this.endBootOf(name);
+        return true;
       },
     };
   }
@@ -57,12 +91,17 @@ export class HostingGround {
   /** A pool opens a connection: as `admitConnection`. */
   connect(pool: Pool): void {
     if (!this.pools.has(pool)) return;
-    const { environment, instance } = pool.authority;
-    const epoch = pool.authority.epoch();
-    const row = this.row(pool.place, environment);
-    const verdict = judgeAdmission(row, { instance, epoch }, pool.uid);
-    if (verdict === 'adopt') Object.assign(row!, { instance, epoch });
-    if (verdict !== 'refused') return;
+    const { environment, holder } = pool.authority;
+    const verdict = judgeAdmission(
+      this.row(pool.place, environment),
+      { holder, term: pool.authority.term() },
+      pool.uid,
+    );
+    if (verdict === 'lost') pool.lost();
+    if (verdict !== 'refused') {
+      pool.refusedAt = null;
+      return;
+    }
     pool.refusedAt ??= this.now();
     pool.refused();
   }
@@ -73,5 +112,12 @@ export class HostingGround {
 
   died(machine: Machine): void {
     for (const pool of this.pools) if (pool.machine === machine) this.pools.delete(pool);
+    for (const [place, lock] of this.locks) if (lock.machine === machine) this.locks.delete(place);
+  }
+
+  private endBootOf(place: string): void {
+    const lock = this.locks.get(place);
+    this.locks.delete(place);
+    if (lock) this.onBootEnd(lock.machine);
   }
 }

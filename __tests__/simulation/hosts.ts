@@ -1,4 +1,4 @@
-import type { HostingRow } from '../../src/server/databases';
+import type { HostRow } from '../../src/server/databases';
 import type { AppRecord } from '../../src/shared/messages';
 import type { WorkerProcess } from './processes';
 import type { Machine } from './scheduler';
@@ -22,13 +22,13 @@ export function checkHost(
   machine: Machine,
   environment: string,
   { name, uid, generation }: AppRecord,
-  row: HostingRow | undefined,
+  row: HostRow | undefined,
 ): void {
-  if (row?.instance !== machine.name || row.uid !== uid)
-    world.violate(`${name} boots in ${machine.name}, while its row of ${environment} names ${row?.instance}`);
-  const taken = world.ground.hosting.takes.get(`${environment} ${uid}`) ?? 0;
-  if (taken >= generation)
-    world.violate(`${name} boots in ${machine.name} as of generation ${generation}, and was taken from it in ${taken}`);
+  if (row?.holder !== machine.name || row.uid !== uid)
+    world.violate(`${name} boots in ${machine.name}, while its row of ${environment} names ${row?.holder}`);
+  const left = world.ground.hosting.left.get(`${environment} ${uid}`) ?? 0;
+  if (left >= generation)
+    world.violate(`${name} boots in ${machine.name} as of generation ${generation}, and has left it in ${left}`);
   const isHeld = world.environments.some(({ database }) => database.lockedBy?.machine === machine);
   const lost = isHeld ? undefined : lostSince.get(machine);
   if (lost !== undefined && world.scheduler.now - lost > JUST_LOST)

@@ -108,7 +108,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An app starts while its former environment can still write',
-    changes: [['worker/hosting/claim.ts', 'if (!held.includes(row)) await rows.take', 'if (false) await rows.take']],
+    changes: [['worker/hosting/claim.ts', 'await endOthers(place, record, verdict.write);', '']],
   },
   {
     what: 'An app starts before it has ended in its former environment',
@@ -169,20 +169,20 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'worker/hosting/claim.ts',
-        'const { uid, generation } = record;\n  if (!(await authority.confirm())) return null;',
-        'const { uid, generation } = record;',
+        'const { environment } = authority;\n  if (!(await authority.confirm())) return false;',
+        'const { environment } = authority;',
       ],
     ],
     test: 'unit/hosting-claim.test.ts',
   },
   {
-    what: 'A boot does not look whether its app was taken',
-    changes: [['worker/hosting/claim.ts', "if (row.taken > 0 && row.taken >= me.generation) return 'taken';", '']],
+    what: 'A boot does not look whether its app has left',
+    changes: [['worker/hosting/claim.ts', 'own.gone ? own.generation >= generation : ', '']],
     test: 'unit/hosting-claim.test.ts',
   },
   {
     what: 'A boot takes its app from where a newer record has started it',
-    changes: [['worker/hosting/claim.ts', '!isOnly || row.generation > generation', '!isOnly']],
+    changes: [['worker/hosting/claim.ts', '!row.gone && row.generation > generation', 'false']],
     test: 'unit/hosting-claim.test.ts',
   },
   {
@@ -208,14 +208,14 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'An app ends where a foreign backup is restored into it',
     changes: [
-      ['databases/hosting-rows.ts', "if (row?.uid !== uid) return 'own';", "if (row?.uid !== uid) return 'refused';"],
+      ['databases/hosts.ts', "if (row?.uid !== uid) return 'lost';", "if (row?.uid !== uid) return 'refused';"],
     ],
     test: 'unit/hosting-claim.test.ts',
   },
   {
     what: 'A restored app gets no row of its process',
-    changes: [['worker/hosting/claim.ts', 'if (own?.uid === record.uid || ', 'if (own || ']],
-    test: 'unit/hosting-claim.test.ts',
+    changes: [['worker/apps/takeovers.ts', "if (held.state === 'running') await this.claim(name, held);", '']],
+    test: 'unit/app-controller.test.ts',
   },
   {
     what: 'A Worker whose lock is silent says nothing',
@@ -235,22 +235,20 @@ export const MUTANTS: Mutant[] = [
     test: 'unit/lease.test.ts',
   },
   {
-    what: 'A boot goes on with what was wished before it asked about other environments',
-    changes: [
-      [
-        'worker/hosting/boot-turn.ts',
-        'for (let silent: string[] | null = null; ; ) {\n    const wish = decide();',
-        'const wish = decide();\n  for (let silent: string[] | null = null; ; ) {',
-      ],
-    ],
-    test: 'unit/hosting-claim.test.ts',
+    what: 'A running app keeps in its database whom its record does not name any more',
+    changes: [['worker/apps/decide.ts', 'claimed && cutsOff(claimed, record)', 'false']],
+    test: 'unit/decide.test.ts',
   },
   {
-    what: 'An app that another installation has taken over is tried again',
+    what: 'An environment that is down may host its former app for ever',
+    changes: [['supervisor/control/hosts.ts', "return health === 'down' || hasLeft", 'return hasLeft']],
+  },
+  {
+    what: 'An app that leaves keeps its row',
     changes: [
-      ['worker/apps/takeovers.ts', 'if (await host.hosted.isForeign(', 'if (false && await host.hosted.isForeign('],
+      ['worker/hosting/claim.ts', 'if (newest !== undefined) throw', 'if (newest === undefined) return;\n  throw'],
     ],
-    test: 'unit/app-controller.test.ts',
+    test: 'unit/hosting-claim.test.ts',
   },
   {
     what: 'A main database is known by its address',
@@ -265,9 +263,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A displaced process keeps its sessions in the databases of apps',
-    changes: [
-      ['databases/hosting-rows.ts', 'await dialect.endMarked(session, markGroup(uid, environment), instance);', ''],
-    ],
+    changes: [['databases/hosts.ts', 'await dialect.endSessions(session, left);', 'return;']],
     test: 'integration/databases.hosting.test.ts',
   },
   {

@@ -1,5 +1,5 @@
 import { collections } from '../../src/server/core/collections';
-import type { HostingRow } from '../../src/server/databases';
+import type { HostRow } from '../../src/server/databases';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
 import type { AppRecord } from '../../src/shared/messages';
 import { MemoryDatabase } from '../support/memory-database';
@@ -61,7 +61,7 @@ export class World {
   fellBackAt = Number.NEGATIVE_INFINITY;
   /** The first thing that was wrong. */
   violation: { at: number; what: string } | null = null;
-  onBoot: (machine: Machine, environment: string, record: AppRecord, row: HostingRow | undefined) => void = () =>
+  onBoot: (machine: Machine, environment: string, record: AppRecord, row: HostRow | undefined) => void = () =>
     undefined;
   private readonly boots;
 
@@ -80,8 +80,8 @@ export class World {
       // A process from which the app was taken, and that is frozen since, cannot write any more.
       isRunning: (uid, place) =>
         this.workers.some(({ host, name, environment }) => {
-          const { instance = name, taken = 0 } = this.ground.hosting.row(place, environment) ?? {};
-          return instance === name && taken === 0 && [...host.running.values()].some((one) => one.uid === uid);
+          const { holder = name, gone = false } = this.ground.hosting.row(place, environment) ?? {};
+          return holder === name && !gone && [...host.running.values()].some((one) => one.uid === uid);
         }),
       onBoot: (...boot) => this.onBoot(...boot),
       mayDrop: (uid) => this.mayDrop(uid),

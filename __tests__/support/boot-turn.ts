@@ -5,13 +5,11 @@ import type { AppRecord } from '../../src/shared/messages';
 /** A process that holds its environment, and finds all others alive. */
 export const authorityOf = (values: Partial<HostingAuthority> = {}): HostingAuthority => ({
   environment: 'env_a',
-  instance: 'one',
-  installation: () => 'here',
-  epoch: () => 1,
+  holder: 'one',
+  term: () => 1,
   now: () => Date.UTC(2026, 10, 24),
   confirm: async () => true,
-  exceed: async () => undefined,
-  silentOf: async () => [],
+  raise: async () => true,
   ...values,
 });
 
@@ -23,7 +21,6 @@ export const turnOf = (
 ): BootTurn => ({
   decide: () => ({ record, how }),
   authority: authorityOf(),
-  left: () => undefined,
   begin: () => undefined,
   mark: async () => undefined,
   progress: () => undefined,

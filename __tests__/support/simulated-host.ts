@@ -107,15 +107,18 @@ export class SimulatedHost {
     this.databases.died(this.environment);
   }
 
-  /** Whether who takes an app over is of another installation. */
-  isForeign = false;
-  /** From where apps were taken. */
-  readonly taken: string[] = [];
+  /** Apps that were claimed again while they ran, and that have left their databases, with their generations. */
+  readonly claimed: string[] = [];
+  readonly left: string[] = [];
   readonly hosted = {
     refusals: new Feed<string>(),
-    isForeign: async () => this.isForeign,
-    takeFrom: async ({ name, generation }: AppRecord, environments: string[]) => {
-      this.taken.push(...environments.map((one) => `${name} ${one} ${generation}`));
+    losses: new Feed<string>(),
+    claim: async ({ name, generation }: AppRecord) => {
+      this.claimed.push(`${name} ${generation}`);
+      return true;
+    },
+    leave: async ({ name, generation }: AppRecord) => {
+      this.left.push(`${name} ${generation}`);
     },
   };
 

@@ -163,20 +163,15 @@ describe('an app that is refused its database', () => {
     expect(crm()).toMatchObject({ status: 'not_found', generation: 12 });
   });
 
-  it('by another installation stays ended, also after a restart, and starts when an operator starts it', async () => {
+  it('is claimed again where other data were restored into it, and goes on', async () => {
     await create();
-    host.isForeign = true;
-    const error = { code: 'HOSTING_FOREIGN', params: { app: 'crm', environment: 'env_a' } };
-    expect(await refuse()).toMatchObject({ status: 'error', error });
-    await clock.run(3_600_000);
-    controller.convergeAll();
-    await restart();
-    await clock.run(3_600_000);
-    expect([crm(), boots()]).toMatchObject([{ status: 'error', error }, 1]);
-    await accept({ generation: 12, boot: { generation: 12, how: 'start' } });
-    expect([crm().status, boots()]).toEqual(['running', 2]);
-    await restart();
-    expect(crm().status).toBe('running');
+    host.hosted.losses.emit('crm');
+    host.hosted.losses.emit('crm');
+    await quiet();
+    expect([host.claimed, crm().status, boots()]).toEqual([['crm 10'], 'running', 1]);
+    host.hosted.losses.emit('crm');
+    await quiet();
+    expect(host.claimed).toHaveLength(2);
   });
 });
 
@@ -329,7 +324,7 @@ describe('a removed app', () => {
 
   let found: unknown[];
   const watch = () => {
-    host.hosted.takeFrom = async ({ uid, database, generation }) => void found.push([uid, database, generation]);
+    host.hosted.leave = async ({ uid, database, generation }) => void found.push([uid, database, generation]);
   };
   const goOn = async () => {
     mayAct = mayHost = true;
@@ -452,12 +447,12 @@ describe('a removed app', () => {
       await create();
       lose();
       await accept({ generation: 11, desired: 'removed', environments: ['env_b', 'env_c'] });
-      expect([crm().generation, host.taken, snapshot.rows.size]).toEqual([10, [], 1]);
+      expect([crm().generation, host.left, snapshot.rows.size]).toEqual([10, [], 1]);
       host.onRest = () => undefined;
       mayAct = true;
       controller.convergeAll();
       await quiet();
-      expect([crm(), host.taken]).toMatchObject([{ status: 'not_found', generation: 11 }, ['crm env_a 11']]);
+      expect([crm(), host.left]).toMatchObject([{ status: 'not_found', generation: 11 }, ['crm 11']]);
     },
   );
 
@@ -468,7 +463,7 @@ describe('a removed app', () => {
     expect(crm().message).toEqual(say('WAITS_FOR_MAIN_DATABASE'));
     host.onRest = () => undefined;
     mayAct = true;
-    host.hosted.takeFrom = () => new Promise(() => undefined);
+    host.hosted.leave = () => new Promise(() => undefined);
     controller.convergeAll();
     await quiet();
     expect([crm().doing, crm().message]).toEqual(['remove', undefined]);
@@ -575,14 +570,43 @@ describe('a restart of the worker', () => {
     expect(row).toMatchObject({ record: { generation: 11, title: 'Sales' }, applied: { generation: 11 } });
   });
 
+  it('that lets fewer environments host a running app cuts the others off before it is reported', async () => {
+    const environments = ['env_a', 'env_b'];
+    await create({ environments, hosts: environments });
+    await accept({ generation: 11, environments, hosts: environments });
+    expect(host.claimed).toEqual([]);
+    const { claim } = host.hosted;
+    host.hosted.claim = async () => {
+      throw new Error('The database does not answer.');
+    };
+    const cut = { generation: 12, environments: ['env_a'], hosts: ['env_a'], left: ['env_b'] };
+    expect((await accept(cut)).generation).toBe(11);
+    host.hosted.claim = claim;
+    controller.convergeAll();
+    await quiet();
+    expect([host.claimed, crm().generation, crm().status]).toEqual([['crm 12'], 12, 'running']);
+    controller.convergeAll();
+    await quiet();
+    expect(host.claimed).toHaveLength(1);
+  });
+
+  it('that is older than what the database says ends a running app, and says which is newer', async () => {
+    await create();
+    host.hosted.claim = async () => {
+      throw new HostingTaken('crm', 'env_a', 40);
+    };
+    await accept({ generation: 12, hosts: ['env_a'], left: ['env_b'] });
+    expect(crm()).toMatchObject({ status: 'error', error: { code: 'HOSTING_LOST' }, newest: 40 });
+  });
+
   it('takes an app from its own environment when it is removed, in case a former process there is frozen', async () => {
     await accept({ desired: 'removed' });
-    expect(host.taken).toEqual([]);
+    expect(host.left).toEqual([]);
     await create({ generation: 11 });
     await restart();
     await accept({ generation: 12, desired: 'removed' });
     await accept({ generation: 13, desired: 'removed', data: 'drop' });
-    expect(host.taken).toEqual(['crm env_a 12']);
+    expect(host.left).toEqual(['crm 12']);
   });
 
   it('writes again what a main database that fell back to an older copy has lost, and nothing else', async () => {
@@ -767,16 +791,16 @@ describe('a failed boot', () => {
 
   it('by a record that the app’s database calls old says which is newer, until it starts', async () => {
     host.bootScripts.set('crm', { fails: new HostingTaken('crm', 'env_a', 12) });
-    expect(await create()).toMatchObject({ status: 'error', error: { code: 'HOSTING_TAKEN' }, taken: 12 });
+    expect(await create()).toMatchObject({ status: 'error', error: { code: 'HOSTING_TAKEN' }, newest: 12 });
     host.bootScripts.set('crm', { fails });
     await clock.run(5_100);
-    expect(crm().taken).toBeUndefined();
+    expect(crm().newest).toBeUndefined();
     host.bootScripts.set('crm', { fails: new HostingTaken('crm', 'env_a', 12) });
     await clock.run(15_100);
-    expect(crm().taken).toBe(12);
+    expect(crm().newest).toBe(12);
     host.bootScripts.clear();
     expect(await accept({ generation: 13 })).toMatchObject({ status: 'running' });
-    expect(crm().taken).toBeUndefined();
+    expect(crm().newest).toBeUndefined();
   });
 
   it('of an app that starts when visited is retried without a visit', async () => {
@@ -1290,10 +1314,10 @@ describe('an environment that was forgotten', () => {
     mayAct = false;
     await controller.acceptAll([], 100);
     await quiet();
-    expect([host.running.size, host.taken]).toEqual([0, []]);
+    expect([host.running.size, host.left]).toEqual([0, []]);
     mayAct = true;
     await clock.run(5_000);
-    expect(host.taken).toEqual(['crm env_a 10']);
+    expect(host.left).toEqual(['crm 10']);
   });
 
   it('takes it also if it has not read its snapshot for a moment, in which it takes over', async () => {
@@ -1304,7 +1328,7 @@ describe('an environment that was forgotten', () => {
     await clock.run(5_000);
     mayHost = mayAct = true;
     await clock.run(5_000);
-    expect(host.taken).toEqual(['crm env_a 10']);
+    expect(host.left).toEqual(['crm 10']);
   });
 
   it.each<[string, () => void | Promise<void>]>([
@@ -1325,7 +1349,7 @@ describe('an environment that was forgotten', () => {
     await clock.run(5_000);
     mayAct = true;
     await clock.run(60_000);
-    expect(host.taken).toEqual([]);
+    expect(host.left).toEqual([]);
   });
 
   it('starts what was assigned to it again while it still started it for the last time', async () => {
@@ -1412,7 +1436,7 @@ describe('an environment that was forgotten', () => {
   it('remembers what was assigned to it again while it was still removed', async () => {
     await create();
     let end = () => {};
-    host.hosted.takeFrom = () => new Promise<void>((resolve) => (end = resolve));
+    host.hosted.leave = () => new Promise<void>((resolve) => (end = resolve));
     await accept({ generation: 11, desired: 'removed' });
     await controller.acceptAll([], 100);
     await controller.acceptAll([recordOf({ environments: ['env_a'], generation: 40 })], 100);
@@ -1430,7 +1454,7 @@ describe('an environment that was forgotten', () => {
       await new Promise<void>((resolve) => (end = resolve));
       await rest.call(host, name);
     };
-    host.hosted.takeFrom = () => new Promise(() => undefined);
+    host.hosted.leave = () => new Promise(() => undefined);
     await controller.acceptAll([], 100);
     mayHost = false;
     isStandby = true;

@@ -28,6 +28,7 @@ const hostedOf = (values: Partial<Hosted> = {}): Hosted => ({
   failures: 0,
   retryAt: null,
   generation: 0,
+  claimed: null,
   ...values,
 });
 const poison = { bootGeneration: 10, count: MAX_UNFINISHED_BOOTS };
@@ -200,15 +201,27 @@ describe('an app that has stopped the loop of a process', () => {
   });
 });
 
-describe('an app that another installation has taken over', () => {
-  const failure = { code: 'HOSTING_FOREIGN', params: { app: 'crm', environment: 'env_a' } };
-  it.each<[string, Case, Decision]>([
-    ['is kept out, also after a restart', { applied: { failure } }, { do: 'keepOut', because: 'foreign' }],
-    ['is left alone then', { applied: { failure }, coreApps: { state: 'error', retryAt: 1 } }, nothing],
-    ['is not woken by a visit', { applied: { failure }, coreApps: { state: 'error' }, visited: true }, nothing],
-    ['starts when an operator starts it', { applied: { failure, bootGeneration: 9 } }, boot()],
-  ])('%s', (_, given, expected) => {
-    expect(decideOn(given)).toEqual(expected);
+describe('a running app whose record', () => {
+  const places = { environments: ['env_a', 'env_b', 'env_c'] };
+  const all = recordOf({ ...places, hosts: places.environments });
+  const claimed = (hosts: string[] | undefined, left: string[] = [], environments = places.environments) =>
+    decideOn({ record: { environments, hosts, left }, coreApps: { state: 'running', claimed: all } }).do;
+  it('lets fewer environments host it is claimed again, and only then', () => {
+    expect(claimed(['env_a', 'env_b'])).toBe('claim');
+    expect(claimed(places.environments, ['env_d'])).toBe('claim');
+    expect([claimed(places.environments), claimed(['env_a', 'env_b', 'env_c', 'env_d'])]).toEqual([
+      'nothing',
+      'nothing',
+    ]);
+    // From a Supervisor that does not say so.
+    expect([claimed(undefined), claimed(undefined, [], ['env_a'])]).toEqual(['nothing', 'claim']);
+  });
+
+  it('names an environment as left that was cut off before is left alone', () => {
+    const before = recordOf({ ...places, hosts: ['env_a', 'env_b'], left: ['env_c'] });
+    const record = { ...places, hosts: ['env_a', 'env_b'], left: ['env_c'] };
+    expect(decideOn({ record, coreApps: { state: 'running', claimed: before } })).toEqual(nothing);
+    expect(decideOn({ record, coreApps: { state: 'running', claimed: null } })).toEqual(nothing);
   });
 });
 
@@ -306,6 +319,7 @@ describe('repeated decisions', () => {
       'error' as const,
     ),
     failures: fc.integer({ min: 0, max: 6 }),
+    claimed: fc.constantFrom(null, recordOf({ environments: ['env_z'] })),
     retryAt: fc.option(fc.integer({ min: 0, max: 2_000 })),
     generation,
   });
@@ -329,6 +343,8 @@ describe('repeated decisions', () => {
           coreApps: { ...coreApps, state, status: state, retryAt: fails ? 1_000_000 : null },
         };
       }
+      case 'claim':
+        return { applied, coreApps: { ...coreApps, claimed: record } };
       case 'nothing':
         return { applied, coreApps };
     }

@@ -1,272 +1,222 @@
-import { beforeEach, expect, it } from 'vitest';
-import { type HostingRow, type HostingRows, judgeAdmission, readRows } from '../../src/server/databases';
-import { claimTurn } from '../../src/server/worker/hosting/boot-turn';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type HostPlace, type HostRow, judgeAdmission, readRows } from '../../src/server/databases';
 import {
   claimHosting,
-  displacedRows,
+  endBootInTheWay,
   type HostingAuthority,
-  isForeign,
-  restoreRow,
+  judgeClaim,
+  leaveHosting,
 } from '../../src/server/worker/hosting/claim';
 import type { AppRecord } from '../../src/shared/messages';
 import { recordOf } from '../support/fixtures';
 
-/** Which boot may write its row into an app's database, and what it does to the rows of others. */
+/** Who may write to an app's database, and what becomes of the rows of others. */
 
-const row = (values: Partial<HostingRow> = {}): HostingRow => ({
+const row = (values: Partial<HostRow> = {}): HostRow => ({
   environment: 'env_a',
   uid: 'uid-1',
+  term: 1,
+  holder: 'one',
   generation: 4,
-  instance: 'one',
-  epoch: 1,
-  taken: 0,
-  boot: '7',
-  installation: 'here',
+  gone: false,
   ...values,
 });
 
 const NOW = Date.UTC(2026, 10, 24);
-let stored: HostingRow[];
+let stored: HostRow[];
 let isHost: boolean;
-let epoch: number;
-let silent: string[];
-/** What happens while other environments are asked about. */
-let meanwhile: () => void;
-let isOpen: boolean;
+let term: number;
+let mayRaise: boolean;
+let lockedBy: string | null;
 const done: string[] = [];
 
-const rows: HostingRows = {
-  all: async () => stored,
-  write: async ({ environment, instance, epoch, taken }) =>
-    void done.push(`writes ${environment} ${instance} ${epoch} ${taken}`),
-  take: async ({ environment }, generation) => void done.push(`takes ${environment} ${generation}`),
+const place: HostPlace = {
+  change: async (judge) => {
+    const change = judge(stored);
+    for (const { environment, holder, term, generation, gone } of change.write ?? [])
+      done.push(`${gone ? 'gone' : 'writes'} ${environment} ${holder || '-'} ${term} ${generation}`);
+    for (const environment of change.remove ?? []) done.push(`removes ${environment}`);
+    return change;
+  },
+  endSessions: async (environment, exceptOf) => void done.push(`ends ${environment} but ${exceptOf}`),
+  endBoot: async (environments) => lockedBy !== null && environments.includes(lockedBy),
 };
 const authority: HostingAuthority = {
   environment: 'env_a',
-  instance: 'two',
-  installation: () => 'here',
-  epoch: () => epoch,
+  holder: 'two',
+  term: () => term,
   now: () => NOW,
   confirm: async () => isHost,
-  exceed: async (other) => {
-    epoch = other + 1;
-  },
-  silentOf: async (environments) => {
-    expect(isOpen, 'A session of the database is open while other environments are asked about').toBe(false);
-    meanwhile();
-    return environments.filter((one) => silent.includes(one));
+  raise: async (above) => {
+    if (mayRaise) term = above + 1;
+    return mayRaise;
   },
 };
-/** A turn that claims an app by the newest record; returns the environments that may still run it. */
-async function claim(values: Partial<AppRecord> = {}): Promise<string[] | null> {
-  wished = recordOf({ uid: 'uid-1', generation: 5, environments: ['env_a'], ...values });
-  let found: string[] = [];
-  const turn = {
-    decide: () => wished && { record: wished, how: 'start' as const },
-    authority,
-    left: (environments: string[]) => {
-      found = environments;
-    },
-  };
-  const wish = await claimTurn(turn, async (record, known) => {
-    isOpen = true;
-    return claimHosting(rows, record, '9', authority, known).finally(() => {
-      isOpen = false;
-    });
-  });
-  if (wish) expect(wish.record).toBe(wished);
-  return wish && found;
-}
-let wished: AppRecord | null;
+const wishOf = (values: Partial<AppRecord> = {}) =>
+  recordOf({ uid: 'uid-1', generation: 5, environments: ['env_a'], hosts: ['env_a'], ...values });
+const claim = async (values: Partial<AppRecord> = {}) => {
+  done.length = 0;
+  return [await claimHosting(place, wishOf(values), authority), ...done];
+};
+const OWN = ['writes env_a two 2 5', 'ends env_a but two'];
 
 beforeEach(() => {
   stored = [];
   isHost = true;
-  epoch = 2;
-  silent = [];
-  meanwhile = () => undefined;
-  isOpen = false;
+  term = 2;
+  mayRaise = true;
+  lockedBy = null;
   done.length = 0;
 });
 
-it('writes the row where nobody has one, or only a process from which this one took over', async () => {
-  for (const before of [[], [row()], [row({ epoch: 9, instance: 'two' })], [row({ epoch: 9, uid: 'another' })]]) {
-    stored = before;
-    expect(await claim()).toEqual([]);
-  }
-  expect(new Set(done)).toEqual(new Set(['writes env_a two 2 0']));
-});
+describe('a claim', () => {
+  it('writes the row where nobody has one, or only a process from which this one took over', async () => {
+    for (const before of [[], [row()], [row({ term: 9, holder: 'two' })], [row({ generation: 5 })]]) {
+      stored = before;
+      expect(await claim()).toEqual([true, ...OWN]);
+    }
+  });
 
-it('writes nothing for a process that does not host its environment any more', async () => {
-  isHost = false;
-  expect([await claim(), done]).toEqual([null, []]);
-});
-
-it('writes nothing for a process that stands down while it claims a newer epoch', async () => {
-  stored = [row({ epoch: 700 })];
-  const { exceed } = authority;
-  authority.exceed = async (other) => {
-    await exceed(other);
+  it('writes nothing for a process that does not host its environment any more', async () => {
     isHost = false;
-  };
-  expect([await claim().finally(() => Object.assign(authority, { exceed })), done]).toEqual([null, []]);
+    expect(await claim()).toEqual([false]);
+  });
+
+  it('is refused by a record that is older than that by which the app was claimed, or left', async () => {
+    for (const before of [
+      row({ generation: 6 }),
+      row({ generation: 5, gone: true }),
+      row({ generation: 6, gone: true }),
+    ]) {
+      stored = [before];
+      await expect(claim()).rejects.toMatchObject({ code: 'HOSTING_TAKEN', newest: before.generation });
+      expect(done).toEqual([]);
+    }
+    stored = [row({ generation: 4, gone: true })];
+    expect(await claim()).toEqual([true, ...OWN]);
+  });
+
+  it('takes a higher term than a later process had, as far as this one may', async () => {
+    stored = [row({ term: 700 })];
+    expect(await claim()).toEqual([true, 'writes env_a two 701 5', 'ends env_a but two']);
+    term = 2;
+    mayRaise = false;
+    await expect(claim()).rejects.toMatchObject({ code: 'HOSTING_LOST' });
+    expect(done).toEqual([]);
+  });
+
+  it('says of each environment that may not host the app that the app has left, and ends its sessions', async () => {
+    stored = [
+      row({ environment: 'env_b', holder: 'b', term: 700, generation: 5 }),
+      row({ environment: 'env_c', holder: 'c', gone: true, generation: 9 }),
+    ];
+    expect(await claim({ left: ['env_b', 'env_d'] })).toEqual([
+      true,
+      'writes env_a two 2 5',
+      'gone env_b b 700 5',
+      'gone env_c c 1 9',
+      'gone env_d - 0 5',
+      'ends env_a but two',
+      'ends env_b but null',
+      'ends env_c but null',
+      'ends env_d but null',
+    ]);
+  });
+
+  it('leaves those alone that may host the app by the same record, with their places', async () => {
+    stored = [row({ environment: 'env_b', generation: 900 }), row({ environment: 'env_b/crm', generation: 900 })];
+    expect(await claim({ environments: ['env_a', 'env_b'], hosts: ['env_a', 'env_b'] })).toEqual([true, ...OWN]);
+    // From a Supervisor that does not name hosts.
+    expect(await claim({ environments: ['env_a', 'env_b'], hosts: undefined })).toEqual([true, ...OWN]);
+  });
+
+  it('is refused where a newer record has started the app in an environment that may not host it by this one', async () => {
+    stored = [row({ environment: 'env_b', generation: 6 })];
+    await expect(claim()).rejects.toMatchObject({ code: 'HOSTING_TAKEN', newest: 6 });
+    stored = [row({ environment: 'env_b', generation: 6, gone: true })];
+    expect(await claim()).toContain('gone env_b one 1 6');
+  });
+
+  it('removes rows of another app, which had the database before', async () => {
+    stored = [row({ uid: 'uid-0', term: 700, generation: 900 }), row({ uid: 'uid-0', environment: 'env_b' })];
+    expect(await claim()).toEqual([true, 'writes env_a two 2 5', 'removes env_b', 'ends env_a but two']);
+  });
+
+  it.each([NOW + 86_400_001, Number.MAX_SAFE_INTEGER])(
+    'is kept out by no number that can be none (%s)',
+    async (never) => {
+      stored = [row({ generation: never, gone: true }), row({ environment: 'env_b', generation: never, term: never })];
+      expect(await claim()).toEqual([true, OWN[0], 'gone env_b one 0 5', OWN[1], 'ends env_b but null']);
+      // The clock of this process may be behind.
+      stored = [row({ generation: never, gone: true })];
+      await expect(claim({ generation: never - 1 })).rejects.toMatchObject({ code: 'HOSTING_TAKEN' });
+    },
+  );
+
+  it('overwrites a term that no process can have had', async () => {
+    stored = readRows([row({ term: '9223372036854775807' as never })]);
+    expect(await claim()).toEqual([true, ...OWN]);
+  });
+
+  it('judges the same rows in the same way, whatever they are', () => {
+    const wish = wishOf({ left: ['env_b'] });
+    const first = judgeClaim([row({ environment: 'env_c' })], wish, authority);
+    const after = 'write' in first ? judgeClaim(first.write, wish, authority) : null;
+    expect(after).toEqual(first);
+  });
 });
 
-it('writes above a newer epoch, which is from before the main database fell back', async () => {
-  stored = [row({ epoch: 700 })];
-  await claim();
-  expect(done).toEqual(['writes env_a two 701 0']);
-});
+describe('a boot in the way', () => {
+  const end = (values: Partial<AppRecord> = {}) => endBootInTheWay(place, wishOf(values), authority);
 
-it('overwrites an epoch that no process can have had', async () => {
-  stored = readRows([row({ epoch: '9223372036854775807' as never })]);
-  await claim();
-  expect(done).toEqual(['writes env_a two 2 0']);
-});
+  it('is ended if its process was displaced, or may not host the app', async () => {
+    stored = [row(), row({ environment: 'env_b' })];
+    for (const holder of ['env_a', 'env_b', 'env_c']) {
+      lockedBy = holder;
+      expect(await end({ left: ['env_c'] })).toBe(true);
+      expect(await end({ left: ['env_c'], hosts: ['env_a', holder] })).toBe(holder === 'env_a');
+    }
+    lockedBy = null;
+    expect([await end(), done]).toEqual([false, []]);
+  });
 
-it('writes its row again after a restore only if the app has none there and this process hosts', async () => {
-  const restore = async () => [await restoreRow(rows, { uid: 'uid-1', generation: 5 }, authority), ...done.splice(0)];
-  const written = [true, 'writes env_a two 2 0'];
-  expect(await restore()).toEqual(written);
-  stored = [row({ environment: 'env_b' }), row({ uid: 'another' })];
-  expect(await restore()).toEqual(written);
-  isHost = false;
-  expect(await restore()).toEqual([false]);
-  isHost = true;
-  stored = [row({ taken: 5 })];
-  expect(await restore()).toEqual([false]);
-});
-
-it('is refused where the row of the app names another process, and not where the app has none', () => {
-  const me = { instance: 'two', epoch: 2 };
-  const found = [
-    undefined,
-    row({ uid: 'another', epoch: 9 }),
-    row({ instance: 'two', epoch: 9 }),
-    row(),
-    row({ epoch: 2 }),
-    row({ taken: 5 }),
-    row({ instance: 'two', taken: 5 }),
-  ];
-  expect(found.map((one) => judgeAdmission(one, me, 'uid-1'))).toEqual([
-    'own',
-    'own',
-    'own',
-    'adopt',
-    'refused',
-    'refused',
-    'refused',
-  ]);
-});
-
-it('reads numbers that are text, and leaves out rows that nobody of ours has written', () => {
-  const [epoch, taken] = ['1700000000000', '3'] as unknown[] as number[];
-  const foreign = [row({ environment: 'e'.repeat(65) }), row({ uid: null as never })];
-  expect(readRows([row({ epoch, taken }), ...foreign])).toEqual([row({ epoch: 1_700_000_000_000, taken: 3 })]);
-});
-
-it('asks about at most 50 environments that the app has left', async () => {
-  stored = Array.from({ length: 80 }, (_, index) => row({ environment: `env_${index}` }));
-  expect(await claim({ environments: ['env_a', 'env_z'] })).toHaveLength(50);
-});
-
-it('is refused where the app was taken in this generation or a newer one, and not by an older one', async () => {
-  stored = [row({ taken: 5 })];
-  await expect(claim()).rejects.toMatchObject({ code: 'HOSTING_TAKEN', newest: 5 });
-  expect(done).toEqual([]);
-  expect(await claim({ generation: 6 })).toEqual([]);
-});
-
-it('takes the app from environments that it has left and that nobody holds, and names those that are held', async () => {
-  stored = ['env_b', 'env_c', 'env_d', 'env_e'].map((environment) => row({ environment }));
-  stored[3].taken = 4;
-  silent = ['env_b', 'env_d', 'env_e'];
-  expect(await claim({ environments: ['env_a', 'env_d'] })).toEqual(['env_c']);
-  expect(done).toEqual(['writes env_a two 2 0', 'takes env_b 5']);
-});
-
-it('takes an app with one environment from all others, whether they are held or not, and asks nobody', async () => {
-  stored = ['env_b', 'env_c'].map((environment) => row({ environment, epoch: 700 }));
-  meanwhile = () => expect.unreachable('It asks about other environments.');
-  expect(await claim()).toEqual([]);
-  expect(done).toEqual(['writes env_a two 2 0', 'takes env_b 5', 'takes env_c 5']);
-});
-
-it('ends the boot of a process that it has displaced, and of an environment that its app has left for this one alone', () => {
-  const ended = (values: Partial<HostingRow>, environments = ['env_a']) =>
-    displacedRows([row(values)], { uid: 'uid-1', generation: 5, environments }, authority).length > 0;
-  expect(ended({})).toBe(true);
-  expect([ended({ epoch: 2 }), ended({ instance: 'two' })]).toEqual([false, false]);
-  expect(ended({ environment: 'env_b', epoch: 700 })).toBe(true);
-  expect(ended({ environment: 'env_b' }, ['env_a', 'env_c'])).toBe(false);
-  expect([ended({ environment: 'env_b' }, ['env_b']), ended({ environment: 'env_b', uid: 'x' })]).toEqual([
-    false,
-    false,
-  ]);
-});
-
-it('ends no boot where the app was taken from it since: its record is the older one', () => {
-  const ended = (taken: number) =>
-    displacedRows(
-      [row({ taken }), row({ environment: 'env_b', epoch: 700 })],
-      { uid: 'uid-1', generation: 5, environments: ['env_a'] },
-      authority,
-    ).map(({ environment }) => environment);
-  expect(ended(5)).toEqual([]);
-  expect(ended(4)).toContain('env_b');
-});
-
-it('is refused for an app with one environment where a newer record has started it, unless nobody holds that', async () => {
-  const record = { uid: 'uid-1', generation: 5, environments: ['env_a'] };
-  stored = [row({ environment: 'env_b', generation: 6 }), row({ environment: 'env_c', generation: 5 })];
-  expect(displacedRows(stored, record, authority).map(({ environment }) => environment)).toEqual(['env_c']);
-  await expect(claim()).rejects.toMatchObject({ code: 'HOSTING_TAKEN', newest: 6 });
-  expect(done).toEqual([]);
-  silent = ['env_b'];
-  expect([await claim(), done]).toEqual([[], ['writes env_a two 2 0', 'takes env_b 6', 'takes env_c 5']]);
-});
-
-it.each([NOW + 86_400_001, Number.MAX_SAFE_INTEGER])(
-  'is kept out by no generation that can be none (%s)',
-  async (never) => {
-    const record = { uid: 'uid-1', generation: 5, environments: ['env_a'] };
-    stored = [row({ taken: never }), row({ environment: 'env_b', generation: never })];
-    expect(displacedRows(stored, record, authority).map(({ environment }) => environment)).toEqual(['env_a', 'env_b']);
-    expect([await claim(), done]).toEqual([[], ['writes env_a two 2 0', 'takes env_b 5']]);
-    // The clock of this process may be behind.
-    stored = [row({ taken: never })];
-    await expect(claim({ generation: never - 1 })).rejects.toMatchObject({ code: 'HOSTING_TAKEN' });
-  },
-);
-
-it('claims by what is wished once it has asked about others, which takes longer than a heartbeat', async () => {
-  stored = [row({ environment: 'env_b' })];
-  silent = ['env_b'];
-  meanwhile = () => {
-    wished = null;
-  };
-  const environments = ['env_a', 'env_z'];
-  expect([await claim({ environments }), done]).toEqual([null, []]);
-  meanwhile = () => {
-    wished = recordOf({ uid: 'uid-1', generation: 9, environments });
-  };
-  expect([await claim({ environments }), done]).toEqual([[], ['writes env_a two 2 0', 'takes env_b 9']]);
-  meanwhile = () => {
+  it('is left alone by an older record, and by a process that does not host', async () => {
+    lockedBy = 'env_b';
+    stored = [row({ environment: 'env_b', generation: 6 })];
+    expect(await end()).toBe(false);
+    stored = [row({ environment: 'env_b' })];
     isHost = false;
-  };
-  expect(await claim({ environments })).toBeNull();
+    expect(await end()).toBe(false);
+  });
 });
 
-it('knows the row of another installation from one of its own', () => {
-  const foreign = row({ installation: 'there', epoch: 9 });
-  const others = [
-    undefined,
-    row(),
-    { ...foreign, installation: '' },
-    { ...foreign, taken: 1 },
-    { ...foreign, uid: 'x' },
-  ];
-  expect(isForeign(foreign, 'uid-1', authority)).toBe(true);
-  expect(isForeign(foreign, 'uid-1', { ...authority, installation: () => '' })).toBe(false);
-  expect(others.map((one) => isForeign(one, 'uid-1', authority))).toEqual(others.map(() => false));
+describe('an app that leaves its environment', () => {
+  const leave = async (generation = 5) => {
+    done.length = 0;
+    await leaveHosting(place, { name: 'crm', uid: 'uid-1', generation }, authority);
+    return done;
+  };
+
+  it('is gone there, also where it had no row, and nobody has sessions there', async () => {
+    expect(await leave()).toEqual(['gone env_a two 2 5', 'ends env_a but null']);
+    stored = [row({ term: 700 }), row({ environment: 'env_b' })];
+    expect(await leave()).toEqual(['gone env_a one 700 5', 'ends env_a but null']);
+    stored = [row({ gone: true, generation: 9 })];
+    expect(await leave()).toEqual(['gone env_a one 1 9', 'ends env_a but null']);
+  });
+
+  it('stays where it was claimed by a newer record', async () => {
+    stored = [row({ generation: 6 })];
+    await expect(leave()).rejects.toMatchObject({ code: 'HOSTING_TAKEN', newest: 6 });
+    expect(done).toEqual([]);
+  });
+});
+
+it('lets in the connections of the process that has the row, and of no other', () => {
+  const judge = (found: HostRow | undefined, own: Partial<HostRow> = {}) =>
+    judgeAdmission(found, { holder: 'two', term: 2, ...own }, 'uid-1');
+  expect(judge(row({ holder: 'two' }))).toBe('own');
+  expect([judge(row({ term: 2 })), judge(row({ holder: 'two', gone: true }))]).toEqual(['refused', 'refused']);
+  // Other data were restored.
+  expect([judge(undefined), judge(row({ uid: 'uid-0' })), judge(row())]).toEqual(['lost', 'lost', 'lost']);
 });

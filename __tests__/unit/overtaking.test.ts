@@ -43,17 +43,17 @@ describe('a Worker that has done more than a restored database knows', () => {
 
   it('is found by what the app’s own database says, where its Worker does not start it by the newest record', () => {
     const found = (
-      taken: number,
+      newest: number,
       values: Partial<StatusEntry> = {},
       operations: Parameters<typeof overtaking>[1] = [],
-    ) => overtaking(app, operations, [], sees({ env_a: { generation: 10, taken, ...values } }), 5)?.generation;
+    ) => overtaking(app, operations, [], sees({ env_a: { generation: 10, newest, ...values } }), 5)?.generation;
     expect([found(9), found(10), found(90)]).toEqual([undefined, 11, 91]);
     // Once it is published anew, the Worker has what it waits for, and says so until it has tried again.
     const again = { ...app, generation: 91, published: { env_a: publishedOf({ generation: 91 }) } };
-    expect(overtaking(again, [], [], sees({ env_a: { generation: 91, taken: 90 } }), 5)).toBeNull();
+    expect(overtaking(again, [], [], sees({ env_a: { generation: 91, newest: 90 } }), 5)).toBeNull();
     // Where the app is to end, the database is right, and what an operation is about to publish may be newer.
     const left = { ...app, published: { env_a: publishedOf({ generation: 10, desired: 'removed' }) } };
-    expect(overtaking(left, [], [], sees({ env_a: { generation: 10, taken: 90 } }), 5)).toBeNull();
+    expect(overtaking(left, [], [], sees({ env_a: { generation: 10, newest: 90 } }), 5)).toBeNull();
     expect(found(90, {}, [operationOf(['env_a boot'], { generation: 91 })])).toBeUndefined();
     // It does not start by the generation in which it was taken.
     expect(found(90, {}, [operationOf(['env_a boot'], { generation: 90 })])).toBe(91);
@@ -61,7 +61,7 @@ describe('a Worker that has done more than a restored database knows', () => {
     expect([found(2 * DAY), found(2 * DAY, { generation: 20 })]).toEqual([undefined, 21]);
     // The clock of its Supervisor was ahead once.
     const late = { ...app, generation: 5 * DAY };
-    const foundLate = (taken: number) => overtaking(late, [], [], sees({ env_a: { taken } }), 5)?.generation;
+    const foundLate = (newest: number) => overtaking(late, [], [], sees({ env_a: { newest } }), 5)?.generation;
     expect([foundLate(3 * DAY), foundLate(5 * DAY + 1)]).toEqual([5 * DAY + 1, undefined]);
   });
 

@@ -68,7 +68,7 @@ const CODES = {
   LOCK_LOST: [502, 'app'],
   HOSTING_TAKEN: [409, 'app environment'],
   HOSTING_LOST: [409, 'environment'],
-  HOSTING_FOREIGN: [409, 'app environment'],
+  HOSTING_HELD: [409, 'app environment sessions server'],
   // running an app
   APP_START_FAILED: [500, 'app cause'],
   APP_NOT_RUNNING: [409, 'app'],

@@ -171,6 +171,10 @@ export const PUBLISHED = {
    * With `removed`: no operation has placed the app there. Its Worker reports it, and may say so of any app. Never in a record.
    */
   stray: optional(flag()),
+  /** Environments that may host the app by this record; absent before 0.3.0: those in which it is. */
+  hosts: optional(list(environmentName)),
+  /** Environments that it has left or is leaving, and that may not host it any more. */
+  left: optional(list(environmentName)),
 };
 const published = object(PUBLISHED);
 export type Published = ValueOf<typeof published>;

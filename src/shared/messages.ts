@@ -90,10 +90,10 @@ export const statusEntry = z.object({
    */
   uploads: z.object({ from: environmentName, cause: message.nullable() }).nullable().optional().catch(undefined),
   /**
-   * The app did not start here, because its database names this generation: in it the app was taken from here, or has started elsewhere.
+   * The app did not start here, because its database names this newer generation: in it the app has left, or was started elsewhere.
    * Absent otherwise, and before 0.3.0.
    */
-  taken: generation.optional().catch(undefined),
+  newest: generation.optional().catch(undefined),
 });
 export type StatusEntry = z.infer<typeof statusEntry>;
 

@@ -42,7 +42,7 @@ export const APP_REMEDIES: Record<string, AppRemedy[]> = {
   LOCK_LOST: ['retry'],
   HOSTING_LOST: ['retry'],
   HOSTING_TAKEN: ['restart'],
-  HOSTING_FOREIGN: ['restart'],
+  HOSTING_HELD: ['retry'],
   KEY_MISSING: ENVIRONMENT,
   KEY_DIFFERS: ENVIRONMENT,
   OUTDATED: ENVIRONMENT,

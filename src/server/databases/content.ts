@@ -2,7 +2,7 @@ import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
 import type { Place } from './connection';
 import { type Dialect, hasTable, type Relation, readAsData } from './dialect';
-import { HOSTING_TABLE } from './hosting-rows';
+import { HOSTS_TABLE } from './hosts';
 import { MARKER_TABLE, type OwnershipMarker, readMarker } from './ownership-marker';
 import type { Row, Session } from './session';
 
@@ -32,7 +32,7 @@ export interface FoundContent extends DatabaseContent {
 }
 
 /** Tables of this plugin, which say nothing about an installation. */
-export const OWN_TABLES: readonly string[] = [MARKER_TABLE, HOSTING_TABLE];
+export const OWN_TABLES: readonly string[] = [MARKER_TABLE, HOSTS_TABLE];
 
 /**
  * The content of the app's place, determined from its tables only.

@@ -57,6 +57,9 @@ export interface DropMarks {
   endOthers(session: Session, name: string): Promise<boolean>;
 }
 
+/** Runs one statement, with `?` for each of `params`. */
+export type Query = (sql: string, params?: readonly unknown[]) => Promise<Row[]>;
+
 /** What says of a session whose it is. Texts of any length. */
 export interface SessionMark {
   group: string;
@@ -103,17 +106,19 @@ export interface Dialect {
   drops?: DropMarks;
   /** The roles of apps; absent if apps have none (`hasRoles`). */
   roles?: Roles;
+  /** How a transaction begins, what locks the rows that a query reads in it, and what a table needs for that. */
+  transaction: { begin: string; locking: string; table: string };
   /**
-   * Marks the session of a connection that a pool has opened: with a lock that ends with the session, also where a pooler gives the
-   * session to somebody else.
+   * Marks a session: with a lock that ends with the session, also where a pooler gives the session to somebody else.
+   * @returns whether it is marked
    */
-  mark(opened: unknown, mark: SessionMark): Promise<void>;
-  /** Ends the sessions of this session's own user and database that have a mark of this group, except of one holder. */
-  endMarked(session: Session, group: string, exceptOf: string | null): Promise<void>;
+  mark(query: Query, mark: SessionMark): Promise<boolean>;
+  /** The server's ids of other sessions in this session's database that have a mark of this group, without those of one holder. */
+  marked(session: Session, group: string, exceptOf: string | null): Promise<string[]>;
   /** Ends those of these sessions that are of this session's own user and database. */
   endSessions(session: Session, ids: readonly string[]): Promise<number>;
   /** Runs one statement on a connection that a pool has opened. */
-  queryBy(opened: unknown, sql: string, params: readonly unknown[]): Promise<{ changed: number; rows: Row[] }>;
+  queryBy(opened: unknown, sql: string, params: readonly unknown[]): Promise<Row[]>;
 }
 
 /** What the Worker does as itself with the role of an app. Nothing of it runs code that is stored in the app's place. */

@@ -7,14 +7,15 @@ export { dropDatabase } from './drop';
 export {
   type Admission,
   admitConnection,
-  endDisplacedBoot,
   type Host,
-  type HostingRow,
-  type HostingRows,
+  type HostPlace,
+  type HostRow,
   judgeAdmission,
+  markOf,
+  type RowChange,
   readRows,
-  withHostingRows,
-} from './hosting-rows';
+  withHostPlace,
+} from './hosts';
 export { identifyServer } from './identity';
 export { acquireLock, type DatabaseLock, endLockHolder, type LockOptions, lockKey } from './lock';
 export { type Move, moveToRole } from './move';

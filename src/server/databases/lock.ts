@@ -5,7 +5,7 @@ import { hasSchemas } from '../../shared/dialects';
 import { say } from '../../shared/message';
 import { AppSupervisorError, fail } from '../errors';
 import { type DatabaseConnection, serverOf } from './connection';
-import type { Dialect } from './dialect';
+import type { Dialect, SessionMark } from './dialect';
 import { dialects } from './dialects';
 import { databaseError, openApp, withSessions } from './open';
 import { type Session, within } from './session';
@@ -23,6 +23,8 @@ export interface LockOptions {
   environment: string;
   /** The purpose of the lock; absent: booting the app of this database and schema. */
   key?: string;
+  /** What says whose session it is, from before it has the lock. */
+  mark?: SessionMark;
   /** Ends the wait with the signal's reason. */
   signal?: AbortSignal;
   /** Called once, if another session holds the lock. */
@@ -36,8 +38,11 @@ export interface DatabaseLock {
   release(): Promise<void>;
   /** Resolves with LOCK_LOST if the lock is lost before its release; otherwise never settles. */
   lost: Promise<AppSupervisorError>;
-  /** The server's id of the session that holds it. */
-  backend: string;
+  /**
+   * Works in the session that has the lock: what it does is done while this process has it, or not at all.
+   * @throws LOCK_LOST, and what `work` throws
+   */
+  use<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /** Queries the server. Never rejects. */
   isHeld(): Promise<boolean>;
 }
@@ -77,6 +82,10 @@ export async function acquireLock(connection: DatabaseConnection, options: LockO
     // A server that does not know these settings still has the lock.
     if (dialect.lock.watch) await answer(dialect.lock.watch(session)).catch(() => {});
     await refusePooler(dialect, session, answer, open, () => pooled(server, options.app));
+    const { mark } = options;
+    // Before it may have the lock: whoever is frozen from here on can be ended.
+    if (mark && !(await answer(dialect.mark((...query) => (session as Session).query(...query), mark))))
+      throw new Error('The session cannot be marked.');
     await waitFor(() => answer(dialect.lock.tryTake(session as Session, key)), options);
     const backend = await verify(dialect, session, key, answer, () => pooled(server, options.app));
     return new HeldLock(dialect, session, key, backend, options.app, answer);
@@ -172,14 +181,16 @@ class HeldLock implements DatabaseLock {
   readonly lost: Promise<AppSupervisorError>;
   private lose!: () => void;
   private state: 'held' | 'lost' | 'released' = 'held';
+  /** How much work uses the session: it is not polled meanwhile. */
+  private users = 0;
   private beat: NodeJS.Timeout;
 
   constructor(
     private readonly dialect: Dialect,
     private readonly session: Session,
     private readonly key: bigint,
-    readonly backend: string,
-    app: string,
+    private readonly backend: string,
+    private readonly app: string,
     private readonly answer: Answer,
   ) {
     this.lost = new Promise((resolve) => {
@@ -188,15 +199,26 @@ class HeldLock implements DatabaseLock {
         this.state = 'lost';
         clearTimeout(this.beat);
         void this.session.close();
-        resolve(new AppSupervisorError('LOCK_LOST', { app }));
+        resolve(new AppSupervisorError('LOCK_LOST', { app: this.app }));
       };
     });
     this.beat = this.scheduleHeartbeat();
     session.onLost(this.lose);
   }
 
+  async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    if (this.state !== 'held') fail('LOCK_LOST', { app: this.app });
+    this.users++;
+    try {
+      return await Promise.race([work(this.session), this.lost.then((error) => Promise.reject(error))]);
+    } finally {
+      this.users--;
+    }
+  }
+
   async isHeld(): Promise<boolean> {
     if (this.state !== 'held') return false;
+    if (this.users) return true;
     const seen = await this.answer(this.dialect.lock.poll(this.session, this.key)).catch(() => null);
     if (!seen?.held || seen.backend !== this.backend) this.lose();
     return this.state === 'held';

@@ -36,10 +36,15 @@ export interface OwnershipMarker {
   upgrading: boolean;
 }
 
-export async function readMarker(dialect: Dialect, session: Session, place: Place): Promise<OwnershipMarker | null> {
-  const row = (
-    await session.query(`SELECT uid, app, created, installed, upgrading FROM ${tableOf(dialect, place)} WHERE id = 1`)
-  )[0];
+/** @param locking see `Dialect.transaction` */
+export async function readMarker(
+  dialect: Dialect,
+  session: Session,
+  place: Place,
+  locking = '',
+): Promise<OwnershipMarker | null> {
+  const sql = `SELECT uid, app, created, installed, upgrading FROM ${tableOf(dialect, place)} WHERE id = 1${locking}`;
+  const row = (await session.query(sql))[0];
   if (!row) return null;
   return {
     uid: String(row.uid),

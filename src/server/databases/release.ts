@@ -1,7 +1,7 @@
 import type { DbConnType } from '../../shared/types';
 import { type DatabaseConnection, placeOf } from './connection';
 import { dialects } from './dialects';
-import { removeHostingSql } from './hosting-rows';
+import { removeHostsSql } from './hosts';
 import { withSessions } from './open';
 import type { Owner } from './ownership-marker';
 import { removeMarkerSql } from './ownership-marker';
@@ -22,7 +22,7 @@ export async function releaseDatabase(
     const session = await open.app();
     if (!session || !(await dialect.hasSchema(session, place))) return;
     await readOwn(dialect, session, place, owner);
-    await session.query(removeHostingSql(dialect, place));
+    await session.query(removeHostsSql(dialect, place));
     await session.query(removeMarkerSql(dialect, place));
   });
 }

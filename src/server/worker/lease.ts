@@ -46,7 +46,7 @@ const DISPLACES_AFTER = 2;
  */
 const TRUSTS_LOCK_AFTER = 1;
 const TRUSTS_LOCK_ALONE_AFTER = 3;
-/** How long a live holder whose session was cut takes to say so in its lease at most, however long its interval, in ms. */
+/** How long a live holder takes at most to say something new in its lease, however long its interval, in ms: that its session was cut, or a higher epoch. */
 const SAYS_WITHIN = 5_000;
 /** When a process asks again for a lock that it lent, in ms: whoever needed it has it by then. */
 const ASKS_AGAIN = 3_000;
@@ -54,8 +54,6 @@ const ASKS_AGAIN = 3_000;
 const JITTER = 0.1;
 /** How much later than its interval a live holder may renew its lease, in ms. */
 const RENEWS_LATE = 1_500;
-/** How long a boot waits for a beat that claims a higher epoch, in ms. */
-const EXCEEDS_WITHIN = 5_000;
 /** How long a process may begin no beat before it takes itself for frozen, in ms; at least for as long as a lease lasts. */
 const AWAY_AFTER = 15_000;
 
@@ -127,16 +125,14 @@ export class LeaseKeeper {
     return this.mayBegin;
   }
 
-  /**
-   * Another process hosted in this epoch, and this one has taken over since: claims a higher one, if a process can have had it. Never
-   * rejects.
-   */
-  async exceed(epoch: number): Promise<void> {
-    if (!this.epochs.exceed(epoch)) return;
+  /** Another process hosted in this epoch: claims a higher one, if there can be one. Never rejects. @returns whether it has a higher one */
+  async exceed(epoch: number): Promise<boolean> {
+    if (!this.epochs.exceed(epoch)) return false;
     // A beat that makes this process a standby ends with the boots of its apps, and one of them waits here.
     for (let tries = 0; tries < 3 && this.hosts && this.epoch <= epoch; tries++)
-      await within<unknown>(this.options.clock, EXCEEDS_WITHIN, this.beatNow(), undefined);
+      await within<unknown>(this.options.clock, SAYS_WITHIN, this.beatNow(), undefined);
     if (this.hosts && this.epoch <= epoch) this.epoch = epoch + 1;
+    return this.hosts;
   }
 
   /** Sends a heartbeat immediately and then at the interval. */
@@ -389,8 +385,9 @@ export class LeaseKeeper {
   private async standBy(why: string): Promise<void> {
     const { environment, log } = this.options;
     log.warn(`Environment ${environment} is ${why}; this one is a standby and hosts nothing.`);
-    const warn = (error: unknown) => log.warn(`Environment ${environment} could not be left: ${messageOf(error)}`);
-    const end = this.become('standby', false).catch(warn);
+    const end = this.become('standby', false).catch((error) =>
+      log.warn(`${environment} was not left: ${messageOf(error)}`),
+    );
     await (this.lock.state === 'none' ? end : this.lock.giveBackDuring(end));
   }
 

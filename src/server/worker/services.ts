@@ -99,14 +99,7 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     log,
     vitals: () => vitals.read(),
   });
-  const authority = createAuthority({
-    environment: lockName,
-    instance,
-    interval,
-    keeper,
-    leases: stores.leases,
-    clock,
-  });
+  const authority = createAuthority(lockName, instance, keeper, clock);
   const controller = new AppController({
     authority,
     environment,

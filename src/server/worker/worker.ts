@@ -226,7 +226,6 @@ export class WorkerPart {
       void this.checkRoles();
       void this.checkRegistration(running);
       void controller.saveVisits();
-      void controller.takeovers.check();
       void this.mendSnapshot(running);
     });
     this.records.emit();

@@ -152,7 +152,7 @@ async function kill(session: Session, id: number): Promise<void> {
 }
 
 /** Names of locks are the server's: each session takes one of its own. At most 40 characters, without its id. */
-const markOf = (...texts: string[]): string =>
+const markName = (...texts: string[]): string =>
   `app_supervisor:${createHash('sha256').update(texts.join('\0')).digest('hex').slice(0, 24)}:`;
 
 export const mysql: Dialect = {
@@ -203,21 +203,20 @@ export const mysql: Dialect = {
   lock,
   drops,
   roles,
-  async mark(opened, { group, holder }) {
+  transaction: { begin: 'START TRANSACTION', locking: ' FOR UPDATE', table: ' ENGINE=InnoDB' },
+  async mark(query, { group, holder }) {
     const lock = 'GET_LOCK(CONCAT(?, CONNECTION_ID()), 0)';
-    await mysql.queryBy(opened, `SELECT ${lock} AS one, ${lock} AS two`, [markOf(group), markOf(group, holder)]);
+    const [row] = await query(`SELECT ${lock} AS one, ${lock} AS two`, [markName(group), markName(group, holder)]);
+    return Number(row?.one) === 1 && Number(row?.two) === 1;
   },
-  async endMarked(session, group, exceptOf) {
+  async marked(session, group, exceptOf) {
     const has = 'IFNULL(IS_USED_LOCK(CONCAT(?, id)), 0)';
     const others = exceptOf === null ? '' : `AND ${has} <> id`;
-    const marked = await session.query(
+    const rows = await session.query(
       `SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() AND ${has} = id ${others}`,
-      [markOf(group), ...(exceptOf === null ? [] : [markOf(group, exceptOf)])],
+      [markName(group), ...(exceptOf === null ? [] : [markName(group, exceptOf)])],
     );
-    await mysql.endSessions(
-      session,
-      marked.map(({ id }) => String(id)),
-    );
+    return rows.map(({ id }) => String(id));
   },
   async endSessions(session, ids) {
     if (!ids.length) return 0;
@@ -234,7 +233,6 @@ export const mysql: Dialect = {
     const result = connection.promise
       ? (await connection.promise().query(sql, params))[0]
       : await connection.query(sql, params);
-    const { affectedRows = 0 } = result as { affectedRows?: number };
-    return { changed: affectedRows, rows: Array.isArray(result) ? result : [] };
+    return Array.isArray(result) ? result : [];
   },
 };

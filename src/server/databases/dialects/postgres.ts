@@ -304,19 +304,20 @@ export const postgres: Dialect = {
   lock,
   drops,
   roles,
-  async mark(opened, { group, holder }) {
+  transaction: { begin: 'BEGIN ISOLATION LEVEL READ COMMITTED', locking: ' FOR UPDATE', table: '' },
+  async mark(query, { group, holder }) {
     // Not waited for: nobody but the app itself can have it in its database.
-    const sql = 'SELECT pg_try_advisory_lock_shared(?::int, ?::int)';
-    await postgres.queryBy(opened, sql, [half(group), half(holder)]);
+    const sql = 'SELECT pg_try_advisory_lock_shared(?::int, ?::int) AS marked';
+    return (await query(sql, [half(group), half(holder)]))[0]?.marked === true;
   },
-  async endMarked(session, group, exceptOf) {
+  async marked(session, group, exceptOf) {
     const others = exceptOf === null ? '' : 'AND objid <> ?::oid';
-    await session.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-       AND pg_has_role(usesysid, 'USAGE') AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
-       AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND classid = ?::oid ${others})`,
+    const rows = await session.query(
+      `SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND pid <> pg_backend_pid()
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND classid = ?::oid ${others}`,
       [shown(half(group)), ...(exceptOf === null ? [] : [shown(half(exceptOf))])],
     );
+    return rows.map(({ pid }) => String(pid));
   },
   async endSessions(session, ids) {
     if (!ids.length) return 0;
@@ -330,7 +331,6 @@ export const postgres: Dialect = {
   },
   async queryBy(opened, sql, params) {
     const result = await (opened as PooledConnection).query(numbered(sql), params);
-    const { rowCount, rows } = result as { rowCount: number | null; rows: Row[] };
-    return { changed: rowCount ?? 0, rows };
+    return (result as { rows: Row[] }).rows;
   },
 };

@@ -58,9 +58,10 @@ export const sqlite: Dialect = {
   connect,
   serverDatabases: () => [null],
   faultOf(error) {
-    const { code } = (error ?? {}) as { code?: string };
+    const { code, message = '' } = (error ?? {}) as { code?: string; message?: string };
     if (error instanceof NoSuchFile) return 'missing';
     if (code === 'EEXIST') return 'exists';
+    if (/no such table/.test(message)) return 'noTable';
     if (code === 'SQLITE_READONLY' || code === 'SQLITE_PERM' || code === 'EACCES') return 'denied';
     return isNetworkError(error) || code === 'SQLITE_CANTOPEN' ? 'unreachable' : 'other';
   },
@@ -97,9 +98,10 @@ export const sqlite: Dialect = {
     for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(place.database + suffix, { force: true });
   },
   lock,
+  transaction: { begin: 'BEGIN IMMEDIATE', locking: '', table: '' },
   // One process, and no sessions that another one could end.
-  mark: async () => undefined,
-  endMarked: async () => undefined,
+  mark: async () => true,
+  marked: async () => [],
   endSessions: async () => 0,
-  queryBy: async () => ({ changed: 1, rows: [] }),
+  queryBy: async () => [],
 };

@@ -10,6 +10,7 @@ import type { AppService } from '../apps/service';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
+import { outdatedHosts } from './hosts';
 import { environmentKey } from './keys';
 import type { Leadership } from './leader';
 import { hasLeft, heldElsewhere } from './leaving';
@@ -81,11 +82,13 @@ export class AppReconciler {
     const pause = known && pausing(known, this.entriesOf(known));
     if (pause) return this.pause(known, pause);
     for (const operation of operations) if (await this.rollOut(operation)) return 0;
+    const found = appCache.apps.get(name);
+    const app = found?.uid === uid ? found : null;
+    if (app && (await this.renewHosts(app))) return 0;
     if (operations.length) return LOOK_AGAIN;
     const tombstone = appCache.tombstones.get(uid);
     if (tombstone) return (await this.settleTombstone(tombstone)) ? 0 : null;
-    const app = appCache.apps.get(name);
-    if (app?.uid !== uid) return null;
+    if (!app) return null;
     const moved =
       (await this.endClaim(app)) ||
       (await this.endCopies(app)) ||
@@ -225,6 +228,12 @@ export class AppReconciler {
     for (const environment of environments)
       if (published[environment]) publish[environment] = { ...published[environment], generation };
     return this.publish(app, { publish });
+  }
+
+  /** Says in records which environments may host the app now: one that may not any more is cut off from its database. */
+  private async renewHosts(app: AppDefinition): Promise<boolean> {
+    const publish = outdatedHosts(app, (environment) => this.observe(environment, app.name));
+    return publish !== null && this.publish(app, { publish });
   }
 
   /** An environment that has copied all uploads needs no other for them; one that has not needs its address of now. */

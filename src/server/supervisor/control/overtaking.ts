@@ -20,7 +20,7 @@ export interface Overtaking {
  * published with a generation above the Worker's, because the Worker would ignore it as old; also in its other environments, from which the
  * app may have been taken since. What an unfinished operation has begun, it publishes again by itself, with its new generation. Where nothing
  * was published and nothing is about to be, the app is removed. The same where the app's own database knows more, by which its Worker does
- * not start it (`taken`): then the app was last started where it does not belong any more.
+ * not start it (`newest`): then the app was last started where it does not belong any more.
  *
  * A Worker can report any app. Where the app does not belong, a report renews no operation; it raises the app only until its removal is
  * published there, and only if it is not older than the app. None is believed that is far in the future. Pure.
@@ -51,7 +51,7 @@ export function overtaking(
     const wish = published[environment];
     // By the clock alone: measured by its own generation, an administrator of the app could raise it by a day each time.
     const isTaken = (value: number) => value <= generation || isCredible(value, now);
-    const taken = mayStart(wish) && entry.taken !== undefined && isTaken(entry.taken) ? entry.taken : 0;
+    const taken = mayStart(wish) && entry.newest !== undefined && isTaken(entry.newest) ? entry.newest : 0;
     const reported = Math.max(entry.generation, entry.begun, taken);
     if (!isBelieved(reported)) continue;
     const open = openIn(environment);

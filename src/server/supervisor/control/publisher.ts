@@ -6,6 +6,7 @@ import type { AppCache } from '../apps/cache';
 import type { AppDefinition, AppRepository, Published } from '../apps/repository';
 import type { FleetObserver } from '../fleet/observer';
 import type { EnvironmentReconciler } from './environment-reconciler';
+import { hostsOf, withHosts } from './hosts';
 import type { Leadership } from './leader';
 import { recordFor } from './record';
 
@@ -53,8 +54,14 @@ export class Publisher {
     along: (transaction?: Transaction) => Promise<void> = async () => undefined,
   ): Promise<void> {
     const { appCache, appRepository, leadership } = this.options;
-    const published = { ...app.published, ...publish };
-    for (const environment of withdraw) delete published[environment];
+    const observe = (environment: string) => this.options.observer.evidence(environment, app.name);
+    const wanted = { ...app.published, ...publish };
+    for (const environment of withdraw) delete wanted[environment];
+    const hosts = hostsOf({ ...app, ...placed }, wanted, observe);
+    const renewed = Object.keys(publish).map(
+      (environment) => [environment, withHosts(wanted[environment], hosts)] as const,
+    );
+    const published = { ...wanted, ...Object.fromEntries(renewed) };
     const changes: Partial<AppDefinition> = {
       published,
       ...(claimed ? { claim: 'none' as const, initialAdmin: null } : {}),
@@ -80,7 +87,7 @@ export class Publisher {
     });
     // Updates the memory to the stored state, and does nothing that may still fail.
     appCache.assign(app, changes);
-    for (const [environment, wish] of Object.entries(publish)) await this.publishTo(environment, app, wish);
+    for (const [environment, wish] of renewed) await this.publishTo(environment, { ...app, ...placed }, wish);
     for (const environment of withdraw) await this.unpublish(environment, app.name);
     // A read that began earlier keeps what was assigned here, and with it may miss a change by another Supervisor.
     await appCache.refresh([app.name]);

@@ -42,6 +42,8 @@ export interface FailoversOptions {
 export class Failovers {
   /** Of this version of the definitions. */
   private known: { version: number; places: ReadonlySet<string> } | null = null;
+  /** When an environment that is down was last held by a process that had not registered yet, by the monotonic clock: the delay begins anew. */
+  private readonly heldAt = new Map<string, number>();
 
   constructor(private readonly options: FailoversOptions) {}
 
@@ -62,7 +64,10 @@ export class Failovers {
   private async leave(view: EnvironmentView): Promise<number | null> {
     const { appCache, observer, recorder, clock } = this.options;
     const { name: environment } = view;
-    const { due, next } = leaving(appCache.apps.values(), environment, view.lastsFor);
+    const { mono } = clock.now();
+    if (view.held) this.heldAt.set(environment, mono);
+    const downFor = Math.min(view.lastsFor, mono - (this.heldAt.get(environment) ?? Number.NEGATIVE_INFINITY));
+    const { due, next } = leaving(appCache.apps.values(), environment, downFor);
     if (!due.length) return next;
     // A process that has just taken it over is shown once it has registered; if it dies before, its lease runs out.
     const mayLeave = () => {

@@ -47,7 +47,11 @@ export interface AppState {
   adminPassword: AdminPassword | null;
   /** As in `StatusEntry`. */
   uploads?: StatusEntry['uploads'];
-  taken?: StatusEntry['taken'];
+  newest?: StatusEntry['newest'];
+  /** The record by which the running app was claimed. */
+  claimed: AppRecord | null;
+  /** Whether it is about to be claimed again. */
+  isReclaiming: boolean;
   /** The last visit that the snapshot has, and when it was written, by the monotonic clock. */
   saved: { lastVisitAt: number | null; at: number };
 }
@@ -61,7 +65,8 @@ export const UNTOUCHED = {
   retryAt: null,
   generation: 0,
   adminPassword: null,
-  taken: undefined,
+  newest: undefined,
+  claimed: null,
 } as const;
 
 export interface AppStatesOptions {
@@ -106,6 +111,8 @@ export class AppStates {
       confirmed,
       applied,
       booted: null,
+      claimed: null,
+      isReclaiming: false,
       state: 'absent',
       plugins: { loaded: null, stale: false },
       failures: 0,
@@ -253,7 +260,7 @@ export class AppStates {
       plugins: (held.state === 'running' && held.plugins.loaded?.own) || [],
       adminPassword: held.adminPassword,
       ...(held.uploads === undefined ? {} : { uploads: held.uploads }),
-      ...(held.taken === undefined ? {} : { taken: held.taken }),
+      ...(held.newest === undefined ? {} : { newest: held.newest }),
     };
   }
 

@@ -13,10 +13,9 @@ import type { TimeLimits } from './time-limits';
 export const NEVER = { generation: 0, bootGeneration: 0, unfinished: null, version: null, failure: null };
 
 /** Why an app is not started here. */
-export function keptOut(app: string, { applied, record }: AppState, environment: string, because: Because): Error {
+export function keptOut(app: string, { applied, record }: AppState, because: Because): Error {
   const known = because === 'loop' ? applied?.failure : because === 'paused' ? record.paused?.cause : null;
   if (known) return new AppSupervisorError('APP_STOPS_LOOP', known.params as never);
-  if (because === 'foreign') return new AppSupervisorError('HOSTING_FOREIGN', { app, environment });
   const times = applied?.unfinished?.count ?? 0;
   return new AppSupervisorError('APP_CRASH_LOOP', { app, times, cause: say('WORKER_ENDED') });
 }
@@ -27,8 +26,6 @@ export interface AppBootsOptions {
   host: AppHost;
   clock: Clock;
   authority: HostingAuthority;
-  /** Environments that an app has left may still run it. */
-  left(name: string, environments: string[]): void;
   mayHost(): boolean;
   mayBoot(record: AppState['record']): boolean;
   leaveRouting(name: string, held: AppState, record: AppState['record'], message: Message): Promise<void>;
@@ -85,7 +82,6 @@ export class AppBoots {
         Object.assign(held, { state: 'absent', error: undefined });
       },
       authority: this.options.authority,
-      left: (environments) => this.options.left(name, environments),
       // Noted before it begins: a process that dies in it finds the note, and blames nobody else.
       mark: async () => {
         const count = (unfinished?.bootGeneration === record.boot.generation ? unfinished.count : 0) + 1;
@@ -103,16 +99,16 @@ export class AppBoots {
       const outcome = await host.boot(name, turn);
       limits.noteEnd(name, held);
       if (!outcome) return await this.giveUp(name, held, known, status);
-      const { version } = outcome;
+      const { version, record: by } = outcome;
       held.applied = { ...applied(), version };
-      Object.assign(held, { booted: outcome.record, state: 'running', version, visited: false });
-      Object.assign(held, { failures: 0, retryAt: null, taken: undefined });
+      Object.assign(held, { booted: by, claimed: by, state: 'running', version, visited: false });
+      Object.assign(held, { failures: 0, retryAt: null, newest: undefined });
       apps.show(name, held, 'running');
     } catch (error) {
       limits.noteEnd(name, held);
       held.applied = { ...applied(), failure: describeError(error) };
       held.failures++;
-      Object.assign(held, { visited: false, taken: error instanceof HostingTaken ? error.newest : undefined });
+      Object.assign(held, { visited: false, newest: error instanceof HostingTaken ? error.newest : undefined });
       const wait = retryAfter(held.failures);
       held.retryAt = wait === null ? null : clock.now().mono + wait;
       failed(name, held, error);

@@ -105,7 +105,6 @@ export class AppController {
     this.ahead = new AheadCopies({ ...common, copy });
     this.boots = new AppBoots({
       ...common,
-      left: (name, environments) => this.takeovers.note(name, environments),
       leaveRouting: (...args) => this.exit.leave(...args),
       copyUploads: async (...args) => this.uploads?.before(...args),
     });
@@ -169,7 +168,7 @@ export class AppController {
       const { name, generation, desired } = record;
       this.options.log.rooms.records?.('Took a record over', { app: name, generation, desired });
       if (!held) this.apps.hold(record, null, true);
-      else held.record = this.takeovers.follow(held.record, record);
+      else held.record = record;
       writes.push(this.writes.save(record.name));
       if (held?.isStuck) {
         held.begun = held.generation = generation;
@@ -340,6 +339,10 @@ export class AppController {
       if (decision.do === 'boot' && !this.options.mayBoot(record)) return;
       // It writes to the app's database: what is not done now is decided again with the next round.
       if (decision.do === 'remove' && !(await this.options.authority.confirm())) return;
+      if (decision.do === 'claim') {
+        if (!(await this.takeovers.claim(name, held))) return;
+        continue;
+      }
       this.begin(name, held, record, decision);
       await this.carryOut(name, held, record, decision);
     }
@@ -375,7 +378,7 @@ export class AppController {
         await this.boots.boot(name, held);
         return;
       case 'keepOut':
-        this.failed(name, held, keptOut(name, held, this.options.environment, decision.because));
+        this.failed(name, held, keptOut(name, held, decision.because));
         held.retryAt = null;
         if (decision.because === 'loop') await this.writes.save(name);
         return;
@@ -383,6 +386,7 @@ export class AppController {
         await this.uploads?.discard(name);
         await this.removal.remove(name, held, record, decision.data);
         return;
+      case 'claim':
       case 'nothing':
     }
   }

@@ -2,6 +2,7 @@ import type { Message } from '../../../shared/message';
 import type { AdminPassword, AppRecord, StatusEntry } from '../../../shared/messages';
 import type { Status } from '../../../shared/types';
 import type { SecretField } from '../../protocol/secrets';
+import type { HostingWish } from '../hosting/claim';
 
 /** What a worker last applied for an app, stored in its own main database. */
 export interface Applied {
@@ -31,6 +32,8 @@ export interface Hosted {
   retryAt: number | null;
   /** Newest generation that was completed: a removal for it is not repeated. */
   generation: number;
+  /** The record by which the running app was claimed; null if it does not run. */
+  claimed: HostingWish | null;
 }
 
 export type Decision =
@@ -41,14 +44,13 @@ export type Decision =
   | { do: 'boot'; how: 'start' | 'restart' | 'upgrade' }
   | { do: 'rest'; as: 'stopped' | 'dormant' }
   | { do: 'remove'; data: 'keep' | 'drop' | 'release' }
+  /** It runs, and its record lets fewer environments host it than the one by which it was claimed. */
+  | { do: 'claim' }
   /** It is not booted, and the reason is recorded. */
   | { do: 'keepOut'; because: Because };
 
-/** It crashed its process too often; another installation hosts it; it has stopped the loop of this process, or of another one. */
-export type Because = 'crashes' | 'foreign' | 'loop' | 'paused';
-
-/** Failures after which only a newer boot starts the app. */
-const KEPT_OUT: Partial<Record<string, Because>> = { HOSTING_FOREIGN: 'foreign', APP_STOPS_LOOP: 'loop' };
+/** It crashed its process too often; it has stopped the loop of this process, or of another one. */
+export type Because = 'crashes' | 'loop' | 'paused';
 
 /** Number of crashes in the boot of one app after which the worker no longer boots it by itself. */
 export const MAX_UNFINISHED_BOOTS = 3;
@@ -88,14 +90,15 @@ export function decide(
     return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut', because: 'crashes' };
   }
   const freshBoot = record.boot.generation > (applied?.bootGeneration ?? 0);
-  const because = KEPT_OUT[applied?.failure?.code ?? ''];
-  if (because && !freshBoot) return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut', because };
+  // Only a newer boot starts it.
+  if (applied?.failure?.code === 'APP_STOPS_LOOP' && !freshBoot)
+    return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut', because: 'loop' };
   if (freshBoot) {
     const endedByItself = hosted.status === 'error' || hosted.status === 'stopped';
     const alreadyDone = record.boot.how === 'start' && hosted.state === 'running' && !endedByItself;
-    return alreadyDone ? { do: 'nothing' } : { do: 'boot', how: record.boot.how };
+    return alreadyDone ? whileRunning(record, hosted) : { do: 'boot', how: record.boot.how };
   }
-  if (hosted.state === 'running') return { do: 'nothing' };
+  if (hosted.state === 'running') return whileRunning(record, hosted);
   if (hosted.state === 'error') {
     // An app that starts when visited is retried, too: a visitor wanted it when it failed.
     const due = hosted.retryAt !== null && mono >= hosted.retryAt;
@@ -103,6 +106,17 @@ export function decide(
   }
   if (record.desired === 'running' || visited) return { do: 'boot', how: 'start' };
   return hosted.state === 'dormant' ? { do: 'nothing' } : { do: 'rest', as: 'dormant' };
+}
+
+const whileRunning = (record: AppRecord, { claimed }: Hosted): Decision =>
+  claimed && cutsOff(claimed, record) ? { do: 'claim' } : { do: 'nothing' };
+
+/** Whether an environment may not host an app any more, which the claim of before has not cut off. */
+export function cutsOff(before: HostingWish, now: HostingWish): boolean {
+  const hosts = now.hosts ?? now.environments;
+  const known = before.left ?? [];
+  const out = [...(before.hosts ?? before.environments), ...(now.left ?? [])].filter((one) => !hosts.includes(one));
+  return out.some((one) => !known.includes(one));
 }
 
 /**

@@ -3,7 +3,7 @@ import type { AppRecord } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError, inEnglish, messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { HostingAuthority } from '../hosting/claim';
+import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
 import { DATA_LIMIT, STOP_LIMIT, type TimeLimits } from './time-limits';
@@ -47,7 +47,7 @@ export class AppRemoval {
     apps.ending.set(held, name);
     return async () => {
       await this.rest(name, held).finally(() => apps.ending.delete(held));
-      while (!(await this.takeFromOwn(name, held, held.record)) && mayLeave()) await clock.sleep(BETWEEN);
+      while (!(await this.leaveDatabase(name, held, held.record)) && mayLeave()) await clock.sleep(BETWEEN);
     };
   }
 
@@ -59,19 +59,23 @@ export class AppRemoval {
   }
 
   /**
-   * A former process of this environment that is frozen must not write to the app's database when it goes on, and no older record starts
-   * the app here.
+   * No former process of this environment, which may be frozen, writes to the app's database any more, and no older record starts the
+   * app here. Where the database does not answer, nothing is known to write there.
    *
-   * @returns false if this process may not act now: one that was frozen or has lost its lock would take the app from its successor
+   * @returns false if this process may not act now, or a session could not be ended: it is tried again
    */
-  private async takeFromOwn(name: string, held: AppState, record: AppRecord): Promise<boolean> {
+  private async leaveDatabase(name: string, held: AppState, record: AppRecord): Promise<boolean> {
     const { host, limits, authority, log } = this.options;
     if (!hasHosted(held)) return true;
     if (!(await authority.confirm())) return false;
-    await limits.run(name, held, DATA_LIMIT, host.hosted.takeFrom(record, [authority.environment])).catch((error) => {
-      log.warn(`App ${name} could not be taken from this environment: ${messageOf(error)}`, { app: name });
-    });
-    return true;
+    try {
+      await limits.run(name, held, DATA_LIMIT, host.hosted.leave(record, authority));
+      return true;
+    } catch (error) {
+      if (error instanceof HostingTaken) held.newest = error.newest;
+      else log.warn(`App ${name} could not leave its database: ${messageOf(error)}`, { app: name });
+      return !(error instanceof AppSupervisorError && error.code === 'HOSTING_HELD');
+    }
   }
 
   /**
@@ -83,7 +87,7 @@ export class AppRemoval {
     const log = this.options.log.bound({ app: name });
     await this.rest(name, held);
     const wait = () => apps.show(name, held, 'waiting', say('WAITS_FOR_MAIN_DATABASE'));
-    if (data === 'keep' && !(await this.takeFromOwn(name, held, record))) return wait();
+    if (!(await this.leaveDatabase(name, held, record))) return wait();
     let outcome: Message | undefined;
     if (data !== 'keep') {
       try {

@@ -1,81 +1,36 @@
 import type { AppRecord } from '../../../shared/messages';
 import { isCredible } from '../../credible';
-import type { HostingRow, HostingRows } from '../../databases';
+import type { HostPlace, HostRow } from '../../databases';
 import { AppSupervisorError } from '../../errors';
 
 /** What makes a process the host of its environment. */
 export interface HostingAuthority {
+  /** As in rows of apps' databases. */
   environment: string;
-  instance: string;
-  /** Fingerprint of the main database of this process; empty while it is unknown. */
-  installation(): string;
+  /** This process. */
+  holder: string;
   /** Of this process; a successor's is higher. */
-  epoch(): number;
+  term(): number;
   /** In ms since 1970. */
   now(): number;
   /** Whether this process hosts its environment, as its main database says now. Never rejects. */
   confirm(): Promise<boolean>;
   /**
-   * Another process hosted an app in this epoch, and this one has taken over since: from now on its epoch is higher.
+   * Another process hosted an app in this term, and this one holds the environment: its main database has fallen back. Takes a higher
+   * term, at most once. Never rejects.
+   * @returns whether the term of this process is higher now
    */
-  exceed(epoch: number): Promise<void>;
-  /** Which of these environments nobody holds now, as far as the store says so. Never rejects. */
-  silentOf(environments: string[]): Promise<string[]>;
+  raise(term: number): Promise<boolean>;
 }
 
-/**
- * Whether a process of another installation hosts an app: both hold the environment, each by its own main database, and would take the
- * app from each other for ever.
- */
-export function isForeign(row: HostingRow | undefined, uid: string, authority: HostingAuthority): boolean {
-  if (row?.uid !== uid || row.taken > 0 || row.instance === authority.instance) return false;
-  const own = authority.installation();
-  return own !== '' && row.installation !== '' && row.installation !== own;
-}
+/** What a record says of who may host the app. */
+export type HostingWish = Pick<AppRecord, 'uid' | 'generation' | 'environments' | 'hosts' | 'left'>;
 
-const rowOf = (
-  { uid, generation }: Pick<AppRecord, 'uid' | 'generation'>,
-  { environment, instance, epoch, installation }: HostingAuthority,
-) => ({
-  environment,
-  uid,
-  generation,
-  instance,
-  epoch: epoch(),
-  taken: 0,
-  installation: installation(),
-});
-
-/** Ignores generations in rows that no app can have: whoever administers the app can write any number. */
-function credible(
-  rows: HostingRow[],
-  { generation }: Pick<AppRecord, 'generation'>,
-  { now }: Pick<HostingAuthority, 'now'>,
-): HostingRow[] {
-  // The clock of the Supervisor may be ahead.
-  const newest = Math.max(now(), generation);
-  const of = (value: number) => (isCredible(value, newest) ? value : 0);
-  return rows.map((row) => ({ ...row, generation: of(row.generation), taken: of(row.taken) }));
-}
-
-/**
- * Whether a process may boot an app by the row of its environment.
- * - `begin`: nobody else hosts it there, or only a process from which this one has taken over.
- * - `taken`: the app was taken from the environment in a newer generation than the one that this process knows.
- * - `newer`: a process of a newer epoch hosts it.
- */
-export function judgeRow(
-  row: HostingRow | undefined,
-  me: Pick<HostingRow, 'uid' | 'instance' | 'epoch' | 'generation'>,
-): 'begin' | 'taken' | 'newer' {
-  if (!row || row.uid !== me.uid) return 'begin';
-  if (row.taken > 0 && row.taken >= me.generation) return 'taken';
-  return row.instance === me.instance || row.epoch < me.epoch ? 'begin' : 'newer';
-}
+type Me = Pick<HostingAuthority, 'environment' | 'holder' | 'term' | 'now'>;
 
 /** An app does not start here by a record that is older than what its database says. */
 export class HostingTaken extends AppSupervisorError<'HOSTING_TAKEN'> {
-  /** @param newest the generation in which it was taken, or has started elsewhere */
+  /** @param newest the generation in which it left, or was started elsewhere */
   constructor(
     app: string,
     environment: string,
@@ -85,109 +40,139 @@ export class HostingTaken extends AppSupervisorError<'HOSTING_TAKEN'> {
   }
 }
 
-/** What came of a claim. */
-export type Claim =
-  /** This process hosts the app. The app has left these environments, and they may still run it. */
-  | { left: string[] }
-  /** Nothing was written: first find out which of these environments, which the app has left, nobody holds. */
-  | { ask: string[] };
-
-/**
- * Writes the row of this environment into an app's database, under the boot lock, and takes the app from environments that it has left:
- * from all of them if this is its only one, so that two never act on its data; otherwise from those that nobody holds. Where one that somebody
- * holds has started it by a newer record, the app belongs there by now, and does not start here by the older one. This waits for no other
- * environment: its caller finds out about them, and then decides again.
- *
- * @param backend the server's id of the session that holds the boot lock
- * @param silent the environments that nobody holds; null: unknown
- * @returns null if this process does not host any more
- * @throws HostingTaken
- */
-export async function claimHosting(
-  rows: HostingRows,
-  record: AppRecord,
-  backend: string,
-  authority: HostingAuthority,
-  silent: string[] | null,
-): Promise<Claim | null> {
-  const { environment, instance } = authority;
-  const { uid, generation } = record;
-  if (!(await authority.confirm())) return null;
-  const all = credible(await rows.all(), record, authority);
-  const own = all.find((row) => row.environment === environment);
-  const verdict = judgeRow(own, { uid, instance, epoch: authority.epoch(), generation });
-  if (verdict === 'taken' && own) throw new HostingTaken(record.name, environment, own.taken);
-  const left = leftBy(all, record, environment);
-  const isOnly = isOnlyPlace(record, environment);
-  const mayHold = left.filter((row) => !isOnly || row.generation > generation);
-  if (mayHold.length && !silent) return { ask: mayHold.map(placeIn) };
-  const held = mayHold.filter((row) => !silent?.includes(row.environment));
-  // By that one the app may be there alone.
-  if (isOnly && held.length)
-    throw new HostingTaken(record.name, environment, Math.max(...held.map((row) => row.generation)));
-  // This process holds the environment: what is newer was written before its main database fell back to an older copy.
-  if (verdict === 'newer' && own) {
-    await authority.exceed(own.epoch);
-    // The beat in it may have found another host.
-    if (!(await authority.confirm())) return null;
-  }
-  await rows.write({ ...rowOf(record, authority), boot: backend });
-  for (const row of left) if (!held.includes(row)) await rows.take(row, Math.max(generation, row.generation));
-  return { left: held.map(placeIn) };
-}
-
-/**
- * Writes the row of this environment again if the app runs here and has none: other data were restored into it.
- * @returns whether it had none
- */
-export async function restoreRow(
-  rows: HostingRows,
-  record: Pick<AppRecord, 'uid' | 'generation'>,
-  authority: HostingAuthority,
-): Promise<boolean> {
-  const { environment } = authority;
-  const own = (await rows.all()).find((row) => row.environment === environment);
-  if (own?.uid === record.uid || !(await authority.confirm())) return false;
-  await rows.write({ ...rowOf(record, authority), boot: '' });
-  return true;
-}
-
-/** How many environments an app can have left at once: its administrator can write any number of rows. */
-const MOST_LEFT = 50;
+/** What a claim does. */
+export type Verdict =
+  /** The rows that are written, and the environments whose rows go. */
+  | { write: HostRow[]; remove: string[] }
+  /** Refused: the database knows a newer generation. */
+  | { newest: number }
+  /** Refused until the term of this process is above this one. */
+  | { above: number };
 
 /** A row names the environment of a process, or a place in it. */
 const environmentOf = (place: string): string => place.split('/')[0];
 
-const placeIn = ({ environment }: HostingRow): string => environment;
-
-const isOnlyPlace = ({ environments }: Pick<AppRecord, 'environments'>, own: string): boolean =>
-  environments.length === 1 && environments[0] === environmentOf(own);
+/** Environments that may host the app by this record; of a Supervisor before 0.3.0, those in which the app is. */
+const hostsOf = ({ hosts, environments }: HostingWish): string[] => hosts ?? environments;
 
 /**
- * The rows of processes that may not host the app any more: this one has taken their environment over, or the app has left that
- * environment for this one, its only one. The Supervisor publishes such an app only when the other environment has ended it or is down. One
- * that boots it by a newer record may have it by now. None if the app was taken from this environment: then its record here is older than what the others boot by.
+ * Whether a process may host an app by a record, and what becomes of the rows: its own is written, and that of every environment that may
+ * not host the app by this record says that the app has left. Pure.
+ *
+ * @param found rows as the app's role may have written them
  */
-export function displacedRows(
-  found: HostingRow[],
-  record: Pick<AppRecord, 'uid' | 'environments' | 'generation'>,
-  authority: Pick<HostingAuthority, 'environment' | 'instance' | 'epoch' | 'now'>,
-): HostingRow[] {
-  const { uid, generation } = record;
-  const { environment, instance, epoch } = authority;
-  const rows = credible(found, record, authority);
+export function judgeClaim(found: HostRow[], wish: HostingWish, me: Me): Verdict {
+  const { uid, generation, left = [] } = wish;
+  const { environment, holder } = me;
+  const term = me.term();
+  const rows = credible(found, generation, me.now()).filter((row) => row.uid === uid);
   const own = rows.find((row) => row.environment === environment);
-  if (judgeRow(own, { uid, instance, epoch: epoch(), generation }) === 'taken') return [];
-  return rows.filter((row) => {
-    if (row === own) return row.instance !== instance && row.epoch < epoch();
-    const isOther = environmentOf(row.environment) !== environmentOf(environment);
-    return isOther && row.uid === uid && row.generation <= generation && isOnlyPlace(record, environment);
-  });
+  if (own && (own.gone ? own.generation >= generation : own.generation > generation)) return { newest: own.generation };
+  const hosts = hostsOf(wish);
+  const mayHost = (place: string) => place === environment || hosts.includes(environmentOf(place));
+  const others = rows.filter((row) => !mayHost(row.environment));
+  const newer = others.filter((row) => !row.gone && row.generation > generation);
+  if (newer.length) return { newest: Math.max(...newer.map((row) => row.generation)) };
+  if (own && own.term > term && own.holder !== holder) return { above: own.term };
+  const unknown = left.filter((place) => !mayHost(place) && !rows.some((row) => row.environment === place));
+  const gone = [
+    ...others,
+    ...unknown.map((place) => ({ environment: place, uid, term: 0, holder: '', generation: 0 })),
+  ];
+  return {
+    write: [
+      { environment, uid, term, holder, generation, gone: false },
+      ...gone.map((row) => ({ ...row, generation: Math.max(row.generation, generation), gone: true })),
+    ],
+    remove: found.filter((row) => row.uid !== uid && row.environment !== environment).map((row) => row.environment),
+  };
 }
 
-/** Rows of environments that host the app, and to which it does not belong any more. */
-const leftBy = (rows: HostingRow[], { uid, environments }: AppRecord, own: string): HostingRow[] =>
-  rows
-    .filter((row) => row.uid === uid && row.taken === 0 && row.environment !== own)
-    .filter((row) => !environments.includes(environmentOf(row.environment)))
-    .slice(0, MOST_LEFT);
+/** Ignores numbers that no app and no process can have: whoever administers the app can write any. */
+function credible(rows: HostRow[], generation: number, now: number): HostRow[] {
+  // The clock of the Supervisor may be ahead.
+  const newest = Math.max(now, generation);
+  const of = (value: number) => (isCredible(value, newest) ? value : 0);
+  return rows.map((row) => ({ ...row, generation: of(row.generation), term: of(row.term) }));
+}
+
+/**
+ * Makes this process the host of an app in its environment: its row, and no session of a process that may not host the app any more.
+ *
+ * @returns false if this process does not host its environment any more; then nothing was written
+ * @throws HostingTaken, HOSTING_LOST, HOSTING_HELD, and errors of the database
+ */
+export async function claimHosting(
+  place: HostPlace,
+  record: Pick<AppRecord, 'name'> & HostingWish,
+  authority: HostingAuthority,
+): Promise<boolean> {
+  const { environment } = authority;
+  if (!(await authority.confirm())) return false;
+  const verdict = await place.change<Verdict>((rows) => judgeClaim(rows, record, authority));
+  if ('newest' in verdict) throw new HostingTaken(record.name, environment, verdict.newest);
+  if ('above' in verdict) {
+    if (!(await authority.raise(verdict.above))) throw new AppSupervisorError('HOSTING_LOST', { environment });
+    return claimHosting(place, record, authority);
+  }
+  await endOthers(place, record, verdict.write);
+  return true;
+}
+
+/** Also where there is no row: data that were restored may lack it. */
+async function endOthers(place: HostPlace, wish: HostingWish, rows: HostRow[]): Promise<void> {
+  const living = new Map(rows.flatMap((row) => (row.gone ? [] : [[row.environment, row.holder] as const])));
+  const gone = rows.flatMap((row) => (row.gone ? row.environment : []));
+  for (const environment of new Set([...living.keys(), ...gone, ...(wish.left ?? [])])) {
+    if (environment !== rows[0].environment && hostsOf(wish).includes(environmentOf(environment))) continue;
+    await place.endSessions(environment, living.get(environment) ?? null);
+  }
+}
+
+/**
+ * Ends a boot that keeps the boot lock from this process and may not host the app: it may be frozen. Nothing is ended by a record that is
+ * older than what the rows say.
+ *
+ * @returns whether one was ended
+ */
+export async function endBootInTheWay(
+  place: HostPlace,
+  record: HostingWish,
+  authority: HostingAuthority,
+): Promise<boolean> {
+  if (!(await authority.confirm())) return false;
+  // Read only: the claim follows, under the lock.
+  const { verdict } = await place.change((rows) => ({ verdict: judgeClaim(rows, record, authority) }));
+  if (!('write' in verdict)) return false;
+  const places = [...verdict.write.map((row) => row.environment), ...(record.left ?? [])];
+  const isOut = (one: string) => one === authority.environment || !hostsOf(record).includes(environmentOf(one));
+  return place.endBoot([...new Set(places.filter(isOut))], authority.holder);
+}
+
+/**
+ * An app leaves the environment of this process: no older record starts it there, and no session of a former process writes.
+ *
+ * @throws HostingTaken if the app was claimed there by a newer record, HOSTING_HELD, and errors of the database
+ */
+export async function leaveHosting(
+  place: HostPlace,
+  { name, uid, generation }: Pick<AppRecord, 'name' | 'uid' | 'generation'>,
+  me: Me,
+): Promise<void> {
+  const { environment } = me;
+  const { newest } = await place.change((rows) => judgeLeaving(rows, { uid, generation }, me));
+  if (newest !== undefined) throw new HostingTaken(name, environment, newest);
+  await place.endSessions(environment, null);
+}
+
+/** As `judgeClaim`. */
+export function judgeLeaving(
+  found: HostRow[],
+  { uid, generation }: Pick<AppRecord, 'uid' | 'generation'>,
+  { environment, holder, term, now }: Me,
+): { write: HostRow[]; newest?: number } {
+  const own = credible(found, generation, now()).find((row) => row.uid === uid && row.environment === environment);
+  if (own && !own.gone && own.generation > generation) return { write: [], newest: own.generation };
+  const row = own ?? { environment, uid, term: term(), holder, generation: 0 };
+  return { write: [{ ...row, generation: Math.max(row.generation, generation), gone: true }] };
+}

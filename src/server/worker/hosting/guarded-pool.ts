@@ -1,4 +1,4 @@
-import { admitConnection } from '../../databases';
+import { type Admission, admitConnection } from '../../databases';
 import { AppSupervisorError } from '../../errors';
 import type { HostingAuthority } from './claim';
 import type { HostDatabase } from './connection';
@@ -13,30 +13,28 @@ interface Opened {
  * cannot write any more, even if its process does not know.
  *
  * @param uid the incarnation of the app
- * @param refused called for each connection that is not let in
+ * @param told called for each connection that is refused, or that finds no row of this process
  */
 export function guardPool(
   connection: HostDatabase,
   uid: string,
   authority: HostingAuthority,
-  refused: () => void,
+  told: (found: Admission) => void,
 ): HostDatabase {
   // A file belongs to one process; Sequelize opens it without a pool.
   if (connection.dialect === 'sqlite') return connection;
   const hooks = connection.hooks as { afterConnect?: unknown } | undefined;
   const before = [hooks?.afterConnect ?? []].flat();
   const afterConnect = async (opened: Opened) => {
-    const { environment, instance } = authority;
-    const me = { environment, instance, epoch: authority.epoch() };
-    let isOwn = false;
+    const { environment, holder } = authority;
+    let found: Admission = 'refused';
     try {
-      isOwn = (await admitConnection(connection, opened, me, uid)) === 'own';
+      found = await admitConnection(connection, opened, { environment, holder, term: authority.term() }, uid);
     } finally {
-      if (!isOwn) void Promise.resolve(opened.end()).catch(() => undefined);
+      if (found === 'refused') void Promise.resolve(opened.end()).catch(() => undefined);
     }
-    if (isOwn) return;
-    refused();
-    throw new AppSupervisorError('HOSTING_LOST', { environment });
+    if (found !== 'own') told(found);
+    if (found === 'refused') throw new AppSupervisorError('HOSTING_LOST', { environment });
   };
   return { ...connection, hooks: { ...hooks, afterConnect: [...before, afterConnect] } };
 }

@@ -114,7 +114,7 @@ export class AppHost {
           return outcome;
         }
         turn.progress(say('WAITS_FOR_LOCK'), true);
-        await this.hosted.endBootOfDisplaced(turn);
+        await this.hosted.endBootInTheWay(turn);
         lock = await this.lockFor(turn, LOCK_TIMEOUT);
       }
     } catch (error) {
@@ -270,7 +270,7 @@ export class AppHost {
 
   private async bootUnderLock(name: string, turn: BootTurn, lock: DatabaseLock): Promise<BootOutcome | null> {
     // The lock may have been waited for: what was wished meanwhile holds.
-    const wish = await this.hosted.claim(lock, turn);
+    const wish = await this.hosted.claimUnderLock(lock, turn);
     if (!wish) return null;
     const { record, how } = wish;
     this.work.noteStart(name, record.uid, record.boot.generation);
@@ -313,8 +313,7 @@ export class AppHost {
     }
     if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
     if (plan === 'upgrade') await markUpgrading(connection, owner, false);
-    const restoreRow = () => this.hosted.restore(record, connection, turn.authority);
-    watchRestores(app, connection, owner, content.mark.created, restoreRow, this.log);
+    watchRestores(app, connection, owner, content.mark.created, () => this.hosted.losses.emit(name), this.log);
     log.rooms.boot?.('Runs');
     return { version: host.version, record };
   }

@@ -8,23 +8,21 @@ import type { HostDatabase } from './connection';
 /**
  * NocoBase's backup plugin replaces the data of a running app, and restarts it by itself.
  *
- * @param restoreRow writes this process's hosting row if it is gone, and says whether it was
+ * @param onStart called each time that the app has started by itself, once its mark is there
  */
 export function watchRestores(
   app: Application,
   connection: HostDatabase,
   owner: Owner,
   created: boolean,
-  restoreRow: () => Promise<boolean>,
+  onStart: () => void,
   log: Log,
 ): void {
   app.on('__started', () =>
-    retryWhenBusy(async () => {
-      const wasForeign = await keepMark(connection, owner, created);
-      return (await restoreRow()) || wasForeign;
-    }).then(
-      (changed) => {
-        if (changed)
+    retryWhenBusy(() => keepMark(connection, owner, created)).then(
+      (wasForeign) => {
+        onStart();
+        if (wasForeign)
           log.info(`App ${owner.app}: other data were restored into it; its mark was put back.`, { app: owner.app });
       },
       (error) => log.warn(`App ${owner.app}: its mark could not be looked at: ${messageOf(error)}`, { app: owner.app }),

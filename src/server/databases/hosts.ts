@@ -1,0 +1,270 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import type { DbConnType } from '../../shared/types';
+import { AppSupervisorError, fail } from '../errors';
+import { type DatabaseConnection, type Place, placeOf } from './connection';
+import { type Dialect, type SessionMark, tryCreate } from './dialect';
+import { dialects } from './dialects';
+import { type DatabaseLock, lockKey } from './lock';
+import { databaseError, withSessions } from './open';
+import { type Owner, readMarker, refuseForeignMarker } from './ownership-marker';
+import type { Session } from './session';
+
+/** A table in an app's database and schema with one row for each environment that hosted the app, beside the ownership marker. */
+export const HOSTS_TABLE = 'app_supervisor_hosts';
+
+const COLUMNS =
+  'environment VARCHAR(64) PRIMARY KEY, uid VARCHAR(64) NOT NULL, term BIGINT NOT NULL, holder VARCHAR(255) NOT NULL, ' +
+  'generation BIGINT NOT NULL, gone INTEGER NOT NULL';
+const VALUES = ['uid', 'term', 'holder', 'generation', 'gone'] as const;
+const ROW = ['environment', ...VALUES].join(', ');
+/** How many rows are read: whoever administers the app can write more than it has environments. */
+const MOST_ROWS = 500;
+/** A broken database fails within this time, in ms. Nothing waits for another environment meanwhile. */
+const DEADLINE = 30_000;
+/** How long the end of other sessions is waited for, in ms, and how often it is looked for. */
+const PATIENCE = 10_000;
+const LOOK_AGAIN = 100;
+
+/** Which process may write to an app's database for an environment. */
+export interface HostRow {
+  environment: string;
+  /** The incarnation of the app. */
+  uid: string;
+  /** Of the process that hosts the environment: a successor's is higher. */
+  term: number;
+  /** The process; empty if none has hosted the app there. */
+  holder: string;
+  /** Of the record by which the app was claimed there, or in which it left. */
+  generation: number;
+  /** Whether the app has left the environment. */
+  gone: boolean;
+}
+
+/** PostgreSQL's driver gives a BIGINT as text. A number that is none of ours says nothing. */
+const count = z.coerce.number().transform((value) => (Number.isSafeInteger(value) && value >= 0 ? value : 0));
+const hostRow = z.object({
+  environment: z.string().max(64),
+  uid: z.string().max(64),
+  term: count,
+  holder: z.string().max(255),
+  generation: count,
+  gone: count.transform((value) => value > 0),
+});
+
+/** Rows as an app's role may have written them: those that cannot be read do not count. */
+export const readRows = (rows: readonly unknown[]): HostRow[] =>
+  rows.map((row) => hostRow.safeParse(row).data).filter((row) => row !== undefined);
+
+/** What becomes of the rows of an app; absent: nothing. */
+export interface RowChange {
+  write?: HostRow[];
+  /** Environments whose rows go. */
+  remove?: string[];
+}
+
+/** The rows of one app, and the sessions that processes have in its database. */
+export interface HostPlace {
+  /**
+   * Reads the rows of the place and changes them, in one transaction in which nobody else does.
+   * @throws DATABASE_OTHER_APP, DATABASE_UNMARKED if the place does not belong to the app, and DATABASE_…
+   */
+  change<T extends object>(judge: (rows: HostRow[]) => T & RowChange): Promise<T>;
+  /**
+   * Ends the sessions that processes of an environment have there for the app, except of one holder, and waits until they are gone.
+   * @throws HOSTING_HELD if one cannot be ended
+   */
+  endSessions(environment: string, exceptOf: string | null): Promise<void>;
+  /**
+   * Ends a session that has the boot lock, if it is of one of these environments, except of one holder.
+   * @returns whether there was one
+   */
+  endBoot(environments: string[], exceptOf: string): Promise<boolean>;
+}
+
+/** A process as a connection of an app's pool proves itself. */
+export type Host = Pick<HostRow, 'environment' | 'holder' | 'term'>;
+
+/**
+ * Opens the place of an app in a session of its own, or in that of the boot lock, which ends with the lock.
+ *
+ * @throws what `placeOf` and `withSessions` throw, DATABASE_MISSING
+ */
+export function withHostPlace<T>(
+  connection: DatabaseConnection,
+  dbConnType: DbConnType,
+  owner: Owner,
+  work: (place: HostPlace) => Promise<T>,
+  lock?: Pick<DatabaseLock, 'use'>,
+): Promise<T> {
+  const place = placeOf(connection, dbConnType);
+  const dialect = dialects[connection.dialect];
+  const run = async (session: Session) => {
+    // Before the table is made: nothing is made in a place of somebody else.
+    await checkOwner(dialect, session, place, owner);
+    // Before the transaction, which a change of tables commits in MySQL. PostgreSQL's IF NOT EXISTS still fails when two sessions run it
+    // at the same time.
+    const table = dialect.table(place, HOSTS_TABLE);
+    await tryCreate(dialect, () =>
+      session.query(`CREATE TABLE IF NOT EXISTS ${table} (${COLUMNS})${dialect.transaction.table}`),
+    );
+    return work(new SqlHostPlace(dialect, session, place, owner, connection));
+  };
+  if (lock) return lock.use(run).catch((error) => Promise.reject(databaseError(connection, error)));
+  return withSessions(connection, DEADLINE, async (open) => {
+    const details = { object: place.label, server: place.server, app: owner.app };
+    const session = (await open.app()) ?? fail('DATABASE_MISSING', details);
+    if (!(await dialect.hasSchema(session, place))) fail('DATABASE_MISSING', details);
+    return run(session);
+  });
+}
+
+/** SQL that removes the rows from a place. */
+export const removeHostsSql = (dialect: Dialect, place: Place) =>
+  `DROP TABLE IF EXISTS ${dialect.table(place, HOSTS_TABLE)}`;
+
+/**
+ * @param locking as `Dialect.transaction`
+ * @throws DATABASE_UNMARKED, DATABASE_OTHER_APP
+ */
+async function checkOwner(dialect: Dialect, session: Session, place: Place, owner: Owner, locking = ''): Promise<void> {
+  const mark = await readMarker(dialect, session, place, locking).catch((error) => {
+    if (dialect.faultOf(error) === 'noTable') return null;
+    throw error;
+  });
+  if (!mark) return fail('DATABASE_UNMARKED', { object: place.label, server: place.server, app: owner.app });
+  refuseForeignMarker(dialect, place, mark, owner);
+}
+
+/** Every change locks the row of the place's owner: two changes follow each other, also where there are no rows yet. */
+class SqlHostPlace implements HostPlace {
+  constructor(
+    private readonly dialect: Dialect,
+    private readonly session: Session,
+    private readonly place: Place,
+    private readonly owner: Owner,
+    private readonly connection: DatabaseConnection,
+  ) {}
+
+  async change<T extends object>(judge: (rows: HostRow[]) => T & RowChange): Promise<T> {
+    const { dialect, session } = this;
+    await session.query(dialect.transaction.begin);
+    try {
+      await checkOwner(dialect, session, this.place, this.owner, dialect.transaction.locking);
+      const table = dialect.table(this.place, HOSTS_TABLE);
+      const found = await session.query(
+        `SELECT ${ROW} FROM ${table} ORDER BY environment LIMIT ${MOST_ROWS}${dialect.transaction.locking}`,
+      );
+      const change = judge(readRows(found));
+      for (const environment of change.remove ?? [])
+        await session.query(`DELETE FROM ${table} WHERE environment = ?`, [environment]);
+      for (const row of change.write ?? []) await this.write(table, row);
+      await session.query('COMMIT');
+      return change;
+    } catch (error) {
+      await session.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async write(table: string, row: HostRow): Promise<void> {
+    const { dialect, session } = this;
+    const values = VALUES.map((column) => (column === 'gone' ? Number(row.gone) : row[column]));
+    await session.query(dialect.insertIgnore(table, ROW, `?${', ?'.repeat(VALUES.length)}`), [
+      row.environment,
+      ...values,
+    ]);
+    const set = VALUES.map((column) => `${column} = ?`).join(', ');
+    await session.query(`UPDATE ${table} SET ${set} WHERE environment = ?`, [...values, row.environment]);
+  }
+
+  async endSessions(environment: string, exceptOf: string | null): Promise<void> {
+    const { dialect, session, owner } = this;
+    const group = markGroup(owner.uid, environment);
+    const until = performance.now() + PATIENCE;
+    for (;;) {
+      const left = await dialect.marked(session, group, exceptOf);
+      if (!left.length) return;
+      await dialect.endSessions(session, left);
+      if (performance.now() >= until) {
+        const { server } = this.place;
+        throw new AppSupervisorError('HOSTING_HELD', {
+          app: owner.app,
+          environment,
+          sessions: left.join(', '),
+          server,
+        });
+      }
+      await delay(LOOK_AGAIN);
+    }
+  }
+
+  async endBoot(environments: string[], exceptOf: string): Promise<boolean> {
+    const { dialect, session, owner, connection } = this;
+    const backend = await dialect.lock.holder?.(session, lockKey(connection));
+    if (!backend) return false;
+    for (const environment of environments) {
+      const marked = await dialect.marked(session, markGroup(owner.uid, environment), exceptOf);
+      if (!marked.includes(backend)) continue;
+      await dialect.endSessions(session, [backend]);
+      return true;
+    }
+    return false;
+  }
+}
+
+/** By the incarnation, which users of other apps do not know: on MariaDB they could hold locks of the same names. */
+const markGroup = (uid: string, environment: string): string => `${uid} ${environment}`;
+
+/** What says that a session belongs to a process that hosts an app. */
+export const markOf = (uid: string, { environment, holder }: Pick<Host, 'environment' | 'holder'>): SessionMark => ({
+  group: markGroup(uid, environment),
+  holder,
+});
+
+/**
+ * What a new connection of an app's pool found.
+ * - `own`: the row of this process.
+ * - `lost`: none for this app, or one of an earlier process: other data were restored. This process claims the app again.
+ * - `refused`: another process hosts the app, or it has left the environment.
+ */
+export type Admission = 'own' | 'lost' | 'refused';
+
+/** @param uid the incarnation of the app */
+export function judgeAdmission(
+  row: HostRow | undefined,
+  { holder, term }: Pick<Host, 'holder' | 'term'>,
+  uid: string,
+): Admission {
+  if (row?.uid !== uid) return 'lost';
+  if (row.gone) return 'refused';
+  if (row.holder === holder) return 'own';
+  return row.term < term ? 'lost' : 'refused';
+}
+
+/**
+ * Lets a new connection of an app's pool in only if the app's row of its environment is this process's. It is marked before that: whoever
+ * replaces the row ends all that are marked.
+ *
+ * @param uid the incarnation of the app
+ * @throws errors of the driver, and an error if it cannot be marked
+ */
+export async function admitConnection(
+  connection: DatabaseConnection,
+  opened: unknown,
+  host: Host,
+  uid: string,
+): Promise<Admission> {
+  const dialect = dialects[connection.dialect];
+  const table = dialect.table(placeOf(connection), HOSTS_TABLE);
+  const query = (sql: string, params: readonly unknown[] = []) => dialect.queryBy(opened, sql, params);
+  if (!(await dialect.mark(query, markOf(uid, host)))) throw new Error('The session cannot be marked.');
+  try {
+    const rows = await query(`SELECT ${ROW} FROM ${table} WHERE environment = ?`, [host.environment]);
+    return judgeAdmission(readRows(rows)[0], host, uid);
+  } catch (error) {
+    // A backup is being restored, from before there was such a table.
+    if (dialect.faultOf(error) === 'noTable') return 'lost';
+    throw error;
+  }
+}

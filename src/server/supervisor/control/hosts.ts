@@ -1,0 +1,53 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { StatusEntry } from '../../../shared/messages';
+import type { Health } from '../../../shared/types';
+import type { AppDefinition, Published } from '../apps/repository';
+import { hasLeft } from './leaving';
+import { askedOf } from './uploads';
+
+/** Which environments may host an app, and which have left it or are leaving it. */
+export type Hosts = Required<Pick<Published, 'hosts' | 'left'>>;
+
+/**
+ * Which environments may host an app: those in which it is and those that have still to be asked to leave. Where it is in several, also
+ * those that are leaving, until they have confirmed it or are down; where it is in one, none of these, so that two never act on its data.
+ * What may not host it any more does not again before it is asked to.
+ *
+ * @param published what is published for the app from now on
+ */
+export function hostsOf(
+  app: Pick<AppDefinition, 'uid' | 'environments'>,
+  published: Record<string, Published>,
+  observe: (environment: string) => { health: Health; entry: StatusEntry | null },
+): Hosts {
+  const { environments } = app;
+  const asked = Object.keys(published).filter((environment) => askedOf(published, environment));
+  const leaving = asked.filter((environment) => published[environment].desired === 'removed');
+  const wasOut = new Set(Object.values(published).flatMap(({ left = [] }) => left));
+  const isOut = (environment: string) => {
+    if (environments.length === 1 || wasOut.has(environment)) return true;
+    const { health, entry } = observe(environment);
+    return health === 'down' || hasLeft(app, published[environment], entry);
+  };
+  const hosts = [...new Set([...environments, ...asked])].filter((one) => !leaving.includes(one) || !isOut(one));
+  return { hosts: [...hosts].sort(), left: leaving.filter((one) => !hosts.includes(one)).sort() };
+}
+
+/** What is published with the hosts of now, where that is to run. */
+export function withHosts(wish: Published, hosts: Hosts): Published {
+  const { hosts: _, left: __, ...others } = wish;
+  return wish.desired === 'removed' ? others : { ...others, ...hosts };
+}
+
+/** What is published with other hosts than those of now, or without one that has left; null if nothing is. */
+export function outdatedHosts(
+  app: Pick<AppDefinition, 'uid' | 'environments' | 'published'>,
+  observe: Parameters<typeof hostsOf>[2],
+): Record<string, Published> | null {
+  const { hosts, left } = hostsOf(app, app.published, observe);
+  const isOutdated = (wish: Published) =>
+    wish.desired !== 'removed' &&
+    (!isDeepStrictEqual(wish.hosts, hosts) || left.some((environment) => !wish.left?.includes(environment)));
+  const outdated = Object.entries(app.published).filter(([, wish]) => isOutdated(wish));
+  return outdated.length ? Object.fromEntries(outdated) : null;
+}
