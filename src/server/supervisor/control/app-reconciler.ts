@@ -84,7 +84,9 @@ export class AppReconciler {
     for (const operation of operations) if (await this.rollOut(operation)) return 0;
     const found = appCache.apps.get(name);
     const app = found?.uid === uid ? found : null;
-    if (app && (await this.renewHosts(app))) return 0;
+    // One that may not host it any more is cut off from its database.
+    const hosts = app && outdatedHosts(app, (environment) => this.observe(environment, name));
+    if (app && hosts && (await this.publish(app, { publish: hosts }))) return 0;
     if (operations.length) return LOOK_AGAIN;
     const tombstone = appCache.tombstones.get(uid);
     if (tombstone) return (await this.settleTombstone(tombstone)) ? 0 : null;
@@ -228,12 +230,6 @@ export class AppReconciler {
     for (const environment of environments)
       if (published[environment]) publish[environment] = { ...published[environment], generation };
     return this.publish(app, { publish });
-  }
-
-  /** Says in records which environments may host the app now: one that may not any more is cut off from its database. */
-  private async renewHosts(app: AppDefinition): Promise<boolean> {
-    const publish = outdatedHosts(app, (environment) => this.observe(environment, app.name));
-    return publish !== null && this.publish(app, { publish });
   }
 
   /** An environment that has copied all uploads needs no other for them; one that has not needs its address of now. */
