@@ -86,7 +86,8 @@ const MESSAGES = [frame(JSON.stringify({ type: 'x', payload: 'x'.repeat(65_000) 
 async function talk(index: number, port?: number): Promise<void> {
   const socket = await webSocket('target', port);
   for (let sent = 0; sent < 20 && socket.writable; sent++) {
-    if (!socket.write(MESSAGES[index % 2])) await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+    const goesOn = socket.write(MESSAGES[index % 2]) || Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+    await Promise.resolve(goesOn).catch(() => undefined); // it was closed
   }
 }
 

@@ -1,11 +1,10 @@
-import type { ServerResponse } from 'node:http';
 import { describe, expect, it, vi } from 'vitest';
 import { BOUNDS } from '../../src/server/bounds';
 import { watchBody } from '../../src/server/proxy/bodies';
 import { Occupancy } from '../../src/server/proxy/occupancy';
 import { Pace } from '../../src/server/proxy/pace';
 import { trustOf, visitorAddress } from '../../src/server/proxy/peer';
-import { mayTry } from '../../src/server/proxy/places';
+import { isSignIn } from '../../src/server/proxy/places';
 import { FakeClock } from '../support/clock';
 
 const occupancy = (more: Partial<typeof BOUNDS>) => new Occupancy({ ...BOUNDS, ...more });
@@ -100,31 +99,24 @@ describe('turns of an address', () => {
   });
 });
 
-describe('sign-ins', () => {
-  const attempt = (at: Occupancy, url: string, address: string | null = '192.0.2.1') => {
-    const ends: Array<() => void> = [];
-    const res = { once: (_: string, end: () => void) => ends.push(end) } as unknown as ServerResponse;
-    return { may: mayTry(at, url, () => address, res), end: () => ends.forEach((each) => void each()) };
-  };
-
-  it('take a place of their address until they are answered', () => {
-    const places = occupancy({ signInsPerAddress: 2 });
-    const begun = ['/api/auth:signIn', '/api/__app/crm/auth%3AsignUp?x=y'].map((url) => attempt(places, url));
-    expect(begun.map(({ may }) => may)).toEqual([true, true]);
-    expect(attempt(places, '/api/auth:signIn/').may).toBe(false);
-    expect(attempt(places, '/api/auth:signIn', '192.0.2.2').may).toBe(true);
-    begun[0].end();
-    expect(attempt(places, '/api/auth:signIn').may).toBe(true);
+describe('sign-ins of an address', () => {
+  it('are as many in a minute, of which some follow each other at once', () => {
+    const places = occupancy({ signInsPerAddress: 60 });
+    const tried = (address: string | null, now: number) => {
+      let count = 0;
+      while (count < 1_000 && places.maySignIn(address, now)) count++;
+      return count;
+    };
+    expect([tried('192.0.2.1', 0), tried('192.0.2.1', 10_000), tried('192.0.2.2', 10_000)]).toEqual([51, 10, 51]);
+    expect([tried(null, 0), tried(null, 0)]).toEqual([51, 0]);
   });
 
-  it('of addresses that are not known are those of one', () => {
-    const places = occupancy({ signInsPerAddress: 1 });
-    expect([1, 2].map(() => attempt(places, '/api/auth:signIn', null).may)).toEqual([true, false]);
+  it.each(['/api/auth:signIn', '/api/__app/crm/auth%3AsignUp?x=y', '/api/auth:signin/'])('%s is one', (url) => {
+    expect(isSignIn(url)).toBe(true);
   });
 
   it.each(['/api/auth:check', '/api/auth:signInAs', '/api/x?a=/auth:signIn', '/xauth:signIn'])('%s is none', (url) => {
-    const places = occupancy({ signInsPerAddress: 0 });
-    expect(attempt(places, url).may).toBe(true);
+    expect(isSignIn(url)).toBe(false);
   });
 });
 

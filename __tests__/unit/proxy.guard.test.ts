@@ -50,7 +50,17 @@ function setup(more: Partial<GuardOptions> = {}) {
     };
     const rawHeaders = Object.entries(headers).flat();
     const socket = { bytesRead: 0 };
-    const req = { method: 'GET', url, headers, rawHeaders, socket, complete: true, once() {}, setTimeout() {} };
+    const req = {
+      method: 'GET',
+      url,
+      headers,
+      rawHeaders,
+      socket,
+      complete: true,
+      push() {},
+      once() {},
+      setTimeout() {},
+    };
     const result = await guard(req as unknown as IncomingMessage, res as unknown as ServerResponse);
     // What the core makes of it (gateway/index.ts:813): anything but false means "answered".
     expect(result === false).toBe(res.body === undefined && !served.mock.calls.length);

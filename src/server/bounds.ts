@@ -16,7 +16,7 @@ export interface Bounds {
   webSocketMessage: number;
   /** Messages on one WebSocket in a minute: `APP_SUPERVISOR_MAX_WEBSOCKET_MESSAGES`. */
   webSocketMessages: number;
-  /** Sign-ins from one address that are under way: `APP_SUPERVISOR_MAX_SIGN_INS_PER_ADDRESS`. */
+  /** Sign-ins from one address in a minute: `APP_SUPERVISOR_MAX_SIGN_INS_PER_ADDRESS`. */
   signInsPerAddress: number;
   /** Different apps that visits from one address may start in a minute: `APP_SUPERVISOR_MAX_WAKES_PER_ADDRESS`. */
   wakesPerAddress: number;
@@ -40,7 +40,7 @@ export const BOUNDS: Bounds = {
   webSocketsPerAddress: 6_000,
   webSocketMessage: 16_384,
   webSocketMessages: 60,
-  signInsPerAddress: 50,
+  signInsPerAddress: 600,
   wakesPerAddress: 60,
   headers: 200,
   anonymousBody: 65_536,

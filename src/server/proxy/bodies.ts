@@ -5,6 +5,7 @@ import type { LimitName } from '../observability/metrics';
 import type { AnswerCode } from './answers';
 import { gather, intercept, takeArrived } from './arrival';
 import { hasBody } from './headers';
+import { JsonMeter } from './json-meter';
 import { FormMeter } from './multipart';
 
 /** Why a body is not read to its end. */
@@ -83,7 +84,7 @@ function limitAnonymous(
   { anonymousBody, anonymousUpload }: BodyRules['bounds'],
   over: (code: BodyRefusal) => void,
 ): void {
-  const { 'content-encoding': encoding = '', 'content-length': length, 'content-type': type = '' } = req.headers;
+  const { 'content-encoding': encoding = '', 'content-length': length } = req.headers;
   const isAForm = isForm(req);
   const most = isAForm ? anonymousUpload : anonymousBody;
   const isEncoded = !/^\s*(?:identity\s*)?$/i.test(encoding);
@@ -91,16 +92,30 @@ function limitAnonymous(
     over(isEncoded ? 'BODY_ENCODED' : 'BODY_TOO_LARGE');
     return;
   }
-  if (length !== undefined && !isAForm) return;
-  const form = isAForm ? new FormMeter(type) : null;
+  const isTooMuch = meterOf(req, anonymousBody);
   let read = 0;
   const pass = (chunk: Buffer) => {
     read += chunk.length;
-    const isOver = read > most || (form !== null && form.add(chunk) > anonymousBody);
+    const isOver = read > most || isTooMuch(chunk);
     if (isOver) over('BODY_TOO_LARGE');
     return !isOver;
   };
   if (arrived.every(pass)) intercept(req, pass);
+}
+
+/** Bytes for one value of a JSON text, on average. */
+const EACH_VALUE = 32;
+
+/** What a body may not have too much of, beside its length. */
+function meterOf({ headers }: IncomingMessage, anonymousBody: number): (chunk: Buffer) => boolean {
+  const type = headers['content-type'] ?? '';
+  if (isForm({ headers })) {
+    const form = new FormMeter(type);
+    return (chunk) => form.add(chunk) > anonymousBody;
+  }
+  if (!/json|csp-report/i.test(type)) return () => false;
+  const json = new JsonMeter();
+  return (chunk) => json.add(chunk) > anonymousBody / EACH_VALUE;
 }
 
 /** The files of a form are written to disk as they arrive, and not parsed in memory. */

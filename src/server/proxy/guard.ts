@@ -14,7 +14,7 @@ import { type AppNaming, INVALID_APP } from './naming';
 import { Occupancy } from './occupancy';
 import type { Origins } from './origins';
 import { peerOf, visitorAddress } from './peer';
-import { mayTry } from './places';
+import { isSignIn } from './places';
 import type { SsoFront } from './sso';
 import { isSignedIn, type TokenSecret } from './tokens';
 import { leavesFolder, uploadIn } from './uploads';
@@ -125,7 +125,7 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
     }
     // A Supervisor has counted the sign-ins of an app by the addresses of its visitors, which a Worker does not know for certain.
     const isFirst = name === 'main' || req.headers[VIA] === undefined;
-    if (isFirst && !mayTry(occupancy, path, () => addressOf(req), res))
+    if (isFirst && isSignIn(path) && !occupancy.maySignIn(addressOf(req), clock.now().mono))
       return refuse(req, res, 'ADDRESS_BUSY', 'sign_ins_per_address', name);
     const goesOn = boundBodyOf(name, req, res);
     if (goesOn === false) return true;

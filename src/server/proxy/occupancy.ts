@@ -1,11 +1,14 @@
 import type { Bounds } from '../bounds';
 import type { LimitName } from '../observability/metrics';
 import type { AnswerCode } from './answers';
+import { Pace } from './pace';
 
 /** Ends the use of a place; a repeated call does nothing. */
 export type Leave = () => void;
 
 const MINUTE = 60_000;
+/** Sign-ins of one address that may follow each other at once. */
+const SIGN_INS_AT_ONCE = 50;
 /** Addresses whose wake-ups are remembered. */
 const MOST_ADDRESSES = 10_000;
 /** In the place of an address that is not known, which visitors could otherwise choose to be without a limit. */
@@ -16,11 +19,17 @@ export class Occupancy {
   readonly #requests = new Places();
   readonly #webSockets = new Places();
   readonly #byAddress = new Places();
-  readonly #signIns = new Places();
+  readonly #signIns: Pace;
   /** By address, the apps that it has woken in the minute that began then. */
   readonly #wakes = new Map<string, { since: number; apps: Set<string> }>();
 
-  constructor(readonly bounds: Bounds) {}
+  constructor(readonly bounds: Bounds) {
+    this.#signIns = new Pace(
+      MINUTE / bounds.signInsPerAddress,
+      Math.min(SIGN_INS_AT_ONCE, bounds.signInsPerAddress),
+      0,
+    );
+  }
 
   /** @returns null if the app has as many requests as it may */
   request(app: string): Leave | null {
@@ -40,11 +49,11 @@ export class Occupancy {
   }
 
   /**
-   * @param address of the visitor; null if it is not known for certain: all of these are one
-   * @returns null if the address has as many sign-ins under way as it may
+   * Whether this address may try to sign in now.
+   * @param address null if it is not known for certain: all of these are one
    */
-  signIn(address: string | null): Leave | null {
-    return this.#signIns.enter(address ?? '', this.bounds.signInsPerAddress);
+  maySignIn(address: string | null, now: number): boolean {
+    return this.#signIns.turn(address, now) !== null;
   }
 
   /** Whether a visit from this address may start an app that is not running. */

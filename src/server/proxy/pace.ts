@@ -23,7 +23,7 @@ export class Pace {
    */
   turn(address: string | null, now: number): number | null {
     const key = address ?? '';
-    const turn = Math.max(now - this.burst * this.every, this.next.get(key) ?? 0);
+    const turn = Math.max(now - this.burst * this.every, this.next.get(key) ?? Number.NEGATIVE_INFINITY);
     if (turn - now > this.longest) return null;
     this.next.delete(key);
     this.next.set(key, turn + this.every);
