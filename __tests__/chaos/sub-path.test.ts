@@ -55,6 +55,7 @@ beforeAll(async () => {
   await Promise.all([supervisor.nocobase.start(), worker.nocobase.start()]);
   manager = new Manager(await supervisor.signIn(null, BELOW));
   await manager.untilEnvironment('env_a', ({ health }) => health === 'online', { what: 'is online' });
+  await manager.confirmAddress('env_a', beforeWorker.url);
   await manager.create({ name: 'lobby', environments: ['env_a'], cname: DOMAIN });
 }, MINUTES);
 

@@ -90,6 +90,16 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await page.evaluate(() => Object.assign(window, { isPollingOff: true }));
     await worker.appear();
     await row('env_simulated').getByText('Online').waitFor();
+    // Nobody but itself has said where it is reached.
+    await page.getByTestId('environment-unconfirmed-env_simulated').getByText('http://env_simulated:15000').waitFor();
+    await page
+      .getByTestId('environment-warnings-env_simulated')
+      .getByText('which nobody has confirmed. Until somebody does, nobody can visit apps there.')
+      .waitFor();
+    await page.getByTestId('environment-confirm-address-env_simulated').click();
+    await page.getByText('Confirm http://env_simulated:15000 as the proxy address of env_simulated?').waitFor();
+    await page.getByTestId('environment-confirm-env_simulated').click();
+    await page.getByTestId('environment-unconfirmed-env_simulated').waitFor({ state: 'detached' });
     const drain = page.getByTestId('environment-drain-env_simulated');
     await eventually(() => drain.getAttribute('aria-description')).toBe('It has no apps.');
     await worker.meetReplica('worker-2:81:1');

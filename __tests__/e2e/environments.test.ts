@@ -77,7 +77,11 @@ describe('a second process of an environment', () => {
       what: 'at its other address',
     });
     took('Worker killed, until its standby holds the environment');
-    expect(row).toMatchObject({ health: 'online', proxyUrl: replica.url });
+    // The address of another process is that of the Worker once somebody has confirmed it.
+    expect(row).toMatchObject({ health: 'online', proxyUrl: worker.url, unconfirmedProxyUrl: replica.url });
+    expect(row.warnings.map(({ code }) => code)).toContain('PROXY_ADDRESS_CHANGED');
+    await manager.confirmAddress('env_b', replica.url);
+    expect(await manager.environment('env_b')).toMatchObject({ proxyUrl: replica.url, unconfirmedProxyUrl: null });
     expect(row.instance).toContain(`:${replica.pid}:`);
     await isServed(fleet.supervisor, 'relay');
     took('Worker killed, until its standby serves the app');
@@ -138,12 +142,13 @@ describe('a worker that dies by kill -9', () => {
     expect(data.web.message).toEqual(say('REACH_FAILED', { cause: expect.stringContaining('ECONNREFUSED') }));
   });
 
-  it('comes back by itself with the same apps, and at the address that it then says', async () => {
+  it('comes back by itself with the same apps, and at the address that it then says, once that is confirmed', async () => {
     const { uid } = await manager.app('relay');
     const proxyUrl = `http://localhost:${worker.port}`;
     const took = stopwatch();
     await worker.restartWith({ ENVIRONMENT_PROXY_URL: proxyUrl });
     took('Worker started again, until its main app is ready');
+    await manager.confirmAddress('env_b', proxyUrl);
     await isServed(fleet.supervisor, 'relay');
     took('Worker started again, until its app is served');
     // A connection that was refused a moment ago has it checked every 2 s.

@@ -39,6 +39,7 @@ beforeAll(async () => {
     APP_COMMAND_REDIS_URL: through(APP_COMMAND_REDIS_URL),
     ENVIRONMENT_PROXY_URL: `http://127.0.0.1:${door.port}`,
   });
+  await manager.confirmAddress('env_b', `http://127.0.0.1:${door.port}`);
   await isOnline();
   await manager.clear('ferry');
   await manager.create({

@@ -47,6 +47,7 @@ describe('behind the nginx of the official image, which stands before the Superv
 
   async function moveWorkerTo(url: string): Promise<void> {
     await fleet.worker('env_a').restartWith({ ENVIRONMENT_PROXY_URL: url });
+    await manager.confirmAddress('env_a', url);
     await manager.untilEnvironment('env_a', ({ proxyUrl }) => proxyUrl === url, { what: `is reached at ${url}` });
   }
 

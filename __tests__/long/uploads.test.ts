@@ -129,6 +129,7 @@ describe('of which there are many', () => {
     if ((await manager.app('album')).environments[0] !== 'env_a') await manager.succeeded(await move('env_b', 'env_a'));
     door = await slowDoor(home().port, 1.5 * MB);
     await home().restartWith({ ENVIRONMENT_PROXY_URL: door.url });
+    await manager.confirmAddress('env_a', door.url);
     await isIn('env_a');
     for (let i = 0; i < FILES; i++) {
       const name = `many-${i}.bin`;

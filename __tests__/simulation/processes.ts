@@ -88,6 +88,8 @@ export interface Surroundings {
   latency: number;
   wakeUps: WakeUps;
   note(line: string): void;
+  /** What variables of the Supervisors name: the addresses of all processes of an environment. */
+  addressesOf(environment: string): string[];
   /** Whose address it is, if anybody's. */
   listening(url: string): WorkerProcess | undefined;
   /** The process that hosts an environment and answers its requests, if any does. */
@@ -213,6 +215,7 @@ export class SupervisorProcess extends SimulatedProcess {
       defaultEnvironments: null,
       findInstalled: async () => [],
       own: () => OWN_FACTS,
+      addressesOf: (environment) => around.addressesOf(environment),
       reaches: (url) => this.reaches(url),
       hosts: (url) => this.hosts(url),
     });

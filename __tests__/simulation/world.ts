@@ -96,6 +96,10 @@ export class World {
       latency,
       wakeUps: { lost, doubled },
       note,
+      addressesOf: (name) =>
+        plan.environments.flatMap((processes, i) =>
+          name === `env_${'abcdefgh'[i]}` ? Array.from({ length: processes }, (_, j) => `http://${name}-${j + 1}`) : [],
+        ),
       listening: (url) => this.workers.find((worker) => worker.url === url),
       answering: (name) => this.workers.find(({ environment, part }) => environment === name && part.role === 'holder'),
       isCutOffWhole: plan.failover === 'cutOff',

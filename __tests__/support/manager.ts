@@ -112,6 +112,13 @@ export class Manager {
     return until(() => this.app(name), wanted, { timeout, what: `App ${name} ${what}` });
   }
 
+  /** As an operator whose Worker is reached at another address than variables of the Supervisor name. */
+  async confirmAddress(name: string, address: string): Promise<void> {
+    const isAsked = (row: EnvironmentRow) => [row.unconfirmedProxyUrl, row.proxyUrl].includes(address);
+    const { proxyUrl } = await this.untilEnvironment(name, isAsked, { what: `says that it is at ${address}` });
+    if (proxyUrl !== address) await this.api.post(`appEnvironments:confirmAddress?filterByTk=${name}`, { address });
+  }
+
   async untilEnvironment(
     name: string,
     wanted: (environment: EnvironmentRow) => boolean,

@@ -35,11 +35,14 @@ export class MemoryFleet {
   readonly supervisors: MemorySupervisor[] = [];
   /** Environments whose Workers answer that they host them. */
   readonly hosting = new Set<string>();
+  /** Whether variables of the Supervisors name the addresses of environments. */
+  isNamed = true;
   /** What Workers answer to requests. */
   answer: MessageBus['request'] = async () => {
     throw new Error('Nobody answers.');
   };
   private readonly epochs = new Map<string, number>();
+  private readonly registrations = new Map<string, number>();
   private beats = 0;
   private versions = 0;
 
@@ -71,6 +74,7 @@ export class MemoryFleet {
       defaultEnvironments: null,
       findInstalled: async () => [],
       own: () => OWN_FACTS,
+      addressesOf: (name) => (this.isNamed ? [registrationOf(name).proxyUrl] : []),
       hosts: async (url) => [...this.hosting].some((name) => url === registrationOf(name).proxyUrl),
     });
     prepare(made);
@@ -79,15 +83,17 @@ export class MemoryFleet {
     return made;
   }
 
-  /** An environment is there from now on, as long as it beats. */
+  /** An environment is there from now on, as long as it beats, and says this of itself. */
   async environment(name: string, values: Parameters<typeof registrationOf>[1] = {}): Promise<void> {
+    this.registrations.set(name, (this.registrations.get(name) ?? 0) + 1);
     await this.stores.fleet.writeRegistration(registrationOf(name, values));
     await this.beat(name);
     await this.clock.run(1_100);
   }
 
   async beat(name: string): Promise<void> {
-    const lease = leaseOf({ beat: ++this.beats, epoch: this.epochs.get(name) ?? 0 });
+    const registered = this.registrations.get(name) ?? 1;
+    const lease = leaseOf({ beat: ++this.beats, epoch: this.epochs.get(name) ?? 0, registered });
     const answer = await this.stores.leases.claim({
       environment: name,
       lease,

@@ -42,6 +42,7 @@ export class SimulatedApp {
     const { version } = (await manager.api.get('app:getInfo')).data;
     await worker.appear({ url: app.url, proxyUrl: app.url, appVersion: version });
     await manager.untilEnvironment(environment, ({ health }) => health === 'online', { what: 'online' });
+    await manager.confirmAddress(environment, app.url);
     await manager.begin('create', { name, cname, environments: [environment] });
     const isRouted = async () => (await ask(fleet.supervisor.url, `/api/__app/${name}/x`)).text === 'simulated';
     await waitFor(isRouted, { timeout: 60_000, what: `A route to ${name}` });
@@ -58,6 +59,7 @@ export class SimulatedApp {
   /** Where the Supervisor finds the app from now on. */
   async moveTo(proxyUrl: string): Promise<void> {
     await this.worker.appear({ proxyUrl });
+    await this.manager.confirmAddress(`env_${this.name}`, proxyUrl);
     const moved = (row: { proxyUrl: string }) => row.proxyUrl === proxyUrl;
     await this.manager.untilEnvironment(`env_${this.name}`, moved, { what: `at ${proxyUrl}` });
   }

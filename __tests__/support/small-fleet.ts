@@ -24,6 +24,7 @@ import type { Message } from '../../src/shared/message';
 import type { Lease, Registration } from '../../src/shared/messages';
 import { startRedis } from '../setup/services';
 import { keyringOf, testEnvelope } from './envelope';
+import { registrationOf } from './fixtures';
 import { type RecordedLog, recordedLog } from './log';
 import { OWN_FACTS } from './own-facts';
 import { SimulatedDatabases, SimulatedHost } from './simulated-host';
@@ -154,6 +155,7 @@ export class SupervisorProcess {
       defaultEnvironments: null,
       findInstalled: async () => [],
       own: () => OWN_FACTS,
+      addressesOf: (name) => fleet.addresses.get(name) ?? [],
       pace: { ...PACES[fleet.wakeUps ? 'patient' : 'hurried'].supervisor, leadExpiry },
     });
     const supervisor = new SupervisorProcess(part, db, wire);
@@ -307,6 +309,8 @@ export class WorkerProcess {
     host.coreApps.apps.main = mainOf(db, version);
     for (const [name, bootScript] of fleet.bootScripts) host.bootScripts.set(name, bootScript);
     const url = `http://${environment}`;
+    // As variables of the Supervisor name them.
+    fleet.addresses.set(environment, [...(fleet.addresses.get(environment) ?? []), url, proxyUrl ?? url]);
     const part = new WorkerPart({
       ...wire,
       coreApps: host.coreApps,
@@ -420,6 +424,8 @@ const RECORDS_WITHIN = 1_500;
 
 export class SmallFleet {
   databases = new SimulatedDatabases();
+  /** By environment, the addresses of its workers, which variables of all supervisors name. */
+  readonly addresses = new Map<string, string[]>();
   /** How boots go in workers that are started from now on. */
   readonly bootScripts: SimulatedHost['bootScripts'] = new Map();
   /** Between heartbeats of workers that are started from now on, in ms. */
@@ -514,6 +520,7 @@ export class SmallFleet {
     const connection = this.connect(`simulated-${environment}`, recordedLog());
     const keys = { appKey: 'app-key', aesKey: KEY.toString('hex') };
     const worker = new SimulatedWorker(environment, connection, { ...keys, beat: BEAT });
+    this.addresses.set(environment, [values.proxyUrl ?? registrationOf(environment).proxyUrl]);
     await worker.appear(values);
     return worker;
   }

@@ -423,7 +423,7 @@ describe('docker-compose.yml', () => {
       warnings: [],
     });
     const optional =
-      /^(APP_KEY|APP_SUPERVISOR_((AES_SECRET|ENVIRONMENT)_KEY|RESTARTED|TRUSTED_PROXIES|WORKER_\w+)|ENVIRONMENT_PROXY_URL)$/;
+      /^(APP_KEY|APP_SUPERVISOR_((AES_SECRET|ENVIRONMENT)_KEY|RESTARTED|TRUSTED_PROXIES|WORKER_\w+|ENVIRONMENT_ADDRESSES)|ENVIRONMENT_PROXY_URL)$/;
     for (const name of Object.keys(env).filter((name) => /^(APP|ENVIRONMENT)_/.test(name) && !optional.test(name))) {
       expect(() => parseConfig({ ...env, [name]: undefined }, RUN), name).toThrow(name);
     }

@@ -300,6 +300,7 @@ function joins(
 ) {
   const events: Event[] = [];
   const made: string[] = [];
+  const expected: string[] = [];
   const given = facts();
   const options = {
     own: () => ({ config: { part: 'supervisor', ...given } }),
@@ -307,6 +308,7 @@ function joins(
     fleetKey: given.fleetKey,
     events: { append: async (added: Event[]) => void events.push(...added) },
     environmentCache: {
+      expect: async (name: string, addresses: string[]) => void expected.push(name, ...addresses),
       names: () => Object.keys(known),
       registrationOf: (name: string) => (known[name] ? { ...registrationOf(name), ...known[name] } : null),
     },
@@ -316,7 +318,12 @@ function joins(
       made.push(`${database} ${username}`) > 0,
     ...values,
   };
-  return { made: new EnvironmentJoins(options as unknown as EnvironmentJoinsOptions), events, databases: made };
+  return {
+    made: new EnvironmentJoins(options as unknown as EnvironmentJoinsOptions),
+    events,
+    databases: made,
+    expected,
+  };
 }
 
 describe('appEnvironments:join', () => {
@@ -341,6 +348,13 @@ describe('appEnvironments:join', () => {
       await (await made.prepare(REQUEST)).takeBack();
       expect(dropped).toEqual(isNew ? ['nocobase_env_b'] : []);
     }
+  });
+
+  it('names where its Worker will be reached, so that nobody has to confirm that', async () => {
+    const { made, expected } = joins();
+    await made.join(REQUEST, '7');
+    await made.prepare({ ...REQUEST, proxyUrl: 'http://10.0.0.7' });
+    expect(expected).toEqual(['env_b', REQUEST.url, 'http://worker-env-b', 'env_b', 'http://10.0.0.7']);
   });
 
   it('gives nothing if it cannot be recorded', async () => {

@@ -44,7 +44,8 @@ beforeEach(async () => {
     tried.push(proxyUrl);
     return answers;
   };
-  watch = new ReachWatch({ observer, clock, reaches });
+  const addressOf = (name: string) => observer.environment(name)?.registration?.proxyUrl;
+  watch = new ReachWatch({ observer, environmentCache: { addressOf }, clock, reaches });
   await stores.fleet.writeRegistration(registrationOf('env_a', { proxyUrl: 'http://a:1' }));
   await beat();
   observer.changes.listen(() => changes++);

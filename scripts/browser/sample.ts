@@ -104,7 +104,19 @@ export const inTrouble = (rows: EnvironmentRow[]): EnvironmentRow[] => {
   const like = (name: string, change: Partial<EnvironmentRow>) => ({ ...row, name, ...change });
   const since = row.since && row.since - 3_600_000;
   return [
-    like('env_a', { cordoned: true, appVersion: '2.2.0', proxyUrl: 'http://worker_a' }),
+    like('env_a', {
+      cordoned: true,
+      appVersion: '2.2.0',
+      proxyUrl: 'http://worker_a',
+      unconfirmedProxyUrl: 'http://10.0.0.7:13000',
+      warnings: [
+        say('PROXY_ADDRESS_CHANGED', {
+          environment: 'env_a',
+          address: 'http://10.0.0.7:13000',
+          former: 'http://worker_a',
+        }),
+      ],
+    }),
     like('env_b', {
       health: 'down',
       available: false,

@@ -84,17 +84,31 @@ export async function resolveConfig(options: FleetOptions): Promise<FleetConfig>
   if (ports.some((value) => value < 1 || value > 65_535)) {
     throw new Error(`${workers} Workers from port ${first} on, ${STEP} apart, go beyond port 65535.`);
   }
+  const supervisorOf = {
+    ...supervisor(ports[0]),
+    // As an operator who starts them himself: they need no confirmation.
+    env: {
+      APP_SUPERVISOR_ENVIRONMENT_ADDRESSES: names
+        .map((name, index) => `env_${name}=http://${HOST}:${ports[index + 1]}`)
+        .join(),
+    },
+  };
   const ownRedis = mode === 'remote' && !options.redisUrl;
   const redisPort = ownRedis ? await freePort(anyPort ? undefined : PREFERRED_PORTS.redis) : 0;
   return {
     name: options.name ?? (mode === 'local' ? 'local' : 'default'),
     mode,
     instances: [
-      mode === 'local' ? local(ports[0]) : supervisor(ports[0]),
-      ...names.map((name, index) => worker(name, ports[index + 1])),
+      mode === 'local' ? { ...local(ports[0]), env: {} } : supervisorOf,
+      ...names.map((name, index) => ({ ...worker(name, ports[index + 1]), env: {} })),
     ].map((instance) => ({
       ...instance,
-      env: { ...ownUrl(instance, options), ...options.env, ...options.instanceEnv?.[instance.name] },
+      env: {
+        ...instance.env,
+        ...ownUrl(instance, options),
+        ...options.env,
+        ...options.instanceEnv?.[instance.name],
+      },
     })),
     ownPostgresPort: options.postgres ? null : await freePort(anyPort ? undefined : PREFERRED_PORTS.postgres),
     postgres: options.postgres ?? null,

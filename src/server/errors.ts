@@ -15,6 +15,7 @@ const CODES = {
   UNKNOWN_APP: [404, 'app'],
   UNKNOWN_ENVIRONMENT: [404, 'environment'],
   ENVIRONMENT_ALIVE: [409, 'environment'],
+  ADDRESS_DIFFERS: [409, 'environment address'],
   UNKNOWN_OPERATION: [404, 'operation'],
   UNKNOWN_VIEW: [404, 'view'],
   NAME_TAKEN: [409, 'app'],

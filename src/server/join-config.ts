@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { isImageName, isNetworkName } from '../shared/containers';
+import { environmentAddressesOf } from './environment-addresses';
 import type { Variables } from './variables';
 
-/** What a Supervisor gives to the Workers of new environments, apart from its own settings. */
+/** What a Supervisor gives to the Workers of new environments, apart from its own settings, and what it was told of Workers. */
 export interface JoinConfig {
   /** The container image with this plugin: `APP_SUPERVISOR_WORKER_IMAGE`. */
   image: string;
@@ -12,6 +13,8 @@ export interface JoinConfig {
   role: { user: string; password: string } | null;
   /** `TZ`. */
   timeZone: string | null;
+  /** By environment, proxy addresses that need no confirmation. */
+  addresses: ReadonlyMap<string, readonly string[]>;
 }
 
 export function joinConfigOf(variables: Variables): JoinConfig {
@@ -32,5 +35,6 @@ export function joinConfigOf(variables: Variables): JoinConfig {
       ) || null,
     role: user ? { user, password } : null,
     timeZone: TZ || null,
+    addresses: environmentAddressesOf(variables),
   };
 }

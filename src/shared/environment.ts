@@ -16,6 +16,7 @@ import {
   text,
   type ValueOf,
 } from './fields';
+import { HTTP_ADDRESS } from './http-address';
 import { HEALTHS, STATUSES } from './words';
 
 const AWAY = {
@@ -29,14 +30,21 @@ export type Away = ValueOf<typeof away>;
 
 const values = list(orNull(number()));
 
+const reportedAddress = text({ pattern: [HTTP_ADDRESS, 'INPUT_HTTP_ADDRESS'], strict: true });
+
 /**
  * An environment. Every field is declared here. A Worker's registration, table, row and API documentation are derived
  * from it (see fields.ts). The default of a registered field is shown until the environment has registered.
  */
 const FIELDS = {
   name: { type: environmentName, in: ['table', 'registration', 'row'], column: { primaryKey: true } },
-  url: { type: text(), default: '', in: ['registration', 'row'] },
-  proxyUrl: { type: text(), default: '', in: ['registration', 'row'] },
+  url: { type: reportedAddress, default: '', in: ['registration', 'row'] },
+  /** In a registration, what the Worker reports; in a row, what is used: one that is confirmed (supervisor/fleet/proxy-address.ts). */
+  proxyUrl: { type: reportedAddress, default: '', in: ['registration', 'row'] },
+  /** Proxy addresses that were given when it was added, or that a person has confirmed. Null in rows of releases that asked nobody. */
+  proxyUrls: { type: orNull(list(text())), since: '0.3.0', in: ['table'] },
+  /** The proxy address that its Worker reports and nobody has confirmed; null: none. */
+  unconfirmedProxyUrl: { type: orNull(text()), default: null, since: '0.3.0', in: ['row'] },
   appVersion: { type: text(), default: '', in: ['registration', 'row'] },
   /** `<name>@<version>` of each plugin that all of its apps have. */
   plugins: { type: list(text()), in: ['registration'] },

@@ -48,6 +48,7 @@ export function createSupervisorPart(
       clock: foundation.clock,
     }),
     ...driverOf(config, foundation),
+    addressesOf: (environment) => (config.part === 'supervisor' && config.join.addresses.get(environment)) || [],
     schemaByDefault: config.host.schemaByDefault,
     defaultEnvironments,
     own: () => ({ config, ownAdmin: foundation.adminPassword.problem, hasOpenSignUp: foundation.signUp.isOpen }),

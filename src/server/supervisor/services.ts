@@ -102,6 +102,8 @@ export interface SupervisorPartOptions {
   fleetKey?: Buffer | null;
   /** Makes the driver of the engine that the Supervisor was given; absent: it was given none. */
   driver?(fleet: () => string): WorkerDriver;
+  /** Proxy addresses of an environment that variables of the Supervisor name; absent: none. */
+  addressesOf?(environment: string): readonly string[];
   /** Absent: custom domains are not checked. */
   probeDomain?: ProbeDomain;
   /** Whether a Worker answers at this address of its environment; never rejects. A simulation plays it. */
@@ -136,7 +138,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const known = createKnown(main, options);
   const { appCache, active, leadership, observer } = known;
   const appIndex = new AppIndexWriter(stores.appIndex, { instance, ...addresses });
-  const environmentCache = new EnvironmentCache({ ...known, stores, clock, log });
+  const environmentCache = new EnvironmentCache({ ...known, stores, clock, log, addressesOf: options.addressesOf });
   const events = new EventStore(main);
   const removal = new EnvironmentRemoval({ ...known, store: stores.fleet, environmentCache, bus, clock });
   const compatibility = new CompatibilityPolicy({
@@ -174,7 +176,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const journal = new ChangeJournal({ events, clock, random, log });
   return {
     ...known,
-    ...createProbes(known, options, addresses),
+    ...createProbes({ ...known, environmentCache }, options, addresses),
     appIndex,
     removal,
     environmentCache,
@@ -210,13 +212,15 @@ function createPlacement(
 function createProbes(
   {
     observer,
+    environmentCache,
     ...known
-  }: Pick<DomainWatchOptions, 'appCache' | 'appRepository' | 'leadership'> & Pick<ReachWatchOptions, 'observer'>,
+  }: Pick<DomainWatchOptions, 'appCache' | 'appRepository' | 'leadership'> &
+    Pick<ReachWatchOptions, 'observer' | 'environmentCache'>,
   { clock, log, bus, probeDomain, ...options }: ServicesOptions,
   addresses: Addresses,
 ) {
   return {
-    reach: new ReachWatch({ observer, clock, reaches: options.reaches ?? reaches }),
+    reach: new ReachWatch({ observer, environmentCache, clock, reaches: options.reaches ?? reaches }),
     domains: new DomainWatch({ ...known, bus, addresses, probe: probeDomain ?? null, clock, log }),
   };
 }

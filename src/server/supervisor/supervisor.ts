@@ -332,6 +332,8 @@ export class SupervisorPart {
     });
     observer.changes.listen((change) => {
       void environmentCache.remember(change.environments).then(async (isNew) => {
+        // Where it is reached is known only now.
+        if (isNew) onChange();
         if (isNew || compatibility.hasNewPlugins(change.apps)) await this.findPlugins(compatibility);
       });
       loop.noteObserved(change);

@@ -109,11 +109,14 @@ export class FleetView {
       const remembered = environmentCache.get(name);
       const registration = environmentCache.registrationOf(name);
       const health = view?.health ?? 'unknown';
+      const { address, unconfirmed } = environmentCache.proxyAddressOf(name);
       return pickIn(ENVIRONMENT, 'row', {
         ...defaultsIn(ENVIRONMENT, 'row'),
         ...remembered,
         ...registration,
         name,
+        proxyUrl: address,
+        unconfirmedProxyUrl: unconfirmed,
         away: stillAway(name, remembered?.away ?? [], appCache.apps, (uid) => active.of(uid)).map(({ app, to }) => ({
           app,
           to,
@@ -135,14 +138,16 @@ export class FleetView {
 
   /** All environments, as requests are routed to them. */
   routeEnvironments() {
-    const { observer, environmentCache } = this.options;
+    const { observer, environmentCache, isThisProcess } = this.options;
     return environmentCache.names().map((name) => {
       const view = observer.environment(name);
       const registration = environmentCache.registrationOf(name);
+      const { address } = environmentCache.proxyAddressOf(name);
       return {
         name,
-        proxyUrl: registration?.proxyUrl ?? '',
-        serves: registration?.serves ?? true,
+        proxyUrl: address,
+        // Nobody is sent to an address that nobody has confirmed.
+        serves: (registration?.serves ?? true) && (isThisProcess || address !== ''),
         health: view?.health ?? 'unknown',
         epoch: view?.lease?.epoch,
       };

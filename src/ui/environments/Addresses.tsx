@@ -1,5 +1,5 @@
 import { useRequest } from 'ahooks';
-import { Button, Flex, Typography } from 'antd';
+import { Button, Flex, Popconfirm, Typography } from 'antd';
 import { say } from '../../shared/message';
 import type { EnvironmentRow } from '../../shared/types';
 import { type Reach, useApi } from '../common/api';
@@ -10,7 +10,8 @@ import { useHost, useT } from '../host';
 import { reachFromHere } from './reach';
 
 /** The addresses of an environment, and a check on demand whether this browser and the Supervisor reach them. */
-export function Addresses({ environment: { name, url, proxyUrl } }: { environment: EnvironmentRow }) {
+export function Addresses({ environment, onChange }: { environment: EnvironmentRow; onChange: () => void }) {
+  const { name, url, proxyUrl, unconfirmedProxyUrl } = environment;
   const { t, failure } = useHost();
   const api = useApi();
   const { data, loading, run } = useRequest(
@@ -25,7 +26,10 @@ export function Addresses({ environment: { name, url, proxyUrl } }: { environmen
       <Typography.Link href={url} target="_blank" rel="noreferrer">
         {url}
       </Typography.Link>
-      {proxyUrl !== url && <Secondary>{t('Proxy: {{url}}', { url: proxyUrl })}</Secondary>}
+      {proxyUrl !== url && proxyUrl && <Secondary>{t('Proxy: {{url}}', { url: proxyUrl })}</Secondary>}
+      {unconfirmedProxyUrl !== null && (
+        <Unconfirmed environment={name} address={unconfirmedProxyUrl} onChange={onChange} />
+      )}
       <Button
         type="link"
         size="small"
@@ -47,6 +51,44 @@ export function Addresses({ environment: { name, url, proxyUrl } }: { environmen
         </div>
       )}
     </Flex>
+  );
+}
+
+/** The proxy address that the Worker reports and nobody has confirmed yet. */
+function Unconfirmed({
+  environment,
+  address,
+  onChange,
+}: {
+  environment: string;
+  address: string;
+  onChange: () => void;
+}) {
+  const { t, failure } = useHost();
+  const api = useApi();
+  const { loading, runAsync } = useRequest(() => api.confirmAddress(environment, address), {
+    manual: true,
+    onError: (error) => failure(problemText(t, (error as ApiError).problems[0])),
+    onFinally: onChange,
+  });
+  return (
+    <>
+      <Typography.Text type="warning" data-testid={`environment-unconfirmed-${environment}`}>
+        {t('Not confirmed: {{url}}', { url: address })}
+      </Typography.Text>
+      <Popconfirm
+        title={t('Confirm {{url}} as the proxy address of {{environment}}?', { url: address, environment })}
+        description={t('The Supervisor will send the visitors of its apps there, with their sessions.')}
+        okText={t('Confirm address')}
+        cancelText={t('Cancel')}
+        onConfirm={() => runAsync().catch(() => undefined)}
+        okButtonProps={{ 'data-testid': `environment-confirm-${environment}` }}
+      >
+        <Button size="small" loading={loading} data-testid={`environment-confirm-address-${environment}`}>
+          {t('Confirm address')}
+        </Button>
+      </Popconfirm>
+    </>
   );
 }
 

@@ -74,7 +74,7 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
         <Rows
           rows={data}
           nameOf={({ name }) => name}
-          columns={columnsOf(t, info?.version ?? null, isLocal, act)}
+          columns={columnsOf(t, info?.version ?? null, isLocal, act, () => void refresh())}
           width={isLocal ? undefined : 1140}
           lines={['name', 'health']}
           mark={({ name, health }) => ({ 'data-testid': `environment-row-${name}`, 'data-health': health })}

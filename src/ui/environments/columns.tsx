@@ -23,6 +23,7 @@ export function columnsOf(
   version: string | null,
   isLocal: boolean,
   act: Act,
+  onChange: () => void,
 ): TableColumnType<EnvironmentRow>[] {
   const remote = (...columns: TableColumnType<EnvironmentRow>[]) => (isLocal ? [] : columns);
   return [
@@ -35,7 +36,12 @@ export function columnsOf(
       render: (_, row) => <Version own={row.appVersion} expected={version} />,
     },
     ...remote(
-      { key: 'url', title: t('Address'), width: 190, render: (_, row) => <Addresses environment={row} /> },
+      {
+        key: 'url',
+        title: t('Address'),
+        width: 190,
+        render: (_, row) => <Addresses environment={row} onChange={onChange} />,
+      },
       {
         key: 'lastHeartbeatAt',
         title: t('Last heartbeat'),

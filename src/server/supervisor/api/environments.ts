@@ -1,7 +1,7 @@
 import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
 import { drainInput, forgetInput, moveInput, parseInput, uncordonInput } from '../apps/input';
-import { arrivalInput, joinInput } from '../joining/input';
+import { arrivalInput, confirmInput, joinInput } from '../joining/input';
 import { type ActionContext, type Answer, target } from './action';
 import { bulkRow } from './apps';
 
@@ -79,6 +79,15 @@ export async function check({ supervisor, params }: ActionContext): Promise<Answ
   return {
     data: row.proxyUrl ? await supervisor.checkReach(row.proxyUrl) : { web: here, ws: here },
   };
+}
+
+/** Visitors with their sessions are sent there from now on, so it needs the permission of whoever adds environments. */
+export async function confirmAddress({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
+  const name = target(params);
+  const { address } = parseInput(confirmInput, values);
+  await supervisor.parts.environmentCache.confirm(name, address);
+  await supervisor.parts.journal.ofEnvironment(name, say('ADDRESS_CONFIRMED', { environment: name, address }), userId);
+  return { data: rowOf(supervisor, name) };
 }
 
 /** Of its Worker's main app. Only this answer contains the new password. */

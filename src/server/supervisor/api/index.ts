@@ -50,6 +50,7 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
     check: [false, environments.check],
     join: [true, environments.join],
     arrival: [false, environments.arrival],
+    confirmAddress: [true, environments.confirmAddress],
     resetAdmin: [true, environments.resetAdmin],
   },
   appContainers: {
@@ -97,6 +98,7 @@ const SECURITY = [
   'appEnvironments:resetAdmin',
   'appEnvironments:join',
   'appEnvironments:arrival',
+  'appEnvironments:confirmAddress',
   'appFleet:checklist',
 ];
 const OVERVIEW = ['appFleet:summary', 'appFleet:load', 'appEvents:*', 'appEnvironments:list'];

@@ -1,5 +1,5 @@
 import { drainInput, forgetInput, moveInput, uncordonInput } from '../apps/input';
-import { arrivalInput, joinInput } from '../joining/input';
+import { arrivalInput, confirmInput, joinInput } from '../joining/input';
 import { type DescribedAction, describe, LIST, MOVED, RESET } from './openapi-action';
 import { APP_ACTIONS } from './openapi-apps';
 import { CONTAINER_ACTIONS } from './openapi-containers';
@@ -95,6 +95,14 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       body: arrivalInput,
       gives: '`{state: waiting | wrong | arrived, messages: [{code, params?}]}`',
       errors: ['NOT_ON_THIS_PART'],
+    },
+    confirmAddress: {
+      summary: 'Confirm the proxy address that the Worker of an environment reports: visitors are sent there',
+      query: ONE_ENVIRONMENT,
+      body: confirmInput,
+      gives: 'The row.',
+      rows: 'appSupervisorEnvironment',
+      errors: ['UNKNOWN_ENVIRONMENT', 'ADDRESS_DIFFERS'],
     },
     resetAdmin: {
       summary: "Give the administrator of a Worker's main app a new random password",

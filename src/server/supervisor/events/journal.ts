@@ -1,5 +1,5 @@
 import type { SettingChange } from '../../../shared/event';
-import { say } from '../../../shared/message';
+import { type Message, say } from '../../../shared/message';
 import type { NotifierId } from '../../../shared/notice';
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
@@ -36,9 +36,9 @@ export class ChangeJournal {
   constructor(private readonly options: ChangeJournalOptions) {}
 
   /** Called once it is done. Never rejects: the change is made, and its answer must not say otherwise. */
-  async ofEnvironment(environment: string, what: keyof typeof TEXTS, userId: string | null): Promise<void> {
+  async ofEnvironment(environment: string, what: keyof typeof TEXTS | Message, userId: string | null): Promise<void> {
     const { events, clock, random, log } = this.options;
-    const message = say(TEXTS[what], { environment });
+    const message = typeof what === 'string' ? say(TEXTS[what], { environment }) : what;
     const event = environmentChanged(environment, message, userId, clock.now().wall, random.hex(4));
     await events.append([event]).catch((error) => {
       log.warn(`A change of an environment could not be recorded: ${messageOf(error)}`, { environment });

@@ -13,6 +13,7 @@ import type { FleetStore } from '../../protocol/stores/fleet';
 import type { LeaseStore } from '../../protocol/stores/leases';
 import type { Leadership } from '../control/leader';
 import type { FleetObserver } from './observer';
+import { type ProxyAddress, proxyAddressOf } from './proxy-address';
 import type { CachedEnvironment, EnvironmentRegistry, EnvironmentSettings, EnvironmentState } from './registry';
 
 export interface KnownEnvironmentsOptions {
@@ -22,6 +23,8 @@ export interface KnownEnvironmentsOptions {
   log: Log;
   stores: { fleet: Pick<FleetStore, 'forget'>; leases: Pick<LeaseStore, 'left'> };
   leadership: Pick<Leadership, 'newestTerm'>;
+  /** As in `SupervisorPartOptions`. */
+  addressesOf?(environment: string): readonly string[];
 }
 
 /** The known environments: those in the database, and those that the observer has just found. */
@@ -62,10 +65,35 @@ export class EnvironmentCache {
     return this.options.observer.environment(name)?.registration ?? this.byName.get(name)?.registration ?? null;
   }
 
-  /** Where the proxy reaches its Worker; null if it never registered; undefined if there is no such environment. */
+  /** Where the proxy reaches its Worker; null if nobody has confirmed where; undefined if there is no such environment. */
   addressOf(name: string): string | null | undefined {
     if (!this.byName.has(name) && !this.options.observer.environment(name)) return undefined;
-    return this.registrationOf(name)?.proxyUrl || null;
+    return this.proxyAddressOf(name).address || null;
+  }
+
+  /** Where the proxy reaches its Worker, and where that says that it is. */
+  proxyAddressOf(name: string): ProxyAddress {
+    const confirmed = [...(this.options.addressesOf?.(name) ?? []), ...(this.byName.get(name)?.proxyUrls ?? [])];
+    return proxyAddressOf(this.registrationOf(name)?.proxyUrl ?? '', confirmed);
+  }
+
+  /**
+   * From now on its Worker is reached where it says.
+   * @param address that was shown to whoever confirms it
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ADDRESS_DIFFERS
+   */
+  async confirm(name: string, address: string): Promise<void> {
+    await this.settled();
+    this.assertKnown(name);
+    const { unconfirmed } = this.proxyAddressOf(name);
+    if (unconfirmed !== address) throw new AppSupervisorError('ADDRESS_DIFFERS', { environment: name, address });
+    await this.change(name, { proxyUrls: [address] });
+  }
+
+  /** Somebody adds an environment, and says where it will be reached: there it needs no confirmation. */
+  async expect(name: string, addresses: readonly string[]): Promise<void> {
+    await this.options.registry.expect(name, addresses);
+    await this.load();
   }
 
   /** At which hosts main and the Workers answer. */
@@ -106,7 +134,10 @@ export class EnvironmentCache {
   /** What other Supervisors may have changed of what is shown. */
   private shown(): string {
     return this.names()
-      .map((name) => `${name} ${this.byName.get(name)?.cordoned} ${JSON.stringify(this.byName.get(name)?.away)}`)
+      .map((name) => {
+        const { cordoned, away, proxyUrls } = this.byName.get(name) ?? {};
+        return `${name} ${cordoned} ${JSON.stringify([away, proxyUrls])}`;
+      })
       .join();
   }
 
@@ -135,9 +166,9 @@ export class EnvironmentCache {
       if (this.forgotten.has(name)) continue;
       if (!registration || isDeepStrictEqual(known?.registration, registration)) continue;
       const now = clock.now().wall;
-      await registry.remember(registration, now);
+      const proxyUrls = await registry.remember(registration, now);
       const { incarnation = 0 } = this.states.get(name) ?? {};
-      const row = { incarnation, ...known, name, registration, lastSeenAt: now };
+      const row = { incarnation, ...known, name, registration, lastSeenAt: now, proxyUrls };
       this.byName.set(name, completeIn(ENVIRONMENT, 'table', row));
       isNew = true;
     }

@@ -1,5 +1,6 @@
 import type { Health } from '../../../shared/types';
 import type { Clock } from '../../clock';
+import type { EnvironmentCache } from './environment-cache';
 import type { FleetObserver } from './observer';
 
 /** Until its lease says that it is gone, what refuses connections may be shown as online again: also after the store was away. */
@@ -10,6 +11,7 @@ const TRY_EVERY = 2_000;
 
 export interface ReachWatchOptions {
   observer: Pick<FleetObserver, 'environment' | 'noteReach'>;
+  environmentCache: Pick<EnvironmentCache, 'addressOf'>;
   clock: Clock;
   /** Whether a Worker answers at this address of its environment. Never rejects. */
   reaches(proxyUrl: string): Promise<boolean>;
@@ -63,6 +65,6 @@ export class ReachWatch {
   private proxyUrlOf(environment: string): string | null {
     const view = this.options.observer.environment(environment);
     if (!view?.registration || !MAY_RETURN.includes(view.health)) return null;
-    return view.registration.proxyUrl;
+    return this.options.environmentCache.addressOf(environment) ?? null;
   }
 }

@@ -11,7 +11,10 @@ export interface EnvironmentState extends Pick<StoredEnvironment, 'incarnation' 
   isForgotten: boolean;
 }
 /** What people change of an environment. */
-export type EnvironmentSettings = Partial<Pick<StoredEnvironment, 'cordoned' | 'away'>>;
+export type EnvironmentSettings = Partial<Pick<StoredEnvironment, 'cordoned' | 'away' | 'proxyUrls'>>;
+
+/** Most proxy addresses that are kept for one environment. */
+const MOST_ADDRESSES = 8;
 
 /** The `appEnvironments` table. The row of an environment that was forgotten stays, without a registration, for its incarnation. */
 export class EnvironmentRegistry {
@@ -34,13 +37,31 @@ export class EnvironmentRegistry {
     return rows.map((row: Model) => row.get('name'));
   }
 
-  /** The row of an environment that was forgotten, and that something still refers to, stays without a registration. */
-  async remember(value: Registration, now: number): Promise<void> {
+  /**
+   * The row of an environment that was forgotten, and that something still refers to, stays without a registration.
+   * @returns its proxy addresses that are confirmed
+   */
+  async remember(value: Registration, now: number): Promise<string[]> {
     const { name } = value;
-    const values = { name, registration: value, lastSeenAt: now };
+    const row: Model | null = await this.repository.findOne({ filterByTk: name });
+    const proxyUrls = row ? (storedIn(row).proxyUrls ?? []) : [];
+    const isWritten = Array.isArray(row?.get('proxyUrls'));
+    const values = { name, registration: value, lastSeenAt: now, ...(isWritten ? {} : { proxyUrls }) };
     const where = { name, isRemoved: false };
     const [changed] = await this.app.db.getModel('appEnvironments').update(values, { where });
-    if (!changed && !(await this.repository.findOne({ filterByTk: name }))) await this.repository.create({ values });
+    if (!changed && !row) await this.repository.create({ values });
+    return proxyUrls;
+  }
+
+  /** What was given last comes first. */
+  async expect(name: string, addresses: readonly string[]): Promise<void> {
+    const row: Model | null = await this.repository.findOne({ filterByTk: name });
+    const proxyUrls = [...new Set([...addresses, ...((row && storedIn(row).proxyUrls) || [])])].slice(
+      0,
+      MOST_ADDRESSES,
+    );
+    if (row) await this.change(name, { proxyUrls });
+    else await this.repository.create({ values: { name, registration: {}, proxyUrls, lastSeenAt: 0 } });
   }
 
   async change(name: string, settings: EnvironmentSettings): Promise<void> {
@@ -58,7 +79,15 @@ export class EnvironmentRegistry {
   async forget(name: string, now: number): Promise<number | null> {
     const { incarnation: last } = await this.stateOf(name);
     const incarnation = Math.max(last + 1, now);
-    const values = { registration: {}, cordoned: false, away: [], load: null, incarnation, isRemoved: true };
+    const values = {
+      registration: {},
+      cordoned: false,
+      away: [],
+      load: null,
+      proxyUrls: [],
+      incarnation,
+      isRemoved: true,
+    };
     const where = { name, incarnation: last, isRemoved: false };
     const [changed] = await this.app.db.getModel('appEnvironments').update(values, { where });
     return changed ? incarnation : null;
@@ -94,7 +123,10 @@ type StoredRow = Omit<StoredEnvironment, 'registration'> & { registration: Regis
 
 function storedIn(row: Model): StoredRow {
   const stored = fromTable(ENVIRONMENT, row.toJSON());
-  return { ...stored, registration: registration.safeParse(stored.registration).data ?? null };
+  const known = registration.safeParse(stored.registration).data ?? null;
+  // A release that asked nobody went by what was reported, and what it used last counts.
+  const used = known?.proxyUrl ? [known.proxyUrl] : [];
+  return { ...stored, proxyUrls: stored.proxyUrls ?? used, registration: known };
 }
 
 const isKnown = (row: StoredRow): row is CachedEnvironment => row.registration !== null;

@@ -27,8 +27,21 @@ export function warningsOf(environment: string, options: WarningsOptions): Messa
     ...((!isThisProcess && registration?.warnings) || []),
     ...(registration ? compatibility.findings(registration).map(({ error }) => describeError(error)) : []),
     ...orphansIn(environment, options),
-    ...(view?.unreachableSince ? [say('ENVIRONMENT_REFUSES', { url: registration?.proxyUrl ?? '' })] : []),
+    ...addressWarning(environment, environmentCache),
+    ...(view?.unreachableSince
+      ? [say('ENVIRONMENT_REFUSES', { url: environmentCache.addressOf(environment) ?? '' })]
+      : []),
     ...(standby ? [say(view.isForeign ? 'SECOND_INSTALLATION' : 'SECOND_PROCESS', { standby })] : []),
+  ];
+}
+
+function addressWarning(environment: string, environmentCache: Pick<EnvironmentCache, 'proxyAddressOf'>): Message[] {
+  const { address: former, unconfirmed: address } = environmentCache.proxyAddressOf(environment);
+  if (address === null) return [];
+  return [
+    former
+      ? say('PROXY_ADDRESS_CHANGED', { environment, address, former })
+      : say('PROXY_ADDRESS_NEW', { environment, address }),
   ];
 }
 

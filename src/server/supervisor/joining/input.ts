@@ -1,20 +1,19 @@
 import { z } from 'zod';
 import { environmentName } from '../../../shared/app';
 import { isImageName, isNetworkName, isServer } from '../../../shared/containers';
+import { httpAddress } from '../../../shared/http-address';
 import type { JoinRequest } from '../../../shared/join';
 import { inputOf } from '../apps/input-schema';
 
 /** The parameters of `appEnvironments:join` and `:arrival`. Their values reach files and shells, so that nothing unexpected may pass. */
 
-/** Without what only a browser would use, and as URL writes it: it accepts and drops line breaks. */
-const address = z
+/** As URL writes it, which accepts and drops line breaks. */
+export const address = z
   .string()
   .max(500)
   .transform((text, context) => {
-    const url = URL.canParse(text) ? new URL(text) : null;
-    const isAddress =
-      url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash;
-    if (isAddress) return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+    const found = httpAddress(text);
+    if (found) return found;
     context.addIssue({ code: 'custom', message: 'INPUT_HTTP_ADDRESS' });
     return z.NEVER;
   });
@@ -38,3 +37,5 @@ export const joinFields = {
 export const joinInput = z.strictObject(joinFields) as unknown as z.ZodType<JoinRequest>;
 
 export const arrivalInput = z.strictObject({ name, address });
+
+export const confirmInput = z.strictObject({ address });

@@ -55,6 +55,7 @@ export class EnvironmentJoins {
     const message = say('JOIN_REQUESTED', { environment: name });
     await events.append([environmentChanged(name, message, userId, clock.now().wall, random.hex(4))]);
     const settings = settingsFor(facts, request);
+    await this.expect(settings);
     // As the role of all Workers; a role of its own is made by an administrator.
     const unmade = facts.join.role ? await createDatabase(settings.database).then(() => null, describeError) : null;
     return {
@@ -87,7 +88,7 @@ export class EnvironmentJoins {
       trouble: view?.trouble ?? null,
       probe: answered,
       warnings: isThere ? warningsOf(name, this.options) : [],
-      unreached: isThere ? await this.unreached(registration.proxyUrl) : [],
+      unreached: isThere ? await this.unreached(environmentCache.addressOf(name) ?? '') : [],
     });
   }
 
@@ -100,6 +101,7 @@ export class EnvironmentJoins {
     const facts = this.facts();
     this.assertOwnNames(request.name);
     const settings = settingsFor(facts, request);
+    await this.expect(settings);
     const isNew = facts.join.role !== null && (await createDatabase(settings.database));
     return { settings, takeBack: async () => (isNew ? dropDatabase(settings.database) : undefined) };
   }
@@ -130,6 +132,12 @@ export class EnvironmentJoins {
     return this.options.environmentCache.registrationOf(environment) ? [say('JOIN_NAME_TAKEN', { environment })] : [];
   }
 
+  /** Where its Worker will say that it is reached: as a process or in Kubernetes, and in a container. */
+  private expect({ environment, url, proxyUrl, network, container }: WorkerSettings): Promise<void> {
+    const inNetwork = network ? [`http://${container}`] : [];
+    return this.options.environmentCache.expect(environment, proxyUrl ? [proxyUrl] : [url, ...inNetwork]);
+  }
+
   private taken({ environment, url, proxyUrl }: WorkerSettings): Message[] {
     const { environmentCache } = this.options;
     const wanted = [url, proxyUrl].filter(Boolean);
@@ -141,6 +149,7 @@ export class EnvironmentJoins {
   }
 
   private async unreached(proxyUrl: string): Promise<Message[]> {
+    if (!proxyUrl) return [];
     const { wsPath, clock } = this.options;
     const { web, ws } = await checkReach(proxyUrl, wsPath, clock.now().wall);
     if (web.message.code === 'REACH_CLOCK') return [web.message];

@@ -27,7 +27,7 @@ export interface FailoversOptions {
   appCache: AppCache;
   active: Pick<OperationCache, 'of'>;
   observer: FleetObserver;
-  environmentCache: Pick<EnvironmentCache, 'registrationOf'>;
+  environmentCache: Pick<EnvironmentCache, 'addressOf'>;
   operations: Pick<OperationStore, 'page'>;
   moves: Pick<Moves, 'preview'>;
   service: Pick<AppService, 'move'>;
@@ -91,7 +91,7 @@ export class Failovers {
   }
 
   private async isServing(environment: string): Promise<boolean> {
-    const proxyUrl = this.options.environmentCache.registrationOf(environment)?.proxyUrl;
+    const proxyUrl = this.options.environmentCache.addressOf(environment);
     return Boolean(proxyUrl) && this.options.hosts(proxyUrl ?? '');
   }
 

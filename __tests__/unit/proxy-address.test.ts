@@ -1,0 +1,166 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/server/config';
+import { proxyAddressOf } from '../../src/server/supervisor/fleet/proxy-address';
+import { httpAddress } from '../../src/shared/http-address';
+import { registration } from '../../src/shared/messages';
+import { registrationOf } from '../support/fixtures';
+import { MemoryFleet, type MemorySupervisor } from '../support/memory-fleet';
+
+/** A Worker says where it is reached, and is believed once somebody else has said so. */
+
+describe('an address', () => {
+  it.each([
+    ['HTTP://Worker_A:80/', 'http://worker_a'],
+    ['http://127.1', 'http://127.0.0.1'],
+    ['http://0x7f.1/', 'http://127.0.0.1'],
+    ['http://2130706433:80', 'http://127.0.0.1'],
+    ['http://[0:0:0:0:0:0:0:1]', 'http://[::1]'],
+    ['https://a/b//', 'https://a/b'],
+    ['javascript:alert(1)', null],
+    ['http://u:p@a', null],
+    ['http://a?b', null],
+    ['http://a:99999', null],
+    ['ftp://a', null],
+    ['', null],
+  ])('%s is %s', (text, address) => {
+    expect(httpAddress(text)).toBe(address);
+  });
+
+  it.each(['javascript:alert(1)', 'data:text/html,x', 'ftp://a', 'http://a b', 'http://a\n', '//a', 'http://a">'])(
+    'of a registration is not %s: nothing of it is read',
+    (address) => {
+      const values = registrationOf('env_a');
+      expect(registration.safeParse(values).success).toBe(true);
+      expect(registration.safeParse({ ...values, url: address }).success).toBe(false);
+      expect(registration.safeParse({ ...values, proxyUrl: address }).success).toBe(false);
+    },
+  );
+
+  it('that is reported is used once it is confirmed; until then the former one is', () => {
+    const at = (reported: string, ...confirmed: string[]) => Object.values(proxyAddressOf(reported, confirmed));
+    expect(at('http://a')).toEqual(['', 'http://a']);
+    expect(at('http://a/', 'http://A')).toEqual(['http://a', null]);
+    expect(at('http://b', 'http://a')).toEqual(['http://a', 'http://b']);
+    expect(at('http://b', 'http://a', 'http://b')).toEqual(['http://b', null]);
+    expect(at('http://a:99999', 'http://a')).toEqual(['http://a', 'http://a:99999']);
+    expect(at('http://127.0.0.1:6379')).toEqual(['', 'http://127.0.0.1:6379']);
+    expect(at('')).toEqual(['', null]);
+  });
+});
+
+describe('APP_SUPERVISOR_ENVIRONMENT_ADDRESSES', () => {
+  const SUPERVISOR = {
+    APP_MODE: 'supervisor',
+    APP_DISCOVERY_ADAPTER: 'remote',
+    APP_PROCESS_ADAPTER: 'remote',
+    APP_COMMAND_ADAPTER: 'redis',
+    APP_SUPERVISOR_REDIS_URL: 'redis://redis',
+    APP_COMMAND_REDIS_URL: 'redis://redis',
+    APP_SUPERVISOR_AES_SECRET_KEY: 'ab'.repeat(32),
+    APP_KEY: 'key',
+  };
+  const parse = (value?: string) => {
+    const env = { ...SUPERVISOR, APP_SUPERVISOR_ENVIRONMENT_ADDRESSES: value };
+    const config = parseConfig(env, { command: 'start', isMainThread: true });
+    return config.part === 'supervisor' ? Object.fromEntries(config.join.addresses) : null;
+  };
+
+  it('names addresses of environments', () => {
+    expect(parse()).toEqual({});
+    expect(parse(' env_a=http://A/ , env_b = https://b:8443 ,env_a=http://c')).toEqual({
+      env_a: ['http://a', 'http://c'],
+      env_b: ['https://b:8443'],
+    });
+  });
+
+  it.each(['env_a', 'env_a=', 'env_a=worker_a', '=http://a', 'a b=http://a', 'env_a=ftp://a', 'env_a=http://a,x'])(
+    'is not %s',
+    (value) => {
+      expect(() => parse(value)).toThrow('it must be names of environments with their proxy addresses');
+    },
+  );
+});
+
+describe('an environment', () => {
+  const [FIRST, OTHER] = ['http://env_a:15000', 'http://169.254.169.254'];
+  let fleet: MemoryFleet;
+  let part: MemorySupervisor['part'];
+  const begin = async () => ({ part } = await fleet.supervisor());
+  const row = () => part.parts.view.environmentRows().find(({ name }) => name === 'env_a');
+  const route = () => part.parts.view.routeEnvironments().find(({ name }) => name === 'env_a');
+  const appears = () => fleet.environment('env_a');
+  const reports = (proxyUrl: string) => fleet.environment('env_a', { proxyUrl });
+  const asked = () => [row()?.proxyUrl, row()?.unconfirmedProxyUrl, row()?.warnings.map(({ code }) => code)];
+  const reached = () => [route()?.proxyUrl, route()?.serves, part.parts.environmentCache.addressOf('env_a')];
+
+  beforeEach(async () => {
+    fleet = new MemoryFleet();
+    fleet.isNamed = false;
+    await begin();
+  });
+
+  it('that comes by itself is not visited before an operator confirms its address', async () => {
+    await appears();
+    expect(asked()).toEqual(['', FIRST, ['PROXY_ADDRESS_NEW']]);
+    expect(reached()).toEqual(['', false, null]);
+    const { environmentCache } = part.parts;
+    await expect(environmentCache.confirm('env_a', OTHER)).rejects.toMatchObject({ code: 'ADDRESS_DIFFERS' });
+    await expect(environmentCache.confirm('env_b', OTHER)).rejects.toMatchObject({ code: 'UNKNOWN_ENVIRONMENT' });
+    await environmentCache.confirm('env_a', FIRST);
+    expect(asked()).toEqual([FIRST, null, []]);
+    expect(reached()).toEqual([FIRST, true, FIRST]);
+    await expect(environmentCache.confirm('env_a', FIRST)).rejects.toMatchObject({ code: 'ADDRESS_DIFFERS' });
+    // Another Supervisor goes by the same row.
+    await begin();
+    expect(reached()).toEqual([FIRST, true, FIRST]);
+  });
+
+  it('is reached where it was until another address is confirmed', async () => {
+    await part.parts.environmentCache.expect('env_a', [FIRST]);
+    await appears();
+    expect(asked()).toEqual([FIRST, null, []]);
+    await reports(OTHER);
+    expect(asked()).toEqual([FIRST, OTHER, ['PROXY_ADDRESS_CHANGED']]);
+    expect(reached()).toEqual([FIRST, true, FIRST]);
+    await reports(FIRST);
+    expect(asked()).toEqual([FIRST, null, []]);
+    await reports(OTHER);
+    await part.parts.environmentCache.confirm('env_a', OTHER);
+    expect(reached()).toEqual([OTHER, true, OTHER]);
+    await reports(FIRST);
+    expect(reached()).toEqual([OTHER, true, OTHER]);
+  });
+
+  it('that was forgotten is asked about when it comes back', async () => {
+    await part.parts.environmentCache.expect('env_a', [FIRST]);
+    await appears();
+    await fleet.clock.run(60_000);
+    const forgotten = part.forget('env_a');
+    await fleet.run(4_000);
+    await forgotten;
+    await fleet.environment('env_a', { incarnation: fleet.clock.now().wall });
+    await fleet.run(4_000, 'env_a');
+    expect(asked().slice(0, 2)).toEqual(['', FIRST]);
+  });
+
+  it('that an older release has stored is reached where that did', async () => {
+    await appears();
+    const [stored] = fleet.database.visible('appEnvironments');
+    const { proxyUrls: _, ...former } = stored;
+    fleet.database.tables.get('appEnvironments')!.rows.set('env_a', former as never);
+    await begin();
+    expect(reached()).toEqual([FIRST, true, FIRST]);
+    await reports(OTHER);
+    expect(reached()).toEqual([FIRST, true, FIRST]);
+    await begin();
+    expect(reached()).toEqual([FIRST, true, FIRST]);
+  });
+
+  it('that variables of the Supervisor name needs nobody', async () => {
+    fleet.isNamed = true;
+    await appears();
+    expect(asked()).toEqual([FIRST, null, []]);
+    await reports(OTHER);
+    expect(reached()).toEqual([FIRST, true, FIRST]);
+  });
+});
