@@ -69,7 +69,7 @@ beforeEach(() => {
   done.length = 0;
 });
 
-describe('a claim', () => {
+describe('invariant 4: a claim', () => {
   it('writes the row where nobody has one, or only a process from which this one took over', async () => {
     for (const before of [[], [row()], [row({ term: 9, holder: 'two' })], [row({ generation: 5 })]]) {
       stored = before;

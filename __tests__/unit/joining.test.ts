@@ -186,7 +186,8 @@ describe('the files', () => {
     const open = made['worker-env-b'].environment as Record<string, string>;
     // As Compose interpolates it.
     const secrets = read(configs.secrets.content.replaceAll('$$', '$'));
-    const { ENVIRONMENT_URL, ENVIRONMENT_PROXY_URL, ...others } = open;
+    const { ENVIRONMENT_URL, ENVIRONMENT_PROXY_URL, APP_SUPERVISOR_RESTARTED, ...others } = open;
+    expect(APP_SUPERVISOR_RESTARTED).toBe('true');
     expect({ ...secrets, ...others }).toEqual(variablesOf(given));
     expect(Object.keys(secrets).sort()).toEqual([
       'APP_COMMAND_REDIS_URL',

@@ -129,7 +129,7 @@ function expectNothingSaid(): void {
     expect(others).toEqual({
       ...{ uid, title: 'crm', icon: null, language: null, cname: null, pinned: false, sort: 0, environments: [] },
       ...{ startMode: 'onVisit', autoUpgrade: true, database: { dbConnType: 'new_database' }, jwtSecret: null },
-      claim: 'none',
+      ...{ paused: null, claim: 'none' },
     });
   }
 }

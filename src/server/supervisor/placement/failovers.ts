@@ -42,7 +42,7 @@ export interface FailoversOptions {
 export class Failovers {
   /** Of this version of the definitions. */
   private known: { version: number; places: ReadonlySet<string> } | null = null;
-  /** When an environment that is down was last held by a process that had not registered yet, by the monotonic clock: the delay begins anew. */
+  /** When an environment that is down was last held by a process that had not registered yet, by the monotonic clock. */
   private readonly heldAt = new Map<string, number>();
 
   constructor(private readonly options: FailoversOptions) {}
@@ -66,7 +66,9 @@ export class Failovers {
     const { name: environment } = view;
     const { mono } = clock.now();
     if (view.held) this.heldAt.set(environment, mono);
-    const downFor = Math.min(view.lastsFor, mono - (this.heldAt.get(environment) ?? Number.NEGATIVE_INFINITY));
+    // A successor took it over, so its former process may have died, and not released it: then the delay begins when that one is gone, too.
+    const heldAt = view.released ? this.heldAt.get(environment) : undefined;
+    const downFor = Math.min(view.lastsFor, mono - (heldAt ?? Number.NEGATIVE_INFINITY));
     const { due, next } = leaving(appCache.apps.values(), environment, downFor);
     if (!due.length) return next;
     // A process that has just taken it over is shown once it has registered; if it dies before, its lease runs out.
