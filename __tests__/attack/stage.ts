@@ -37,8 +37,6 @@ export class Stage {
     socket.on('error', () => undefined);
   });
   readonly redis: Redis;
-  /** What undoes what attacks have prepared for themselves. */
-  readonly undo: Array<() => Promise<void>> = [];
   private processes: Array<number | null> = [];
   private apps = '';
 
@@ -85,7 +83,6 @@ export class Stage {
     await this.manager.api.post('users:update?filterByTk=1', { nickname: 'Super Admin' });
     await this.trap?.end();
     await this.clear();
-    for (const undo of this.undo) await undo();
     this.redis.disconnect();
     this.sink.close();
     this.stranger.erase();
@@ -175,7 +172,7 @@ export class Stage {
   }
 
   private async clear(): Promise<void> {
-    await this.manager.clear('target', 'bystander', 'broken', 'thief');
+    await this.manager.clear('target', 'bystander', 'broken', 'thief', 'linked', 'lapsed');
   }
 }
 
