@@ -209,7 +209,7 @@ describe('a Worker', () => {
     })();
     // NocoBase alone: its nginx answers until the container has ended.
     const script =
-      'for p in /proc/[0-9]*; do if tr "\\0" " " < $p/cmdline | grep -q "app/lib/index.js "; then kill -9 ${p#/proc/}; fi; done';
+      'for p in /proc/[0-9]*; do if tr "\\0" " " < $p/cmdline | grep -q "app/lib/index[.]js "; then kill -9 $(basename $p); fi; done';
     await fleet.compose('exec', 'worker_a', 'sh', '-c', script).catch(() => undefined);
     await waitFor(async () => (await fleet.state('worker_a'))?.Health?.Status !== 'healthy', {
       timeout: MINUTE,
