@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { docker } from '../../scripts/docker/engine';
 import { waitFor } from '../../scripts/fleet';
+import { ROOT } from '../../scripts/lib/root.mjs';
 import { copyManifests, environmentIn, type Resource, rendered } from '../support/kubernetes';
 
 /**
@@ -20,24 +21,28 @@ let all: Resource[];
 const podOf = (name: string) =>
   all.find(({ kind, metadata }) => kind === 'StatefulSet' && metadata.name === name)!.spec.template.spec;
 
-/** @param given variables in the place of those of the manifests */
-function argumentsOf(pod: any, container: any, given: Record<string, string> = {}): string[] {
+/** By `nocobase-app-supervisor` the manifests mean what the Dockerfile builds. */
+const IMAGE = 'nocobase-app-supervisor';
+const KEYS = 'app-supervisor-test-pods-keys';
+
+function argumentsOf(pod: any, container: any): string[] {
   const { runAsUser, runAsGroup, fsGroup = 0 } = { ...pod.securityContext, ...container.securityContext };
   const { readOnlyRootFilesystem } = container.securityContext;
   const [program, ...rest] = container.command ?? [];
-  const variables = { ...environmentIn(all, container, pod.volumes), ...given };
   return [
     ...['--network', NETWORK, '--user', `${runAsUser}:${runAsGroup}`],
     ...['--cap-drop', 'ALL', '--security-opt', 'no-new-privileges:true'],
     ...(readOnlyRootFilesystem ? ['--read-only'] : []),
-    // A volume belongs to the group of the pod.
-    ...(container.volumeMounts ?? []).flatMap(({ mountPath }: { mountPath: string }) => [
-      '--tmpfs',
-      `${mountPath}:gid=${fsGroup},mode=2770`,
+    // A volume belongs to the group of the pod. The containers of a pod share `keys`.
+    ...(container.volumeMounts ?? []).flatMap(({ name, mountPath }: { name: string; mountPath: string }) =>
+      name === 'keys' ? ['--volume', `${KEYS}:${mountPath}`] : ['--tmpfs', `${mountPath}:gid=${fsGroup},mode=2770`],
+    ),
+    ...Object.entries(environmentIn(all, container, pod.volumes)).flatMap(([name, value]) => [
+      '--env',
+      `${name}=${value}`,
     ]),
-    ...Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
     ...(program ? ['--entrypoint', program] : []),
-    container.image,
+    container.image.includes(IMAGE) ? IMAGE : container.image,
     ...rest,
     ...(container.args ?? []),
   ];
@@ -61,8 +66,10 @@ beforeAll(async () => {
   copyManifests(path.join(folder, 'kubernetes'));
   all = rendered(path.join(folder, 'kubernetes'), 'one-supervisor');
   await docker(['network', 'rm', NETWORK]).catch(() => undefined);
+  await docker(['volume', 'rm', KEYS]).catch(() => undefined);
   await docker(['network', 'create', NETWORK]);
-});
+  await docker(['image', 'inspect', IMAGE]).catch(() => docker(['build', '--quiet', '--tag', IMAGE, ROOT]));
+}, 20 * MINUTE);
 afterAll(async () => {
   for (const name of started) await docker(['rm', '--force', '--volumes', name]);
   await docker(['network', 'rm', NETWORK]);
@@ -87,12 +94,18 @@ describe('a pod', () => {
   );
 
   it.each(['supervisor', 'worker-env-a', 'worker-env-b'])(
-    'of %s makes its role and its main database',
+    'of %s makes its role, its main database, its keys and its user of Redis',
     { timeout: 5 * MINUTE },
     async (name) => {
       const pod = podOf(name);
+      const { fsGroup } = pod.securityContext;
+      const owned = `chgrp ${fsGroup} /keys && chmod 2770 /keys`;
+      await docker(['run', '--rm', '--volume', `${KEYS}:/keys`, '--entrypoint', 'sh', 'redis:7', '-c', owned]);
       // The second time there is nothing to do.
-      for (let times = 0; times < 2; times++) await docker(['run', '--rm', ...argumentsOf(pod, pod.initContainers[0])]);
+      for (let times = 0; times < 2; times++) {
+        for (const container of pod.initContainers) await docker(['run', '--rm', ...argumentsOf(pod, container)]);
+      }
+      await docker(['volume', 'rm', KEYS]);
     },
   );
 
