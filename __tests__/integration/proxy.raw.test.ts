@@ -340,7 +340,7 @@ describe('limits', () => {
     await nothingLeft(door, target);
   });
 
-  it('WebSockets of an address, if it is known, and of an app', async () => {
+  it('WebSockets of an address, those without one together, and of an app', async () => {
     const target = keep(await recorder(SWITCH));
     const door = await simple(target, { bounds: { webSocketsPerAddress: 1, webSocketsPerApp: 3 } });
     const open = (fields = '') => asks(door, `GET /ws HTTP/1.1\r\nHost: h\r\n${UPGRADE}${fields}\r\n`);
@@ -350,13 +350,18 @@ describe('limits', () => {
     const refused = await of('192.0.2.1');
     await until('the answer', () => said(refused) !== undefined);
     expect([said(refused), retryAfter(refused)]).toEqual([['429', 'ADDRESS_BUSY'], '30']);
-    const others = [await open(), await open()];
+    const others = [await open(), await of('192.0.2.2')];
     await until('they are open', () => others.every((socket) => socket.text().includes('101')));
     const last = await of('192.0.2.3');
     await until('the answer', () => said(last)?.[1] === 'APP_BUSY');
     expect(door.limited).toEqual(['app1 websockets_per_address', 'app1 websockets_per_app']);
-    first.destroy();
+    others.pop()?.destroy();
     await until('its end has arrived', () => target.sockets.size === 2);
+    const unknown = await open();
+    await until('the answer', () => said(unknown)?.[1] === 'ADDRESS_BUSY');
+    unknown.destroy();
+    first.destroy();
+    await until('its end has arrived', () => target.sockets.size === 1);
     const again = await of('192.0.2.1');
     await until('it is open', () => again.text().includes('101'));
     for (const socket of [refused, last, again, ...others]) socket.destroy();
@@ -388,7 +393,7 @@ describe('limits', () => {
     await until('the answer', () => said(socket)?.[1] === 'ADDRESS_BUSY');
     expect(door.limited).toEqual(['app1 wakes_per_address']);
     const unknown = await asks(door, 'GET /x HTTP/1.1\r\nHost: h\r\n\r\n');
-    await until('the answer', () => unknown.text().endsWith('ok'));
+    await until('the answer', () => said(unknown)?.[1] === 'ADDRESS_BUSY');
     for (const one of [socket, unknown]) one.destroy();
     await nothingLeft(door, target);
   });
