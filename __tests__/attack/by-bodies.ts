@@ -42,7 +42,7 @@ function send(
     const request = http.request({
       host: HOST,
       port,
-      path: '/api/auth:signIn',
+      path: '/api/auth:check',
       method: 'POST',
       agent: false,
       timeout: 60_000,

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 
 /**
- * A process that does one thing again and again, at a bounded rate: `flood.ts <kind> <Supervisor> <Worker>`, with their
- * ports. It is started with the lowest priority, so that it takes what of the machine is left. It says when it has begun, ends
+ * A process that does one thing again and again, at a bounded rate: `flood.ts <kind> <Supervisor> <Worker> <speed>`, with their
+ * ports and a factor of the rate. It is started with the lowest priority, so that it takes what of the machine is left. It says when it has begun, ends
  * by itself after its last one, and keeps what it holds open until then.
  */
 
@@ -22,7 +22,7 @@ interface Kind {
 }
 
 const HOST = '127.0.0.1';
-const [, , kind = '', supervisor = '', worker = ''] = process.argv;
+const [, , kind = '', supervisor = '', worker = '', speed = '1'] = process.argv;
 const SUPERVISOR = Number(supervisor);
 const WORKER = Number(worker);
 /** All of it comes from one address. */
@@ -129,7 +129,7 @@ const KINDS: Record<string, Kind> = {
   },
   hosts: {
     count: 10_000,
-    rate: 250,
+    rate: 100,
     atOnce: 50,
     one: () => request({ path: '/', headers: { Host: `${any()}.example.test` } }),
   },
@@ -141,13 +141,13 @@ const KINDS: Record<string, Kind> = {
   },
   'sign-ins': {
     count: 3_000,
-    rate: 200,
+    rate: 100,
     atOnce: 100,
     one: () => request(signIn({ account: 'nocobase', password: any() })),
   },
   'sign-ins of an app': {
     count: 3_000,
-    rate: 200,
+    rate: 100,
     atOnce: 100,
     one: (index) => {
       const { headers, ...rest } = signIn({ account: 'nocobase', password: any() });
@@ -156,7 +156,7 @@ const KINDS: Record<string, Kind> = {
   },
   'large heads': {
     count: 2_400,
-    rate: 200,
+    rate: 100,
     atOnce: 50,
     one: (index) =>
       request({ path: '/api/app:getInfo', headers: index % 6 ? fields(190) : { 'X-Large': 'x'.repeat(60_000) } }),
@@ -173,8 +173,8 @@ const KINDS: Record<string, Kind> = {
             `POST /api/${index % 4 ? 'x' : '__app/target/x'} HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n`,
           ),
   },
-  webSockets: { count: 5_000, rate: 400, atOnce: 50, one: (index) => webSocket(index % 5 < 3 ? 'main' : 'target') },
-  messages: { count: 1_000, rate: 100, atOnce: 50, one: (index) => talk(index, index % 4 ? SUPERVISOR : WORKER) },
+  webSockets: { count: 5_000, rate: 200, atOnce: 50, one: (index) => webSocket(index % 5 < 3 ? 'main' : 'target') },
+  messages: { count: 1_000, rate: 50, atOnce: 50, one: (index) => talk(index, index % 4 ? SUPERVISOR : WORKER) },
   'packed bodies': {
     count: 400,
     rate: 20,
@@ -193,7 +193,7 @@ async function flood({ count, rate, atOnce, one }: Kind): Promise<void> {
   let open = 0;
   const all: Array<Promise<unknown>> = [];
   for (let index = 0; index < count; index++) {
-    while (open >= atOnce || index > (rate * (performance.now() - begun)) / 1_000) await sleep(5);
+    while (open >= atOnce || index > (Number(speed) * rate * (performance.now() - begun)) / 1_000) await sleep(5);
     open++;
     all.push(one(index).finally(() => open--));
   }

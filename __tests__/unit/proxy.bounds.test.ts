@@ -1,10 +1,11 @@
+import { EventEmitter } from 'node:events';
 import { describe, expect, it, vi } from 'vitest';
 import { BOUNDS } from '../../src/server/bounds';
 import { watchBody } from '../../src/server/proxy/bodies';
 import { Occupancy } from '../../src/server/proxy/occupancy';
 import { Pace } from '../../src/server/proxy/pace';
 import { trustOf, visitorAddress } from '../../src/server/proxy/peer';
-import { isSignIn } from '../../src/server/proxy/places';
+import { isSignIn, SignInTurns } from '../../src/server/proxy/places';
 import { FakeClock } from '../support/clock';
 
 const occupancy = (more: Partial<typeof BOUNDS>) => new Occupancy({ ...BOUNDS, ...more });
@@ -113,6 +114,28 @@ describe('sign-ins of an address', () => {
 
   it.each(['/api/auth:signIn', '/api/__app/crm/auth%3AsignUp?x=y', '/api/auth:signin/'])('%s is one', (url) => {
     expect(isSignIn(url)).toBe(true);
+  });
+
+  it('with a password follow each other, two at a time, until each is answered', async () => {
+    const turns = new SignInTurns();
+    const of = (authenticator?: string) =>
+      turns.has({ url: '/api/auth:signIn', headers: { 'x-authenticator': authenticator } } as never);
+    expect([of(), of('basic'), of('ldap')]).toEqual([true, true, false]);
+    const responses = Array.from({ length: 4 }, () => Object.assign(new EventEmitter(), { closed: false }));
+    const begun: Array<[number, boolean]> = [];
+    responses.forEach((res, index) => {
+      void turns.take(res as never).then((isHere) => begun.push([index, isHere]));
+    });
+    await vi.waitFor(() => expect(begun).toHaveLength(2));
+    responses[2].closed = true;
+    responses[0].emit('close');
+    await vi.waitFor(() => expect(begun).toHaveLength(4));
+    expect(begun).toEqual([
+      [0, true],
+      [1, true],
+      [2, false],
+      [3, true],
+    ]);
   });
 
   it.each(['/api/auth:check', '/api/auth:signInAs', '/api/x?a=/auth:signIn', '/xauth:signIn'])('%s is none', (url) => {

@@ -14,7 +14,7 @@ import { type AppNaming, INVALID_APP } from './naming';
 import { Occupancy } from './occupancy';
 import type { Origins } from './origins';
 import { peerOf, visitorAddress } from './peer';
-import { isSignIn } from './places';
+import { isSignIn, SignInTurns } from './places';
 import type { SsoFront } from './sso';
 import { isSignedIn, type TokenSecret } from './tokens';
 import { leavesFolder, uploadIn } from './uploads';
@@ -71,9 +71,6 @@ export type WaitingGuard = (...args: Parameters<Guard>) => boolean | Promise<boo
 
 export function createGuard({ appNameOf, serve, clock, origins, ...options }: GuardOptions): WaitingGuard {
   const hasPackage = cached(options.hasPackage, clock);
-  const occupancy = new Occupancy(options.bounds);
-  const addressOf = (req: IncomingMessage) =>
-    visitorAddress(req.headers['x-forwarded-for'], peerOf(req.socket, options.trusts), options.trusts);
 
   const refuse = (req: IncomingMessage, res: ServerResponse, code: AnswerCode, limit: LimitName, name = ''): true => {
     options.metrics?.request('', code, null);
@@ -81,14 +78,7 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
     return sendAnswer(req, res, code);
   };
 
-  const boundBodyOf = (name: string, req: IncomingMessage, res: ServerResponse) =>
-    boundBody(req, {
-      bounds: options.bounds,
-      clock,
-      isAnonymous: () => !isSignedIn(req, () => options.secretOf(name), clock.now().wall),
-      gathers: true,
-      refuse: (code, limit) => refuse(req, res, code, limit, name),
-    });
+  const admit = createAdmission(options, clock, refuse);
 
   /** To the core, unless it would hang. */
   const pass: Guard = (req, res) => {
@@ -123,15 +113,40 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
       if (!options.isLoaded()) return sendAnswer(req, res, 'APP_PREPARING', name);
       if (!isKnown) return sendAnswer(req, res, 'APP_NOT_FOUND', name);
     }
-    // A Supervisor has counted the sign-ins of an app by the addresses of its visitors, which a Worker does not know for certain.
-    const isFirst = name === 'main' || req.headers[VIA] === undefined;
-    if (isFirst && isSignIn(path) && !occupancy.maySignIn(addressOf(req), clock.now().mono))
-      return refuse(req, res, 'ADDRESS_BUSY', 'sign_ins_per_address', name);
-    const goesOn = boundBodyOf(name, req, res);
-    if (goesOn === false) return true;
+    const isAdmitted = admit(name, req, res);
+    if (isAdmitted === false) return true;
     const policy = origins.policy(name, req);
     if (policy !== null) res.setHeader('Content-Security-Policy', policy);
-    return goesOn === true ? pass(req, res) : goesOn.then((isHere) => !isHere || pass(req, res));
+    return isAdmitted === true ? pass(req, res) : isAdmitted.then((isHere) => !isHere || pass(req, res));
+  };
+}
+
+type Refuse = (req: IncomingMessage, res: ServerResponse, code: AnswerCode, limit: LimitName, name?: string) => true;
+
+/** Whether a request of this app, which is served here, goes on; once its body is here, and it is its turn. False: it does not. */
+function createAdmission(
+  { bounds, trusts, secretOf }: Pick<GuardOptions, 'bounds' | 'trusts' | 'secretOf'>,
+  clock: Clock,
+  refuse: Refuse,
+): (name: string, req: IncomingMessage, res: ServerResponse) => boolean | Promise<boolean> {
+  const occupancy = new Occupancy(bounds);
+  const turns = new SignInTurns();
+  return (name, req, res) => {
+    // A Supervisor has counted the sign-ins of an app by the addresses of its visitors, which a Worker does not know for certain.
+    if (isSignIn(req.url ?? '') && (name === 'main' || req.headers[VIA] === undefined)) {
+      const address = visitorAddress(req.headers['x-forwarded-for'], peerOf(req.socket, trusts), trusts);
+      if (!occupancy.maySignIn(address, clock.now().mono))
+        return !refuse(req, res, 'ADDRESS_BUSY', 'sign_ins_per_address', name);
+    }
+    const isHere = boundBody(req, {
+      bounds,
+      clock,
+      isAnonymous: () => !isSignedIn(req, () => secretOf(name), clock.now().wall),
+      gathers: true,
+      refuse: (code, limit) => refuse(req, res, code, limit, name),
+    });
+    if (isHere === false || !turns.has(req)) return isHere;
+    return Promise.resolve(isHere).then((isWhole) => isWhole && turns.take(res));
   };
 }
 

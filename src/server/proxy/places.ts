@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import PQueue from 'p-queue';
 import type { AnswerCode } from './answers';
 import type { Context } from './context';
 import { type Peer, visitorAddress } from './peer';
@@ -9,6 +10,32 @@ const SIGN_IN = /\/auth(?::|%3a)sign(?:in|up)(?:\/|$)/i;
 
 /** Whether the request is for a sign-in or sign-up. */
 export const isSignIn = (url: string): boolean => SIGN_IN.test(pathOf(url));
+
+/** NocoBase's name for signing in with a password, and what it takes where none is named. */
+const BY_PASSWORD = new Set([undefined, '', 'basic']);
+
+/**
+ * Lets sign-ins with a password follow each other: the steps of many at once would come between those of everybody else. Other
+ * ways to sign in wait for other servers.
+ */
+export class SignInTurns {
+  readonly #queue = new PQueue({ concurrency: 2 });
+
+  /** Whether the request has to wait for its turn. */
+  has({ url = '', headers }: IncomingMessage): boolean {
+    return isSignIn(url) && BY_PASSWORD.has(headers['x-authenticator'] as string | undefined);
+  }
+
+  /** @returns once it is its turn, which lasts until the answer is sent; false if the visitor has left */
+  take(res: ServerResponse): Promise<boolean> {
+    return new Promise((resolve) => {
+      void this.#queue.add(async () => {
+        resolve(!res.closed);
+        if (!res.closed) await new Promise((done) => res.once('close', done));
+      });
+    });
+  }
+}
 
 /**
  * Takes the places that a request of an app needs until it is answered.
