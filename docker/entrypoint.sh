@@ -17,10 +17,7 @@ role=worker
 if [ "${APP_MODE:-}" = supervisor ]; then role=supervisor; fi
 cp "/app/away/$role.conf" /run/nocobase/away.conf
 sed -f /app/server.sed storage/nocobase.conf > /run/nocobase/server.conf
-if [ "$role" = supervisor ]; then
-  # Nobody is let in before it can answer, so that a proxy in front asks another Supervisor.
-  { node /app/until-ready.js && nginx -e stderr -c /app/nginx.conf; } &
-else
-  nginx -e stderr -c /app/nginx.conf
-fi
+# Nobody is let in before it can answer: a proxy in front asks another Supervisor, and a Supervisor another environment. A Worker that
+# starts again answers for its apps before the fleet knows that they do not run there yet.
+{ node /app/until-ready.js && nginx -e stderr -c /app/nginx.conf; } &
 yarn --silent start --quickstart

@@ -1,4 +1,4 @@
-// Ends once the Supervisor is ready, or when its main app has been usable for a while and the rest does not follow: its pages say why.
+// Ends once the instance is ready, or when its main app has been usable for a while and the rest does not follow: pages say why.
 const { APP_PORT = '13000', APP_PUBLIC_PATH = '/', API_BASE_PATH = `${APP_PUBLIC_PATH}/api/` } = process.env;
 const probe = `http://127.0.0.1:${APP_PORT}${`${API_BASE_PATH}/__ready`.replace(/\/+/g, '/')}`;
 const PATIENCE = 20_000;
