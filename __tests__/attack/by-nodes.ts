@@ -44,7 +44,7 @@ const ESCAPES = [
 ];
 
 const TEMPLATE = `{{${'_'.repeat(60)}`;
-/** By type of node, configurations in which a variable never ends. */
+/** By type of node, of the plugins that apps have without being asked: configurations in which a variable never ends. */
 const TEMPLATES: Array<[type: string, config: object]> = [
   ['variable', { value: TEMPLATE }],
   ['output', { value: TEMPLATE }],
@@ -58,7 +58,6 @@ const TEMPLATES: Array<[type: string, config: object]> = [
   ['json-query', { engine: 'jmespath', expression: '@', source: TEMPLATE }],
   ['json-variable-mapping', { dataSource: TEMPLATE, variables: [] }],
   ['dateCalculation', { input: TEMPLATE, steps: [] }],
-  ['dynamic-calculation', { expression: TEMPLATE }],
   ['delay', { duration: TEMPLATE }],
   ['request', { url: TEMPLATE, method: 'GET' }],
   ['sql', { sql: TEMPLATE, unsafeInjection: true }],
@@ -79,31 +78,43 @@ const LOOPS: Array<[type: string, config: object]> = [
 ];
 
 let ran = 0;
-/** Runs a workflow with this node, which the creation of a role starts. */
-async function runNode(stage: Stage, type: string, config: object): Promise<void> {
+/**
+ * Runs a workflow with this node, which the creation of a role starts.
+ * @returns what was not tried: no node may be passed over
+ */
+async function runNode(stage: Stage, type: string, config: object): Promise<string[]> {
+  const post = async (action: string, body: object) => {
+    const { status, text } = await stage.as('target', action, body);
+    if (status !== 200) throw new Error(`a node ${type}: ${action} answers ${status} ${text.slice(0, 200)}`);
+    return JSON.parse(text).data;
+  };
   const trigger = { type: 'collection', config: { collection: 'roles', mode: 1 } };
-  const title = `attack ${++ran}`;
-  const made = await stage.as('target', 'workflows:create', { title, sync: true, enabled: true, ...trigger });
-  const { id } = JSON.parse(made.text).data;
+  const role = `r_attack_${++ran}`;
+  const { id } = await post('workflows:create', { title: role, sync: true, enabled: true, ...trigger });
   try {
     const nodes = `workflows/${id}/nodes:create`;
-    const first = JSON.parse((await stage.as('target', nodes, { type, config })).text).data;
+    const first = await post(nodes, { type, config });
     // A loop without anything to repeat is over at once.
-    if (type === 'loop')
-      await stage.as('target', nodes, { type: 'variable', config: {}, upstreamId: first?.id, branchIndex: 0 });
-    await stage.as('target', 'roles:create', { name: `r_attack_${ran}`, title: 'x' });
+    if (type === 'loop') await post(nodes, { type: 'variable', config: {}, upstreamId: first.id, branchIndex: 0 });
+    await stage.as('target', 'roles:create', { name: role, title: 'x' });
+    const { text } = await stage.as('target', `executions:list?filter[workflowId]=${id}`);
+    return JSON.parse(text).data.length ? [] : [`a node ${type} was not run`];
   } finally {
     await stage.as('target', `workflows:destroy?filterByTk=${id}`, {});
-    await stage.as('target', `roles:destroy?filterByTk=r_attack_${ran}`, {});
+    await stage.as('target', `roles:destroy?filterByTk=${role}`, {});
   }
 }
 
-const run = async (stage: Stage, nodes: Array<[type: string, config: object]>): Promise<string[]> => {
+async function run(stage: Stage, nodes: Array<[type: string, config: object]>): Promise<string[]> {
   const found: string[] = [];
-  for (const [type, config] of nodes)
-    found.push(...(await noticed(stage, `a node ${type}`, () => runNode(stage, type, config))));
+  for (const [type, config] of nodes) {
+    const work = async () => {
+      found.push(...(await runNode(stage, type, config).catch((error: Error) => [error.message])));
+    };
+    found.push(...(await noticed(stage, `a node ${type}`, work)));
+  }
   return found;
-};
+}
 
 export const byNodes: Attack[] = [
   {
