@@ -139,7 +139,11 @@ describe('an environment', () => {
     await fleet.run(4_000);
     await forgotten;
     await fleet.environment('env_a', { incarnation: fleet.clock.now().wall });
-    await fleet.run(4_000, 'env_a');
+    await fleet.run(40_000, 'env_a');
+    expect(fleet.database.visible('appEnvironments')).toMatchObject([
+      { registration: { name: 'env_a' }, proxyUrls: [] },
+    ]);
+    expect(part.parts.environmentCache.get('env_a')).toBeDefined();
     expect(asked().slice(0, 2)).toEqual(['', FIRST]);
   });
 

@@ -49,7 +49,8 @@ export class EnvironmentRegistry {
     const values = { name, registration: value, lastSeenAt: now, ...(isWritten ? {} : { proxyUrls }) };
     const where = { name, isRemoved: false };
     const [changed] = await this.app.db.getModel('appEnvironments').update(values, { where });
-    if (!changed && !row) await this.repository.create({ values });
+    // Another Supervisor finds it at the same time.
+    if (!changed && !(await this.repository.findOne({ filterByTk: name }))) await this.repository.create({ values });
     return proxyUrls;
   }
 
