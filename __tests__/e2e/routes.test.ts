@@ -63,7 +63,11 @@ describe('an address of the API', () => {
 
   it('carries a large body without holding it', async () => {
     const values = { text: 'x'.repeat(8 * 2 ** 20) };
-    const answer = await ask(fleet.supervisor.url, '/api/__app/routed/app:getInfo', { method: 'POST', body: values });
+    // Of somebody who is signed in to the app.
+    const { token } = await signInTo(fleet.supervisor, 'routed');
+    const headers = { Authorization: `Bearer ${token}` };
+    const target = '/api/__app/routed/app:getInfo';
+    const answer = await ask(fleet.supervisor.url, target, { method: 'POST', headers, body: values });
     expect(answer.headers['x-app-environment']).toBe('env_a');
   });
 });

@@ -308,6 +308,7 @@ describe('a claim in PostgreSQL', () => {
     const { schema = 'public' } = connection;
     const statements = [
       `CREATE ROLE ${user} LOGIN PASSWORD 'secret'`,
+      `GRANT CONNECT ON DATABASE ${connection.database} TO ${user}`,
       `GRANT ALL ON SCHEMA ${schema} TO ${user}`,
       `GRANT ALL ON ALL TABLES IN SCHEMA ${schema} TO ${user}`,
     ];

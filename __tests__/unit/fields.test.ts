@@ -195,7 +195,10 @@ describe('a field of an environment that is declared once', () => {
   it('is in the row and its description', () => {
     const view = new FleetView({
       observer: { names: () => [], environment: () => null, entries: () => [] },
-      environmentCache: { names: () => ['env_a'], get: () => undefined, registrationOf: () => said },
+      environmentCache: {
+        ...{ names: () => ['env_a'], get: () => undefined, registrationOf: () => said },
+        proxyAddressOf: () => ({ address: '', unconfirmed: null }),
+      },
       compatibility: { findings: () => [] },
       appCache: { apps: new Map() },
     } as unknown as FleetViewOptions);
