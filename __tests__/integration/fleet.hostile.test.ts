@@ -90,7 +90,7 @@ const QUIET = {
   ],
   apps: ['crm', 'shop'],
   shown: ['env_a running', 'env_b running'],
-  supervisors: [null, null],
+  supervisors: ['https://main.example.test', 'https://main.example.test'],
   drops: [],
   left: [[], []],
   isTermFar: false,
