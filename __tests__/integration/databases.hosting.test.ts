@@ -14,7 +14,7 @@ import {
   withHostPlace,
 } from '../../src/server/databases';
 import { dialects } from '../../src/server/databases/dialects';
-import { claimHosting, leaveHosting } from '../../src/server/worker/hosting/claim';
+import { claimHosting, endBootInTheWay, leaveHosting } from '../../src/server/worker/hosting/claim';
 import { guardPool } from '../../src/server/worker/hosting/guarded-pool';
 import type { AppRecord } from '../../src/shared/messages';
 import { authorityOf } from '../support/boot-turn';
@@ -116,7 +116,7 @@ const isOpen = async (id: string) => {
 const isWaiting = async () => {
   const waiting = isPostgres()
     ? 'SELECT 1 FROM pg_locks WHERE NOT granted'
-    : "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'";
+    : "SELECT 1 FROM information_schema.processlist WHERE command = 'Query' AND info LIKE '%FOR UPDATE%' AND id <> CONNECTION_ID()";
   return (await sql(connection, waiting)).length > 0;
 };
 
@@ -270,6 +270,26 @@ describe.each(SERVERS)('invariant 4: a claim in %s', (kind) => {
     expect(await all()).toEqual([row({ generation: 5 })]);
     const next = await lockOf('two');
     await next.release();
+  });
+
+  it('ends a boot that is frozen in its own claim, and waits for none of its rows', async () => {
+    await write();
+    const lock = await lockOf('one');
+    let isFrozen = false;
+    const frozen = lock.use(async (session) => {
+      await session.query(dialects[connection.dialect].transaction.begin);
+      for (const name of ['app_supervisor_mark', 'app_supervisor_hosts'])
+        await session.query(`SELECT * FROM ${table(connection, name)} FOR UPDATE`);
+      isFrozen = true;
+      await new Promise(() => undefined);
+    });
+    frozen.catch(() => undefined);
+    await until('The freeze', async () => isFrozen);
+    const record = recordOf({ uid: 'uid-1', generation: 5, environments: ['env_a'], hosts: ['env_a'] });
+    const successor = authorityOf({ holder: 'two', term: () => 2 });
+    expect(await inPlace((place) => endBootInTheWay(place, record, successor))).toBe(true);
+    expect(await lock.lost).toMatchObject({ code: 'LOCK_LOST' });
+    await claim('two', 2);
   });
 
   it('loses its lock on a main database', async () => {

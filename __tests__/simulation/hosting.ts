@@ -59,6 +59,7 @@ export class HostingGround {
     const rows = this.places.get(name) ?? new Map<string, HostRow>();
     this.places.set(name, rows);
     return {
+      rows: async () => structuredClone([...rows.values()]),
       change: async (judge) => {
         const change = judge(structuredClone([...rows.values()]));
         for (const environment of change.remove ?? []) rows.delete(environment);

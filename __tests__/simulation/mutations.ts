@@ -214,7 +214,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A restored app gets no row of its process',
-    changes: [['worker/apps/takeovers.ts', "if (held.state === 'running') await this.claim(name, held);", '']],
+    changes: [['worker/apps/takeovers.ts', "if (held.state === 'running' && stays) await this.claim(name, held);", '']],
     test: 'unit/app-controller.test.ts',
   },
   {

@@ -31,6 +31,7 @@ let lockedBy: string | null;
 const done: string[] = [];
 
 const place: HostPlace = {
+  rows: async () => stored,
   change: async (judge) => {
     const change = judge(stored);
     for (const { environment, holder, term, generation, gone } of change.write ?? [])

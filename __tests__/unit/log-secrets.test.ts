@@ -37,6 +37,18 @@ it.each([
   expect(redacted(line)).toBe(expected);
 });
 
+it.each(['\\', 'eyJ-', '%25', '?token', '"token'])('a line of nothing but %s takes the time of its length', (part) => {
+  const timeOf = (length: number) => {
+    const line = part.repeat(length / part.length);
+    const begun = performance.now();
+    redacted(line);
+    return performance.now() - begun;
+  };
+  timeOf(1_000);
+  // Forty times as long: a quadratic expression takes over a thousand times as long, and minutes for this.
+  expect(timeOf(400_000)).toBeLessThan(40 * timeOf(10_000) * 5 + 500);
+});
+
 it('everything else stays', () => {
   for (const line of [
     '{"code":"APP_ENVIRONMENT_UNAVAILABLE","status":503}',

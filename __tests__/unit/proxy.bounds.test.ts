@@ -123,8 +123,9 @@ describe('sign-ins of an address', () => {
     expect([of(), of('basic'), of('ldap')]).toEqual([true, true, false]);
     const responses = Array.from({ length: 4 }, () => Object.assign(new EventEmitter(), { closed: false }));
     const begun: Array<[number, boolean]> = [];
+    const socket = Object.assign(new EventEmitter(), { destroyed: false });
     responses.forEach((res, index) => {
-      void turns.take(res as never).then((isHere) => begun.push([index, isHere]));
+      void turns.take({ socket } as never, res as never).then((isHere) => begun.push([index, isHere]));
     });
     await vi.waitFor(() => expect(begun).toHaveLength(2));
     responses[2].closed = true;
@@ -136,6 +137,11 @@ describe('sign-ins of an address', () => {
       [2, false],
       [3, true],
     ]);
+    expect(socket.listenerCount('close')).toBe(2);
+    // Both that have their turn wait behind an earlier answer of a connection, which ends: they hear nothing themselves.
+    const next = turns.take({ socket: new EventEmitter() } as never, new EventEmitter() as never);
+    Object.assign(socket, { destroyed: true }).emit('close');
+    expect(await next).toBe(true);
   });
 
   it.each(['/api/auth:check', '/api/auth:signInAs', '/api/x?a=/auth:signIn', '/xauth:signIn'])('%s is none', (url) => {

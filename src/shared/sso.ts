@@ -63,13 +63,13 @@ export const SSO_HEADER = 'x-app-sso';
 export type NoSession = 'ended' | 'none';
 
 /** Pages of an app that need a session, below the base path of a client; others are for everybody, such as public forms. */
-export const INNER_PAGE = /^(?:$|(?:admin|mobile|x)(?:\/|$))/;
+export const INNER_PAGE = /^(?:$|(?:admin|mobile|m|x)(?:\/|$))/;
 
 /**
  * Pages to which a sign-in or a link of ours may lead, below the base path of a client. A list of what is allowed: at an app's
  * own host, everything else below `/` may be an API, which runs actions with the visitor's rights.
  */
-export const TARGET_PAGE = /^(?:$|(?:admin|mobile|x|settings|embed|public-forms|idp-oauth)(?:\/|$))/;
+export const TARGET_PAGE = /^(?:$|(?:admin|mobile|m|x|settings|embed|public-forms|idp-oauth)(?:\/|$))/;
 
 /** The resource of all endpoints: `appSso:start`, `appSso:authorize`, `appSso:callback`. */
 export const SSO_RESOURCE = 'appSso';

@@ -106,8 +106,11 @@ export interface Dialect {
   drops?: DropMarks;
   /** The roles of apps; absent if apps have none (`hasRoles`). */
   roles?: Roles;
-  /** How a transaction begins, what locks the rows that a query reads in it, and what a table needs for that. */
-  transaction: { begin: string; locking: string; table: string };
+  /**
+   * How a transaction begins, what locks the rows that a query reads in it, what a table needs for that, and what limits how long a session
+   * that is frozen in one keeps others waiting: a server that does not know one of these goes without it.
+   */
+  transaction: { begin: string; locking: string; table: string; limits: string[] };
   /**
    * Marks a session: with a lock that ends with the session, also where a pooler gives the session to somebody else.
    * @returns whether it is marked

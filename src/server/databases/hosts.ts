@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError, fail } from '../errors';
 import { type DatabaseConnection, type Place, placeOf } from './connection';
-import { type Dialect, type SessionMark, tryCreate } from './dialect';
+import { type Dialect, hasTable, type SessionMark, tryCreate } from './dialect';
 import { dialects } from './dialects';
 import { type DatabaseLock, lockKey } from './lock';
 import { databaseError, withSessions } from './open';
@@ -14,7 +14,7 @@ import type { Session } from './session';
 export const HOSTS_TABLE = 'app_supervisor_hosts';
 
 const COLUMNS =
-  'environment VARCHAR(64) PRIMARY KEY, uid VARCHAR(64) NOT NULL, term BIGINT NOT NULL, holder VARCHAR(255) NOT NULL, ' +
+  'environment VARCHAR(128) PRIMARY KEY, uid VARCHAR(64) NOT NULL, term BIGINT NOT NULL, holder VARCHAR(255) NOT NULL, ' +
   'generation BIGINT NOT NULL, gone INTEGER NOT NULL';
 const VALUES = ['uid', 'term', 'holder', 'generation', 'gone'] as const;
 const ROW = ['environment', ...VALUES].join(', ');
@@ -44,7 +44,7 @@ export interface HostRow {
 /** PostgreSQL's driver gives a BIGINT as text. A number that is none of ours says nothing. */
 const count = z.coerce.number().transform((value) => (Number.isSafeInteger(value) && value >= 0 ? value : 0));
 const hostRow = z.object({
-  environment: z.string().max(64),
+  environment: z.string().max(128),
   uid: z.string().max(64),
   term: count,
   holder: z.string().max(255),
@@ -65,6 +65,8 @@ export interface RowChange {
 
 /** The rows of one app, and the sessions that processes have in its database. */
 export interface HostPlace {
+  /** The rows as they are now. It waits for nobody who changes them, and may be frozen. */
+  rows(): Promise<HostRow[]>;
   /**
    * Reads the rows of the place and changes them, in one transaction in which nobody else does.
    * @throws DATABASE_OTHER_APP, DATABASE_UNMARKED if the place does not belong to the app, and DATABASE_…
@@ -102,12 +104,8 @@ export function withHostPlace<T>(
   const run = async (session: Session) => {
     // Before the table is made: nothing is made in a place of somebody else.
     await checkOwner(dialect, session, place, owner);
-    // Before the transaction, which a change of tables commits in MySQL. PostgreSQL's IF NOT EXISTS still fails when two sessions run it
-    // at the same time.
-    const table = dialect.table(place, HOSTS_TABLE);
-    await tryCreate(dialect, () =>
-      session.query(`CREATE TABLE IF NOT EXISTS ${table} (${COLUMNS})${dialect.transaction.table}`),
-    );
+    await makeTable(dialect, session, place);
+    for (const limit of dialect.transaction.limits) await session.query(limit).catch(() => undefined);
     return work(new SqlHostPlace(dialect, session, place, owner, connection));
   };
   if (lock) return lock.use(run).catch((error) => Promise.reject(databaseError(connection, error)));
@@ -117,6 +115,17 @@ export function withHostPlace<T>(
     if (!(await dialect.hasSchema(session, place))) fail('DATABASE_MISSING', details);
     return run(session);
   });
+}
+
+/**
+ * Before a transaction, which a change of tables commits in MySQL; and only if it is missing, because MySQL lets that wait for a transaction
+ * in which somebody is frozen.
+ */
+async function makeTable(dialect: Dialect, session: Session, place: Place): Promise<void> {
+  if (hasTable(await dialect.relations(session, place), HOSTS_TABLE)) return;
+  const sql = `CREATE TABLE IF NOT EXISTS ${dialect.table(place, HOSTS_TABLE)} (${COLUMNS})${dialect.transaction.table}`;
+  // PostgreSQL's IF NOT EXISTS still fails when two sessions run it at the same time.
+  await tryCreate(dialect, () => session.query(sql));
 }
 
 /** SQL that removes the rows from a place. */
@@ -145,6 +154,11 @@ class SqlHostPlace implements HostPlace {
     private readonly owner: Owner,
     private readonly connection: DatabaseConnection,
   ) {}
+
+  async rows(): Promise<HostRow[]> {
+    const table = this.dialect.table(this.place, HOSTS_TABLE);
+    return readRows(await this.session.query(`SELECT ${ROW} FROM ${table} ORDER BY environment LIMIT ${MOST_ROWS}`));
+  }
 
   async change<T extends object>(judge: (rows: HostRow[]) => T & RowChange): Promise<T> {
     const { dialect, session } = this;

@@ -14,6 +14,8 @@ import { type Session, within } from './session';
 const RETRY_INTERVAL = 200;
 /** Interval at which a holder verifies that it still holds the lock, in ms. */
 const HEARTBEAT = 5_000;
+/** How long work in the session of a lock may take, in ms: longer than the sessions of others take to end. */
+const USE_LIMIT = 45_000;
 /** Time limit for one answer of the server, in ms. */
 const ANSWER_TIMEOUT = 10_000;
 
@@ -210,7 +212,12 @@ class HeldLock implements DatabaseLock {
     if (this.state !== 'held') fail('LOCK_LOST', { app: this.app });
     this.users++;
     try {
-      return await Promise.race([work(this.session), this.lost.then((error) => Promise.reject(error))]);
+      const lost = this.lost.then((error) => Promise.reject(error));
+      return await within(USE_LIMIT, Promise.race([work(this.session), lost]), () => {
+        // What hangs there may hold rows that others wait for.
+        this.lose();
+        return new AppSupervisorError('LOCK_LOST', { app: this.app });
+      });
     } finally {
       this.users--;
     }

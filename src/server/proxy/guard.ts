@@ -146,7 +146,7 @@ function createAdmission(
       refuse: (code, limit) => refuse(req, res, code, limit, name),
     });
     if (isHere === false || !turns.has(req)) return isHere;
-    return Promise.resolve(isHere).then((isWhole) => isWhole && turns.take(res));
+    return Promise.resolve(isHere).then((isWhole) => isWhole && turns.take(req, res));
   };
 }
 

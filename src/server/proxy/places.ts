@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import PQueue from 'p-queue';
 import type { AnswerCode } from './answers';
 import type { Context } from './context';
+import { isGone, onGone } from './gone';
 import { type Peer, visitorAddress } from './peer';
 import { pathOf } from './url';
 
@@ -27,11 +28,11 @@ export class SignInTurns {
   }
 
   /** @returns once it is its turn, which lasts until the answer is sent; false if the visitor has left */
-  take(res: ServerResponse): Promise<boolean> {
+  take(req: IncomingMessage, res: ServerResponse): Promise<boolean> {
     return new Promise((resolve) => {
       void this.#queue.add(async () => {
-        resolve(!res.closed);
-        if (!res.closed) await new Promise((done) => res.once('close', done));
+        resolve(!isGone(req, res));
+        await new Promise<void>((done) => onGone(req, res, done));
       });
     });
   }
@@ -56,7 +57,7 @@ export function enter(
   }
   const leave = occupancy.request(app);
   if (leave) {
-    res.once('close', leave);
+    onGone(req, res, leave);
     return null;
   }
   metrics?.limited(app, 'requests_per_app');

@@ -10,6 +10,7 @@ import type { Context } from './context';
 import type { CookieRules } from './cookies';
 import { isForPeople, pageFor } from './error-page';
 import { classify, type Failure } from './failures';
+import { isGone, onGone } from './gone';
 import {
   hasBody,
   interimHead,
@@ -152,8 +153,12 @@ class Exchange {
 
   send(environment: RouteEnvironment): void {
     if (this.#tried === null) {
+      if (isGone(this.req, this.res)) {
+        this.#closed();
+        return;
+      }
       // Not `req.on('aborted')`, which is not emitted once the request has been read completely.
-      this.res.on('close', () => this.#closed());
+      onGone(this.req, this.res, () => this.#closed());
       this.res.on('error', ignore); // a chunk may arrive after the visitor has left (ERR_STREAM_DESTROYED)
     }
     try {

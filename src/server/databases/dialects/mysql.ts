@@ -203,7 +203,13 @@ export const mysql: Dialect = {
   lock,
   drops,
   roles,
-  transaction: { begin: 'START TRANSACTION', locking: ' FOR UPDATE', table: ' ENGINE=InnoDB' },
+  transaction: {
+    begin: 'START TRANSACTION',
+    locking: ' FOR UPDATE',
+    table: ' ENGINE=InnoDB',
+    // The second one is MariaDB's alone.
+    limits: ['SET SESSION innodb_lock_wait_timeout = 25', 'SET SESSION idle_transaction_timeout = 20'],
+  },
   async mark(query, { group, holder }) {
     const lock = 'GET_LOCK(CONCAT(?, CONNECTION_ID()), 0)';
     const [row] = await query(`SELECT ${lock} AS one, ${lock} AS two`, [markName(group), markName(group, holder)]);

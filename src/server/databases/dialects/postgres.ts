@@ -304,7 +304,12 @@ export const postgres: Dialect = {
   lock,
   drops,
   roles,
-  transaction: { begin: 'BEGIN ISOLATION LEVEL READ COMMITTED', locking: ' FOR UPDATE', table: '' },
+  transaction: {
+    begin: 'BEGIN ISOLATION LEVEL READ COMMITTED',
+    locking: ' FOR UPDATE',
+    table: '',
+    limits: ["SET idle_in_transaction_session_timeout = '20s'", "SET lock_timeout = '25s'"],
+  },
   async mark(query, { group, holder }) {
     // Not waited for: nobody but the app itself can have it in its database.
     const sql = 'SELECT pg_try_advisory_lock_shared(?::int, ?::int) AS marked';

@@ -98,7 +98,7 @@ export const sqlite: Dialect = {
     for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(place.database + suffix, { force: true });
   },
   lock,
-  transaction: { begin: 'BEGIN IMMEDIATE', locking: '', table: '' },
+  transaction: { begin: 'BEGIN IMMEDIATE', locking: '', table: '', limits: [] },
   // One process, and no sessions that another one could end.
   mark: async () => true,
   marked: async () => [],

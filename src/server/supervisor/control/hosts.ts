@@ -25,7 +25,7 @@ export function hostsOf(
   const leaving = asked.filter((environment) => published[environment].desired === 'removed');
   const wasOut = new Set(Object.values(published).flatMap(({ left = [] }) => left));
   const isOut = (environment: string) => {
-    if (environments.length === 1 || wasOut.has(environment)) return true;
+    if (environments.length === 1 || wasOut.has(environment) || published[environment].stray) return true;
     const { health, entry } = observe(environment);
     return health === 'down' || hasLeft(app, published[environment], entry);
   };

@@ -53,7 +53,10 @@ export class Takeovers {
     if (held?.state !== 'running' || held.isReclaiming) return;
     held.isReclaiming = true;
     void this.options.inQueue(name, async () => {
-      if (held.state === 'running') await this.claim(name, held);
+      // It may be about to leave by now, by a record that names nobody who may host it.
+      const { desired } = held.record;
+      const stays = held.confirmed && (desired === 'running' || desired === 'onDemand');
+      if (held.state === 'running' && stays) await this.claim(name, held);
       held.isReclaiming = false;
     });
   }

@@ -141,8 +141,8 @@ export async function endBootInTheWay(
   authority: HostingAuthority,
 ): Promise<boolean> {
   if (!(await authority.confirm())) return false;
-  // Read only: the claim follows, under the lock.
-  const { verdict } = await place.change((rows) => ({ verdict: judgeClaim(rows, record, authority) }));
+  // Read only, and not waiting for the other one's transaction, in which it may be frozen: the claim follows, under the lock.
+  const verdict = judgeClaim(await place.rows(), record, authority);
   if (!('write' in verdict)) return false;
   const places = [...verdict.write.map((row) => row.environment), ...(record.left ?? [])];
   const isOut = (one: string) => one === authority.environment || !hostsOf(record).includes(environmentOf(one));
