@@ -241,7 +241,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An environment that is down may host its former app for ever',
-    changes: [['supervisor/control/hosts.ts', "return health === 'down' || hasLeft", 'return hasLeft']],
+    changes: [['supervisor/rollout/hosts.ts', "return health === 'down' || hasLeft", 'return hasLeft']],
   },
   {
     what: 'An app that leaves keeps its row',
@@ -359,7 +359,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'Icons travel in the records of apps',
     finding: 'C16',
-    changes: [['supervisor/control/record.ts', '    icon: null,\n', '']],
+    changes: [['supervisor/rollout/record.ts', '    icon: null,\n', '']],
     test: 'unit/record.test.ts',
   },
   {
@@ -521,10 +521,10 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An environment from which an app is removed gets its secrets',
-    changes: [['supervisor/control/record.ts', "if (wish.desired === 'removed') return removalOf(app, wish);", '']],
+    changes: [['supervisor/rollout/record.ts', "if (wish.desired === 'removed') return removalOf(app, wish);", '']],
   },
   {
     what: 'An environment to which uploads are copied ahead gets the secrets of the app',
-    changes: [['supervisor/control/record.ts', 'const isPlaced = !isAhead(wish);', 'const isPlaced = true;']],
+    changes: [['supervisor/rollout/record.ts', 'const isPlaced = !isAhead(wish);', 'const isPlaced = true;']],
   },
 ];

@@ -4,7 +4,7 @@ import {
   EnvironmentReconciler,
   type EnvironmentReconcilerOptions,
 } from '../../src/server/supervisor/control/environment-reconciler';
-import { recordFor } from '../../src/server/supervisor/control/record';
+import { recordFor } from '../../src/server/supervisor/rollout/record';
 import type { AppRecord } from '../../src/shared/messages';
 import { appOf, publishedOf, registrationOf } from '../support/fixtures';
 import { TestStores } from '../support/stores';

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { advance, takeOver } from '../../src/server/supervisor/control/rollout';
 import { StepTimer } from '../../src/server/supervisor/control/step-timer';
 import { leftUndone, mayBeBetween, restingIn } from '../../src/server/supervisor/control/unfinished';
-import { uploadsFor } from '../../src/server/supervisor/control/uploads';
+import { uploadsFor } from '../../src/server/supervisor/rollout/uploads';
 import { say } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
 import { appOf, entryOf, operationOf, publishedOf } from '../support/fixtures';

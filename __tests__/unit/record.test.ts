@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { recordFor } from '../../src/server/supervisor/control/record';
+import { recordFor } from '../../src/server/supervisor/rollout/record';
 import { appRecord } from '../../src/shared/messages';
 import { DESIRED } from '../../src/shared/words';
 import { appOf, publishedOf } from '../support/fixtures';

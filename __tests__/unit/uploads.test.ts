@@ -14,7 +14,7 @@ import {
 } from '../../src/server/protocol/transfer';
 import type { Published } from '../../src/server/supervisor/apps/repository';
 import { advance, type Operation } from '../../src/server/supervisor/control/rollout';
-import { uploadsFor, uploadsPublished } from '../../src/server/supervisor/control/uploads';
+import { uploadsFor, uploadsPublished } from '../../src/server/supervisor/rollout/uploads';
 import { filesIn, openIn, partsOf, placeIn } from '../../src/server/worker/uploads/folder';
 import { lacksAfter, transferPlan } from '../../src/server/worker/uploads/plan';
 import { stateBegun } from '../../src/server/worker/uploads/state';

@@ -9,12 +9,12 @@ import type { AppCache } from './apps/cache';
 import { type AppDefinition, desiredOf } from './apps/repository';
 import { type Operation, progressOf } from './control/rollout';
 import type { OperationCache } from './control/store';
-import { isAhead } from './control/uploads';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
 import type { EnvironmentCache } from './fleet/environment-cache';
 import type { FleetObserver } from './fleet/observer';
 import { appWarningsOf, warningsOf } from './fleet/warnings';
 import { stillAway } from './placement/away';
+import { isAhead } from './rollout/uploads';
 
 export interface FleetViewOptions {
   appCache: AppCache;

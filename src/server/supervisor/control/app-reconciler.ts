@@ -10,7 +10,8 @@ import type { AppService } from '../apps/service';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
-import { outdatedHosts } from './hosts';
+import { outdatedHosts } from '../rollout/hosts';
+import { askedOf, isAhead, uploadsPublished } from '../rollout/uploads';
 import { environmentKey } from './keys';
 import type { Leadership } from './leader';
 import { hasLeft, heldElsewhere } from './leaving';
@@ -32,7 +33,6 @@ import {
   resumable,
   returnOf,
 } from './unfinished';
-import { askedOf, isAhead, uploadsPublished } from './uploads';
 import type { WorkQueue } from './work-queue';
 
 /** How often an app with an operation in progress is checked without an event, for its deadlines, in ms. */

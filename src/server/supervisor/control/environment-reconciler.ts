@@ -10,9 +10,9 @@ import type { AppCache, AppCacheChange } from '../apps/cache';
 import type { AppDefinition, Published } from '../apps/repository';
 import type { FleetObserver } from '../fleet/observer';
 import type { EnvironmentRegistry } from '../fleet/registry';
+import { recordFor } from '../rollout/record';
 import { environmentKey } from './keys';
 import type { Leadership } from './leader';
-import { recordFor } from './record';
 import type { WorkQueue } from './work-queue';
 
 export interface EnvironmentReconcilerOptions {

@@ -1,7 +1,7 @@
 import type { StatusEntry } from '../../../shared/messages';
 import type { Health } from '../../../shared/types';
 import type { AppDefinition, Published } from '../apps/repository';
-import { isAhead } from './uploads';
+import { isAhead } from '../rollout/uploads';
 
 /** Whether a Worker has confirmed that an app is removed there. */
 export const hasLeft = (

@@ -5,10 +5,10 @@ import type { RecordStore } from '../../protocol/stores/records';
 import type { AppCache } from '../apps/cache';
 import type { AppDefinition, AppRepository, Published } from '../apps/repository';
 import type { FleetObserver } from '../fleet/observer';
+import { hostsOf, withHosts } from '../rollout/hosts';
+import { recordFor } from '../rollout/record';
 import type { EnvironmentReconciler } from './environment-reconciler';
-import { hostsOf, withHosts } from './hosts';
 import type { Leadership } from './leader';
-import { recordFor } from './record';
 
 export interface PublisherOptions {
   appRepository: AppRepository;

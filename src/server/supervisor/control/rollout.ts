@@ -4,9 +4,9 @@ import type { Operation, Step } from '../../../shared/operation';
 import type { Action, Health, OperationState, StepKind } from '../../../shared/types';
 import { AppSupervisorError, describeError } from '../../errors';
 import { type AppDefinition, desiredOf, type Published } from '../apps/repository';
+import { endsAhead, isAhead, uploadsAhead, uploadsFor } from '../rollout/uploads';
 import { arrivalOf, arrives, endWithoutPlace, mayBegin, type Place, type PlacedApp } from './arrival';
 import { heldElsewhere } from './leaving';
-import { endsAhead, isAhead, uploadsAhead, uploadsFor } from './uploads';
 
 /** What is known about one environment by its lease: `entry` only under a live one. */
 export interface StepObservation {

@@ -1,7 +1,7 @@
 import type { StatusEntry } from '../../../shared/messages';
 import type { AppDefinition, Published } from '../apps/repository';
+import { askedOf } from '../rollout/uploads';
 import { isDone, misplacedIn, type Operation, type Placed, type Step } from './rollout';
-import { askedOf } from './uploads';
 
 /**
  * The rest of a failed operation that nothing blocks any more: the app has recovered by itself wherever the change was

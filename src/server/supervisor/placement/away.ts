@@ -5,7 +5,7 @@ import type { DrainMode } from '../../../shared/words';
 import type { AppDefinition } from '../apps/repository';
 import { arrivalIn } from '../control/arrival';
 import type { Operation } from '../control/rollout';
-import { askedOf } from '../control/uploads';
+import { askedOf } from '../rollout/uploads';
 import type { Refused } from './moves';
 
 export interface DrainPlan {

@@ -2,7 +2,7 @@ import { APP } from '../../../shared/app';
 import { defaultsIn, pickIn } from '../../../shared/fields';
 import type { AppRecord } from '../../../shared/messages';
 import type { AppDefinition, Published } from '../apps/repository';
-import { isPaused } from './pause';
+import { isPaused } from '../control/pause';
 import { isAhead } from './uploads';
 
 /**

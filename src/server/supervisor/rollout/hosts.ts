@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { StatusEntry } from '../../../shared/messages';
 import type { Health } from '../../../shared/types';
 import type { AppDefinition, Published } from '../apps/repository';
-import { hasLeft } from './leaving';
+import { hasLeft } from '../control/leaving';
 import { askedOf } from './uploads';
 
 /** Which environments may host an app, and which have left it or are leaving it. */
