@@ -4,7 +4,7 @@
  */
 
 /** What each folder of src/server may import. */
-const SERVER = {
+const SERVER_ROOMS = {
   /** What NocoBase's core calls; wires the rooms together. */
   core: ['supervisor', 'worker', 'proxy', 'databases', 'protocol', 'observability', 'nocobase'],
   /** Manages apps. Knows nothing of the Worker's code. */
@@ -19,25 +19,11 @@ const SERVER = {
   /** What this plugin uses of the NocoBase it runs in. */
   nocobase: [],
 };
+/** Environment variables, read and checked. Every room may import it; it imports none. */
+const SERVER = { config: [] };
+for (const [room, mayImport] of Object.entries(SERVER_ROOMS)) SERVER[room] = [...mayImport, 'config'];
 /** Files of src/server itself that every room may import. */
-const ROOT_FILES = [
-  ...[
-    'bounds',
-    'clock',
-    'credible',
-    'config',
-    'errors',
-    'feed',
-    'guard-config',
-    'keyed-queue',
-    'lock-address',
-    'log',
-    'random',
-    'redis-address',
-    'variables',
-    'visitor-texts',
-  ],
-];
+const ROOT_FILES = ['clock', 'credible', 'errors', 'feed', 'keyed-queue', 'log', 'random', 'visitor-texts'];
 
 /** What each folder of src/ui may import; `host.tsx` and `nocobase-client.d.ts` are for all. */
 const UI = {

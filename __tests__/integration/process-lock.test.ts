@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { ensureDatabase, query } from '../../scripts/fleet';
 import type { Clock } from '../../src/server/clock';
+import type { LockAddress } from '../../src/server/config/lock-address';
 import { systemClock } from '../../src/server/core/system';
 import type { DatabaseConnection } from '../../src/server/databases';
-import type { LockAddress } from '../../src/server/lock-address';
 import { type LockState, LockWatch, type ProcessLock } from '../../src/server/worker/lock-watch';
 import { createProcessLock } from '../../src/server/worker/process-lock';
 import { FakeClock } from '../support/clock';

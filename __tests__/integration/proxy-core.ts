@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { BOUNDS } from '../../src/server/bounds';
+import { BOUNDS } from '../../src/server/config/bounds';
 import { systemClock } from '../../src/server/core/system';
 import { createGuard, createNaming, createSelector, RoutingTable } from '../../src/server/proxy';
 import { hostnameOf } from '../../src/server/proxy/table';

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BOUNDS } from '../../src/server/bounds';
+import { BOUNDS } from '../../src/server/config/bounds';
 import { systemClock } from '../../src/server/core/system';
 import { createGuard, createNaming, recordBodies } from '../../src/server/proxy';
 import { originsOf } from '../support/origins';

@@ -301,7 +301,7 @@ describe('the workflow of a release', () => {
 const inBoth = (page: string) => [`docs/reference/${page}.md`, `docs/reference/${page}.zh-CN.md`];
 
 describe('environment variables', () => {
-  it.each(inBoth('environment-variables'))('%s: the table contains what config.ts reads, once each', (file) => {
+  it.each(inBoth('environment-variables'))('%s: the table contains what config/ reads, once each', (file) => {
     expect(firstCells(read(file)).sort()).toEqual([...NAMES].sort());
   });
 });

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { parseConfig, type SupervisorConfig } from '../../src/server/config';
+import type { Env } from '../../src/server/config/variables';
 import { keyringOf } from '../../src/server/core/wire';
 import { AppSupervisorError } from '../../src/server/errors';
 import { environmentKeyOf, Keyring } from '../../src/server/protocol/keyring';
@@ -19,7 +20,6 @@ import { EnvironmentJoins, type EnvironmentJoinsOptions } from '../../src/server
 import { keyFilesOf } from '../../src/server/supervisor/joining/key-files';
 import { supervisorAcl, workerAcl } from '../../src/server/supervisor/joining/redis-user';
 import { type JoinFacts, settingsFor } from '../../src/server/supervisor/joining/settings';
-import type { Env } from '../../src/server/variables';
 import type { Event } from '../../src/shared/event';
 import type { JoinRequest } from '../../src/shared/join';
 import { FakeClock } from '../support/clock';

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { describe, expect, it, vi } from 'vitest';
-import { BOUNDS } from '../../src/server/bounds';
+import { BOUNDS } from '../../src/server/config/bounds';
 import { boundBody, isForm } from '../../src/server/proxy/bodies';
 import { FormMeter } from '../../src/server/proxy/multipart';
 import { hasToken, isSignedIn } from '../../src/server/proxy/tokens';

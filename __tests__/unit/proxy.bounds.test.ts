@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it, vi } from 'vitest';
-import { BOUNDS } from '../../src/server/bounds';
+import { BOUNDS } from '../../src/server/config/bounds';
 import { watchBody } from '../../src/server/proxy/bodies';
 import { Occupancy } from '../../src/server/proxy/occupancy';
 import { Pace } from '../../src/server/proxy/pace';

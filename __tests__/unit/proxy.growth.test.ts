@@ -1,7 +1,7 @@
 import { IncomingMessage, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { BOUNDS } from '../../src/server/bounds';
+import { BOUNDS } from '../../src/server/config/bounds';
 import { createProbes } from '../../src/server/observability/probes';
 import { answer } from '../../src/server/proxy/answers';
 import { isForm } from '../../src/server/proxy/bodies';

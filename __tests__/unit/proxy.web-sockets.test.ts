@@ -3,7 +3,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { BOUNDS } from '../../src/server/bounds';
+import { BOUNDS } from '../../src/server/config/bounds';
 import { Bucket, boundMessages, boundSocket, type MessageServer } from '../../src/server/proxy/web-sockets';
 import { FakeClock } from '../support/clock';
 

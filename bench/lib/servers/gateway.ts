@@ -1,5 +1,5 @@
 import { AppSupervisor, Gateway } from '@nocobase/server';
-import { BOUNDS } from '../../../src/server/bounds';
+import { BOUNDS } from '../../../src/server/config/bounds';
 import { systemClock } from '../../../src/server/core/system';
 import { createGuard, createSelector, tuneServer } from '../../../src/server/proxy';
 import { appNameOf, origins, proxy, table } from './proxied';

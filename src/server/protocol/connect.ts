@@ -3,10 +3,10 @@ import { isIP } from 'node:net';
 import Redis, { type AbstractConnector, type RedisOptions, ReplyError } from 'ioredis';
 import { SentinelConnector, StandaloneConnector } from 'ioredis/built/connectors';
 import type { Clock, Timer } from '../clock';
+import { sentinelsOf } from '../config/redis-address';
 import { messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
-import { sentinelsOf } from '../redis-address';
 
 /**
  * A connection that nothing has proved for so long is probed, in ms. It is longer than the time between two heartbeats, which

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { Bounds } from '../bounds';
 import type { Clock, Timer } from '../clock';
+import type { Bounds } from '../config/bounds';
 import type { LimitName } from '../observability/metrics';
 import type { AnswerCode } from './answers';
 import { gather, intercept, takeArrived } from './arrival';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Bounds } from '../bounds';
 import type { Clock } from '../clock';
+import type { Bounds } from '../config/bounds';
 import type { LimitName, ProxyMetrics } from '../observability/metrics';
 import { languageOf } from '../visitor-texts';
 import { type AnswerCode, answer, send } from './answers';

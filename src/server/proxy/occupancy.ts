@@ -1,4 +1,4 @@
-import type { Bounds } from '../bounds';
+import type { Bounds } from '../config/bounds';
 import type { LimitName } from '../observability/metrics';
 import type { AnswerCode } from './answers';
 import { Pace } from './pace';

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
-import type { Bounds } from '../bounds';
 import type { Clock } from '../clock';
+import type { Bounds } from '../config/bounds';
 
 /**
  * What visitors may send on WebSockets: a page of NocoBase sends its token once, and then little. NocoBase reads all of it in

@@ -1,8 +1,8 @@
 import { type Clock, within } from '../clock';
+import type { LockAddress } from '../config/lock-address';
 import { acquireLock, type DatabaseConnection, type DatabaseLock, endLockHolder, identifyServer } from '../databases';
 import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
-import type { LockAddress } from '../lock-address';
 import type { Log } from '../log';
 import { fingerprint } from '../protocol/secrets';
 import { type LockState, PATIENCE, type ProcessLock } from './lock-watch';

@@ -2,8 +2,8 @@ import type { Message, Names, Param } from '../../../shared/message';
 import { fleetHosts, isNamedHost, labelOf, labelsOf } from '../../../shared/origins';
 import { ssoOf } from '../../../shared/sso';
 import { WELL_KNOWN_APP_KEYS } from '../../config';
+import { hasPassword } from '../../config/redis-address';
 import { fingerprint } from '../../protocol/secrets';
-import { hasPassword } from '../../redis-address';
 import { sharesRole } from '../apps/database-settings';
 import type { ChecklistFacts, EnvironmentFacts } from './facts';
 

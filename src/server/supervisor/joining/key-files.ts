@@ -1,7 +1,7 @@
 import { ENVIRONMENT_NAME } from '../../../shared/names';
 import { parseConfig, type SupervisorConfig } from '../../config';
+import type { Env } from '../../config/variables';
 import { fleetKeyOf } from '../../protocol/keyring';
-import type { Env } from '../../variables';
 import { hasOwnUser, supervisorAcl } from './redis-user';
 import { workerKeysOf } from './worker-keys';
 

@@ -1,4 +1,4 @@
-import { sentinelsOf } from '../../redis-address';
+import { sentinelsOf } from '../../config/redis-address';
 
 /** The address of Redis for a Worker. Pure functions. */
 

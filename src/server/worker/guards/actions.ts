@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock';
+import type { GuardConfig } from '../../config/guards';
 import { AppSupervisorError, answerOf } from '../../errors';
-import type { GuardConfig } from '../../guard-config';
 import type { Guard } from './guard';
 import { notToDisable, notToEnable, pluginsOf } from './plugin-rules';
 import { restartAt, restarts } from './restarts';

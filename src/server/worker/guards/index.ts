@@ -1,7 +1,7 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
 import type { Clock } from '../../clock';
 import type { HostConfig } from '../../config';
-import type { GuardConfig } from '../../guard-config';
+import type { GuardConfig } from '../../config/guards';
 import type { WorkLog } from '../watchdog/work';
 import { actions } from './actions';
 import { caches } from './caches';

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock';
 import type { HostConfig } from '../../config';
-import type { GuardConfig } from '../../guard-config';
+import type { GuardConfig } from '../../config/guards';
 import { classOfPlugin, libraryOfPlugin } from '../../nocobase/plugin-classes';
 import { type Guard, guardMethod } from './guard';
 import { QueryThread } from './query-thread';

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock';
 import type { HostConfig } from '../../config';
+import type { GuardConfig } from '../../config/guards';
 import { AppSupervisorError } from '../../errors';
-import type { GuardConfig } from '../../guard-config';
 import { classOfPlugin } from '../../nocobase/plugin-classes';
 import { type Guard, guardMethod } from './guard';
 

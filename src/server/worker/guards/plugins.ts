@@ -3,8 +3,8 @@ import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import type { Application } from '@nocobase/server';
 import type { HostConfig } from '../../config';
+import type { GuardConfig } from '../../config/guards';
 import { AppSupervisorError } from '../../errors';
-import type { GuardConfig } from '../../guard-config';
 import { type Guard, guardMethod } from './guard';
 import { isPackageName, notToDisable, notToEnable, pluginsOf } from './plugin-rules';
 

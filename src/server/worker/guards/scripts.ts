@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import path from 'node:path';
 import type { HostConfig } from '../../config';
+import type { GuardConfig } from '../../config/guards';
 import { AppSupervisorError } from '../../errors';
-import type { GuardConfig } from '../../guard-config';
 import { classOfPlugin } from '../../nocobase/plugin-classes';
 import { type Guard, guardMethod } from './guard';
 

@@ -1,6 +1,6 @@
 import type { HostConfig } from '../../config';
+import type { GuardConfig } from '../../config/guards';
 import { AppSupervisorError } from '../../errors';
-import type { GuardConfig } from '../../guard-config';
 import { moduleOf } from '../../nocobase/plugin-classes';
 import type { Guard } from './guard';
 import { type Limit, limitTo } from './time-limits';

@@ -1,8 +1,8 @@
 import { createContext, Script } from 'node:vm';
 import { Collection, type Field, UidField } from '@nocobase/database';
 import type { HostConfig } from '../../config';
+import type { GuardConfig } from '../../config/guards';
 import { AppSupervisorError } from '../../errors';
-import type { GuardConfig } from '../../guard-config';
 import { moduleOf } from '../../nocobase/plugin-classes';
 import type { Guard } from './guard';
 

@@ -1,7 +1,7 @@
 import type { Application } from '@nocobase/server';
 import type { HostConfig } from '../../../config';
+import type { GuardConfig } from '../../../config/guards';
 import { AppSupervisorError, messageOf } from '../../../errors';
-import type { GuardConfig } from '../../../guard-config';
 import { classOfPlugin } from '../../../nocobase/plugin-classes';
 import { runsCommands } from '../actions';
 import { type Guard, guardMethod } from '../guard';

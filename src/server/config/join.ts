@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isImageName, isNetworkName } from '../shared/containers';
+import { isImageName, isNetworkName } from '../../shared/containers';
 import { environmentAddressesOf } from './environment-addresses';
 import type { Variables } from './variables';
 

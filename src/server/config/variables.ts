@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { parseAppsDomain } from '../shared/origins';
+import { parseAppsDomain } from '../../shared/origins';
 
-/** What config.ts, which names every variable, needs to read them: problems in words, and the forms of values. */
+/** What index.ts, which names every variable, needs to read them: problems in words, and the forms of values. */
 
 export type Env = Record<string, string | undefined>;
 

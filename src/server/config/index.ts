@@ -1,19 +1,19 @@
 import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { z } from 'zod';
-import { CLIENT_ENTRY_MODES, type ClientEntryMode } from '../shared/client-paths';
-import { type Message, say } from '../shared/message';
-import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../shared/names';
-import { parseAppsDomain, receivesCookiesOf } from '../shared/origins';
+import { CLIENT_ENTRY_MODES, type ClientEntryMode } from '../../shared/client-paths';
+import { type Message, say } from '../../shared/message';
+import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../../shared/names';
+import { parseAppsDomain, receivesCookiesOf } from '../../shared/origins';
+import { inEnglish } from '../errors';
+import { LOG_ROOMS, type LogRoom } from '../log';
 import { type Bounds, boundsOf } from './bounds';
 import { checkProcesses, processesOf } from './cluster-mode';
-import { type DatabaseRolesConfig, databaseRolesOf } from './database-roles-config';
-import { type DockerAddress, dockerOf } from './docker-config';
-import { inEnglish } from './errors';
-import { type GuardConfig, guardConfigOf } from './guard-config';
-import { type JoinConfig, joinConfigOf } from './join-config';
+import { type DatabaseRolesConfig, databaseRolesOf } from './database-roles';
+import { type DockerAddress, dockerOf } from './docker';
+import { type GuardConfig, guardConfigOf } from './guards';
+import { type JoinConfig, joinConfigOf } from './join';
 import { type LockSettings, lockAddressOf } from './lock-address';
-import { LOG_ROOMS, type LogRoom } from './log';
 import { REDIS_ADDRESS_FORM, redisAddress } from './redis-address';
 import {
   APPS_DOMAIN_FORM,

@@ -11,7 +11,7 @@ export interface LockSettings {
   lockAddress?: LockAddress;
 }
 
-/** What reads variables and collects their problems (config.ts). */
+/** What reads variables and collects their problems (index.ts). */
 interface Reader {
   read(name: string, schema: z.ZodType<string>, allowed: string, absent: string): string;
   whole(name: string, least: number, most: number, absent: number): number;

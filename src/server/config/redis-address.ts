@@ -1,6 +1,6 @@
 import type { RedisOptions } from 'ioredis';
 import { z } from 'zod';
-import { jsonText } from '../shared/json-text';
+import { jsonText } from '../../shared/json-text';
 
 const endpoint = z.strictObject({
   host: z.string().min(1),

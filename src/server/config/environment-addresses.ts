@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { httpAddress } from '../shared/http-address';
-import { ENVIRONMENT_NAME } from '../shared/names';
+import { httpAddress } from '../../shared/http-address';
+import { ENVIRONMENT_NAME } from '../../shared/names';
 import { list, type Variables } from './variables';
 
 export const ADDRESSES_FORM =
