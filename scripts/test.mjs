@@ -5,11 +5,13 @@
  *
  * Before the end, `npm test` names what it leaves to other commands.
  *
- * The last line is `N passed, N failed` over all tests; a failed stage that is no test counts as one failure.
+ * The line before the last one is the processor time of all of it. The last line is `N passed, N failed` over all tests; a failed
+ * stage that is no test counts as one failure.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { CpuTime } from './lib/cpu-time.mjs';
 import { ensureInstalled, ensureNode } from './lib/install.mjs';
 import { leftOut } from './lib/left-out.mjs';
 import { ensurePrograms } from './lib/programs.mjs';
@@ -22,6 +24,7 @@ const total = { passed: 0, failed: 0 };
 const slowest = [];
 /** @type {string[]} one text each */
 const failures = [];
+const cpuTime = new CpuTime();
 /** @type {string[]} tests of files that ran */
 const skipped = [];
 
@@ -32,7 +35,11 @@ try {
   ensureNode();
   mkdirSync(RESULTS, { recursive: true });
   // While npm installs, which keeps this process from anything else.
-  const begun = run([process.execPath, 'scripts/lib/programs.mjs', ...PROGRAMS], path.join(RESULTS, 'programs.log'));
+  const begun = run(
+    'programs',
+    [process.execPath, 'scripts/lib/programs.mjs', ...PROGRAMS],
+    path.join(RESULTS, 'programs.log'),
+  );
   ensureInstalled(console.log);
   // What could not be installed then is tried again, and says why it cannot be.
   const programs = begun.then(() => ensurePrograms(PROGRAMS, console.log));
@@ -44,6 +51,7 @@ try {
 printSlowest();
 if (process.argv[2] !== 'long') console.log(`== left out here, run by\n${leftOut(skipped).join('\n')}\n`);
 printFailures();
+console.log(cpuTime.text());
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed || !total.passed ? 1 : 0);
 
@@ -55,7 +63,7 @@ process.exit(total.failed || !total.passed ? 1 : 0);
  */
 async function runGate(programs) {
   // Compiled for a minute by one core, where there was none to download; only later stages need it.
-  const compile = () => run([process.execPath, 'scripts/lib/sqlite.mjs']);
+  const compile = () => run('SQLite driver', [process.execPath, 'scripts/lib/sqlite.mjs']);
   const driver = programs.then(compile, () => false);
   const prepared = prepareFleets(programs);
   await Promise.all([
@@ -101,7 +109,7 @@ async function runLong(programs) {
 async function prepareFleets(programs) {
   await runScript('build');
   await programs;
-  count('what fleets share', await run([process.execPath, '--import', 'tsx', 'scripts/fleet/prepare.ts']));
+  count('what fleets share', await run('fleets', [process.execPath, '--import', 'tsx', 'scripts/fleet/prepare.ts']));
 }
 
 /**
@@ -201,17 +209,18 @@ function textOfFailure(file, test, messages) {
 async function runStage(name, command, later) {
   console.log(later ? `${name} …` : `\n== ${name}`);
   const log = later ? path.join(RESULTS, `${name.replaceAll(' ', '-')}.log`) : undefined;
-  const succeeded = await run(command, log);
+  const succeeded = await run(name, command, log);
   if (log) console.log(`\n== ${name}\n${readFileSync(log, 'utf8')}`);
   return succeeded;
 }
 
 /**
+ * @param {string} name by which its processor time is noted
  * @param {string[]} command
  * @param {string} [log]
  * @returns {Promise<boolean>} whether it succeeded
  */
-function run([program, ...args], log) {
+function run(name, [program, ...args], log) {
   return new Promise((resolve) => {
     const out = log ? openSync(log, 'w') : 'inherit';
     const child = spawn(program, args, { cwd: ROOT, stdio: ['ignore', out, out] });
@@ -219,6 +228,8 @@ function run([program, ...args], log) {
       console.error(error.message);
       resolve(false);
     });
+    // Before 'close', which another process that has its output may delay.
+    child.once('exit', () => cpuTime.note(name));
     child.once('close', (code) => resolve(code === 0));
   });
 }
