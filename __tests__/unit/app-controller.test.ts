@@ -369,6 +369,15 @@ describe('a removed app', () => {
     expect(found).toEqual([['uid-1', place, 11]]);
   });
 
+  it('is taken from its environment although its only boot failed, which may have claimed it before', async () => {
+    found = [];
+    host.bootScripts.set('crm', { fails: new Error('The disk is full.') });
+    await create({ database: place });
+    expect(crm().status).toBe('error');
+    await read();
+    expect(found).toEqual([['uid-1', place, 11]]);
+  });
+
   it('is reported as removed until its record is deleted, then forgotten', async () => {
     await create();
     const removed = recordOf({ generation: 11, desired: 'removed', data: 'drop' });

@@ -28,9 +28,9 @@ const ATTEMPTS = 4;
 /** The time between two attempts, in ms. */
 const BETWEEN = 5_000;
 
-/** Whether a process of this environment has begun to start it, and not another app of its name. */
+/** Whether a process of this environment has begun to start it, also if that failed, and not another app of its name. */
 const hasHosted = ({ applied, record }: AppState): boolean =>
-  applied?.uid === record.uid && (applied.version !== null || applied.unfinished !== null);
+  applied?.uid === record.uid && [applied.version, applied.unfinished, applied.failure].some((known) => known !== null);
 
 /** Removes apps from this environment, with their data if the record says so. */
 export class AppRemoval {
