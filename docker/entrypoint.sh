@@ -17,6 +17,8 @@ role=worker
 if [ "${APP_MODE:-}" = supervisor ]; then role=supervisor; fi
 cp "/app/away/$role.conf" /run/nocobase/away.conf
 sed -f /app/server.sed storage/nocobase.conf > /run/nocobase/server.conf
+# In the background nobody would notice that it cannot start.
+nginx -t -q -e stderr -c /app/nginx.conf
 # Nobody is let in before it can answer: a proxy in front asks another Supervisor, and a Supervisor another environment. A Worker that
 # starts again answers for its apps before the fleet knows that they do not run there yet.
 { node /app/until-ready.js && nginx -e stderr -c /app/nginx.conf; } &

@@ -7,6 +7,7 @@ import { waitFor, waitForHttp } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import type { ContainerRow } from '../../src/shared/container';
 import type { JoinAnswer } from '../../src/shared/join';
+import type { AppRow } from '../../src/shared/types';
 import { ComposedFleet } from '../support/composed-fleet';
 import { ask, Tab } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
@@ -104,6 +105,12 @@ it.each(INSTANCES)('runs %s without rights, as a user who can change nothing but
   expect(variables.filter((variable) => SECRETS.test(variable))).toEqual([]);
 });
 
+it('ends an instance whose nginx cannot start, and says why', async () => {
+  const isPrivileged = ['--cap-drop', 'ALL', '--sysctl', 'net.ipv4.ip_unprivileged_port_start=1024'];
+  const started = docker(['run', '--rm', ...isPrivileged, 'nocobase-app-supervisor']);
+  await expect(started).rejects.toThrow(/bind\(\) to \S+:80 failed \(13: Permission denied\)/);
+});
+
 it.each(['/', '/v/', '/apps/none/'])('shows the page %s through nginx', async (path) => {
   const { status, text } = await ask(fleet.supervisor, path, { headers: { Accept: 'text/html' } });
   expect(status).toBe(200);
@@ -113,14 +120,14 @@ it.each(['/', '/v/', '/apps/none/'])('shows the page %s through nginx', async (p
 
 // What lies in one alone shows whether that one is where the file says.
 it.each([
-  ['composed', ENVIRONMENTS],
-  ['only_a', ['env_a']],
-  ['only_b', ['env_b']],
+  ['composed', ENVIRONMENTS, 'withMain'],
+  ['only_a', ['env_a'], 'onVisit'],
+  ['only_b', ['env_b'], 'onVisit'],
 ])(
   'makes an app, %s, in %s, which is visited through the Supervisor',
   { timeout: 10 * MINUTE },
-  async (name, environments) => {
-    const { operation } = await manager.begin('create', { name, environments });
+  async (name, environments, startMode) => {
+    const { operation } = await manager.begin('create', { name, environments, startMode });
     await manager.succeeded(operation!, 8 * MINUTE);
     const app = await manager.app(name);
     for (const environment of environments) expect(statusIn(app, environment)).toBe('running');
@@ -194,7 +201,9 @@ describe('a Worker', () => {
   it('whose NocoBase dies takes nothing from an app that has another environment', {
     timeout: 10 * MINUTE,
   }, async () => {
-    await serves('composed');
+    // The other Worker has just been started again: it may still be starting the app.
+    const runsInBoth = (app: AppRow) => ENVIRONMENTS.every((name) => statusIn(app, name) === 'running');
+    await manager.untilApp('composed', runsInBoth, { timeout: 5 * MINUTE, what: 'runs in both environments' });
     const api = await signInTo(visitors, 'composed');
     const read = () => api.get('users:list', { pageSize: 1 });
     await read();

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { readLoopNote } from '../../src/server/worker/watchdog/note';
 
@@ -23,6 +23,7 @@ const program = (file: string, how: string) => `
   const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
   const node = (app) => ({ app, kind: 'node', type: 'json-query', node: '12', workflow: '3' });
   for (const app of ['guilty', 'other']) work.noteStart(app, 'uid of ' + app, 7);
+  const { existsSync } = require('node:fs');
   console.log('begins');
   const other = async () => { for (;;) { await turn(); await work.run(node('other'), turn); } };
   void work.run({ app: 'other', kind: 'request' }, other);
@@ -35,14 +36,15 @@ const program = (file: string, how: string) => `
     async expression() { /^(a+)+$/.test('a'.repeat(60) + 'b'); },
     async promises() { for (;;) await null; },
     async system() { require('node:child_process').execSync('sleep 60'); },
+    async full() { while (!existsSync('${path.dirname(file)}/go')) await turn(); for (;;); },
     async later() { await new Promise(() => undefined); },
     async busy() { for (let i = 0; i < 40; i++) { const end = performance.now() + 90; while (performance.now() < end); await turn(); } process.exit(0); },
   };
   await work.run(node('guilty'), async () => { await turn(); await stop['${how}'](); });
 `;
 
-function start(how: string) {
-  const file = path.join(place, `${how}.json`);
+function start(how: string, folder = place) {
+  const file = path.join(folder, `${how}.json`);
   const child = spawn(process.execPath, ['--import', 'tsx', '-e', `(async () => {${program(file, how)}})()`], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -69,6 +71,23 @@ describe('a process whose loop does not turn any more', () => {
     expect(JSON.parse(readFileSync(file, 'utf8')).seconds).toBeGreaterThanOrEqual(LIMIT / 1_000);
     expect(said()).toContain('did not turn');
     expect(said()).toContain(where);
+  });
+
+  // A disk of its own needs root.
+  it.skipIf(process.getuid?.() !== 0)('names the app on a disk that is full by then', { timeout: LONG }, async () => {
+    const disk = mkdtempSync(path.join(place, 'disk'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);
+    try {
+      const { file, begun, ended } = start('full', disk);
+      await begun;
+      await vi.waitFor(() => expect(statSync(`${file}.new`).size).toBeGreaterThan(0), { timeout: 10_000 });
+      expect(() => writeFileSync(path.join(disk, 'data'), Buffer.alloc(2 ** 20))).toThrow('ENOSPC');
+      writeFileSync(path.join(disk, 'go'), '');
+      expect(await ended).toBe('SIGKILL');
+      expect(readLoopNote(file)).toMatchObject({ uid: 'uid of guilty', boot: 7, work: { app: 'guilty', ...NODE } });
+    } finally {
+      execFileSync('umount', ['--lazy', disk]);
+    }
   });
 });
 

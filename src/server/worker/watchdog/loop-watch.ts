@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../clock';
-import { look, type ThreadData, watchLoop } from './thread';
+import { look, type ThreadData, watchLoop, writeOver } from './thread';
 import { NO_WORK_LOG, type WorkLog, WorkMarks } from './work';
 
 /** How often the loop shows that it turns, and how often that is looked at, in ms. */
@@ -23,7 +23,7 @@ export function watchOwnLoop({ limit, file, clock }: LoopWatchOptions): WorkLog 
   const shared = new Int32Array(new SharedArrayBuffer(8));
   const workerData: ThreadData = { shared, limit, every: EVERY, file };
   // tsx wraps functions in a call of `__name`.
-  const text = `const __name = (named) => named; (${watchLoop})(require, ${look})`;
+  const text = `const __name = (named) => named; (${watchLoop})(require, ${look}, ${writeOver})`;
   const thread = new Worker(text, { eval: true, workerData, env: {}, execArgv: [] });
   thread.unref();
   clock.interval(EVERY, () => Atomics.add(shared, 1, 1));

@@ -34,7 +34,23 @@ export interface ThreadData {
   file: string;
 }
 
-export function watchLoop(load: (module: string) => any, see: typeof look): void {
+/** Writes over what is there: on a disk that is full, nothing else can be written. */
+export function writeOver(fs: any, file: string, text: string): void {
+  /** More than a note has. */
+  const ROOM = 4_096;
+  const bytes = Buffer.alloc(Math.max(ROOM, Buffer.byteLength(text)), ' ');
+  bytes.write(text);
+  const handle = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
+  try {
+    fs.writeSync(handle, bytes, 0, bytes.length, 0);
+    fs.ftruncateSync(handle, bytes.length);
+    fs.fsyncSync(handle);
+  } finally {
+    fs.closeSync(handle);
+  }
+}
+
+export function watchLoop(load: (module: string) => any, see: typeof look, write: typeof writeOver): void {
   const { parentPort, workerData } = load('node:worker_threads');
   const fs = load('node:fs');
   const path = load('node:path');
@@ -73,11 +89,7 @@ export function watchLoop(load: (module: string) => any, see: typeof look): void
     try {
       const note = work && { ...starts.get(work.app), seconds, work };
       if (note) {
-        fs.mkdirSync(path.dirname(file), { recursive: true });
-        const handle = fs.openSync(`${file}.new`, 'w', 0o600);
-        fs.writeSync(handle, JSON.stringify(note));
-        fs.fsyncSync(handle);
-        fs.closeSync(handle);
+        write(fs, `${file}.new`, JSON.stringify(note));
         fs.renameSync(`${file}.new`, file);
       }
       const who = work ? JSON.stringify(work) : 'work of the main app';
@@ -92,6 +104,12 @@ export function watchLoop(load: (module: string) => any, see: typeof look): void
     if (start) starts.set(start.app, start);
     else works.set(id, work);
   });
+  try {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    write(fs, `${file}.new`, '');
+  } catch {
+    // The disk is full already, or cannot be written at all.
+  }
   let watched = { at: performance.now(), beats: 0, since: performance.now() };
   setInterval(() => {
     watched = see(watched, performance.now(), Atomics.load(shared, 1));
