@@ -79,18 +79,17 @@ export const forgeries: Attack[] = [
       const { redis, sinkPort } = stage;
       const evil = `http://${HOST}:${sinkPort}`;
       const registration = stage.key('registration', 'env_a');
-      const [index, supervisor] = ['directory', 'supervisor'].map((name) => stage.key(name));
+      const index = stage.key('apps');
       const entry = { name: 'target', uid: 'x', title: 'Evil', cname: 'evil.example.test', environments: ['env_b'] };
       const found = [
         ...(await forge(stage, [registration], () =>
           redis.set(registration, JSON.stringify({ name: 'env_a', url: evil, proxyUrl: evil, plugins: [] })),
         )),
-        ...(await forge(stage, [index, supervisor], () =>
-          redis
-            .multi()
-            .hset(index, 'target', JSON.stringify(entry))
-            .set(supervisor, JSON.stringify({ instance: 'evil', publicUrl: evil }))
-            .exec(),
+        ...(await forge(stage, [index], () =>
+          redis.hset(index, {
+            x: JSON.stringify(entry),
+            ':supervisor': JSON.stringify({ instance: 'evil', publicUrl: evil }),
+          }),
         )),
       ];
       const { headers, text } = await stage.ask('/api/__app/target/app:getInfo', {

@@ -207,9 +207,8 @@ export const heldBefore: Attack[] = [
     title: 'rubbish in Redis',
     async run(stage) {
       for (const value of RUBBISH) {
-        for (const key of ['lease:env_a', 'registration:env_a', 'supervisor', 'term'])
-          await tryRubbish(stage, key, null, value);
-        for (const key of ['records:env_a', 'statuses:env_a', 'directory', 'manifests'])
+        for (const key of ['lease:env_a', 'registration:env_a', 'term']) await tryRubbish(stage, key, null, value);
+        for (const key of ['records:env_a', 'statuses:env_a', 'apps', 'manifests'])
           await tryRubbish(stage, key, 'target', value);
       }
       return [];

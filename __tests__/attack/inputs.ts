@@ -100,11 +100,11 @@ const INPUTS = [
 const KEYS: Array<[string, string | null]> = [
   ['records:env_a', 'target'],
   ['statuses:env_a', 'target'],
-  ['directory', 'target'],
+  ['apps', 'target'],
   ['manifests', '["target","x","y"]'],
   ['lease:env_b', null],
   ['registration:env_b', null],
-  ['supervisor', null],
+  ['apps', ':supervisor'],
   ['fleetx', null],
 ];
 const FRAMES = [

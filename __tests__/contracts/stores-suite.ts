@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Stores } from '../../src/server/protocol/stores';
+import type { AppIndexWrite } from '../../src/server/protocol/stores/app-index';
 import type { LeaseAnswer } from '../../src/server/protocol/stores/leases';
 import { OtherIncarnation } from '../../src/server/protocol/stores/records';
 import { StaleTerm } from '../../src/server/protocol/stores/terms';
@@ -49,7 +50,7 @@ const GUARDS: { [S in Subject]: Record<keyof Stores[S], Guard> } = {
     forget: 'term',
   },
   statuses: { write: 'lease', read: 'reads', mark: 'reads' },
-  appIndex: { write: 'term', read: 'reads' },
+  appIndex: { write: 'term', mark: 'reads', inspect: 'reads', read: 'reads' },
   manifests: { write: 'newest', forget: 'term', read: 'reads' },
   sso: { issue: 'once', redeem: 'once', writeEnds: 'newest', endsVersion: 'reads', readEnds: 'reads' },
 };
@@ -508,121 +509,129 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
   });
 
   describe('the app index', () => {
-    const write = (from: string | null, version: string, names: string[], gone: string[] = [], term = 1) =>
+    const countOf = (n: number, term = 1) => ({ term, n });
+    const textsOf = (fields: string[], title = 't') =>
+      new Map(fields.map((field) => [field, JSON.stringify({ field, title })]));
+    /** Written as the `n`th of a term, with what has changed before. */
+    const write = (from: string, n: number, fields: string[], more: Partial<AppIndexWrite> = {}) =>
       stores.appIndex.write({
-        term,
         from,
-        version,
-        entries: new Map(names.map((name) => [name, JSON.stringify({ name })])),
-        gone,
-        supervisor: `{"instance":"${version}"}`,
+        count: countOf(n, more.term),
+        changes: [],
+        entries: textsOf(fields),
+        gone: [],
+        term: 1,
+        ...more,
       });
-    /** What a reader of a version is given, in short. */
-    const read = async (version: string) => {
-      const found = await stores.appIndex.read(version);
-      return found && { ...found, entries: [...found.entries.keys()].sort(), gone: found.gone.sort() };
+    const begin = async (fields: string[]) => (await write('', 1, fields)) as string;
+    /** What a reader of a count is given, in short. */
+    const read = async (since: number | null) => {
+      const found = await stores.appIndex.read(since === null ? null : countOf(since));
+      return found && { n: found.count.n, fields: [...found.entries.keys()].sort() };
     };
+    const all = async () => [...(await stores.appIndex.inspect()).entries.keys()].sort();
 
     it('is not there until it was written, and after it was lost', async () => {
-      expect(await read('')).toBeNull();
-      await write(null, 'v1', ['crm']);
+      expect([await read(null), await stores.appIndex.mark()]).toEqual([null, '']);
+      const mark = await begin(['crm']);
+      expect(await stores.appIndex.mark()).toBe(mark);
       await under.flush();
-      expect(await read('v1')).toBeNull();
-      expect(await write('v1', 'v2', ['shop'])).toBe(false);
-      expect(await read('v1')).toBeNull();
+      expect([await read(1), await stores.appIndex.mark(), await all()]).toEqual([null, '', []]);
+      expect(await write(mark, 2, ['shop'])).toBeNull();
+      expect(await read(1)).toBeNull();
     });
 
-    it('is read whole by those who have none or whose version nobody knows', async () => {
-      expect(await write(null, 'v1', ['crm', 'shop'])).toBe(true);
-      const [entries, supervisor] = [['crm', 'shop'], { instance: 'v1' }];
-      const whole = { version: 'v1', complete: true, entries, gone: [], supervisor };
-      expect(await read('')).toEqual(whole);
-      expect(await read('v0')).toEqual(whole);
+    it('is read whole by those who have none or whose count nobody knows', async () => {
+      await begin(['crm', 'shop']);
+      const found = (await stores.appIndex.read(null))!;
+      expect(found).toMatchObject({ count: countOf(1), complete: true, refused: [], gone: [] });
+      expect(found.entries.get('crm')).toEqual({ at: countOf(1), value: { field: 'crm', title: 't' } });
+      expect(await read(0)).toEqual({ n: 1, fields: ['crm', 'shop'] });
     });
 
-    it('a reader that has it is given who manages the fleet and nothing else', async () => {
-      await write(null, 'v1', ['crm', 'shop']);
-      const supervisor = { instance: 'v1' };
-      expect(await read('v1')).toEqual({ version: 'v1', complete: false, entries: [], gone: [], supervisor });
+    it('is as its writer left it, for the writer', async () => {
+      const mark = await begin(['crm', 'shop']);
+      const found = { mark, head: { count: countOf(1), changes: [] }, entries: textsOf(['crm', 'shop']) };
+      expect(await stores.appIndex.inspect()).toEqual(found);
+      const changes = [{ count: countOf(2), fields: ['shop'] }];
+      const next = await write(mark, 2, [], { gone: ['shop'], changes });
+      const after = { mark: next, head: { count: countOf(2), changes }, entries: textsOf(['crm']) };
+      expect(await stores.appIndex.inspect()).toEqual(after);
+    });
+
+    it('a reader that has it, or something newer, is given nothing', async () => {
+      await begin(['crm', 'shop']);
+      expect([await read(1), await read(2)]).toEqual([null, null]);
+      expect(await stores.appIndex.read(countOf(0, 2))).toBeNull();
     });
 
     it('a reader that has followed comes to the same as one that reads it whole', async () => {
-      await write(null, 'v1', ['crm', 'shop']);
-      await write('v1', 'v2', ['wiki'], ['crm']);
-      await write('v2', 'v3', ['crm'], ['shop']);
-      for (const from of ['v1', 'v2', '']) {
-        const found = await stores.appIndex.read(from);
-        const before = { v1: ['crm', 'shop'], v2: ['shop', 'wiki'], '': [] }[from]!;
-        const now = new Set(found!.complete ? [] : before);
-        for (const name of found!.gone) now.delete(name);
-        for (const name of found!.entries.keys()) now.add(name);
-        expect([found!.version, ...[...now].sort()]).toEqual(['v3', 'crm', 'wiki']);
+      const first = { count: countOf(1), fields: ['crm', 'shop'] };
+      const second = { count: countOf(2), fields: ['wiki', 'crm'] };
+      const third = { count: countOf(3), fields: ['crm', 'shop'] };
+      let mark = (await write('', 1, ['crm', 'shop'], { changes: [first] })) as string;
+      mark = (await write(mark, 2, ['wiki'], { gone: ['crm'], changes: [first, second] })) as string;
+      await write(mark, 3, ['crm'], { gone: ['shop'], changes: [first, second, third] });
+      for (const from of [1, 2, 0, null]) {
+        const found = (await stores.appIndex.read(from === null ? null : countOf(from)))!;
+        const before = from === 1 ? ['crm', 'shop'] : from === 2 ? ['shop', 'wiki'] : [];
+        const now = new Set(found.complete ? [] : before);
+        for (const field of found.gone) now.delete(field);
+        for (const field of found.entries.keys()) now.add(field);
+        expect([found.count, ...[...now].sort()]).toEqual([countOf(3), 'crm', 'wiki']);
       }
     });
 
     it('is not changed by whoever left it as something else', async () => {
-      await write(null, 'v1', ['crm']);
-      await write('v1', 'v2', ['shop']);
-      expect(await write('v1', 'late', ['wiki'], ['crm'])).toBe(false);
-      expect(await read('')).toMatchObject({ version: 'v2', entries: ['crm', 'shop'] });
+      const mark = await begin(['crm']);
+      const next = await write(mark, 2, ['shop']);
+      expect(await write(mark, 3, ['wiki'], { gone: ['crm'] })).toBeNull();
+      expect(await write('', 3, ['wiki'])).toBeNull();
+      expect([await stores.appIndex.mark(), await all()]).toEqual([next, ['crm', 'shop']]);
     });
 
-    it('of an older term than has written is refused, as a change and as a whole', async () => {
-      await write(null, 'v1', ['crm'], [], 2);
-      await expect(write('v1', 'v2', ['shop'], [], 1)).rejects.toMatchObject({ newest: 2, constructor: StaleTerm });
-      await expect(write(null, 'v2', ['shop'], [], 1)).rejects.toMatchObject({ newest: 2, constructor: StaleTerm });
-      expect(await read('')).toMatchObject({ version: 'v1', entries: ['crm'] });
+    it('written again as it was has the mark that it had', async () => {
+      const mark = await begin(['crm']);
+      await under.flush();
+      expect(await write('', 1, ['crm'])).toBe(mark);
+      expect(await read(1)).toBeNull();
+    });
+
+    it('of an older term than has written is refused', async () => {
+      const mark = await write('', 1, ['crm'], { term: 2 });
+      await expect(write(mark as string, 2, ['shop'])).rejects.toMatchObject({ newest: 2, constructor: StaleTerm });
+      expect(await all()).toEqual(['crm']);
       // Records and the index have one term.
       await stores.records.unpublish('env_a', ['crm'], 3);
-      await expect(write('v1', 'v2', ['shop'], [], 2)).rejects.toMatchObject({ newest: 3 });
+      await expect(write(mark as string, 2, ['shop'], { term: 2 })).rejects.toMatchObject({ newest: 3 });
     });
 
-    it('that two write anew at once is that of one of them, and never of both', async () => {
+    it('that two write anew at once is that of one of them for its readers, and never of both', async () => {
       const many = (letter: string) => Array.from({ length: 1_100 }, (_, i) => `${letter}${i}`);
-      for (let round = 0; round < 3; round++) {
-        const written = await Promise.all(['a', 'b'].map((letter) => write(null, `v-${letter}`, many(letter))));
-        expect(written.filter(Boolean).length).toBeGreaterThanOrEqual(1);
-        const found = (await read(''))!;
-        const letter = found.version.replace('v-', '');
-        expect(found.entries).toEqual(many(letter).sort());
-      }
+      const written = await Promise.all(['a', 'b'].map((letter) => write('', 1, many(letter))));
+      expect(written.filter(Boolean)).toHaveLength(1);
+      expect((await read(null))?.fields).toEqual(many('ab'[written.findIndex(Boolean)]).sort());
     });
 
-    it('is there, as it was, while it is written anew', async () => {
-      await write(null, 'v1', ['crm']);
-      const seen = new Set<string | undefined>();
+    it('is not read while it is written in parts', async () => {
+      const mark = await begin(['crm']);
+      const seen = new Set<number | undefined>();
       const many = Array.from({ length: 1_100 }, (_, i) => `app${i}`);
-      const writing = write(null, 'v2', many).then(() => true);
+      const writing = write(mark, 2, many).then(() => true);
       for (let done = false; !done; ) {
-        const found = await read('');
-        seen.add(`${found?.version} ${found?.entries.length}`);
+        seen.add((await read(null))?.fields.length);
         done = await Promise.race([writing, Promise.resolve(false)]);
       }
-      seen.delete('v1 1');
-      seen.delete('v2 1100');
+      for (const right of [undefined, 1, 1_101]) seen.delete(right);
       expect([...seen]).toEqual([]);
-      expect((await read(''))?.version).toBe('v2');
+      expect((await read(1))?.fields).toHaveLength(1_101);
     });
 
     it('is changed by one of those who try at once', async () => {
-      await write(null, 'v1', ['crm']);
-      const written = await Promise.all(['a', 'b', 'c'].map((name) => write('v1', `v-${name}`, [name])));
+      const mark = await begin(['crm']);
+      const written = await Promise.all(['a', 'b', 'c'].map((field) => write(mark, 2, [field])));
       expect(written.filter(Boolean)).toHaveLength(1);
-      expect((await read(''))?.entries).toEqual(['abc'[written.indexOf(true)], 'crm']);
-    });
-
-    it('written anew, has nothing of what was there; whoever had the same content reads nothing', async () => {
-      await write(null, 'v1', ['crm', 'shop']);
-      await write('v1', 'v2', ['wiki']);
-      await write(null, 'v1', ['crm', 'shop']);
-      expect(await read('v1')).toMatchObject({ complete: false, entries: [] });
-      expect(await read('v2')).toMatchObject({ version: 'v1', complete: true, entries: ['crm', 'shop'] });
-    });
-
-    it('can be large', async () => {
-      const names = Array.from({ length: 1_201 }, (_, i) => `app${i}`);
-      await write(null, 'v1', names);
-      expect((await read(''))?.entries).toEqual(names.sort());
+      expect(await all()).toEqual(['abc'[written.findIndex(Boolean)], 'crm']);
     });
   });
 
@@ -713,7 +722,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
   });
 
   describe('terms of leaders', () => {
-    const index = { from: null, version: 'v2', entries: new Map(), gone: [], supervisor: '{}' };
+    const index = { from: '', count: { term: 1, n: 1 }, changes: [], entries: new Map(), gone: [] };
     const writes: Record<string, (term: number) => Promise<unknown>> = {
       'records.publish': (term) => stores.records.publish('env_a', [recordOf({ name: 'shop' })], term, 0),
       'records.admit': (term) => stores.records.admit('env_a', 7, term),
@@ -725,7 +734,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     const all = async () => {
       const names = (await stores.records.read('env_a')).map(({ name }) => name);
       const { incarnation } = (await stores.records.readSince('env_a', null))!;
-      const [index, manifests] = [await stores.appIndex.read(''), await stores.manifests.read('')];
+      const [index, manifests] = [await stores.appIndex.inspect(), await stores.manifests.read('')];
       return { names, incarnation, lease: (await sight())?.lease?.instance, index, manifests };
     };
 
@@ -742,7 +751,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
         await hold('env_a');
         await stores.records.admit('env_a', 0, 2);
         await stores.records.publish('env_a', [recordOf()], 2, 0);
-        await stores.appIndex.write({ ...index, version: 'v1', term: 2 });
+        await stores.appIndex.write({ ...index, term: 2 });
         await stores.manifests.write([manifestItemOf()]);
         const before = await all();
         await expect(writes[write](1)).rejects.toMatchObject({ newest: 2, constructor: StaleTerm });
@@ -758,7 +767,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     const away = under.unreachable();
     const lease = { environment: 'env_a', lease: leaseOf(), ttl: 1, mayTake: true, provenBy: null };
     const write = { environment: 'env_a', instance: 'one', epoch: 1, version: 1, entries: [], removed: [] };
-    const index = { term: 1, from: 'v1', version: 'v2', entries: new Map(), gone: [], supervisor: '{}' };
+    const index = { term: 1, from: '', count: { term: 1, n: 1 }, changes: [], entries: new Map(), gone: [] };
     const calls: Array<() => Promise<unknown>> = [
       () => away.records.publish('env_a', [recordOf()], 1, 0),
       () => away.records.admit('env_a', 0, 1),
@@ -777,8 +786,9 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       () => away.statuses.read('env_a'),
       () => away.statuses.mark('env_a'),
       () => away.appIndex.write(index),
-      () => away.appIndex.write({ ...index, from: null }),
-      () => away.appIndex.read(''),
+      () => away.appIndex.mark(),
+      () => away.appIndex.inspect(),
+      () => away.appIndex.read(null),
       () => away.manifests.write([manifestItemOf()]),
       () => away.manifests.forget(['uid-1'], null),
       () => away.sso.issue('secret', SSO_CODE, 1_000),

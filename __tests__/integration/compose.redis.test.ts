@@ -39,7 +39,7 @@ describe('the Redis of docker-compose.yml', () => {
     const own = passwordIn(worker('env_a').APP_SUPERVISOR_REDIS_URL);
     expect(await ask('worker-env-a', own, (redis) => redis.hget(keys.records('env_a'), 'crm'))).toBe('x');
     await ask('worker-env-a', own, (redis) => redis.set(keys.lease('env_a'), 'x'));
-    for (const key of [keys.lease('env_b'), keys.records('env_a'), keys.supervisor()])
+    for (const key of [keys.lease('env_b'), keys.records('env_a'), keys.appIndex()])
       await expect(ask('worker-env-a', own, (redis) => redis.set(key, 'x'))).rejects.toThrow('NOPERM');
     await expect(ask('worker-env-b', own, (redis) => redis.ping())).rejects.toThrow('WRONGPASS');
     await expect(ask('default', 'x', (redis) => redis.ping())).rejects.toThrow('WRONGPASS');

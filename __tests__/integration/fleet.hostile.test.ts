@@ -181,9 +181,10 @@ describe('whoever writes to Redis', () => {
       await redis.set(keys.registration('env_a'), text(wish.registration));
       await redis.hset(keys.statuses('env_a'), 'crm', text(wish.status));
       await redis.set(keys.version('env_a'), LATER);
-      await redis.hset(keys.appIndex(), 'crm', text({ name: 'crm', title: 'Evil', uid: 'evil' }));
-      await redis.rpush(keys.directoryChanges(), text({ version: 'evil', names: ['crm'] }));
-      await redis.set(keys.supervisor(), text(wish.supervisor));
+      const { uid } = wish.record;
+      await redis.hset(keys.appIndex(), uid, text({ name: 'crm', title: 'Evil', uid }));
+      await redis.hset(keys.appIndex(), ':count', text({ count: { term: 9, n: 9 }, changes: [] }));
+      await redis.hset(keys.appIndex(), ':supervisor', text(wish.supervisor));
       await redis.hset(keys.manifests(), '["crm","portals","a"]', text(wish.item));
       await redis.set(keys.manifestsVersion(), 'evil');
       await redis.set(keys.term(), LATER);
@@ -213,10 +214,11 @@ describe('whoever writes to Redis', () => {
         await stores.fleet.writeRegistration(wish.registration);
         const write = { environment: 'env_a', instance: 'evil', epoch: LATER, version: LATER, removed: [], from: null };
         await stores.statuses.write({ ...write, entries: [wish.status] });
-        const supervisor = JSON.stringify(wish.supervisor);
-        const entries = new Map([['crm', '{}']]);
+        const entries = new Map([[':supervisor', JSON.stringify(wish.supervisor)]]);
+        const index = { count: { term: 5, n: 1 }, changes: [], entries, gone: [], term: 5 };
         await stores.appIndex
-          .write({ from: null, version: 'v', entries, gone: [], supervisor, term: 5 })
+          .mark()
+          .then((from) => stores.appIndex.write({ ...index, from }))
           .catch(() => undefined);
         await stores.manifests.write([wish.item]);
         await expect(bus.request('env_a', 'logs', {}, 50)).rejects.toMatchObject({ code: 'WORKER_SILENT' });
@@ -242,9 +244,9 @@ describe('whoever writes to Redis', () => {
       await redis.copy(keys.statuses('env_b'), keys.statuses('env_a'), 'REPLACE');
       await redis.copy(keys.lease('env_b'), keys.lease('evil'), 'REPLACE');
       await redis.sadd(keys.environments(), 'evil');
-      const { crm, shop } = await redis.hgetall(keys.appIndex());
-      if (crm && shop) await redis.hset(keys.appIndex(), { crm: shop, shop: crm });
-      await redis.copy(keys.registration('env_b'), keys.supervisor(), 'REPLACE');
+      const entries = Object.entries(await redis.hgetall(keys.appIndex()));
+      for (const [i, [field]] of entries.entries())
+        await redis.hset(keys.appIndex(), field, entries[(i + 1) % entries.length][1]);
     });
     expect(scene.workers[0].log.at('warn').some((line) => line.includes('is signed wrongly'))).toBe(true);
     const warnings = await scene.supervisor.wire.stores.warnings();

@@ -66,7 +66,6 @@ describe('processes with a Redis user of their role', () => {
         () => redis.set(keys.lease('env_b'), 'x'),
         () => redis.set(keys.registration('env_b'), 'x'),
         () => redis.hset(keys.appIndex(), 'crm', 'x'),
-        () => redis.set(keys.supervisor(), 'x'),
         () => redis.set(keys.term(), 'x'),
         () => redis.get(keys.records('env_b')),
         () => redis.publish(keys.notifyEnvironment('env_b'), 'x'),

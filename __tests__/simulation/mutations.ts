@@ -351,10 +351,54 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'protocol/app-index.ts',
-        'if ((await this.store.read(this.version))?.version === this.version) return false;',
-        'return false;',
+        'if (left && !isDoubted && (await store.mark()) === left.mark) return null;',
+        'if (left) return null;',
       ],
     ],
+  },
+  {
+    what: 'The app index is written over a count that its writer did not leave',
+    changes: [['protocol/stores/memory/app-index.ts', 'if (from !== this.head) return null;', '']],
+    test: 'unit/stores.test.ts',
+  },
+  {
+    what: 'The app index is restored with a count that had another content',
+    changes: [
+      [
+        'protocol/app-index.ts',
+        'if (found && this.isExact && this.isBehind(found))',
+        'if (found && this.isBehind(found))',
+      ],
+    ],
+    test: 'unit/app-index.test.ts',
+  },
+  {
+    what: 'The count of the app index goes back with the store',
+    changes: [
+      [
+        'protocol/app-index.ts',
+        'return { mark: found.mark, count: this.left.count, changes: [] };',
+        'return { mark: found.mark, count, changes };',
+      ],
+    ],
+    test: 'unit/app-index.test.ts',
+  },
+  {
+    what: 'An older copy of the app index is read',
+    changes: [
+      ['protocol/stores/memory/app-index.ts', 'if (since && !isAfter(count, since)) return null;', ''],
+      [
+        'protocol/app-index.ts',
+        'if (!found || (this.count && !isAfter(found.count, this.count))) return false;',
+        'if (!found) return false;',
+      ],
+    ],
+    test: 'unit/app-index.test.ts',
+  },
+  {
+    what: 'The app index is not compared while its count is right',
+    changes: [['protocol/app-index.ts', 'if (left && !isDoubted && ', 'if (left && ']],
+    test: 'unit/app-index.test.ts',
   },
   {
     what: 'Icons travel in the records of apps',

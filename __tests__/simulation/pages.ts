@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { SupervisorProcess, WorkerProcess } from './processes';
 import type { World } from './world';
 
@@ -46,15 +47,16 @@ const unindexedSince = new WeakMap<World, number>();
 /** What Workers read of the apps of the fleet becomes what there is, whatever copy Redis has gone back to. */
 export function checkStoredIndex(world: World): void {
   const { redis, database, supervisors, scheduler } = world;
-  const { entries } = redis.stores.appIndex as unknown as { entries: Map<string, string> };
-  const wanted = database.database.visible('apps').map(({ name }) => name as string);
-  const isRight = wanted.length === entries.size && wanted.every((name) => entries.has(name));
+  const { entries } = redis.stores.appIndex as unknown as { entries: Map<string, unknown> };
+  const stored = [...entries.keys()].filter((field) => !field.startsWith(':')).sort();
+  const wanted = database.database.visible('apps').map(({ uid }) => uid as string);
+  const isRight = isDeepStrictEqual(stored, wanted.sort());
   const isServed = !redis.isAway && !redis.isReadOnly && redis.frozenUntil < scheduler.now;
   const leads = supervisors.some(({ process }) => process?.leads && !process.link.isCut && !process.isOffDatabase);
   if (isRight || !isServed || !leads) unindexedSince.delete(world);
   else if (!unindexedSince.has(world)) unindexedSince.set(world, scheduler.now);
   else if (scheduler.now - unindexedSince.get(world)! > INDEXED_WITHIN)
-    world.violate(`the app index has ${[...entries.keys()].sort()}, and there are ${wanted.sort()}`);
+    world.violate(`the app index has ${stored}, and there are ${wanted}`);
 }
 
 /** A list on a Worker is not a look at the whole fleet. */

@@ -44,11 +44,18 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   equal('manifests', (await stores.manifests.read(''))?.items.length, 2);
   await stores.manifests.forget([manifestItemOf().uid], 1);
   equal('manifests of an app that has ended', (await stores.manifests.read(''))?.items.length, 0);
-  const appIndex = { entries: new Map([['crm', '{}']]), gone: [], supervisor: '{}', term: 1 };
-  equal('a new directory', await stores.appIndex.write({ ...appIndex, from: null, version: 'v1' }), true);
-  equal('the directory', (await stores.appIndex.read(''))?.entries.size, 1);
-  equal('its change', await stores.appIndex.write({ ...appIndex, gone: ['x'], from: 'v1', version: 'v2' }), true);
-  equal('the directory, changed', (await stores.appIndex.read('v1'))?.gone.join(), 'x');
+  const [one, two] = [1, 2].map((n) => ({ term: 1, n }));
+  const changes = [
+    { count: one, fields: ['crm'] },
+    { count: two, fields: ['x'] },
+  ];
+  const index = { entries: new Map([['crm', '{}']]), gone: [], term: 1 };
+  const mark = await stores.appIndex.write({ ...index, from: '', count: one, changes: changes.slice(0, 1) });
+  equal('the mark of a new index', await stores.appIndex.mark(), mark);
+  equal('the index', (await stores.appIndex.read(null))?.entries.size, 1);
+  const changed = await stores.appIndex.write({ ...index, gone: ['x'], from: mark as string, count: two, changes });
+  equal('the index, changed', (await stores.appIndex.inspect()).mark, changed);
+  equal('its change', (await stores.appIndex.read(one))?.gone.join(), 'x');
   const user = {
     id: 'fleet:7',
     since: 1,

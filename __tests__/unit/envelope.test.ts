@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/server/core/system';
-import { bodyOf, Envelope, SUPERVISOR } from '../../src/server/protocol/envelope';
+import { bodyOf, Envelope, orderOf, SUPERVISOR } from '../../src/server/protocol/envelope';
 import { environmentKeyOf, fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { Refusals } from '../../src/server/protocol/refusals';
 import { hasSealedSecrets, RecordSealer, Secrets, sealFor } from '../../src/server/protocol/secrets';
-import { SetDigest } from '../../src/server/protocol/set-digest';
 import { FLEET_SECRET, keyringOf, testEnvelope } from '../support/envelope';
 import { recordOf } from '../support/fixtures';
 import { type RecordedLog, recordedLog } from '../support/log';
@@ -216,46 +215,8 @@ describe('the secrets of a record', () => {
   });
 });
 
-describe('the digest of a set', () => {
-  const entries = fc.array(fc.tuple(fc.string(), fc.string()), { maxLength: 30 });
-  const digestOf = (all: Iterable<[string, string]>) => {
-    const digest = new SetDigest();
-    for (const [name, text] of all) digest.set(name, text);
-    return digest;
-  };
-
-  it('is that of its content, in whatever way it came about', () => {
-    fc.assert(
-      fc.property(entries, entries, (before, after) => {
-        const digest = digestOf(before);
-        void digest.root;
-        for (const [name] of before) digest.set(name);
-        for (const [name, text] of after) digest.set(name, text);
-        const content = new Map(after);
-        expect(digest.root).toBe(digestOf([...content].reverse()).root);
-        digest.set('one more', 'x');
-        expect(digest.root === digestOf(content).root).toBe(content.get('one more') === 'x');
-      }),
-    );
-  });
-
-  it('tells names and texts apart', () => {
-    expect(digestOf([['a', 'bc']]).root).not.toBe(digestOf([['ab', 'c']]).root);
-    expect(
-      digestOf([
-        ['a', 'x'],
-        ['b', 'y'],
-      ]).root,
-    ).not.toBe(
-      digestOf([
-        ['a', 'y'],
-        ['b', 'x'],
-      ]).root,
-    );
-  });
-});
-
-it('the body of a text can be read without believing it', () => {
+it('the body and the order of a text can be read without believing it', () => {
+  expect([orderOf(envelope.sign('env_a', 'here', 7, '{}')), orderOf('{}')]).toEqual([7, null]);
   expect(bodyOf(envelope.sign('env_a', 'here', 1, '{"a":1}'))).toBe('{"a":1}');
   expect(bodyOf('{"a":1}')).toBeNull();
 });

@@ -3,10 +3,10 @@ import type { Application } from '@nocobase/server';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
-import { Envelope } from '../../src/server/protocol/envelope';
+import { Envelope, type Opened, SUPERVISOR } from '../../src/server/protocol/envelope';
 import { fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { Keys } from '../../src/server/protocol/keys';
-import { Refusals } from '../../src/server/protocol/refusals';
+import { type Refusal, Refusals } from '../../src/server/protocol/refusals';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { WorkerPart } from '../../src/server/worker/worker';
 import { ScaleHost } from './host';
@@ -30,12 +30,25 @@ interface SimulatedWorker {
 let setup: WorkersSetup;
 let workers: SimulatedWorker[] = [];
 
+const checked = new Map<string, Opened | Refusal>();
+
+/** What the Supervisor signs for all Workers is checked once for all of them: elsewhere each has a processor of its own. */
+class SharedChecks extends Envelope {
+  override check(signer: string, place: string, text: string): Opened | Refusal {
+    if (signer !== SUPERVISOR) return super.check(signer, place, text);
+    const key = `${place} ${text}`;
+    const found = checked.get(key) ?? super.check(signer, place, text);
+    checked.set(key, found);
+    return found;
+  }
+}
+
 async function start(environment: string, pace: BootPace): Promise<SimulatedWorker> {
   const keys = new Keys('app-supervisor');
   const instance = `${environment}:${randomUUID().slice(0, 8)}`;
   const aesKey = Buffer.from(setup.aesKey, 'hex');
   const keyring = new Keyring({ fleetKey: fleetKeyOf(aesKey), environment: null, atRest: aesKey });
-  const envelope = new Envelope(keyring, new Refusals(SILENT, systemClock));
+  const envelope = new SharedChecks(keyring, new Refusals(SILENT, systemClock));
   const stores = new RedisStores(setup.redisUrl, keys, envelope, SILENT, systemRandom, systemClock);
   const bus = new RedisBus(setup.redisUrl, keys, envelope, instance, SILENT, systemClock, systemRandom, stores.shared);
   stores.open();

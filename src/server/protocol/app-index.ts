@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type AppIndexEntry, appIndexEntry } from '../../shared/messages';
-import type { AppIndexStore } from './stores/app-index';
+import type { Clock } from '../clock';
+import type { AppIndexFound, AppIndexHead, AppIndexStore } from './stores/app-index';
+import { type Count, countAfter, isAfter, NO_COUNT } from './stores/counts';
 
 /** The Supervisor, as its workers know it. */
 export const supervisorEntry = z.object({
@@ -14,125 +15,215 @@ export const supervisorEntry = z.object({
 });
 export type SupervisorEntry = z.infer<typeof supervisorEntry>;
 
-/**
- * From this number of changes on, the whole index is written again, because the number of a script's arguments is
- * limited.
- */
-const MANY = 500;
+/** The field of the Supervisor's entry, beside those of apps. */
+const MANAGER = ':supervisor';
+/** How many fields the last changes name together: every reader reads them with each change. */
+const MOST_NAMED = 100;
+/** How often a write is tried again, because somebody else has written meanwhile. */
+const TURNS = 3;
 
-/** Writes the index of all apps for processes that host some of them: the changes, and everything after a flush. */
+/** What this writer left in the store. */
+interface Left extends AppIndexHead {
+  mark: string;
+}
+
+/** Writes the index of all apps for processes that host some of them: the changes, and what a comparison finds. */
 export class AppIndexWriter {
-  /** By name, as text. */
-  private readonly written = new Map<string, string>();
-  private digest = Buffer.alloc(16);
-  /**
-   * Names whose definitions have changed since they were written; null: the store has lost its content, or may have.
-   */
-  private changed: Set<string> | null = null;
+  /** By field, what the index is to have. */
+  private readonly texts: Map<string, string>;
+  private readonly uids = new Map<string, string>();
+  /** Names whose definitions have changed since their texts were made; null: all may have. */
+  private noted: Set<string> | null = null;
+  /** Null: another process led. */
+  private left: Left | null = null;
+  /** The store is compared, whatever its mark. */
+  private isDoubted = true;
+  /** Whether the store had these texts, and no others, with the mark that was left. */
+  private isExact = false;
 
   constructor(
     private readonly store: AppIndexStore,
-    private readonly supervisor: SupervisorEntry,
-  ) {}
+    supervisor: SupervisorEntry,
+    private readonly clock: Pick<Clock, 'now'>,
+  ) {
+    this.texts = new Map([[MANAGER, JSON.stringify(supervisor)]]);
+  }
 
-  /** Treats everything as unwritten. */
+  /** Another process may have led: nothing that is known can be relied on. */
   invalidate(): void {
-    this.changed = null;
+    this.noted = null;
+    this.left = null;
+    this.isExact = false;
+  }
+
+  /** The next write compares everything. */
+  doubt(): void {
+    this.isDoubted = true;
   }
 
   /** Marks apps that were created, changed or deleted. */
   note(names: string[]): void {
-    for (const name of names) this.changed?.add(name);
+    for (const name of names) this.noted?.add(name);
   }
 
   /**
    * @param term of the leading Supervisor
    * @returns whether there was anything to write
+   * @throws if the store cannot be reached, or other processes write there without end
    */
   async write(apps: ReadonlyMap<string, AppIndexEntry>, term: number): Promise<boolean> {
-    const changed = this.changed && this.changed.size <= MANY ? this.changed : null;
-    this.changed = new Set();
-    if (!changed) {
-      this.written.clear();
-      this.digest.fill(0);
+    for (let turn = 0; turn < TURNS; turn++) {
+      const isWritten = await this.writeOnce(apps, term);
+      if (isWritten !== null) return isWritten;
     }
-    const from = changed ? this.version : null;
-    const entries = new Map<string, string>();
-    const gone: string[] = [];
-    for (const name of changed ?? apps.keys()) {
+    throw new Error('The app index is written by somebody else.');
+  }
+
+  /** Null if somebody else has written meanwhile. */
+  private async writeOnce(apps: ReadonlyMap<string, AppIndexEntry>, term: number): Promise<boolean | null> {
+    const found = await this.compare();
+    let isMended = false;
+    if (found && this.isExact && this.isBehind(found)) {
+      // Whoever has read it with this count has to read nothing again.
+      if (!(await this.put(found.mark, this.left as Left, this.differing(found), term))) return null;
+      isMended = true;
+    }
+    const noted = this.takeOver(apps);
+    const fields = found && !isMended ? this.differing(found) : noted;
+    if (found && !isMended) this.left = this.leftIn(found);
+    const { mark, count, changes } = this.left as Left;
+    if (!fields.length) {
+      this.isExact = true;
+      return isMended;
+    }
+    const next = countAfter(count, term, Math.floor(this.clock.now().wall));
+    const head = { count: next, changes: followed(changes, { count: next, fields }) };
+    return (await this.put(mark, head, fields, term)) ? true : null;
+  }
+
+  /** Everything that is there; null if it is as this writer left it. */
+  private async compare(): Promise<AppIndexFound | null> {
+    const { store, left, isDoubted } = this;
+    if (left && !isDoubted && (await store.mark()) === left.mark) return null;
+    const found = await store.inspect();
+    this.isDoubted = false;
+    return found;
+  }
+
+  /** Whether the store has lost what this writer left, or is an older copy. */
+  private isBehind({ mark, head }: AppIndexFound): boolean {
+    return this.left !== null && mark !== this.left.mark && (!head || isAfter(this.left.count, head.count));
+  }
+
+  /** From where to go on: above every count that is known. */
+  private leftIn(found: AppIndexFound): Left {
+    const { count, changes } = found.head ?? { count: NO_COUNT, changes: [] };
+    if (!this.left || !isAfter(this.left.count, count)) return { mark: found.mark, count, changes };
+    return { mark: found.mark, count: this.left.count, changes: [] };
+  }
+
+  private differing({ entries }: AppIndexFound): string[] {
+    const fields = new Set([...this.texts.keys(), ...entries.keys()]);
+    return [...fields].filter((field) => this.texts.get(field) !== entries.get(field));
+  }
+
+  private async put(from: string, head: AppIndexHead, fields: string[], term: number): Promise<boolean> {
+    this.isExact = false;
+    // Until it is known what was written.
+    this.isDoubted = true;
+    const { texts } = this;
+    const entries = new Map(fields.flatMap((field) => (texts.has(field) ? [[field, texts.get(field) as string]] : [])));
+    const gone = fields.filter((field) => !texts.has(field));
+    const mark = await this.store.write({ ...head, from, entries, gone, term });
+    if (mark === null) return false;
+    this.left = { ...head, mark };
+    this.isExact = true;
+    this.isDoubted = false;
+    return true;
+  }
+
+  /** @returns the fields that are to have another text from now on */
+  private takeOver(apps: ReadonlyMap<string, AppIndexEntry>): string[] {
+    const names = this.noted ?? new Set([...this.uids.keys(), ...apps.keys()]);
+    this.noted = new Set();
+    const changed = new Set<string>();
+    for (const name of names) {
       const app = apps.get(name);
-      const text = app && JSON.stringify(appIndexEntry.parse(app));
-      if (text === this.written.get(name)) continue;
-      if (text === undefined) gone.push(name);
-      else entries.set(name, text);
-      this.keep(name, text);
+      const before = this.uids.get(name);
+      if (before !== undefined && before !== app?.uid) {
+        this.texts.delete(before);
+        this.uids.delete(name);
+        changed.add(before);
+      }
+      if (!app) continue;
+      const text = JSON.stringify(appIndexEntry.parse(app));
+      if (text === this.texts.get(app.uid)) continue;
+      this.texts.set(app.uid, text);
+      this.uids.set(name, app.uid);
+      changed.add(app.uid);
     }
-    if (changed && !entries.size && !gone.length) {
-      // A store that failed over to an older copy has another version; one that has this content answers in two values.
-      if ((await this.store.read(this.version))?.version === this.version) return false;
-      this.invalidate();
-      return this.write(apps, term);
-    }
-    const supervisor = JSON.stringify(this.supervisor);
-    const written = await this.store.write({ from, version: this.version, entries, gone, supervisor, term });
-    if (written) return true;
-    // Lost meanwhile, or written by another Supervisor; the last writer wins.
-    this.invalidate();
-    return this.write(apps, term);
-  }
-
-  /** The version of the content: the same for the same content, in any order and from any writer. */
-  private get version(): string {
-    return this.digest.toString('hex');
-  }
-
-  private keep(name: string, text: string | undefined): void {
-    const before = this.written.get(name);
-    if (before !== undefined) this.mix(name, before);
-    if (text === undefined) this.written.delete(name);
-    else this.written.set(name, text);
-    if (text !== undefined) this.mix(name, text);
-  }
-
-  /** Adding an entry and removing it are the same operation. */
-  private mix(name: string, text: string): void {
-    const hash = createHash('sha256').update(`${name} ${text}`).digest();
-    for (let i = 0; i < this.digest.length; i++) this.digest[i] ^= hash[i];
+    return [...changed];
   }
 }
 
-/** A hosting process's copy of the index. It reads only changes; without a change a read costs two values. */
+/** The last changes, as many as name no more than `MOST_NAMED` fields: by the count of each, readers find what follows. */
+function followed(changes: AppIndexHead['changes'], change: AppIndexHead['changes'][number]): AppIndexHead['changes'] {
+  const kept: AppIndexHead['changes'] = [];
+  let named = 0;
+  for (const one of [change, ...changes.toReversed()]) {
+    named += one.fields.length;
+    kept.unshift(named > MOST_NAMED ? { ...one, fields: [] } : one);
+    if (named > MOST_NAMED) break;
+  }
+  return kept;
+}
+
+/** A hosting process's copy of the index. It reads only changes; without a change a read costs one value. */
 export class AppIndexReader {
-  private version = '';
-  private readonly entries = new Map<string, AppIndexEntry>();
+  private count: Count | null = null;
+  /** By field. */
+  private readonly entries = new Map<string, { at: Count; entry: AppIndexEntry }>();
+  /** By name: of two incarnations the one that was written last. */
+  private byName = new Map<string, AppIndexEntry>();
   /** Null until the Supervisor has published itself. */
   supervisor: SupervisorEntry | null = null;
 
-  constructor(private readonly store: AppIndexStore) {}
+  constructor(private readonly store: Pick<AppIndexStore, 'read'>) {}
 
   /** @returns whether anything has changed */
   async read(): Promise<boolean> {
-    const found = await this.store.read(this.version);
-    if (!found) return false;
-    this.version = found.version;
-    this.supervisor = supervisorEntry.safeParse(found.supervisor).data ?? null;
-    if (found.complete) this.entries.clear();
-    for (const name of found.gone) this.entries.delete(name);
-    for (const [name, entry] of found.entries) {
-      const { data } = appIndexEntry.safeParse(entry);
-      if (data) this.entries.set(name, data);
-      else this.entries.delete(name);
-    }
+    const found = await this.store.read(this.count);
+    // One that began later may have ended earlier.
+    if (!found || (this.count && !isAfter(found.count, this.count))) return false;
+    this.count = found.count;
+    const refused = new Set(found.refused);
+    const isGone = (field: string) => !found.entries.has(field) && !refused.has(field);
+    for (const field of found.complete ? [...this.entries.keys()].filter(isGone) : found.gone)
+      this.entries.delete(field);
+    for (const [field, { at, value }] of found.entries) this.take(field, at, value);
+    this.byName = new Map();
+    const inOrder = [...this.entries.values()].sort((one, other) => (isAfter(one.at, other.at) ? 1 : -1));
+    for (const { entry } of inOrder) this.byName.set(entry.name, entry);
     return true;
   }
 
   /** The uid of the app with this name; null if there is none, undefined if nothing has been published. */
   uidOf(name: string): string | null | undefined {
-    if (!this.version) return undefined;
-    return this.entries.get(name)?.uid ?? null;
+    if (!this.count) return undefined;
+    return this.byName.get(name)?.uid ?? null;
   }
 
   all(): AppIndexEntry[] {
-    return [...this.entries.values()];
+    return [...this.byName.values()];
+  }
+
+  private take(field: string, at: Count, value: unknown): void {
+    if (field === MANAGER) {
+      this.supervisor = supervisorEntry.safeParse(value).data ?? null;
+      return;
+    }
+    const { data } = appIndexEntry.safeParse(value);
+    if (data?.uid === field) this.entries.set(field, { at, entry: data });
+    else this.entries.delete(field);
   }
 }

@@ -14,10 +14,7 @@
  * | `statuses:<env>` | hash | name → `StatusEntry` | until released |
  * | `version:<env>` | string | version of the statuses | until released |
  * | `term` | string | newest term of a leading Supervisor that has written | for ever |
- * | `directory` | hash | name → what everybody may know of an app | for ever |
- * | `directoryDraft` | hash | a whole new directory while it is written | until it is whole |
- * | `directoryChanges` | list | its last changes, `{version, names}`; empty while it is not whole | for ever |
- * | `supervisor` | string | who manages the fleet, as workers know it | for ever |
+ * | `apps` | hash | uid → what everybody may know of an app; `:supervisor`, who manages the fleet; `:count` of the last write, with the last changes | for ever |
  * | `manifests` | hash | JSON of `[app, namespace, item key]` → `ManifestItem` | until the app ends |
  * | `manifestsVersion` | string | changes with the manifests | for ever |
  * | `ssoCode:<hash>` | string | `SsoCode`, by which an app signs a user of the main app in | two minutes, or until redeemed |
@@ -40,10 +37,9 @@ export class Keys {
   readonly statuses = (environment: string) => this.key('statuses', environment);
   readonly version = (environment: string) => this.key('version', environment);
   readonly term = () => this.key('term');
-  readonly appIndex = () => this.key('directory');
-  readonly appIndexDraft = () => this.key('directoryDraft');
-  readonly directoryChanges = () => this.key('directoryChanges');
-  readonly supervisor = () => this.key('supervisor');
+  readonly appIndex = () => this.key('apps');
+  /** Where it was before 0.3.0. */
+  readonly formerIndex = () => ['directory', 'directoryChanges', 'supervisor'].map((name) => this.key(name));
   readonly manifests = () => this.key('manifests');
   readonly manifestsVersion = () => this.key('manifestsVersion');
   readonly ssoCode = (hash: string) => this.key('ssoCode', hash);

@@ -137,7 +137,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const isThisProcess = defaultEnvironments !== null;
   const known = createKnown(main, options);
   const { appCache, active, leadership, observer } = known;
-  const appIndex = new AppIndexWriter(stores.appIndex, { instance, ...addresses });
+  const appIndex = new AppIndexWriter(stores.appIndex, { instance, ...addresses }, clock);
   const environmentCache = new EnvironmentCache({ ...known, stores, clock, log, addressesOf: options.addressesOf });
   const events = new EventStore(main);
   const removal = new EnvironmentRemoval({ ...known, store: stores.fleet, environmentCache, bus, clock });

@@ -1,50 +1,63 @@
+import { z } from 'zod';
+import { type Count, count } from './counts';
+
 /**
  * The app index: the public data of each app, and the Supervisor that manages the fleet. The leading Supervisor writes
  * it; all other processes follow its changes.
  *
- * - A change is one transaction and applies to one version: a writer that does not know the current version changes
- * nothing. A complete rewrite (`from: null`) is written beside the index, and replaces it in one transaction.
+ * - It has a count (`counts.ts`). A write is refused where another one is found than the writer left.
  * - Writes carry the term of the leading Supervisor. A write of an older term than the store has seen changes nothing and
  * rejects with `StaleTerm`.
- * - A reader never sees half of a change as the whole: what it reads belongs to the version that it gets, or to a later
- * one whose change it reads next.
- * - Lost content costs nothing: the next write is refused, and the writer writes everything again.
+ * - A reader never sees half of a change: a large one, which is written in parts, is read when it is whole. It never goes back to an older
+ * count.
+ * - Each entry is believed by itself. An entry that is missing is not noticed by readers: whoever writes to the store can withhold what is
+ * there, until the leader compares it.
  * - Every method rejects if the store cannot be reached. After a rejected write the writer does not know the content,
- * and writes everything.
+ * and compares it.
  */
 export interface AppIndexStore {
-  /**
-   * False if the index is not (or no longer) as the writer left it, or if another writer began a rewrite: nothing was
-   * written.
-   */
-  write(write: AppIndexWrite): Promise<boolean>;
-  /** The changes since `version`, which is empty for a first read; null while there is no index. */
-  read(version: string): Promise<AppIndexRead | null>;
+  /** The mark that it left; null if another one than `from` was found: what was written since, if anything, is read by nobody. */
+  write(write: AppIndexWrite): Promise<string | null>;
+  /** What the last write left; empty where there is no index. */
+  mark(): Promise<string>;
+  /** Everything, for the writer. */
+  inspect(): Promise<AppIndexFound>;
+  /** What has changed since a count, null for a first read; null while there is nothing newer. */
+  read(since: Count | null): Promise<AppIndexRead | null>;
 }
 
-export interface AppIndexWrite {
-  /** The version that the index must have; null replaces the whole index with `entries`. */
-  from: string | null;
-  /**
-   * The version that the index has afterwards. Equal content has an equal version, so a reader that has read it does
-   * not read it again.
-   */
-  version: string;
-  /** By name, as JSON. */
+export const appIndexHead = z.object({
+  count,
+  /** The last changes, oldest first: a reader with the count of one of them reads the fields of those that follow. */
+  changes: z.array(z.object({ count, fields: z.array(z.string()) })),
+});
+export type AppIndexHead = z.infer<typeof appIndexHead>;
+
+export interface AppIndexWrite extends AppIndexHead {
+  /** The mark that the index must have. */
+  from: string;
+  /** By field, as JSON. */
   entries: Map<string, string>;
-  /** Names of apps that no longer exist. */
+  /** Fields that are removed. */
   gone: string[];
-  /** The Supervisor that manages the apps, as JSON. */
-  supervisor: string;
   term: number;
 }
 
+export interface AppIndexFound {
+  mark: string;
+  /** Null if there is none, or none that is believed. */
+  head: AppIndexHead | null;
+  /** By field, as JSON; null for what is not believed. */
+  entries: Map<string, string | null>;
+}
+
 export interface AppIndexRead {
-  version: string;
-  /** Whether `entries` is the whole index; if not, an app that is neither in it nor in `gone` is unchanged. */
+  count: Count;
+  /** Whether `entries` and `refused` are all that is there; if not, what is neither in them nor in `gone` is unchanged. */
   complete: boolean;
-  /** By name, unparsed. */
-  entries: Map<string, unknown>;
+  /** By field, unparsed, with the count of the write that wrote it. */
+  entries: Map<string, { at: Count; value: unknown }>;
+  /** Fields whose text is not believed: what is known of them stands. */
+  refused: string[];
   gone: string[];
-  supervisor: unknown;
 }

@@ -92,7 +92,7 @@ export class ControlLoop {
   noteFlushed(): void {
     const { environments, appIndex, queue } = this.options;
     environments.invalidate();
-    appIndex.invalidate();
+    appIndex.doubt();
     queue.add(FLEET);
   }
 
@@ -167,8 +167,9 @@ export class ControlLoop {
   }
 
   private async passFleet(): Promise<number> {
-    const { fleet, environmentCache, appCache, failovers, queue } = this.options;
+    const { fleet, environmentCache, appCache, appIndex, failovers, queue } = this.options;
     await fleet.read();
+    appIndex.doubt();
     if (!this.isCurrent) {
       await environmentCache.load();
       this.isCurrent = true;
@@ -189,12 +190,7 @@ export class ControlLoop {
   private async writeIndex(): Promise<null> {
     const { appIndex, appCache, observer, environmentCache, bus, leadership } = this.options;
     if (observer.foreign) return null;
-    try {
-      if (!(await appIndex.write(appCache.apps, leadership.term))) return null;
-    } catch (error) {
-      appIndex.invalidate();
-      throw error;
-    }
+    if (!(await appIndex.write(appCache.apps, leadership.term))) return null;
     // Without an app's name: the index has to be read.
     for (const { name: environment } of environmentCache.all()) bus.notify({ environment }, []);
     return null;

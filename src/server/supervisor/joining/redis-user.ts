@@ -42,7 +42,7 @@ export function supervisorAcl({ name, password }: RedisUser, prefix: string): st
     password,
     [`~${prefix}:*`],
     [`&${prefix}:*`],
-    'get set setnx mget del hget hset hdel hmget hgetall hlen lindex lrange rpush ltrim sadd srem smembers pttl multi exec eval evalsha time info config|get publish subscribe',
+    'get set setnx mget del hget hset hdel hmget hgetall hlen sadd srem smembers pttl eval evalsha time info config|get publish subscribe',
   );
 }
 
@@ -52,18 +52,7 @@ export function workerAcl({ name, password }: RedisUser, prefix: string, environ
     (key) => `${key}:${environment}`,
   );
   const shared = ['environments', 'probe', 'manifests', 'manifestsVersion', 'ssoCode:*'];
-  const read = [
-    'fleet',
-    'directory',
-    'directoryChanges',
-    'supervisor',
-    'lease:*',
-    'standby:*',
-    'version:*',
-    'statuses:*',
-    'ssoEnds',
-    'ssoEndsVersion',
-  ];
+  const read = ['fleet', 'apps', 'lease:*', 'standby:*', 'version:*', 'statuses:*', 'ssoEnds', 'ssoEndsVersion'];
   const channels = ['wake:supervisors', `wake:environment:${environment}`, 'requests:*', 'replies:*'];
   return acl(
     name,
@@ -73,7 +62,7 @@ export function workerAcl({ name, password }: RedisUser, prefix: string, environ
       ...[`records:${environment}`, ...read].map((key) => `%R~${prefix}:${key}`),
     ],
     channels.map((channel) => `&${prefix}:${channel}`),
-    'get set mget del hget hset hdel hmget hgetall hlen lindex lrange sadd smembers pttl multi exec eval evalsha time info publish subscribe',
+    'get set mget del hget hset hdel hmget hgetall hlen sadd smembers pttl eval evalsha time info publish subscribe',
   );
 }
 

@@ -1,207 +1,217 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { Clock } from '../../../clock';
 import type { Random } from '../../../random';
-import { bodyOf, SUPERVISOR } from '../../envelope';
-import draftAppIndex from '../../scripts/draftAppIndex-2.lua';
-import writeAppIndex from '../../scripts/writeAppIndex-5.lua';
-import { SetDigest } from '../../set-digest';
-import type { AppIndexRead, AppIndexStore, AppIndexWrite } from '../app-index';
-import { AT_ONCE, type Script, type StoreConnection } from './connection';
+import { bodyOf, orderOf, SUPERVISOR } from '../../envelope';
+import writeHash from '../../scripts/writeHash-2.lua';
+import {
+  type AppIndexFound,
+  type AppIndexHead,
+  type AppIndexRead,
+  type AppIndexStore,
+  type AppIndexWrite,
+  appIndexHead,
+} from '../app-index';
+import { COUNT, type Count, isAfter } from '../counts';
+import { AT_ONCE, placeOf, type Script, type StoreConnection } from './connection';
 
-/** A reader that has missed more changes reads the whole index. */
-const KEPT_CHANGES = 200;
-/** How often a read is repeated because the index changes meanwhile. */
-const TURNS = 3;
+/** Begins the mark of an index that is not whole yet: readers wait. */
+const DRAFT = 'draft ';
+/** How many signatures are made or checked without a pause: each takes about 0.1 ms. */
+const WITHOUT_PAUSE = 50;
 
-const appIndexChange = z.object({
-  version: z.string(),
-  names: z.array(z.string()),
-  /** Of the whole index after this change (`SetDigest`). */
-  root: z.string(),
-  /** Counts the changes of a term, which is the order. */
-  turn: z.number(),
-});
-type Change = z.infer<typeof appIndexChange> & { term: number };
-
-/** What a reader has read: it knows the rest of the index by its digest. */
-interface Known {
-  version: string;
-  digest: SetDigest;
+/** An entry that was believed. */
+interface Believed {
+  at: Count;
+  /** Of its text; null once it was gone at that count. */
+  digest: string | null;
 }
 
-const NO_CHANGE = { complete: false, entries: new Map<string, unknown>(), gone: [] };
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64');
 
 /**
- * `AppIndexStore` in a hash, with a list of its last changes. While the list exists, the hash is complete. The last change
- * carries the signature of the Supervisor over the whole index: one for all, however many apps there are.
+ * `AppIndexStore` in a hash. The Supervisor signs each entry and the head by themselves; the order is the term, and the text begins with
+ * the number of the write.
  */
 export class RedisAppIndex implements AppIndexStore {
-  private readonly writeChange: Script;
-  private readonly writeDraft: Script;
-  /** What this process wrote, as Supervisor. */
-  private written = new SetDigest();
-  private turn = 0;
-  /** What this process read. */
-  private known: Known | null = null;
-  /** The newest change that was believed. */
-  private newest: Pick<Change, 'term' | 'turn'> = { term: 0, turn: 0 };
-  private supervisor: { value: unknown; order: number } | null = null;
+  private readonly writeHash: Script;
+  /** As the Supervisor that this process is: by field, what is stored and was signed with its key. */
+  private texts = new Map<string, string>();
+  /** As a reader: a signature is checked once, and what is older than this is not believed. */
+  private readonly believed = new Map<string, Believed>();
 
   constructor(
     private readonly connection: StoreConnection,
     private readonly random: Random,
+    private readonly clock: Clock,
   ) {
-    this.writeChange = connection.scriptUnderTerm('writeAppIndex', 5, writeAppIndex);
-    this.writeDraft = connection.scriptUnderTerm('draftAppIndex', 2, draftAppIndex);
+    this.writeHash = connection.scriptUnderTerm('writeHash', 2, writeHash);
   }
 
-  async write(write: AppIndexWrite): Promise<boolean> {
-    const { from, version, entries, gone, supervisor, term } = write;
-    const owner = from === null ? this.random.id() : '';
-    if (owner && !(await this.draft(owner, write))) return false;
+  async write(write: AppIndexWrite): Promise<string | null> {
     const { connection } = this;
     const { keys } = connection;
-    if (owner) this.written = new SetDigest();
-    for (const name of gone) this.written.set(name);
-    for (const [name, text] of entries) this.written.set(name, text);
-    const names = owner ? [] : [...gone, ...entries.keys()];
-    const change = { version, names, root: this.written.root, turn: ++this.turn };
-    const signed = [
-      connection.sign(SUPERVISOR, keys.directoryChanges(), term, change satisfies z.infer<typeof appIndexChange>),
-      connection.envelope.sign(SUPERVISOR, keys.supervisor(), term, supervisor),
-    ];
-    return connection.underTerm(term, (signedTerm) =>
-      this.writeChange(
-        keys.appIndex(),
-        keys.directoryChanges(),
-        keys.supervisor(),
-        keys.term(),
-        keys.appIndexDraft(),
-        signedTerm,
-        owner,
-        from ?? '',
-        ...signed,
-        KEPT_CHANGES,
-        gone.length,
-        ...gone,
-        ...(owner ? [] : [...entries].flat()),
-      ),
+    const { count, changes, entries, gone, term } = write;
+    const mark = this.sign(COUNT, count, JSON.stringify({ count, changes } satisfies AppIndexHead));
+    const texts: Array<[field: string, text: string]> = [];
+    await this.each(entries, ([field, text]) => texts.push([field, this.sign(field, count, text)]));
+    // Of before 0.3.0, and of nobody from here on.
+    if (!write.from) await connection.redis.del(...keys.formerIndex());
+    const parts = Math.max(1, Math.ceil(texts.length / AT_ONCE), Math.ceil(gone.length / AT_ONCE));
+    let from = write.from;
+    for (let i = 0; i < parts; i++) {
+      const [set, removed] = [texts, gone].map((all) => all.slice(i * AT_ONCE, (i + 1) * AT_ONCE));
+      const to = i === parts - 1 ? mark : `${DRAFT}${this.random.id()}`;
+      const args = [COUNT, from, to, removed.length, ...removed, ...set.flat()];
+      const isWritten = await connection.underTerm(term, (signedTerm) =>
+        this.writeHash(keys.appIndex(), keys.term(), signedTerm, ...args),
+      );
+      if (!isWritten) return null;
+      from = to;
+    }
+    for (const field of gone) this.texts.delete(field);
+    for (const [field, text] of texts) this.texts.set(field, text);
+    return mark;
+  }
+
+  async mark(): Promise<string> {
+    const { redis, keys } = this.connection;
+    return (await redis.hget(keys.appIndex(), COUNT)) ?? '';
+  }
+
+  async inspect(): Promise<AppIndexFound> {
+    const { connection } = this;
+    const key = connection.keys.appIndex();
+    const { [COUNT]: mark = '', ...found } = await connection.redis.hgetall(key);
+    const entries: AppIndexFound['entries'] = new Map();
+    const texts = new Map<string, string>();
+    await this.each(Object.entries(found), ([field, text]) => {
+      const isOurs =
+        this.texts.get(field) === text ||
+        this.isOurs(field, text) ||
+        connection.envelope.open(SUPERVISOR, placeOf(key, field), text) !== null;
+      if (isOurs) texts.set(field, text);
+      entries.set(field, isOurs ? splitOf(bodyOf(text) ?? '').text : null);
+    });
+    this.texts = texts;
+    return { mark, head: this.openHead(mark), entries };
+  }
+
+  async read(since: Count | null): Promise<AppIndexRead | null> {
+    const { redis, keys, envelope } = this.connection;
+    const key = keys.appIndex();
+    const head = this.openHead((await redis.hget(key, COUNT)) ?? '');
+    if (!head) return null;
+    if (since && isAfter(since, head.count)) envelope.refusals.note(placeOf(key, COUNT), 'replayed');
+    if (since && !isAfter(head.count, since)) return null;
+    const fields = since && fieldsSince(head, since);
+    if (!fields) return this.readAll();
+    const [mark, ...texts] = await redis.hmget(key, COUNT, ...fields);
+    const now = this.openHead(mark ?? '');
+    // It has changed meanwhile: whoever changed it notifies once more.
+    if (!now || isAfter(now.count, head.count)) return this.readAll();
+    return this.readOf(
+      head,
+      fields.map((field, i) => [field, texts[i]]),
+      false,
     );
   }
 
-  /** Writes the whole apart from what is read, part by part. @returns whether it is still this writer's */
-  private async draft(owner: string, { entries, term }: AppIndexWrite): Promise<boolean> {
-    const { connection } = this;
-    const { keys } = connection;
-    const texts = [...entries];
-    for (let i = 0; i === 0 || i < texts.length; i += AT_ONCE) {
-      const part = texts.slice(i, i + AT_ONCE).flat();
-      const isWritten = await connection.underTerm(term, (signedTerm) =>
-        this.writeDraft(keys.appIndexDraft(), keys.term(), signedTerm, owner, i ? 0 : 1, ...part),
-      );
-      if (!isWritten) return false;
-    }
-    return true;
-  }
-
-  async read(version: string): Promise<AppIndexRead | null> {
+  private async readAll(): Promise<AppIndexRead | null> {
     const { redis, keys } = this.connection;
-    const [last, supervisor] = await Promise.all([
-      redis.lindex(keys.directoryChanges(), -1),
-      redis.get(keys.supervisor()),
-    ]);
-    const current = this.openChange(last);
-    if (!current) return null;
-    const found = current.version === version ? { version, ...NO_CHANGE } : await this.readChanges(version);
-    return found && { ...found, supervisor: this.openSupervisor(supervisor) };
+    const { [COUNT]: mark = '', ...found } = await redis.hgetall(keys.appIndex());
+    const head = this.openHead(mark);
+    if (!head) return null;
+    const gone = [...this.believed.keys()].filter((field) => !(field in found));
+    for (const field of gone) this.leave(field, head.count);
+    return this.readOf(head, Object.entries(found), true);
   }
 
-  /** The change that is the last one now; null if there is none, or none that is believed. */
-  private openChange(text: string | null): Change | null {
-    const { connection, newest } = this;
-    const place = connection.keys.directoryChanges();
-    const read = connection.open(SUPERVISOR, place, text, appIndexChange);
-    if (!read) return null;
-    const change = { ...read.value, term: read.order };
-    const isOld = (change.term - newest.term || change.turn - newest.turn) < 0;
-    if (isOld) connection.envelope.refusals.note(place, 'replayed');
-    else this.newest = change;
-    return isOld ? null : change;
+  private async readOf(
+    { count }: AppIndexHead,
+    found: Array<[field: string, text: string | null]>,
+    complete: boolean,
+  ): Promise<AppIndexRead> {
+    const read: AppIndexRead = { count, complete, entries: new Map(), refused: [], gone: [] };
+    await this.each(found, ([field, text]) => {
+      if (text === null) {
+        this.leave(field, count);
+        read.gone.push(field);
+        return;
+      }
+      const entry = this.open(field, text);
+      if (entry) read.entries.set(field, entry);
+      else read.refused.push(field);
+    });
+    return read;
   }
 
-  /** What was believed before stays until there is something newer that is believed. */
-  private openSupervisor(text: string | null): unknown {
+  /** An entry that comes back as it was before it was gone is not believed. */
+  private leave(field: string, at: Count): void {
+    const last = this.believed.get(field);
+    if (last && !isAfter(last.at, at)) this.believed.set(field, { at, digest: null });
+  }
+
+  private open(field: string, text: string): { at: Count; value: unknown } | null {
     const { connection } = this;
-    const place = connection.keys.supervisor();
-    const read = connection.open(SUPERVISOR, place, text, z.unknown());
-    if (read && read.order >= (this.supervisor?.order ?? 0)) this.supervisor = read;
-    else if (read) connection.envelope.refusals.note(place, 'replayed');
-    return this.supervisor?.value ?? null;
-  }
-
-  private async readChanges(version: string): Promise<Omit<AppIndexRead, 'supervisor'> | null> {
-    const { redis, keys, envelope } = this.connection;
-    for (let turn = 0; turn < TURNS && this.known?.version === version; turn++) {
-      const texts = await redis.lrange(keys.directoryChanges(), 0, -1);
-      const names = namesSince(texts, version);
-      if (!names) break;
-      const [last, values] = await this.readWith((work) => work.hmget(keys.appIndex(), ...names, ''));
-      // It has changed meanwhile.
-      if (last !== texts[texts.length - 1]) continue;
-      const change = this.openChange(last);
-      if (!change) return null;
-      const found = names.map((name, i) => [name, values[i]] as const);
-      // Names that are missing, or entries that were changed, show in the digest.
-      if (this.believes(change, found, this.known.digest)) return this.readOf(change, found, false);
-      break;
+    const place = placeOf(connection.keys.appIndex(), field);
+    const digest = digestOf(text);
+    const last = this.believed.get(field);
+    if (last?.digest === digest) return { at: last.at, value: JSON.parse(splitOf(bodyOf(text) ?? '').text) };
+    const opened = connection.envelope.open(SUPERVISOR, place, text);
+    if (!opened) return null;
+    const { n, text: json } = splitOf(opened.body);
+    const at = { term: opened.order, n };
+    const isOld = last && (isAfter(last.at, at) || (last.digest === null && !isAfter(at, last.at)));
+    if (isOld) {
+      connection.envelope.refusals.note(place, 'replayed');
+      return null;
     }
-    this.known = null;
-    const [last, values] = await this.readWith((work) => work.hgetall(keys.appIndex()));
-    const change = this.openChange(last);
-    if (!change) return null;
-    const found = Object.entries(values as Record<string, string>);
-    if (this.believes(change, found, new SetDigest())) return this.readOf(change, found, true);
-    envelope.refusals.note(keys.appIndex(), 'forged');
-    return null;
+    const value = connection.parse(place, json, z.unknown());
+    this.believed.set(field, { at, digest });
+    return { at, value };
   }
 
-  /** Reads entries and the last change in one transaction: while changes exist, the index is complete. */
-  private async readWith(
-    read: (work: ReturnType<StoreConnection['redis']['multi']>) => ReturnType<StoreConnection['redis']['multi']>,
-  ): Promise<[string | null, any]> {
-    const { redis, keys } = this.connection;
-    const answers = await read(redis.multi().lindex(keys.directoryChanges(), -1)).exec();
-    const [[, last], [, values]] = answers as [[unknown, string | null], [unknown, any]];
-    return [last, values];
-  }
-
-  private believes(change: Change, found: Array<readonly [string, string | null]>, digest: SetDigest): boolean {
-    for (const [name, text] of found) digest.set(name, text ?? undefined);
-    if (digest.root !== change.root) return false;
-    this.known = { version: change.version, digest };
-    return true;
-  }
-
-  private readOf({ version }: Change, found: Array<readonly [string, string | null]>, complete: boolean) {
+  /** Null if there is none, or none that is believed. */
+  private openHead(mark: string): AppIndexHead | null {
+    if (!mark || mark.startsWith(DRAFT)) return null;
     const { connection } = this;
-    const entries = new Map<string, unknown>();
-    const gone: string[] = [];
-    for (const [name, text] of found) {
-      if (text === null) gone.push(name);
-      else entries.set(name, connection.parse(connection.keys.appIndex(), text, z.unknown()));
+    const place = placeOf(connection.keys.appIndex(), COUNT);
+    const opened = connection.envelope.open(SUPERVISOR, place, mark);
+    return opened && connection.parse(place, splitOf(opened.body).text, appIndexHead);
+  }
+
+  private sign(field: string, { term, n }: Count, text: string): string {
+    const { connection } = this;
+    return connection.envelope.sign(SUPERVISOR, placeOf(connection.keys.appIndex(), field), term, `${n} ${text}`);
+  }
+
+  /** Whether the Supervisor's key has signed a text for its place: to sign it again takes a third of the time of a check. */
+  private isOurs(field: string, text: string): boolean {
+    const { connection } = this;
+    const place = placeOf(connection.keys.appIndex(), field);
+    const [order, body] = [orderOf(text), bodyOf(text)];
+    return order !== null && body !== null && connection.envelope.sign(SUPERVISOR, place, order, body) === text;
+  }
+
+  /** With pauses, in which the process does what else it has to do. */
+  private async each<T>(all: Iterable<T>, work: (one: T) => void): Promise<void> {
+    let done = 0;
+    for (const one of all) {
+      work(one);
+      if (++done % WITHOUT_PAUSE === 0) await this.clock.sleep(0);
     }
-    return { version, complete, entries, gone };
   }
 }
 
-/** Of the apps that have changed since a version; null if the changes do not go back to it. */
-function namesSince(texts: string[], version: string): string[] | null {
-  const changes = texts.map((text) => {
-    try {
-      return appIndexChange.parse(JSON.parse(bodyOf(text) ?? ''));
-    } catch {
-      return null;
-    }
-  });
-  const seen = changes.findLastIndex((change) => change?.version === version);
-  return seen < 0 ? null : [...new Set(changes.slice(seen + 1).flatMap((change) => change?.names ?? []))];
+/** The number of the write, and the JSON. */
+function splitOf(body: string): { n: number; text: string } {
+  const at = body.indexOf(' ');
+  return { n: Number(body.slice(0, at)), text: body.slice(at + 1) };
+}
+
+/** Null if the changes do not go back to that count. */
+function fieldsSince({ changes }: AppIndexHead, since: Count): string[] | null {
+  const seen = changes.findLastIndex(({ count }) => count.term === since.term && count.n === since.n);
+  return seen < 0 ? null : [...new Set(changes.slice(seen + 1).flatMap(({ fields }) => fields))];
 }

@@ -37,7 +37,7 @@ export class RedisStores implements Stores {
     this.leases = new RedisLeases(connection, clock);
     this.statuses = new RedisStatuses(connection);
     this.fleet = new RedisFleet(connection, random, (environment) => this.statuses.forget(environment));
-    this.appIndex = new RedisAppIndex(connection, random);
+    this.appIndex = new RedisAppIndex(connection, random, clock);
     this.manifests = new RedisManifests(connection, random);
     this.sso = new RedisSso(connection, random);
   }
