@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { ATTACKS, type Attack } from '../__tests__/attack/attacks';
+import { ATTACKS, type Attack, NOT_TRIED } from '../__tests__/attack/attacks';
 import { allowed, FLOODS, lineOfDenial, tryDenial } from '../__tests__/attack/denial';
 import { attempt, attemptInputs, type Outcome } from '../__tests__/attack/run';
 import { Stage } from '../__tests__/attack/stage';
@@ -13,8 +13,9 @@ const USAGE = `npm run attack [-- options]
   --seed N      what decides the inputs that are made (default: from the clock; it is printed)
   --inputs N    how many of them (default 240)
   --only 3,7    only these of them, by their numbers, and no other attack
-  --finding S5  no inputs, and only attacks of this finding
-  --denial      only what holds up visitors of other apps: how long they wait with and without it (6 minutes)
+  --finding S5  no inputs, and only attacks of these findings (S5,G1)
+  --denial      only what holds up visitors of other apps: how long they wait with and without it (7 minutes; with --finding,
+                floods of these names)
   --fleet NAME  on a running fleet of this name, whose apps are left alone
 
 Ends with 1 if anything gets through.`;
@@ -37,6 +38,7 @@ else process.exitCode = await main();
 async function main(): Promise<number> {
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
   const only = values.only?.split(',').map(Number);
+  const findings = values.finding?.split(',');
   const options = { name: 'attacked', port: 'free' as const, reset: true, durable: false };
   const fleet = values.fleet ? Fleet.attach(values.fleet) : await Fleet.start(options, terminalProgress());
   const outcomes: Outcome[] = [];
@@ -48,11 +50,10 @@ async function main(): Promise<number> {
     await fleet.waitForWorkers();
     const stage = await Stage.begin(fleet);
     try {
-      if (values.denial) return await denials(fleet);
-      const isChosen = ({ finding }: Attack) => !only && finding === (values.finding ?? finding);
+      if (values.denial) return await denials(fleet, findings ?? Object.keys(FLOODS));
+      const isChosen = ({ finding }: Attack) => !only && (findings?.includes(finding) ?? true);
       for (const attack of ATTACKS.filter(isChosen)) note(await attempt(stage, attack));
-      if (!values.finding)
-        for (const outcome of await attemptInputs(stage, seed, Number(values.inputs), only)) note(outcome);
+      if (!findings) for (const outcome of await attemptInputs(stage, seed, Number(values.inputs), only)) note(outcome);
     } finally {
       await stage.end();
     }
@@ -61,18 +62,20 @@ async function main(): Promise<number> {
   }
   const through = outcomes.filter((outcome) => outcome.through.length);
   console.log(`\n${outcomes.length} rows with seed ${seed}: ${through.length} got through.`);
+  const left = only || findings ? ['all other rows: this run was asked for some of them'] : [];
+  console.log(['\nNot tried:', ...left, ...NOT_TRIED].join('\n  '));
   return through.length ? 1 : 0;
 }
 
 /** @returns 1 if another app's visitors wait too long */
-async function denials(fleet: Fleet): Promise<number> {
+async function denials(fleet: Fleet, kinds: string[]): Promise<number> {
   let through = 0;
-  for (const kind of Object.keys(FLOODS)) {
+  for (const kind of kinds) {
     const denial = await tryDenial(fleet, kind);
     if (denial.with > allowed(denial)) through++;
     console.log(lineOfDenial(denial));
   }
-  console.log(`\n${Object.keys(FLOODS).length} rows: ${through} got through.`);
+  console.log(`\n${kinds.length} rows: ${through} got through.`);
   return through ? 1 : 0;
 }
 

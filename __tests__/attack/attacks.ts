@@ -4,7 +4,9 @@ import { links } from './by-links';
 import { byNodes } from './by-nodes';
 import { byOperators } from './by-operators';
 import { forgeries } from './by-redis';
+import { bySurfaces } from './by-surfaces';
 import { longOnes, tokensElsewhere, visits } from './by-visitors';
+import { byWorkers } from './by-workers';
 import { heldBefore } from './held';
 import type { Stage } from './stage';
 
@@ -32,5 +34,20 @@ export const ATTACKS: Attack[] = [
   ...bodies,
   ...byNodes,
   ...links,
+  ...bySurfaces,
+  ...byWorkers,
 ];
+/** What these do not try, and what tries it instead. */
+export const NOT_TRIED = [
+  'how long visitors of other apps wait meanwhile: npm run attack -- --denial, long/denial',
+  'a script, a frame and a window in a real browser: long/browser.sso, long/browser.origins',
+  'a container engine, and what an image is started with: unit/containers.docker, docker/driver, docker/compose, docker/kubernetes',
+  'MySQL, MariaDB, SQLite and KingbaseES: integration/databases.roles, integration/databases.mariadb, unit/guards.files',
+  'Redis with Sentinel or TLS, and Valkey: integration/redis, integration/stores',
+  'processes that are frozen, cut off or killed: faults, chaos',
+  'code that never ends in a plugin, and what the watchdog does: long/loop, faults/loop-watch',
+  'code in the process of a Worker beyond its keys: memory, files and the database role that Workers share (docs/threat-model.md)',
+  'plugins that NocoBase does not ship, and a proxy or network policy of your own',
+];
+
 export const FIRST = ATTACKS.slice(0, 20);

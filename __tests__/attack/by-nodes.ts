@@ -71,6 +71,12 @@ const TEMPLATES: Array<[type: string, config: object]> = [
   ['aggregate', { aggregator: 'count', collection: 'roles', params: { field: 'name', filter: { title: TEMPLATE } } }],
   ['script', { arguments: [{ name: 'a', value: TEMPLATE }], content: 'return 1' }],
   ['llm', { llmService: TEMPLATE }],
+  ['ai-employee', { username: TEMPLATE, message: { user: TEMPLATE } }],
+  ['calculation', { engine: 'formula.js', expression: TEMPLATE }],
+  ['dynamic-calculation', { expression: TEMPLATE, scope: TEMPLATE }],
+  ['manual', { assignees: [1], title: TEMPLATE, schema: {} }],
+  ['parallel', { mode: 'all', title: TEMPLATE }],
+  ['end', { endStatus: 1, title: TEMPLATE }],
 ];
 const NEVER = { calculator: 'equal', operands: [1, 2] };
 const LOOPS: Array<[type: string, config: object]> = [

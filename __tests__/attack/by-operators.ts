@@ -10,23 +10,39 @@ import { bearer, type Stage } from './stage';
 const NAME = 'attacking-operator';
 const PASSWORD = 'of-the-attacker-1';
 
+/** What each permission is at least for. */
+const READS: Record<string, string> = {
+  'pm.app-supervisor.apps': 'apps:list',
+  'pm.app-supervisor.environments': 'appEnvironments:list',
+  'pm.app-supervisor.activity': 'appEvents:list',
+  'pm.app-supervisor.notifications': 'appNotifiers:list',
+  'pm.app-supervisor.overview': 'appFleet:summary',
+};
+
 type As = (action: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
 
 /** Tries something as somebody of the main app whose role has one permission. */
-async function withPermission(stage: Stage, snippet: string, work: (as: As) => Promise<string[]>): Promise<string[]> {
+export async function withPermission(
+  stage: Stage,
+  snippet: string,
+  work: (as: As) => Promise<string[]>,
+): Promise<string[]> {
   const { api } = stage.manager;
   const user = { username: NAME, email: `${NAME}@example.test`, password: PASSWORD };
-  await api.post('roles:create', { name: NAME, title: NAME, snippets: ['!pm', '!pm.*', snippet] });
+  await api.post('roles:create', { name: NAME, title: NAME, snippets: [snippet] });
   try {
     await api.post('users:create', { ...user, roles: [{ name: NAME }] });
     const { token } = await Api.signIn(stage.url, user);
-    return await work((action, body, headers) =>
+    const as: As = (action, body, headers) =>
       stage.ask(`/api/${action}`, {
         method: body === undefined ? 'GET' : 'POST',
         headers: { ...bearer(token!), ...headers },
         body,
-      }),
-    );
+      });
+    // Who may do nothing at all is refused everything.
+    const { status } = await as(READS[snippet]);
+    if (status !== 200) return [`${snippet} does not give ${READS[snippet]}: ${status}`];
+    return await work(as);
   } finally {
     const filter = encodeURIComponent(JSON.stringify({ username: NAME }));
     await api.post(`users:destroy?filter=${filter}`);

@@ -101,7 +101,7 @@ export async function tryDenial(fleet: Fleet, kind: string): Promise<Denial> {
   const ended = once(flood, 'exit');
   let said = '';
   flood.stdout?.on('data', (data) => {
-    said = String(data).trim();
+    said = String(data).trim().split('\n').at(-1) ?? '';
   });
   try {
     await waitFor(() => said !== '', { timeout: 60_000, interval: 50, what: 'the flood' });

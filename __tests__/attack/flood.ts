@@ -129,7 +129,7 @@ const KINDS: Record<string, Kind> = {
   },
   hosts: {
     count: 10_000,
-    rate: 100,
+    rate: 250,
     atOnce: 50,
     one: () => request({ path: '/', headers: { Host: `${any()}.example.test` } }),
   },
@@ -141,13 +141,13 @@ const KINDS: Record<string, Kind> = {
   },
   'sign-ins': {
     count: 3_000,
-    rate: 100,
+    rate: 200,
     atOnce: 100,
     one: () => request(signIn({ account: 'nocobase', password: any() })),
   },
   'sign-ins of an app': {
     count: 3_000,
-    rate: 100,
+    rate: 200,
     atOnce: 100,
     one: (index) => {
       const { headers, ...rest } = signIn({ account: 'nocobase', password: any() });
@@ -156,7 +156,7 @@ const KINDS: Record<string, Kind> = {
   },
   'large heads': {
     count: 2_400,
-    rate: 100,
+    rate: 200,
     atOnce: 50,
     one: (index) =>
       request({ path: '/api/app:getInfo', headers: index % 6 ? fields(190) : { 'X-Large': 'x'.repeat(60_000) } }),
@@ -173,8 +173,8 @@ const KINDS: Record<string, Kind> = {
             `POST /api/${index % 4 ? 'x' : '__app/target/x'} HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n`,
           ),
   },
-  webSockets: { count: 5_000, rate: 200, atOnce: 50, one: (index) => webSocket(index % 5 < 3 ? 'main' : 'target') },
-  messages: { count: 1_000, rate: 50, atOnce: 50, one: (index) => talk(index, index % 4 ? SUPERVISOR : WORKER) },
+  webSockets: { count: 5_000, rate: 400, atOnce: 50, one: (index) => webSocket(index % 5 < 3 ? 'main' : 'target') },
+  messages: { count: 1_000, rate: 100, atOnce: 50, one: (index) => talk(index, index % 4 ? SUPERVISOR : WORKER) },
   'packed bodies': {
     count: 400,
     rate: 20,
@@ -188,21 +188,34 @@ const KINDS: Record<string, Kind> = {
 };
 export type FloodKind = keyof typeof KINDS;
 
+let sent = 0;
 async function flood({ count, rate, atOnce, one }: Kind): Promise<void> {
   const begun = performance.now();
   let open = 0;
   const all: Array<Promise<unknown>> = [];
-  for (let index = 0; index < count; index++) {
-    while (open >= atOnce || index > (Number(speed) * rate * (performance.now() - begun)) / 1_000) await sleep(5);
+  for (; sent < count; sent++) {
+    while (open >= atOnce || sent > (Number(speed) * rate * (performance.now() - begun)) / 1_000) await sleep(5);
     open++;
-    all.push(one(index).finally(() => open--));
+    all.push(one(sent).finally(() => open--));
   }
   await Promise.all(all);
 }
 
+/** How far it is, how fast that was, and what it took of the machine itself. */
+function tell(since: number): void {
+  const seconds = (performance.now() - since) / 1_000;
+  const { user, system } = process.cpuUsage();
+  const cpu = (user + system) / 1e6;
+  console.log(
+    `${sent} sent, ${(sent / seconds).toFixed()} a second, ${cpu.toFixed(1)} s of CPU in ${seconds.toFixed()} s`,
+  );
+}
+
 console.log('begun');
+const since = performance.now();
+setInterval(() => tell(since), 1_000).unref();
 void flood(KINDS[kind]).then(() => {
-  console.log(`sent ${KINDS[kind].count}`);
+  tell(since);
   // What is held open is let go all at once.
   process.exit(0);
 });

@@ -140,12 +140,14 @@ export class Stage {
     if (apps !== this.apps) found.push(`the apps are ${apps}`);
     for (const name of ['target', 'bystander']) {
       // Whoever can write to Redis can take a lease away: the Worker's next heartbeat writes it again.
+      let seen: unknown;
       const isAsBefore = async () => {
         const { statuses, operation } = await this.manager.app(name);
+        seen = { statuses, operation };
         return statuses.env_a?.status === 'running' && !operation;
       };
       const goes = waitFor(isAsBefore, { timeout: RECOVERS_WITHIN, interval: 200, what: `${name} runs` });
-      await goes.catch((error) => found.push(String(error)));
+      await goes.catch((error) => found.push(`${error} ${JSON.stringify(seen).slice(0, 500)}`));
     }
     if (this.pids().join() !== this.processes.join()) found.push('a process was replaced');
     if (this.traced().length) found.push(`there are files ${this.traced().join(', ')}`);

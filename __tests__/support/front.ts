@@ -11,6 +11,8 @@ import { ROOT } from '../../scripts/lib/root.mjs';
 export interface Front {
   /** Such as `http://127.0.0.1:8080`. */
   url: string;
+  /** The file to which it writes. */
+  log: string;
   stop(): Promise<void>;
 }
 
@@ -206,6 +208,7 @@ async function run(kind: FrontKind, folder: string, port: number, text: string, 
   await part.start();
   return {
     url,
+    log: path.join(folder, 'log'),
     async stop() {
       await part.stop();
       fs.rmSync(folder, { recursive: true, force: true });

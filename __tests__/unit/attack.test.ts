@@ -1,4 +1,7 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ROOT } from '../../scripts/lib/root.mjs';
 import { ATTACKS, FIRST } from '../attack/attacks';
 import { type Input, inputsOf } from '../attack/inputs';
 import { attempt } from '../attack/run';
@@ -9,10 +12,28 @@ import type { Stage } from '../attack/stage';
 describe('the table of attacks', () => {
   it('has every finding that can be tried from outside, and twenty for npm test', () => {
     const findings = new Set(ATTACKS.map(({ finding }) => finding));
-    const all = Array.from({ length: 16 }, (_, index) => `S${index + 1}`);
+    const all = Array.from({ length: 26 }, (_, index) => `S${index + 1}`);
     expect(all.filter((finding) => !findings.has(finding))).toEqual([]);
     expect(new Set(ATTACKS.map(({ title }) => title)).size).toBe(ATTACKS.length);
     expect(FIRST).toHaveLength(20);
+  });
+});
+
+describe('docs/threat-model.md', () => {
+  const text = fs.readFileSync(path.join(ROOT, 'docs/threat-model.md'), 'utf8');
+  const table = text.slice(text.indexOf('## What `npm run attack` tries'));
+  const firstCells = [...table.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell]) => cell.split(', '));
+  const named = firstCells.flatMap((name) => {
+    const [, letter, from, to] = /^([A-Z])(\d+) to [A-Z](\d+)$/.exec(name) ?? [];
+    return letter
+      ? Array.from({ length: Number(to) - Number(from) + 1 }, (_, index) => `${letter}${Number(from) + index}`)
+      : name;
+  });
+
+  it('names each finding that is tried, and no other', () => {
+    expect([...new Set(ATTACKS.map(({ finding }) => finding))].sort()).toEqual(
+      named.filter((name) => !['finding', '---'].includes(name)).sort(),
+    );
   });
 });
 
