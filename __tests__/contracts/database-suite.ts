@@ -305,8 +305,8 @@ export function databaseSuite(open: () => Promise<Database>): void {
         false,
       ]);
       expect([...(await registry.read()).states]).toEqual([
-        ['env_a', { incarnation: 0, isRemoved: false, isForgotten: false }],
-        ['env_b', { incarnation: NOW + 2, isRemoved: true, isForgotten: true }],
+        ['env_a', { incarnation: 0, isRemoved: false, isForgotten: false, proxyUrls: [] }],
+        ['env_b', { incarnation: NOW + 2, isRemoved: true, isForgotten: true, proxyUrls: [] }],
       ]);
       await registry.noteRemoved('env_b');
       expect(await registry.has('env_b')).toBe(false);

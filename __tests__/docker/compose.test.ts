@@ -246,7 +246,8 @@ describe('a Worker', () => {
     const composed = ['compose', '-f', 'worker-env-c.yml'];
     await docker([...composed, 'up', '--detach'], { cwd: fleet.folder });
     expect((await untilOnline('env_c')).warnings).toEqual([]);
-    expect(await arrival()).toEqual({ state: 'arrived', messages: [] });
+    // Its nginx answers a moment after it has said that it is there.
+    await expect.poll(arrival, { timeout: MINUTE }).toEqual({ state: 'arrived', messages: [] });
     for (const container of await ids('ps', '--all', '--filter', 'name=^worker-env-c'))
       expect(await docker(['inspect', container])).not.toMatch(SECRETS);
     const { operation } = await manager.begin('create', { name: 'joined', environments: ['env_c'] });

@@ -81,7 +81,7 @@ beforeEach(() => {
       stateOf: async (environment: string) => {
         asked.push(environment);
         const incarnation = incarnations[environment] ?? 0;
-        return { incarnation, isRemoved: removed.has(environment), isForgotten: gone.has(environment) };
+        return { incarnation, isRemoved: removed.has(environment), isForgotten: gone.has(environment), proxyUrls: [] };
       },
     },
     records: store.records,

@@ -115,6 +115,17 @@ describe('an environment', () => {
     expect(reached()).toEqual([FIRST, true, FIRST]);
   });
 
+  it('that was added needs no confirmation in any moment, also before it is stored', async () => {
+    await part.parts.environmentCache.expect('env_a', [FIRST]);
+    const seen: unknown[] = [];
+    part.parts.observer.changes.listen(() => {
+      if (row()) seen.push(asked());
+    });
+    await appears();
+    expect(seen).not.toEqual([]);
+    for (const each of seen) expect(each).toEqual([FIRST, null, []]);
+  });
+
   it('is reached where it was until another address is confirmed', async () => {
     await part.parts.environmentCache.expect('env_a', [FIRST]);
     await appears();

@@ -32,7 +32,7 @@ export class EnvironmentCache {
   /** An environment was forgotten or cordoned, through any Supervisor. */
   readonly changes = new Feed<void>();
   private byName = new Map<string, CachedEnvironment>();
-  /** As last read, also of those that were forgotten. */
+  /** As last read, also of those that were forgotten or are expected. */
   private states: ReadonlyMap<string, EnvironmentState> = new Map();
   /** Environments that were forgotten and that the leader has not removed yet, with their incarnations. */
   forgotten: ReadonlyMap<string, number> = new Map();
@@ -73,7 +73,9 @@ export class EnvironmentCache {
 
   /** Where the proxy reaches its Worker, and where that says that it is. */
   proxyAddressOf(name: string): ProxyAddress {
-    const confirmed = [...(this.options.addressesOf?.(name) ?? []), ...(this.byName.get(name)?.proxyUrls ?? [])];
+    // One that has just been found is stored a moment later.
+    const { proxyUrls = [] } = this.byName.get(name) ?? this.states.get(name) ?? {};
+    const confirmed = [...(this.options.addressesOf?.(name) ?? []), ...(proxyUrls ?? [])];
     return proxyAddressOf(this.registrationOf(name)?.proxyUrl ?? '', confirmed);
   }
 
@@ -197,7 +199,12 @@ export class EnvironmentCache {
       const found = await registry.forget(name, clock.now().wall);
       if (found === null) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
       this.byName.delete(name);
-      this.states = new Map(this.states).set(name, { incarnation: found, isRemoved: true, isForgotten: true });
+      this.states = new Map(this.states).set(name, {
+        incarnation: found,
+        isRemoved: true,
+        isForgotten: true,
+        proxyUrls: [],
+      });
       this.forgotten = new Map([...this.forgotten, [name, found]]);
       return found;
     });

@@ -5,8 +5,10 @@ import { type Registration, registration } from '../../../shared/messages';
 import type { WithDatabase } from '../../nocobase/main-database';
 
 export type CachedEnvironment = StoredEnvironment;
-/** Of an environment that may be unknown or forgotten. */
+/** Of an environment that may be unknown, expected or forgotten. */
 export interface EnvironmentState extends Pick<StoredEnvironment, 'incarnation' | 'isRemoved'> {
+  /** Its proxy addresses that are confirmed. */
+  proxyUrls: readonly string[];
   /** Whether it was forgotten and has not come back. */
   isForgotten: boolean;
 }
@@ -24,7 +26,7 @@ export class EnvironmentRegistry {
     return (await this.read()).known;
   }
 
-  /** At one moment, those that are known, and the states also of those that were forgotten. */
+  /** At one moment, those that are known, and the states also of those that were forgotten or are expected. */
   async read(): Promise<{ known: CachedEnvironment[]; states: Map<string, EnvironmentState> }> {
     const found: Model[] = await this.repository.find({ sort: ['name'] });
     const rows = found.map(storedIn);
@@ -111,7 +113,7 @@ export class EnvironmentRegistry {
 
   async stateOf(name: string): Promise<EnvironmentState> {
     const row = await this.repository.findOne({ filterByTk: name });
-    return row ? stateIn(storedIn(row)) : { incarnation: 0, isRemoved: false, isForgotten: false };
+    return row ? stateIn(storedIn(row)) : { incarnation: 0, isRemoved: false, isForgotten: false, proxyUrls: [] };
   }
 
   private get repository() {
@@ -132,8 +134,9 @@ function storedIn(row: Model): StoredRow {
 
 const isKnown = (row: StoredRow): row is CachedEnvironment => row.registration !== null;
 
-const stateIn = ({ incarnation, isRemoved, registration }: StoredRow): EnvironmentState => ({
+const stateIn = ({ incarnation, isRemoved, registration, proxyUrls }: StoredRow): EnvironmentState => ({
   incarnation,
   isRemoved,
+  proxyUrls: proxyUrls ?? [],
   isForgotten: incarnation > 0 && registration === null,
 });
