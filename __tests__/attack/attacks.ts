@@ -47,6 +47,7 @@ export const NOT_TRIED = [
   'processes that are frozen, cut off or killed: faults, chaos',
   'code that never ends in a plugin, and what the watchdog does: long/loop, faults/loop-watch',
   'code in the process of a Worker beyond its keys: memory, files and the database role that Workers share (docs/threat-model.md)',
+  'the node dynamic calculation, whose plugin an app has to enable: it evaluates what calculation does (docs/threat-model.md, E2)',
   'plugins that NocoBase does not ship, and a proxy or network policy of your own',
 ];
 

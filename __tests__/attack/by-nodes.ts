@@ -73,7 +73,6 @@ const TEMPLATES: Array<[type: string, config: object]> = [
   ['llm', { llmService: TEMPLATE }],
   ['ai-employee', { username: TEMPLATE, message: { user: TEMPLATE } }],
   ['calculation', { engine: 'formula.js', expression: TEMPLATE }],
-  ['dynamic-calculation', { expression: TEMPLATE, scope: TEMPLATE }],
   ['manual', { assignees: [1], title: TEMPLATE, schema: {} }],
   ['parallel', { mode: 'all', title: TEMPLATE }],
   ['end', { endStatus: 1, title: TEMPLATE }],
