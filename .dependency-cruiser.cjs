@@ -6,12 +6,14 @@
 /** What each folder of src/server may import. */
 const SERVER_ROOMS = {
   /** What NocoBase's core calls; wires the rooms together. */
-  core: ['supervisor', 'worker', 'proxy', 'databases', 'protocol', 'observability', 'nocobase'],
+  core: ['supervisor', 'worker', 'proxy', 'lease', 'databases', 'protocol', 'observability', 'nocobase'],
   /** Manages apps. Knows nothing of the Worker's code. */
-  supervisor: ['databases', 'protocol', 'observability', 'nocobase'],
+  supervisor: ['lease', 'databases', 'protocol', 'observability', 'nocobase'],
   /** Hosts apps. Knows nothing of the Supervisor's code. */
-  worker: ['databases', 'protocol', 'observability', 'nocobase'],
+  worker: ['lease', 'databases', 'protocol', 'observability', 'nocobase'],
   proxy: ['protocol', 'observability'],
+  /** Who holds an environment, or the lead. */
+  lease: ['nocobase'],
   databases: [],
   /** What passes between the two. */
   protocol: [],
@@ -23,7 +25,7 @@ const SERVER_ROOMS = {
 const SERVER = { config: [] };
 for (const [room, mayImport] of Object.entries(SERVER_ROOMS)) SERVER[room] = [...mayImport, 'config'];
 /** Files of src/server itself that every room may import. */
-const ROOT_FILES = ['clock', 'credible', 'errors', 'feed', 'keyed-queue', 'log', 'random', 'visitor-texts'];
+const ROOT_FILES = ['clock', 'credible', 'errors', 'feed', 'keyed-queue', 'log', 'random', 'timing', 'visitor-texts'];
 
 /** What each folder of src/ui may import; `host.tsx` and `nocobase-client.d.ts` are for all. */
 const UI = {

@@ -35,6 +35,8 @@ RUN cd /app/nocobase \
 ENV APPEND_PRESET_BUILT_IN_PLUGINS=@nocobase/plugin-app-supervisor
 # PM2 would start a process again that was told to end. The engine restarts containers.
 ENV APP_LAUNCH_MODE=node
+# A Worker that can host no more ends, for the same reason.
+ENV APP_SUPERVISOR_EXIT_WHEN_SPENT=1
 ENV HOME=/run/nocobase TMPDIR=/app/nocobase/storage/.tmp
 USER 1000:1000
 CMD ["/app/start.sh"]

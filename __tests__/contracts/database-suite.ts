@@ -364,23 +364,12 @@ export function databaseSuite(open: () => Promise<Database>): void {
       await store.remove(':environment');
     });
 
-    it('forgets an epoch that no process can have had: a release before stored what an app’s administrator had chosen', async () => {
-      const store = new SnapshotStore({ db });
-      await store.saveHost({ instance: 'a', epoch: 99_999_999_999_999 });
-      expect(await store.loadHost()).toEqual({ instance: 'a', epoch: 99_999_999_999_999 });
-      for (const epoch of [1e14, Number.MAX_SAFE_INTEGER]) {
-        await store.saveHost({ instance: 'a', epoch });
-        expect(await store.loadHost()).toBeNull();
-      }
-    });
-
     it('has an id of its database, which stays, whoever asks, and is no app', async () => {
       const asked = await Promise.all(['one', 'two'].map((id) => new SnapshotStore({ db }).databaseId(id)));
       expect(asked).toEqual([asked[0], asked[0]]);
       expect(['one', 'two']).toContain(asked[0]);
       const store = new SnapshotStore({ db });
       await store.saveHeader({ incarnation: 0, left: [], removed: [] });
-      await store.saveHost({ instance: 'a', epoch: 1 });
       expect([await store.databaseId('three'), await store.load()]).toEqual([asked[0], []]);
     });
 

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Stores } from '../../src/server/protocol/stores';
 import type { AppIndexWrite } from '../../src/server/protocol/stores/app-index';
-import type { LeaseAnswer } from '../../src/server/protocol/stores/leases';
 import { OtherIncarnation } from '../../src/server/protocol/stores/records';
 import { StaleTerm } from '../../src/server/protocol/stores/terms';
 import { failed, verbatim } from '../../src/shared/message';
@@ -27,7 +26,7 @@ type Guard =
   | 'reads'
   /** A leader's write: refused once a newer term has written. */
   | 'term'
-  /** A Worker's: the store gives it one lease, and refuses what comes under another one. */
+  /** A Worker's: the store refuses what comes under another tenure than the newest one. */
   | 'lease'
   /** Of each item the newest stays, whoever writes it. */
   | 'newest'
@@ -40,13 +39,11 @@ type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'sealed' | 'open' |
 /** What keeps a process that was frozen from writing beside its successor. A method that is not named here does not compile. */
 const GUARDS: { [S in Subject]: Record<keyof Stores[S], Guard> } = {
   records: { publish: 'term', admit: 'term', unpublish: 'term', read: 'reads', readNamed: 'reads', readSince: 'reads' },
-  leases: { claim: 'lease', release: 'lease', left: 'reads' },
+  leases: { announce: 'lease', wait: 'newest', release: 'lease', left: 'reads' },
   fleet: {
     poll: 'reads',
     claim: 'constant',
     readRegistration: 'reads',
-    // The holder reports its change with the next renewal of its lease.
-    writeRegistration: 'lease',
     forget: 'term',
   },
   statuses: { write: 'lease', read: 'reads', mark: 'reads' },
@@ -63,11 +60,9 @@ const SSO_CODE: SsoCode = {
   endedAt: 0,
 };
 
-interface Claim extends Omit<Partial<Lease>, 'provenBy'> {
+interface Announcing extends Partial<Lease> {
   ttl?: number;
-  mayTake?: boolean;
-  provenBy?: string | null;
-  place?: string;
+  url?: string;
 }
 
 /** What every implementation of `Stores` promises to those who use it; run by unit/stores.test.ts and integration/stores.test.ts. */
@@ -81,15 +76,19 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
   });
   afterEach(() => under.end());
 
-  const claim = (
-    environment: string,
-    { ttl = 120_000, mayTake = true, provenBy = null, place, ...lease }: Claim = {},
-  ) => stores.leases.claim({ environment, lease: leaseOf(lease), ttl, mayTake, provenBy, place });
-  const epochOf = (answer: LeaseAnswer): number => {
-    if (!answer.held) throw new Error('The lease was not given.');
-    return answer.epoch;
+  /** A process announces its tenure. */
+  const announce = (environment: string, { ttl = 120_000, url, ...lease }: Announcing = {}) => {
+    const { epoch } = leaseOf({ epoch: 1_000, ...lease });
+    const registration = registrationOf(environment, { epoch, ...(url && { url }) });
+    const place = 'here';
+    return stores.leases.announce({ environment, lease: leaseOf({ epoch, place, ...lease }), registration, ttl });
   };
-  const hold = async (environment: string, values: Claim = {}) => epochOf(await claim(environment, values));
+  /** @returns its epoch */
+  const hold = async (environment: string, values: Announcing = {}): Promise<number> => {
+    const answer = await announce(environment, values);
+    if (answer.by !== 'me') throw new Error('The announcement was refused.');
+    return values.epoch ?? 1_000;
+  };
   const sight = async (environment = 'env_a') => (await stores.fleet.poll()).environments.get(environment);
   const report = (epoch: number, version: number, entries: StatusEntry[], more: object = {}) => {
     const write = { environment: 'env_a', instance: 'one', epoch, version, entries, removed: [], from: null };
@@ -247,53 +246,29 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       expect([left.get('env_b'), left.get('nobody')]).toEqual([0, 0]);
     });
 
-    it('is taken, renewed and seen', async () => {
+    it('is announced and seen', async () => {
       expect((await stores.fleet.poll()).environments.size).toBe(0);
-      const before = under.wall();
-      const first = await claim('env_a', { memory: 5 });
-      expect(first).toMatchObject({ held: true, fresh: true });
-      const epoch = epochOf(first);
-      expect(epoch).toBeGreaterThanOrEqual(before - 1_000);
-      expect(await claim('env_a', { epoch, beat: 2 })).toEqual({ held: true, epoch, fresh: false });
-      expect(await sight()).toEqual({ lease: leaseOf({ epoch, beat: 2 }), statusVersion: 0, standby: null });
-      await claim('env_a', { epoch, beat: 3, provenBy: 'the database' });
-      expect((await sight())?.lease?.provenBy).toBe('the database');
+      expect(await announce('env_a', { memory: 5 })).toEqual({ by: 'me', fresh: true });
+      expect(await announce('env_a', { beat: 2 })).toEqual({ by: 'me', fresh: false });
+      const lease = leaseOf({ epoch: 1_000, beat: 2, place: 'here' });
+      expect(await sight()).toEqual({ lease, statusVersion: 0, standby: null });
     });
 
-    it('is its holder’s: a second instance is told who it is, and is seen as a standby while it asks', async () => {
-      const epoch = await hold('env_a');
-      const answer = await claim('env_a', { instance: 'two', provenBy: 'another database', ttl: 50_000 });
-      expect(answer).toEqual({ held: false, holder: { instance: 'one', epoch } });
-      expect(await sight()).toMatchObject({ lease: { instance: 'one' }, standby: 'two' });
-      await under.pass(60_000);
-      expect(await sight()).toMatchObject({ lease: { instance: 'one' }, standby: null });
+    it('is written together with its registration, which is there again where it was lost', async () => {
+      expect(await stores.fleet.readRegistration('env_a')).toBeNull();
+      await announce('env_a');
+      expect(await stores.fleet.readRegistration('env_a')).toEqual(registrationOf('env_a', { epoch: 1_000 }));
+      await announce('env_a', { url: 'http://moved', beat: 2 });
+      expect(await stores.fleet.readRegistration('env_a')).toMatchObject({ url: 'http://moved', epoch: 1_000 });
+      await under.flush();
+      expect(await announce('env_a', { url: 'http://moved', beat: 3 })).toEqual({ by: 'me', fresh: true });
+      expect(await stores.fleet.readRegistration('env_a')).toMatchObject({ url: 'http://moved' });
     });
 
-    it('is told apart from a standby’s of another installation, which has another main database', async () => {
-      const epoch = await hold('env_a');
-      const sees = async (place?: string) => {
-        await claim('env_a', { instance: 'two', ...(place && { place }) });
-        return (await sight())?.isForeign;
-      };
-      expect(await sees('another database')).toBeUndefined();
-      await claim('env_a', { epoch, beat: 2, provenBy: 'the database' });
-      expect([await sees('the database'), await sees(), await sees('another database')]).toEqual([
-        undefined,
-        undefined,
-        true,
-      ]);
-    });
-
-    it('is given to one of those who ask at once', async () => {
-      const instances = Array.from({ length: 10 }, (_, i) => `i${i}`);
-      const answers = await Promise.all(instances.map((instance) => claim('env_a', { instance })));
-      expect(answers.filter(({ held }) => held)).toHaveLength(1);
-    });
-
-    it('runs out unless it is renewed', async () => {
-      const epoch = await hold('env_a', { ttl: 60_000 });
+    it('runs out unless it is announced again', async () => {
+      await hold('env_a', { ttl: 60_000 });
       await under.pass(50_000);
-      await claim('env_a', { epoch, ttl: 60_000 });
+      await hold('env_a', { ttl: 60_000 });
       await under.pass(50_000);
       expect((await sight())?.lease).not.toBeNull();
       await under.pass(20_000);
@@ -301,80 +276,70 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       expect((await stores.leases.left(['env_a'])).get('env_a')).toBe(0);
     });
 
-    it('that ran out goes back to its last holder with the same epoch, and what it said stands', async () => {
-      const epoch = await hold('env_a');
-      await report(epoch, 5, [entryOf()]);
-      await claim('env_a', { epoch });
+    it('that ran out and is announced again says what it has said', async () => {
+      await report(await hold('env_a'), 5, [entryOf()]);
       await under.pass(130_000);
-      expect(await claim('env_a', { epoch, mayTake: false })).toEqual({ held: true, epoch, fresh: true });
+      expect(await announce('env_a')).toEqual({ by: 'me', fresh: true });
       expect([await statuses(), (await sight())?.statusVersion]).toEqual([['crm running'], 5]);
     });
 
-    it('that was lost goes back to its last holder with the same epoch', async () => {
-      const epoch = await hold('env_a');
-      await under.flush();
-      expect(await claim('env_a', { epoch, mayTake: false })).toEqual({ held: true, epoch, fresh: true });
-      expect((await sight())?.lease?.epoch).toBe(epoch);
-    });
-
-    it('that nobody holds is not given to whoever may not take it yet', async () => {
-      expect(await claim('env_a', { instance: 'two', mayTake: false })).toEqual({ held: false, holder: null });
-      expect(await sight()).toBeUndefined();
-      const epoch = await hold('env_a');
-      await under.pass(130_000);
-      expect(await claim('env_a', { instance: 'two', mayTake: false })).toEqual({ held: false, holder: null });
-      // Nor because it has held it later, as it may have where the store is an old copy.
-      const later = { instance: 'two', epoch: epoch + 1_000, mayTake: false };
-      expect(await claim('env_a', later)).toEqual({ held: false, holder: null });
-      expect(await hold('env_a', { instance: 'two' })).toBeGreaterThan(epoch);
-    });
-
-    it('invariant 3: that a predecessor got back from a store without content goes to the newer holder, not the other way', async () => {
-      const first = await hold('env_a');
-      const second = first + 1_000;
-      await report(first, 5, [entryOf()]);
-      expect(await claim('env_a', { instance: 'two', epoch: second, mayTake: false })).toEqual({
-        held: true,
-        epoch: second,
-        fresh: true,
-      });
-      expect([await statuses(), (await sight())?.lease?.instance]).toEqual([[], 'two']);
-      const answer = await claim('env_a', { epoch: first });
-      expect(answer).toEqual({ held: false, holder: { instance: 'two', epoch: second } });
-    });
-
-    it('invariant 3: that another had in between does not go back: the old epoch is over', async () => {
-      const first = await hold('env_a');
-      await under.pass(130_000);
-      const second = await hold('env_a', { instance: 'two' });
-      const answer = await claim('env_a', { epoch: first });
-      expect(answer).toEqual({ held: false, holder: { instance: 'two', epoch: second } });
-      await stores.leases.release('env_a', 'two', second);
-      const third = await hold('env_a', { epoch: first });
-      expect(third).toBeGreaterThan(second);
-      // Late words of the time before.
-      expect(await report(first, 1, [entryOf()])).toBe(false);
-      expect(await report(second, 1, [entryOf()], { instance: 'two' })).toBe(false);
-      expect(await report(third, 1, [entryOf()])).toBe(true);
-    });
-
-    it('of a process that is provably dead is taken over at once, and what it said is not passed on', async () => {
-      const epoch = await hold('env_a', { provenBy: 'the database' });
-      await report(epoch, 5, [entryOf()]);
-      expect(await claim('env_a', { instance: 'two' })).toMatchObject({ held: false });
-      const answer = await claim('env_a', { instance: 'two', provenBy: 'the database', mayTake: false });
-      expect(answer).toMatchObject({ held: true, fresh: true });
-      expect(epochOf(answer)).toBeGreaterThan(epoch);
+    it('invariant 3: of a newer tenure replaces the former one at once, and passes on nothing that it said', async () => {
+      await report(await hold('env_a'), 5, [entryOf()]);
+      expect(await announce('env_a', { instance: 'two', epoch: 1_001 })).toEqual({ by: 'me', fresh: true });
       expect([await statuses(), (await sight())?.statusVersion]).toEqual([[], 0]);
+      expect((await sight())?.lease?.instance).toBe('two');
     });
 
-    it('has an epoch that is never behind the last holder’s, the claimer’s own, or the clock', async () => {
-      const future = under.wall() + 1_000_000;
-      expect(await hold('env_a', { epoch: future })).toBe(future);
+    it('invariant 3: of a former tenure is refused, also when the newer one has run out or has left', async () => {
+      await hold('env_a');
+      await hold('env_a', { instance: 'two', epoch: 1_001 });
+      expect(await announce('env_a')).toEqual({ by: 'newer', epoch: 1_001 });
       await under.pass(130_000);
-      expect(await hold('env_a', { instance: 'two' })).toBe(future + 1);
-      await under.flush();
-      expect(Math.abs((await hold('env_a', { instance: 'three' })) - under.wall())).toBeLessThan(500_000);
+      expect(await announce('env_a')).toEqual({ by: 'newer', epoch: 1_001 });
+      await stores.leases.release('env_a', 'two', await hold('env_a', { instance: 'two', epoch: 1_001 }));
+      expect(await announce('env_a')).toEqual({ by: 'newer', epoch: 1_001 });
+      expect((await sight())?.lease).toBeNull();
+      // Late words of the time before.
+      expect(await report(1_000, 1, [entryOf()])).toBe(false);
+    });
+
+    it('of two processes with the same epoch is the first one’s', async () => {
+      await hold('env_a');
+      expect(await announce('env_a', { instance: 'two' })).toEqual({ by: 'newer', epoch: 1_000 });
+    });
+
+    it('of another installation is refused, however new it is, until the first one’s is over', async () => {
+      await hold('env_a');
+      const other = { instance: 'two', epoch: 2_000, place: 'elsewhere' };
+      expect(await announce('env_a', other)).toEqual({ by: 'otherInstallation', instance: 'one' });
+      expect(await announce('env_a', { beat: 2 })).toEqual({ by: 'me', fresh: false });
+      await under.pass(130_000);
+      expect(await announce('env_a', other)).toEqual({ by: 'me', fresh: true });
+    });
+
+    it('is one of those that are announced at once: the newest', async () => {
+      const epochs = [...Array(10).keys()].map((i) => 1_000 + ((7 * i) % 10));
+      await Promise.all(epochs.map((epoch) => announce('env_a', { instance: `i${epoch}`, epoch })));
+      expect((await sight())?.lease?.epoch).toBe(1_009);
+      expect((await stores.fleet.readRegistration('env_a'))?.epoch).toBe(1_009);
+    });
+
+    it('names who waits for the environment, and whether that is of another installation', async () => {
+      await hold('env_a');
+      const sees = async (place: string) => {
+        await stores.leases.wait('env_a', { instance: 'two', place }, 50_000);
+        const { standby, isForeign } = (await sight())!;
+        return [standby, isForeign];
+      };
+      expect([await sees('here'), await sees('elsewhere')]).toEqual([
+        ['two', undefined],
+        ['two', true],
+      ]);
+      await under.pass(60_000);
+      expect((await sight())?.standby).toBeNull();
+      await stores.leases.wait('env_a', { instance: 'two', place: 'here' }, 50_000);
+      await hold('env_a', { instance: 'two', epoch: 1_001 });
+      expect((await sight())?.standby).toBeNull();
     });
 
     it('given up is gone at once, with its statuses; another’s is not', async () => {
@@ -387,21 +352,6 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       expect(await sight()).toEqual({ lease: null, statusVersion: 0, standby: null });
       expect(await statuses()).toEqual([]);
       await stores.leases.release('env_a', 'one', epoch);
-    });
-
-    it('has a higher epoch with every holder', async () => {
-      const first = await hold('env_a');
-      await stores.leases.release('env_a', 'one', first);
-      expect(await hold('env_a', { instance: 'two' })).toBeGreaterThan(first);
-    });
-
-    it('invariant 2: passes on nothing that its last holder said', async () => {
-      const first = await hold('env_a');
-      await report(first, 1, [entryOf()]);
-      await under.pass(130_000);
-      await hold('env_a', { instance: 'two' });
-      expect(await statuses()).toEqual([]);
-      expect((await sight())?.statusVersion).toBe(0);
     });
   });
 
@@ -448,7 +398,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       await under.pass(70_000);
       expect(await report(epoch, 2, [entryOf({ status: 'error' })])).toBe(false);
       expect(await statuses()).toEqual(['crm running']);
-      await claim('env_a', { epoch });
+      await announce('env_a');
       await stores.leases.release('env_a', 'one', epoch);
       expect(await report(epoch, 2, [entryOf()])).toBe(false);
       expect(await statuses()).toEqual([]);
@@ -475,20 +425,11 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       expect(await stores.fleet.poll()).toMatchObject({ fleet: null, environments: new Map() });
     });
 
-    it('has the registration that was written last', async () => {
-      expect(await stores.fleet.readRegistration('env_a')).toBeNull();
-      await stores.fleet.writeRegistration(registrationOf('env_a'));
-      const moved = registrationOf('env_a', { url: 'http://moved', plugins: ['acl@1'] });
-      await stores.fleet.writeRegistration(moved);
-      expect(await stores.fleet.readRegistration('env_a')).toEqual(moved);
-    });
-
     it('keeps nothing of an environment that it forgets, which may come back', async () => {
       await stores.records.admit('env_a', 0, 1);
       await stores.records.publish('env_a', [recordOf()], 1, 0);
-      await stores.fleet.writeRegistration(registrationOf('env_a'));
       await report(await hold('env_a'), 1, [entryOf()]);
-      await claim('env_a', { instance: 'two' });
+      await stores.leases.wait('env_a', { instance: 'two', place: 'here' }, 50_000);
       await hold('env_b');
       expect(await stores.fleet.forget('env_a', 1, 1)).toBe(true);
       expect([...(await stores.fleet.poll()).environments.keys()]).toEqual(['env_b']);
@@ -765,7 +706,8 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
 
   it('every method rejects while the store cannot be reached', async () => {
     const away = under.unreachable();
-    const lease = { environment: 'env_a', lease: leaseOf(), ttl: 1, mayTake: true, provenBy: null };
+    const registration = registrationOf('env_a');
+    const announcement = { environment: 'env_a', lease: leaseOf(), registration, ttl: 1 };
     const write = { environment: 'env_a', instance: 'one', epoch: 1, version: 1, entries: [], removed: [] };
     const index = { term: 1, from: '', count: { term: 1, n: 1 }, changes: [], entries: new Map(), gone: [] };
     const calls: Array<() => Promise<unknown>> = [
@@ -774,13 +716,13 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       () => away.records.unpublish('env_a', ['crm'], 1),
       () => away.records.read('env_a'),
       () => away.records.readSince('env_a', 'v1'),
-      () => away.leases.claim(lease),
+      () => away.leases.announce(announcement),
+      () => away.leases.wait('env_a', { instance: 'two', place: 'here' }, 1),
       () => away.leases.release('env_a', 'one', 1),
       () => away.leases.left(['env_a']),
       () => away.fleet.poll(),
       () => away.fleet.claim('one'),
       () => away.fleet.readRegistration('env_a'),
-      () => away.fleet.writeRegistration(registrationOf('env_a')),
       () => away.fleet.forget('env_a', 1, 1),
       () => away.statuses.write({ ...write, from: null }),
       () => away.statuses.read('env_a'),

@@ -509,14 +509,14 @@ describe('an environment that was forgotten', () => {
   it('ends what it runs when it was only cut off, as soon as it reaches Redis', async () => {
     const [supervisor, , b] = await fleet.begin(...both);
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: both }));
-    const { claim } = b.wire.stores.leases;
-    b.wire.stores.leases.claim = async () => {
+    const { announce } = b.wire.stores.leases;
+    b.wire.stores.leases.announce = async () => {
       throw new Error('It is cut off.');
     };
     await until('It to be seen', () => supervisor.health('env_b') === 'down');
     await supervisor.part.forget('env_b');
     expect(b.runs).toEqual(['crm']);
-    b.wire.stores.leases.claim = claim;
+    b.wire.stores.leases.announce = announce;
     await until('The end of it', () => b.runs.length === 0);
     await until('What it had', () => warnings(supervisor).includes('APPS_LEFT crm'));
   });

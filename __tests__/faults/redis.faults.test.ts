@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import Redis from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { DOWN_AFTER } from '../../src/server/protocol/health';
+import { expiryOf } from '../../src/server/timing';
 import { type FaultyLink, faultyLink } from '../support/faulty-link';
 import { FleetWatch } from '../support/fleet-watch';
 import { stopwatch } from '../support/measure';
@@ -18,7 +18,7 @@ import { until } from '../support/wait';
 const WITHIN = 10_000;
 /** As in production: with faster beats a Worker is missed before it can have found its way back. */
 const BEAT = 5_000;
-const LASTS = BEAT * DOWN_AFTER + 4_000;
+const LASTS = expiryOf(BEAT) + 4_000;
 const BOTH = ['env_a', 'env_b'];
 
 let fleet: SmallFleet;

@@ -349,7 +349,7 @@ export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
         const [supervisor, first] = await fleet.begin('env_a');
         await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
         const second = await fleet.worker('env_a');
-        await until('The standby', () => second.role === 'standby');
+        await until('The standby', () => second.role === 'challenger');
         await until('The page to name it', () => {
           const [row] = supervisor.parts.view.environmentRows();
           return row.standby === second.instance && row.instance === first.instance;

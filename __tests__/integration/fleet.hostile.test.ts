@@ -173,7 +173,6 @@ describe('whoever writes to Redis', () => {
       await redis.hset(keys.records('env_a'), 'crm', text(wish.record), 'evil', text(wish.newcomer));
       await redis.hset(keys.records('env_a'), ':incarnation', LATER, ':version', 'evil');
       await redis.set(keys.lease('env_a'), text(wish.lease));
-      await redis.set(keys.holder('env_a'), text({ instance: 'evil', epoch: 5 }));
       await redis.set(keys.standby('env_a'), 'evil');
       await redis.sadd(keys.environments(), 'evil');
       await redis.set(keys.lease('evil'), text(wish.lease));
@@ -207,11 +206,10 @@ describe('whoever writes to Redis', () => {
       await until('Redis', () => stores.fleet.poll().catch(() => null));
       await attack(scene, async (redis) => {
         await redis.del(keys.lease('env_a'), keys.term(), keys.records('env_a'), keys.manifests());
-        const claim = { environment: 'env_a', lease: wish.lease, ttl: 1_000, mayTake: true, provenBy: null };
-        await stores.leases.claim(claim).catch(() => undefined);
+        const { lease, registration } = wish;
+        await stores.leases.announce({ environment: 'env_a', lease, registration, ttl: 1_000 }).catch(() => undefined);
         await stores.records.publish('env_a', [wish.record, wish.newcomer], 5, 0).catch(() => undefined);
         await stores.records.admit('env_a', LATER, 5).catch(() => undefined);
-        await stores.fleet.writeRegistration(wish.registration);
         const write = { environment: 'env_a', instance: 'evil', epoch: LATER, version: LATER, removed: [], from: null };
         await stores.statuses.write({ ...write, entries: [wish.status] });
         const entries = new Map([[':supervisor', JSON.stringify(wish.supervisor)]]);
@@ -239,7 +237,7 @@ describe('whoever writes to Redis', () => {
       for (const text of Object.values(records)) await redis.hset(of.a, 'crm', text, 'shop', text, 'evil', text);
       if (records.crm) await redis.hset(of.a, 'shop', records.crm, 'evil', records.crm);
       await redis.hset(of.a, ':incarnation', (await redis.hget(of.b, ':incarnation')) ?? '');
-      for (const key of [keys.lease, keys.registration, keys.standby, keys.holder, keys.version])
+      for (const key of [keys.lease, keys.registration, keys.standby, keys.version])
         await redis.copy(key('env_b'), key('env_a'), 'REPLACE');
       await redis.copy(keys.statuses('env_b'), keys.statuses('env_a'), 'REPLACE');
       await redis.copy(keys.lease('env_b'), keys.lease('evil'), 'REPLACE');

@@ -1,7 +1,7 @@
 import { Database } from '@nocobase/database';
 import { inject } from 'vitest';
 import { ensureDatabase } from '../../scripts/fleet';
-import leaders from '../../src/server/core/collections/appSupervisorLeaders';
+import { supervisorLeaders } from '../../src/server/lease/tables';
 import { leadershipSuite } from '../contracts/leadership-suite';
 
 leadershipSuite(async () => {
@@ -9,7 +9,7 @@ leadershipSuite(async () => {
   await ensureDatabase(inject('postgres'), 'leader');
   const options = { dialect: 'postgres', host, port, username: user, password, database: 'leader', logging: false };
   const db = new Database(options as never);
-  db.collection(leaders);
+  db.collection(supervisorLeaders);
   await db.sync();
   return db;
 });

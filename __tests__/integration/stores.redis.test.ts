@@ -59,79 +59,40 @@ async function publish(records: Stores['records'], published: AppRecord[]): Prom
   await records.publish('env_a', published, 1, 0);
 }
 
-const claim = { environment: 'env_a', lease: leaseOf(), ttl: 120_000, mayTake: true, provenBy: null };
+const announcement = {
+  environment: 'env_a',
+  lease: leaseOf({ epoch: 5 }),
+  registration: registrationOf('env_a', { epoch: 5 }),
+  ttl: 120_000,
+};
 
-describe('leases', () => {
+describe('announcements', () => {
   it('run out by Redis’ own clock', async () => {
     const { stores } = await connect();
-    await stores.leases.claim({ ...claim, ttl: 60 });
+    await stores.leases.announce({ ...announcement, ttl: 60 });
     const lease = async () => (await stores.fleet.poll()).environments.get('env_a')?.lease;
     await until('The lease to run out', async () => (await lease()) === null);
   });
 
-  describe('count from when their claims were sent', () => {
-    /** A renewal that a frozen server keeps for a while. @returns how long in ms, and the answer */
-    async function renewLate() {
-      const redis = await ownRedis();
-      const at = { url: redis.url, prefix: 'late' };
-      const [one, other] = [await connect(at), await connect(at)];
-      const { epoch } = (await one.stores.leases.claim(claim)) as { epoch: number };
-      redis.pause();
-      const sentAt = performance.now();
-      const renewed = one.stores.leases.claim({ ...claim, lease: leaseOf({ epoch }), provenBy: 'late' });
-      // Handled by whoever awaits it.
-      renewed.catch(() => undefined);
-      await until('Enough time to pass', () => performance.now() - sentAt > 1_200);
-      const thaw = () => {
-        redis.resume();
-        return performance.now() - sentAt;
-      };
-      const stored = () => other.raw.get(other.keys.lease('env_a'));
-      const left = async () => (await other.stores.leases.left(['env_a'])).get('env_a')!;
-      return { one, renewed, thaw, stored, left };
-    }
-
-    it('also where their process has died meanwhile', async () => {
-      const { one, thaw, stored, left } = await renewLate();
-      one.stores.shared.redis.disconnect();
-      const late = thaw();
-      await until('The claim', async () => (await stored())?.includes('"provenBy":"late"'));
-      expect(await left()).toBeLessThan(claim.ttl - late + 100);
-    });
-
-    it('so that a process that lives claims again at once', async () => {
-      const { renewed, thaw, left } = await renewLate();
-      const thawedAt = performance.now();
-      thaw();
-      expect(await renewed).toMatchObject({ held: true, fresh: false });
-      // The second claim was sent after that.
-      expect((await left()) + performance.now() - thawedAt).toBeGreaterThan(claim.ttl - 100);
-    });
-  });
-
   it('are told apart from what is not ours: it does not keep an environment out for ever', async () => {
-    const { stores, raw, keys } = await connect();
-    for (const junk of ['not json', '5', '[]', '{"epoch":"x"}', '""']) {
+    const { stores, raw, keys, log } = await connect();
+    const signed = `signed1.${'0'.repeat(64)}.99999999999999.{}`;
+    for (const junk of ['not json', '5', '[]', '{"epoch":"x"}', '""', '{"epoch":1e300,"instance":"zero"}', signed]) {
       await raw.set(keys.lease('env_a'), junk);
-      await raw.set(keys.holder('env_a'), junk);
-      expect(await stores.leases.claim(claim)).toMatchObject({ held: true, fresh: true });
+      await raw.set(keys.registration('env_a'), junk);
+      expect(await stores.leases.announce(announcement)).toEqual({ by: 'me', fresh: true });
+      expect(await stores.fleet.readRegistration('env_a')).toEqual(announcement.registration);
     }
+    expect(log.at('warn').some((line) => line.includes(keys.registration('env_a')))).toBe(true);
   });
 
-  it('heal from an epoch that cannot be written: a release before stored what the administrator of an app had chosen', async () => {
-    const { stores, raw, keys } = await connect();
-    for (const epoch of ['1e14', '9223372036854775807']) {
-      for (const key of [keys.lease('env_a'), keys.holder('env_a')])
-        await raw.set(key, `{"epoch":${epoch},"instance":"zero"}`);
-      const first = await stores.leases.claim(claim);
-      expect(first).toMatchObject({ held: true, fresh: true });
-      const epochs = [
-        first,
-        await stores.leases.claim({ ...claim, lease: leaseOf({ epoch: (first as { epoch: number }).epoch }) }),
-      ];
-      expect(epochs[1]).toEqual({ held: true, epoch: (first as { epoch: number }).epoch, fresh: false });
-      expect((first as { epoch: number }).epoch).toBeLessThan(1e14);
-    }
+  it('write a registration once, however often they are made', async () => {
+    const { stores, raw } = await connect({ url: (await ownRedis()).url });
+    const writes = async () => Number(/^cmdstat_set:calls=(\d+)/m.exec(await raw.info('commandstats'))?.[1]);
+    await stores.leases.announce(announcement);
+    const before = await writes();
+    await stores.leases.announce(announcement);
+    expect((await writes()) - before).toBe(1);
   });
 });
 
@@ -146,8 +107,8 @@ describe('what is not ours', () => {
     expect(await stores.records.read('env_a')).toHaveLength(3);
     await raw.set(keys.registration('env_a'), '{}');
     expect(await stores.fleet.readRegistration('env_a')).toBeNull();
-    await stores.fleet.writeRegistration(registrationOf('env_a'));
-    expect(await stores.fleet.readRegistration('env_a')).toEqual(registrationOf('env_a'));
+    await stores.leases.announce(announcement);
+    expect(await stores.fleet.readRegistration('env_a')).toEqual(announcement.registration);
   });
 
   it('invariant 8: is not repeated in the log: it may hold a secret', async () => {
@@ -184,13 +145,7 @@ describe('two fleets on one Redis', () => {
     const [one, two] = [await connect(), await connect()];
     await one.stores.fleet.claim('one');
     await publish(one.stores.records, [recordOf()]);
-    await one.stores.leases.claim({
-      environment: 'env_a',
-      lease: leaseOf(),
-      ttl: 120_000,
-      mayTake: true,
-      provenBy: null,
-    });
+    await one.stores.leases.announce(announcement);
     expect(await two.stores.fleet.poll()).toMatchObject({ fleet: null, environments: new Map() });
     expect(await two.stores.records.read('env_a')).toEqual([]);
     const heard: string[] = [];
@@ -254,9 +209,7 @@ describe('a Redis that is away', () => {
       ),
     );
     expect(await stores.records.read('env_a')).toHaveLength(1);
-    expect(
-      await stores.leases.claim({ environment: 'env_a', lease: leaseOf(), ttl: 1_000, mayTake: true, provenBy: null }),
-    ).toMatchObject({ held: true });
+    expect(await stores.leases.announce(announcement)).toMatchObject({ by: 'me' });
     await until('The bus', () => bus.request('env_a', 'x', null, 1_000).catch(() => null));
     bus.notify('supervisors', ['found']);
     await until('A wake-up', () => heard.includes('found'));
@@ -334,8 +287,12 @@ describe('a look', () => {
   it('reads with two commands, however many environments there are', async () => {
     const { stores, raw } = await connect({ url: (await ownRedis()).url });
     for (let i = 0; i < 50; i++) {
-      const lease = leaseOf({ instance: `i${i}` });
-      await stores.leases.claim({ environment: `env_${i}`, lease, ttl: 120_000, mayTake: true, provenBy: null });
+      const environment = `env_${i}`;
+      await stores.leases.announce({
+        ...announcement,
+        environment,
+        registration: registrationOf(environment, { epoch: 5 }),
+      });
     }
     const reads = async () => {
       const calls = (await raw.info('commandstats')).matchAll(/^cmdstat_(smembers|mget|get|hgetall):calls=(\d+)/gm);
@@ -351,7 +308,7 @@ describe('a look', () => {
   it('is never without an environment that has just come', async () => {
     const { stores } = await connect();
     await stores.fleet.poll();
-    await stores.leases.claim(claim);
+    await stores.leases.announce(announcement);
     const { environments } = await stores.fleet.poll();
     expect(environments.get('env_a')?.lease).toMatchObject({ instance: 'one' });
     await stores.fleet.forget('env_a', 1, 1);

@@ -92,10 +92,10 @@ it('serves what is edited, restarts only what runs it, and goes on after an erro
   const { supervisor } = launcher.processes();
   let after = edit(
     run,
-    'server/worker/lease.ts',
+    'server/worker/tenures.ts',
     (code) => `${code}\nexport const edited = true;\nconsole.log('edited lease');\n`,
   );
-  await says(run, 'src/server/worker/lease.ts: built in', after);
+  await says(run, 'src/server/worker/tenures.ts: built in', after);
   await waitFor(() => startsOf(run, 'Worker env_a').length === 3, {
     timeout: 200_000,
     what: 'The start of the Worker',
@@ -104,13 +104,13 @@ it('serves what is edited, restarts only what runs it, and goes on after an erro
 
   // An error: it is said where, and the fleet goes on.
   const running = launcher.processes();
-  after = edit(run, 'server/worker/lease.ts', (code) => `${code}\nconst broken = = 1;\n`);
+  after = edit(run, 'server/worker/tenures.ts', (code) => `${code}\nconst broken = = 1;\n`);
   await says(run, 'not built, what runs stays as it is', after);
-  expect(run.output().slice(after)).toMatch(/src\/server\/worker\/lease\.ts:\d+:\d+\n.*\n.*Syntax Error/);
+  expect(run.output().slice(after)).toMatch(/src\/server\/worker\/tenures\.ts:\d+:\d+\n.*\n.*Syntax Error/);
   expect(launcher.processes()).toEqual(running);
   for (const of of [url, workerUrl]) expect(await answers(of, 'edited')).toBe(true);
-  after = edit(run, 'server/worker/lease.ts', (code) => code.replace('= = 1', '= 1'));
-  await says(run, 'src/server/worker/lease.ts: built in', after);
+  after = edit(run, 'server/worker/tenures.ts', (code) => code.replace('= = 1', '= 1'));
+  await says(run, 'src/server/worker/tenures.ts: built in', after);
 
   const [, , alone] = startsOf(run, 'Worker env_a');
   console.log(

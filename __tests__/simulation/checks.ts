@@ -1,4 +1,4 @@
-import { CUT_OFF_FOR, DOWN_AFTER } from '../../src/server/protocol/health';
+import { CUT_OFF_FOR } from '../../src/server/protocol/health';
 import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/apps/repository';
 import { Leadership } from '../../src/server/supervisor/control/leader';
 import type { AppRecord } from '../../src/shared/messages';
@@ -16,7 +16,7 @@ import type { EnvironmentOfWorld, World } from './world';
 /** What must never be, looked at with every event that could bring it about. */
 
 /** How long after a death a Worker may be shown as alive, in ms: its lease, two looks, and a clock that is off. */
-const DEATH_SHOWS = 5_000 * DOWN_AFTER + 3_000;
+const DEATH_SHOWS = 15_000 + 3_000;
 /** How long a process that was displaced may take to hear of it and to end what it runs, in ms: a beat, and one time-out of Redis. */
 const STANDS_DOWN = 12_000;
 
@@ -197,7 +197,7 @@ function isExcused(world: World, process: SupervisorProcess): boolean {
   if (!part.loaded) return true;
   const known = environments.filter(({ name }) => part.parts.environmentCache.get(name) !== undefined);
   // A standby is not heard before it holds the environment of one that is frozen.
-  const isHeard = ({ machine, link, part }: WorkerProcess) => machine.isUp && !link.isCut && part.role === 'holder';
+  const isHeard = ({ machine, link, part }: WorkerProcess) => machine.isUp && !link.isCut && part.isAnnounced;
   const gone = known.filter((environment) => !livingIn(environment).some(isHeard));
   const names = gone.map(({ name }) => name).join();
   if (goneSince.get(process)?.names !== names) goneSince.set(process, { names, at: scheduler.now });
@@ -296,7 +296,7 @@ const healthySince = new WeakMap<object, number>();
 /** How long a holder has to be well before nothing may take its environment from it, in ms. */
 const IS_HEALTHY = 25_000;
 
-/** A holder that reaches Redis keeps its environment, whatever becomes of its session on the database. */
+/** A holder that reaches Redis and its database keeps its environment. */
 function checkDisplaced(world: World): void {
   const { redis, scheduler } = world;
   const { now } = scheduler;
@@ -305,14 +305,14 @@ function checkDisplaced(world: World): void {
   for (const { process } of world.slots) if (process?.link.isCut) process.link.troubledAt = now;
   for (const process of world.workers) {
     const { part, machine, link, name } = process;
-    const { lockedBy } = world.environments.find((one) => one.name === process.environment)!.database;
-    // One that does not reach its database is no healthy host, and one whose lock a frozen process got when its session was cut cannot host.
-    const isFrozenOut = lockedBy !== null && lockedBy.machine !== machine && lockedBy.machine.isFrozen;
-    const isOff = link.isCut || process.isOffDatabase || isFrozenOut;
+    const { database } = world.environments.find((one) => one.name === process.environment)!;
+    // One whose database does not answer is no healthy host.
+    const isOff = link.isCut || process.isOffDatabase || database.isAway || database.slower > 0;
     const isWell = machine.isUp && !isOff && now - redis.troubledAt > IS_HEALTHY;
-    if (part.role === 'standby' && isWell && now - (healthySince.get(process) ?? now) > IS_HEALTHY)
+    const hasLost = part.role === 'ending' || part.role === 'challenger';
+    if (hasLost && isWell && now - (healthySince.get(process) ?? now) > IS_HEALTHY)
       world.violate(`${name} was well, and lost its environment`);
-    if (part.role !== 'holder' || !isWell) healthySince.delete(process);
+    if (!process.isHost || !isWell) healthySince.delete(process);
     else if (!healthySince.has(process)) healthySince.set(process, now);
   }
 }

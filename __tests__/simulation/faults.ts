@@ -79,12 +79,7 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
       database.slower = 0;
     });
   },
-  // Now, or when a standby is there to get the lock in its place.
-  databaseCut: (world, event) => {
-    const withStandby = world.environments.filter(({ slots }) => slots.length > 1);
-    if (event.choice % 3 > 0 || !withStandby.length) databaseOf(world, event).cut();
-    else withStandby[event.which % withStandby.length].database.isSnatched = true;
-  },
+  databaseCut: (world, event) => databaseOf(world, event).cut(),
   databaseAway: (world, event) => {
     const database = databaseOf(world, event);
     database.isAway = true;
@@ -167,7 +162,7 @@ function upgrade(world: World): void {
 export function endFaults(world: World): void {
   Object.assign(world.redis, { isAway: false, isReadOnly: false });
   for (const database of [world.database, ...world.environments.map((one) => one.database)])
-    Object.assign(database, { isAway: false, slower: 0, isSnatched: false });
+    Object.assign(database, { isAway: false, slower: 0 });
   for (const slot of world.slots) {
     loseMessages(slot, NOTHING);
     partDatabase(slot, false);

@@ -6,14 +6,14 @@ import type { EnvironmentOfWorld, World } from './world';
 
 /** Who hosts an environment, and who acts on an app's database. */
 
-/** How long ago a process may have lost its lock when a boot of it begins, in ms: it asked the server shortly before. */
+/** How long ago a process may have lost its lease when a boot of it begins, in ms: it asked the server shortly before. */
 const JUST_LOST = 2_000;
 /** How long a process whose connection was refused may take to end the app, in ms. */
 const ENDS_WITHIN = 12_000;
 /** How long an environment may have no host while a process of it is well, in ms: its lease, two beats, and the latencies. */
 const UNHOSTED = 50_000;
 
-/** By world and environment, since when its lock is not the process's that hosts. */
+/** Since when a process does not have the lease of its environment. */
 const lostSince = new WeakMap<Machine, number>();
 
 /** Whoever boots an app holds its environment, and has its row in the app's database. */
@@ -29,7 +29,7 @@ export function checkHost(
   const left = world.ground.hosting.left.get(`${environment} ${uid}`) ?? 0;
   if (left >= generation)
     world.violate(`${name} boots in ${machine.name} as of generation ${generation}, and has left it in ${left}`);
-  const isHeld = world.environments.some(({ database }) => database.lockedBy?.machine === machine);
+  const isHeld = world.environments.some(({ database, name }) => database.holderOf(name) === machine.name);
   const lost = isHeld ? undefined : lostSince.get(machine);
   if (lost !== undefined && world.scheduler.now - lost > JUST_LOST)
     world.violate(
@@ -47,12 +47,12 @@ export function checkOnlyHost(world: World, environment: string, { name, uid, en
   }
 }
 
-/** Notes who does not have the lock of its environment. */
-function noteLocks(world: World): void {
-  for (const { database, slots } of world.environments) {
+/** Notes who does not have the lease of its environment. */
+function noteLeases(world: World): void {
+  for (const { database, slots, name } of world.environments) {
     for (const { process } of slots) {
       if (!process) continue;
-      if (database.lockedBy?.machine === process.machine) lostSince.delete(process.machine);
+      if (database.holderOf(name) === process.name) lostSince.delete(process.machine);
       else if (!lostSince.has(process.machine)) lostSince.set(process.machine, world.scheduler.now);
     }
   }
@@ -60,7 +60,7 @@ function noteLocks(world: World): void {
 
 /** An app that was taken over ends where it ran. */
 export function checkRefused(world: World): void {
-  noteLocks(world);
+  noteLeases(world);
   for (const { machine, app, refusedAt } of world.ground.hosting.pools) {
     if (!machine.isUp || refusedAt === null || world.plan.hanging) continue;
     const upSince = upAt.get(machine) ?? 0;
@@ -69,21 +69,21 @@ export function checkRefused(world: World): void {
   }
 }
 
-/** How long a standby may take to end what it ran, in ms: sooner than its successor takes it over. */
+/** How long a process that was displaced may take to end what it ran, in ms: sooner than its successor takes it over. */
 const STANDS_DOWN = 5_000;
-/** Since when a standby has been seen to run an app, without a freeze in between. */
+/** Since when a process that does not hold its environment has been seen to run an app, without a freeze in between. */
 const runsSince = new WeakMap<WorkerProcess, number>();
 
 /** A process that was displaced ends all its apps, also those that its successor does not start. */
 export function checkStoodDown(world: World): void {
   const { now } = world.scheduler;
   for (const process of world.workers) {
-    const { part, machine, host } = process;
+    const { machine, host } = process;
     const runs = [...host.running.keys()].filter((name) => !host.ending.has(name));
-    if (part.role !== 'standby' || !machine.isUp || !runs.length) runsSince.delete(process);
+    if (process.isHost || process.part.role === undefined || !machine.isUp || !runs.length) runsSince.delete(process);
     else if (!runsSince.has(process)) runsSince.set(process, now);
     else if (now - runsSince.get(process)! > STANDS_DOWN && !world.plan.hanging)
-      world.violate(`${runs[0]} runs on in ${process.name}, which is a standby`);
+      world.violate(`${runs[0]} runs on in ${process.name}, which does not hold its environment`);
   }
 }
 
@@ -108,9 +108,8 @@ export function checkHosted(world: World): void {
       if (!machine.isUp || link.isCut || isOffDatabase || environment.database.isAway || environment.database.slower)
         unwellAt.set(process, now);
     }
-    const isHosted = processes.some(
-      ({ part, machine, link }) => machine.isUp && link.sends && (part.role === 'holder' || part.role === 'alone'),
-    );
+    // One that is cut off from Redis alone keeps its environment: its apps serve.
+    const isHosted = processes.some(({ isHost, machine }) => machine.isUp && isHost);
     const isWell = (process: WorkerProcess) =>
       now - Math.max(unwellAt.get(process) ?? 0, process.startedAt) > UNHOSTED && process.part.role !== undefined;
     if (isHosted || !isRedisWell) unhosted.delete(environment);

@@ -41,42 +41,137 @@ export const MUTANTS: Mutant[] = [
     changes: [['worker/incarnation.ts', 'return incarnation > this.header.incarnation;', 'return false;']],
   },
   {
-    what: 'A displaced process claims its former epoch',
+    what: 'A challenger hosts, too',
     finding: 'C3',
     changes: [
-      [
-        'worker/lease.ts',
-        '    this.epoch = 0;\n    this.hasRegistered = false;\n    // The holder lives',
-        '    // The holder lives',
-      ],
-      ['protocol/stores/memory/leases.ts', 'lease.epoch > current.epoch', 'false'],
+      ['worker/tenures.ts', "return this.state === 'holder' || this.state === 'holding';", 'return true;'],
+      ['worker/tenures.ts', 'return this.hosts && (await this.lease.confirm()) && this.mayBegin;', 'return true;'],
     ],
-    test: 'unit/stores.test.ts',
-  },
-  {
-    what: 'A standby hosts, too',
-    finding: 'C3',
-    changes: [['worker/services.ts', 'mayHost: () => keeper.hosts && known.isCurrent', 'mayHost: () => true']],
+    test: 'unit/tenures.test.ts',
   },
   {
     what: 'A displaced process goes on with its apps',
     finding: 'C3',
-    changes: [['worker/worker.ts', 'await controller.standDown();', '']],
+    changes: [['worker/services.ts', 'return controller.standDown();', 'return Promise.resolve(true);']],
     test: 'unit/simulation.test.ts',
   },
   {
-    what: 'A standby takes over as soon as it gets the lock',
-    finding: 'C4',
-    changes: [
-      ['worker/lease.ts', ' && (await this.isProof())', ''],
-      ['worker/lease.ts', '!this.other.holds || (isLong && this.hasHadLock())', 'true'],
-    ],
+    what: 'A former tenure is announced again',
+    finding: 'C3',
+    changes: [['protocol/stores/memory/leases.ts', "if (last > epoch) return { by: 'newer', epoch: last };", '']],
+    test: 'unit/stores.test.ts',
   },
   {
-    what: 'A process that starts goes by a lock that it has just got',
+    what: 'A challenger takes a lease that it has seen for half of its time',
     finding: 'C4',
-    changes: [['worker/lease.ts', 'return left < (DOWN_AFTER - 1) * interval - RENEWS_LATE;', 'return true;']],
-    test: 'unit/lease.test.ts',
+    changes: [['lease/lease.ts', 'now - since >= expiry;', 'now - since >= expiry / 2;']],
+    test: 'unit/memory-database.test.ts',
+  },
+  {
+    what: 'A challenger counts a time in which it could not look',
+    finding: 'C4',
+    changes: [['lease/lease.ts', 'isSame && now - seen.lookedAt <= expiry / 2 ?', 'isSame ?']],
+    test: 'unit/memory-database.test.ts',
+  },
+  {
+    what: 'A lease is taken although somebody has changed its row since it was read',
+    changes: [
+      [
+        'lease/lease.ts',
+        'this.update(row, { holder: instance, beat, term })',
+        'this.update({}, { holder: instance, beat, term })',
+      ],
+    ],
+    test: 'unit/memory-database.test.ts',
+  },
+  {
+    what: 'A process that could not renew its lease begins things',
+    changes: [['lease/lease.ts', 'this.options.clock.now().mono - this.renewedAt < this.expiry / 2', 'true']],
+    test: 'unit/tenures.test.ts',
+  },
+  {
+    what: 'A tenure goes on although the row names another process',
+    changes: [['lease/lease.ts', '      this.lose();\n      return true;', '      return true;']],
+    test: 'unit/tenures.test.ts',
+  },
+  {
+    what: 'A tenure goes on in its term where the database has lost what it wrote',
+    changes: [['lease/lease.ts', ' && row.beat >= this.beat', '']],
+    test: 'unit/memory-database.test.ts',
+  },
+  {
+    what: 'An older copy of the database in which nobody has the lease ends a tenure',
+    changes: [['lease/lease.ts', ' || (this.isHeld && row.holder === null)', '']],
+    test: 'unit/memory-database.test.ts',
+  },
+  {
+    what: 'A term is not above what the row says',
+    changes: [
+      [
+        'lease/lease.ts',
+        'Math.max(row.term, this.term, above, clock.now().wall - 1) + 1',
+        'Math.max(this.term, above, clock.now().wall - 1) + 1',
+      ],
+    ],
+    test: 'unit/memory-database.test.ts',
+  },
+  {
+    what: 'A process that ends keeps its lease',
+    changes: [['lease/lease.ts', 'await this.ask(() => this.update({ holder: instance }, { holder: null }));', '{}']],
+    test: 'unit/memory-database.test.ts',
+  },
+  {
+    what: 'A process that could not end its apps hosts again',
+    changes: [
+      [
+        'worker/tenures.ts',
+        'this.isSpent = !hasEnded;\n    if (hasEnded) return',
+        'if (hasEnded || this.options.clock) return',
+      ],
+    ],
+    test: 'unit/tenures.test.ts',
+  },
+  {
+    what: 'A process that does not reach its database does not hear in the store that it was displaced',
+    changes: [['worker/tenures.ts', 'if (!this.lease.leads) this.lease.lose();', '']],
+    test: 'unit/tenures.test.ts',
+  },
+  {
+    what: 'What something else says raises a term without a bound',
+    changes: [['worker/tenures.ts', '!isCredible(term, this.options.clock.now().wall) || ', '']],
+    test: 'unit/tenures.test.ts',
+  },
+  {
+    what: 'A second installation takes the place of the first one',
+    changes: [
+      [
+        'protocol/stores/memory/leases.ts',
+        'if (current && !isMine && current.place !== lease.place)',
+        'if (current && !isMine && !current.place)',
+      ],
+    ],
+    test: 'unit/tenures.test.ts',
+  },
+  {
+    what: 'A second installation begins things',
+    changes: [['worker/tenures.ts', "this.state === 'holder' && !this.announcer.isRefused", "this.state === 'holder'"]],
+    test: 'unit/tenures.test.ts',
+  },
+  {
+    what: 'A hanging database is asked by the connection that hangs',
+    changes: [['lease/lease.ts', '    if (!this.isAlone) connection.reset();\n    throw', '    throw']],
+    test: 'integration/lease.test.ts',
+  },
+  {
+    what: 'A main database is known by its address',
+    changes: [
+      [
+        'worker/installation.ts',
+        "[id, server, environment].join('|')",
+        "[main.host, main.port, main.database, environment].join('|')",
+      ],
+    ],
+    test: 'integration/lease.test.ts',
   },
   {
     what: 'A Worker reads what an older copy of Redis has of before it was forgotten',
@@ -131,40 +226,6 @@ export const MUTANTS: Mutant[] = [
     changes: [['supervisor/placement/failovers.ts', "view?.health === 'online' ? this.bringHome(view) : null", 'null']],
   },
   {
-    what: 'A standby leaves a holder that is frozen its lock',
-    changes: [['worker/lease.ts', 'if (!(await this.options.lock.displace())) return;', '']],
-  },
-  {
-    what: 'A process whose lock is gone begins boots',
-    changes: [['worker/lease.ts', 'this.lock.permits && !', '!']],
-    test: 'unit/lease.test.ts',
-  },
-  {
-    what: 'What happens while it is asked who hosted is forgotten',
-    changes: [['worker/epochs.ts', 'answered = count;', 'answered = this.doubts.count;']],
-    test: 'unit/lease.test.ts',
-  },
-  {
-    what: 'A standby does not see who needed the lock that it lent',
-    changes: [['worker/lease.ts', 'if (!this.hosts && this.lock.isLent) return;', '']],
-    test: 'unit/lease.test.ts',
-  },
-  {
-    what: 'A process whose lock another one has goes on',
-    changes: [['worker/lease.ts', 'if (this.isLost()) void this.loseLock();', '']],
-    test: 'unit/lease.test.ts',
-  },
-  {
-    what: 'A process that has its lock again goes on, whoever hosted meanwhile',
-    changes: [['worker/epochs.ts', 'return found !== null && found.epoch > epoch;', 'return false;']],
-    test: 'unit/lease.test.ts',
-  },
-  {
-    what: 'A process that was frozen begins boots before it has beaten',
-    changes: [['worker/lease.ts', ' && this.isWithin(this.own.begunAt, AWAY_AFTER)', '']],
-    test: 'unit/lease.test.ts',
-  },
-  {
     what: 'A boot does not ask whether its process is still the host',
     changes: [
       [
@@ -191,21 +252,6 @@ export const MUTANTS: Mutant[] = [
     test: 'unit/overtaking.test.ts',
   },
   {
-    what: 'A row of an app raises the epoch of its environment without a bound',
-    changes: [['worker/epochs.ts', 'if (!isCredible(epoch, this.clock.now().wall)) return false;', '']],
-    test: 'unit/lease.test.ts',
-  },
-  {
-    what: 'Redis keeps an epoch that it cannot write',
-    changes: [['protocol/scripts/claimLease-6.lua', ' and value.epoch < 1e14', '']],
-    test: 'integration/stores.redis.test.ts',
-  },
-  {
-    what: 'A main database keeps an epoch that no process can have had',
-    changes: [['worker/epochs.ts', '.nonnegative().max(HIGHEST_EPOCH)', '.nonnegative()']],
-    test: 'unit/memory-database.test.ts',
-  },
-  {
     what: 'An app ends where a foreign backup is restored into it',
     changes: [
       ['databases/hosts.ts', "if (row?.uid !== uid) return 'lost';", "if (row?.uid !== uid) return 'refused';"],
@@ -216,23 +262,6 @@ export const MUTANTS: Mutant[] = [
     what: 'A restored app gets no row of its process',
     changes: [['worker/apps/takeovers.ts', "if (held.state === 'running' && stays) await this.claim(name, held);", '']],
     test: 'unit/app-controller.test.ts',
-  },
-  {
-    what: 'A Worker whose lock is silent says nothing',
-    changes: [['worker/lock-watch.ts', 'this.silence.beats <= TELLS_AFTER || ', 'this.silence.beats > 0 || ']],
-    test: 'unit/lease.test.ts',
-  },
-  {
-    what: 'A session that cannot be ended is tried again without a pause',
-    changes: [
-      [
-        'worker/lease.ts',
-        'if (!(await this.options.lock.displace())) return;\n    this.own.isDue = true;',
-        // Not for ever, as the test would take.
-        'this.own.isDue = this.own.count < 100;\n    if (!(await this.options.lock.displace())) return;',
-      ],
-    ],
-    test: 'unit/lease.test.ts',
   },
   {
     what: 'A running app keeps in its database whom its record does not name any more',
@@ -251,17 +280,6 @@ export const MUTANTS: Mutant[] = [
     test: 'unit/hosting-claim.test.ts',
   },
   {
-    what: 'A main database is known by its address',
-    changes: [
-      [
-        'worker/process-lock.ts',
-        "[id, server, this.environment].join('|')",
-        "[this.main.host, this.main.port, this.main.database, this.environment].join('|')",
-      ],
-    ],
-    test: 'integration/process-lock.test.ts',
-  },
-  {
     what: 'A displaced process keeps its sessions in the databases of apps',
     changes: [['databases/hosts.ts', 'await dialect.endSessions(session, left);', 'return;']],
     test: 'integration/databases.hosting.test.ts',
@@ -272,7 +290,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'supervisor/control/leader.ts',
-        "if (row && Number(row.get('beat')) >= this.written) return;",
+        "if (row && Number(row.get('beat')) >= this.lease.beat) return;",
         'if (row || this.term) return;',
       ],
     ],
@@ -466,8 +484,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'protocol/health.ts',
-        "if (age >= DOWN_AFTER * interval) return { health: 'down'",
-        "if (age >= 10 * DOWN_AFTER * interval) return { health: 'down'",
+        "if (age >= expiryOf(interval)) return { health: 'down'",
+        "if (age >= 10 * expiryOf(interval)) return { health: 'down'",
       ],
     ],
   },

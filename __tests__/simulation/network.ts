@@ -9,7 +9,7 @@ import type { Machine, Scheduler } from './scheduler';
 
 type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'sealed' | 'open' | 'warnings' | 'close'>;
 const SUBJECTS: Subject[] = ['records', 'leases', 'fleet', 'statuses', 'appIndex', 'manifests'];
-const WRITES = new Set(['publish', 'unpublish', 'claim', 'release', 'write', 'writeRegistration', 'forget', 'admit']);
+const WRITES = new Set(['publish', 'unpublish', 'claim', 'announce', 'wait', 'release', 'write', 'forget', 'admit']);
 /** As in protocol/stores/redis/fleet.ts: it tries a write, too. */
 const TAKES_WRITES = new Set([...WRITES, 'poll']);
 
@@ -121,11 +121,6 @@ export class Link {
     readonly random: SeededRandom,
     private readonly latency: number,
   ) {}
-
-  /** What this process asks next takes so long, and all after it. */
-  delayNext(ms: number): void {
-    this.lastCommand = Math.max(this.lastCommand, this.redis.scheduler.now + ms);
-  }
 
   get lost() {
     return this.losing;

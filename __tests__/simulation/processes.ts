@@ -1,11 +1,8 @@
 import type { Application } from '@nocobase/server';
-import { within } from '../../src/server/clock';
-import { Feed } from '../../src/server/feed';
 import { createLog } from '../../src/server/log';
 import { fingerprint } from '../../src/server/protocol/secrets';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
-import type { LeaseKeeper } from '../../src/server/worker/lease';
-import { type LockState, PATIENCE, type ProcessLock } from '../../src/server/worker/lock-watch';
+import type { Tenures } from '../../src/server/worker/tenures';
 import { WorkerPart } from '../../src/server/worker/worker';
 import { say } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
@@ -27,24 +24,11 @@ const ANSWERS_WITHIN = 5_000;
 /** How long a process waits for a database that it does not reach, in ms; the server ends its sessions meanwhile. */
 const LOST_AFTER = 5_000;
 
-/** How long a holder whose lock was snatched takes to say so in its lease, in ms. */
-const SAYS_LATE = 1_000;
-
-interface LockSession {
-  machine: Machine;
-  link: Link;
-  losses: Feed<void>;
-}
-
 /** A database server, and how it fares. */
 export class DatabaseServer {
   isAway = false;
   /** What each statement takes longer, in ms. */
   slower = 0;
-  /** The session lock of an environment's process; null while nobody has it. */
-  lockedBy: LockSession | null = null;
-  /** Whether the session with the lock ends just before another process asks for it. */
-  isSnatched = false;
 
   constructor(
     readonly name: string,
@@ -53,14 +37,12 @@ export class DatabaseServer {
 
   cut(owner?: string): void {
     for (const transaction of owner ? [owner] : this.owners) this.database.cut(transaction);
-    if (!owner || this.lockedBy?.machine.name === owner) this.endLock();
   }
 
-  /** Ends the session that has the lock. */
-  endLock(): void {
-    const session = this.lockedBy;
-    this.lockedBy = null;
-    session?.machine.enter(() => session.losses.emit());
+  /** The process that has the environment by the row of its lease. */
+  holderOf(environment: string): string | null {
+    const rows = this.database.visible('appWorkerLeases');
+    return (rows.find((row) => row.environment === environment)?.holder as string | undefined) ?? null;
   }
 
   readonly owners = new Set<string>();
@@ -92,6 +74,8 @@ export interface Surroundings {
   addressesOf(environment: string): string[];
   /** Whose address it is, if anybody's. */
   listening(url: string): WorkerProcess | undefined;
+  /** A process that can host no more ends, as one in a container does. */
+  spent(machine: Machine): void;
   /** The process that hosts an environment and answers its requests, if any does. */
   answering(environment: string): WorkerProcess | undefined;
   /** Whether a Worker that is cut off from Redis is cut off from Supervisors, too. */
@@ -245,8 +229,7 @@ export class SupervisorProcess extends SimulatedProcess {
   /** As the probe of a Worker answers. */
   private hosts(url: string): Promise<boolean> {
     const { isCutOffWhole } = this.around;
-    const isHost = ({ part }: WorkerProcess) => part.role === 'holder' || part.role === 'alone';
-    return this.ask(url, (worker) => !(isCutOffWhole && worker.link.isCut) && isHost(worker));
+    return this.ask(url, (worker) => !(isCutOffWhole && worker.link.isCut) && worker.isHost);
   }
 
   private ask(url: string, saysYes: (worker: WorkerProcess) => boolean): Promise<boolean> {
@@ -313,8 +296,17 @@ export class WorkerProcess extends SimulatedProcess {
       bus: this.bus,
       coreApps: this.host.coreApps,
       host: this.host.asHost,
-      lock: this.lock,
-      environment: { name: environment, url, proxyUrl: url, serves: true, heartbeatInterval: BEAT },
+      place: async () => fingerprint(database.name),
+      hasFormer: async () => false,
+      onSpent: () => around.spent(this.machine),
+      environment: {
+        name: environment,
+        url,
+        proxyUrl: url,
+        serves: true,
+        heartbeatInterval: BEAT,
+        exitsWhenSpent: false,
+      },
       only: null,
       publicUrl: null,
       instance: name,
@@ -372,48 +364,12 @@ export class WorkerProcess extends SimulatedProcess {
     return { checks: [{ name: 'content', ok: !uid, message }], verdict: uid ? 'taken' : 'free' };
   }
 
-  get keeper(): LeaseKeeper | undefined {
-    return (this.part as unknown as { running: { keeper: LeaseKeeper } | null }).running?.keeper;
+  get tenures(): Tenures | undefined {
+    return (this.part as unknown as { running: { tenures: Tenures } | null }).running?.tenures;
   }
 
-  /** As worker/process-lock.ts makes it, on the simulated server. */
-  private get lock(): ProcessLock {
-    const { database, machine } = this;
-    const losses = new Feed<void>();
-    const ask = async (): Promise<LockState> => {
-      if (database.isSnatched && database.lockedBy && database.lockedBy.machine !== machine) {
-        this.around.note(`${this.name} snatches the lock of ${database.lockedBy.machine.name}`);
-        database.isSnatched = false;
-        database.lockedBy.link.delayNext(SAYS_LATE);
-        database.endLock();
-      }
-      database.lockedBy ??= { machine, losses, link: this.link };
-      return database.lockedBy.machine === machine ? 'held' : 'other';
-    };
-    const end = async () => {
-      this.around.note(`${this.name} ends the session of ${database.lockedBy?.machine.name}`);
-      database.endLock();
-      return true;
-    };
-    return {
-      losses,
-      problem: null,
-      fingerprint: fingerprint(database.name),
-      hold: async () => {
-        const askedAt = machine.now().mono;
-        const answer = this.statement(ask).catch(() => 'unknown' as const);
-        return { state: await within<LockState>(machine, PATIENCE, answer, 'unknown'), askedAt };
-      },
-      displace: () =>
-        within(
-          machine,
-          PATIENCE,
-          this.statement(end).catch(() => false),
-          false,
-        ),
-      release: async () => {
-        if (database.lockedBy?.machine === machine) database.lockedBy = null;
-      },
-    };
+  /** Whether it holds its environment, as far as it knows. */
+  get isHost(): boolean {
+    return this.part.role === 'holder' || this.part.role === 'holding';
   }
 }

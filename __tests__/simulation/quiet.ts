@@ -70,7 +70,7 @@ export function checkQuiet(world: World): void {
 function findHolder({ name, slots }: EnvironmentOfWorld, { holders, stuck, say }: Sight): void {
   const alive = slots.flatMap(({ process }) => process ?? []);
   if (!alive.length) return;
-  const [holder, ...others] = alive.filter(({ part }) => part.role === 'holder');
+  const [holder, ...others] = alive.filter(({ part }) => part.isAnnounced);
   if (!holder || others.length)
     say(`${name} is held by ${others.length + (holder ? 1 : 0)} of ${alive.length} processes.`);
   if (holder) holders.set(name, holder);

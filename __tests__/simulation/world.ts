@@ -101,7 +101,8 @@ export class World {
           name === `env_${'abcdefgh'[i]}` ? Array.from({ length: processes }, (_, j) => `http://${name}-${j + 1}`) : [],
         ),
       listening: (url) => this.workers.find((worker) => worker.url === url),
-      answering: (name) => this.workers.find(({ environment, part }) => environment === name && part.role === 'holder'),
+      spent: (machine) => this.crash(machine),
+      answering: (name) => this.workers.find((worker) => worker.environment === name && worker.isHost),
       isCutOffWhole: plan.failover === 'cutOff',
     };
     const clocks = randomFor(seed, 'clocks');

@@ -37,7 +37,7 @@ export class FleetWatch {
     const living = this.workers().filter(({ alive }) => alive);
     for (const { environment } of living) {
       const processes = living.filter((worker) => worker.environment === environment);
-      const holders = processes.filter(({ role }) => role === 'holder' || role === 'alone');
+      const holders = processes.filter(({ role }) => role === 'holder' || role === 'holding' || role === 'alone');
       if (holders.length > 1) this.wrong.add(`${environment} is held ${holders.length} times`);
       const runs = processes.flatMap(({ runs }) => runs);
       if (new Set(runs).size < runs.length) this.wrong.add(`${environment} runs an app twice`);

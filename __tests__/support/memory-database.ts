@@ -63,15 +63,18 @@ export class MemoryDatabase {
     const run = <T>(given: MemoryTransaction | undefined, work: (transaction: MemoryTransaction) => Promise<T>) =>
       gate(() => this.run(owner, given, work));
     const models = (name: string) => new MemoryModel(this, this.tableOf(name), name, run, wall);
-    return {
+    const connected = {
       options: { dialect: 'postgres' },
       inDialect: (...dialects: string[]) => dialects.includes('postgres'),
       hasCollection: (name: string) => this.tables.has(name),
       getModel: models,
       getRepository: (name: string) => new MemoryRepository(models(name), this.tableOf(name).key),
-      sequelize: { transaction: <T>(work: (own: MemoryTransaction) => Promise<T>) => this.inOne(owner, gate, work) },
+      sequelize: {
+        transaction: <T>(work: (own: MemoryTransaction) => Promise<T>) => this.inOne(owner, gate, work),
+      },
       close: async () => undefined,
-    } as unknown as Database;
+    };
+    return Object.assign(connected, { openAnother: () => connected }) as unknown as Database;
   }
 
   /** Ends the sessions of a process, as when it dies or an administrator does it: what it has not committed is undone. */

@@ -7,8 +7,9 @@ import type { AppDefinition } from '../../src/server/supervisor/apps/repository'
 import type { Operation } from '../../src/server/supervisor/control/rollout';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import type { StatusEntry } from '../../src/shared/messages';
+import { Announcing } from './announcing';
 import { FakeClock } from './clock';
-import { entryOf, leaseOf, registrationOf } from './fixtures';
+import { entryOf, registrationOf } from './fixtures';
 import { type RecordedLog, recordedLog } from './log';
 import { type Gate, MemoryDatabase } from './memory-database';
 import { OWN_FACTS } from './own-facts';
@@ -42,8 +43,7 @@ export class MemoryFleet {
     throw new Error('Nobody answers.');
   };
   private readonly epochs = new Map<string, number>();
-  private readonly registrations = new Map<string, number>();
-  private beats = 0;
+  readonly announcing = new Announcing(() => this.stores.leases);
   private versions = 0;
 
   /** The first one leads. @param prepare gets it before it starts */
@@ -85,23 +85,13 @@ export class MemoryFleet {
 
   /** An environment is there from now on, as long as it beats, and says this of itself. */
   async environment(name: string, values: Parameters<typeof registrationOf>[1] = {}): Promise<void> {
-    this.registrations.set(name, (this.registrations.get(name) ?? 0) + 1);
-    await this.stores.fleet.writeRegistration(registrationOf(name, values));
+    this.announcing.register(registrationOf(name, values));
     await this.beat(name);
     await this.clock.run(1_100);
   }
 
   async beat(name: string): Promise<void> {
-    const registered = this.registrations.get(name) ?? 1;
-    const lease = leaseOf({ beat: ++this.beats, epoch: this.epochs.get(name) ?? 0, registered });
-    const answer = await this.stores.leases.claim({
-      environment: name,
-      lease,
-      ttl: 15_000,
-      mayTake: true,
-      provenBy: null,
-    });
-    if (answer.held) this.epochs.set(name, answer.epoch);
+    this.epochs.set(name, await this.announcing.beat(name));
   }
 
   /** Time passes, with beats of these environments. */

@@ -95,5 +95,5 @@ class Connection extends Duplex {
     return this;
   }
 }
-/** What the script that claims leases answers: the server's time, how long the lease lasts, and that it was renewed in an epoch. */
-const RENEWED = `*4\r\n${bulk('0')}:15000\r\n${bulk('renewed')}${bulk('1')}`;
+/** What the script that announces an environment answers: that it was known. */
+const RENEWED = `*2\r\n${bulk('me')}:0\r\n`;

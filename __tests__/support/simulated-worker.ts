@@ -70,6 +70,7 @@ export class SimulatedWorker {
     const fingerprints = { appKey: fingerprint(appKey), aesKey: fingerprint(aesKey) };
     this.registration = registrationOf(environment, { fingerprints });
     this.lease = leaseOf({ instance: `simulated-${environment}:1:1`, interval: beat ?? TTL / 3, registered: 0 });
+    this.lease.epoch = Date.now();
     // A beat that Redis does not take is made good by the next.
     if (beat) this.timer = setInterval(() => void this.beat().catch(() => undefined), beat / 2);
   }
@@ -102,34 +103,26 @@ export class SimulatedWorker {
         () => false,
       );
     await waitFor(isConnected, { timeout: 60_000, interval: 15, what: 'A connection to Redis' });
-    await this.beat();
-    this.registration.epoch = this.lease.epoch;
-    await stores.fleet.writeRegistration(this.registration);
     this.lease.registered++;
     await this.beat();
   }
 
   private async beat(): Promise<void> {
     this.lease.beat++;
-    const answer = await this.claim(this.lease);
-    if (!answer.held) throw new Error(`Another process holds ${this.environment}.`);
-    this.lease.epoch = answer.epoch;
+    const { environment, lease, connection } = this;
+    const registration = { ...this.registration, epoch: lease.epoch };
+    const ttl = 3 * lease.interval;
+    const answer = await connection.stores.leases.announce({ environment, lease, registration, ttl });
+    // As one does whose database has lost a tenure.
+    if (answer.by === 'newer') lease.epoch = answer.epoch + 1;
+    if (answer.by === 'newer') return this.beat();
+    if (answer.by !== 'me') throw new Error(`Another process holds ${this.environment}.`);
   }
 
-  private claim(lease: Lease) {
-    const { environment } = this;
-    return this.connection.stores.leases.claim({
-      environment,
-      lease,
-      ttl: 3 * lease.interval,
-      mayTake: true,
-      provenBy: null,
-    });
-  }
-
-  /** A second process asks for the same environment, and does not get it. */
+  /** A second process waits for the same environment. */
   async meetReplica(instance: string): Promise<void> {
-    await this.claim(leaseOf({ instance }));
+    const { environment, connection, lease } = this;
+    await connection.stores.leases.wait(environment, { instance, place: lease.place ?? '' }, TTL);
   }
 
   /** The record of an app, once it is published. */

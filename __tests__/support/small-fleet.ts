@@ -4,14 +4,14 @@ import { Database } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import RedisClient from 'ioredis';
 import { inject } from 'vitest';
-import { ensureDatabase, type PostgresServer, query, type Redis } from '../../scripts/fleet';
+import { ensureDatabase, type PostgresServer, type Redis } from '../../scripts/fleet';
 import type { Timer } from '../../src/server/clock';
 import { sentinelsOf } from '../../src/server/config/redis-address';
 import { collections } from '../../src/server/core/collections';
 import { systemClock, systemRandom } from '../../src/server/core/system';
+import type { Lease as SqlLease } from '../../src/server/lease/lease';
 import { administratorOf } from '../../src/server/protocol/administrator';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
-import { DOWN_AFTER } from '../../src/server/protocol/health';
 import type { Keyring } from '../../src/server/protocol/keyring';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
@@ -19,6 +19,9 @@ import { createInput, parseInput } from '../../src/server/supervisor/apps/input'
 import { appKey, FLEET } from '../../src/server/supervisor/control/keys';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
+import { expiryOf } from '../../src/server/timing';
+import type { Announcer } from '../../src/server/worker/announcer';
+import type { Tenures } from '../../src/server/worker/tenures';
 import { WorkerPart } from '../../src/server/worker/worker';
 import type { Message } from '../../src/shared/message';
 import type { Lease, Registration } from '../../src/shared/messages';
@@ -272,12 +275,12 @@ export class SupervisorProcess {
   }
 }
 
-/** What is inside of a `LeaseKeeper`. */
-interface Keeper {
-  role: string;
-  timer: Timer | null;
-  beating: Promise<void> | null;
-  lease(): Lease;
+/** What is inside of the announcer of a process. */
+interface Inside {
+  announcing: Promise<void> | null;
+  registration: Registration | null;
+  place: string | null;
+  lease(epoch: number, place: string): Lease;
 }
 
 /** One process of a Worker. */
@@ -292,8 +295,6 @@ export class WorkerProcess {
     readonly wire: Wire,
     readonly log: RecordedLog,
     readonly instance: string,
-    private readonly database: string,
-    private readonly server: PostgresServer,
   ) {}
 
   static async start(
@@ -315,7 +316,14 @@ export class WorkerProcess {
       ...wire,
       coreApps: host.coreApps,
       host: host.asHost,
-      environment: { name: environment, url, proxyUrl: proxyUrl ?? url, serves: true, heartbeatInterval: fleet.beat },
+      environment: {
+        name: environment,
+        url,
+        proxyUrl: proxyUrl ?? url,
+        serves: true,
+        heartbeatInterval: fleet.beat,
+        exitsWhenSpent: false,
+      },
       only: null,
       publicUrl: null,
       instance,
@@ -335,8 +343,7 @@ export class WorkerProcess {
       roundEvery: PACES[fleet.wakeUps ? 'patient' : 'hurried'].round,
     });
     part.start();
-    const server = fleet.serverOf(database);
-    return new WorkerProcess(environment, part, host, db, wire, log, instance, fleet.database(database), server);
+    return new WorkerProcess(environment, part, host, db, wire, log, instance);
   }
 
   get runs(): string[] {
@@ -348,7 +355,7 @@ export class WorkerProcess {
   }
 
   get role(): string | undefined {
-    return this.inside?.keeper.role;
+    return this.part.probed;
   }
 
   /** SIGTERM. */
@@ -373,44 +380,43 @@ export class WorkerProcess {
     const inside = this.inside;
     if (inside) {
       inside.round.cancel();
-      inside.keeper.timer?.cancel();
-      Object.assign(inside.keeper, { left: true, timer: null });
+      Object.assign(inside.tenures, { hasLeft: true });
+      inside.tenures.announcer.stop();
+      const { term } = inside.tenures;
+      const isAnnounced = inside.tenures.announcer.announced !== null;
+      inside.lease.stop();
+      inside.lease.options.connection.reset();
       inside.reader.close();
       inside.controller.close();
       inside.reporter.close();
       Object.assign(this.part, { running: null });
-      if (lastBeat !== null && inside.keeper.role === 'holder') await this.beatOnceMore(inside.keeper, lastBeat);
+      if (lastBeat !== null && isAnnounced) await this.beatOnceMore(inside.tenures.announcer, term, lastBeat);
     }
     await this.cut();
-    const end =
-      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name LIKE $2';
-    await query(this.server, 'postgres', end, [this.database, 'nocobase lock%']);
   }
 
-  private async beatOnceMore(keeper: Keeper, interval: number): Promise<void> {
+  private async beatOnceMore(announcer: Announcer, term: number, interval: number): Promise<void> {
     const { environment } = this;
+    const inside = announcer as unknown as Inside;
     // One that is under way would come later and say otherwise.
-    await keeper.beating;
-    const claim = {
-      lease: { ...keeper.lease(), interval },
-      ttl: interval * DOWN_AFTER,
-      mayTake: false,
-      provenBy: null,
-    };
-    await this.wire.stores.leases.claim({ environment, ...claim }).catch(() => undefined);
+    await inside.announcing;
+    const lease = { ...inside.lease(term, inside.place!), interval };
+    const said = { environment, lease, registration: inside.registration!, ttl: expiryOf(interval) };
+    await this.wire.stores.leases.announce(said).catch(() => undefined);
   }
 
   private get inside() {
-    const { running } = this.part as unknown as {
+    const { running, lease } = this.part as unknown as {
+      lease: SqlLease;
       running: {
-        keeper: Keeper;
+        tenures: Tenures;
         controller: { close(): void };
         reporter: { close(): void };
         reader: { close(): void };
         round: Timer;
       } | null;
     };
-    return running;
+    return running && { ...running, lease };
   }
 
   private async cut(): Promise<void> {

@@ -10,7 +10,6 @@ import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from './fi
  */
 export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience = 60_000): Promise<void> {
   const environment = 'env_a';
-  const claim = { environment, lease: leaseOf(), ttl: 60_000, provenBy: null };
   equal('the fleet', await stores.fleet.claim('fleet-1'), 'fleet-1');
   await stores.records.admit(environment, 0, 1);
   await stores.records.publish(environment, [recordOf(), recordOf({ name: 'gone' })], 1, 0);
@@ -20,14 +19,14 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   equal('records, unchanged', await stores.records.readSince(environment, version), null);
   equal('one record', (await stores.records.readNamed(environment, ['crm', 'gone'])).records.length, 1);
 
-  equal('a lease that may not be taken', (await stores.leases.claim({ ...claim, mayTake: false })).held, false);
-  const taken = await stores.leases.claim({ ...claim, mayTake: true });
-  if (!taken.held) throw new Error('The lease was not given.');
-  const { epoch } = taken;
-  equal('a renewal', (await stores.leases.claim({ ...claim, mayTake: true })).held, true);
-  const other = { ...claim, lease: leaseOf({ instance: 'two' }), mayTake: true };
-  equal('a standby', (await stores.leases.claim(other)).held, false);
-  await stores.fleet.writeRegistration(registrationOf(environment, { epoch }));
+  const epoch = 5;
+  const registration = registrationOf(environment, { epoch });
+  const announcement = { environment, lease: leaseOf({ epoch }), registration, ttl: 60_000 };
+  equal('an announcement', (await stores.leases.announce(announcement)).by, 'me');
+  equal('another one', (await stores.leases.announce(announcement)).by, 'me');
+  const former = { ...announcement, lease: leaseOf({ instance: 'two', epoch: 4 }) };
+  equal('one that is overtaken', (await stores.leases.announce(former)).by, 'newer');
+  await stores.leases.wait(environment, { instance: 'two', place: 'here' }, 60_000);
   const write = { environment, instance: 'one', epoch, version: 1, removed: ['gone'] };
   equal('statuses', await stores.statuses.write({ ...write, entries: [entryOf()], from: null }), true);
   equal('statuses, read', (await stores.statuses.read(environment)).length, 1);

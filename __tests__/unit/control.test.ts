@@ -3,7 +3,6 @@ import { createInput, parseInput } from '../../src/server/supervisor/apps/input'
 import { appKey } from '../../src/server/supervisor/control/keys';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
 import type { StatusEntry } from '../../src/shared/messages';
-import { registrationOf } from '../support/fixtures';
 import { MemoryFleet } from '../support/memory-fleet';
 
 /** The control loop of whole Supervisors in memory, where two of them or a failure meet. */
@@ -412,7 +411,8 @@ describe('an environment that is forgotten', () => {
     const { term } = leader.part.parts.leadership;
     await records.admit('env_b', 0, term);
     await records.publish('env_b', copy, term, 0);
-    await store.writeRegistration(registrationOf('env_b'));
+    // As a copy that has only its registration.
+    await fleet.announcing.beat('env_b', {}, 1);
     const left = async () => [await records.read('env_b'), await store.readRegistration('env_b')];
     expect(await left()).toMatchObject([[{ name: 'crm' }], { name: 'env_b' }]);
     await fleet.run(40_000, 'env_a');

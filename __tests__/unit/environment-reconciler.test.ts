@@ -6,7 +6,8 @@ import {
 } from '../../src/server/supervisor/control/environment-reconciler';
 import { recordFor } from '../../src/server/supervisor/rollout/record';
 import type { AppRecord } from '../../src/shared/messages';
-import { appOf, publishedOf, registrationOf } from '../support/fixtures';
+import { Announcing } from '../support/announcing';
+import { appOf, publishedOf } from '../support/fixtures';
 import { TestStores } from '../support/stores';
 
 let store: TestStores;
@@ -169,7 +170,7 @@ describe('a pass over an environment', () => {
     ['removes all that the store has of one', 0, [200, null]],
     ['removes only the records of one whose Worker has just come back', 5_000, [200, { name: 'env_b' }]],
   ])('that was forgotten %s', async (_, left, expected) => {
-    await store.fleet.writeRegistration(registrationOf('env_b'));
+    await new Announcing(() => store.leases).beat('env_b');
     await publish('env_b', [recordFor(app('old'), publishedOf())], 1);
     incarnations = { env_b: 200 };
     gone.add('env_b');

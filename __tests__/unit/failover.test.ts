@@ -18,7 +18,7 @@ import { APP } from '../../src/shared/app';
 import type { Event } from '../../src/shared/event';
 import { completeIn } from '../../src/shared/fields';
 import { say } from '../../src/shared/message';
-import { appOf, leaseOf, operationOf, publishedOf } from '../support/fixtures';
+import { appOf, operationOf, publishedOf } from '../support/fixtures';
 import { MemoryFleet, type MemorySupervisor } from '../support/memory-fleet';
 
 const automatic = (values: Partial<AppDefinition> = {}) =>
@@ -251,27 +251,23 @@ describe('a fleet with an app that fails over', () => {
         };
       },
     ],
-  ])(
-    'leaves it there while the lease of a process lasts that has not registered and took it %s',
-    async (_, ms, when) => {
-      const takeOver = async () => {
-        fleet.answer = answer;
-        fleet.hosting.add('env_a');
-        const lease = leaseOf({ instance: 'two', registered: 0, epoch: 0 });
-        await fleet.stores.leases.claim({ environment: 'env_a', lease, ttl: 15_000, mayTake: true, provenBy: null });
-        await supervisor.part.parts.observer.poll();
-      };
-      const { answer } = fleet;
-      when(takeOver);
-      await fleet.run(DOWN + ms, ...living);
-      if (ms) await takeOver();
-      await fleet.run(ms ? 10_000 : 35_000, ...living);
-      expect([placeOf(), moves(), events('failover')]).toEqual([['env_a'], [], []]);
-      fleet.hosting.clear();
-      await fleet.run(14_000, ...living);
-      expect(living).toContain(placeOf()[0]);
-    },
-  );
+  ])('leaves it there while a process lives that took its environment over %s', async (_, ms, when) => {
+    const takeOver = async () => {
+      fleet.answer = answer;
+      fleet.hosting.add('env_a');
+      await fleet.announcing.beat('env_a', { instance: 'two' });
+      await supervisor.part.parts.observer.poll();
+    };
+    const { answer } = fleet;
+    when(takeOver);
+    await fleet.run(DOWN + ms, ...living);
+    if (ms) await takeOver();
+    await fleet.run(ms ? 10_000 : 35_000, ...living);
+    expect([placeOf(), moves(), events('failover')]).toEqual([['env_a'], [], []]);
+    fleet.hosting.clear();
+    await fleet.run(DOWN + 120_000, ...living);
+    expect(living).toContain(placeOf()[0]);
+  });
 
   it('says once why it cannot be moved, and moves it when it can', async () => {
     found = ['env_a'];

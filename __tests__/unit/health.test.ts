@@ -86,7 +86,8 @@ describe('a silent worker', () => {
     [5_000, 3_600_000, 'down'],
     [1_000, 1_999, 'online'],
     [1_000, 2_000, 'suspect'],
-    [1_000, 3_000, 'down'],
+    [1_000, 9_999, 'suspect'],
+    [1_000, 10_000, 'down'],
   ])('with a heartbeat every %d ms, after %d ms of silence: %s', (interval, silence, health) => {
     const lease = leaseOf({ interval });
     expect(new Observer().poll(lease).watch(silence, lease).health).toBe(health);

@@ -2,8 +2,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { CUT_OFF_FOR, DISCONNECTED_AFTER } from '../../src/server/protocol/health';
 import { FleetObserver } from '../../src/server/supervisor/fleet/observer';
 import type { Lease, StatusEntry } from '../../src/shared/messages';
+import { Announcing } from '../support/announcing';
 import { FakeClock } from '../support/clock';
-import { entryOf, leaseOf, registrationOf } from '../support/fixtures';
+import { entryOf, registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { TestStores } from '../support/stores';
 
@@ -14,12 +15,14 @@ let store: TestStores;
 let changes: string[][];
 let flushes: number;
 let observer: FleetObserver;
+let announcing: Announcing;
 let beats: number;
 let versions: number;
 
 beforeEach(async () => {
   clock = new FakeClock();
   store = new TestStores();
+  announcing = new Announcing(() => store.leases);
   changes = [];
   flushes = 0;
   beats = 0;
@@ -37,10 +40,7 @@ const newBoard = () => {
 
 /** What a worker's process does: beats, and answers the epoch it has. */
 async function beat(environment: string, values: Partial<Lease> = {}): Promise<number> {
-  const lease = leaseOf({ beat: ++beats, ...values });
-  const answer = await store.leases.claim({ environment, lease, ttl: 15_000, mayTake: true, provenBy: null });
-  if (!answer.held) throw new Error('The lease was not given.');
-  return answer.epoch;
+  return announcing.beat(environment, { beat: ++beats, ...values });
 }
 
 async function tell(environment: string, epoch: number, entries: StatusEntry[], instance = 'one'): Promise<boolean> {
@@ -61,7 +61,7 @@ const health = (name = 'env_a') => observer.environment(name)?.health;
 
 describe('an observation', () => {
   it('is told when time alone changes it, also while a poll takes long', async () => {
-    await store.fleet.writeRegistration(registrationOf('env_a'));
+    announcing.register(registrationOf('env_a'));
     await beat('env_a');
     await observer.poll();
     await watch(9_000);
@@ -78,7 +78,7 @@ describe('an observation', () => {
   });
 
   it('contains health, registration and the holder’s report', async () => {
-    await store.fleet.writeRegistration(registrationOf('env_a'));
+    announcing.register(registrationOf('env_a'));
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf()]);
     await observer.poll();
@@ -100,7 +100,7 @@ describe('an observation', () => {
     const names = Array.from({ length: 200 }, (_, i) => `env_${i}`);
     const appear = async () => {
       for (const name of names) {
-        await store.fleet.writeRegistration(registrationOf(name));
+        announcing.register(registrationOf(name));
         await tell(name, await beat(name), [entryOf()]);
       }
     };
@@ -148,7 +148,7 @@ describe('an observation', () => {
     await tell('env_a', epoch, [entryOf({ status: 'preparing' })]);
     await observer.poll();
     await tell('env_a', epoch, [entryOf({ status: 'running' })]);
-    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://moved' }));
+    announcing.register(registrationOf('env_a', { url: 'http://moved' }));
     await beat('env_a', { registered: 2 });
     await observer.poll();
     expect(observer.observed('env_a', 'crm')?.entry.status).toBe('running');
@@ -174,7 +174,7 @@ describe('an observation', () => {
   });
 
   it('of a new environment is hidden until it is reported, and is reported once it could be read', async () => {
-    await store.fleet.writeRegistration(registrationOf('env_a'));
+    announcing.register(registrationOf('env_a'));
     await tell('env_a', await beat('env_a'), [entryOf()]);
     store.fails = 'statuses.read';
     await observer.poll();
@@ -185,29 +185,10 @@ describe('an observation', () => {
     expect(changes).toEqual([['env_a']]);
   });
 
-  it('of a process that replaced another is hidden before it has written its own registration', async () => {
-    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://former' }));
-    const epoch = await beat('env_a', { registered: 7 });
-    await observer.poll();
-    expect(health()).toBe('online');
-    await store.leases.release('env_a', 'one', epoch);
-    await beat('env_a', { instance: 'two', registered: 0 });
-    await observer.poll();
-    expect(health()).toBe('down');
-    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://successor' }));
-    await beat('env_a', { instance: 'two', registered: 8 });
-    await observer.poll();
-    expect(observer.environment('env_a')).toMatchObject({
-      health: 'online',
-      registration: { url: 'http://successor' },
-      lease: { instance: 'two' },
-    });
-  });
-
   it('is told although the rest of its poll fails, since it is shown by then', async () => {
     const epochs = new Map<string, number>();
     for (const name of ['env_a', 'env_b']) {
-      await store.fleet.writeRegistration(registrationOf(name));
+      announcing.register(registrationOf(name));
       epochs.set(name, await beat(name));
     }
     await observer.poll();
@@ -221,7 +202,7 @@ describe('an observation', () => {
   });
 
   it('of apps stays until what a new holder says of them is read, which is news then', async () => {
-    await store.fleet.writeRegistration(registrationOf('env_a'));
+    announcing.register(registrationOf('env_a'));
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf()]);
     await observer.poll();
@@ -242,12 +223,12 @@ describe('an observation', () => {
   });
 
   it('of a process that replaced another is hidden while its registration is read', async () => {
-    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://former' }));
+    announcing.register(registrationOf('env_a', { url: 'http://former' }));
     const epoch = await beat('env_a', { registered: 7 });
     await observer.poll();
     await store.leases.release('env_a', 'one', epoch);
     await observer.poll();
-    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://successor' }));
+    announcing.register(registrationOf('env_a', { url: 'http://successor' }));
     await beat('env_a', { instance: 'two', registered: 8 });
     const shown = () => [health(), observer.environment('env_a')?.registration?.url];
     let during: unknown;
@@ -259,17 +240,18 @@ describe('an observation', () => {
     expect(shown()).toEqual(['online', 'http://successor']);
   });
 
-  it('of a process that replaced another is hidden until its registration is there', async () => {
-    await store.fleet.writeRegistration(registrationOf('env_a'));
+  it('of a process that replaced another is hidden until its registration can be read', async () => {
+    announcing.register(registrationOf('env_a'));
     const epoch = await beat('env_a', { registered: 7 });
     await observer.poll();
     await store.leases.release('env_a', 'one', epoch);
     await observer.poll();
-    await store.fleet.forget('env_a', 1, 1);
-    await beat('env_a', { instance: 'two', registered: 8, epoch: epoch + 1 });
+    announcing.register(registrationOf('env_a', { url: 'http://successor' }));
+    await beat('env_a', { instance: 'two', registered: 8 });
+    store.fails = 'fleet.readRegistration';
     await observer.poll();
     expect(health()).toBe('down');
-    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://successor' }));
+    store.fails = null;
     await observer.poll();
     expect([health(), observer.environment('env_a')?.registration?.url]).toEqual(['online', 'http://successor']);
   });
@@ -280,7 +262,7 @@ describe('an observation', () => {
     expect(observer.environment('env_a')).toMatchObject({ health: 'unknown', registration: { name: 'env_a' } });
     await watch(2_000);
     expect(health()).toBe('down');
-    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://newer' }));
+    announcing.register(registrationOf('env_a', { url: 'http://newer' }));
     await beat('env_a');
     await observer.poll();
     observer.remember('env_a', registrationOf('env_a'));
@@ -306,7 +288,7 @@ describe('a lease that is older than what the database knows', () => {
   it('was written again by somebody else, or by an older copy: it says nothing', async () => {
     const epoch = await beat('env_a');
     observer.remember('env_a', registrationOf('env_a', { url: 'http://known', epoch: epoch + 1 }));
-    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://former', epoch }));
+    announcing.register(registrationOf('env_a', { url: 'http://former', epoch }));
     await beat('env_a', { registered: 2 });
     await watch(20_000, 'env_a');
     expect(observer.environment('env_a')).toMatchObject({ health: 'down', registration: { url: 'http://known' } });
@@ -463,7 +445,7 @@ describe('another fleet with the same prefix', () => {
   it('is not shown as ours', async () => {
     store.flush();
     await store.fleet.claim('fleet-2');
-    await store.fleet.writeRegistration(registrationOf('theirs'));
+    announcing.register(registrationOf('theirs'));
     await beat('theirs');
     await observer.poll();
     expect(observer.foreign).toBe(true);

@@ -31,9 +31,11 @@ describe('readiness', () => {
     ['a Worker with the lease', WORKER, 'ready'],
     ['a Worker without Redis', { ...WORKER, role: 'alone' }, 'alone'],
     ['a Worker that starts', { ...WORKER, begun: false, role: undefined }, 'starting'],
-    ['a Worker that asks for its lease', { ...WORKER, role: 'waiting' }, 'joining'],
+    ['a Worker that could not renew its lease', { ...WORKER, role: 'holding' }, 'ready'],
+    ['a Worker that was displaced', { ...WORKER, role: 'ending' }, 'standby'],
+    ['a Worker that can host no more', { ...WORKER, role: 'spent' }, 'spent'],
     ['a Worker that has left', { ...WORKER, role: undefined }, 'joining'],
-    ['a standby, which hosts nothing', { ...WORKER, role: 'standby' }, 'standby'],
+    ['a standby, which hosts nothing', { ...WORKER, role: 'challenger' }, 'standby'],
     ['one process in shared memory', { ...WORKER, loaded: true }, 'ready'],
     ['one process in shared memory before its first load', { ...WORKER, loaded: false }, 'loading'],
   ])('of %s', (_, sight, state) => {

@@ -1,8 +1,9 @@
 import { beforeEach, expect, it } from 'vitest';
 import { FleetObserver } from '../../src/server/supervisor/fleet/observer';
 import { ReachWatch } from '../../src/server/supervisor/fleet/reach-watch';
+import { Announcing } from '../support/announcing';
 import { FakeClock } from '../support/clock';
-import { leaseOf, registrationOf } from '../support/fixtures';
+import { registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { TestStores } from '../support/stores';
 
@@ -13,11 +14,11 @@ let watch: ReachWatch;
 let changes: number;
 let tried: string[];
 let answers: boolean;
+let announcing: Announcing;
 let beats: number;
 
 async function beat(values = {}): Promise<void> {
-  const lease = leaseOf({ beat: ++beats, ...values });
-  await stores.leases.claim({ environment: 'env_a', lease, ttl: 15_000, mayTake: true, provenBy: null });
+  await announcing.beat('env_a', { beat: ++beats, ...values });
   await observer.poll();
 }
 
@@ -35,6 +36,7 @@ const health = () => observer.environment('env_a')?.health;
 beforeEach(async () => {
   clock = new FakeClock();
   stores = new TestStores();
+  announcing = new Announcing(() => stores.leases);
   changes = 0;
   tried = [];
   answers = false;
@@ -46,7 +48,7 @@ beforeEach(async () => {
   };
   const addressOf = (name: string) => observer.environment(name)?.registration?.proxyUrl;
   watch = new ReachWatch({ observer, environmentCache: { addressOf }, clock, reaches });
-  await stores.fleet.writeRegistration(registrationOf('env_a', { proxyUrl: 'http://a:1' }));
+  announcing.register(registrationOf('env_a', { proxyUrl: 'http://a:1' }));
   await beat();
   observer.changes.listen(() => changes++);
 });
@@ -100,7 +102,7 @@ it('another process that takes it over is not doubted for what its predecessor r
   watch.doubt('env_a');
   await stores.fleet.forget('env_a', 1, 1);
   await observer.poll();
-  await beat({ instance: 'two', epoch: 7 });
+  await beat({ instance: 'two', registered: 2 });
   expect(health()).toBe('online');
 });
 
@@ -108,7 +110,7 @@ it('another process that refuses a connection is doubted, too, while its predece
   watch.doubt('env_a');
   await stores.fleet.forget('env_a', 1, 1);
   await observer.poll();
-  const two = { instance: 'two', epoch: 7 };
+  const two = { instance: 'two', registered: 2 };
   await beat(two);
   expect(watch.doubt('env_a')).toBe(true);
   expect(health()).toBe('suspect');
@@ -123,7 +125,7 @@ it('what refuses a connection during a poll that reads its registration again is
   let goOn = () => {};
   stores.before = (method) =>
     method === 'statuses.read' ? new Promise((resolve) => (goOn = resolve)) : Promise.resolve();
-  await stores.leases.claim({ environment: 'env_b', lease: leaseOf(), ttl: 15_000, mayTake: true, provenBy: null });
+  await announcing.beat('env_b');
   const polled = beat({ registered: 2 });
   await clock.run(0);
   watch.doubt('env_a');

@@ -5,6 +5,7 @@ import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { testEnvelope } from '../support/envelope';
+import { leaseOf, registrationOf } from '../support/fixtures';
 import { type RecordedLog, recordedLog } from '../support/log';
 import { RedisInMemory } from '../support/redis-in-memory';
 
@@ -160,12 +161,11 @@ describe.each([
 
 /** A heartbeat, as a Worker sends it. */
 const heartbeat = () =>
-  stores.leases.claim({
+  stores.leases.announce({
     environment: 'one',
-    lease: {} as never,
+    lease: leaseOf(),
+    registration: registrationOf('one'),
     ttl: 15_000,
-    mayTake: true,
-    provenBy: null,
   });
 
 describe('a connection that heartbeats prove', () => {

@@ -1,8 +1,9 @@
 import { beforeEach, expect, it } from 'vitest';
 import { RemoteStatuses } from '../../src/server/worker/remote-statuses';
 import type { StatusEntry } from '../../src/shared/messages';
+import { Announcing } from '../support/announcing';
 import { FakeClock } from '../support/clock';
-import { entryOf, leaseOf } from '../support/fixtures';
+import { entryOf } from '../support/fixtures';
 import { TestStores } from '../support/stores';
 
 let clock: FakeClock;
@@ -24,10 +25,7 @@ beforeEach(async () => {
   stores = new TestStores();
   remote = new RemoteStatuses(stores, clock);
   version = 0;
-  const claim = { environment: 'env_b', lease: leaseOf({}), ttl: 15_000, mayTake: true, provenBy: null };
-  const answer = await stores.leases.claim(claim);
-  if (!answer.held) throw new Error('The lease was not given.');
-  epoch = answer.epoch;
+  epoch = await new Announcing(() => stores.leases).beat('env_b');
   await report('running');
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MemoryStores } from '../../src/server/protocol/stores/memory';
 import { storesSuite } from '../contracts/stores-suite';
 import { FakeClock } from '../support/clock';
-import { leaseOf } from '../support/fixtures';
+import { leaseOf, registrationOf } from '../support/fixtures';
 import { SeededRandom } from '../support/random';
 import { TestStores } from '../support/stores';
 
@@ -23,15 +23,20 @@ describe('memory', () =>
   }));
 
 describe('memory of a process that nothing else can share', () => {
-  it('gives a lease to any claimer, and keeps it forever', async () => {
+  it('refuses no announcement, and keeps it forever', async () => {
     const clock = new FakeClock();
     const { leases } = new MemoryStores({ clock, random: new SeededRandom(), isAlone: true });
-    const claim = (instance: string) =>
-      leases.claim({ environment: 'env_a', lease: leaseOf({ instance }), ttl: 1_000, mayTake: false, provenBy: null });
-    expect(await claim('one')).toMatchObject({ held: true, fresh: true });
+    const announce = (instance: string) =>
+      leases.announce({
+        environment: 'env_a',
+        lease: leaseOf({ instance }),
+        registration: registrationOf('env_a'),
+        ttl: 1_000,
+      });
+    expect(await announce('one')).toEqual({ by: 'me', fresh: true });
     clock.pass(1_000_000_000);
     expect((await leases.left(['env_a'])).get('env_a')).toBe(Number.POSITIVE_INFINITY);
-    expect(await claim('one')).toMatchObject({ held: true, fresh: false });
-    expect(await claim('two')).toMatchObject({ held: true, fresh: true });
+    expect(await announce('one')).toEqual({ by: 'me', fresh: false });
+    expect(await announce('two')).toEqual({ by: 'me', fresh: true });
   });
 });

@@ -213,7 +213,6 @@ export const MESSAGES = {
   WORK_NODE: 'type node workflow',
   APPS_STUCK: 'environment apps',
   APPS_LEFT: 'environment apps',
-  PROCESS_LOCK_POOLED: 'environment',
   ENVIRONMENT_REFUSES: 'url',
   PROXY_ADDRESS_NEW: 'environment address',
   PROXY_ADDRESS_CHANGED: 'environment address former',

@@ -112,7 +112,7 @@ export type Pressure = z.infer<typeof pressure>;
 const pressures = z.object({ memory: pressure.nullable(), disk: pressure.nullable() });
 export type Pressures = z.infer<typeof pressures>;
 
-/** A held lease as its holder last renewed it. */
+/** A held environment, as its holder last announced it. */
 export const lease = z.object({
   instance: z.string(),
   epoch: z.number().int().nonnegative(),
@@ -122,15 +122,15 @@ export const lease = z.object({
   interval: z.number().int().positive(),
   state: z.enum(['serving', 'stopping']),
   /**
-   * Changes with every written registration: unchanged means nothing to fetch. 0: its holder has not written one yet.
+   * Changes with every other registration: unchanged means nothing to fetch.
    */
   registered: z.number().int().nonnegative(),
   memory: z.number(),
   eventLoopDelay: z.number(),
   /** Absent before 0.3.0. */
   pressures: pressures.optional().catch(undefined),
-  /** See `LeaseClaim.provenBy`. */
-  provenBy: z.string().optional(),
+  /** Of its installation: the same in all processes that share its main database. Absent in shared memory. */
+  place: z.string().optional(),
 });
 export type Lease = z.infer<typeof lease>;
 

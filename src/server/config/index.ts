@@ -7,13 +7,13 @@ import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../../sh
 import { parseAppsDomain, receivesCookiesOf } from '../../shared/origins';
 import { inEnglish } from '../errors';
 import { LOG_ROOMS, type LogRoom } from '../log';
+import { INTERVAL } from '../timing';
 import { type Bounds, boundsOf } from './bounds';
 import { checkProcesses, processesOf } from './cluster-mode';
 import { type DatabaseRolesConfig, databaseRolesOf } from './database-roles';
 import { type DockerAddress, dockerOf } from './docker';
 import { type GuardConfig, guardConfigOf } from './guards';
 import { type JoinConfig, joinConfigOf } from './join';
-import { type LockSettings, lockAddressOf } from './lock-address';
 import { REDIS_ADDRESS_FORM, redisAddress } from './redis-address';
 import {
   APPS_DOMAIN_FORM,
@@ -37,7 +37,7 @@ export interface RedisConfig {
   prefix: string;
 }
 
-export interface EnvironmentConfig extends LockSettings {
+export interface EnvironmentConfig {
   name: string;
   url: string;
   proxyUrl: string;
@@ -45,6 +45,8 @@ export interface EnvironmentConfig extends LockSettings {
   serves: boolean;
   /** Lease renewal in ms: `ENVIRONMENT_HEARTBEAT_INTERVAL`. */
   heartbeatInterval: number;
+  /** Whether a process that can host no more ends: `APP_SUPERVISOR_EXIT_WHEN_SPENT`. */
+  exitsWhenSpent?: boolean;
 }
 
 export interface BootstrapConfig {
@@ -278,7 +280,14 @@ function debugRooms(variables: Variables): LogRoom[] {
 function configOf(part: Config['part'], variables: Variables, common: Common): Config {
   if (part === 'dormant') return { part, ...common };
   if (part === 'local') {
-    const environment = { name: LOCAL_ENVIRONMENT, url: '', proxyUrl: '', serves: true, heartbeatInterval: 5_000 };
+    const environment = {
+      name: LOCAL_ENVIRONMENT,
+      url: '',
+      proxyUrl: '',
+      serves: true,
+      heartbeatInterval: INTERVAL,
+      exitsWhenSpent: false,
+    };
     return { part, ...common, environment };
   }
   const redis = redisOf(variables);
@@ -316,8 +325,8 @@ function environmentOf(variables: Variables): EnvironmentConfig {
     url,
     proxyUrl: variables.read('ENVIRONMENT_PROXY_URL', httpUrl, 'an address such as http://worker_a', '') || url,
     serves: serves(variables.env.WORKER_MODE),
-    heartbeatInterval: variables.whole('ENVIRONMENT_HEARTBEAT_INTERVAL', 100, 60_000, 5_000),
-    ...lockAddressOf(variables),
+    heartbeatInterval: variables.whole('ENVIRONMENT_HEARTBEAT_INTERVAL', 100, 60_000, INTERVAL),
+    exitsWhenSpent: variables.whole('APP_SUPERVISOR_EXIT_WHEN_SPENT', 0, 1, 0) === 1,
   };
 }
 

@@ -101,6 +101,8 @@ export class LocalRuntime implements Runtime {
 
   install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void {
     const { supervisor } = this;
+    // As in a Worker.
+    if (this.config.active) this.worker.watch();
     registerResources(main, supervisor, this.config.part);
     this.sso.install(main);
     this.routing.install(gateway, GatewayClass, {
@@ -127,7 +129,7 @@ export class LocalRuntime implements Runtime {
     const { supervisor, worker, foundation, config } = this;
     const { status, begun } = foundation.mainApp;
     const loaded = supervisor.loaded && supervisor.knows(config.environment.name);
-    return { main: status, begun, loaded, role: worker.role };
+    return { main: status, begun, loaded, role: worker.probed };
   }
 
   async leave(): Promise<void> {

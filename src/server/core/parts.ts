@@ -13,6 +13,9 @@ import { blame, loopFileOf, readLoopNote } from '../worker/watchdog/note';
 import { WorkerPart } from '../worker/worker';
 import type { Foundation } from './foundation';
 
+/** Of sysexits.h: a temporary failure. */
+const SPENT = 75;
+
 const commonOptions = (config: ActiveConfig, { wire, instance, clock, random, log, findInstalled }: Foundation) => ({
   stores: wire.stores,
   bus: wire.bus,
@@ -104,6 +107,8 @@ export function createWorkerPart(
     ...(only === null && config.part === 'worker' ? { apiBase: basePath(config.host.apiBasePath) } : {}),
     environment,
     only,
+    // What runs the process starts it again.
+    ...(config.environment.exitsWhenSpent && { onSpent: () => process.exit(SPENT) }),
     blame: blame(readLoopNote(loopFileOf(config.host.storagePath, environment.name, only)), environment.name),
     handlers: workerHandlers(
       host,

@@ -103,6 +103,8 @@ export class WorkerRuntime implements Runtime {
 
   /** No metrics: the Supervisor observes the Worker. */
   install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void {
+    // As early as the main app knows its database: what a predecessor that died has left is seen to be old the sooner.
+    if (this.config.active) this.worker.watch();
     registerResources(main, null, this.config.part);
     this.routing.install(gateway, GatewayClass, this.fronts());
   }
@@ -137,7 +139,7 @@ export class WorkerRuntime implements Runtime {
 
   probeState(): ProbeState {
     const { status, begun } = this.foundation.mainApp;
-    return { main: status, begun, loaded: null, role: this.worker.role };
+    return { main: status, begun, loaded: null, role: this.worker.probed };
   }
 
   async leave(): Promise<void> {
@@ -196,7 +198,7 @@ export class WorkerRuntime implements Runtime {
     const { name, url, proxyUrl } = this.config.environment;
     const appVersion = this.coreApps.apps.main?.getPackageVersion() ?? '';
     const { wall } = this.foundation.clock.now();
-    return [{ name, url, proxyUrl, appVersion, available: this.worker.role === 'holder', lastHeartbeatAt: wall }];
+    return [{ name, url, proxyUrl, appVersion, available: this.worker.isAnnounced, lastHeartbeatAt: wall }];
   }
 
   async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {

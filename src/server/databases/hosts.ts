@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError, fail } from '../errors';
+import { PATIENCE } from '../timing';
 import { type DatabaseConnection, type Place, placeOf } from './connection';
 import { type Dialect, hasTable, type SessionMark, tryCreate } from './dialect';
 import { dialects } from './dialects';
@@ -22,8 +23,7 @@ const ROW = ['environment', ...VALUES].join(', ');
 const MOST_ROWS = 500;
 /** A broken database fails within this time, in ms. Nothing waits for another environment meanwhile. */
 const DEADLINE = 30_000;
-/** How long the end of other sessions is waited for, in ms, and how often it is looked for. */
-const PATIENCE = 10_000;
+/** How often is looked for the end of other sessions, in ms. */
 const LOOK_AGAIN = 100;
 
 /** Which process may write to an app's database for an environment. */

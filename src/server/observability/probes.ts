@@ -12,7 +12,7 @@ export interface ProbeState {
   begun: boolean;
   /** For a role that manages apps: whether requests are routed. */
   loaded: boolean | null;
-  /** For a role that hosts apps: its role in its environment; undefined before it has joined and after it has left. */
+  /** For a process that hosts apps: what it is in its environment; undefined before it has joined and after it has left. */
   role: string | null | undefined;
 }
 
@@ -34,10 +34,22 @@ export function liveness({ main, begun }: ProbeState): ProbeAnswer {
 export function readiness({ begun, loaded, role }: ProbeState): ProbeAnswer {
   if (!begun) return { ok: false, state: 'starting' };
   if (loaded === false) return { ok: false, state: 'loading' };
-  // It hosts apps from its snapshot, because it does not reach Redis.
-  if (role === 'alone') return { ok: true, state: 'alone' };
-  if (role === null || role === 'holder') return { ok: true, state: 'ready' };
-  return { ok: false, state: role === 'standby' ? 'standby' : 'joining' };
+  switch (role) {
+    case null:
+    case 'holder':
+    case 'holding':
+      return { ok: true, state: 'ready' };
+    // It hosts apps, and does not reach Redis.
+    case 'alone':
+      return { ok: true, state: 'alone' };
+    case 'challenger':
+    case 'ending':
+      return { ok: false, state: 'standby' };
+    case 'spent':
+      return { ok: false, state: 'spent' };
+    default:
+      return { ok: false, state: 'joining' };
+  }
 }
 
 /**

@@ -1,16 +1,14 @@
 import type { Lease } from '../../shared/messages';
 import type { Health } from '../../shared/types';
 import type { Now } from '../clock';
+import { expiryOf, INTERVAL } from '../timing';
 
 /**
  * An observer that has not read the store for this long knows nothing, in ms: two polls and the timeout of one command.
  */
 export const DISCONNECTED_AFTER = 5_000;
-/** The interval of an environment that never reported one, in ms. */
-export const DEFAULT_INTERVAL = 5_000;
-/** Missed heartbeats until suspect, and until down. */
-export const SUSPECT_AFTER = 2;
-export const DOWN_AFTER = 3;
+/** Missed beats until suspect. */
+const SUSPECT_AFTER = 2;
 
 /** What the observer knows about one environment's lease. */
 export interface LeaseObservation {
@@ -41,7 +39,7 @@ export interface StoreObservation {
 /** Whether its Worker is taken to work. */
 export const isAlive = (health: Health): boolean => health === 'online' || health === 'suspect';
 
-export const intervalOf = (observation: LeaseObservation): number => observation.lease?.interval ?? DEFAULT_INTERVAL;
+export const intervalOf = (observation: LeaseObservation): number => observation.lease?.interval ?? INTERVAL;
 
 /**
  * The health of one environment, by the observer's own monotonic clock only, so that a worker's wrong clock has no
@@ -60,16 +58,16 @@ export function healthOf(
   if (observation.lastBeat === null) {
     // Just started: absence proves nothing until a live worker would have sent a heartbeat.
     const silence = now.mono - observation.firstPoll.mono;
-    return silence < DOWN_AFTER * interval
+    return silence < expiryOf(interval)
       ? { health: 'unknown', since: observation.firstPoll.wall }
       : { health: 'down', since: observation.firstPoll.wall };
   }
   const age = now.mono - observation.lastBeat.mono;
-  const expiresAt = observation.lastBeat.wall + DOWN_AFTER * interval;
-  if (age >= DOWN_AFTER * interval) return { health: 'down', since: expiresAt };
+  const expiresAt = observation.lastBeat.wall + expiryOf(interval);
+  if (age >= expiryOf(interval)) return { health: 'down', since: expiresAt };
   // The silence may be the observer's, but there is no proof of life either: a report is valid only as long as its
   // lease.
-  if (age + observation.discounted >= DOWN_AFTER * interval) return { health: 'unknown', since: expiresAt };
+  if (age + observation.discounted >= expiryOf(interval)) return { health: 'unknown', since: expiresAt };
   if (observation.lease?.state === 'stopping') return { health: 'stopping', since: observation.lastBeat.wall };
   if (age >= SUSPECT_AFTER * interval)
     return { health: 'suspect', since: observation.lastBeat.wall + SUSPECT_AFTER * interval };
@@ -89,7 +87,7 @@ export const unobserved = (now: Now): LeaseObservation => ({
 
 /** The time since the last heartbeat of a lease, derived from its remaining time, in ms. */
 export const silenceOf = (lease: Lease, left: number): number =>
-  Math.min(Math.max(DOWN_AFTER * lease.interval - left, 0), DOWN_AFTER * lease.interval);
+  Math.min(Math.max(expiryOf(lease.interval) - left, 0), expiryOf(lease.interval));
 
 /**
  * The observation of a lease after a poll.
@@ -123,7 +121,7 @@ export function afterPoll(
     };
   }
   if (before.releasedAt !== null || before.lastBeat === null || before.wentBack || flushed) return before;
-  const expiry = DOWN_AFTER * intervalOf(before);
+  const expiry = expiryOf(intervalOf(before));
   // An older copy may never have had the lease, or have lost it: that proves neither its end nor that it goes on.
   if (late) return { ...before, discounted: Math.max(before.discounted, expiry) };
   // A lease that disappears before it could have expired was released. The tenth allows for the store's own clock.
@@ -144,7 +142,7 @@ export const CUT_OFF_FOR = 180_000;
  */
 export function lostAt(observation: LeaseObservation): number | null {
   const { lastBeat, releasedAt } = observation;
-  return lastBeat === null || releasedAt !== null ? null : lastBeat.mono + DOWN_AFTER * intervalOf(observation);
+  return lastBeat === null || releasedAt !== null ? null : lastBeat.mono + expiryOf(intervalOf(observation));
 }
 
 /**

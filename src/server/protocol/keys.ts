@@ -5,11 +5,10 @@
  * |---|---|---|---|
  * | `fleet` | string | id of the fleet that owns the prefix | forever |
  * | `probe` | string | nothing: whether the server accepts changes | for ever |
- * | `environments` | set | names of all environments that ever held a lease | until forgotten |
+ * | `environments` | set | names of all environments that were ever announced | until forgotten |
  * | `registration:<env>` | string | `Registration` | until forgotten |
- * | `lease:<env>` | string | `Lease` | three intervals |
- * | `holder:<env>` | string | last holder `{epoch, instance}` | until forgotten |
- * | `standby:<env>` | string | instance that waits for the lease | three intervals |
+ * | `lease:<env>` | string | `Lease`: who announces that it holds the environment | as long as a lease |
+ * | `standby:<env>` | string | instance that waits for the environment | as long as a lease |
  * | `records:<env>` | hash | name → `AppRecord`; `:version`, which changes with them; `:incarnation` of the environment | until confirmed gone; `:incarnation` for ever |
  * | `statuses:<env>` | hash | name → `StatusEntry` | until released |
  * | `version:<env>` | string | version of the statuses | until released |
@@ -31,7 +30,6 @@ export class Keys {
   readonly environments = () => this.key('environments');
   readonly registration = (environment: string) => this.key('registration', environment);
   readonly lease = (environment: string) => this.key('lease', environment);
-  readonly holder = (environment: string) => this.key('holder', environment);
   readonly standby = (environment: string) => this.key('standby', environment);
   readonly records = (environment: string) => this.key('records', environment);
   readonly statuses = (environment: string) => this.key('statuses', environment);

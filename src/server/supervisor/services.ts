@@ -293,8 +293,7 @@ function createKnown(main: Application, options: ServicesOptions) {
   const appCache = new AppCache(appRepository);
   const operations = new OperationStore(main, onOperationEnd);
   const active = new OperationCache(operations);
-  const alone = main.db.inDialect('sqlite');
-  const leadership = new Leadership({ app: main, instance, clock, random, log, expiry: pace?.leadExpiry, alone });
+  const leadership = new Leadership({ app: main, instance, clock, random, log, expiry: pace?.leadExpiry });
   const observer = new FleetObserver(stores, clock, log, () => leadership.fleet || null);
   const queue = new WorkQueue({ clock, random, concurrency: CONCURRENCY, onFailure: reportFailure(log) });
   const registry = new EnvironmentRegistry(main);

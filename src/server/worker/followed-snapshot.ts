@@ -1,5 +1,4 @@
 import type { AppRecord } from '../../shared/messages';
-import type { HostStore } from './epochs';
 import type { Remembered, Snapshot, SnapshotStore } from './snapshot';
 
 /**
@@ -7,7 +6,7 @@ import type { Remembered, Snapshot, SnapshotStore } from './snapshot';
  * (`STARTUP_SUBAPP`). It reads the snapshot and never writes it, because the other process would take its writes for
  * its own.
  */
-export class FollowedSnapshot implements Snapshot, HostStore {
+export class FollowedSnapshot implements Snapshot {
   private last: AppRecord | null = null;
 
   constructor(
@@ -40,12 +39,6 @@ export class FollowedSnapshot implements Snapshot, HostStore {
   }
 
   async saveHeader(): Promise<void> {}
-
-  async loadHost(): Promise<null> {
-    return null;
-  }
-
-  async saveHost(): Promise<void> {}
 
   private follow(record: AppRecord): AppRecord {
     this.last = { ...record, claim: 'none', desired: DESIRED[record.desired] };

@@ -12,7 +12,7 @@ export interface RegistrationOptions {
   aesKey: Buffer | null;
   /** Whether `APP_SUPERVISOR_ENVIRONMENT_KEY` is its only key of the fleet. */
   hasOwnKey?: boolean;
-  /** Of the lease that this process holds. */
+  /** Of this process's tenure. */
   epoch: number;
   appKey: string;
   warnings: Message[];
@@ -24,8 +24,6 @@ export interface RegistrationOptions {
   incarnation: number;
   /** Null if its database server did not answer. */
   roles: ServerRoles | null;
-  /** Whether a pooler leaves no lock on the main database, so that the lease alone decides who hosts. */
-  isLockPooled: boolean;
 }
 
 /**
@@ -45,7 +43,6 @@ export async function registrationOf(
     left,
     incarnation,
     roles,
-    isLockPooled,
   }: RegistrationOptions,
   adminPassword: AdminPassword | null,
 ): Promise<Registration> {
@@ -65,7 +62,6 @@ export async function registrationOf(
       ...(adminPassword ? [workerAdminWarning(environment.name, environment.url)] : []),
       ...(stuck.length ? [say('APPS_STUCK', { environment: environment.name, apps: stuck.join(', ') })] : []),
       ...(roles?.warnings ?? []),
-      ...(isLockPooled ? [say('PROCESS_LOCK_POOLED', { environment: environment.name })] : []),
       ...(left.length ? [say('APPS_LEFT', { environment: environment.name, apps: left.join(', ') })] : []),
     ],
     setsInitialAdmin: true,

@@ -1,6 +1,10 @@
 import type { Message } from '../../shared/message';
+import type { Registration } from '../../shared/messages';
 import type { Clock } from '../clock';
 import type { EnvironmentConfig } from '../config';
+import { Lease } from '../lease/lease';
+import { OwnConnection } from '../lease/own-connection';
+import { workerLeases } from '../lease/tables';
 import type { Log } from '../log';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { AppIndexReader } from '../protocol/app-index';
@@ -8,16 +12,15 @@ import type { MessageBus, RequestHandlers } from '../protocol/bus';
 import type { Stores } from '../protocol/stores';
 import type { Random } from '../random';
 import { AppController } from './apps/controller';
-import { createAuthority } from './authority';
 import { FollowedSnapshot } from './followed-snapshot';
+import { hasFormerProcess } from './former-release';
 import type { HostDatabase } from './hosting/connection';
 import type { AppHost } from './hosting/host';
-import { LeaseKeeper } from './lease';
-import type { ProcessLock } from './lock-watch';
-import { createProcessLock } from './process-lock';
+import { placeOf } from './installation';
 import { RecordReader } from './record-reader';
 import { StatusReporter } from './reporter';
 import { type Remembered, SnapshotStore } from './snapshot';
+import { Tenures } from './tenures';
 import type { CopyAhead } from './uploads/ahead';
 import type { Vitals } from './vitals';
 
@@ -46,8 +49,12 @@ export interface WorkerPartOptions {
   random: Random;
   log: Log;
   warnings: Message[];
-  /** Replaces the session lock on the main app's database. */
-  lock?: ProcessLock;
+  /** Names the main database; absent: by what it says itself. */
+  place?(): Promise<string>;
+  /** Whether a process of release 0.2.0 may still host; absent: as `hasFormerProcess`. */
+  hasFormer?(): Promise<boolean>;
+  /** Nothing more can be hosted by this process. */
+  onSpent?(): void;
   /** Its answers to requests. */
   handlers: RequestHandlers;
   roundEvery?: number;
@@ -60,20 +67,51 @@ export interface WorkerPartOptions {
 
 const ofApps = ({ leaving, apiBase, copyAhead, blame }: WorkerPartOptions) => ({ leaving, apiBase, copyAhead, blame });
 
+/** A process that runs one app is next to the one that runs the others, which holds the environment itself. */
+const leaseKey = ({ environment, only }: Pick<WorkerPartOptions, 'environment' | 'only'>) =>
+  only === null ? environment.name : `${environment.name}/${only}`;
+
+/** The lease by which this process hosts; it is made before the main app has started, and outlives its restarts. */
+export function createLease(options: WorkerPartOptions): Lease {
+  const { coreApps, environment, instance, clock, log } = options;
+  return new Lease({
+    // The core makes another main app when it is reloaded.
+    connection: new OwnConnection(
+      {
+        get db() {
+          return coreApps.apps.main.db;
+        },
+      },
+      workerLeases,
+    ),
+    table: workerLeases.name,
+    key: { environment: leaseKey(options) },
+    what: `environment ${leaseKey(options)}`,
+    instance,
+    interval: environment.heartbeatInterval,
+    clock,
+    log,
+  });
+}
+
 export type Services = ReturnType<typeof createServices>;
 
 /**
  * The services that host apps, from a start to the end. Each service gets those that were created before it; events for
  * an earlier one go through feeds (`WorkerPart.listen`).
  */
-export function createServices(options: WorkerPartOptions, vitals: Vitals, appIndex: AppIndexReader) {
+export function createServices(
+  options: WorkerPartOptions,
+  lease: Lease,
+  vitals: Vitals,
+  appIndex: AppIndexReader,
+  describe: (epoch: number) => Promise<Registration>,
+) {
   const { coreApps, stores, bus, instance, only, clock, random, log } = options;
   const environment = options.environment.name;
   const { main } = coreApps.apps;
   const store = new SnapshotStore(main);
   const followed = only === null ? null : new FollowedSnapshot(store, only);
-  // Next to the process that runs the other apps, which has the environment's own lock.
-  const lockName = only === null ? environment : `${environment}/${only}`;
   /** Whether apps without a JWT secret have waited for it long enough. */
   const secrets = { areLate: false };
   /**
@@ -81,26 +119,26 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
    * it wrote since: it may be an older copy once the session there has ended.
    */
   const known = { isCurrent: false, isStored: false };
-  const { heartbeatInterval: interval, lockAddress } = options.environment;
-  const lockOf = () => {
-    const database = main.db.options as unknown as HostDatabase;
-    const databaseId = () => store.databaseId(random.id());
-    return createProcessLock(database, lockName, databaseId, clock, log, lockAddress);
-  };
-  const keeper = new LeaseKeeper({
+  const databaseId = () => store.databaseId(random.id());
+  const tenures: Tenures = new Tenures({
+    lease,
     leases: stores.leases,
     environment,
     instance,
-    interval,
-    lock: options.lock ?? lockOf(),
-    hosts: followed ?? store,
+    interval: options.environment.heartbeatInterval,
     clock,
     random,
     log,
     vitals: () => vitals.read(),
+    place: options.place ?? (() => placeOf(main.db.options as unknown as HostDatabase, environment, databaseId)),
+    describe,
+    end: () => {
+      known.isCurrent = false;
+      return controller.standDown();
+    },
   });
-  const authority = createAuthority(lockName, instance, keeper, clock);
-  const controller = new AppController({
+  const authority = tenures.authority(leaseKey(options));
+  const controller: AppController = new AppController({
     authority,
     environment,
     snapshot: followed ?? store,
@@ -108,9 +146,9 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     coreApps,
     clock,
     log,
-    mayHost: () => keeper.hosts && known.isCurrent,
-    isStandby: () => keeper.role === 'standby',
-    mayBoot: ({ jwtSecret }) => keeper.mayBegin && (jwtSecret !== null || secrets.areLate),
+    mayHost: () => tenures.hosts && known.isCurrent,
+    isStandby: () => !tenures.hosts,
+    mayBoot: ({ jwtSecret }) => tenures.mayBegin && (jwtSecret !== null || secrets.areLate),
     ...ofApps(options),
   });
   const reporter = new StatusReporter({
@@ -120,12 +158,15 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     bus,
     clock,
     log,
-    epoch: () => (keeper.role === 'holder' ? keeper.epoch : null),
+    epoch: () => (tenures.hosts ? tenures.announcer.announced : null),
     entries: (names) =>
       (names === 'all' ? controller.apps.names() : names).flatMap((name) => controller.apps.entry(name) ?? []),
-    onRefused: () => void keeper.beatNow(),
+    onRefused: () => void tenures.announcer.announce(),
   });
   const { names } = options.host;
   const reader = new RecordReader({ environment, records: stores.records, followed, appIndex, controller, names, log });
-  return { secrets, known, keeper, controller, reporter, reader };
+  const hasFormer =
+    options.hasFormer ??
+    (() => hasFormerProcess(main.db.options as unknown as HostDatabase, leaseKey(options), stores.leases));
+  return { secrets, known, hasFormer, tenures, controller, reporter, reader };
 }

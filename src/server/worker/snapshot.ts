@@ -4,7 +4,6 @@ import { problem } from '../../shared/message-schema';
 import { type AppRecord, appRecord } from '../../shared/messages';
 import { inTransaction, redactSqlErrors, type WithDatabase } from '../nocobase/main-database';
 import type { Applied } from './apps/decide';
-import { type LastHost, lastHost } from './epochs';
 import { type SnapshotHeader, snapshotHeader } from './incarnation';
 
 export interface Remembered {
@@ -15,9 +14,8 @@ export interface Remembered {
 /** What an app controller stores about its apps. */
 export type Snapshot = Pick<SnapshotStore, 'load' | 'save' | 'remove' | 'loadHeader' | 'saveHeader'>;
 
-/** The rows of the header, of who hosts, and of the database itself: no app can have these names. */
+/** The rows of the header and of the database itself: no app can have these names. */
 const HEADER = ':environment';
-const HOST = ':host';
 const DATABASE = ':database';
 
 const databaseEntry = z.object({ id: z.string().min(1).max(64) });
@@ -63,19 +61,6 @@ export class SnapshotStore {
       for (const name of names) await this.repository.destroy({ filterByTk: name, transaction });
       await this.repository.updateOrCreate({ filterKeys: ['name'], values, transaction });
     });
-  }
-
-  /** Who hosted last; null if nobody did, or if it does not parse. */
-  async loadHost(): Promise<LastHost | null> {
-    const row = await this.repository.findOne({ filterByTk: HOST });
-    return row ? (lastHost.safeParse(row.toJSON().record).data ?? null) : null;
-  }
-
-  async saveHost(host: LastHost): Promise<void> {
-    const values = { name: HOST, record: host, applied: null };
-    await inTransaction(this.app, undefined, (transaction) =>
-      this.repository.updateOrCreate({ filterKeys: ['name'], values, transaction }),
-    );
   }
 
   /**

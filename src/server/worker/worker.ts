@@ -1,32 +1,31 @@
-import type { AdminPassword } from '../../shared/messages';
+import type { AdminPassword, Registration } from '../../shared/messages';
 import type { PartInfo, Status } from '../../shared/types';
 import { type Timer, within } from '../clock';
 import type { ServerRoles } from '../databases';
 import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
+import type { Lease } from '../lease/lease';
 import { AppIndexReader } from '../protocol/app-index';
+import { COMPARE, PATIENCE } from '../timing';
 import type { AppController } from './apps/controller';
 import type { AppHost } from './hosting/host';
-import type { LeaseRole } from './lease';
 import { registrationOf } from './registration';
 import { RemoteStatuses } from './remote-statuses';
-import { createServices, type Services, type WorkerPartOptions } from './services';
+import { createLease, createServices, type Services, type WorkerPartOptions } from './services';
 import { SnapshotStore } from './snapshot';
+import type { WorkerState } from './tenures';
 import { Vitals } from './vitals';
 
-/** Interval of the complete check, independent of notifications, in ms. */
-const ROUND = 30_000;
 /** The same if this process follows another process's snapshot, because nothing notifies it. */
 const FOLLOWING_ROUND = 5_000;
 /** Delay before the next attempt to begin, in ms. */
 const BEGIN_AGAIN = 5_000;
-/** How long a Worker waits for records before it uses its snapshot, and the interval of its attempts, in ms. */
-const RECORDS_WITHIN = 10_000;
 /**
  * The same if Redis answers, and does not know this environment: then it has lost its content, and a Supervisor writes it again, if
  * only after it has taken the lead.
  */
 const ADMITTED_WITHIN = 60_000;
+/** Interval of its attempts to read records, in ms. */
 const ASK_AGAIN = 250;
 /**
  * How long apps that a release before 0.1.1 left without a JWT secret wait for the Supervisor's, in ms: it may start at
@@ -54,6 +53,7 @@ export class WorkerPart {
   /** Of the readings that confirm records, the newest. */
   private confirming = 0;
   private readonly vitals: Vitals;
+  private lease: Lease | null = null;
 
   constructor(private readonly options: WorkerPartOptions) {
     this.host = options.host;
@@ -89,8 +89,8 @@ export class WorkerPart {
 
   /** Whether an app is here, or is about to be; null if this process does not know, or does not host. */
   hosts(name: string): boolean | null {
-    const { keeper, known, controller } = this.running ?? {};
-    if (!keeper?.hosts || !known?.isCurrent || !controller || controller.apps.unconfirmed().length) return null;
+    const { tenures, known, controller } = this.running ?? {};
+    if (!tenures?.hosts || !known?.isCurrent || !controller || controller.apps.unconfirmed().length) return null;
     const held = controller.apps.get(name);
     return held !== undefined && !(held.record.desired === 'removed' && held.status === 'not_found');
   }
@@ -136,23 +136,41 @@ export class WorkerPart {
     return { supervisor: supervisor && { ...supervisor, publicUrl: options.publicUrl ?? supervisor.publicUrl }, apps };
   }
 
-  /** The role of this process in its environment; undefined until it has begun and after it has left. */
-  get role(): LeaseRole | undefined {
-    return this.running?.keeper.role;
+  /** What this process is in its environment; undefined until it has begun and after it has left. */
+  get role(): WorkerState | undefined {
+    return this.running?.tenures.state;
+  }
+
+  /** Whether it holds its environment, and the store knows it. */
+  get isAnnounced(): boolean {
+    const { tenures } = this.running ?? {};
+    return tenures?.hosts === true && tenures.announcer.announced !== null;
+  }
+
+  /** The same for its probe: `alone` if it hosts and does not reach the store. */
+  get probed(): WorkerState | 'alone' | undefined {
+    return this.running?.tenures.hosts && !this.isAnnounced ? 'alone' : this.role;
+  }
+
+  /** Looks at its lease from now on: the sooner it sees that a predecessor has died, the sooner it takes it. */
+  watch(): void {
+    if (this.left) return;
+    this.lease ??= createLease(this.options);
+    this.lease.watch();
   }
 
   /** The problem of the main app's root user's password, or null. Never rejects. */
   setAdminPassword(found: AdminPassword | null): void {
     if (this.mainAdminPassword === found) return;
     this.mainAdminPassword = found;
-    void this.announce().catch(() => undefined);
+    this.announce();
   }
 
   /** Begins to participate, once; nothing of it delays the main app. Never rejects. */
   start(): void {
     if (this.running || this.starting) {
       // The main app was restarted: its plugins may have changed.
-      void this.announce().catch(() => undefined);
+      this.announce();
       return;
     }
     this.starting = true;
@@ -186,7 +204,7 @@ export class WorkerPart {
   async prepareToLeave(): Promise<void> {
     const { running } = this;
     if (!running) return;
-    await running.keeper.announceStopping().catch(() => undefined);
+    await running.tenures.announcer.stopping().catch(() => undefined);
     this.options.bus.notify('supervisors', []);
     await Promise.all([
       running.controller.clearCrashMarkers().catch(() => undefined),
@@ -206,25 +224,27 @@ export class WorkerPart {
     running.controller.close();
     running.reporter.close();
     this.vitals.stop();
-    await running.keeper.stop();
+    await running.tenures.stop();
   }
 
   private async startNow(): Promise<void> {
     const { environment, bus, only, handlers, roundEvery, clock } = this.options;
     this.vitals.start();
-    const running: Running = createServices(this.options, this.vitals, this.appIndex);
-    const { controller, reporter, reader, keeper } = running;
+    this.lease ??= createLease(this.options);
+    const running: Running = createServices(this.options, this.lease, this.vitals, this.appIndex, (epoch) =>
+      this.registration(epoch),
+    );
+    const { controller, reporter, reader, tenures } = running;
     this.listen(running);
     this.running = running;
 
     await controller.restore();
     if (this.running !== running) return; // it has left meanwhile
     // Not earlier: the snapshot would replace what a round accepted, and the next round would not read it again.
-    running.round = clock.interval(roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND), () => {
+    running.round = clock.interval(roundEvery ?? (only === null ? COMPARE : FOLLOWING_ROUND), () => {
       void reader.readAll();
       void reporter.check();
       void this.checkRoles();
-      void this.checkRegistration(running);
       void controller.saveVisits();
       void this.mendSnapshot(running);
     });
@@ -233,9 +253,27 @@ export class WorkerPart {
     await bus.serve(environment.name, handlers);
     // What was wished while it was away comes before what it knew.
     void this.confirmRecords(running);
-    await keeper.start();
+    await this.untilFormerHasEnded(running, this.lease);
+    await tenures.start();
     await reader.readAll();
     await this.untilSecrets(running);
+  }
+
+  /** Before the first row of its lease is written, no process of release 0.2.0 may be there. Never rejects. */
+  private async untilFormerHasEnded(running: Running, lease: Lease): Promise<void> {
+    const { clock, log, environment, beginAgain = BEGIN_AGAIN } = this.options;
+    if (lease.isAlone) return;
+    for (let isTold = false; this.running === running; ) {
+      try {
+        if ((await lease.exists()) || !(await running.hasFormer())) return;
+        if (!isTold)
+          log.warn(`A process of a former release hosts environment ${environment.name}: stop it. This one waits.`);
+        isTold = true;
+      } catch (error) {
+        log.warn(`The main database does not say who hosts, it is asked again: ${messageOf(error)}`);
+      }
+      await clock.sleep(beginAgain);
+    }
   }
 
   /**
@@ -244,7 +282,7 @@ export class WorkerPart {
    * was forgotten. Never rejects.
    */
   private async confirmRecords(running: Running): Promise<void> {
-    const { clock, recordsWithin = RECORDS_WITHIN, admittedWithin = ADMITTED_WITHIN, log } = this.options;
+    const { clock, recordsWithin = PATIENCE, admittedWithin = ADMITTED_WITHIN, log } = this.options;
     const { controller, reader } = running;
     const turn = ++this.confirming;
     const isNewest = () => this.running === running && this.confirming === turn;
@@ -269,11 +307,11 @@ export class WorkerPart {
   /** Reads the snapshot once this process hosts. Never rejects. */
   private async reload(running: Running, isNewest: () => boolean): Promise<void> {
     const { clock, log, beginAgain = BEGIN_AGAIN } = this.options;
-    while (isNewest() && running.keeper.hosts && !running.known.isCurrent) {
+    while (isNewest() && running.tenures.hosts && !running.known.isCurrent) {
       try {
         await running.controller.reload(isNewest);
         // A standby may have read something old.
-        if (isNewest() && running.keeper.hosts) running.known.isCurrent = true;
+        if (isNewest() && running.tenures.hosts) running.known.isCurrent = true;
       } catch (error) {
         log.warn(`The snapshot could not be read, it is tried again: ${messageOf(error)}`);
         await clock.sleep(beginAgain);
@@ -282,9 +320,9 @@ export class WorkerPart {
   }
 
   /** Writes again what the main database may have lost. Never rejects; what fails is tried again with the next round. */
-  private async mendSnapshot({ known, keeper, controller }: Running): Promise<void> {
+  private async mendSnapshot({ known, tenures, controller }: Running): Promise<void> {
     // One that was displaced while it was frozen would write over what its successor has written.
-    if (known.isStored || !known.isCurrent || !(await keeper.confirm())) return;
+    if (known.isStored || !known.isCurrent || !(await tenures.confirm())) return;
     known.isStored = true;
     await controller.mendSnapshot().catch((error) => {
       known.isStored = false;
@@ -294,30 +332,22 @@ export class WorkerPart {
 
   /** Connects events of services to services that were created before them. */
   private listen(running: Running): void {
-    const { keeper, controller, reporter, reader } = running;
+    const { tenures, known, controller, reporter, reader } = running;
     reader.reads.listen(() => this.records.emit());
     for (const changes of [controller.limits.changes, controller.incarnation.changes])
-      changes.listen(() => void this.announce().catch(() => undefined));
+      changes.listen(() => this.announce());
     controller.reports.listen((names) => reporter.report(names));
-    keeper.lock.changes.listen((permits) => {
-      if (!permits) running.known.isStored = false;
+    tenures.spends.listen(() => this.options.onSpent?.());
+    tenures.fallbacks.listen(() => {
+      known.isStored = false;
+      void this.mendSnapshot(running);
     });
-    keeper.roles.listen(async ({ role, fresh }) => {
-      if (role === 'standby') {
-        running.known.isCurrent = false;
-        await controller.standDown();
-        return;
-      }
-      // What was read before the store came back, or by a standby, may be old.
-      const isOld = fresh || !running.known.isCurrent;
-      if (isOld) controller.doubtRecords();
-      if (fresh) {
-        await this.announce();
-        // The lock may be lost meanwhile.
-        if (!keeper.hosts) return;
-        reporter.reportAll();
-      }
-      if (isOld) void this.confirmRecords(running).then(() => reader.readAll());
+    tenures.resumes.listen(() => controller.convergeAll());
+    tenures.begins.listen(() => {
+      // What was read before the store came back, or by a challenger, may be old.
+      controller.doubtRecords();
+      reporter.reportAll();
+      void this.confirmRecords(running).then(() => reader.readAll());
       controller.convergeAll();
       void this.mendSnapshot(running);
     });
@@ -327,12 +357,11 @@ export class WorkerPart {
   private catchUp(): void {
     const { running } = this;
     // A process that begins does all of this in its own order.
-    if (!running?.round || running.keeper.role === 'waiting') return;
-    const { keeper, reader, reporter } = running;
-    void keeper.beatNow().then(async () => {
+    if (!running?.round) return;
+    const { tenures, reader, reporter } = running;
+    void tenures.announcer.announce().then(async () => {
       await reader.readAll();
       await reporter.check();
-      await this.checkRegistration(running);
     });
   }
 
@@ -365,43 +394,29 @@ export class WorkerPart {
     const before = this.roles;
     if (before?.mode === 'none' || (before?.mode === 'made' && !before.warnings.length)) return;
     const now = await this.inspectRoles();
-    if (JSON.stringify(now) !== JSON.stringify(before)) await this.announce().catch(() => undefined);
+    if (JSON.stringify(now) !== JSON.stringify(before)) this.announce();
   }
 
-  /**
-   * Writes the registration again if the store has fallen back to a copy from before it: without it, nobody is shown this holder. One
-   * that another process has displaced while it was frozen writes nothing. Never rejects; what fails is tried again with the next round.
-   */
-  private async checkRegistration({ keeper }: Running): Promise<void> {
-    if (keeper.role !== 'holder') return;
-    const { stores, environment } = this.options;
-    const read = stores.fleet.readRegistration(environment.name);
-    const isThere = await read.then((stored) => stored !== null && stored.epoch >= keeper.epoch).catch(() => true);
-    if (!isThere) await this.announce().catch(() => undefined);
+  /** The registration of this environment may have changed. */
+  private announce(): void {
+    const { tenures } = this.running ?? {};
+    if (tenures?.hosts) void tenures.announcer.refresh();
   }
 
-  /** Writes the registration of this environment; again whenever it may have changed. */
-  private async announce(): Promise<void> {
-    const { running } = this;
-    if (running?.keeper.role !== 'holder') return;
-    const { coreApps, stores } = this.options;
+  private async registration(epoch: number): Promise<Registration> {
+    const { controller } = this.running!;
     this.roles = await this.inspectRoles();
-    const registration = await registrationOf(
-      coreApps.apps.main,
+    return registrationOf(
+      this.options.coreApps.apps.main,
       {
         ...this.options,
         roles: this.roles,
-        epoch: running.keeper.epoch,
-        stuck: running.controller.apps.stuck(),
-        left: running.controller.incarnation.left,
-        incarnation: running.controller.incarnation.current,
-        isLockPooled: running.keeper.lock.state === 'none',
+        epoch,
+        stuck: controller.apps.stuck(),
+        left: controller.incarnation.left,
+        incarnation: controller.incarnation.current,
       },
       this.mainAdminPassword,
     );
-    // The lock may be lost meanwhile: what another process has announced stays.
-    if (running.keeper.role !== 'holder') return;
-    await stores.fleet.writeRegistration(registration);
-    running.keeper.announceRegistration();
   }
 }

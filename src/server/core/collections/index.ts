@@ -1,4 +1,5 @@
 import type { CollectionOptions } from '@nocobase/database';
+import { supervisorLeaders, workerLeases } from '../../lease/tables';
 import appEnvironments from './appEnvironments';
 import appEvents from './appEvents';
 import appMainSecrets from './appMainSecrets';
@@ -7,12 +8,11 @@ import appNotifiers from './appNotifiers';
 import appOperations from './appOperations';
 import appSnapshots from './appSnapshots';
 import appSsoEnds from './appSsoEnds';
-import appSupervisorLeaders from './appSupervisorLeaders';
 import apps from './apps';
 import appTombstones from './appTombstones';
 import appViews from './appViews';
 
-/** Tables of every main app, whatever its role; a sub-app gets none. One file for each table. */
+/** Tables of every main app, whatever its role; a sub-app gets none. One file for each table; leases are alike. */
 export const collections: CollectionOptions[] = [
   apps,
   appEnvironments,
@@ -21,7 +21,8 @@ export const collections: CollectionOptions[] = [
   appNotifiers,
   appViews,
   appTombstones,
-  appSupervisorLeaders,
+  supervisorLeaders,
+  workerLeases,
   appSnapshots,
   appManifests,
   appSsoEnds,

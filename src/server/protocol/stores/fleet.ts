@@ -23,12 +23,7 @@ export interface FleetStore {
   /** The registration of the environment's last holder; null if there is none, or none that is believed. */
   readRegistration(environment: string): Promise<Registration | null>;
   /**
-   * Replaces the registration of the environment that it names. The writer holds the lease and reports the change in
-   * its next heartbeat.
-   */
-  writeRegistration(registration: Registration): Promise<void>;
-  /**
-   * Removes everything about an environment in one transaction: registration, lease, last holder, records and statuses. What
+   * Removes everything about an environment in one transaction: registration, lease, records and statuses. What
    * remains is the incarnation that its next records are for. Does nothing if that is known already: the environment may have
    * come back meanwhile.
    * @param term as in `RecordStore`
@@ -50,18 +45,16 @@ export interface FleetObservation {
 export interface EnvironmentObservation {
   /** Null while nobody holds it. */
   lease: Lease | null;
-  /**
-   * Why the stored lease is not believed: then it says nothing, not even that nobody holds it. `unsettled`: it was just taken.
-   */
-  doubt?: Refusal | 'unsettled';
+  /** Why the stored lease is not believed: then it says nothing, not even that nobody holds it. */
+  doubt?: Refusal;
   /** Version of the last write of statuses; 0 if there was none under this holder. */
   statusVersion: number;
-  /** The instance that last requested the lease and did not get it; removed when it stops requesting it. */
+  /** The instance that waits for the environment; null once it has said so for the last time. */
   standby: string | null;
   /** Present if the standby has another main database than the holder: it belongs to another installation. */
   isForeign?: true;
 }
 
-/** @param place of the standby, as `LeaseClaim.place`; undefined: it does not say, as before 0.2.0 */
+/** @param place of the standby */
 export const foreignTo = (lease: Lease | null, place: string | undefined): Pick<EnvironmentObservation, 'isForeign'> =>
-  lease?.provenBy !== undefined && place !== undefined && lease.provenBy !== place ? { isForeign: true } : {};
+  lease?.place !== undefined && place !== undefined && lease.place !== place ? { isForeign: true } : {};

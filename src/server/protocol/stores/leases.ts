@@ -1,55 +1,42 @@
-import type { Lease } from '../../../shared/messages';
+import type { Lease, Registration } from '../../../shared/messages';
 
 /**
- * Leases: which process hosts which environment. Workers claim and release them; the store decides who gets them.
+ * Announcements: which process holds which environment, as the row in its main database has decided. The store decides nothing; it refuses
+ * what a newer tenure has overtaken, and a second installation.
  *
- * - Each call is one transaction. At most one instance holds the lease of an environment.
- * - A lease expires by the store's own clock, counted from when its claim was sent: one that a frozen store or a stalled link has kept
- * does not say that its claimer still lives. Its last holder gets it back with the same epoch; every other holder gets a higher epoch
- * than all before it.
- * - Lost content makes all leases free. Their last holders take them again with their known epochs; a newcomer has to
- * wait (`mayTake`) until it may assume that none of them is alive.
- * - A claimer with a higher epoch than the holder's took over from it: the store lost its content, or is an older copy. It gets the
- * lease back at once.
- * - Every method rejects if the store cannot be reached. A holder continues then: apps do not depend on the lease.
+ * - Each call is one transaction. An announcement expires by the store's own clock.
+ * - Whoever announces a new tenure takes the statuses of the former one away.
+ * - Lost content is there again with the next announcement.
+ * - Every method rejects if the store cannot be reached. A holder continues then: apps do not depend on it.
  */
 export interface LeaseStore {
-  /**
-   * Takes, renews or requests a lease; see `LeaseClaim`. A new holder does not inherit the statuses of the previous
-   * one.
-   */
-  claim(claim: LeaseClaim): Promise<LeaseAnswer>;
-  /** Releases a lease immediately, with its statuses. Does nothing to a lease of another instance or epoch. */
+  /** Announces a tenure, and writes the registration of its environment if it is another one than is stored. */
+  announce(announcement: Announcement): Promise<Announced>;
+  /** Says for `ttl` ms that a process waits for the environment: another process of its installation holds it, or another installation. */
+  wait(environment: string, waiting: Waiting, ttl: number): Promise<void>;
+  /** Takes an announcement back at once, with its statuses. Does nothing to one of another instance or epoch. */
   release(environment: string, instance: string, epoch: number): Promise<void>;
-  /** The remaining time of each of these leases without a renewal, in ms; 0 if nobody holds it. */
+  /** The remaining time of each of these announcements without another one, in ms; 0 if nobody holds it. */
   left(environments: string[]): Promise<Map<string, number>>;
 }
 
-export interface LeaseClaim {
+export interface Announcement {
   environment: string;
-  /** The content of the lease; `epoch` is the one last held, 0 for none. */
   lease: Lease;
-  /** How long it lasts without renewal, in ms. */
+  registration: Registration;
+  /** How long it lasts without another one, in ms. */
   ttl: number;
-  /** Whether the claimer may take a lease that nobody holds and that it did not hold last. */
-  mayTake: boolean;
-  /** The epoch has to be higher: what databases know of former holders. */
-  above?: number;
-  /**
-   * Fingerprint of the main database whose session lock the claimer holds, or null. A lease with the same fingerprint
-   * belongs to a dead process, because only one process can hold that lock, and is taken over immediately.
-   */
-  provenBy: string | null;
-  /** Fingerprint of the claimer's main database, whether or not it holds the lock there. */
-  place?: string;
 }
 
-export type LeaseAnswer =
-  /** Renewed, as before. */
-  | { held: true; epoch: number; fresh: false }
-  /** Taken or retaken: registration and statuses have to be written again. */
-  | { held: true; epoch: number; fresh: true }
-  /** Another live instance holds it. */
-  | { held: false; holder: { instance: string; epoch: number } }
-  /** Nobody holds it and the claimer may not take it yet. */
-  | { held: false; holder: null };
+export interface Waiting {
+  instance: string;
+  place: string;
+}
+
+export type Announced =
+  /** @see fresh whether the store did not have this tenure: statuses have to be written again */
+  | { by: 'me'; fresh: boolean }
+  /** Refused: a process of another installation, which has another main database, holds an environment of this name. */
+  | { by: 'otherInstallation'; instance: string }
+  /** Refused: a tenure with this epoch was announced, which is not below the announced one. */
+  | { by: 'newer'; epoch: number };

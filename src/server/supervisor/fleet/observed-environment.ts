@@ -7,7 +7,7 @@ import type { FleetObservation } from '../../protocol/stores/fleet';
 /** What the observer keeps of one environment. */
 export interface ObservedEnvironment {
   observation: LeaseObservation;
-  /** The lease as last polled, also of a holder that has not registered yet. */
+  /** The lease as last polled. */
   held: Lease | null;
   registration: Registration | null;
   registered: number;
@@ -37,7 +37,7 @@ export interface EnvironmentView {
   /** For how long its health has been the same without a break, in ms by the monotonic clock: 0 until that was reported. */
   lastsFor: number;
   lease: Lease | null;
-  /** The lease as last polled, valid or not; also of a holder that is not shown before it has registered. */
+  /** The lease as last polled, valid or not; also of a holder whose registration is not read yet. */
   held: Lease | null;
   /** Whether the last holder gave the lease back. */
   released: boolean;

@@ -302,11 +302,9 @@ export class FleetObserver {
   ): Array<() => Promise<void>> {
     const { fleet, statuses } = this.stores;
     const seen = this.environments.get(name) ?? this.introduce(name);
-    const { lease: held, statusVersion, standby, isForeign = false, doubt } = this.inOrder(name, found, seen);
+    const { lease, statusVersion, standby, isForeign = false, doubt } = this.inOrder(name, found, seen);
     const reads: Array<() => Promise<void>> = [];
-    // A new holder is not listed before its registration is written and read: visitors would be sent to its predecessor.
-    const lease = held?.registered === 0 ? null : held;
-    seen.held = held;
+    seen.held = lease;
     const isLost = lost || doubt !== undefined;
     const observation = afterPoll(seen.observation, lease, this.observer, isLost, now, silence, late);
     if (seen.standby !== standby || seen.isForeign !== isForeign || seen.doubt !== (doubt ?? null)) changed.add(name);
@@ -315,6 +313,7 @@ export class FleetObserver {
     const newEpoch = lease !== null && lease.epoch !== seen.epoch;
     const isMissed = seen.missed?.registered === lease?.registered && now.mono < (seen.missed?.until ?? 0);
     const isUnread = lease !== null && lease.registered !== seen.registered;
+    // A new holder is not listed before its registration is read: visitors would be sent to its predecessor.
     const isHidden = isNew && isUnread && seen.registration !== null;
     if (!isHidden) seen.observation = observation;
     if (isUnread && !isMissed)

@@ -87,7 +87,7 @@ function stateIn(text: string): string {
 }
 
 const probeAnswer = jsonText(
-  z.object({ state: z.enum(['starting', 'loading', 'joining', 'standby', 'alone', 'ready']) }),
+  z.object({ state: z.enum(['starting', 'loading', 'joining', 'standby', 'spent', 'alone', 'ready']) }),
 );
 
 function ask(url: URL, headers: http.OutgoingHttpHeaders, isGood: (status: number) => boolean, now?: number) {

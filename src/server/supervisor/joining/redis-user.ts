@@ -48,9 +48,7 @@ export function supervisorAcl({ name, password }: RedisUser, prefix: string): st
 
 /** What the Worker of one environment may do, as in docs/redis.md. Needs Redis 7. */
 export function workerAcl({ name, password }: RedisUser, prefix: string, environment: string): string {
-  const ownKeys = ['lease', 'holder', 'standby', 'statuses', 'version', 'registration'].map(
-    (key) => `${key}:${environment}`,
-  );
+  const ownKeys = ['lease', 'standby', 'statuses', 'version', 'registration'].map((key) => `${key}:${environment}`);
   const shared = ['environments', 'probe', 'manifests', 'manifestsVersion', 'ssoCode:*'];
   const read = ['fleet', 'apps', 'lease:*', 'standby:*', 'version:*', 'statuses:*', 'ssoEnds', 'ssoEndsVersion'];
   const channels = ['wake:supervisors', `wake:environment:${environment}`, 'requests:*', 'replies:*'];

@@ -242,8 +242,11 @@ export class AppController {
     await this.inQueue(name, () => this.carryOut(name, held, held.record, { do: 'rest', as: 'dormant' }));
   }
 
-  /** Stops hosting: another process holds the environment now. It does not wait for apps that are stuck. */
-  async standDown(): Promise<void> {
+  /**
+   * Stops hosting: another process holds the environment now. It does not wait for apps that are stuck.
+   * @returns whether nothing runs any more
+   */
+  async standDown(): Promise<boolean> {
     this.uploads?.close();
     const held = this.apps.all().map(async ([name, held]) => {
       held.waiting?.abort();
@@ -259,6 +262,7 @@ export class AppController {
     const { ending } = this.apps;
     const left = [...ending].map(([held, name]) => this.whileBusy(name, held, () => ending.has(held)));
     await Promise.all([...held, ...left]);
+    return this.apps.stuck().length === 0;
   }
 
   /** Waits while something is done with an app that is not stuck. */

@@ -2,10 +2,11 @@ import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
+import { STOP } from '../../timing';
 import type { AppState, AppStates } from './app-states';
 
 /** How long the end of an app may take, and what is done to its database, in ms: as rollout.ts waits for it. */
-export const STOP_LIMIT = 60_000;
+export const STOP_LIMIT = STOP;
 export const DATA_LIMIT = 120_000;
 
 /** Says of work on an app that it does not end. It cannot be cut off: until it has ended, or the process has, nothing else is begun. */

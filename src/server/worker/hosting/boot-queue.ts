@@ -1,9 +1,10 @@
 import PQueue from 'p-queue';
 import { type Clock, within } from '../../clock';
 import type { BootstrapConfig } from '../../config';
+import { BOOT } from '../../timing';
 
 /** How long work may keep its place in the queue, in ms: as long as an install or an upgrade may take (supervisor/control/rollout.ts). */
-export const BOOT_LIMIT = 900_000;
+export const BOOT_LIMIT = BOOT;
 
 export interface Place {
   /** Told while it waits, and again whenever its place changed; 1 is next. */

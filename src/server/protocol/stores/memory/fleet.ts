@@ -7,7 +7,6 @@ import type { MemoryStatuses } from './statuses';
 /** `FleetStore` of one process, over the other stores. */
 export class MemoryFleet implements FleetStore {
   private fleet: string | null = null;
-  private readonly registrations = new Map<string, Registration>();
 
   constructor(
     private readonly records: MemoryRecords,
@@ -32,17 +31,12 @@ export class MemoryFleet implements FleetStore {
   }
 
   async readRegistration(environment: string): Promise<Registration | null> {
-    return structuredClone(this.registrations.get(environment) ?? null);
-  }
-
-  async writeRegistration(registration: Registration): Promise<void> {
-    this.registrations.set(registration.name, structuredClone(registration));
+    return structuredClone(this.leases.registrationOf(environment));
   }
 
   async forget(environment: string, incarnation: number, term: number): Promise<boolean> {
     if (!this.records.forget(environment, incarnation, term)) return false;
     for (const store of [this.leases, this.statuses]) store.forget(environment);
-    this.registrations.delete(environment);
     return true;
   }
 }

@@ -1,6 +1,6 @@
-import type { Lease } from '../../../../shared/messages';
+import type { Lease, Registration } from '../../../../shared/messages';
 import type { Clock } from '../../../clock';
-import type { LeaseAnswer, LeaseClaim, LeaseStore } from '../leases';
+import type { Announced, Announcement, LeaseStore, Waiting } from '../leases';
 
 /** By the monotonic clock, in ms. */
 interface Until {
@@ -10,13 +10,13 @@ interface Until {
 /** `LeaseStore` of one process. */
 export class MemoryLeases implements LeaseStore {
   private readonly leases = new Map<string, Until & { lease: Lease }>();
-  private readonly standbys = new Map<string, Until & { instance: string; place?: string }>();
-  /** The last holder of every environment that was not forgotten. */
-  private readonly holders = new Map<string, { instance: string; epoch: number }>();
+  private readonly standbys = new Map<string, Until & Waiting>();
+  /** Of every environment that was not forgotten, as its last holder wrote it. */
+  private readonly registrations = new Map<string, Registration>();
 
   /**
-   * @param isAlone whether no other process can hold anything: a lease is given to any claimer, and never expires
-   * @param onNewHolder called when reports under the previous lease are no longer valid
+   * @param isAlone whether no other process can hold anything: nothing is refused, and nothing expires
+   * @param onNewHolder called when reports under the previous announcement are no longer valid
    */
   constructor(
     private readonly clock: Clock,
@@ -24,35 +24,29 @@ export class MemoryLeases implements LeaseStore {
     private readonly onNewHolder: (environment: string) => void,
   ) {}
 
-  /** As in claimLease-6.lua. */
-  async claim({ environment, lease, ttl, mayTake, above = 0, provenBy, place }: LeaseClaim): Promise<LeaseAnswer> {
-    const { mono, wall } = this.clock.now();
-    const until = this.isAlone ? Number.POSITIVE_INFINITY : mono + ttl;
+  /** As in announce-6.lua. */
+  async announce({ environment, lease, registration, ttl }: Announcement): Promise<Announced> {
     const current = this.leaseOf(environment);
-    const isMine = current?.instance === lease.instance;
-    const isOlder = current !== null && !isMine && lease.epoch > current.epoch;
-    const isDead = provenBy !== null && current?.provenBy === provenBy;
-    if (current && !isMine && !isOlder && !isDead && !this.isAlone) {
-      this.standbys.set(environment, { instance: lease.instance, place, until });
-      return { held: false, holder: { instance: current.instance, epoch: current.epoch } };
+    const { instance, epoch } = lease;
+    const isMine = current?.instance === instance;
+    const last = this.registrations.get(environment)?.epoch ?? 0;
+    if (!this.isAlone) {
+      if (current && !isMine && current.place !== lease.place)
+        return { by: 'otherInstallation', instance: current.instance };
+      if (current && (current.epoch > epoch || (current.epoch === epoch && !isMine)))
+        return { by: 'newer', epoch: current.epoch };
+      if (last > epoch) return { by: 'newer', epoch: last };
     }
-    const stays = isMine && current.epoch > above;
-    let epoch = stays ? current.epoch : 0;
-    if (!stays) {
-      const last = this.holders.get(environment);
-      const wasMine = !last || last.instance === lease.instance;
-      if (lease.epoch > above && (wasMine || isOlder) && lease.epoch >= (last?.epoch ?? 0)) {
-        epoch = lease.epoch;
-        if (current) this.onNewHolder(environment);
-      } else if (mayTake || current || this.isAlone) {
-        epoch = Math.max((last?.epoch ?? 0) + 1, lease.epoch + 1, above + 1, wall);
-        this.onNewHolder(environment);
-      } else return { held: false, holder: null };
-      this.holders.set(environment, { instance: lease.instance, epoch });
-    }
-    const proof = provenBy === null ? {} : { provenBy };
-    this.leases.set(environment, { lease: { ...structuredClone(lease), epoch, ...proof }, until });
-    return { held: true, epoch, fresh: !stays };
+    if (last !== epoch) this.onNewHolder(environment);
+    this.registrations.set(environment, structuredClone(registration));
+    const until = this.isAlone ? Number.POSITIVE_INFINITY : this.clock.now().mono + ttl;
+    this.leases.set(environment, { lease: structuredClone(lease), until });
+    if (this.standbys.get(environment)?.instance === instance) this.standbys.delete(environment);
+    return { by: 'me', fresh: !isMine || current.epoch !== epoch };
+  }
+
+  async wait(environment: string, waiting: Waiting, ttl: number): Promise<void> {
+    this.standbys.set(environment, { ...waiting, until: this.clock.now().mono + ttl });
   }
 
   async release(environment: string, instance: string, epoch: number): Promise<void> {
@@ -72,7 +66,7 @@ export class MemoryLeases implements LeaseStore {
   }
 
   names(): string[] {
-    return [...this.holders.keys()];
+    return [...this.registrations.keys()];
   }
 
   leaseOf(environment: string): Lease | null {
@@ -80,12 +74,16 @@ export class MemoryLeases implements LeaseStore {
     return stored && stored.until > this.clock.now().mono ? stored.lease : null;
   }
 
-  standbyOf(environment: string): { instance: string; place?: string } | null {
+  registrationOf(environment: string): Registration | null {
+    return this.registrations.get(environment) ?? null;
+  }
+
+  standbyOf(environment: string): Waiting | null {
     const standby = this.standbys.get(environment);
     return standby && standby.until > this.clock.now().mono ? standby : null;
   }
 
   forget(environment: string): void {
-    for (const map of [this.leases, this.standbys, this.holders]) map.delete(environment);
+    for (const map of [this.leases, this.standbys, this.registrations]) map.delete(environment);
   }
 }

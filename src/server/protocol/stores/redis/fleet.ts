@@ -1,6 +1,6 @@
 import { type Lease, type Registration, registration } from '../../../../shared/messages';
 import type { Random } from '../../../random';
-import forgetEnvironment from '../../scripts/forgetEnvironment-9.lua';
+import forgetEnvironment from '../../scripts/forgetEnvironment-8.lua';
 import { type EnvironmentObservation, type FleetObservation, type FleetStore, foreignTo } from '../fleet';
 import type { Script, StoreConnection } from './connection';
 import { openLease, standby } from './leases';
@@ -31,7 +31,7 @@ export class RedisFleet implements FleetStore {
     private readonly random: Random,
     private readonly onForget: (environment: string) => void,
   ) {
-    this.forgetEnvironment = connection.scriptUnderTerm('forgetEnvironment', 9, forgetEnvironment);
+    this.forgetEnvironment = connection.scriptUnderTerm('forgetEnvironment', 8, forgetEnvironment);
   }
 
   async poll(): Promise<FleetObservation> {
@@ -85,17 +85,11 @@ export class RedisFleet implements FleetStore {
     return null;
   }
 
-  async writeRegistration(value: Registration): Promise<void> {
-    const { redis, keys } = this.connection;
-    const key = keys.registration(value.name);
-    await redis.set(key, this.connection.sign(value.name, key, value.epoch, value));
-  }
-
   async forget(environment: string, incarnation: number, term: number): Promise<boolean> {
     const { connection } = this;
     const { keys } = connection;
-    const { registration, lease, holder, statuses, version, standby } = keys;
-    const gone = [registration, lease, holder, statuses, version, standby].map((key) => key(environment));
+    const { registration, lease, statuses, version, standby } = keys;
+    const gone = [registration, lease, statuses, version, standby].map((key) => key(environment));
     const next = [incarnation, incarnationOf(connection, environment, incarnation)];
     const isRemoved = await connection.underTerm(
       term,
@@ -142,8 +136,7 @@ export class RedisFleet implements FleetStore {
     const isOld =
       typeof found !== 'string' && last && (found.epoch - last.epoch || found.beat - last.beat) < 0 ? 'replayed' : null;
     const doubt = isOld ?? (typeof found === 'string' ? found : null);
-    if (doubt && doubt !== 'unsettled')
-      connection.envelope.note(environment, connection.keys.lease(environment), doubt);
+    if (doubt) connection.envelope.note(environment, connection.keys.lease(environment), doubt);
     if (doubt || typeof found === 'string') return { text, lease: null, doubt: doubt ?? undefined };
     newest.set(environment, { epoch: found.epoch, beat: found.beat });
     connection.epochs.set(environment, found.epoch);

@@ -34,7 +34,7 @@ export class RedisStores implements Stores {
     this.returns = connection.connection.returns;
     this.connection = connection;
     this.records = new RedisRecords(connection, random);
-    this.leases = new RedisLeases(connection, clock);
+    this.leases = new RedisLeases(connection);
     this.statuses = new RedisStatuses(connection);
     this.fleet = new RedisFleet(connection, random, (environment) => this.statuses.forget(environment));
     this.appIndex = new RedisAppIndex(connection, random, clock);

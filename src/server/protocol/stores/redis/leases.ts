@@ -1,39 +1,26 @@
 import { z } from 'zod';
-import { type Lease, lease as leaseSchema } from '../../../../shared/messages';
-import type { Clock } from '../../../clock';
+import { type Lease, lease as leaseSchema, registration as registrationSchema } from '../../../../shared/messages';
 import type { Refusal } from '../../refusals';
-import claimLease from '../../scripts/claimLease-6.lua';
+import announce from '../../scripts/announce-6.lua';
 import releaseLease from '../../scripts/releaseLease-3.lua';
-import type { LeaseAnswer, LeaseClaim, LeaseStore } from '../leases';
+import type { Announced, Announcement, LeaseStore, Waiting } from '../leases';
 import type { Script, StoreConnection } from './connection';
 
-/** As stored: what the scripts need, and the lease as its holder signed it. */
+/** As stored: what the scripts need, and the announcement as its holder signed it. */
 const storedLease = z.object({
   instance: z.string(),
   epoch: z.number(),
-  provenBy: z.string().optional(),
+  place: z.string().optional(),
   signed: z.string().optional(),
 });
 
-export const standby = z.object({ instance: z.string().max(200), place: z.string().max(200).optional() });
+export const standby = z.object({ instance: z.string().max(200), place: z.string().max(200) });
 
-/** How often a claim is repeated at most, because what is stored is not believed, or its epoch is not signed yet. */
+/** How often an announcement is repeated at most, because what is stored is not believed. */
 const TURNS = 5;
-/**
- * How much shorter than asked for a lease may be, in ms: its claim came late, and the next one is on time. Far less than what a process
- * that starts allows a live holder for being late (worker/lease.ts).
- */
-const LATE = 250;
 
-/**
- * A stored lease, if it is its holder's.
- * @returns `unsettled` for one that was just taken: its holder signs the epoch that it got next
- */
-export function openLease(
-  connection: StoreConnection,
-  environment: string,
-  text: string,
-): Lease | Refusal | 'unsettled' {
+/** A stored announcement, if it is its holder's. */
+export function openLease(connection: StoreConnection, environment: string, text: string): Lease | Refusal {
   const parsed = parse(text);
   const stored = storedLease.safeParse(parsed).data;
   if (!stored) return typeof parsed === 'object' ? 'unsigned' : 'unreadable';
@@ -42,9 +29,8 @@ export function openLease(
   if (typeof opened === 'string') return opened;
   const { data } = leaseSchema.safeParse(parse(opened.body));
   if (!data) return 'unreadable';
-  if (data.instance !== stored.instance) return 'forged';
-  const { epoch, provenBy } = stored;
-  return data.epoch === epoch ? { ...data, ...(provenBy === undefined ? {} : { provenBy }) } : 'unsettled';
+  const isSame = data.instance === stored.instance && data.epoch === stored.epoch && data.place === stored.place;
+  return isSame ? data : 'forged';
 }
 
 /** Undefined if it is not JSON. */
@@ -56,85 +42,79 @@ function parse(text: string): unknown {
   }
 }
 
-/** `LeaseStore` with scripts; leases expire with their keys. */
+/** `LeaseStore` with scripts; announcements expire with their keys. */
 export class RedisLeases implements LeaseStore {
-  private readonly claimLease: Script;
+  private readonly announceScript: Script;
   private readonly releaseLease: Script;
-  /** The server's time in its last answer, and when that came, in ms. */
-  private answered: { server: number; mono: number } | null = null;
 
-  constructor(
-    private readonly connection: StoreConnection,
-    private readonly clock: Clock,
-  ) {
-    this.claimLease = connection.script('claimLease', 6, claimLease);
+  constructor(private readonly connection: StoreConnection) {
+    this.announceScript = connection.script('announce', 6, announce);
     this.releaseLease = connection.script('releaseLease', 3, releaseLease);
   }
 
-  async claim(claim: LeaseClaim): Promise<LeaseAnswer> {
-    const { environment } = claim;
-    let { lease } = claim;
-    let ignored = '';
-    let fresh = false;
-    let wasLate = false;
+  async announce(announcement: Announcement): Promise<Announced> {
+    const { connection } = this;
+    const { environment } = announcement;
+    const ignored = { lease: '', registration: '' };
     for (let turn = 0; turn < TURNS; turn++) {
-      const [lasts, result, digits, instance, stored] = await this.claimOnce({ ...claim, lease }, ignored);
-      const epoch = Number(digits);
-      if (result === 'nobody') return { held: false, holder: null };
-      // It has written.
-      if (result !== 'mine') this.connection.connection.proved();
-      if (result === 'renewed' || result === 'taken') {
-        fresh ||= result === 'taken';
-        const isLate: boolean = lasts < claim.ttl - LATE && !wasLate;
-        if (epoch === lease.epoch && !isLate) return { held: true, epoch, fresh } as LeaseAnswer;
-        wasLate ||= isLate;
-        // Now that it is known, the epoch is signed.
-        lease = { ...lease, epoch };
-        continue;
+      const [by, result] = await this.announceOnce(announcement, ignored);
+      if (by === 'me') {
+        // It has written.
+        connection.connection.proved();
+        return { by, fresh: result === 1 };
       }
-      const found = openLease(this.connection, environment, stored);
-      const isBelieved = typeof found !== 'string' || (found === 'unsettled' && result === 'other');
-      if (isBelieved && result === 'other') return { held: false, holder: { instance, epoch } };
-      if (isBelieved) lease = { ...lease, epoch };
-      else {
-        ignored = stored;
-        if (found !== 'unsettled') this.note(environment, found as Refusal);
-      }
+      const stored = result as string;
+      const key = connection.keys.registration(environment);
+      const registered = by === 'newer' && connection.open(environment, key, stored, registrationSchema);
+      if (registered) return { by: 'newer', epoch: registered.order };
+      const found = openLease(connection, environment, stored);
+      if (typeof found !== 'string')
+        return by === 'newer' ? { by, epoch: found.epoch } : { by: 'otherInstallation', instance: found.instance };
+      if (stored.startsWith('{')) {
+        ignored.lease = stored;
+        connection.envelope.note(environment, connection.keys.lease(environment), found);
+      } else ignored.registration = stored;
     }
-    throw new Error(`The lease of ${environment} is written by somebody else.`);
+    throw new Error(`What is announced of ${environment} is written by somebody else.`);
   }
 
-  private note(environment: string, refusal: Refusal): void {
-    this.connection.envelope.note(environment, this.connection.keys.lease(environment), refusal);
-  }
-
-  private async claimOnce(
-    { environment, lease, ttl, mayTake, above = 0, provenBy, place }: LeaseClaim,
-    ignored: string,
-  ): Promise<[ttl: number, result: string, epoch: string, instance: string, stored: string]> {
-    const { connection, clock, answered } = this;
+  private announceOnce(
+    { environment, lease, registration, ttl }: Announcement,
+    ignored: { lease: string; registration: string },
+  ): Promise<[by: 'me' | 'otherInstallation' | 'newer', result: number | string]> {
+    const { connection } = this;
     const { keys } = connection;
-    const { instance, epoch } = lease;
-    const waits = { instance, place } satisfies z.infer<typeof standby>;
-    const [server, ...answer] = await this.claimLease(
+    const { instance, epoch, place } = lease;
+    return this.announceScript(
       keys.lease(environment),
-      keys.holder(environment),
+      keys.registration(environment),
       keys.environments(),
       keys.standby(environment),
       keys.statuses(environment),
       keys.version(environment),
       environment,
-      JSON.stringify({ instance, epoch, signed: connection.sign(environment, keys.lease(environment), epoch, lease) }),
+      JSON.stringify({
+        instance,
+        epoch,
+        place,
+        signed: connection.sign(environment, keys.lease(environment), epoch, lease),
+      }),
       ttl,
-      mayTake ? '1' : '0',
-      provenBy ?? '',
-      ignored,
-      connection.sign(environment, keys.standby(environment), epoch, waits),
-      above,
-      answered ? Math.round(answered.server + clock.now().mono - answered.mono) : '',
+      connection.sign(environment, keys.registration(environment), registration.epoch, registration),
+      ignored.lease,
+      ignored.registration,
+      this.waiting(environment, { instance, place: place ?? '' }),
     );
-    this.answered = { server: Number(server), mono: clock.now().mono };
-    return answer as Awaited<ReturnType<RedisLeases['claimOnce']>>;
+  }
+
+  async wait(environment: string, waiting: Waiting, ttl: number): Promise<void> {
+    const { redis, keys } = this.connection;
+    await redis.set(keys.standby(environment), this.waiting(environment, waiting), 'PX', ttl);
+  }
+
+  private waiting(environment: string, { instance, place }: Waiting): string {
+    const value = { instance, place } satisfies z.infer<typeof standby>;
+    return this.connection.sign(environment, this.connection.keys.standby(environment), 0, value);
   }
 
   async release(environment: string, instance: string, epoch: number): Promise<void> {

@@ -5,7 +5,7 @@
   this incarnation of the environment, or a newer one, is known already: it may have come back meanwhile.
 
   KEYS[1] records (hash)   KEYS[2] newest term (string, signed)   KEYS[3] names of all environments (set)
-  KEYS[4..9] its other keys
+  KEYS[4..8] its other keys
   ARGV[1] term, signed   ARGV[2] environment   ARGV[3] field of the records' version   ARGV[4] the new version
   ARGV[5] field of the environment's incarnation   ARGV[6] the incarnation that follows   ARGV[7] the same, signed
 

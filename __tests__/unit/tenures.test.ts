@@ -1,0 +1,256 @@
+import type { Database } from '@nocobase/database';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { collections } from '../../src/server/core/collections';
+import { Lease } from '../../src/server/lease/lease';
+import { OwnConnection } from '../../src/server/lease/own-connection';
+import { workerLeases } from '../../src/server/lease/tables';
+import { expiryOf, INTERVAL } from '../../src/server/timing';
+import { stateOf, Tenures } from '../../src/server/worker/tenures';
+import { FakeClock } from '../support/clock';
+import { registrationOf } from '../support/fixtures';
+import { recordedLog } from '../support/log';
+import { MemoryDatabase } from '../support/memory-database';
+import { SeededRandom } from '../support/random';
+import { TestStores } from '../support/stores';
+
+const EXPIRY = expiryOf(INTERVAL);
+
+let clock: FakeClock;
+let stores: TestStores;
+let server: MemoryDatabase;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  stores = new TestStores({ clock, random: new SeededRandom(), isAlone: false });
+  server = new MemoryDatabase(collections);
+});
+
+interface Process {
+  tenures: Tenures;
+  lease: Lease;
+  log: ReturnType<typeof recordedLog>;
+  /** What happened, in its order. */
+  story: string[];
+  /** Answers that an app ends; null: it takes until the test says so. */
+  ends: boolean;
+  isOff: boolean;
+}
+
+/** A process of an environment, on one clock with all others. */
+function process(instance: string, place = 'here', database = server): Process {
+  const log = recordedLog();
+  const made = { log, story: [] as string[], ends: true, isOff: false } as unknown as Process;
+  const gate = async <T>(statement: () => Promise<T>): Promise<T> => {
+    if (made.isOff) throw new Error('connect ECONNREFUSED');
+    return statement();
+  };
+  const db: Database = database.connect(instance, gate);
+  made.lease = new Lease({
+    connection: new OwnConnection({ db }, workerLeases),
+    table: workerLeases.name,
+    key: { environment: 'env_a' },
+    what: 'env_a',
+    instance,
+    interval: INTERVAL,
+    clock,
+    log,
+  });
+  made.tenures = new Tenures({
+    lease: made.lease,
+    leases: stores.leases,
+    environment: 'env_a',
+    instance,
+    interval: INTERVAL,
+    clock,
+    random: new SeededRandom(),
+    log,
+    vitals: () => ({ memory: 1, eventLoopDelay: 1 }),
+    place: async () => place,
+    describe: async (epoch) => registrationOf('env_a', { epoch, url: `http://${instance}` }),
+    end: async () => {
+      made.story.push('ends');
+      return made.ends;
+    },
+  });
+  for (const event of ['begins', 'resumes', 'fallbacks', 'spends'] as const)
+    made.tenures[event].listen(() => made.story.push(event));
+  return made;
+}
+
+async function started(instance: string, place?: string, database?: MemoryDatabase): Promise<Process> {
+  const made = process(instance, place, database);
+  await made.tenures.start();
+  await clock.run(0);
+  return made;
+}
+
+const sight = async () => (await stores.fleet.poll()).environments.get('env_a');
+const change = (values: object) =>
+  server
+    .connect()
+    .getModel(workerLeases.name)
+    .update(values, { where: { environment: 'env_a' } });
+
+describe('the state of a process', () => {
+  it.each([
+    ['challenger', { isHeld: false, leads: false, isEnding: false, isSpent: false }],
+    ['holder', { isHeld: true, leads: true, isEnding: false, isSpent: false }],
+    ['holding', { isHeld: true, leads: false, isEnding: false, isSpent: false }],
+    ['ending', { isHeld: false, leads: false, isEnding: true, isSpent: false }],
+    ['spent', { isHeld: false, leads: false, isEnding: false, isSpent: true }],
+  ])('is %s', (state, facts) => {
+    expect(stateOf(facts)).toBe(state);
+  });
+});
+
+describe('a tenure', () => {
+  it('begins with the lease, and is announced with its registration and term', async () => {
+    const { tenures, story } = await started('one');
+    expect([tenures.state, tenures.mayBegin, story]).toEqual(['holder', true, ['begins']]);
+    expect((await sight())?.lease).toMatchObject({ instance: 'one', epoch: tenures.term, place: 'here' });
+    expect(await stores.fleet.readRegistration('env_a')).toMatchObject({ url: 'http://one', epoch: tenures.term });
+    await clock.run(60_000);
+    expect([tenures.state, story, (await sight())?.lease?.instance]).toEqual(['holder', ['begins'], 'one']);
+  });
+
+  it('invariant 6: begins and goes on without the store, however long, and is announced when that is back', async () => {
+    stores.away = true;
+    const { tenures, story } = await started('one');
+    await clock.run(300_000);
+    expect([tenures.state, tenures.mayBegin, story]).toEqual(['holder', true, ['begins']]);
+    stores.away = false;
+    await clock.run(6_000);
+    expect([story, (await sight())?.lease?.epoch]).toEqual([['begins', 'begins'], tenures.term]);
+  });
+
+  it('is told anew where the store has lost it', async () => {
+    const { tenures, story } = await started('one');
+    stores.flush();
+    await clock.run(6_000);
+    expect([story, (await sight())?.lease?.epoch]).toEqual([['begins', 'begins'], tenures.term]);
+    expect(await stores.fleet.readRegistration('env_a')).toMatchObject({ epoch: tenures.term });
+  });
+
+  it('invariant 6: goes on while the main database is away, begins nothing then, and goes on when it is back', async () => {
+    const one = await started('one');
+    one.isOff = true;
+    await clock.run(60_000);
+    expect([one.tenures.state, one.tenures.mayBegin, await one.tenures.confirm()]).toEqual(['holding', false, false]);
+    expect((await sight())?.lease?.instance).toBe('one');
+    one.isOff = false;
+    await clock.run(6_000);
+    expect([one.tenures.state, one.story]).toEqual(['holder', ['begins', 'resumes']]);
+  });
+
+  it('invariant 3: ends what it runs when another process has the environment, and waits for it as a challenger', async () => {
+    const [one, two] = [await started('one'), await started('two')];
+    expect([two.tenures.state, (await sight())?.standby]).toEqual(['challenger', 'two']);
+    one.isOff = true;
+    await clock.run(EXPIRY + 2 * INTERVAL);
+    expect([two.tenures.state, two.story]).toEqual(['holder', ['begins']]);
+    one.isOff = false;
+    await clock.run(2 * INTERVAL);
+    expect([one.tenures.state, one.story]).toEqual(['challenger', ['begins', 'ends']]);
+    expect([(await sight())?.lease?.instance, (await sight())?.standby]).toEqual(['two', 'one']);
+    await two.tenures.stop();
+    await clock.run(2 * INTERVAL);
+    expect([one.tenures.state, one.story]).toEqual(['holder', ['begins', 'ends', 'begins']]);
+  });
+
+  it('is over where the store knows a newer one, and the database does not answer', async () => {
+    const [one, two] = [await started('one'), await started('two')];
+    one.isOff = true;
+    await clock.run(EXPIRY + 3 * INTERVAL);
+    expect([one.tenures.state, one.story]).toEqual(['challenger', ['begins', 'ends']]);
+    expect(two.tenures.state).toBe('holder');
+  });
+
+  it('invariant 4: ends for good where an app could not be ended', async () => {
+    const one = await started('one');
+    one.ends = false;
+    await change({ holder: 'two', beat: 1 });
+    await clock.run(INTERVAL);
+    await change({ holder: null });
+    await clock.run(100_000);
+    expect([one.tenures.state, one.tenures.mayBegin, one.story]).toEqual([
+      'spent',
+      false,
+      ['begins', 'ends', 'spends'],
+    ]);
+    expect(one.log.at('error').join()).toContain('Restart this process');
+  });
+
+  it('goes on in a new term where the database is an older copy', async () => {
+    const one = await started('one');
+    const { term } = one.tenures;
+    await change({ beat: 0 });
+    await clock.run(INTERVAL);
+    expect([one.tenures.state, one.tenures.term > term]).toEqual(['holder', true]);
+    expect(one.story).toEqual(['begins', 'fallbacks', 'begins']);
+    expect((await sight())?.lease?.epoch).toBe(one.tenures.term);
+  });
+
+  it('is raised above a term that something else knows, if a process can have had that', async () => {
+    const one = await started('one');
+    const { term } = one.tenures;
+    expect([await one.tenures.raise(term + 1e12), one.tenures.term]).toEqual([false, term]);
+    expect([await one.tenures.raise(term + 50), one.tenures.term]).toEqual([true, term + 51]);
+    one.isOff = true;
+    clock.pass(EXPIRY / 2);
+    expect([await one.tenures.raise(term + 90), one.tenures.term]).toEqual([false, term + 51]);
+  });
+
+  it('is raised above one that the store knows and the database has lost', async () => {
+    const registration = registrationOf('env_a', { epoch: clock.wall + 5_000 });
+    const lease = { instance: 'former', epoch: clock.wall + 5_000, place: 'here' };
+    const rest = {
+      beat: 1,
+      interval: INTERVAL,
+      state: 'serving' as const,
+      registered: 1,
+      memory: 1,
+      eventLoopDelay: 1,
+    };
+    await stores.leases.announce({ environment: 'env_a', lease: { ...lease, ...rest }, registration, ttl: 1_000 });
+    const one = await started('one');
+    await clock.run(INTERVAL);
+    expect(one.tenures.term).toBe(lease.epoch + 1);
+    expect((await sight())?.lease).toMatchObject({ instance: 'one', epoch: lease.epoch + 1 });
+  });
+});
+
+describe('a second installation on one store', () => {
+  it('begins nothing, is named, and leaves the first one alone, however new it is', async () => {
+    const one = await started('one');
+    await clock.run(1_000);
+    const two = await started('two', 'elsewhere', new MemoryDatabase(collections));
+    await clock.run(60_000);
+    expect([two.tenures.state, two.tenures.mayBegin]).toEqual(['holder', false]);
+    expect(two.log.at('warn').filter((line) => line.includes('another installation'))).toHaveLength(1);
+    expect([one.tenures.state, one.tenures.mayBegin]).toEqual(['holder', true]);
+    expect(await sight()).toMatchObject({ lease: { instance: 'one' }, standby: 'two', isForeign: true });
+    await one.tenures.stop();
+    await clock.run(6_000);
+    expect([two.tenures.mayBegin, (await sight())?.lease?.instance]).toEqual([true, 'two']);
+  });
+});
+
+describe('a process that leaves', () => {
+  it('gives its lease back and takes its announcement away, and takes nothing any more', async () => {
+    const one = await started('one');
+    await one.tenures.announcer.stopping();
+    expect((await sight())?.lease?.state).toBe('stopping');
+    await one.tenures.stop();
+    await clock.run(60_000);
+    expect([(await sight())?.lease, server.visible(workerLeases.name)[0].holder]).toEqual([null, null]);
+    expect((await started('two')).tenures.state).toBe('holder');
+  });
+
+  it('never rejects, and is not kept by a database or a store that is away', async () => {
+    const one = await started('one');
+    one.isOff = true;
+    stores.away = true;
+    await one.tenures.stop();
+    expect(one.tenures.state).toBe('challenger');
+  });
+});

@@ -1,0 +1,184 @@
+import type { Lease, Registration } from '../../shared/messages';
+import type { Clock, Timer } from '../clock';
+import { messageOf } from '../errors';
+import { Feed } from '../feed';
+import type { Log } from '../log';
+import type { Announced, LeaseStore } from '../protocol/stores/leases';
+import type { Random } from '../random';
+import { expiryOf } from '../timing';
+
+/** How much sooner or later than its interval an announcement may come, as a part of it. */
+const JITTER = 0.05;
+
+export interface AnnouncerOptions {
+  leases: LeaseStore;
+  environment: string;
+  instance: string;
+  /** In ms. */
+  interval: number;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** Of this process's tenure; null while it has none. */
+  term(): number | null;
+  vitals(): Pick<Lease, 'memory' | 'eventLoopDelay' | 'pressures'>;
+  /** What names the main database, whatever address leads to it. */
+  place(): Promise<string>;
+  /** The registration of the environment as it is now. */
+  describe(epoch: number): Promise<Registration>;
+}
+
+/** Tells the store who holds the environment: each interval, and when something of it has changed. Nothing here decides who does. */
+export class Announcer {
+  /** The store has accepted an announcement; `fresh`: it did not know this tenure (any more). */
+  readonly accepted = new Feed<{ fresh: boolean }>();
+  /** It was refused: this epoch was announced, which is not below the one of this process. */
+  readonly overtaken = new Feed<number>();
+  /** The term of the last announcement that the store accepted. */
+  announced: number | null = null;
+  /** Whether another installation holds an environment of this name: nothing is begun then. */
+  isRefused = false;
+  private beat = 0;
+  /** Starts from the clock, so that a successor never repeats a predecessor's number. */
+  private registered: number;
+  private registration: Registration | null = null;
+  /** Whether the registration may have changed, and whether the process is about to end. */
+  private isOld = true;
+  private isStopping = false;
+  private place: string | null = null;
+  private timer: Timer | null = null;
+  private announcing: Promise<void> | null = null;
+  private isDue = false;
+
+  constructor(private readonly options: AnnouncerOptions) {
+    this.registered = options.clock.now().wall;
+  }
+
+  start(): Promise<void> {
+    if (!this.timer) this.schedule();
+    return this.announce();
+  }
+
+  /** The registration may have changed. Never rejects. */
+  refresh(): Promise<void> {
+    this.isOld = true;
+    return this.announce();
+  }
+
+  /** The apps are stopped next. Never rejects. */
+  async stopping(): Promise<void> {
+    this.isStopping = true;
+    // One under way still says `serving`.
+    await this.announcing;
+    if (this.options.term() !== null) await this.announce();
+  }
+
+  stop(): void {
+    this.timer?.cancel();
+    this.timer = null;
+  }
+
+  /** Takes the last announcement back. Never rejects. */
+  async withdraw(): Promise<void> {
+    const { leases, environment, instance } = this.options;
+    await this.announcing;
+    const { announced } = this;
+    this.announced = null;
+    if (announced !== null) await leases.release(environment, instance, announced).catch(() => undefined);
+  }
+
+  /** Announces now; calls meanwhile are merged into one more. Never rejects. */
+  announce(): Promise<void> {
+    if (this.announcing) this.isDue = true;
+    this.announcing ??= this.announceAll().finally(() => {
+      this.announcing = null;
+    });
+    return this.announcing;
+  }
+
+  private schedule(): void {
+    // So that Workers that start together do not announce themselves together.
+    const { interval, clock, random } = this.options;
+    this.timer = clock.timeout(interval * (1 + (2 * random.fraction() - 1) * JITTER), () => {
+      if (this.timer) this.schedule();
+      void this.announce();
+    });
+  }
+
+  private async announceAll(): Promise<void> {
+    const { environment, log } = this.options;
+    do {
+      this.isDue = false;
+      await this.announceOnce().catch((error) =>
+        (log.rooms.lease ?? log.debug)(`Environment ${environment} could not be announced: ${messageOf(error)}`),
+      );
+    } while (this.isDue && this.timer);
+  }
+
+  private async announceOnce(): Promise<void> {
+    const { leases, environment, interval, instance, log, term, place } = this.options;
+    const epoch = term();
+    const ttl = expiryOf(interval);
+    this.place ??= await place();
+    if (epoch === null) return leases.wait(environment, { instance, place: this.place }, ttl);
+    const registration = await this.describe(epoch);
+    const answer = await leases.announce({ environment, lease: this.lease(epoch, this.place), registration, ttl });
+    log.rooms.lease?.('Announced', { epoch, beat: this.beat, ...answer });
+    await this.heard(answer, epoch, ttl);
+  }
+
+  private async heard(answer: Announced, epoch: number, ttl: number): Promise<void> {
+    const { leases, environment, instance, log, term } = this.options;
+    const wasRefused = this.isRefused;
+    this.isRefused = answer.by === 'otherInstallation';
+    if (answer.by === 'me') {
+      this.announced = epoch;
+      // It has lost the environment meanwhile.
+      if (term() === null) await this.withdrawNow(epoch);
+      else await this.accepted.emitAndWait({ fresh: answer.fresh || wasRefused });
+      return;
+    }
+    this.announced = null;
+    if (answer.by === 'newer') return this.overtaken.emitAndWait(answer.epoch);
+    if (!wasRefused)
+      log.warn(
+        `Environment ${environment} is held by another installation (${answer.instance}); nothing is begun here.`,
+      );
+    await leases.wait(environment, { instance, place: this.place ?? '' }, ttl);
+  }
+
+  private async withdrawNow(epoch: number): Promise<void> {
+    const { leases, environment, instance } = this.options;
+    this.announced = null;
+    await leases.release(environment, instance, epoch);
+  }
+
+  private async describe(epoch: number): Promise<Registration> {
+    const { registration } = this;
+    if (registration && !this.isOld && registration.epoch === epoch) return registration;
+    this.isOld = false;
+    try {
+      this.registration = await this.options.describe(epoch);
+    } catch (error) {
+      this.isOld = true;
+      throw error;
+    }
+    if (JSON.stringify(this.registration) !== JSON.stringify(registration)) this.registered++;
+    return this.registration;
+  }
+
+  private lease(epoch: number, place: string): Lease {
+    this.beat++;
+    const { instance, interval, vitals } = this.options;
+    return {
+      instance,
+      epoch,
+      beat: this.beat,
+      interval,
+      state: this.isStopping ? 'stopping' : 'serving',
+      registered: this.registered,
+      place,
+      ...vitals(),
+    };
+  }
+}

@@ -1,0 +1,187 @@
+import { type Clock, within } from '../clock';
+import { isCredible } from '../credible';
+import { messageOf } from '../errors';
+import { Feed } from '../feed';
+import type { Lease } from '../lease/lease';
+import type { Log } from '../log';
+import { PATIENCE } from '../timing';
+import { Announcer, type AnnouncerOptions } from './announcer';
+import type { HostingAuthority } from './hosting/claim';
+
+/**
+ * What a process is in its environment.
+ * - `challenger`: another process may hold it. Hosts nothing.
+ * - `holder`: it may do everything.
+ * - `holding`: it could not renew its lease. Serves, announces and reports, and begins nothing.
+ * - `ending`: it was displaced, and ends what it runs.
+ * - `spent`: something that it ran could not be ended. Only another process in its place may host again.
+ */
+export type WorkerState = 'challenger' | 'holder' | 'holding' | 'ending' | 'spent';
+
+/** What a state follows from. */
+export interface StateFacts extends Pick<Lease, 'isHeld' | 'leads'> {
+  isEnding: boolean;
+  isSpent: boolean;
+}
+
+export function stateOf({ isHeld, leads, isEnding, isSpent }: StateFacts): WorkerState {
+  if (isSpent) return 'spent';
+  if (isEnding) return 'ending';
+  if (!isHeld) return 'challenger';
+  return leads ? 'holder' : 'holding';
+}
+
+export interface TenuresOptions extends Omit<AnnouncerOptions, 'term'> {
+  lease: Lease;
+  clock: Clock;
+  log: Log;
+  /** Ends all apps. @returns whether nothing runs any more */
+  end(): Promise<boolean>;
+}
+
+/** Follows the lease of an environment: begins and ends the tenures of this process, and has them announced. */
+export class Tenures {
+  /** A tenure begins, or the store has lost what was told in it. */
+  readonly begins = new Feed<void>();
+  /** Something may be begun again: the lease is renewed after a while without. */
+  readonly resumes = new Feed<void>();
+  /** What this process has written to the main database may be lost: it is an older copy. */
+  readonly fallbacks = new Feed<void>();
+  /** Nothing more can be hosted by this process. */
+  readonly spends = new Feed<void>();
+  readonly announcer: Announcer;
+  private readonly lease: Lease;
+  private isEnding = false;
+  private isSpent = false;
+  private hasLeft = false;
+  /** The term of this tenure, and whether its process could begin things when that was last looked at. */
+  private readonly seen = { term: 0, leads: false };
+
+  constructor(private readonly options: TenuresOptions) {
+    this.lease = options.lease;
+    this.announcer = new Announcer({ ...options, term: () => (this.hosts ? this.term : null) });
+    this.announcer.accepted.listen(async ({ fresh }) => {
+      if (fresh) await this.begins.emitAndWait();
+    });
+    this.announcer.overtaken.listen((term) => this.overtaken(term));
+  }
+
+  get state(): WorkerState {
+    const { lease, isEnding, isSpent } = this;
+    return stateOf({ isHeld: lease.isHeld && !this.hasLeft, leads: lease.leads, isEnding, isSpent });
+  }
+
+  get term(): number {
+    return this.lease.term;
+  }
+
+  /** Whether this process may host apps. */
+  get hosts(): boolean {
+    return this.state === 'holder' || this.state === 'holding';
+  }
+
+  get mayBegin(): boolean {
+    return this.state === 'holder' && !this.announcer.isRefused;
+  }
+
+  /** Whether this process holds its environment, as the main database says now. Never rejects. */
+  async confirm(): Promise<boolean> {
+    return this.hosts && (await this.lease.confirm()) && this.mayBegin;
+  }
+
+  /**
+   * A process hosted in this term, and this one holds the environment: its main database has fallen back. Never rejects.
+   * @returns whether the term is above that one now
+   */
+  async raise(term: number): Promise<boolean> {
+    if (!isCredible(term, this.options.clock.now().wall) || !(await this.confirm())) return false;
+    return this.lease.raiseAbove(term);
+  }
+
+  /** @param environment as in rows of apps' databases */
+  authority(environment: string): HostingAuthority {
+    return {
+      environment,
+      holder: this.options.instance,
+      term: () => this.term,
+      now: () => this.options.clock.now().wall,
+      confirm: () => this.confirm(),
+      raise: (term) => this.raise(term),
+    };
+  }
+
+  /** Never rejects. */
+  async start(): Promise<void> {
+    const { lease, options } = this;
+    // Not earlier: a start that fails before this leaves nobody behind who follows the lease.
+    lease.changes.listen(() => this.follow());
+    await lease
+      .start()
+      .catch((error) => options.log.warn(`The main database does not say who hosts: ${messageOf(error)}`));
+    if (!this.hasLeft) await this.announcer.start();
+  }
+
+  /** Leaves at once; others see it immediately. Never rejects. */
+  async stop(): Promise<void> {
+    this.hasLeft = true;
+    this.announcer.stop();
+    await this.announcer.withdraw();
+    const { clock, log } = this.options;
+    const release = this.lease.resign().catch((error) => log.warn(`The lease was not given back: ${messageOf(error)}`));
+    await within(clock, PATIENCE, release, undefined);
+  }
+
+  private follow(): void {
+    const { lease, seen } = this;
+    const { hosts } = this;
+    if (hosts && seen.term === 0) void this.begin();
+    else if (hosts && lease.leads && seen.term !== lease.term) this.goOn();
+    else if (hosts && lease.leads && !seen.leads) this.resumes.emit();
+    else if (!lease.isHeld && seen.term !== 0 && !this.isEnding && !this.hasLeft) void this.endTenure();
+    seen.leads = hosts && lease.leads;
+  }
+
+  private async begin(): Promise<void> {
+    this.seen.term = this.term;
+    const { environment, log } = this.options;
+    log.rooms.lease?.('A tenure begins', { term: this.term });
+    await this.announcer.announce();
+    // The store cannot be reached, or another one has announced: what is known decides.
+    if (this.hosts && this.announcer.announced !== this.term)
+      await this.begins.emitAndWait().catch((error) => log.warn(`${environment} could not begin: ${messageOf(error)}`));
+  }
+
+  /** In another term, because the database or the store has lost something. */
+  private goOn(): void {
+    this.seen.term = this.term;
+    void this.announcer.announce();
+    this.fallbacks.emit();
+  }
+
+  /** Another process holds the environment. Never rejects. */
+  private async endTenure(): Promise<void> {
+    const { environment, log, end } = this.options;
+    log.warn(`Environment ${environment} is held by another process; this one ends what it runs.`);
+    this.isEnding = true;
+    this.seen.term = 0;
+    this.lease.pause();
+    void this.announcer.withdraw();
+    const hasEnded = await end().catch((error) => {
+      log.warn(`${environment} was not left: ${messageOf(error)}`);
+      return false;
+    });
+    this.isEnding = false;
+    if (this.hasLeft) return;
+    this.isSpent = !hasEnded;
+    if (hasEnded) return this.lease.want();
+    log.error(`Apps of ${environment} could not be ended. Restart this process: it hosts nothing until then.`);
+    this.spends.emit();
+  }
+
+  /** The store knows a term that is not below this one. */
+  private async overtaken(term: number): Promise<void> {
+    if (await this.raise(term)) return;
+    // The database does not say that it is not so.
+    if (!this.lease.leads) this.lease.lose();
+  }
+}
