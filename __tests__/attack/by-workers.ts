@@ -53,8 +53,7 @@ const WRITTEN = [
   'lease:env_a',
   'statuses:env_a',
   'registration:env_a',
-  'directory',
-  'supervisor',
+  'apps',
   'fleet',
   'term',
 ];
