@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
+import type { Tenures } from '../../src/server/worker/tenures';
 import { keyringOf, testEnvelope } from '../support/envelope';
 import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
@@ -75,7 +76,7 @@ function facts({ supervisor, workers }: Scene) {
     drops: fleet.databases.journal.filter((line) => line.includes(' drops ')),
     left: workers.map(({ part }) => part.controller?.incarnation.left),
     // A leader that believed it would go on from it.
-    isTermFar: supervisor.parts.leadership.term > 1_000_000,
+    isTermFar: supervisor.parts.leadership.term > Date.now() + 60_000,
   };
 }
 
@@ -115,7 +116,7 @@ async function attack(scene: Scene, write: (redis: RedisClient) => Promise<unkno
       await wake(['crm', 'shop']);
       await wake([]);
       await Promise.all(scene.workers.map(({ part }) => inside(part).reader.readAll()));
-      await Promise.all(scene.workers.map(({ part }) => inside(part).keeper.beatNow()));
+      await Promise.all(scene.workers.map(({ part }) => inside(part).tenures.announcer.announce()));
       await scene.supervisor.parts.observer.poll();
       await scene.supervisor.reconcile('crm', 'shop').catch(() => undefined);
       expect({ ...facts(scene), shown: null }).toEqual({ ...QUIET, shown: null });
@@ -129,7 +130,7 @@ async function attack(scene: Scene, write: (redis: RedisClient) => Promise<unkno
 }
 
 const inside = (part: WorkerProcess['part']) =>
-  (part as unknown as { running: { reader: { readAll(): Promise<void> }; keeper: { beatNow(): Promise<void> } } })
+  (part as unknown as { running: { reader: { readAll(): Promise<void> }; tenures: Tenures } })
     .running;
 
 /** What every kind of value would have to say, to drop, stop, redirect, or take over. */
