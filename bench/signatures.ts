@@ -31,7 +31,7 @@ const records: AppRecord[] = Array.from({ length: APPS }, (_, i) => ({
   generation: i,
   boot: { generation: i, how: 'start' },
   desired: 'running',
-  claim: 'none',
+  provision: 'none',
   data: 'keep',
   database: { dbConnType: 'new_connection', host: 'db', database: `app_${i}`, password: seal('a password', atRest) },
   jwtSecret: seal('a secret of 43 characters, as each app has it', atRest),

@@ -38,7 +38,14 @@ export const forgeries: Attack[] = [
       const { redis } = stage;
       const key = stage.key('records', 'env_a');
       const [real, other] = await redis.hmget(key, 'target', 'bystander');
-      const plain = { name: 'target', uid: 'x', generation: NEWER, desired: 'removed', data: 'drop', claim: 'none' };
+      const plain = {
+        name: 'target',
+        uid: 'x',
+        generation: NEWER,
+        desired: 'removed',
+        data: 'drop',
+        provision: 'none',
+      };
       const boot = { generation: NEWER, how: 'restart' };
       const forged = [
         JSON.stringify({ ...plain, boot }),

@@ -99,9 +99,9 @@ describe('a worker killed', () => {
     };
     await waitFor(published, { timeout: 20_000, what: 'The record in Redis' });
     redis.disconnect();
-    const { steps } = await manager.operation(operation.id);
-    expect(steps).toMatchObject([{ environment: 'env_b', state: 'running' }]);
-    expect(steps[0].startedAt).toBeUndefined();
+    const { progress } = await manager.operation(operation.id);
+    expect(progress).toMatchObject([{ environment: 'env_b', state: 'running' }]);
+    expect(progress[0].startedAt).toBeUndefined();
     expect(bootsOf(fleet, 'killed')).toHaveLength(before);
     await Promise.all([worker().kill(), fleet.supervisor.kill()]);
     await Promise.all([worker().start(), fleet.supervisor.start()]);
@@ -169,7 +169,7 @@ describe('the connection that holds the lock of a real boot, cut', () => {
     const took = stopwatch();
     const ended = await manager.ended(operation, LONG);
     took('Lock cut in a boot, until the boot has failed for it');
-    expect(ended).toMatchObject({ state: 'failed', steps: [{ error: { code: 'LOCK_LOST' } }] });
+    expect(ended).toMatchObject({ state: 'failed', progress: [{ error: { code: 'LOCK_LOST' } }] });
     await manager.untilApp('killed', (app) => statusIn(app, 'env_b') === 'running', {
       timeout: 60_000,
       what: 'running after all',

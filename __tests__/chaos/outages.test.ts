@@ -154,7 +154,7 @@ describe('a Supervisor killed', () => {
     manager = await Manager.of(fleet);
     const ended = await manager.succeeded(operation!);
     took('Supervisor started again, until the install that it was in the middle of is done in both environments');
-    const [first, second] = ended.steps;
+    const [first, second] = ended.progress;
     expect(second.startedAt).toBeGreaterThanOrEqual(first.finishedAt!);
   });
 });

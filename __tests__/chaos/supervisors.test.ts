@@ -41,7 +41,7 @@ async function shownBy(manager: Manager) {
   const statuses = Object.entries(app.statuses).map(([environment, { status, since }]) => [environment, status, since]);
   return {
     statuses,
-    operation: app.operation && { id: app.operation.id, steps: app.operation.steps.map(({ state }) => state) },
+    operation: app.operation && { id: app.operation.id, progress: app.operation.progress.map(({ state }) => state) },
     environments: environments.map(({ name, health, instance }) => [name, health, instance]),
   };
 }
@@ -74,15 +74,15 @@ it('a session of one is valid at the other, whose storage is another one', async
 
 it('the leader killed in the middle of an operation passes the lead on within its expiry, and the operation ends', async () => {
   const { data } = await first.api.post('apps:restart?filterByTk=shared');
-  await other.untilApp('shared', (app) => app.operation?.steps[0].startedAt !== undefined, { what: 'restarting' });
+  await other.untilApp('shared', (app) => app.operation?.progress[0].startedAt !== undefined, { what: 'restarting' });
   expect((await other.operation(data[0].id)).finishedAt).toBeNull();
   const took = stopwatch();
   await fleet.supervisor.kill();
   await waitFor(() => leads(second), { timeout: 20_000, what: 'The lead of the second' });
   // Seen unmoved for 10 s, by a challenger that looks once a second.
   expect(took('Leading Supervisor killed, until another leads')).toBeLessThan(13_000);
-  const { steps } = await other.succeeded(data[0]);
-  expect(steps[1].startedAt).toBeGreaterThanOrEqual(steps[0].finishedAt!);
+  const { progress } = await other.succeeded(data[0]);
+  expect(progress[1].startedAt).toBeGreaterThanOrEqual(progress[0].finishedAt!);
   expect((await ask(second.url, '/api/__app/shared/app:getInfo')).status).toBe(200);
 });
 
@@ -100,7 +100,7 @@ it('the one that comes back follows, and both show the same again', async () => 
 it('the leader that is asked to end passes the lead on within 2 s, and the operation that it drove ends', async () => {
   expect(await leads(second)).toBe(true);
   const { data } = await first.api.post('apps:start?filterByTk=shared');
-  await first.untilApp('shared', (app) => app.operation?.steps[0].startedAt !== undefined, { what: 'starting' });
+  await first.untilApp('shared', (app) => app.operation?.progress[0].startedAt !== undefined, { what: 'starting' });
   const took = stopwatch();
   const ending = second.stop();
   await waitFor(() => leads(fleet.supervisor), { timeout: 20_000, interval: 20, what: 'The lead of the first' });

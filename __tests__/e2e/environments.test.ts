@@ -303,7 +303,7 @@ describe('taking an environment out of service', () => {
     await act('forget', 'env_simulated');
     expect(await manager.ended(operation!)).toMatchObject({
       state: 'cancelled',
-      steps: [{ state: 'cancelled', message: say('STEP_FORGOTTEN') }],
+      progress: [{ state: 'cancelled', message: say('STEP_FORGOTTEN') }],
     });
     expect((await manager.environments()).map(({ name }) => name)).toEqual(['env_a', 'env_b']);
     expect(await manager.app('simulated')).toMatchObject({ environments: [], targetEnvironment: null });

@@ -3,7 +3,7 @@ import { ADMIN, APP_ADMIN, type Api, type Fleet, freePort, HOST, query, waitFor 
 import { roleNameOf } from '../../src/server/databases';
 import { inEnglish } from '../../src/server/errors';
 import type { Message } from '../../src/shared/message';
-import type { AppRow, OperationRow } from '../../src/shared/types';
+import type { AppRow, OperationProgress, OperationRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { type Answer, ask, Tab } from '../support/http';
 import { changePassword, Manager, signInTo, statusIn } from '../support/manager';
@@ -65,7 +65,7 @@ describe('creating an app in two environments', () => {
       action: 'create',
       state: 'succeeded',
       waitingFor: null,
-      steps: [
+      progress: [
         { environment: 'env_a', state: 'succeeded' },
         { environment: 'env_b', state: 'succeeded' },
       ],
@@ -82,7 +82,7 @@ describe('creating an app in two environments', () => {
   it('invariant 4: does not begin in the second before it runs in the first', () => {
     const tooSoon = seen.filter((row) => statusIn(row, 'env_b') !== 'waiting' && statusIn(row, 'env_a') !== 'running');
     expect(tooSoon).toEqual([]);
-    const [first, second] = operation.steps;
+    const [first, second] = operation.progress;
     expect(second.startedAt).toBeGreaterThanOrEqual(first.finishedAt!);
   });
 
@@ -91,7 +91,7 @@ describe('creating an app in two environments', () => {
     expect([...statuses('env_a')]).toEqual(expect.arrayContaining(['waiting', 'commanding', 'running']));
     expect([...statuses('env_b')]).toEqual(expect.arrayContaining(['waiting', 'commanding', 'running']));
     expect(seen[0].operation).toMatchObject({ action: 'create', state: 'queued' });
-    expect(seen.some((row) => row.operation?.steps[0].state === 'running')).toBe(true);
+    expect(seen.some((row) => row.operation?.progress[0].state === 'running')).toBe(true);
     expect(seen.some((row) => row.statuses.env_a.message)).toBe(true);
   });
 
@@ -155,7 +155,7 @@ describe('visiting it through the Supervisor', () => {
       fleet.supervisor.database,
       `SELECT "initialAdmin", claim FROM apps WHERE name = 'shop'`,
     );
-    expect({ initialAdmin, claim }).toEqual({ initialAdmin: null, claim: 'none' });
+    expect({ initialAdmin, claim }).toEqual({ initialAdmin: null, provision: 'none' });
   });
 
   it('lets nobody in with the password that everybody knows, in no environment', async () => {
@@ -216,10 +216,10 @@ describe('stopping and starting it', () => {
 
   it('is fast to start again, and tells a tab that waited', async () => {
     const waiting = (await Tab.open(fleet.worker('env_a').url, '/ws?__appName=shop')) as Tab;
-    const { steps } = await manager.command('start', 'shop');
+    const { progress } = await manager.command('start', 'shop');
     // Nothing is installed or upgraded again: it takes a part of what the creation took in the first environment.
-    const took = ({ startedAt, finishedAt }: OperationRow['steps'][number]) => finishedAt! - startedAt!;
-    for (const step of steps) expect(took(step)).toBeLessThan(took(operation.steps[0]));
+    const took = ({ startedAt, finishedAt }: OperationProgress) => finishedAt! - startedAt!;
+    for (const item of progress) expect(took(item)).toBeLessThan(took(operation.progress[0]));
     expect((await shop()).json.data).toMatchObject({ name: 'shop' });
     await waiting.message(({ payload }) => payload.code === 'APP_RUNNING');
     waiting.close();
@@ -229,8 +229,8 @@ describe('stopping and starting it', () => {
     const { statuses } = await manager.app('shop');
     const answers: Answer[] = [];
     const visits = setInterval(async () => answers.push(await shop()), 100);
-    const { steps } = await manager.command('restart', 'shop').finally(() => clearInterval(visits));
-    expect(steps[1].startedAt).toBeGreaterThanOrEqual(steps[0].finishedAt!);
+    const { progress } = await manager.command('restart', 'shop').finally(() => clearInterval(visits));
+    expect(progress[1].startedAt).toBeGreaterThanOrEqual(progress[0].finishedAt!);
     const after = await manager.app('shop');
     for (const environment of ['env_a', 'env_b']) {
       expect(after.statuses[environment].since).toBeGreaterThan(statuses[environment].since);
@@ -320,12 +320,12 @@ describe('where its data lies', () => {
       }),
     );
     silent.close();
-    expect(ended.map(({ state, steps }) => [state, steps[0].error?.code])).toEqual([
+    expect(ended.map(({ state, progress }) => [state, progress[0].error?.code])).toEqual([
       ['failed', 'DATABASE_UNREACHABLE'],
       ['failed', 'DATABASE_UNREACHABLE'],
       ['failed', 'DATABASE_SIGN_IN'],
     ]);
-    expect(ended[0].steps[0].error?.params).toMatchObject({ server: `${HOST}:${broken.unreachable.port}` });
+    expect(ended[0].progress[0].error?.params).toMatchObject({ server: `${HOST}:${broken.unreachable.port}` });
     const { statuses } = await manager.app('unreachable');
     expect(statuses.env_a).toMatchObject({ status: 'error', error: { code: 'DATABASE_UNREACHABLE' } });
     for (const name of ['unreachable', 'stranger']) {

@@ -52,7 +52,7 @@ it.each(KINDS)('%s: an app that asks for a schema fails in words', async (kind) 
   const { operation } = await manager.begin('create', { name: 'books', options });
   expect(await manager.ended(operation!)).toMatchObject({
     state: 'failed',
-    steps: [{ error: { code: 'DATABASE_DIALECT', params: { why: say('DIALECT_NO_SCHEMAS') } } }],
+    progress: [{ error: { code: 'DATABASE_DIALECT', params: { why: say('DIALECT_NO_SCHEMAS') } } }],
   });
   await manager.destroy('books', 'keep');
 });

@@ -104,7 +104,7 @@ describe('two requests', () => {
     await until('The restart', () => fleet.databases.journal.includes('env_a boots crm restart'));
     const stop = await service.command('crm', 'stop', '1');
     expect(await supervisor.ends(restart)).toBe('cancelled: env_a cancelled');
-    expect((await supervisor.operation(restart.id)).steps[0].message).toEqual(
+    expect((await supervisor.operation(restart.id)).progress[0].message).toEqual(
       say('SUPERSEDED', { action: say('ACTION_STOP') }),
     );
     end();
@@ -127,12 +127,12 @@ describe('a create', () => {
     // From now on one that is missing is an error.
     await until('The claim to be taken back', async () => {
       const [record] = await supervisor.wire.stores.records.read('env_a');
-      return record.claim === 'none';
+      return record.provision === 'none';
     });
     fleet.databases.owners.clear();
     const more = await supervisor.parts.service.command('crm', 'restart', '1');
     expect(await supervisor.ends(more)).toMatch(/^failed/);
-    expect((await supervisor.operation(more.id)).steps[0].error?.code).toBe('DATABASE_MISSING');
+    expect((await supervisor.operation(more.id)).progress[0].error?.code).toBe('DATABASE_MISSING');
   });
 
   it('that fails stops at the first environment, says why, and can be tried again', async () => {
@@ -140,8 +140,8 @@ describe('a create', () => {
     a.host.bootScripts.set('crm', { fails: new Error('The disk is full.') });
     const created = await supervisor.create({ name: 'crm', environments: both });
     expect(await supervisor.ends(created)).toBe('failed: env_a failed, env_b cancelled');
-    expect((await supervisor.operation(created.id)).steps[0].error).toEqual(failed('The disk is full.'));
-    await supervisor.toShow('crm', 'env_a error, env_b waiting');
+    expect((await supervisor.operation(created.id)).progress[0].error).toEqual(failed('The disk is full.'));
+    await supervisor.toShow('crm', 'env_a error, env_b not_found');
     expect((await refusal(supervisor.parts.service.cancel(created.id))).code).toBe('OPERATION_OVER');
     a.host.bootScripts.clear();
     const retried = await supervisor.parts.service.retry(created.id, '1');
@@ -157,12 +157,12 @@ describe('a create', () => {
     const moved = await supervisor.parts.service.update('crm', { environments }, '1');
     expect(await supervisor.ends(moved)).toBe('failed: env_b failed, env_c cancelled, env_a cancelled');
     // Where it still runs, which is none of its environments any more, is shown too.
-    await supervisor.toShow('crm', 'env_a running, env_b error, env_c waiting');
+    await supervisor.toShow('crm', 'env_a running, env_b error, env_c not_found');
     expect(a.runs).toEqual(['crm']);
     expect(supervisor.parts.view.environmentRows().map(({ apps }) => apps)).toEqual([
       { running: 1 },
       { error: 1 },
-      { waiting: 1 },
+      { not_found: 1 },
     ]);
     b.host.bootScripts.clear();
     // Not with the round of 30 s.
@@ -178,7 +178,7 @@ describe('a create', () => {
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     b.host.bootScripts.set('crm', { fails: new Error('The connection that held the lock was lost.') });
     const moved = await supervisor.parts.service.move('crm', { to: 'env_b' }, '1');
-    expect(await supervisor.ends(moved)).toBe('failed: env_b succeeded, env_b failed, env_a succeeded');
+    expect(await supervisor.ends(moved)).toBe('failed: env_b failed, env_a succeeded');
     await until('The app to return', () => a.runs.join() === 'crm');
     expect(b.runs).toEqual([]);
     await until('The app to be back', () => supervisor.part.app('crm')?.environments.join() === 'env_a');
@@ -197,17 +197,6 @@ describe('a create', () => {
     await supervisor.reconcile('crm');
     expect((await supervisor.parts.operations.active()).length).toBe(0);
     expect([a.runs, b.runs]).toEqual([[], ['crm']]);
-  });
-
-  it('that failed is not gone on with over the head of one that came first', async () => {
-    const [supervisor, a] = await fleet.begin('env_a');
-    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-    let letGo = () => {};
-    a.host.bootScripts.set('crm', { takes: new Promise<void>((resolve) => (letGo = resolve)) });
-    const restart = await supervisor.parts.service.command('crm', 'restart', '1');
-    await expect(supervisor.parts.service.finish('crm', [])).rejects.toThrow('Its restart came first');
-    letGo();
-    expect(await supervisor.ends(restart)).toBe('succeeded: env_a succeeded');
   });
 
   it('in an environment that nobody knows, or that takes none, is refused and leaves nothing', async () => {
@@ -286,7 +275,7 @@ describe('the first administrator of a new app', () => {
     a.host.bootScripts.clear();
     await supervisor.toShow('crm', 'env_a running');
     await until('It to be erased', async () => !/\bada\b/.test(await stored(supervisor, a)));
-    expect((await supervisor.parts.appRepository.find('crm'))?.claim).toBe('none');
+    expect((await supervisor.parts.appRepository.find('crm'))?.provision).toBe('none');
   });
 
   it('leaves nothing with an app that is deleted before it ever ran', async () => {
@@ -366,7 +355,7 @@ describe('moving an app', () => {
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     fleet.databases.journal.length = 0;
     const moved = await supervisor.parts.service.update('crm', { environments: ['env_b'] }, '1');
-    expect(await supervisor.ends(moved)).toBe('succeeded: env_b succeeded, env_b succeeded, env_a succeeded');
+    expect(await supervisor.ends(moved)).toBe('succeeded: env_b succeeded, env_a succeeded');
     expect(fleet.databases.journal).toEqual(['env_a ends crm', 'env_b boots crm start', 'env_b runs crm']);
     expect(supervisor.part.app('crm')?.targetEnvironment).toBe('env_b');
     await until('The record to be gone', async () => !(await supervisor.wire.stores.records.read('env_a')).length);
@@ -407,7 +396,7 @@ describe('deleting an app', () => {
     await service.destroy('kept', 'keep', '1');
     const destroyed = await service.destroy('crm', 'drop', '1');
     expect(await supervisor.ends(destroyed)).toBe('succeeded: env_a succeeded, env_b succeeded, env_a succeeded');
-    expect((await supervisor.operation(destroyed.id)).steps.at(-1)?.message).toEqual(say('DATA_DROPPED'));
+    expect((await supervisor.operation(destroyed.id)).progress.at(-1)?.message).toEqual(say('DATA_DROPPED'));
     expect([...fleet.databases.owners.keys()]).toEqual(['kept']);
     const [, , drop] = fleet.databases.story('crm').slice(-3);
     expect(drop).toBe('env_a drops crm');
@@ -437,7 +426,7 @@ describe('deleting an app', () => {
     const { active, service, operations } = supervisor.parts;
     const release = await supervisor.hold('crm');
     const destroyed = await service.destroy('crm', 'keep', '1');
-    await operations.save({ ...destroyed, state: 'cancelled', steps: [], finishedAt: 1 });
+    await operations.save({ ...destroyed, state: 'cancelled', progress: [], finishedAt: 1 });
     await active.load();
     release();
     await until('The tombstone to be gone', async () => !(await supervisor.parts.appRepository.allTombstones()).length);
@@ -589,12 +578,11 @@ describe('an app that was stored without a JWT secret', () => {
     await sql('supervisor', 'UPDATE apps SET "jwtSecret" = NULL');
     const supervisor = await fleet.supervisor();
     await stored(supervisor);
-    const isOver = async () => !(await supervisor.parts.operations.active()).length;
-    await until('Its environments to know', async () => pending(supervisor).length > 0 && (await isOver()));
+    await until('Its environments to know', () => pending(supervisor).length > 0);
     return supervisor;
   }
 
-  it('is given one, once, and takes it when it starts next', async () => {
+  it('is given one by the next Supervisor, once, and takes it when it starts next', async () => {
     const [before, a] = await fleet.begin('env_a');
     await before.ends(await before.create({ name: 'crm', environments: ['env_a'] }));
     const old = secretIn(a);
@@ -606,10 +594,8 @@ describe('an app that was stored without a JWT secret', () => {
     expect(fleet.databases.story('boots')).toEqual(['env_a boots crm start']);
 
     await supervisor.reconcile('crm');
-    expect((await supervisor.parts.operations.page({}, ['createdAt'], 1, 10))[0]).toMatchObject([
-      { action: 'create' },
-      { action: 'update', createdById: null, state: 'succeeded', steps: [{ environment: 'env_a', kind: 'apply' }] },
-    ]);
+    expect(await stored(supervisor)).toBe(secret);
+    expect((await supervisor.parts.operations.page({}, ['createdAt'], 1, 10))[0]).toMatchObject([{ action: 'create' }]);
     await supervisor.ends(await supervisor.parts.service.command('crm', 'restart', '1'));
     await until('Nothing to be pending', () => pending(supervisor).length === 0);
     expect(secretIn(a)).toBe(plain(secret));
@@ -627,7 +613,7 @@ describe('an app that was stored without a JWT secret', () => {
     expect(secretIn(next)).toBe(plain(secret));
     await until('Nothing to be pending', () => pending(supervisor).length === 0);
     const [[newest]] = await supervisor.parts.operations.page({}, ['-createdAt'], 1, 1);
-    expect(newest).toMatchObject({ action: 'restart', createdById: null, steps: [{ environment: 'env_b' }] });
+    expect(newest).toMatchObject({ action: 'restart', createdById: null, progress: [{ environment: 'env_b' }] });
   });
 
   it('goes on without it where another release could not start it again, until that has the same', async () => {
@@ -640,7 +626,7 @@ describe('an app that was stored without a JWT secret', () => {
     const { observer, appCache, environmentCache } = supervisor.parts;
     const isSeen = () =>
       environmentCache.registrationOf('env_a')?.appVersion === '2.2.16' &&
-      observer.observed('env_a', 'crm')?.entry.generation === appCache.apps.get('crm')?.generation &&
+      observer.observed('env_a', 'crm')?.entry.generation === appCache.apps.get('crm')?.published.env_a.generation &&
       observer.observed('env_a', 'crm')?.entry.status === 'running';
     await until('env_a to run it', () => secretIn(next) === plain(secret) && isSeen());
     await supervisor.reconcile('crm');
@@ -649,7 +635,7 @@ describe('an app that was stored without a JWT secret', () => {
     const last = await fleet.worker('env_b', { version: '2.2.16' });
     await until('env_b to have it', () => secretIn(last) === plain(secret));
     const [operations] = await supervisor.parts.operations.page({}, ['createdAt'], 1, 10);
-    expect(operations.map(({ action }) => action)).toEqual(['create', 'update']);
+    expect(operations.map(({ action }) => action)).toEqual(['create']);
   });
 
   /** Nobody is left, and neither Redis nor any snapshot knows of a secret. */
@@ -675,25 +661,11 @@ describe('an app that was stored without a JWT secret', () => {
     expect(pending(supervisor)).toEqual([]);
   });
 
-  it('is given none while nobody could take it, so that nothing waits for an environment that is away', async () => {
-    await everythingStopped();
-    const supervisor = await fleet.supervisor();
-    await until('The lead', () => supervisor.leads);
-    await supervisor.reconcile('crm');
-    expect(await supervisor.parts.operations.active()).toEqual([]);
-    const worker = await fleet.worker('env_a');
-    await supervisor.toShow('crm', 'env_a running');
-    expect(secretIn(worker)).toBe(plain(await stored(supervisor)));
-    expect(fleet.databases.story('boots')).toEqual(['env_a boots crm start']);
-  });
-
-  it('waits for no environment that is down, which has it in its record when it returns', async () => {
+  it('is given one in its record in an environment that was down meanwhile', async () => {
     const [before, , b] = await fleet.begin(...both);
     await before.ends(await before.create({ name: 'crm', environments: both }));
     await b.stop();
     const supervisor = await succeeded(before);
-    const [[newest]] = await supervisor.parts.operations.page({}, ['-createdAt'], 1, 1);
-    expect(newest).toMatchObject({ state: 'succeeded', steps: [{ environment: 'env_a', kind: 'apply' }] });
     const next = await fleet.worker('env_b');
     const secret = await stored(supervisor);
     await until('env_b to run it', () => secretIn(next) === plain(secret));

@@ -53,7 +53,7 @@ it('one that is slow is waited for, and what it says meanwhile is passed on', as
     await worker.report(record, { ...busy, message });
     await until(text, async () =>
       isDeepStrictEqual(
-        supervisor.parts.view.operationRow(await supervisor.operation(operation.id)).steps[0].message,
+        supervisor.parts.view.operationRow(await supervisor.operation(operation.id)).progress[0].message,
         message,
       ),
     );
@@ -112,7 +112,7 @@ it('one that claims an app and dies is missed, and whoever comes in its place en
   const operation = await supervisor.create({ name: 'crm', environments: ['env_a'] });
   const record = await worker.record('crm');
   await worker.report(record, { generation: 0, begun: record.generation, doing: 'create', status: 'initializing' });
-  await until('Its begin', async () => (await supervisor.operation(operation.id)).steps[0].startedAt !== undefined);
+  await until('Its begin', async () => (await supervisor.operation(operation.id)).progress[0].startedAt !== undefined);
   await worker.die();
   await until('Its end', () => supervisor.health('env_a') === 'down');
   await supervisor.toShow('crm', 'env_a unknown');

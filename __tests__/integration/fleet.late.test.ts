@@ -33,8 +33,8 @@ it('an environment that is forgotten during a pass over an app is published noth
   await forgotten;
   expect(await supervisor.ends(await supervisor.operation(id))).toBe('cancelled: env_a cancelled');
   expect(supervisor.part.app('crm')).toMatchObject({ environments: [], published: {} });
-  const { steps } = await supervisor.parts.service.destroy('crm', 'drop', null);
-  expect(steps).toEqual([]);
+  const { progress } = await supervisor.parts.service.destroy('crm', 'drop', null);
+  expect(progress).toEqual([]);
 });
 
 it('an operation that is superseded during a pass stays over', async () => {

@@ -135,7 +135,7 @@ describe('a Worker with the key of its environment alone', () => {
       );
     const operations = async (name: string) => {
       const [found] = await supervisor.parts.operations.page({ appName: name }, ['-createdAt'], 1, 100);
-      return found.map(({ action, steps }) => `${action} ${steps.map((step) => step.environment)}`);
+      return found.map(({ action, progress }) => `${action} ${progress.map(({ environment }) => environment)}`);
     };
 
     it('has apps stopped, started and restarted in its own environment', async () => {

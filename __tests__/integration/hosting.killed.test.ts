@@ -118,7 +118,7 @@ describe('a worker killed in the middle of an installation', () => {
   const half = () => install(database(), null);
 
   it('begins it again in the empty database that the app made, and then starts the app as any other', async () => {
-    await killedWhile(half, 'start', { claim: 'create' });
+    await killedWhile(half, 'start', { provision: 'create' });
     const next = processOf(async () => {
       expect(await tables(database())).toEqual(['app_supervisor_hosts', 'app_supervisor_mark']);
       await installs();
@@ -132,15 +132,15 @@ describe('a worker killed in the middle of an installation', () => {
 
   it('asks creators of other plugins for a database that is missing, and for no other', async () => {
     const first = processOf(installs);
-    await first.boot('start', { claim: 'create' });
+    await first.boot('start', { provision: 'create' });
     const second = processOf(nothing);
-    await second.boot('start', { claim: 'create' });
+    await second.boot('start', { provision: 'create' });
     expect([first.creators, second.creators]).toEqual([[name], []]);
   });
 
   it('does not touch a database that was there before the app, and says what to do', async () => {
     await query(inject('postgres'), 'postgres', `CREATE DATABASE ${name}`);
-    await killedWhile(half, 'start', { claim: 'create' });
+    await killedWhile(half, 'start', { provision: 'create' });
     const before = await tables(database());
     const next = processOf(nothing);
     await expect(next.boot()).rejects.toMatchObject({ code: 'DATABASE_NOT_EMPTIED' });
@@ -171,7 +171,7 @@ describe('the administrator of an app', () => {
   const users = () => sql(database(), `SELECT username, email, nickname, password FROM ${table(database(), 'users')}`);
 
   it('is who the record names, from the first moment, also where the installation was cut off and begun again', async () => {
-    const values = { claim: 'create', initialAdmin: await initialAdmin() };
+    const values = { provision: 'create', initialAdmin: await initialAdmin() };
     const ada = { username: 'ada', email: 'ada@example.com', nickname: 'Super Admin' };
     await killedWhile(installUsersOnly, 'start', values);
     const [before] = await users();
@@ -190,7 +190,7 @@ describe('the administrator of an app', () => {
       await installUsersOnly(app);
       await installs();
     });
-    await next.boot('start', { claim: 'create' });
+    await next.boot('start', { provision: 'create' });
     const [root] = await users();
     expect(root).toMatchObject({ username: 'nocobase' });
     for (const known of ['admin123', '', root.password as string])
@@ -201,14 +201,14 @@ describe('the administrator of an app', () => {
   it('whose hash is sealed with another key keeps the app from being installed', async () => {
     const sealed = { ...(await initialAdmin()), password: seal('hash', Buffer.alloc(32, 1)) };
     const next = processOf(installUsersOnly);
-    await expect(next.boot('start', { claim: 'create', initialAdmin: sealed })).rejects.toMatchObject({
+    await expect(next.boot('start', { provision: 'create', initialAdmin: sealed })).rejects.toMatchObject({
       code: 'KEY_MISSING',
     });
     expect(next.commands).toEqual([]);
   });
 
   it('that could not be stored as it was meant ends the installation before it is one', async () => {
-    const values = { claim: 'create', initialAdmin: await initialAdmin() };
+    const values = { provision: 'create', initialAdmin: await initialAdmin() };
     const next = processOf(async (app) => {
       // As by a plugin that stores passwords in a form of its own.
       app.prependListener('afterInstallPlugin', () => sql(database(), "UPDATE users SET password = 'x'"));
@@ -221,7 +221,7 @@ describe('the administrator of an app', () => {
 
 describe('an upgrade that was cut off', () => {
   beforeEach(async () => {
-    await processOf(installs).boot('start', { claim: 'create' });
+    await processOf(installs).boot('start', { provision: 'create' });
   });
 
   it('is done again by a plain start, though every version is new already, and then no more', async () => {
@@ -256,7 +256,7 @@ describe('an upgrade that was cut off', () => {
 describe('the JWT secret of an app', () => {
   it('is the stored one, or one that nobody else has: never the core’s own, which the main app signs with, too', async () => {
     const stored = processOf(installs);
-    await stored.boot('start', { claim: 'create', jwtSecret: 'stored' });
+    await stored.boot('start', { provision: 'create', jwtSecret: 'stored' });
     expect(stored.secrets).toEqual(['stored']);
     for (const jwtSecret of [null, '']) {
       const next = processOf(nothing);
@@ -270,7 +270,7 @@ describe('the JWT secret of an app', () => {
 
 describe('a boot that waits for another environment', () => {
   it('keeps no other app from booting, and is decided anew when the other has finished', async () => {
-    await processOf(installs).boot('start', { claim: 'create' });
+    await processOf(installs).boot('start', { provision: 'create' });
     const lock = await acquireLock(database(), { app: name, environment: 'env_b', timeoutMs: 0 });
     // It boots one app at a time.
     const next = processOf(nothing);

@@ -77,7 +77,14 @@ describe('PostgreSQL', () => {
     const refusals = [
       () => appRepository.create(secretive),
       () => appRepository.update('crm', { title: 'x'.repeat(300), ...pick(secretive) }),
-      () => appRepository.bury({ uid: 'x'.repeat(300), name: 'crm', definition: secretive as never, environments: [] }),
+      () =>
+        appRepository.bury({
+          uid: 'x'.repeat(300),
+          name: 'crm',
+          definition: secretive as never,
+          environments: [],
+          data: 'keep',
+        }),
       () => new SnapshotStore({ db }).save('x'.repeat(300), recordOf({ jwtSecret: SECRET }), null),
     ];
     const printed: unknown[] = [];

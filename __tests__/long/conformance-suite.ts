@@ -93,7 +93,11 @@ function conformsInEveryMode({ remote, environment }: Mode, targetOf: () => Test
 
     it('gives an app that runs, in the environment that it was created for', async () => {
       expect(
-        operations.map(({ action, state, steps }) => [action, state, steps.map((step) => step.environment)]),
+        operations.map(({ action, state, progress }) => [
+          action,
+          state,
+          progress.map(({ environment }) => environment),
+        ]),
       ).toEqual(Array(2).fill(['create', 'succeeded', [environment]]));
       const row = await manager.app(APP);
       expect(row).toMatchObject({
@@ -481,8 +485,8 @@ function conformsInEveryMode({ remote, environment }: Mode, targetOf: () => Test
   describe('upgrading', () => {
     it('is an operation that ends with the app running', async () => {
       const { since } = (await manager.app(APP)).statuses[environment];
-      const { steps } = await manager.command('upgrade', APP);
-      expect(steps).toMatchObject([{ environment, state: 'succeeded' }]);
+      const { progress } = await manager.command('upgrade', APP);
+      expect(progress).toMatchObject([{ environment, state: 'succeeded' }]);
       const row = await manager.app(APP);
       expect(row).toMatchObject({ version: '2.2.15', statuses: { [environment]: { status: 'running' } } });
       expect(row.statuses[environment].since).toBeGreaterThan(since);
@@ -518,8 +522,11 @@ function conformsInEveryMode({ remote, environment }: Mode, targetOf: () => Test
     });
 
     it('invariant 9: never drops data that it adopted', async () => {
-      const { steps } = await manager.destroy(APP, 'drop');
-      expect(steps.at(-1)?.message).toMatchObject({ code: 'DATA_KEPT', params: { why: { code: 'KEPT_NOT_CREATED' } } });
+      const { progress } = await manager.destroy(APP, 'drop');
+      expect(progress.at(-1)?.message).toMatchObject({
+        code: 'DATA_KEPT',
+        params: { why: { code: 'KEPT_NOT_CREATED' } },
+      });
       expect(await target.hasData(APP)).toBe(true);
     });
 

@@ -133,7 +133,10 @@ it('at its start: the operation says why, and the next environment is not begun'
   const operation = await manager.ended(data[0], LONG);
   expect(operation).toMatchObject({
     state: 'failed',
-    steps: [{ environment: 'env_a', error: { code: 'APP_STOPS_LOOP', params: { work: { code: 'WORK_START' } } } }, {}],
+    progress: [
+      { environment: 'env_a', error: { code: 'APP_STOPS_LOOP', params: { work: { code: 'WORK_START' } } } },
+      {},
+    ],
   });
   await serves(home, 'sound');
   await serves(other, 'looper');

@@ -81,7 +81,7 @@ describe('a plugin enabled in one environment of an app', () => {
       action: 'restart',
       state: 'succeeded',
       createdBy: null,
-      steps: [{ environment: 'env_b', state: 'succeeded' }],
+      progress: [{ environment: 'env_b', state: 'succeeded' }],
     });
   });
 });
@@ -276,7 +276,7 @@ describe('data of an older NocoBase', () => {
 
   it('is not upgraded where the app forbids it, which says so', async () => {
     const error = { code: 'APP_UPGRADE_FORBIDDEN', params: { data: 'NocoBase 2.2.14' } };
-    expect(await refusedStart()).toMatchObject({ state: 'failed', steps: [{ state: 'failed', error }] });
+    expect(await refusedStart()).toMatchObject({ state: 'failed', progress: [{ state: 'failed', error }] });
     await expect
       .poll(async () => (await manager.app('vault')).statuses.env_a)
       .toMatchObject({ status: 'error', error });
@@ -316,7 +316,7 @@ describe('data that is newer than its worker', () => {
     await make();
     for (const action of ['start', 'upgrade'] as const) {
       const error = { code: 'APP_TOO_NEW', params: { app: 'vault', ...versions } };
-      expect(await refusedStart(action)).toMatchObject({ state: 'failed', steps: [{ error }] });
+      expect(await refusedStart(action)).toMatchObject({ state: 'failed', progress: [{ error }] });
     }
     await expect.poll(async () => (await getInfo()).status).toBe(503);
     await undo();
@@ -337,7 +337,7 @@ describe('adopting an older database', () => {
     const { operation } = await adopt(false);
     expect(await manager.ended(operation!)).toMatchObject({
       state: 'failed',
-      steps: [{ error: { code: 'APP_UPGRADE_FORBIDDEN' } }],
+      progress: [{ error: { code: 'APP_UPGRADE_FORBIDDEN' } }],
     });
     expect(await coreVersion()).toBe('2.2.14');
     await manager.destroy('vault', 'keep');

@@ -154,7 +154,7 @@ describe('of which there are many', () => {
       const row = await manager.untilApp(
         'album',
         ({ operation }) =>
-          operation?.steps.some(
+          operation?.progress.some(
             ({ message }) => Number(message?.params?.percent) >= 50 && message?.code === 'COPYING_UPLOADS',
           ) ?? false,
         { what: 'half copied' },

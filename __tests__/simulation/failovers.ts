@@ -1,5 +1,5 @@
-import type { Operation } from '../../src/server/supervisor/control/rollout';
 import { FAILBACK_EVERY, failsOver, returnsTo } from '../../src/server/supervisor/placement/failover';
+import type { Operation } from '../../src/shared/operation';
 import type { Sight } from './quiet';
 import type { World } from './world';
 
@@ -31,10 +31,10 @@ export function checkMoves(world: World, isHealthy: (process: World['workers'][n
   wellAt.set(world, well);
   const known = seen.get(world) ?? new Set<string>();
   seen.set(world, known);
-  for (const { id, appName, cause, createdById, steps } of all(world)) {
+  for (const { id, appName, cause, createdById, progress } of all(world)) {
     if (known.has(id)) continue;
     known.add(id);
-    const from = steps.find(({ kind }) => kind === 'remove')?.environment ?? '';
+    const from = progress.find(({ of }) => of === 'leave')?.environment ?? '';
     const app = (world.database.database.visible('apps') as Array<{ name: string; failoverDelay: number }>).find(
       ({ name }) => name === appName,
     );

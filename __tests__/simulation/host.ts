@@ -70,10 +70,10 @@ export class Ground {
     const place = placeOf(record);
     const details = { object: `database "${place}"`, app: record.name, server: 'here' };
     if (!owners.has(place)) {
-      if (record.claim !== 'create') throw new AppSupervisorError('DATABASE_MISSING', details);
+      if (record.provision !== 'create') throw new AppSupervisorError('DATABASE_MISSING', details);
       owners.set(place, record.uid);
     }
-    if (owners.get(place) === '' && record.claim !== 'none') owners.set(place, record.uid);
+    if (owners.get(place) === '' && record.provision !== 'none') owners.set(place, record.uid);
     if (owners.get(place) !== record.uid) throw new AppSupervisorError('DATABASE_FOREIGN', details);
   }
 

@@ -207,7 +207,9 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An app starts before it has ended in its former environment',
-    changes: [['supervisor/control/leaving.ts', 'return Object.keys(published).find(isHeld) ?? null;', 'return null;']],
+    changes: [
+      ['supervisor/rollout/boots.ts', 'return Object.keys(app.published).find(isHeld) ?? null;', 'return null;'],
+    ],
   },
   {
     what: 'An app leaves an environment as soon as that is down',
@@ -248,8 +250,8 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'What an app’s own database knows of a newer start is not believed',
-    changes: [['supervisor/control/overtaking.ts', 'taken + 1', '0']],
-    test: 'unit/overtaking.test.ts',
+    changes: [['supervisor/rollout/plan.ts', 'entry.newest + 1', '0']],
+    test: 'unit/plan.test.ts',
   },
   {
     what: 'An app ends where a foreign backup is restored into it',
@@ -270,7 +272,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An environment that is down may host its former app for ever',
-    changes: [['supervisor/rollout/hosts.ts', "return health === 'down' || hasLeft", 'return hasLeft']],
+    changes: [['supervisor/rollout/hosts.ts', "return health === 'down' || confirms", 'return confirms']],
   },
   {
     what: 'An app that leaves keeps its row',
@@ -312,11 +314,6 @@ export const MUTANTS: Mutant[] = [
       // A second guard, at the reader.
       ['protocol/stores/statuses.ts', '{ ...entry, lastVisitAt: null }', 'entry'],
     ],
-  },
-  {
-    what: 'A deadline counts the time in the boot queue',
-    finding: 'C8',
-    changes: [['supervisor/control/rollout.ts', "(step.kind === 'copy' || entry?.status !== 'waiting');", 'true;']],
   },
   {
     what: 'Start does nothing with an app that ended by itself',
@@ -503,15 +500,22 @@ export const MUTANTS: Mutant[] = [
     what: 'Data are dropped before all environments have let go',
     changes: [
       [
-        'supervisor/control/rollout.ts',
-        "return earlier.every((step) => step.state === 'succeeded' || step.state === 'cancelled');",
-        'return true;',
+        'supervisor/rollout/plan.ts',
+        "if (ending.environments.length || ending.data === 'keep' || isDataAsked) return {};",
+        "if (ending.data === 'keep' || isDataAsked) return {};",
       ],
     ],
   },
   {
-    what: 'An operation does not take over what it supersedes',
-    changes: [['supervisor/control/rollout.ts', 'return { ...made, steps };', 'return made;']],
+    what: 'A request about one environment forgets what was asked for in the others',
+    changes: [
+      [
+        'supervisor/rollout/spec.ts',
+        'const placements = { ...app.placements, ...Object.fromEntries(asked) };\n  return { placements, ...(only ?',
+        'const placements = Object.fromEntries(asked);\n  return { placements, ...(only ?',
+      ],
+    ],
+    test: 'unit/plan.test.ts',
   },
   {
     what: 'What Redis lost is not written again',
@@ -535,19 +539,15 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An environment that an app has left keeps its record',
-    changes: [['supervisor/control/app-reconciler.ts', 'gone.length > 0 && ', 'false && ']],
+    changes: [['supervisor/rollout/plan.ts', 'return withdraw.length ? { withdraw } : null;', 'return null;']],
   },
   {
-    what: 'What is published of a deleted app is not known to its tombstone',
+    what: 'A pass writes what follows from a spec that has changed meanwhile',
     changes: [['supervisor/apps/repository.ts', 'return changed > 0;', 'return true;']],
   },
   {
     what: 'The end of a tombstone is not told',
     changes: [['supervisor/apps/cache.ts', 'this.changed([], new Set(settled), new Set());', '']],
-  },
-  {
-    what: 'Times of steps are never forgotten',
-    changes: [['supervisor/control/app-reconciler.ts', 'this.timer.keep(uid, operations);', '']],
   },
   {
     what: 'Records are published for whatever incarnation of their environment',
@@ -571,7 +571,13 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'What a cancelled move has copied ahead is kept',
-    changes: [['supervisor/control/app-reconciler.ts', '(await this.endCopies(app)) ||', '']],
+    changes: [
+      [
+        'supervisor/rollout/plan.ts',
+        'return !waits || isAhead(app.published[environment]);',
+        'return !waits && !isAhead(app.published[environment]);',
+      ],
+    ],
   },
   {
     what: 'An app that comes stopped while it is copied ahead is never said to be',
@@ -579,7 +585,13 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An operation waits for an environment that was forgotten',
-    changes: [['supervisor/control/forgetting.ts', 'await operations.save({ ...operation, steps }, transaction);', '']],
+    changes: [
+      [
+        'supervisor/control/forgetting.ts',
+        'const change = app?.uid === uid ? forgotten(app, environment) : null;',
+        'const change = null as ReturnType<typeof forgotten>;',
+      ],
+    ],
   },
   {
     what: 'An environment from which an app is removed gets its secrets',
@@ -588,5 +600,82 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'An environment to which uploads are copied ahead gets the secrets of the app',
     changes: [['supervisor/rollout/record.ts', 'const isPlaced = !isAhead(wish);', 'const isPlaced = true;']],
+  },
+  {
+    what: 'A Worker that knows more than a restored database is not overtaken',
+    finding: 'plan',
+    changes: [['supervisor/rollout/plan.ts', '\n  above,\n', '\n']],
+  },
+  {
+    what: 'An app stays where nobody wants it',
+    finding: 'plan',
+    changes: [['supervisor/rollout/plan.ts', '\n  stray,\n', '\n']],
+  },
+  {
+    what: 'An app that has its database may make another one',
+    finding: 'plan',
+    changes: [['supervisor/rollout/plan.ts', '\n  firstRun,\n', '\n']],
+  },
+  {
+    what: 'What has confirmed its end is waited for',
+    finding: 'plan',
+    changes: [['supervisor/rollout/plan.ts', '\n  confirmed,\n', '\n']],
+  },
+  {
+    what: 'A deleted app is left alone',
+    finding: 'plan',
+    changes: [['supervisor/rollout/plan.ts', '\n  deleted,\n', '\n']],
+  },
+  {
+    what: 'New settings and stops are not published',
+    finding: 'plan',
+    changes: [['supervisor/rollout/plan.ts', '\n  rest,\n', '\n']],
+  },
+  {
+    what: 'An app does not leave',
+    finding: 'plan',
+    changes: [['supervisor/rollout/plan.ts', '\n  leave,\n', '\n']],
+  },
+  {
+    what: 'A copy ahead never begins nor ends',
+    finding: 'plan',
+    changes: [['supervisor/rollout/plan.ts', '\n  copyAhead,\n', '\n']],
+  },
+  {
+    what: 'A boot that fails has no consequence',
+    finding: 'plan',
+    changes: [['supervisor/rollout/plan.ts', '\n  failed,\n', '\n']],
+  },
+  {
+    what: 'Nothing is started',
+    finding: 'plan',
+    changes: [['supervisor/rollout/plan.ts', '\n  boot,\n', '\n']],
+  },
+  {
+    what: 'Records name the hosts of before',
+    finding: 'plan',
+    changes: [['supervisor/rollout/plan.ts', '\n  hosts,\n', '\n']],
+  },
+  {
+    what: 'What runs without the plugins that it has elsewhere is not restarted',
+    finding: 'plan',
+    changes: [['supervisor/rollout/plan.ts', '\n  stale,\n', '\n']],
+  },
+  {
+    what: 'An app boots in all its environments at once',
+    finding: 'plan',
+    changes: [
+      [
+        'supervisor/rollout/boots.ts',
+        'sight.places.some((environment) => isBooting(sight, environment))) return null;\n  const next',
+        'false) return null;\n  const next',
+      ],
+    ],
+  },
+  {
+    what: 'A boot that failed is followed by the next one',
+    finding: 'plan',
+    changes: [['supervisor/rollout/boots.ts', 'if (app.paused || sight.places', 'if (sight.places']],
+    test: 'unit/plan.test.ts',
   },
 ];

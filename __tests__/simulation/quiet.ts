@@ -1,14 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { choose } from '../../src/server/proxy/choose';
 import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/apps/repository';
-import { desiredOf } from '../../src/server/supervisor/apps/repository';
-import { isDone, type Operation } from '../../src/server/supervisor/control/rollout';
-import { decisionOn, hasSkipped } from '../../src/server/supervisor/control/unfinished';
 import { conditionOf, keyOf } from '../../src/server/supervisor/events/decide';
+import { isDone, startsBoot } from '../../src/server/supervisor/rollout/observed';
 import { recordFor } from '../../src/server/supervisor/rollout/record';
 import { type Applied, MAX_FAILURES, MAX_UNFINISHED_BOOTS } from '../../src/server/worker/apps/decide';
 import type { Event } from '../../src/shared/event';
 import type { AppRecord } from '../../src/shared/messages';
+import type { Operation } from '../../src/shared/operation';
 import { checkFailovers } from './failovers';
 import type { SupervisorProcess, WorkerProcess } from './processes';
 import type { EnvironmentOfWorld, World } from './world';
@@ -82,7 +81,7 @@ function findHolder({ name, slots }: EnvironmentOfWorld, { holders, stuck, say }
 
 /** What is not over names what it waits for, and that holds. */
 function checkOperations({ world, operations, holders, stuck, say }: Sight): void {
-  for (const { id, appName, action, finishedAt, state, waitingFor, steps } of operations) {
+  for (const { id, appName, action, finishedAt, state, waitingFor, progress } of operations) {
     if (finishedAt !== null || stuck.has(appName)) continue;
     const waits = typeof waitingFor === 'string' ? JSON.parse(waitingFor) : waitingFor;
     const environment = waits?.code === 'WAITS_FOR_RETURN' ? waits.params.environment : null;
@@ -90,23 +89,23 @@ function checkOperations({ world, operations, holders, stuck, say }: Sight): voi
     if (!isTrue)
       say(
         `${action} of ${appName} (${id}) is ${state}, ` +
-          `${waits ? `waits for ${waits.code}` : 'and names nothing that it waits for'}: ${stepsOf({ steps })}.`,
+          `${waits ? `waits for ${waits.code}` : 'and names nothing that it waits for'}: ${progressOf(progress)}.`,
       );
   }
 }
 
 /** No operation ended in a way that is not so. */
-function checkEnds({ operations, holders, stuck, say }: Sight): void {
-  for (const { appName, action, state, steps, generation, createdById } of operations) {
-    if (!steps.length && state === 'succeeded' && createdById && (action === 'start' || action === 'restart'))
+function checkEnds({ world, operations, holders, stuck, say }: Sight): void {
+  const owners = new Set(world.ground.owners.values());
+  for (const { appUid, appName, data, state } of operations)
+    if (data === 'drop' && state === 'succeeded' && owners.has(appUid)) say(`the data of ${appName} are still there.`);
+  for (const { appName, action, state, progress, generation, createdById } of operations) {
+    if (!progress.length && state === 'succeeded' && createdById && (action === 'start' || action === 'restart'))
       say(`${action} of ${appName} did nothing and succeeded.`);
-    // Nothing here takes as long as a boot may take.
-    const late = steps.find(({ kind, error }) => kind === 'boot' && error?.code === 'DEADLINE');
-    if (late && !stuck.has(appName)) say(`${action} of ${appName} failed by its deadline in ${late.environment}.`);
     if (action !== 'start' && action !== 'restart') continue;
     for (const [environment, { host }] of holders) {
-      const step = steps.find((one) => one.environment === environment);
-      const isOver = step?.state === 'failed' || step?.state === 'succeeded';
+      const item = progress.find((one) => one.environment === environment);
+      const isOver = item?.state === 'failed' || item?.state === 'succeeded';
       if (isOver && !stuck.has(appName) && generation > (host.failed.get(appName) ?? Number.POSITIVE_INFINITY))
         say(`${action} of ${appName} did not start it in ${environment}, where it had ended by itself.`);
     }
@@ -122,8 +121,8 @@ function checkIndex({ apps, holders, say }: Sight): void {
   }
 }
 
-const stepsOf = ({ steps }: Pick<Operation, 'steps'>): string =>
-  steps.map(({ environment, kind, state }) => `${environment} ${kind} ${state}`).join(', ');
+const progressOf = (progress: Operation['progress']): string =>
+  progress.map(({ environment, of, state }) => `${environment} ${of} ${state}`).join(', ');
 
 function checkApp(app: AppDefinition, sight: Sight): void {
   const { say, operations, holders, stuck } = sight;
@@ -141,43 +140,45 @@ function checkApp(app: AppDefinition, sight: Sight): void {
   }
   checkReturn(app, newest, sight);
   checkCopies(app, sight);
-  // What failed or was cancelled says so; what is under way is looked at above.
-  if (newest?.state !== 'succeeded') return;
+  checkAsked(app, newest, sight);
   for (const environment of app.environments) {
+    const place = app.placements[environment];
     const wish = app.published[environment];
-    if (wish?.desired === desiredOf(app) || wasCancelled(mine, environment)) continue;
-    if (!isLeftFor(app, environment, mine, holders))
-      say(`${app.name} should be ${desiredOf(app)} in ${environment}; published is ${wish?.desired ?? 'nothing'}.`);
+    // What was cancelled before it had begun is wanted nowhere; what is under way is looked at above.
+    if (!place || wish?.desired === place.want || isLeftFor(app, environment, sight)) continue;
+    say(`${app.name} should be ${place.want} in ${environment}; published is ${wish?.desired ?? 'nothing'}.`);
   }
-  const surplus = Object.keys(app.published).filter((name) => !app.environments.includes(name) && holders.has(name));
+  // An app with several leaves a place when it runs where it is new; what is under way or has failed says so.
+  const isAwaited = app.environments.length > 1 && newest?.state !== 'succeeded';
+  const mayStay = (name: string) => isAwaited && app.previous?.environments.includes(name);
+  const surplus = Object.keys(app.published).filter(
+    (name) => !app.environments.includes(name) && holders.has(name) && !mayStay(name),
+  );
   if (surplus.length) say(`${app.name} is still published in ${surplus}.`);
 }
 
-/**
- * Whether a person cancelled what was asked for in an environment, which stays so until something else is asked for there.
- * @param operations of the app, the newest first
- */
-const wasCancelled = (operations: Operation[], environment: string): boolean =>
-  decisionOn(operations, environment)?.steps.some(
-    (step) => step.environment === environment && step.message?.code === 'CANCELLED',
-  ) ?? false;
+/** What the newest request has asked for is wanted: no pass has changed its mind. */
+function checkAsked(app: AppDefinition, newest: Operation | undefined, { say }: Sight): void {
+  if (newest?.state !== 'succeeded' || !newest.createdById) return;
+  const { action, progress } = newest;
+  for (const { environment, of } of progress) {
+    const want = app.placements[environment]?.want;
+    if (!app.environments.includes(environment)) continue;
+    if (action === 'stop' && want !== 'stopped')
+      say(`${app.name} was stopped, and should be ${want} in ${environment}.`);
+    if (of === 'boot' && action !== 'stop' && (want ?? 'stopped') === 'stopped')
+      say(`${app.name} was to ${action}, and should be ${want ?? 'nothing'} in ${environment}.`);
+  }
+}
 
-/**
- * Whether a start that failed elsewhere has left an environment for when the app is well in the others, and it is not.
- * @param operations of the app, the newest first
- */
-function isLeftFor(
-  { name, uid, environments, published }: AppDefinition,
-  environment: string,
-  operations: Operation[],
-  holders: Sight['holders'],
-): boolean {
-  if (!hasSkipped(operations, environment)) return false;
-  const isWell = (one: string): boolean => {
-    const entry = holders.get(one)?.part.controller?.apps.entry(name);
-    return entry?.uid === uid && published[one] && isDone('boot', entry, published[one].boot.generation);
-  };
-  return environments.some((one) => !hasSkipped(operations, one) && !isWell(one));
+/** Whether an environment is left for when the app, whose boot has failed elsewhere, is well there, which it is not; or for one that is away. */
+function isLeftFor(app: AppDefinition, environment: string, { holders, operations }: Sight): boolean {
+  if (!startsBoot(app, environment)) return false;
+  if (operations.some(({ appUid, finishedAt }) => appUid === app.uid && finishedAt === null)) return true;
+  const { paused, published, uid, name } = app;
+  const failed = paused?.environment ?? '';
+  const entry = holders.get(failed)?.part.controller?.apps.entry(name) ?? null;
+  return paused !== null && !(published[failed] && isDone(uid, published[failed], entry));
 }
 
 /** Where an app does not go any more, nothing is kept of it. */
@@ -198,9 +199,9 @@ function checkReturn(
   { holders, say }: Sight,
 ) {
   if (newest?.action !== 'move' || newest.state !== 'failed' || !(newest.createdById || newest.cause)) return;
-  const place = newest.steps.find(({ kind }) => kind !== 'copy');
-  const failed = place?.kind === 'boot' && place.state === 'failed' ? place.environment : '';
-  const left = newest.steps.find(({ kind, state }) => kind === 'remove' && state !== 'failed')?.environment ?? '';
+  const place = newest.progress.find(({ of }) => of !== 'leave');
+  const failed = place?.of === 'boot' && place.state === 'failed' ? place.environment : '';
+  const left = newest.progress.find(({ of, state }) => of === 'leave' && state !== 'failed')?.environment ?? '';
   const isBetween = environments.includes(failed) && !environments.includes(left);
   const couldReturn = isBetween && holders.has(left) && (environments.length === 1 || published[left]);
   if (couldReturn && holders.has(failed) && !holders.get(failed)?.host.running.has(name))
@@ -224,20 +225,17 @@ function checkPlace(app: AppDefinition, environment: string, wish: Published, ho
 }
 
 /** Visitors get to where the app runs; one that starts when it is visited was visited a while ago. */
-function checkDoors(app: AppDefinition, { desired }: Published, { world, holders, operations, say }: Sight): void {
+function checkDoors(app: AppDefinition, { desired }: Published, sight: Sight): void {
+  const { world, holders, say } = sight;
   // A stop that was cancelled before it was published: visitors are told that it is stopped.
   if (app.desired === 'stopped') return;
   if (desired !== 'running' && desired !== 'onDemand') return;
   // A change of its environments that was cancelled: it is shown as not deployed where it belongs.
-  const isDeployed = app.environments.some((name) => app.published[name]);
-  const isCancelled = ({ appUid, generation, state }: Operation) =>
-    appUid === app.uid && generation === app.generation && state === 'cancelled';
-  if (!isDeployed && operations.some(isCancelled)) return;
+  if (!app.environments.some((name) => app.placements[name])) return;
   const there = app.environments.flatMap((name) => holders.get(name) ?? []);
   const isWell = there.some(({ host }) => host.running.has(app.name));
   if (!isWell) {
-    const own = operations.filter(({ appUid }) => appUid === app.uid).sort((a, b) => b.generation - a.generation);
-    const isAsked = (name: string) => !isLeftFor(app, name, own, holders);
+    const isAsked = (name: string) => app.placements[name] && !isLeftFor(app, name, sight);
     const asked = app.environments.filter(isAsked).flatMap((name) => holders.get(name) ?? []);
     if (asked.length && !asked.some((holder) => isExplained(holder, app)))
       say(`${app.name} was visited and runs nowhere.`);
@@ -362,18 +360,10 @@ function checkGrowth({ world, apps, leader, say }: Sight): void {
     const timers = process?.machine.timers ?? 0;
     if (timers > 20 + 2 * apps.length) say(`${process?.name} has ${timers} timers.`);
   }
-  const {
-    apps: reconciler,
-    environments,
-    queue,
-  } = leader.part.parts as unknown as {
-    apps: { timer: { apps: Map<string, unknown> } };
+  const { environments, queue } = leader.part.parts as unknown as {
     environments: { unnotified: Map<string, unknown> };
     queue: { failures: Map<string, unknown>; waiting: Map<string, unknown> };
   };
-  const open = leader.part.parts.active.all().length;
-  if (reconciler.timer.apps.size > open)
-    say(`steps of ${reconciler.timer.apps.size} apps are timed, of ${open} operations.`);
   if (environments.unnotified.size) say(`environments are still to be woken: ${[...environments.unnotified.keys()]}.`);
   if (queue.failures.size) say(`passes still fail: ${[...queue.failures.keys()]}.`);
   if (queue.waiting.size) say(`somebody waits for a pass: ${[...queue.waiting.keys()]}.`);

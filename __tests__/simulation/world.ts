@@ -1,7 +1,7 @@
 import { collections } from '../../src/server/core/collections';
 import type { HostRow } from '../../src/server/databases';
-import type { Operation } from '../../src/server/supervisor/control/rollout';
 import type { AppRecord } from '../../src/shared/messages';
+import type { Operation } from '../../src/shared/operation';
 import { MemoryDatabase } from '../support/memory-database';
 import { type Boot, Ground } from './host';
 import { SimulatedRedis } from './network';
@@ -202,7 +202,7 @@ export class World {
   /** Whether somebody asked for it, of this incarnation. */
   private mayDrop(uid: string): boolean {
     const asked = (this.database.database.visible('appOperations') as unknown as Operation[]).find(
-      ({ appUid, steps }) => appUid === uid && steps.some(({ kind }) => kind === 'drop'),
+      ({ appUid, data }) => appUid === uid && data === 'drop',
     );
     if (asked && asked.createdById !== null && this.drops.has(asked.appName)) this.dropped.add(uid);
     return this.dropped.has(uid);

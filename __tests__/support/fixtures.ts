@@ -1,11 +1,11 @@
 import type { AppDefinition, Published } from '../../src/server/supervisor/apps/repository';
-import type { Operation, Step, StepKind } from '../../src/server/supervisor/control/rollout';
-import { APP } from '../../src/shared/app';
+import { APP, type Placement } from '../../src/shared/app';
 import { ENVIRONMENT } from '../../src/shared/environment';
 import { EVENT, type Event } from '../../src/shared/event';
 import { defaultsIn } from '../../src/shared/fields';
 import { say } from '../../src/shared/message';
 import type { AppRecord, Lease, ManifestItem, Registration, StatusEntry } from '../../src/shared/messages';
+import type { Operation, Progress } from '../../src/shared/operation';
 import { OPERATION } from '../../src/shared/operation';
 
 /** Whole rows and messages, of which a test names only what it is about. */
@@ -23,7 +23,7 @@ export function recordOf(values: Partial<AppRecord> = {}): AppRecord {
     environments: ['env_a', 'env_b'],
     startMode: 'withMain',
     database: { dbConnType: 'new_database', database: values.name ?? 'crm' },
-    claim: 'none',
+    provision: 'none',
     data: 'keep',
     ...values,
   };
@@ -86,19 +86,28 @@ export function registrationOf(name: string, values: Partial<Registration> = {})
 
 export function appOf(values: Partial<AppDefinition> = {}): AppDefinition {
   const generation = values.generation ?? 10;
+  const { environments = ['env_a', 'env_b'], desired = 'running' } = values;
+  const want =
+    desired === 'stopped'
+      ? ('stopped' as const)
+      : values.startMode === 'onVisit'
+        ? ('onDemand' as const)
+        : ('running' as const);
   return {
     ...defaultsIn(APP, 'table'),
     name: 'crm',
     uid: 'uid-1',
     title: 'CRM',
-    environments: ['env_a', 'env_b'],
+    environments,
     targetEnvironment: 'env_a',
-    desired: 'running',
+    desired,
     startMode: 'withMain',
     database: { dbConnType: 'new_database', database: 'crm' },
     generation,
-    boot: { generation, how: 'start' },
-    claim: 'none',
+    placements: Object.fromEntries(
+      environments.map((name) => [name, { generation, want, boot: { generation, how: 'start' as const } }]),
+    ),
+    provision: 'none',
     published: {},
     createdAt: 1,
     updatedAt: 1,
@@ -106,9 +115,21 @@ export function appOf(values: Partial<AppDefinition> = {}): AppDefinition {
   };
 }
 
+export function placementOf(values: Partial<Placement> = {}): Placement {
+  const generation = values.generation ?? 10;
+  return { generation, want: 'running', boot: { generation, how: 'start' }, ...values };
+}
+
 export function publishedOf(values: Partial<Published> = {}): Published {
   const generation = values.generation ?? 10;
-  return { generation, boot: { generation, how: 'start' }, desired: 'running', claim: 'none', data: 'keep', ...values };
+  return {
+    generation,
+    boot: { generation, how: 'start' },
+    desired: 'running',
+    provision: 'none',
+    data: 'keep',
+    ...values,
+  };
 }
 
 export function eventOf(values: Partial<Event> = {}): Event {
@@ -123,8 +144,8 @@ export function eventOf(values: Partial<Event> = {}): Event {
   };
 }
 
-/** @param steps as `env_a boot`, or whole */
-export function operationOf(steps: Array<string | Step>, values: Partial<Operation> = {}): Operation {
+/** @param progress as `env_a boot`, or whole */
+export function operationOf(progress: Array<string | Progress>, values: Partial<Operation> = {}): Operation {
   return {
     ...defaultsIn(OPERATION, 'table'),
     id: 'op-1',
@@ -135,10 +156,10 @@ export function operationOf(steps: Array<string | Step>, values: Partial<Operati
     generation: 10,
     createdAt: 1,
     ...values,
-    steps: steps.map((step) => {
-      if (typeof step !== 'string') return step;
-      const [environment, kind] = step.split(' ');
-      return { environment, kind: kind as StepKind, state: 'queued' as const };
+    progress: progress.map((item) => {
+      if (typeof item !== 'string') return item;
+      const [environment, of] = item.split(' ');
+      return { environment, of: of as Progress['of'], state: 'queued' };
     }),
   };
 }

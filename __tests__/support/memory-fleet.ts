@@ -4,9 +4,9 @@ import { Feed } from '../../src/server/feed';
 import { type Audience, isForOthers, type MessageBus } from '../../src/server/protocol/bus';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
-import type { Operation } from '../../src/server/supervisor/control/rollout';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import type { StatusEntry } from '../../src/shared/messages';
+import type { Operation } from '../../src/shared/operation';
 import { Announcing } from './announcing';
 import { FakeClock } from './clock';
 import { entryOf, registrationOf } from './fixtures';
@@ -125,7 +125,8 @@ export class MemoryFleet {
     const input = parseInput(createInput, { name, title: name, environments });
     await part.parts.service.create({ ...input, initialAdmin: null }, '1');
     await this.clock.run(100);
-    for (const environment of environments) {
+    // Once more by the record that it gets when it has its database.
+    for (const environment of [...environments, ...environments]) {
       await this.beat(environment);
       await this.says(environment, name);
     }

@@ -33,10 +33,10 @@ export class SimulatedDatabases {
     const details = { object: `database "${place}"`, app: record.name, server: 'here' };
     const isNew = !owners.has(place);
     if (isNew) {
-      if (record.claim !== 'create') throw new AppSupervisorError('DATABASE_MISSING', details);
+      if (record.provision !== 'create') throw new AppSupervisorError('DATABASE_MISSING', details);
       owners.set(place, record.uid);
     }
-    if (owners.get(place) === '' && record.claim === 'adopt') owners.set(place, record.uid);
+    if (owners.get(place) === '' && record.provision === 'adopt') owners.set(place, record.uid);
     if (owners.get(place) !== record.uid) throw new AppSupervisorError('DATABASE_FOREIGN', details);
     return isNew;
   }

@@ -15,9 +15,9 @@ import { RedisBus } from '../../src/server/protocol/bus/redis';
 import type { Keyring } from '../../src/server/protocol/keyring';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
+import { upgradeRows } from '../../src/server/supervisor/apps/former-rows';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import { appKey, FLEET } from '../../src/server/supervisor/control/keys';
-import type { Operation } from '../../src/server/supervisor/control/rollout';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import { expiryOf } from '../../src/server/timing';
 import type { Announcer } from '../../src/server/worker/announcer';
@@ -25,6 +25,7 @@ import type { Tenures } from '../../src/server/worker/tenures';
 import { WorkerPart } from '../../src/server/worker/worker';
 import type { Message } from '../../src/shared/message';
 import type { Lease, Registration } from '../../src/shared/messages';
+import type { Operation } from '../../src/shared/operation';
 import { startRedis } from '../setup/services';
 import { keyringOf, testEnvelope } from './envelope';
 import { registrationOf } from './fixtures';
@@ -158,6 +159,7 @@ export class SupervisorProcess {
       defaultEnvironments: null,
       findInstalled: async () => [],
       own: () => OWN_FACTS,
+      upgradeRows: (main) => upgradeRows(main, KEY, Date.now()),
       addressesOf: (name) => fleet.addresses.get(name) ?? [],
       pace: { ...PACES[fleet.wakeUps ? 'patient' : 'hurried'].supervisor, leadExpiry },
     });
@@ -238,7 +240,7 @@ export class SupervisorProcess {
     return isDeepStrictEqual((await this.operation(id)).waitingFor, what);
   }
 
-  /** Waits for the end of an operation; answers its state and those of its steps. */
+  /** Waits for the end of an operation; answers its state and that in each environment. */
   async ends(operation: Operation, timeout?: number): Promise<string> {
     const ended = await until(
       `The end of ${operation.action} ${operation.appName}`,
@@ -248,7 +250,7 @@ export class SupervisorProcess {
       },
       timeout,
     );
-    return `${ended.state}: ${ended.steps.map((step) => `${step.environment} ${step.state}`).join(', ')}`;
+    return `${ended.state}: ${ended.progress.map(({ environment, state }) => `${environment} ${state}`).join(', ')}`;
   }
 
   /** SIGTERM: the core ends its main app, and the database with it, before it tells anybody else. */

@@ -22,23 +22,23 @@ describe('an app that was not created, because another one is in its database', 
   it('adopts that one: it keeps its settings, and gets no administrator', async () => {
     const { fleet, part } = await failedCreate();
     const before = fleet.app('crm');
-    expect([before.claim, before.initialAdmin?.username]).toEqual(['create', 'ada']);
-    const { action, steps } = await part.parts.service.adoptInstead('crm', '1');
-    expect([action, steps.map(({ kind, environment }) => [kind, environment])]).toEqual(['adopt', [['boot', 'env_a']]]);
+    expect([before.provision, before.initialAdmin?.username]).toEqual(['create', 'ada']);
+    const { action, progress } = await part.parts.service.adoptInstead('crm', '1');
+    expect([action, progress.map(({ of, environment }) => [of, environment])]).toEqual(['adopt', [['boot', 'env_a']]]);
     await fleet.clock.run(100);
-    const { uid, title, claim, initialAdmin, database } = fleet.app('crm');
-    expect({ uid, title, claim, initialAdmin }).toEqual({
+    const { uid, title, provision, initialAdmin, database } = fleet.app('crm');
+    expect({ uid, title, provision, initialAdmin }).toEqual({
       uid: before.uid,
       title: 'CRM',
-      claim: 'adopt',
+      provision: 'adopt',
       initialAdmin: null,
     });
     expect(database).toEqual(before.database);
     const [record] = (await fleet.stores.records.readNamed('env_a', ['crm'])).records;
-    expect(record).toMatchObject({ claim: 'adopt', desired: 'onDemand' });
+    expect(record).toMatchObject({ provision: 'adopt', desired: 'onDemand' });
     await fleet.says('env_a', 'crm');
     await fleet.beat('env_a');
-    expect(fleet.app('crm').claim).toBe('none');
+    expect(fleet.app('crm').provision).toBe('none');
     expect(fleet.open).toEqual([]);
   });
 

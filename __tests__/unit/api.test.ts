@@ -263,9 +263,10 @@ describe('an action', () => {
 });
 
 describe('rows', () => {
-  it('of an operation show its steps without what only the rollout needs', () => {
+  it('of an operation show its progress without what only the rollout needs', () => {
     const observer = { evidence: () => ({ health: 'online', entry: null }) };
-    const view = new FleetView({ observer } as unknown as FleetViewOptions);
+    const appCache = { byUid: () => null };
+    const view = new FleetView({ observer, appCache } as unknown as FleetViewOptions);
     const row = view.operationRow(operationOf(['env_a boot'], { createdById: '7' }));
     expect(row).toEqual({
       ...defaultsIn(OPERATION, 'row'),
@@ -274,7 +275,8 @@ describe('rows', () => {
       action: 'start',
       state: 'queued',
       waitingFor: null,
-      steps: [{ environment: 'env_a', state: 'queued' }],
+      generation: 10,
+      progress: [{ environment: 'env_a', state: 'queued' }],
       createdBy: '7',
       createdAt: 1,
       finishedAt: null,

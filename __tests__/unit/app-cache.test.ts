@@ -53,7 +53,7 @@ describe('app cache', () => {
     expect([appCache.loaded, names(appCache)]).toEqual([true, ['crm', 'shop']]);
     const definition = table.rows.pop()!;
     table.rows[0] = appOf({ title: 'Sales' });
-    table.tombstones = [{ uid: 'uid-2', name: 'shop', definition, environments: ['env_a'] }];
+    table.tombstones = [{ uid: 'uid-2', name: 'shop', definition, environments: ['env_a'], data: 'keep' }];
     await appCache.refresh(['crm', 'shop']);
     expect(names(appCache)).toEqual(['crm']);
     expect(appCache.apps.get('crm')?.title).toBe('Sales');
@@ -65,7 +65,9 @@ describe('app cache', () => {
   it('says for which environments something is published of an app that was read again, also of a deleted one', async () => {
     const { table, appCache } = bench();
     const published = { env_b: publishedOf() };
-    table.tombstones = [{ uid: 'uid-2', name: 'shop', definition: appOf({ published }), environments: ['env_b'] }];
+    table.tombstones = [
+      { uid: 'uid-2', name: 'shop', definition: appOf({ published }), environments: ['env_b'], data: 'keep' },
+    ];
     await appCache.load();
     const seen: string[][] = [];
     appCache.changes.listen(({ environments }) => seen.push([...environments]));
@@ -76,12 +78,18 @@ describe('app cache', () => {
   it('follows a tombstone that waits for other environments now, by a read and by its own change', async () => {
     const { table, appCache, changes } = bench();
     const definition = appOf({ published: { env_a: publishedOf(), env_b: publishedOf() } });
-    const tombstone = { uid: 'uid-2', name: 'shop', definition, environments: ['env_a', 'env_b'] };
+    const tombstone = {
+      uid: 'uid-2',
+      name: 'shop',
+      definition,
+      environments: ['env_a', 'env_b'],
+      data: 'keep' as const,
+    };
     table.tombstones = [tombstone];
     await appCache.load();
     const seen: string[][] = [];
     appCache.changes.listen(({ environments }) => seen.push([...environments]));
-    table.tombstones = [{ ...tombstone, environments: ['env_a'] }];
+    table.tombstones = [{ ...tombstone, environments: ['env_a'], data: 'keep' }];
     await appCache.load();
     appCache.settleTombstone('uid-2', []);
     expect(appCache.tombstones.get('uid-2')?.environments).toEqual([]);

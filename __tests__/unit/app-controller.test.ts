@@ -63,7 +63,7 @@ async function accept(values: Partial<AppRecord>): Promise<StatusEntry> {
 }
 
 const crm = () => controller.apps.entry('crm')!;
-const create = (values: Partial<AppRecord> = {}) => accept({ claim: 'create', ...values });
+const create = (values: Partial<AppRecord> = {}) => accept({ provision: 'create', ...values });
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -230,7 +230,7 @@ describe('a record', () => {
     await controller.accept([stop]);
     await controller.accept([stop, stop]);
     await controller.accept([one({ generation: 11, boot: { generation: 11, how: 'restart' } })]);
-    await controller.acceptAll([one({ generation: 10, claim: 'create' })]);
+    await controller.acceptAll([one({ generation: 10, provision: 'create' })]);
     await quiet();
     expect(databases.journal.filter((line) => line.includes('ends'))).toHaveLength(1);
     expect(crm()).toMatchObject({ status: 'stopped', generation: 12 });
@@ -250,7 +250,7 @@ describe('a record', () => {
   it('of another incarnation of the name replaces the app', async () => {
     await create();
     databases.owners.clear();
-    const entry = await accept({ uid: 'uid-2', generation: 20, claim: 'create' });
+    const entry = await accept({ uid: 'uid-2', generation: 20, provision: 'create' });
     expect(databases.journal.slice(3)).toEqual([
       'env_a ends crm',
       'env_a boots crm start',
@@ -304,7 +304,7 @@ describe('a record', () => {
   it('of one app does not wait for other apps', async () => {
     host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await create();
-    await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
+    await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', provision: 'create' })]);
     await quiet();
     expect(controller.apps.entry('shop')?.status).toBe('running');
   });
@@ -397,7 +397,7 @@ describe('a removed app', () => {
   it('may come back as another incarnation', async () => {
     await create();
     await accept({ generation: 11, desired: 'removed', data: 'drop' });
-    expect(await accept({ uid: 'uid-2', generation: 20, claim: 'create' })).toMatchObject({
+    expect(await accept({ uid: 'uid-2', generation: 20, provision: 'create' })).toMatchObject({
       uid: 'uid-2',
       status: 'running',
       generation: 20,
@@ -410,8 +410,11 @@ describe('a removed app', () => {
     await restart();
     expect(controller.apps.names()).toEqual([]);
     // Of an older copy of the store, or of a database that was restored.
-    expect(await accept({ generation: 10, claim: 'create' })).toMatchObject({ status: 'not_found', generation: 11 });
-    expect(await accept({ generation: 12, claim: 'create' })).toMatchObject({ status: 'running', generation: 12 });
+    expect(await accept({ generation: 10, provision: 'create' })).toMatchObject({
+      status: 'not_found',
+      generation: 11,
+    });
+    expect(await accept({ generation: 12, provision: 'create' })).toMatchObject({ status: 'running', generation: 12 });
   });
 
   it('keeps data that cannot be dropped, and reports it', async () => {
@@ -522,7 +525,7 @@ describe('a restart of the worker', () => {
 
   it('does nothing by its snapshot before the store has confirmed it, app by app', async () => {
     await create();
-    await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
+    await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', provision: 'create' })]);
     await quiet();
     start();
     databases.journal.length = 0;
@@ -550,7 +553,7 @@ describe('a restart of the worker', () => {
     await create();
     await restart();
     controller.doubtRecords();
-    await accept({ generation: 10, claim: 'create' });
+    await accept({ generation: 10, provision: 'create' });
     expect([crm().status, controller.apps.unconfirmed()]).toEqual(['running', []]);
   });
 
@@ -571,8 +574,8 @@ describe('a restart of the worker', () => {
       await save.apply(snapshot, args);
     };
     await Promise.all([
-      controller.accept([recordOf({ claim: 'create' })]),
-      controller.accept([recordOf({ generation: 11, title: 'Sales', claim: 'create' })]),
+      controller.accept([recordOf({ provision: 'create' })]),
+      controller.accept([recordOf({ generation: 11, title: 'Sales', provision: 'create' })]),
       clock.run(1_000),
     ]);
     const [row] = await snapshot.load();
@@ -662,7 +665,7 @@ describe('the last visit', () => {
     await controller.saveVisits(0);
     await restart();
     expect(crm().lastVisitAt).toBe(at);
-    expect((await accept({ uid: 'uid-2', generation: 20, claim: 'create' })).lastVisitAt).toBeNull();
+    expect((await accept({ uid: 'uid-2', generation: 20, provision: 'create' })).lastVisitAt).toBeNull();
   });
 
   it('is remembered without an end, at the cost of one write a minute', async () => {
@@ -855,7 +858,7 @@ describe('an app that crashes its worker', () => {
   }
 
   it('is not booted after three crashes, with the cause recorded, while the others run', async () => {
-    await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
+    await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', provision: 'create' })]);
     host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await create();
     await die();
@@ -871,7 +874,7 @@ describe('an app that crashes its worker', () => {
     await quiet();
     expect(databases.story('crm').filter((line) => line.includes('boots'))).toHaveLength(3);
     // Somebody mended it, and says so.
-    expect(await accept({ generation: 11, claim: 'create' })).toMatchObject({ status: 'running' });
+    expect(await accept({ generation: 11, provision: 'create' })).toMatchObject({ status: 'running' });
   });
 
   it('is not blamed for a regular shutdown', async () => {
@@ -950,7 +953,7 @@ describe('a process that may not host', () => {
   });
 
   it('any more stops its apps after the work in progress, and no longer reports them as running', async () => {
-    await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
+    await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', provision: 'create' })]);
     let end!: () => void;
     host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     await create();
@@ -1302,7 +1305,8 @@ describe('work that does not end', () => {
 });
 
 describe('an environment that was forgotten', () => {
-  const shop = () => recordOf({ name: 'shop', uid: 'uid-2', claim: 'create', environments: ['env_a'], generation: 30 });
+  const shop = () =>
+    recordOf({ name: 'shop', uid: 'uid-2', provision: 'create', environments: ['env_a'], generation: 30 });
   const left = () => controller.incarnation.left;
 
   it('starts empty, names what it had, and keeps that over restarts', async () => {
@@ -1548,7 +1552,7 @@ describe('an environment that was forgotten', () => {
 
   it('ends a boot that it finds under way, or waiting', async () => {
     mayHost = true;
-    void controller.accept([recordOf({ environments: ['env_a'], claim: 'create' })]);
+    void controller.accept([recordOf({ environments: ['env_a'], provision: 'create' })]);
     await controller.acceptAll([], 100);
     await quiet();
     expect([host.running.size, controller.apps.names()]).toEqual([0, []]);

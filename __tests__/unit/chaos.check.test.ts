@@ -47,7 +47,8 @@ const recorded = (change: Asked, finished: number | null, values: Partial<Operat
   appName: change.app,
   action: change.action,
   state: 'succeeded',
-  steps: [],
+  generation: 1,
+  progress: [],
   createdAt: change.at,
   finishedAt: finished === null ? null : s(finished),
   ...values,
@@ -132,7 +133,7 @@ function failByLock(found: History): true {
 
 const lostLock: Partial<OperationRow> = {
   state: 'failed',
-  steps: [{ environment: 'env_a', state: 'failed', error: { code: 'LOCK_LOST' } }],
+  progress: [{ environment: 'env_a', state: 'failed', error: { code: 'LOCK_LOST' } }],
 };
 
 /** One more restart of `crm` is superseded at once, by a rename that ends at `until`. */

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import { appKey } from '../../src/server/supervisor/control/keys';
-import type { Operation } from '../../src/server/supervisor/control/rollout';
 import type { StatusEntry } from '../../src/shared/messages';
+import type { Operation } from '../../src/shared/operation';
 import { MemoryFleet } from '../support/memory-fleet';
 
 /** The control loop of whole Supervisors in memory, where two of them or a failure meet. */
@@ -24,7 +24,7 @@ describe('an operation that was cancelled through another Supervisor', () => {
     const before = fleet.app('crm').published;
     const { id, generation } = await leader.part.parts.service.command('crm', 'restart', '1');
     await fleet.clock.run(200);
-    expect(fleet.app('crm').published.env_a.generation).toBe(generation);
+    expect(fleet.app('crm').published.env_a.boot.generation).toBe(generation);
     leader.isDeaf = true;
     await other.part.parts.service.cancel(id);
     await fleet.says('env_a', 'crm');
@@ -43,7 +43,7 @@ describe('an app that is changed through another Supervisor', () => {
     const { id } = await other.part.parts.service.command('crm', 'stop', '1');
     await fleet.says('env_a', 'crm', { pendingChanges: ['plugins'] });
     expect(fleet.open.map((operation) => operation.id)).toEqual([id]);
-    expect(leader.log.at('warn').join()).toContain('Its stop came first.');
+    expect(fleet.database.visible('appOperations')).toHaveLength(2);
   });
 
   it('is published in the generation of an operation by that alone', async () => {
@@ -64,8 +64,10 @@ describe('an app that is changed through another Supervisor', () => {
     });
     await fleet.run(2_000, 'env_a', 'env_b');
     expect(fleet.app('crm').published.env_a.boot).toEqual({ generation: restart?.generation, how: 'restart' });
-    await fleet.says('env_a', 'crm');
-    await fleet.says('env_b', 'crm', { status: 'not_found' });
+    for (let i = 0; i < 2; i++) {
+      await fleet.says('env_a', 'crm');
+      await fleet.says('env_b', 'crm', { status: 'not_found' });
+    }
     expect([fleet.open, Object.keys(fleet.app('crm').published)]).toEqual([[], ['env_a']]);
   });
 
@@ -194,7 +196,7 @@ describe('the tombstone of an app', () => {
     await fleet.says('env_a', 'crm', gone);
     expect([removed, fleet.open.length]).toEqual([0, 1]);
     // The removal, and the release after it.
-    for (let i = 0; i < 2; i++) await fleet.says('env_a', 'crm', gone);
+    for (let i = 0; i < 3; i++) await fleet.says('env_a', 'crm', gone);
     expect([removed, fleet.open.length, fleet.database.visible('appTombstones')]).toEqual([1, 0, []]);
   });
 });
@@ -245,7 +247,7 @@ describe('an app of which an environment is forgotten', () => {
       () => null,
       (error) => error.code,
     );
-  const asList = (operation: Operation) => operation.steps.map(({ environment, kind }) => `${environment} ${kind}`);
+  const asList = (operation: Operation) => operation.progress.map(({ environment, of }) => `${environment} ${of}`);
 
   it('is retried in the others, and only its newest operation is', async () => {
     const { part } = await fleet.supervisor();
@@ -266,7 +268,7 @@ describe('an app of which an environment is forgotten', () => {
     expect(await codeOf(service.cancel(stop.id))).toBe('OPERATION_OVER');
   });
 
-  it('has an environment in each step of its deletion', async () => {
+  it('has an environment in all of its deletion', async () => {
     const { part } = await fleet.supervisor();
     for (const name of ['env_a', 'env_b']) await fleet.environment(name);
     await fleet.runningApp(fleet.supervisors[0], 'crm', ['env_a', 'env_b']);
@@ -286,7 +288,7 @@ describe('an app of which an environment is forgotten', () => {
     expect(fleet.app('crm')).toMatchObject({ environments: [], targetEnvironment: null });
     expect(await codeOf(service.retry(waits.id, '1'))).toBe('UNKNOWN_ENVIRONMENT');
     const destroyed = await service.destroy('crm', 'drop', '1');
-    expect(asList(destroyed)).toEqual(['env_b remove', 'env_b drop']);
+    expect(asList(destroyed)).toEqual(['env_b leave', 'env_b data']);
     // What has confirmed is not asked again, and nobody is waited for that was forgotten.
     await service.cancel(destroyed.id);
     const gone = part.forget('env_b');
@@ -308,7 +310,7 @@ describe('an operation of which the database has lost a part', () => {
     await fleet.says('env_a', 'crm');
     expect(Object.keys(fleet.app('crm').published)).toEqual(['env_a', 'env_b']);
     for (const [i, table] of rows.entries()) for (const [key, row] of copies[i]) table.set(key, row);
-    await fleet.says('env_b', 'crm');
+    for (const name of ['env_b', 'env_a', 'env_b', 'env_a', 'env_b']) await fleet.says(name, 'crm');
     await fleet.run(4_000, 'env_a', 'env_b');
     expect(fleet.operation(id).state).toBe('succeeded');
     expect(Object.keys(fleet.app('crm').published)).toEqual(['env_a', 'env_b']);
@@ -331,9 +333,9 @@ describe('an operation on an app whose Worker was ahead of a restored database',
 
 describe('an app that is deleted', () => {
   it.each<[Partial<StatusEntry>, string[]]>([
-    [{}, ['env_a remove', 'env_b remove', 'env_a drop']],
-    [{ status: 'not_found' }, ['env_a remove', 'env_a drop']],
-    [{ uid: 'uid-0' }, ['env_a remove', 'env_a drop']],
+    [{}, ['env_a leave', 'env_b leave', 'env_a data']],
+    [{ status: 'not_found' }, ['env_a leave', 'env_a data']],
+    [{ uid: 'uid-0' }, ['env_a leave', 'env_a data']],
   ])('ends first where it is, also if a database that was restored does not know it: %o', async (values, steps) => {
     const { part } = await fleet.supervisor();
     for (const name of ['env_a', 'env_b']) await fleet.environment(name);
@@ -342,7 +344,7 @@ describe('an app that is deleted', () => {
     await part.parts.service.create({ ...input, initialAdmin: null }, '1');
     await fleet.says('env_b', 'crm', { uid: fleet.app('crm').uid, ...values });
     const destroyed = await part.parts.service.destroy('crm', 'drop', '1');
-    expect(destroyed.steps.map(({ environment, kind }) => `${environment} ${kind}`)).toEqual(steps);
+    expect(destroyed.progress.map(({ environment, of }) => `${environment} ${of}`)).toEqual(steps);
   });
 });
 
@@ -374,7 +376,7 @@ describe('an environment that is forgotten', () => {
     await fleet.says('env_a', 'crm');
     leader.isDeaf = false;
     await fleet.run(40_000, 'env_a');
-    expect(fleet.operation(id).steps.map(({ state }) => state)).toEqual(['succeeded', 'cancelled']);
+    expect(fleet.operation(id).progress.map(({ state }) => state)).toEqual(['succeeded', 'cancelled']);
     expect(fleet.app('crm')).toMatchObject({ environments: ['env_a'], targetEnvironment: 'env_a' });
     expect(Object.keys(fleet.app('crm').published)).toEqual(['env_a']);
     expect([await fleet.stores.records.read('env_b'), isPending()]).toEqual([[], false]);

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createInput, parseInput, updateInput } from '../../src/server/supervisor/apps/input';
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
-import { returnOf } from '../../src/server/supervisor/control/unfinished';
 import {
   causeOf,
   FAILBACK_AFTER,
@@ -18,7 +17,7 @@ import { APP } from '../../src/shared/app';
 import type { Event } from '../../src/shared/event';
 import { completeIn } from '../../src/shared/fields';
 import { say } from '../../src/shared/message';
-import { appOf, operationOf, publishedOf } from '../support/fixtures';
+import { appOf, placementOf, publishedOf } from '../support/fixtures';
 import { MemoryFleet, type MemorySupervisor } from '../support/memory-fleet';
 
 const automatic = (values: Partial<AppDefinition> = {}) =>
@@ -33,7 +32,9 @@ const automatic = (values: Partial<AppDefinition> = {}) =>
 
 /** Of an app that has stopped its process, as of its boot 5. */
 const stopped = { paused: { environment: 'env_a', boot: 5, cause: { code: 'APP_STOPS_LOOP' } } };
-const bootOf = (generation: number) => ({ boot: { generation, how: 'start' as const } });
+const bootOf = (generation: number) => ({
+  placements: { env_a: placementOf({ boot: { generation, how: 'start' } }) },
+});
 
 describe('what leaves an environment that is down', () => {
   it('is an app that should run there, and nowhere else, and that has run', () => {
@@ -46,7 +47,7 @@ describe('what leaves an environment that is down', () => {
       { desired: 'stopped' },
       { published: { env_a: publishedOf({ desired: 'stopped' }) } },
       { published: {} },
-      { claim: 'create' },
+      { provision: 'create' },
       { ...stopped, ...bootOf(5) },
     ];
     expect(failsOver(automatic({ ...stopped, ...bootOf(6) }), 'env_a')).toBe(true);
@@ -124,23 +125,6 @@ describe('what returns', () => {
     expect(causeOf(app, 'env_b', 'env_c', true)).toBe('failover');
     expect(causeOf(app, 'env_b', 'env_c', false)).toBeNull();
     expect(causeOf({ environments: ['env_b', 'env_c'], home: null }, 'env_b', 'env_a', true)).toBeNull();
-  });
-
-  it('returns after a failed move that has a cause, and not after one that undid another', () => {
-    const failed = {
-      ...operationOf([
-        { environment: 'env_b', kind: 'boot', state: 'failed' },
-        { environment: 'env_a', kind: 'remove', state: 'succeeded' },
-      ]),
-      action: 'move' as const,
-      state: 'failed' as const,
-      createdById: null,
-    };
-    expect(returnOf({ ...failed, cause: 'failover' }, { environments: ['env_b'] })).toEqual({
-      from: 'env_b',
-      to: 'env_a',
-    });
-    expect(returnOf({ ...failed, cause: null }, { environments: ['env_b'] })).toBeNull();
   });
 });
 

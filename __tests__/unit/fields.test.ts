@@ -222,6 +222,7 @@ describe('a field of an operation that is declared once', () => {
 
   it('is shown in the row, also in that of its app, and described', () => {
     const view = new FleetView({
+      appCache: { byUid: () => null },
       observer: { evidence: () => ({ health: 'online', entry: null }) },
     } as unknown as FleetViewOptions);
     expect(view.operationRow(operation)).toMatchObject(colour);

@@ -74,8 +74,8 @@ describe('the actions of the API', () => {
     /** What a change of labels must not touch. */
     const publishedBy = (fleet: MemoryFleet) => ({
       apps: ['crm9', 'crm10'].map((name) => {
-        const { generation, boot, published } = fleet.app(name);
-        return { generation, boot, published };
+        const { generation, placements, published } = fleet.app(name);
+        return { generation, placements, published };
       }),
       operations: fleet.database.visible('appOperations').length,
       writes: (['records.publish', 'appIndex.write'] as const).map((method) => fleet.stores.timesCalled(method)),

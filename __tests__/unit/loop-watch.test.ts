@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { pausing } from '../../src/server/supervisor/control/pause';
 import { blame } from '../../src/server/worker/watchdog/note';
 import { look } from '../../src/server/worker/watchdog/thread';
 import { WorkMarks, type WorkNote } from '../../src/server/worker/watchdog/work';
+import { entryOf, placementOf, publishedOf } from '../support/fixtures';
+import { PlannedApp } from '../support/planned';
 
 /** What is decided about a process whose event loop stops. Real processes are in faults/loop-watch.test.ts. */
 
@@ -101,26 +102,31 @@ describe('the app that stopped a process', () => {
   });
 
   const cause = { code: 'APP_STOPS_LOOP' };
-  const published = { env_a: { desired: 'running' }, env_b: { desired: 'running' }, env_c: { desired: 'removed' } };
-  const app = (boot: number, paused: object | null = null) =>
-    ({ uid: 'u1', boot: { generation: boot, how: 'start' }, paused, published }) as never;
-  const says =
-    (bootGeneration: number, uid = 'u1') =>
-    (environment: string) =>
-      (environment === 'env_b' ? { uid, bootGeneration, error: cause } : null) as never;
+  const published = {
+    env_a: publishedOf({ hosts: ['env_a', 'env_b'], left: ['env_c'] }),
+    env_b: publishedOf({ hosts: ['env_a', 'env_b'], left: ['env_c'] }),
+    env_c: publishedOf({ desired: 'removed' }),
+  };
+  const planned = (boot: number, said: { boot: number; uid?: string }, pausedAt?: number) => {
+    const place = placementOf({ boot: { generation: boot, how: 'start' } });
+    const paused = pausedAt === undefined ? null : { environment: 'env_b', boot: pausedAt, cause };
+    const entry = entryOf({ uid: said.uid ?? 'uid-1', status: 'error', error: cause, bootGeneration: said.boot });
+    const app = new PlannedApp({ placements: { env_a: place, env_b: place }, paused, published });
+    app.entries.set('env_b', entry);
+    return app.next();
+  };
 
   it('is paused in all its environments', () => {
-    const { env_a, env_b } = published;
-    expect(pausing(app(10), says(10))).toEqual({
-      paused: { environment: 'env_b', boot: 10, cause },
-      publish: { env_a, env_b },
-    });
+    const { change, publish } = planned(10, { boot: 10 });
+    expect(change).toEqual({ paused: { environment: 'env_b', boot: 10, cause } });
+    expect(Object.keys(publish ?? {})).toEqual(['env_a', 'env_b']);
   });
 
   it('is not paused again, nor for what it did before somebody started it again', () => {
-    expect(pausing(app(10, { boot: 10 }), says(10))).toBeNull();
-    expect(pausing(app(11, { boot: 10 }), says(10))).toBeNull();
-    expect(pausing(app(10), says(10, 'u0'))).toBeNull();
-    expect(pausing(app(11, { boot: 10 }), says(11))).not.toBeNull();
+    const isPaused = (...asked: Parameters<typeof planned>) => planned(...asked).change?.paused != null;
+    expect(isPaused(10, { boot: 10 }, 10)).toBe(false);
+    expect(isPaused(11, { boot: 10 }, 10)).toBe(false);
+    expect(isPaused(10, { boot: 10, uid: 'uid-0' })).toBe(false);
+    expect(isPaused(11, { boot: 11 }, 10)).toBe(true);
   });
 });

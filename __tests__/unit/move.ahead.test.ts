@@ -1,11 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { advance, takeOver } from '../../src/server/supervisor/control/rollout';
-import { StepTimer } from '../../src/server/supervisor/control/step-timer';
-import { leftUndone, mayBeBetween, restingIn } from '../../src/server/supervisor/control/unfinished';
-import { uploadsFor } from '../../src/server/supervisor/rollout/uploads';
+import { arrivingAt } from '../../src/server/supervisor/rollout/spec';
 import { say } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
-import { appOf, entryOf, operationOf, publishedOf } from '../support/fixtures';
 import { MemoryFleet, type MemorySupervisor } from '../support/memory-fleet';
 
 /** An app with one environment is copied before it leaves it. */
@@ -34,7 +30,11 @@ const begin = async (to = 'env_b') => {
   await passes();
   return operation.id;
 };
-const kinds = (id: string) => fleet.operation(id).steps.map(({ kind }) => kind);
+/** What is shown of a move, and whether it copies ahead. */
+const shown = (id: string) => [
+  ...fleet.operation(id).progress.map(({ environment, of }) => `${environment} ${of}`),
+  arrivingAt(fleet.app('crm')) === null ? 'at once' : 'ahead',
+];
 const isAtHome = () => {
   expect(fleet.app('crm')).toMatchObject({ environments: ['env_a'], targetEnvironment: 'env_a' });
   expect(desired('env_a')).toBe('onDemand');
@@ -45,7 +45,7 @@ describe('a move that copies ahead', () => {
     const id = await begin();
     const why = say('UPLOADS_NOT_AHEAD', { cause: say('UPLOADS_CUT') });
     await copied('env_b', why);
-    expect(fleet.operation(id).steps[0]).toMatchObject({ state: 'succeeded', message: why });
+    expect(fleet.operation(id).progress[0]).toMatchObject({ message: why });
     expect(desired('env_a')).toBe('removed');
   });
 
@@ -62,8 +62,8 @@ describe('a move that copies ahead', () => {
     await fleet.says('env_b', 'crm', { status: 'waiting', generation: 0, begun: generation, message });
     await passes(60_000);
     isAtHome();
-    const [step] = part.parts.view.operationRow(fleet.operation(id)).steps;
-    expect(step).toMatchObject({ environment: 'env_b', state: 'running', message });
+    const [shown] = part.parts.view.operationRow(fleet.operation(id)).progress;
+    expect(shown).toMatchObject({ environment: 'env_b', state: 'running', message });
     // Whatever its Worker calls that.
     await fleet.says('env_b', 'crm', { status: 'stopped', generation: 0, begun: generation });
     expect(part.parts.view.environmentRows().find(({ name }) => name === 'env_b')?.apps).toEqual({});
@@ -75,22 +75,20 @@ describe('a move that copies ahead', () => {
     const ahead = published('env_b')!;
     await copied();
     await fleet.says('env_a', 'crm', gone);
-    const { generation } = fleet.operation(id);
+    const { generation, uploads } = published('env_b')!;
     expect(published('env_b')).toMatchObject({
-      generation,
       desired: 'onDemand',
-      boot: { generation },
+      boot: { generation: fleet.operation(id).generation },
       uploads: { from: 'env_a', generation, wait: true, address: 'http://env_a:15000' },
     });
-    expect(ahead.uploads?.generation).toBe(ahead.generation);
-    expect([ahead.generation, published('env_b')?.uploads?.ahead]).toEqual([generation - 1, undefined]);
+    expect([ahead.uploads?.generation, uploads?.ahead]).toEqual([ahead.generation, undefined]);
+    expect(ahead.generation).toBeLessThan(generation);
   });
 
   it('goes on when the place that it leaves is down', async () => {
     const id = await begin();
     await fleet.run(60_000, 'env_b', 'env_c');
-    expect(fleet.operation(id).steps[0]).toMatchObject({
-      state: 'succeeded',
+    expect(fleet.operation(id).progress[0]).toMatchObject({
       message: { code: 'UPLOADS_NOT_AHEAD', params: { cause: { code: 'STATUS_DOWN' } } },
     });
     expect([desired('env_a'), desired('env_b')]).toEqual(['removed', 'onDemand']);
@@ -122,7 +120,7 @@ describe('a move that copies ahead', () => {
     for (const status of ['error', 'dormant'] as const) {
       await fleet.says('env_a', 'crm', { status, error: say('NO_CAUSE') });
       const { id } = await part.parts.service.move('crm', { to: status === 'error' ? 'env_b' : 'env_c' }, '1');
-      expect(kinds(id).slice(0, 2)).toEqual(['boot', 'remove']);
+      expect(shown(id).at(-1)).toBe('at once');
       await part.parts.service.cancel(id);
     }
   });
@@ -131,14 +129,20 @@ describe('a move that copies ahead', () => {
     await part.parts.service.command('crm', 'stop', '1');
     await passes();
     await fleet.says('env_a', 'crm', { status: 'stopped' });
-    expect(kinds((await part.parts.service.move('crm', { to: 'env_b' }, '1')).id)).toEqual(['stop', 'remove']);
+    const { id } = await part.parts.service.move('crm', { to: 'env_b' }, '1');
+    expect(shown(id)).toEqual(['env_b place', 'env_a leave', 'at once']);
   });
 
   it('is one, too, if only its environment is edited', async () => {
-    const edit = async (values: object) => kinds((await part.parts.service.update('crm', values as never, '1')).id);
-    expect(await edit({ environments: ['env_b'] })).toEqual(['copy', 'boot', 'remove']);
+    const edit = async (values: object) => shown((await part.parts.service.update('crm', values as never, '1')).id);
+    expect(await edit({ environments: ['env_b'] })).toEqual(['env_b boot', 'env_a leave', 'ahead']);
     // Its new title has to be known at once.
-    expect(await edit({ environments: ['env_c'], title: 'Sales' })).toEqual(['boot', 'remove', 'remove']);
+    expect(await edit({ environments: ['env_c'], title: 'Sales' })).toEqual([
+      'env_c boot',
+      'env_a leave',
+      'env_b leave',
+      'at once',
+    ]);
   });
 });
 
@@ -165,7 +169,7 @@ describe('while it is copied ahead, a move', () => {
     await passes();
     await fleet.says('env_b', 'crm', gone);
     const again = await part.parts.service.retry(id, '1');
-    expect(again.steps.map(({ kind }) => kind)).toEqual(['copy', 'boot', 'remove']);
+    expect(shown(again.id)).toEqual(['env_b boot', 'env_a leave', 'ahead']);
     await passes();
     isAtHome();
     await copied();
@@ -181,9 +185,8 @@ describe('while it is copied ahead, a move', () => {
     await fleet.says('env_b', 'crm', { status: 'error', error: say('NO_CAUSE') });
     await fleet.run(2_000, 'env_b', 'env_c');
     expect(fleet.operation(id).state).toBe('failed');
-    const { steps } = await part.parts.service.retry(id, '1');
-    expect(steps.map(({ kind }) => kind)).not.toContain('copy');
-    expect(steps[0]).toMatchObject({ kind: 'boot', environment: 'env_b' });
+    const again = await part.parts.service.retry(id, '1');
+    expect(shown(again.id)).toEqual(expect.arrayContaining(['env_b boot', 'at once']));
   });
 
   it('to another place takes its own place', async () => {
@@ -255,81 +258,5 @@ describe('while it is copied ahead, a move', () => {
     isAtHome();
     expect(fleet.operation(id)).toMatchObject({ state: 'cancelled' });
     expect(Object.keys(fleet.app('crm').published)).toEqual(['env_a']);
-  });
-});
-
-describe('a copy', () => {
-  const move = operationOf(
-    [
-      { environment: 'env_b', kind: 'copy', state: 'running' },
-      { environment: 'env_b', kind: 'boot', state: 'queued' },
-      { environment: 'env_a', kind: 'remove', state: 'queued' },
-    ],
-    { action: 'move', generation: 20, state: 'running' },
-  );
-  const uploads = { from: 'env_a', generation: 19, wait: false, address: 'x', ahead: true };
-  const ahead = publishedOf({ generation: 19, desired: 'stopped', uploads });
-  const app = appOf({ environments: ['env_a'], desired: 'running', claim: 'none' });
-  const at = (worked: number, entry = entryOf({ generation: 5, begun: 19, status: 'waiting' })) =>
-    advance(
-      move,
-      app,
-      { env_a: publishedOf(), env_b: ahead },
-      () => ({ health: 'online', entry, address: 'x' }),
-      1_000,
-      () => worked,
-    );
-
-  it('that stands still ends without failing, and the app is asked to leave at once', () => {
-    expect(at(899_000)).toMatchObject({ placed: null, operation: { state: 'running' } });
-    const { placed, operation, publish } = at(901_000);
-    expect(operation.steps.map(({ state }) => state)).toEqual(['succeeded', 'queued', 'running']);
-    expect(publish).toMatchObject({ env_a: { desired: 'removed' } });
-    expect(placed).toEqual({ environments: ['env_b'], targetEnvironment: 'env_b', home: null });
-  });
-
-  it('stands still only as long as it says the same', () => {
-    const timer = new StepTimer();
-    const [step] = move.steps;
-    const observe = (now: number, mark: string) => timer.observe(move, step, true, now, mark);
-    observe(0, '1%');
-    expect([observe(10_000, '1%'), observe(20_000, '2%'), observe(30_000, '2%')]).toEqual([10_000, 0, 10_000]);
-  });
-
-  it('that is over places the app, also if that was interrupted', () => {
-    const steps = move.steps.map((step) => (step.kind === 'copy' ? { ...step, state: 'succeeded' as const } : step));
-    const again = () =>
-      advance(
-        { ...move, steps },
-        app,
-        { env_a: publishedOf(), env_b: ahead },
-        () => ({ health: 'online', entry: entryOf(), address: 'x' }),
-        1_000,
-        () => 0,
-      );
-    expect(again()).toMatchObject({ placed: { environments: ['env_b'] }, publish: { env_a: { desired: 'removed' } } });
-  });
-
-  it('leaves no step to whatever replaces it before the app has moved', () => {
-    const made = operationOf([{ environment: 'env_a', kind: 'stop', state: 'queued' }], { generation: 30 });
-    const placed = { environments: ['env_a'], published: { env_a: publishedOf(), env_b: ahead } };
-    expect(takeOver(made, [move], placed).steps.map(({ environment, kind }) => [environment, kind])).toEqual([
-      ['env_a', 'stop'],
-      ['env_b', 'remove'],
-    ]);
-  });
-
-  it('asks nothing of an environment but itself', () => {
-    const placed = { ...app, environments: ['env_b'], published: { env_b: ahead } };
-    expect([restingIn(placed), mayBeBetween(placed, () => null)]).toEqual([[], true]);
-    const both = { ...placed, environments: ['env_a', 'env_b'], published: { env_a: publishedOf(), env_b: ahead } };
-    expect(leftUndone(both, () => entryOf())).toEqual(['env_b']);
-  });
-
-  it('is no place to copy uploads from', () => {
-    const left = { env_b: { ...ahead, generation: 40, desired: 'removed' as const }, env_a: publishedOf() };
-    const observe = () => ({ health: 'online' as const, address: 'x' });
-    const target = { environments: ['env_c'], claim: 'none' as const };
-    expect(uploadsFor({ generation: 40, steps: [] }, target, 'env_c', left, observe)?.from).toBe('env_a');
   });
 });

@@ -1,11 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { heldElsewhere } from '../../src/server/supervisor/control/leaving';
-import { returnOf } from '../../src/server/supervisor/control/unfinished';
+import type { AppDefinition, Published } from '../../src/server/supervisor/apps/repository';
 import { type Place, placesFor, spread } from '../../src/server/supervisor/placement/decide';
 import { databaseRefusal, lastBoots, moveNotes } from '../../src/server/supervisor/placement/preview';
 import { say } from '../../src/shared/message';
-import { appOf, entryOf, operationOf, publishedOf } from '../support/fixtures';
+import type { StatusEntry } from '../../src/shared/messages';
+import type { Health } from '../../src/shared/types';
+import { appOf, entryOf, operationOf, placementOf, publishedOf } from '../support/fixtures';
 import { MemoryFleet } from '../support/memory-fleet';
+import { PlannedApp } from '../support/planned';
 
 const place = (name: string, values: Partial<Place> = {}): Place => ({
   name,
@@ -67,8 +69,8 @@ describe('the preview of a move', () => {
   });
 
   it('takes the newest start for the time that visitors wait, and no installation', () => {
-    const step = { environment: 'env_a', kind: 'boot', state: 'succeeded' } as const;
-    const boot = (ms: number) => [{ ...step, startedAt: 100, finishedAt: 100 + ms }];
+    const item = { environment: 'env_a', of: 'boot', state: 'succeeded' } as const;
+    const boot = (ms: number) => [{ ...item, startedAt: 100, finishedAt: 100 + ms }];
     const found = lastBoots([
       operationOf(boot(60_000), { action: 'create' }),
       operationOf(boot(2_000)),
@@ -100,58 +102,80 @@ describe('the preview of a move', () => {
 });
 
 describe('an app with one environment', () => {
-  const app = appOf({ environments: ['env_b'] });
   const removed = publishedOf({ desired: 'removed' });
-  const held = (published: Parameters<typeof heldElsewhere>[2], entry = {}, health = 'online') =>
-    heldElsewhere(app, 'env_b', published, () => ({ health: health as never, entry: entry && entryOf(entry) }));
+  /** What is published next for it where it is placed, and what it waits for. */
+  const next = (published: Record<string, Published>, entry: Partial<StatusEntry> | null = null, health = 'online') => {
+    const app = new PlannedApp({ environments: ['env_b'], published });
+    app.health.set('env_a', health as Health);
+    if (entry) app.entries.set('env_a', entryOf(entry));
+    const { publish, waits } = app.next();
+    return publish ? [Object.keys(publish), publish.env_b?.desired] : waits;
+  };
+  const waits = say('WAITS_FOR_LEAVING', { environment: 'env_a' });
+  const starts = [['env_b'], 'running'];
 
   it('does not start while it may still run elsewhere', () => {
-    expect(held({ env_a: publishedOf() }, { status: 'not_found' })).toBe('env_a');
-    expect(held({ env_a: removed })).toBe('env_a');
-    expect(held({ env_a: removed }, { status: 'not_found', generation: 9 })).toBe('env_a');
-    expect(held({ env_a: removed, env_b: publishedOf({ desired: 'stopped' }) })).toBe('env_a');
-    expect(held({ env_a: removed }, { status: 'running' }, 'unknown')).toBe('env_a');
+    expect(next({ env_a: publishedOf() }, { status: 'not_found' })).toEqual([['env_a'], undefined]);
+    expect(next({ env_a: removed })).toEqual(waits);
+    expect(next({ env_a: removed }, { status: 'not_found', generation: 9 })).toEqual(waits);
+    expect(next({ env_a: removed }, { status: 'running' }, 'unknown')).toEqual(waits);
   });
 
   it('starts when that is confirmed, or the other one is down', () => {
-    expect(held({ env_a: removed }, { status: 'not_found' })).toBeNull();
-    expect(held({ env_a: removed }, { uid: 'uid-2' })).toBeNull();
-    expect(held({ env_a: removed }, {}, 'down')).toBeNull();
-    expect(held({ env_a: publishedOf() }, {}, 'down')).toBe('env_a');
-    expect(held({ env_a: removed, env_b: publishedOf() })).toBeNull();
+    expect(next({}, { status: 'not_found' })).toEqual(starts);
+    expect(next({ env_a: removed }, null, 'down')).toEqual(starts);
+    expect(next({ env_a: publishedOf() }, null, 'down')).toEqual([['env_a'], undefined]);
   });
 });
 
-describe('a failed move', () => {
-  const steps = (boot: string, remove: string) =>
-    operationOf(
-      [
-        { environment: 'env_b', kind: 'boot', state: boot as never },
-        { environment: 'env_a', kind: 'remove', state: remove as never },
-      ],
-      { action: 'move', state: 'failed', createdById: '1' },
-    );
+describe('a move that fails', () => {
+  const isIn = (generation: number) => placementOf({ generation, boot: { generation, how: 'start' } });
+  const before = { targetEnvironment: 'env_a', home: null, placements: { env_a: isIn(10), env_b: isIn(10) } };
+  const next = (values: Partial<AppDefinition>, failsIn = 'env_b', down?: string) => {
+    const app = new PlannedApp(values);
+    app.entries.set(failsIn, entryOf({ generation: 20, status: 'error', error: say('NO_CAUSE') }));
+    if (down) app.health.set(down, 'down');
+    return app.next();
+  };
+  const moved = {
+    generation: 20,
+    environments: ['env_b'],
+    placements: { env_b: isIn(20) },
+    previous: { ...before, environments: ['env_a'], placements: { env_a: isIn(10) } },
+    published: {
+      env_a: publishedOf({ generation: 20, desired: 'removed' }),
+      env_b: publishedOf({ generation: 20, hosts: ['env_b'], left: ['env_a'] }),
+    },
+  };
 
   it('is undone once, if the app did not start at its new place', () => {
-    const back = { from: 'env_b', to: 'env_a' };
-    const app = { environments: ['env_b'] };
-    expect(returnOf(steps('failed', 'succeeded'), app)).toEqual(back);
-    expect(returnOf(steps('failed', 'cancelled'), app)).toEqual(back);
-    expect(returnOf(steps('cancelled', 'failed'), app)).toBeNull();
-    expect(returnOf({ ...steps('failed', 'succeeded'), createdById: null }, app)).toBeNull();
-    expect(returnOf(steps('failed', 'succeeded'), { environments: ['env_a'] })).toBeNull();
+    const back = next(moved);
+    expect(back.heals).toEqual({ action: 'move', environments: ['env_a', 'env_b'] });
+    expect(back.change).toMatchObject({ environments: ['env_a'], targetEnvironment: 'env_a', previous: null });
+    expect(back.change?.placements?.env_a.boot.generation).toBeGreaterThan(20);
+    expect(next({ ...moved, previous: null }).heals).toBeUndefined();
   });
 
-  it('is not undone if the app did not start elsewhere, which the move has taken over', () => {
-    const moved = (place: string) => [
-      { environment: 'env_c', kind: 'boot' as const, state: place as never },
-      { environment: 'env_b', kind: 'boot' as const, state: (place === 'failed' ? 'cancelled' : 'failed') as never },
-      { environment: 'env_a', kind: 'remove' as const, state: 'cancelled' as never },
-    ];
-    const made = (place: string) => operationOf(moved(place), { action: 'move', state: 'failed', createdById: '1' });
-    const app = { environments: ['env_b', 'env_c'] };
-    expect(returnOf(made('failed'), app)).toEqual({ from: 'env_c', to: 'env_a' });
-    expect(returnOf(made('succeeded'), app)).toBeNull();
+  it('is not undone while its old place is down, nor if somebody has moved it away since', () => {
+    expect(next(moved, 'env_b', 'env_a').heals).toBeUndefined();
+    const away = { ...moved, environments: ['env_c'], placements: { env_c: isIn(30) } };
+    expect(next(away).heals).toBeUndefined();
+  });
+
+  it('is not undone if the app did not start elsewhere, where it was before', () => {
+    const two = {
+      ...moved,
+      environments: ['env_b', 'env_c'],
+      placements: { env_b: isIn(20), env_c: isIn(20) },
+      previous: { ...before, environments: ['env_a', 'env_b'] },
+      published: {
+        env_a: publishedOf({ hosts: ['env_a', 'env_b', 'env_c'], left: [] }),
+        env_b: publishedOf({ generation: 20, hosts: ['env_a', 'env_b', 'env_c'], left: [] }),
+        env_c: publishedOf({ generation: 20, hosts: ['env_a', 'env_b', 'env_c'], left: [] }),
+      },
+    };
+    expect(next(two).heals).toBeUndefined();
+    expect(next(two, 'env_c').heals).toEqual({ action: 'move', environments: ['env_a', 'env_c'] });
   });
 });
 
@@ -231,7 +255,7 @@ describe('a move', () => {
     expect(fleet.operation(id).state).toBe('succeeded');
   });
 
-  it('stays that way when it was cancelled', async () => {
+  it('that was cancelled before the app was to start starts it when somebody asks for it', async () => {
     const id = await move();
     await copied();
     await part.parts.service.cancel(id);
@@ -239,6 +263,11 @@ describe('a move', () => {
     await fleet.run(2_000, 'env_a', 'env_b');
     expect(desired('env_b')).toBe('stopped');
     await fleet.says('env_a', 'crm', gone);
+    await fleet.run(2_000, 'env_a', 'env_b');
+    // It was cancelled before the app was to start there, and new settings do not start it.
+    expect(desired('env_b')).toBe('stopped');
+    await part.parts.service.command('crm', 'start', '1');
+    await fleet.run(2_000, 'env_a', 'env_b');
     expect(desired('env_b')).toBe('onDemand');
   });
 
@@ -274,8 +303,8 @@ describe('a move', () => {
     await part.parts.service.update('crm', { environments: ['env_a', 'env_b'] } as never, '1');
     await part.parts.service.move('crm', { from: 'env_a', to: 'env_c' }, '1');
     await fleet.run(1_000, 'env_a', 'env_b', 'env_c');
-    await fleet.says('env_c', 'crm');
     await fleet.says('env_b', 'crm', { status: 'error', error: say('NO_CAUSE') });
+    await fleet.says('env_c', 'crm');
     await fleet.run(2_000, 'env_a', 'env_b', 'env_c');
     expect(fleet.app('crm').environments).toEqual(['env_c', 'env_b']);
     // Once it is well there, the move goes on.

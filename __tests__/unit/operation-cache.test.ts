@@ -112,9 +112,11 @@ describe('operations in memory', () => {
     expect(await toldBy(() => cache.put(one))).toBe(1);
     for (const read of reads) expect(await toldBy(read)).toBe(0);
     expect(await toldBy(() => cache.put(structuredClone(one)))).toBe(0);
-    // As the control loop takes a message from a step.
+    // As the control loop takes a message away.
     expect(
-      await toldBy(() => cache.put({ ...one, steps: one.steps.map((step) => ({ ...step, message: undefined })) })),
+      await toldBy(() =>
+        cache.put({ ...one, progress: one.progress.map((item) => ({ ...item, message: undefined })) }),
+      ),
     ).toBe(0);
     for (const operation of [one, two])
       expect(await toldBy(() => cache.put({ ...operation, state: 'succeeded', finishedAt: 1 }))).toBe(1);

@@ -9,31 +9,31 @@ describe('the record of an environment', () => {
   it('contains the definition and what was published there, and nothing that only the Supervisor needs', () => {
     const app = appOf({
       generation: 20,
-      boot: { generation: 20, how: 'start' },
       sso: { enabled: true },
       hidden: true,
       icon: 'Shop',
     });
-    const record = recordFor(app, publishedOf({ generation: 12, desired: 'stopped', claim: 'create' }));
+    const record = recordFor(app, publishedOf({ generation: 12, desired: 'stopped', provision: 'create' }));
     expect(appRecord.parse(record)).toEqual(record);
     expect(record).toMatchObject({
       generation: 12,
       boot: { generation: 12, how: 'start' },
       desired: 'stopped',
-      claim: 'create',
+      provision: 'create',
       sso: { enabled: true },
       icon: null,
     });
-    for (const key of ['hidden', 'published', 'targetEnvironment', 'createdAt']) expect(record).not.toHaveProperty(key);
+    for (const key of ['hidden', 'published', 'placements', 'previous', 'targetEnvironment', 'createdAt'])
+      expect(record).not.toHaveProperty(key);
   });
 
   it('contains the first administrator only where the app is installed', () => {
     const initialAdmin = { username: 'ada', email: null, password: 'a hash' };
-    const app = appOf({ initialAdmin, claim: 'create' });
-    const record = recordFor(app, publishedOf({ claim: 'create' }));
+    const app = appOf({ initialAdmin, provision: 'create' });
+    const record = recordFor(app, publishedOf({ provision: 'create' }));
     expect(appRecord.parse(record)).toMatchObject({ initialAdmin });
-    expect(recordFor(app, publishedOf({ claim: 'none' }))).not.toHaveProperty('initialAdmin');
-    expect(recordFor({ ...app, initialAdmin: null }, publishedOf({ claim: 'create' }))).not.toHaveProperty(
+    expect(recordFor(app, publishedOf({ provision: 'none' }))).not.toHaveProperty('initialAdmin');
+    expect(recordFor({ ...app, initialAdmin: null }, publishedOf({ provision: 'create' }))).not.toHaveProperty(
       'initialAdmin',
     );
   });
@@ -45,7 +45,7 @@ describe('the secrets in a record', () => {
     title: 'Private',
     cname: 'private.example.com',
     sso: { enabled: true },
-    claim: 'create',
+    provision: 'create',
     database: { dbConnType: 'new_database', database: 'place', username: 'role', password: SECRETS.password },
     jwtSecret: SECRETS.jwtSecret,
     initialAdmin: { username: 'ada', email: null, password: SECRETS.admin },
@@ -63,12 +63,13 @@ describe('the secrets in a record', () => {
       generation: fc.nat(),
       boot: fc.record({ generation: fc.nat(), how: fc.constantFrom('start' as const, 'restart', 'upgrade') }),
       desired: fc.constantFrom(...DESIRED),
-      claim: fc.constantFrom('none' as const, 'create', 'adopt'),
+      provision: fc.constantFrom('none' as const, 'create', 'adopt'),
       data: fc.constantFrom('keep' as const, 'drop', 'release'),
       uploads,
       stray: fc.constant(true),
+      sentTo: fc.constantFrom('online' as const, 'away'),
     },
-    { requiredKeys: ['generation', 'boot', 'desired', 'claim', 'data'] },
+    { requiredKeys: ['generation', 'boot', 'desired', 'provision', 'data'] },
   );
 
   it('are those that the environment needs, whatever is published', () => {
@@ -80,11 +81,12 @@ describe('the secrets in a record', () => {
         const found = Object.entries(SECRETS).flatMap(([name, secret]) => (text.includes(secret) ? name : []));
         const isRemoved = wish.desired === 'removed';
         const isAhead = wish.uploads?.ahead === true;
-        const placed = ['password', 'jwtSecret', ...(wish.claim === 'create' ? ['admin'] : [])];
+        const placed = ['password', 'jwtSecret', ...(wish.provision === 'create' ? ['admin'] : [])];
         const removed = wish.data === 'keep' ? [] : ['password'];
         const wanted = isRemoved ? removed : isAhead ? [] : placed;
         expect(found).toEqual(wanted);
         expect(record).not.toHaveProperty('stray');
+        expect(record).not.toHaveProperty('sentTo');
         if (!isRemoved) return;
         expect(record.uploads).toBeUndefined();
         const { database, ...others } = record;

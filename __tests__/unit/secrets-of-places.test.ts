@@ -129,7 +129,7 @@ function expectNothingSaid(): void {
     expect(others).toEqual({
       ...{ uid, title: 'crm', icon: null, language: null, cname: null, pinned: false, sort: 0, environments: [] },
       ...{ startMode: 'onVisit', autoUpgrade: true, database: { dbConnType: 'new_database' }, jwtSecret: null },
-      ...{ paused: null, claim: 'none' },
+      ...{ paused: null, provision: 'none' },
     });
   }
 }
@@ -178,8 +178,8 @@ describe('of an app that', () => {
     expect(fleet.app('crm').published).toMatchObject({ env_evil: { desired: 'removed', stray: true } });
     const { service } = part.parts;
     await expect(service.destroy('crm', 'drop', '1')).rejects.toMatchObject({ code: 'INVALID_INPUT' });
-    const { steps } = await service.destroy('crm', 'keep', '1');
-    expect(steps.map(({ environment, kind }) => `${environment} ${kind}`)).toEqual(['env_evil remove']);
+    const { progress } = await service.destroy('crm', 'keep', '1');
+    expect(progress.map(({ environment, of }) => `${environment} ${of}`)).toEqual(['env_evil leave']);
     await passes();
     expectNothingSaid();
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { staleIn } from '../../src/server/supervisor/control/stale';
+import { staleIn } from '../../src/server/supervisor/rollout/stale';
 import { type StatusEntry, statusEntry } from '../../src/shared/messages';
 import { appOf, entryOf, publishedOf } from '../support/fixtures';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../src/shared/types';
 import {
   answeringEnvironment,
-  progress,
+  progressOf,
   refusal,
   refusalOfAll,
   servingEnvironments,
@@ -162,7 +162,7 @@ describe('where an app is not in its expected state', () => {
   });
 });
 
-it('progress counts the successful steps', () => {
-  const steps = ['succeeded', 'running', 'queued'].map((state) => ({ environment: 'x', state }));
-  expect(progress({ steps } as OperationRow)).toEqual({ done: 1, total: 3 });
+it('progress counts what is done', () => {
+  const progress = ['succeeded', 'running', 'queued'].map((state) => ({ environment: 'x', state }));
+  expect(progressOf({ progress } as OperationRow)).toEqual({ done: 1, total: 3 });
 });

@@ -66,11 +66,11 @@ it('what failed or was cancelled can be tried again, and nothing else', () => {
 });
 
 it('start times are those of operations that started the app, in the order in which it ran', () => {
-  const step = (startedAt?: number, finishedAt?: number, state = 'succeeded') => ({ state, startedAt, finishedAt });
+  const item = (startedAt?: number, finishedAt?: number, state = 'succeeded') => ({ state, startedAt, finishedAt });
   const operations = [
-    { action: 'restart', steps: [step(70, 73), step(73, 80), step(80, 90, 'failed')] },
-    { action: 'stop', steps: [step(50, 60)] },
-    { action: 'start', steps: [step(20, 40), step()] },
+    { action: 'restart', progress: [item(70, 73), item(73, 80), item(80, 90, 'failed')] },
+    { action: 'stop', progress: [item(50, 60)] },
+    { action: 'start', progress: [item(20, 40), item()] },
   ] as OperationRow[];
   expect(startTimes(operations)).toEqual([20, 3, 7]);
 });

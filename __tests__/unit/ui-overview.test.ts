@@ -35,7 +35,7 @@ describe('the timeline', () => {
   const event = (values: Partial<EventRow>) =>
     ({ id: 'e', kind: 'health', environment: 'env_a', ...values }) as EventRow;
   const operation = (values: Partial<OperationRow>) =>
-    ({ id: 'o', steps: [{ environment: 'env_a' }], ...values }) as OperationRow;
+    ({ id: 'o', progress: [{ environment: 'env_a' }], ...values }) as OperationRow;
 
   it('shows what of an outage or operation is within the time, and what lasts up to now', () => {
     const bars = barsOf(
@@ -45,7 +45,7 @@ describe('the timeline', () => {
         event({ id: 'old', at: -HOUR, endedAt: -1 }),
         event({ id: 'x', environment: 'env_b' }),
       ],
-      [operation({ createdAt: HOUR / 4, finishedAt: HOUR / 2 }), operation({ id: 'other', steps: [] })],
+      [operation({ createdAt: HOUR / 4, finishedAt: HOUR / 2 }), operation({ id: 'other', progress: [] })],
       HOUR,
       HOUR,
     );

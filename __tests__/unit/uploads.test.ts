@@ -12,16 +12,13 @@ import {
   type TransferRequest,
   transferKeyOf,
 } from '../../src/server/protocol/transfer';
-import type { Published } from '../../src/server/supervisor/apps/repository';
-import { advance, type Operation } from '../../src/server/supervisor/control/rollout';
-import { uploadsFor, uploadsPublished } from '../../src/server/supervisor/rollout/uploads';
+import { booted, placed } from '../../src/server/supervisor/rollout/spec';
+import { uploadsPublished } from '../../src/server/supervisor/rollout/uploads';
 import { filesIn, openIn, partsOf, placeIn } from '../../src/server/worker/uploads/folder';
 import { lacksAfter, transferPlan } from '../../src/server/worker/uploads/plan';
 import { stateBegun } from '../../src/server/worker/uploads/state';
-import { say } from '../../src/shared/message';
-import type { StatusEntry } from '../../src/shared/messages';
-import type { Health } from '../../src/shared/words';
-import { appOf, entryOf, operationOf, publishedOf, recordOf } from '../support/fixtures';
+import { entryOf, publishedOf, recordOf } from '../support/fixtures';
+import { PlannedApp } from '../support/planned';
 
 const HOUR = 3_600_000;
 const NOW = 100 * HOUR;
@@ -186,72 +183,37 @@ describe('a request for uploads', () => {
 });
 
 describe('an app that begins in an environment', () => {
-  const from = (
-    environments: string[],
-    published: Record<string, ReturnType<typeof publishedOf>>,
-    { health = 'online' as Health, removes = [] as string[], claim = 'none' as const } = {},
-  ) => {
-    const steps = removes.map((environment) => ({ environment, kind: 'remove' as const, state: 'queued' as const }));
-    const observe = (environment: string) => ({ health, address: `http://${environment}` });
-    return uploadsFor({ generation: 12, steps }, { environments, claim }, 'env_b', published, observe);
+  const moving = (values = {}) => {
+    const fleet = new PlannedApp({ environments: ['env_a'], ...values });
+    fleet.converge();
+    const place = { environments: ['env_b'], targetEnvironment: 'env_b', home: null };
+    fleet.ask((app, generation) => placed(app, place, generation));
+    return fleet;
   };
-  const removed = (generation: number) => publishedOf({ generation, desired: 'removed' });
 
-  it('waits for the uploads of the one that it has left last', () => {
-    expect(from(['env_b'], { env_z: removed(3), env_a: removed(12) })).toEqual({
-      from: 'env_a',
-      generation: 12,
-      wait: true,
-      address: 'http://env_a',
-    });
-  });
-
-  it('does not wait for one that is down, nor while it runs elsewhere', () => {
-    expect(from(['env_b'], { env_a: removed(12) }, { health: 'down' })).toMatchObject({ from: 'env_a', wait: false });
-    const several = { env_a: publishedOf(), env_c: publishedOf() };
-    expect(from(['env_b', 'env_c'], several, { removes: ['env_a'] })).toMatchObject({ from: 'env_a', wait: false });
-  });
-
-  it('needs none where it leaves nothing, and before its first start', () => {
-    expect(from(['env_b', 'env_c'], { env_c: publishedOf() })).toBeUndefined();
-    // It left that one long ago.
-    expect(from(['env_b', 'env_c'], { env_a: removed(3), env_c: publishedOf() })).toBeUndefined();
-    expect(from(['env_b'], {})).toBeUndefined();
-    expect(from(['env_b'], { env_a: removed(12) }, { claim: 'create' as never })).toBeUndefined();
+  it('needs none before its first start', () => {
+    const fleet = moving({ provision: 'create' });
+    fleet.app.provision = 'create';
+    fleet.settle();
+    fleet.report('env_a');
+    fleet.settle();
+    expect(fleet.wish('env_b')).toMatchObject({ desired: 'running', provision: 'create' });
+    expect(fleet.wish('env_b').uploads).toBeUndefined();
   });
 
   it('is told from where with its first record there, which stays so until it has them', () => {
-    const app = appOf({ environments: ['env_b'], desired: 'running', claim: 'none' });
-    const steps = [
-      { environment: 'env_b', kind: 'boot', state: 'queued' },
-      { environment: 'env_a', kind: 'remove', state: 'queued' },
-    ] as const;
-    const published: Record<string, Published> = { env_a: publishedOf({ generation: 5 }) };
-    const gone = entryOf({ status: 'not_found', generation: 20 });
-    const publish = (operation: Operation, entry: StatusEntry | null, there: StatusEntry | null = null) => {
-      const observe = (name: string) => ({
-        health: 'online' as const,
-        entry: name === 'env_a' ? entry : there,
-        address: 'x',
-      });
-      const next = advance(operation, app, published, observe, NOW, () => 0);
-      Object.assign(published, next.publish);
-      return next.operation;
-    };
-    const move = operationOf([...steps], { action: 'move', generation: 20 });
-    const leaving = publish(move, entryOf({ generation: 5 }));
-    expect([published.env_a.desired, published.env_b]).toEqual(['removed', undefined]);
-    const arriving = publish(leaving, gone);
-    const uploads = { from: 'env_a', generation: 20, wait: true, address: 'x' };
-    expect(published.env_b).toMatchObject({ desired: 'running', uploads });
-    // It has started without them, and the operation says so.
-    const cause = say('UPLOADS_CUT');
-    const { steps: done } = publish(arriving, gone, entryOf({ generation: 20, uploads: { from: 'env_a', cause } }));
-    expect(done[0].message).toEqual(say('UPLOADS_ELSEWHERE', { environment: 'env_a', cause }));
-    publish(operationOf([{ ...steps[0] }], { action: 'restart', generation: 30 }), gone);
-    expect(published.env_b).toMatchObject({ generation: 30, uploads });
-    publish(operationOf([{ ...steps[1], environment: 'env_b' }], { action: 'update', generation: 40 }), gone);
-    expect([published.env_b.desired, published.env_b.uploads]).toEqual(['removed', undefined]);
+    const fleet = moving();
+    fleet.settle();
+    fleet.report('env_a');
+    fleet.settle();
+    const { generation, uploads } = fleet.wish('env_b');
+    expect(uploads).toEqual({ from: 'env_a', generation, wait: true, address: 'http://env_a' });
+    fleet.ask((app, next) => booted(app, next, 'restart'));
+    fleet.settle();
+    expect(fleet.wish('env_b').uploads).toEqual(uploads);
+    fleet.report('env_b', { uploads: null });
+    fleet.settle();
+    expect(fleet.wish('env_b').uploads).toBeUndefined();
   });
 
   const publishedFor = (uploads: ReturnType<typeof entryOf>['uploads'], wish = publishedOf(), address = 'new') =>

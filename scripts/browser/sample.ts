@@ -184,18 +184,19 @@ export const PENDING = ['jwtSecret', 'options.database', 'plugins'];
 const COMMANDING: OperationRow = {
   ...defaultsIn(OPERATION, 'row'),
   id: '1',
+  generation: 1,
   appName: nameIn('commanding'),
   action: 'restart',
   state: 'running',
   waitingFor: say('WAITS_FOR_BEGIN', { environment: 'env_a' }),
-  steps: ['env_a', 'env_b'].map((environment) => ({ environment, state: 'running' })),
+  progress: ['env_a', 'env_b'].map((environment) => ({ environment, state: 'running' })),
   createdAt: 0,
 };
 
 /** An operation that has ended in one environment and goes on in another. */
 export const UNDER_WAY: OperationRow = {
   ...COMMANDING,
-  steps: [
+  progress: [
     { environment: 'env_a', state: 'succeeded', startedAt: Date.now() - 12_000, finishedAt: Date.now() - 4_000 },
     {
       environment: 'env_b',

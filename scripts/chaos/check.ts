@@ -97,18 +97,18 @@ function failed({ harms, processes }: History, changes: Made[]): Violation[] {
   return changes.flatMap((change, index): Violation[] => {
     if (change.operation?.state !== 'failed') return [];
     const begun = begunBy(changes.slice(0, index + 1).filter(({ app }) => app === change.app));
-    const step = change.operation.steps.find(({ state }) => state === 'failed');
+    const item = change.operation.progress.find(({ state }) => state === 'failed');
     const until = change.operation.finishedAt ?? Number.POSITIVE_INFINITY;
     const cut = harms.some(
       ({ from, locks }) =>
         from >= begun.at &&
         from <= until &&
-        locks?.some(({ app, environment }) => app === change.app && environment === step?.environment),
+        locks?.some(({ app, environment }) => app === change.app && environment === item?.environment),
     );
-    if (step?.error?.code === 'LOCK_LOST' && cut) return [];
-    const deaths = processes.filter(({ part, endedAt }) => part === step?.environment && endedAt && endedAt <= until);
-    if (step?.error?.code === 'APP_CRASH_LOOP' && deaths.length >= KEPT_OUT_AFTER) return [];
-    const why = `${step?.environment}: ${step?.error?.code} ${step?.error && inEnglish(step.error)}`;
+    if (item?.error?.code === 'LOCK_LOST' && cut) return [];
+    const deaths = processes.filter(({ part, endedAt }) => part === item?.environment && endedAt && endedAt <= until);
+    if (item?.error?.code === 'APP_CRASH_LOOP' && deaths.length >= KEPT_OUT_AFTER) return [];
+    const why = `${item?.environment}: ${item?.error?.code} ${item?.error && inEnglish(item.error)}`;
     return [{ rule: 'failed', what: `${describe(change)} failed in ${why}`, at: change.at }];
   });
 }

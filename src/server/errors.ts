@@ -79,7 +79,6 @@ const CODES = {
   APP_CRASH_LOOP: [500, 'app times cause'],
   APP_STUCK: [504, 'app seconds at'],
   APP_STOPS_LOOP: [500, 'app environment seconds work'],
-  DEADLINE: [504, 'environment seconds'],
   // what a hosted app may not do (guards)
   PLUGINS_BY_OPERATOR: [403, ''],
   MCP_PROGRAM: [403, ''],

@@ -33,6 +33,7 @@ import {
 } from './names';
 import { OPERATION } from './operation';
 import {
+  DATA_ENDS,
   DB_CONN_TYPES,
   DESIRED,
   DOMAIN_REASONS,
@@ -42,6 +43,7 @@ import {
   START_MODES,
   STATUSES,
   VISIBLE_TO,
+  WANTS,
 } from './words';
 
 /**
@@ -126,10 +128,10 @@ export const initialAdmin = object({
 export type InitialAdmin = ValueOf<typeof initialAdmin>;
 
 /**
- * Only the first step of a create operation may create the database and its ownership marker, or take over one without
- * a marker (`adopt`).
+ * How an app gets its database: only the first boot of a new app may create it with its ownership marker, or take over one without a
+ * marker (`adopt`).
  */
-const claim = choice(['none', 'create', 'adopt']);
+const provision = choice(['none', 'create', 'adopt']);
 
 /** That another environment has uploads of the app, from which they are copied. */
 const uploads = object({
@@ -146,31 +148,52 @@ const uploads = object({
   ahead: optional(flag()),
 });
 
-/** Why an app is started nowhere until somebody starts it. */
+/** Why an app does not boot in the next environment; with `APP_STOPS_LOOP` it is started nowhere until somebody starts it. */
 const pause = object({
-  /** Where it stopped the process. */
+  /** Where its boot failed, or where it stopped the process. */
   environment: environmentName,
-  /** The newest requested boot then: a newer one ends the pause. */
+  /** The newest boot that was asked for then: a newer one ends the pause. */
   boot: generation,
   cause: message(),
 });
+
+/** What is wanted of an app in an environment. */
+const placement = object({
+  /** Of the newest request that changed its settings, or what is wanted. What is published there is at least as new. */
+  generation,
+  want: choice(WANTS),
+  /** The newest boot that was asked for there. */
+  boot,
+});
+export type Placement = ValueOf<typeof placement>;
+
+/** Where an app was before a move, and what was wanted there. */
+const previous = object({
+  environments: list(environmentName),
+  targetEnvironment: orNull(environmentName),
+  home: orNull(environmentName),
+  placements: map(placement),
+});
+export type Previous = ValueOf<typeof previous>;
 
 /** What is published for one environment in addition to the app's fields: the required content of the store. */
 export const PUBLISHED = {
   generation,
   boot,
   desired: choice(DESIRED),
-  claim,
+  provision,
   /**
    * With `removed`: what happens to the data. `drop` deletes what this app created; `release` removes the ownership
    * marker.
    */
-  data: choice(['keep', 'drop', 'release']),
+  data: choice(DATA_ENDS),
   uploads: optional(uploads),
   /**
-   * With `removed`: no operation has placed the app there. Its Worker reports it, and may say so of any app. Never in a record.
+   * With `removed`: no request has placed the app there. Its Worker reports it, and may say so of any app. Never in a record.
    */
   stray: optional(flag()),
+  /** Whether the environment was there when it was asked to boot: what may have crashed it is not done elsewhere. Never in a record. */
+  sentTo: optional(choice(['online', 'away'])),
   /** Environments that may host the app by this record; absent before 0.3.0: those in which it is. */
   hosts: optional(list(environmentName)),
   /** Environments that it has left or is leaving, and that may not host it any more. */
@@ -275,7 +298,7 @@ export const APP = {
   failback: { type: choice(FAILOVER_MODES), default: 'manual', since: '0.3.0', in: FAILOVER },
   /** The environment from which a failover has moved it; null if it is where it was placed. */
   home: { type: orNull(environmentName), since: '0.3.0', in: ['table', 'row'] },
-  /** The last request; together with `startMode` it determines the desired state of each environment. */
+  /** The last request about the app as a whole. */
   desired: { type: choice(['running', 'stopped']), default: 'running', in: ['table', 'sort'] },
   desiredState: { type: choice(['running', 'stopped', 'onDemand']), in: ['row'] },
   startMode: { type: choice(START_MODES), default: 'onVisit', in: [...SETTING, 'index', 'sort'] },
@@ -292,13 +315,17 @@ export const APP = {
   jwtSecret: { type: orNull(text({ long: true })), in: ['table', 'record'], column: { hidden: true } },
   /** In a record only if there is any. */
   sso: { type: orNull(map(anything())), in: ['table', 'index'] },
+  /** The newest of all requests and publications. */
   generation: { type: generation, in: ['table'] },
-  boot: { type: boot, in: ['table'] },
-  /** The leading Supervisor writes it (supervisor/control/pause.ts). In a record only as long as it lasts. */
+  /** By environment: what is wanted there (supervisor/rollout/spec.ts). */
+  placements: { type: map(placement), default: {}, since: '0.3.0', in: ['table'] },
+  /** Where it was before a move that is not over; null if there is none. */
+  previous: { type: orNull(previous), default: null, since: '0.3.0', in: ['table'] },
+  /** The leading Supervisor writes it (supervisor/rollout/plan.ts). In a record only if the app is started nowhere. */
   paused: { type: orNull(pause), default: null, since: '0.3.0', in: ['table', 'record'] },
   /** How its first boot gets its database; `none` afterwards. */
-  claim: { type: claim, default: 'none', in: ['table'] },
-  /** Erased together with the claim; in a record only with the claim `create`. */
+  provision: { type: provision, default: 'none', since: '0.3.0', in: ['table'] },
+  /** Erased at its first run; in a record only with `create`. */
   initialAdmin: { type: orNull(initialAdmin), in: ['table'], column: { hidden: true } },
   /** By environment. */
   published: { type: map(published), default: {}, in: ['table'] },

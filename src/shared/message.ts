@@ -92,6 +92,8 @@ export const MESSAGES = {
   STEP_FORGOTTEN: '',
   STEP_NOT_BEGUN: '',
   STEP_AWAY: '',
+  /** Releases before 0.3.0 gave up a step; operations and events of them are kept. */
+  DEADLINE: 'environment seconds',
   STEP_KEEPS_MARKER: '',
   CANCELLED: '',
   SUPERSEDED: 'action',

@@ -22,7 +22,7 @@ const generation = schemaOf(PUBLISHED.generation);
 export type AppRecord = In<typeof APP, 'record'> &
   Published & {
     sso?: Record<string, unknown>;
-    /** Only with the claim `create`, and only until that boot has ended. */
+    /** Only with the provision `create`, and only until that boot has ended. */
     initialAdmin?: InitialAdmin;
   };
 export const appRecord: z.ZodType<AppRecord> = schemaOf(

@@ -12,14 +12,14 @@ import {
   timestamp,
   type ValueOf,
 } from './fields';
-import { ACTIONS, MOVE_CAUSES, OPERATION_STATES, STEP_KINDS } from './words';
+import { ACTIONS, DATA_ENDS, MOVE_CAUSES, OPERATION_STATES, PROGRESS_OF } from './words';
 
 /**
  * An operation, one requested change of one app. Every field is declared here. Table, row and API documentation are
  * derived from it (see fields.ts).
  */
 
-const STEP = {
+const PROGRESS = {
   environment: text(),
   state: choice(OPERATION_STATES),
   message: optional(message()),
@@ -28,12 +28,12 @@ const STEP = {
   finishedAt: optional(bigInt()),
 };
 
-/** A step as the pages see it. */
-const operationStep = object(STEP);
-export type OperationStep = ValueOf<typeof operationStep>;
+/** How far an operation is in one environment, as the pages see it. */
+const shownProgress = object(PROGRESS);
+export type OperationProgress = ValueOf<typeof shownProgress>;
 
-const step = object({ ...STEP, kind: choice(STEP_KINDS) });
-export type Step = ValueOf<typeof step>;
+const progress = object({ ...PROGRESS, of: choice(PROGRESS_OF) });
+export type Progress = ValueOf<typeof progress>;
 
 export const OPERATION = {
   id: { type: text(), in: ['table', 'row', 'filter'], column: { primaryKey: true } },
@@ -43,12 +43,21 @@ export const OPERATION = {
   /** Of a move that is not for good. */
   cause: { type: orNull(choice(MOVE_CAUSES)), since: '0.3.0', in: ['table', 'row'] },
   state: { type: choice(OPERATION_STATES), in: ['table', 'save', 'row', 'sort'], column: { index: true } },
-  /** The generation that its steps publish; a report of an older one belongs to something else. A Worker that is ahead of it raises it. */
-  generation: { type: bigInt(), in: ['table', 'save'] },
+  /** That of the request: what it asks for is of this generation in the spec of the app (supervisor/rollout/spec.ts). */
+  generation: { type: bigInt(), in: ['table', 'row'] },
   /** Why nothing happens right now; null while it proceeds or has finished. */
   waitingFor: { type: orNull(message()), in: ['table', 'save', 'row'] },
-  steps: { type: list(step), rowType: list(operationStep), default: [], in: ['table', 'save', 'row'] },
-  /** What happens to steps that have not begun when a step fails. */
+  /** By environment; nothing is decided by it (supervisor/rollout/progress.ts). */
+  progress: {
+    type: list(progress),
+    rowType: list(shownProgress),
+    default: [],
+    since: '0.3.0',
+    in: ['table', 'save', 'row'],
+  },
+  /** Of a destroy: what becomes of the data; null for any other action. */
+  data: { type: orNull(choice(DATA_ENDS)), since: '0.3.0', in: ['table'] },
+  /** Whether a boot that fails keeps the app from booting in the next environment. */
   onFailure: { type: choice(['stop', 'continue']), default: 'stop', in: ['table'] },
   /** Id of the user who requested it; null if the system did. */
   createdById: { type: orNull(text()), in: ['table', 'filter'] },

@@ -35,7 +35,6 @@ export const APP_REMEDIES: Record<string, AppRemedy[]> = {
   APP_CRASH_LOOP: ['log', 'restart'],
   APP_START_FAILED: START,
   FAILED: START,
-  DEADLINE: START,
   APP_STOPS_LOOP: ['log', 'restart'],
   APP_STUCK: ['environments', 'log'],
   NO_CAUSE: ['retry'],

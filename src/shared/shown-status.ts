@@ -14,7 +14,7 @@ export interface StatusEvidence {
   generation: number;
   /** Newest generation published for this environment, also a time; null if nothing was published yet. */
   published: number | null;
-  /** Whether an operation of the app is under way, which will publish it there. */
+  /** Whether it is wanted there and will be published by itself. */
   isUnderWay: boolean;
   health: Health;
   healthSince: number;

@@ -27,6 +27,8 @@ export type Health = (typeof HEALTHS)[number];
 
 /** The desired state of an app in one environment. `removed`: remove it there. */
 export const DESIRED = ['running', 'onDemand', 'stopped', 'removed'] as const;
+/** What is wanted of an app in an environment in which it is placed. */
+export const WANTS = ['running', 'onDemand', 'stopped'] as const;
 export const START_MODES = ['onVisit', 'withMain'] as const;
 export type StartMode = (typeof START_MODES)[number];
 
@@ -71,12 +73,13 @@ export const OPERATION_STATES = ['queued', 'running', 'succeeded', 'failed', 'ca
 export type OperationState = (typeof OPERATION_STATES)[number];
 
 /**
- * What a step does in its environment, and when it is done there: `copy` ends when what the app has elsewhere was copied as far as
- * possible, while it still runs there, `boot` with the app running, `stop` with it stopped, `apply` when the change is known,
- * `remove` when the app is gone, `drop` when its data is gone too, `release` when another app may adopt its data.
+ * What is shown of an operation in one environment, and when it is over there: `boot` when that boot of the app is done, `place` when it
+ * is known there what is wanted, and the app rests if it is to, `leave` when the app is gone, `data` when its data is dropped or released.
  */
-export const STEP_KINDS = ['copy', 'boot', 'stop', 'apply', 'remove', 'drop', 'release'] as const;
-export type StepKind = (typeof STEP_KINDS)[number];
+export const PROGRESS_OF = ['boot', 'place', 'leave', 'data'] as const;
+/** What becomes of the data of a deleted app: nothing, the ownership marker is removed, or what the app created is deleted. */
+export const DATA_ENDS = ['keep', 'release', 'drop'] as const;
+export type DataEnd = (typeof DATA_ENDS)[number];
 
 export const DB_CONN_TYPES = ['new_database', 'new_connection', 'new_schema'] as const;
 export type DbConnType = (typeof DB_CONN_TYPES)[number];

@@ -2,6 +2,7 @@ import type { ActiveConfig, LocalConfig, WorkerConfig } from '../config';
 import type { Metrics } from '../observability/metrics';
 import { Secrets } from '../protocol/secrets';
 import { basePath } from '../proxy';
+import { upgradeRows } from '../supervisor/apps/former-rows';
 import { DockerDriver } from '../supervisor/containers/docker';
 import { createDomainProbe } from '../supervisor/domains/probe';
 import type { SupervisorPartOptions } from '../supervisor/services';
@@ -59,6 +60,7 @@ export function createSupervisorPart(
     // In one process visitors come without the proxy.
     ...(config.part === 'supervisor' && { appTraffic: () => metrics.appTraffic.take() }),
     onOperationEnd: ({ action, state }) => metrics.operation(action, state),
+    upgradeRows: (main) => upgradeRows(main, config.aesKey, foundation.clock.now().wall),
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Application } from '@nocobase/server';
 import type { Event } from '../../shared/event';
 import type { Message } from '../../shared/message';
+import type { Operation } from '../../shared/operation';
 import type { Addresses } from '../../shared/origins';
 import type { Clock } from '../clock';
 import type { DatabaseConnection } from '../databases';
@@ -30,7 +31,6 @@ import { EnvironmentRemoval } from './control/forgetting';
 import { Leadership } from './control/leader';
 import { ControlLoop, reportFailure } from './control/loop';
 import { Publisher } from './control/publisher';
-import type { Operation } from './control/rollout';
 import { OperationCache, OperationStore } from './control/store';
 import { WorkQueue } from './control/work-queue';
 import type { ProbeDomain } from './domains/probe';
@@ -113,6 +113,8 @@ export interface SupervisorPartOptions {
   /** Environments of a new app whose request names none; null if it has to name some. */
   defaultEnvironments: string[] | null;
   pace?: SupervisorPace;
+  /** Writes rows of a former release as they are today, before any is read. */
+  upgradeRows?(main: Application): Promise<void>;
   onOperationEnd?(operation: Operation): void;
   /** Requests that this process has proxied, by environment; absent: it proxies none. */
   traffic?(): ReadonlyMap<string, TrafficCount>;
@@ -168,7 +170,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const watch = new EventWatch({ ...known, events, recorder, environmentCache, clock, log });
   const ends = { onAppEnd: options.onAppEnd, onFinish: (operation: Operation) => watch.noteOperation(operation) };
   const shown = { appCache, observer, active, environmentCache, compatibility, isThisProcess };
-  const apps = new AppReconciler({ ...known, ...shown, ...ends, publisher, service, clock, log });
+  const apps = new AppReconciler({ ...known, ...shown, ...ends, events, publisher, clock, random, log });
   const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: options.pace?.reconcile });
   const placement = createPlacement({ ...known, environmentCache, compatibility, service, recorder }, options);
   const loop = new ControlLoop({ ...known, ...placement, apps, fleet, removal, environmentCache, appIndex, bus, log });

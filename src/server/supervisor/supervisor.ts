@@ -221,6 +221,7 @@ export class SupervisorPart {
 
   private async startNow(main: Application, attempt: { services: Running | null }): Promise<void> {
     const { clock, pace = PACE } = this.options;
+    await this.options.upgradeRows?.(main);
     const onAppEnd = (uid: string, term: number) => this.appEnds.emitAndWait({ uid, term });
     const onCommand = (outcome: CommandOutcome) => this.commands.emit(outcome);
     const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd, onCommand }), timers: [] };

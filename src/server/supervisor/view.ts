@@ -2,18 +2,18 @@ import { APP } from '../../shared/app';
 import { ENVIRONMENT } from '../../shared/environment';
 import { EVENT, type Event } from '../../shared/event';
 import { defaultsIn, pickIn } from '../../shared/fields';
-import { OPERATION } from '../../shared/operation';
+import { OPERATION, type Operation } from '../../shared/operation';
 import { shownStatus } from '../../shared/shown-status';
 import type { AppRow, EnvironmentRow, EventRow, OperationRow, ShownStatus, Status } from '../../shared/types';
 import type { AppCache } from './apps/cache';
 import { type AppDefinition, desiredOf } from './apps/repository';
-import { type Operation, progressOf } from './control/rollout';
 import type { OperationCache } from './control/store';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
 import type { EnvironmentCache } from './fleet/environment-cache';
 import type { FleetObserver } from './fleet/observer';
 import { appWarningsOf, warningsOf } from './fleet/warnings';
 import { stillAway } from './placement/away';
+import { progressNow } from './rollout/progress';
 import { isAhead } from './rollout/uploads';
 
 export interface FleetViewOptions {
@@ -59,13 +59,13 @@ export class FleetView {
     environment: string,
     view = this.options.observer.environment(environment),
   ): ShownStatus {
-    const { observer, active } = this.options;
+    const { observer } = this.options;
     return shownStatus({
       uid: app.uid,
       environment,
       generation: app.generation,
       published: app.published[environment]?.generation ?? null,
-      isUnderWay: active.of(app.uid).length > 0,
+      isUnderWay: app.placements[environment] !== undefined && app.paused === null,
       // Known from the database at the latest; an environment that was never observed has no health.
       health: view?.health ?? 'unknown',
       healthSince: view?.since ?? app.createdAt,
@@ -94,7 +94,7 @@ export class FleetView {
   }
 
   environmentRows(): EnvironmentRow[] {
-    const { appCache, observer, active, environmentCache } = this.options;
+    const { appCache, observer, environmentCache } = this.options;
     const counts = new Map<string, Partial<Record<Status, number>>>();
     const statusIn = this.judge();
     for (const app of appCache.apps.values()) {
@@ -117,7 +117,7 @@ export class FleetView {
         name,
         proxyUrl: address,
         unconfirmedProxyUrl: unconfirmed,
-        away: stillAway(name, remembered?.away ?? [], appCache.apps, (uid) => active.of(uid)).map(({ app, to }) => ({
+        away: stillAway(name, remembered?.away ?? [], appCache.apps).map(({ app, to }) => ({
           app,
           to,
           title: appCache.apps.get(app)?.title ?? app,
@@ -154,15 +154,16 @@ export class FleetView {
     });
   }
 
-  /** An operation as it is shown: the progress of its running steps is what their Workers report now. */
+  /** An operation as it is shown: what is under way is as its Worker reports it now. */
   operationRow(operation: Operation): OperationRow {
-    const steps = operation.steps.map((step) => {
-      const { kind: _, ...shown } = step;
-      const { entry } = this.options.observer.evidence(step.environment, operation.appName);
-      const message = progressOf(operation, step, entry);
+    const { appCache, observer } = this.options;
+    const app = appCache.byUid(operation.appName, operation.appUid);
+    const progress = operation.progress.map((item) => {
+      const { of: _, ...shown } = item;
+      const message = progressNow(operation, item, app, observer.evidence(item.environment, operation.appName).entry);
       return message ? { ...shown, message } : shown;
     });
-    return pickIn(OPERATION, 'row', { ...operation, steps, createdBy: operation.createdById });
+    return pickIn(OPERATION, 'row', { ...operation, progress, createdBy: operation.createdById });
   }
 
   /** @param operation the one that the event names, as far as it is kept */

@@ -41,7 +41,7 @@ export class FollowedSnapshot implements Snapshot {
   async saveHeader(): Promise<void> {}
 
   private follow(record: AppRecord): AppRecord {
-    this.last = { ...record, claim: 'none', desired: DESIRED[record.desired] };
+    this.last = { ...record, provision: 'none', desired: DESIRED[record.desired] };
     return this.last;
   }
 }

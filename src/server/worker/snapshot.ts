@@ -96,7 +96,8 @@ export class SnapshotStore {
 
 function parse(row: Model): Remembered | null {
   const { record, applied } = row.toJSON();
-  const parsed = appRecord.safeParse(record);
+  // Releases before 0.3.0 named it so.
+  const parsed = appRecord.safeParse({ provision: record?.claim, ...record });
   return parsed.success ? { record: parsed.data, applied: applied ? toApplied(applied) : null } : null;
 }
 

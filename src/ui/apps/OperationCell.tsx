@@ -5,7 +5,7 @@ import { Secondary } from '../common/Secondary';
 import { OPERATION_STATE } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { useT } from '../host';
-import { progress } from './actions';
+import { progressOf } from './actions';
 import { OPERATION_LABELS } from './labels';
 
 /** The operation in progress, its progress, and what it waits for. */
@@ -14,7 +14,7 @@ export function OperationCell({ operation }: { operation: OperationRow | null })
   if (!operation) {
     return null;
   }
-  const { done, total } = progress(operation);
+  const { done, total } = progressOf(operation);
   return (
     <Flex vertical gap={2} align="start" style={{ maxWidth: 200 }}>
       <StateTag tone={OPERATION_STATE[operation.state].tone}>

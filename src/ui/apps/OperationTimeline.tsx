@@ -1,7 +1,7 @@
-import { Alert, Button, Empty, Flex, Spin, Timeline, Typography } from 'antd';
+import { Alert, Button, Empty, Flex, Spin, Timeline, Tooltip, Typography } from 'antd';
 import type { ReactNode } from 'react';
 import type { Message } from '../../shared/message';
-import type { AppRow, OperationRow, OperationStep } from '../../shared/types';
+import type { AppRow, OperationProgress, OperationRow } from '../../shared/types';
 import { Author, useNames } from '../common/Author';
 import { type Api, useApi } from '../common/api';
 import { type ApiError, messageText, problemText } from '../common/errors';
@@ -19,7 +19,7 @@ import { RemedyButtons } from './RemedyButtons';
 import { remediesOf } from './remedies';
 import type { AppHandler } from './useAppDialogs';
 
-/** An app's operations, newest first: who requested what, when, the duration, and each step. */
+/** An app's operations, newest first: who requested what, when, the duration, and how far it is in each environment. */
 export function OperationTimeline({ app, handle }: { app: AppRow; handle: AppHandler }) {
   const appName = app.name;
   const host = useHost();
@@ -93,43 +93,47 @@ function Operation({ operation, isNewest, names, act, remediesFor }: OperationPr
           {finishedAt !== null && ` · ${duration(finishedAt - createdAt)}`}
         </Secondary>
         {isNewest && isRetryable(operation) && (
-          <Button size="small" onClick={() => act('retry', id)}>
-            {t('Retry')}
-          </Button>
+          <Tooltip title={t('Asks for the same again, in the environments that the app still has.')}>
+            <Button size="small" onClick={() => act('retry', id)}>
+              {t('Retry')}
+            </Button>
+          </Tooltip>
         )}
         {isUnderway(operation) && (
-          <Button size="small" onClick={() => act('cancel', id)}>
-            {t('Cancel')}
-          </Button>
+          <Tooltip title={t('What has begun stays, and nothing else is begun.')}>
+            <Button size="small" onClick={() => act('cancel', id)}>
+              {t('Cancel')}
+            </Button>
+          </Tooltip>
         )}
       </Flex>
       {waitingFor && <Secondary>{t('Waiting for {{what}}', { what: messageText(t, waitingFor) })}</Secondary>}
-      {operation.steps.map((step) => (
-        // An environment may have several, and their order stays.
-        <Step key={operation.steps.indexOf(step)} step={step} remediesFor={isNewest ? remediesFor : () => null} />
+      {operation.progress.map((item) => (
+        // The data of a deleted app are ended where it was, too; the order stays.
+        <Item key={operation.progress.indexOf(item)} item={item} remediesFor={isNewest ? remediesFor : () => null} />
       ))}
     </Flex>
   );
 }
 
-function Step({ step, remediesFor }: { step: OperationStep; remediesFor: OperationProps['remediesFor'] }) {
+function Item({ item, remediesFor }: { item: OperationProgress; remediesFor: OperationProps['remediesFor'] }) {
   const t = useT();
   const isLocal = useIsLocal();
-  const { label, tone: look } = OPERATION_STATE[step.state];
-  const took = step.startedAt && step.finishedAt ? duration(step.finishedAt - step.startedAt) : null;
+  const { label, tone: look } = OPERATION_STATE[item.state];
+  const took = item.startedAt && item.finishedAt ? duration(item.finishedAt - item.startedAt) : null;
   return (
     <div>
       <Flex gap="0 8px" align="center" wrap>
         <StateIcon tone={look} />
-        {!isLocal && <span>{step.environment}</span>}
+        {!isLocal && <span>{item.environment}</span>}
         <Secondary>
-          {[t(label), took, step.message && messageText(t, step.message)].filter(Boolean).join(' · ')}
+          {[t(label), took, item.message && messageText(t, item.message)].filter(Boolean).join(' · ')}
         </Secondary>
       </Flex>
-      {step.error && (
+      {item.error && (
         <Flex vertical gap="small" style={{ marginTop: 4 }}>
-          <Alert type="error" showIcon message={messageText(t, step.error)} />
-          {remediesFor(step.error, step.environment)}
+          <Alert type="error" showIcon message={messageText(t, item.error)} />
+          {remediesFor(item.error, item.environment)}
         </Flex>
       )}
     </div>

@@ -120,10 +120,11 @@ export function unexpectedEnvironments(app: AppRow): string[] {
   });
 }
 
-/** Number of finished steps, and number of all steps. */
-export function progress(operation: OperationRow): { done: number; total: number } {
-  return { done: operation.steps.filter(({ state }) => state === 'succeeded').length, total: operation.steps.length };
-}
+/** How many parts of an operation are done, and how many it has. */
+export const progressOf = ({ progress }: OperationRow): { done: number; total: number } => ({
+  done: progress.filter(({ state }) => state === 'succeeded').length,
+  total: progress.length,
+});
 
 /** Whether something of the app changes by itself right now. */
 export const isAppBusy = (app: AppRow): boolean =>

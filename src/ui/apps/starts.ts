@@ -9,7 +9,7 @@ const STARTING: OperationRow['action'][] = ['create', 'adopt', 'start', 'restart
 export const startTimes = (operations: readonly OperationRow[]): number[] =>
   operations
     .filter(({ action }) => STARTING.includes(action))
-    .flatMap(({ steps }) => steps)
+    .flatMap(({ progress }) => progress)
     .flatMap(({ state, startedAt, finishedAt }) =>
       state === 'succeeded' && startedAt !== undefined && finishedAt !== undefined
         ? [{ at: finishedAt, took: finishedAt - startedAt }]

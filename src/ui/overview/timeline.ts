@@ -35,7 +35,7 @@ export function barsOf(
     const width = Math.max(NARROWEST, ((end - begin) / span) * 100);
     return [{ id, kind, left: Math.min(100 - width, ((begin - now + span) / span) * 100), width }];
   };
-  const isHere = ({ steps }: OperationRow) => steps.some((step) => step.environment === environment);
+  const isHere = ({ progress }: OperationRow) => progress.some((item) => item.environment === environment);
   return [
     ...operations.filter(isHere).flatMap((operation) =>
       bar(operation.id, 'operation', operation.createdAt, operation.finishedAt).map((each) => ({

@@ -9,5 +9,6 @@ export default {
     { name: 'name', type: 'string', index: true },
     { name: 'definition', type: 'json' },
     { name: 'environments', type: 'json', defaultValue: [] },
+    { name: 'data', type: 'string', defaultValue: 'keep' },
   ],
 } satisfies CollectionOptions;

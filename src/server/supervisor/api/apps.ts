@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { APP } from '../../../shared/app';
 import { keysIn } from '../../../shared/fields';
 import { say } from '../../../shared/message';
+import type { Operation } from '../../../shared/operation';
 import type { AppCounts, CountedStatus } from '../../../shared/summary';
 import type { ShownStatus } from '../../../shared/types';
 import { NO_ENVIRONMENT } from '../../../shared/words';
@@ -26,7 +27,6 @@ import {
 import { ORDERS } from '../apps/order';
 import { assertPermitted } from '../apps/permissions';
 import type { AppDefinition } from '../apps/repository';
-import type { Operation } from '../control/rollout';
 import type { BulkResult } from '../placement/moves';
 import { type ActionContext, type Answer, pageMeta, paging, sorting, target } from './action';
 import { filtering } from './filter';

@@ -127,7 +127,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       errors: ['UNKNOWN_OPERATION'],
     },
     retry: {
-      summary: 'Retry a failed or cancelled operation',
+      summary: 'Ask again for what the newest operation of an app asked for, if that failed or was cancelled',
       query: ONE_OPERATION,
       gives: 'The new operation.',
       rows: 'appSupervisorOperation',
@@ -141,7 +141,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       ],
     },
     cancel: {
-      summary: 'Cancel an operation; steps that have not begun are dropped',
+      summary: 'Cancel an operation: what has begun stays, and nothing else is begun',
       query: ONE_OPERATION,
       gives: 'The operation.',
       rows: 'appSupervisorOperation',

@@ -1,9 +1,9 @@
 import type { Transaction } from '@nocobase/database';
-import { completeIn } from '../../../shared/fields';
 import { say, sayAction } from '../../../shared/message';
-import { OPERATION } from '../../../shared/operation';
+import type { Operation, Progress } from '../../../shared/operation';
 import type { Addresses } from '../../../shared/origins';
 import type { Action } from '../../../shared/types';
+import type { DataEnd } from '../../../shared/words';
 import { type Clock, within } from '../../clock';
 import { AppSupervisorError } from '../../errors';
 import { retryWhenBusy } from '../../nocobase/busy';
@@ -11,20 +11,21 @@ import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
 import { isAlive } from '../../protocol/health';
 import type { Random } from '../../random';
-import { arrivalOf, placeAfter } from '../control/arrival';
 import { appKey } from '../control/keys';
 import type { Leadership } from '../control/leader';
-import { cancelled, inTheWay, type Operation, type Step, type StepKind, takeOver } from '../control/rollout';
-import { newOperationId, type OperationCache, type OperationStore } from '../control/store';
+import { newOperation, type OperationCache, type OperationStore } from '../control/store';
 import type { WorkQueue } from '../control/work-queue';
 import { changesBetween, requested, settingsChanged } from '../events/changes';
 import type { EventStore } from '../events/store';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
+import { startsBoot } from '../rollout/observed';
+import { begunIn, ended, inTheWay } from '../rollout/progress';
+import { arrived, arrivingAt, stays } from '../rollout/spec';
 import type { AppCache } from './cache';
 import { assertDomainOfNoOther } from './domain';
-import type { AppDefinition, AppRepository } from './repository';
+import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from './repository';
 
 /**
  * How long an answer waits for its operation to begin, in ms. At the end of a request the core is busy for longer than
@@ -51,6 +52,17 @@ export interface ChangesOptions {
   environmentCache: Pick<EnvironmentCache, 'fleetHosts'>;
 }
 
+/** What a request asks for. */
+export interface Request {
+  /** Of the row; what is left out stays. */
+  values: Partial<AppDefinition>;
+  action: Action;
+  /** The environments that it names; absent: all of the app. */
+  environments?: readonly string[];
+  cause?: Operation['cause'];
+  onFailure?: Operation['onFailure'];
+}
+
 /** Writes each change of an app together with its operation, and has it executed. */
 export class AppChanges {
   constructor(private readonly options: ChangesOptions) {}
@@ -58,17 +70,18 @@ export class AppChanges {
   /**
    * One change of one app: validated, and written together with its operation. If another request changed the app in
    * between, it is repeated on the new state.
+   * @param work what is asked for, with the generation of the request
    * @param asLeader nobody requested it: the control loop does, in its term
    * @param follows whether the app goes where it is about to move, if that is alive, and is changed there; otherwise such a move ends
    * @throws TermOver
    */
   async change(
     name: string,
-    work: (app: AppDefinition, transaction: Transaction, others: Operation[]) => Promise<Operation>,
-    asLeader = false,
-    follows = false,
+    work: (app: AppDefinition, generation: number, transaction: Transaction, others: Operation[]) => Promise<Request>,
+    userId: string | null,
+    { asLeader = false, follows = false } = {},
   ): Promise<Operation> {
-    const { appRepository, operations, active, observer, clock, compatibility, leadership } = this.options;
+    const { appRepository, operations, active, clock, compatibility, leadership } = this.options;
     let superseded: Operation[] = [];
     const operation = await this.inTransaction(async (transaction) => {
       if (asLeader) await leadership.holdTerm(transaction);
@@ -76,20 +89,24 @@ export class AppChanges {
       const found = await appRepository.findLocked(name, transaction);
       if (!found) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
       const others = await operations.activeOf(found.uid, transaction);
-      const app = follows ? await this.placed(found, others, transaction) : found;
-      for (const other of others) {
-        const blocked = inTheWay(other, (environment) => observer.evidence(environment, name));
-        if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: name, ...blocked });
-      }
-      const made = takeOver(await work(app, transaction, others), others, app);
+      this.assertNotInTheWay(found, others);
+      const generation = nextGeneration(newestOf(found), clock.now().wall);
+      const from = this.settled(found, follows);
+      const { values, ...request } = await work(from, generation, transaction, others);
+      const after = { ...from, ...values, generation };
       // Also for a start or a retry of a create that failed: an old Worker would install the app with the well-known
       // password.
-      const boots = made.steps.filter(({ kind }) => kind === 'boot').map(({ environment }) => environment);
-      if (app.initialAdmin && app.claim === 'create') compatibility.assertSetsInitialAdmin(boots, 'environments');
+      const boots = Object.keys(after.placements).filter((environment) => startsBoot(after, environment));
+      if (after.initialAdmin && after.provision === 'create')
+        compatibility.assertSetsInitialAdmin(boots, 'environments');
+      const { placements, previous } = from;
+      await appRepository.update(name, { ...placeOf(from), placements, previous, ...values, generation }, transaction);
+      const progress = begunIn(after, request.environments ?? Object.keys(after.placements), others);
+      const made = this.newOperation(after, { ...request, progress, createdById: userId });
       const why = say('SUPERSEDED', { action: sayAction(made.action) });
-      superseded = others.map((other) => cancelled(other, why, clock.now().wall));
+      superseded = others.map((other) => ended(other, why, clock.now().wall));
       for (const other of superseded) await operations.save(other, transaction);
-      await this.store(made, transaction, app);
+      await this.store(made, transaction, found);
       return made;
     });
     for (const other of superseded) active.put(other);
@@ -97,14 +114,62 @@ export class AppChanges {
     return operation;
   }
 
-  /** Places an app where it is about to move, if anybody is there to start it: nothing more is copied ahead. */
-  private async placed(app: AppDefinition, others: Operation[], transaction: Transaction): Promise<AppDefinition> {
-    const copy = others.map((other) => arrivalOf(other, app)).find((step) => step !== null);
-    if (!copy || copy.state === 'cancelled') return app;
-    if (!isAlive(this.options.observer.evidence(copy.environment, app.name).health)) return app;
-    const place = placeAfter(copy);
-    await this.options.appRepository.update(app.name, place, transaction);
-    return { ...app, ...place };
+  /**
+   * Removes an app from the list; its tombstone keeps what is left to be done.
+   * @param ending where it may be, where its data are ended, and how
+   */
+  async bury(
+    name: string,
+    ending: (app: AppDefinition) => { places: string[]; target: string | null; data: DataEnd },
+    userId: string | null,
+  ): Promise<Operation> {
+    const { appRepository, operations, active, clock } = this.options;
+    let superseded: Operation[] = [];
+    const operation = await this.inTransaction(async (transaction) => {
+      const app = await appRepository.findLocked(name, transaction);
+      if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
+      const others = await operations.activeOf(app.uid, transaction);
+      this.assertNotInTheWay(app, others);
+      const { places, target, data } = ending(app);
+      const generation = nextGeneration(newestOf(app), clock.now().wall);
+      const nowhere = { environments: [], targetEnvironment: target, placements: {}, previous: null, paused: null };
+      const definition = { ...app, ...nowhere, generation, initialAdmin: null };
+      const made = this.newOperation(definition, {
+        action: 'destroy',
+        progress: endsIn(places, target, data),
+        data,
+        createdById: userId,
+      });
+      await appRepository.bury({ uid: app.uid, name, definition, environments: places, data }, transaction);
+      const why = say('SUPERSEDED', { action: sayAction('destroy') });
+      superseded = others.map((other) => ended(other, why, clock.now().wall));
+      for (const other of superseded) await operations.save(other, transaction);
+      await this.store(made, transaction);
+      return made;
+    });
+    for (const other of superseded) active.put(other);
+    await this.carryOut([name], operation);
+    return operation;
+  }
+
+  /** @throws AppSupervisorError OPERATION_BEGUN */
+  assertNotInTheWay(app: Pick<AppDefinition, 'name' | 'published'>, operations: readonly Operation[]): void {
+    for (const operation of operations) {
+      const blocked = inTheWay(
+        operation,
+        app,
+        (environment) => this.options.observer.evidence(environment, app.name).entry,
+      );
+      if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: app.name, ...blocked });
+    }
+  }
+
+  /** An app that is about to move is placed there, if anybody is there to start it, or stays: nothing more is copied ahead. */
+  private settled(app: AppDefinition, follows: boolean): AppDefinition {
+    const to = arrivingAt(app);
+    if (to === null) return app;
+    const goes = follows && isAlive(this.options.observer.evidence(to, app.name).health);
+    return { ...app, ...(goes ? arrived(app) : stays(app)) };
   }
 
   /**
@@ -193,23 +258,20 @@ export class AppChanges {
 
   newOperation(
     app: Pick<AppDefinition, 'name' | 'uid' | 'generation'>,
-    action: Action,
-    steps: Step[],
-    userId: string | null,
+    values: Parameters<typeof newOperation>[1],
   ): Operation {
-    const now = this.options.clock.now().wall;
-    return completeIn(OPERATION, 'table', {
-      id: newOperationId(now, this.options.random),
-      appName: app.name,
-      appUid: app.uid,
-      action,
-      state: 'queued',
-      generation: app.generation,
-      steps,
-      createdById: userId,
-      createdAt: now,
-    });
+    return newOperation(app, values, this.options.clock.now().wall, this.options.random);
   }
 }
 
-export const step = (environment: string, kind: StepKind): Step => ({ environment, kind, state: 'queued' });
+/** What is shown of the end of an app. @param target where its data are ended */
+export const endsIn = (places: readonly string[], target: string | null, data: DataEnd): Progress[] => [
+  ...places.map((environment): Progress => ({ environment, of: 'leave', state: 'queued' })),
+  ...(data === 'keep' ? [] : [{ environment: target ?? '', of: 'data' as const, state: 'queued' as const }]),
+];
+
+export const placeOf = ({ environments, targetEnvironment, home }: AppDefinition) => ({
+  environments,
+  targetEnvironment,
+  home,
+});

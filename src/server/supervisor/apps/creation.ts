@@ -3,24 +3,25 @@ import { APP } from '../../../shared/app';
 import { completeIn, pickIn } from '../../../shared/fields';
 import { say } from '../../../shared/message';
 import type { StatusEntry } from '../../../shared/messages';
+import type { Operation } from '../../../shared/operation';
 import type { Addresses } from '../../../shared/origins';
 import type { Clock } from '../../clock';
 import { AppSupervisorError } from '../../errors';
 import { type Administrator, sealAdministrator } from '../../protocol/administrator';
 import { newSecret, seal, sealDatabase } from '../../protocol/secrets';
 import type { Random } from '../../random';
-import type { Operation } from '../control/rollout';
 import type { OperationCache, OperationStore } from '../control/store';
 import type { WorkQueue } from '../control/work-queue';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
+import { begunIn } from '../rollout/progress';
 import type { AppCache } from './cache';
-import { type AppChanges, step } from './changes';
+import type { AppChanges } from './changes';
 import { newRole, placeOf } from './database-settings';
 import { assertLabelFree } from './domain';
 import type { CreateInput } from './input';
-import { type AppDefinition, type AppRepository, nextGeneration } from './repository';
+import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from './repository';
 
 export interface CreationOptions {
   appRepository: AppRepository;
@@ -90,23 +91,37 @@ export class AppCreation {
       jwtSecret: seal(jwtSecret || newSecret(), aesKey),
       sso: input.options?.sso ?? null,
       generation,
-      boot: { generation, how: 'start' },
+      placements: Object.fromEntries(
+        environments.map((environment) => [
+          environment,
+          {
+            generation,
+            want: input.startMode === 'withMain' ? 'running' : 'onDemand',
+            boot: { generation, how: 'start' },
+          },
+        ]),
+      ),
+      previous: null,
       paused: null,
-      claim: action,
+      provision: action,
       initialAdmin,
       published: {},
     });
-    const steps = environments.map((environment) => step(environment, 'boot'));
     await this.options.environmentCache.settled();
     const operation = await this.changes.inTransaction(async (transaction) => {
       await this.assertNameFree(input.name, transaction);
       await this.options.environmentCache.assertStored(environments, 'environments', transaction);
       await this.changes.assertDomainFree(input.cname, input.name, transaction);
-      // A Worker takes what is older than what it was told of a former app of this name for a late message. The step that
-      // ends the data of that one published one more than its operation.
-      const former = await this.options.operations.newestGeneration(input.name, transaction);
-      const app = appOf(nextGeneration(Math.max(former + 1, orphan?.generation ?? 0), now));
-      const created = this.changes.newOperation(app, action, steps, userId);
+      // A Worker takes what is older than what it was told of a former app of this name for a late message.
+      const former = [
+        await this.options.operations.newestGeneration(input.name, transaction),
+        ...[...this.options.appCache.tombstones.values()].flatMap(({ name, definition }) =>
+          name === input.name ? [newestOf(definition)] : [],
+        ),
+      ];
+      const app = appOf(nextGeneration(Math.max(...former, orphan?.generation ?? 0), now));
+      const progress = begunIn(app, environments, []);
+      const created = this.changes.newOperation(app, { action, progress, createdById: userId });
       await appRepository.create(app, transaction);
       await this.changes.store(created, transaction);
       return created;
@@ -172,7 +187,6 @@ export class AppCreation {
     if (alike) throw new AppSupervisorError('NAME_TAKEN', { app: alike }, 'name');
     assertLabelFree(app, appCache.apps.values(), this.options.addresses);
     const others = await operations.activeNamed([app], transaction);
-    if (others.some(({ steps }) => steps.some(({ kind }) => kind === 'drop')))
-      throw new AppSupervisorError('DROP_PENDING', { app }, 'name');
+    if (others.some(({ data }) => data === 'drop')) throw new AppSupervisorError('DROP_PENDING', { app }, 'name');
   }
 }

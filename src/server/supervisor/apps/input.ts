@@ -124,7 +124,7 @@ export const migrateInput = z.object({
   environments: environments.optional(),
 });
 
-/** `onFailure`: whether a failed step ends the operation, or the other environments continue. */
+/** `onFailure`: whether an environment that fails ends the operation, or the others continue. */
 export const commandInput = z.object({ onFailure: z.enum(['stop', 'continue']).optional() });
 
 /** Where apps move: `from` by default the target environment of each; `to` by default as placement proposes. */

@@ -1,25 +1,26 @@
 import type { Transaction } from '@nocobase/database';
 import { say } from '../../../shared/message';
+import type { Operation, Progress } from '../../../shared/operation';
 import type { Action } from '../../../shared/types';
 import type { Clock } from '../../clock';
 import { AppSupervisorError } from '../../errors';
-import { arrivalOf } from '../control/arrival';
-import { cancelled, inTheWay, type Operation, type Step } from '../control/rollout';
 import type { OperationCache, OperationStore } from '../control/store';
 import { cancelRequested } from '../events/changes';
 import type { EventStore } from '../events/store';
-import type { FleetObserver } from '../fleet/observer';
+import type { EnvironmentCache } from '../fleet/environment-cache';
+import { ended } from '../rollout/progress';
+import { arrivingAt, booted, cancelled, placed, rested } from '../rollout/spec';
 import type { AppCache } from './cache';
-import { type AppChanges, step } from './changes';
-import { type AppRepository, newestOf, nextGeneration, type Tombstone } from './repository';
+import { type AppChanges, endsIn, placeOf } from './changes';
+import { type AppDefinition, type AppRepository, newestOf, nextGeneration, type Tombstone } from './repository';
 
 export interface OperationRequestsOptions {
   appRepository: AppRepository;
   appCache: AppCache;
   operations: OperationStore;
   events: Pick<EventStore, 'append'>;
+  environmentCache: Pick<EnvironmentCache, 'assertStored'>;
   active: OperationCache;
-  observer: FleetObserver;
   clock: Clock;
 }
 
@@ -31,31 +32,43 @@ export class OperationRequests {
     private readonly move: (name: string, wish: { to: string }, userId: string | null) => Promise<Operation>,
   ) {}
 
-  /** @param isEarly only as long as it has not moved the app; OPERATION_OVER if it has */
+  /**
+   * What is published from now on is what is wanted: nothing more is begun.
+   * @param isEarly only as long as it has not moved the app; OPERATION_OVER if it has
+   */
   async cancel(id: string, userId: string | null, isEarly = false): Promise<Operation> {
-    const { operations, active, observer, clock, events, appRepository } = this.options;
+    const { operations, active, clock, events, appRepository } = this.options;
     const operation = await operations.find(id);
     if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
     if (operation.finishedAt !== null) throw new AppSupervisorError('OPERATION_OVER', { operation: id });
-    const blocked = inTheWay(operation, (environment) => observer.evidence(environment, operation.appName));
-    if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: operation.appName, ...blocked });
+    const { appName, appUid } = operation;
     const now = clock.now().wall;
-    const ended = cancelled(operation, say('CANCELLED'), now);
+    const end = ended(operation, say('CANCELLED'), now);
     await this.changes.inTransaction(async (transaction) => {
-      // Locked, so that it is not moved meanwhile.
-      const app = isEarly ? await appRepository.findLocked(operation.appName, transaction) : null;
-      const isLate = isEarly && !(app && arrivalOf(operation, app));
-      if (isLate || !(await operations.save(ended, transaction)))
+      // Locked, so that no pass goes on meanwhile with what was wanted before.
+      const found = await appRepository.findLocked(appName, transaction);
+      const app = found?.uid === appUid ? found : null;
+      const tombstone = app ? null : await appRepository.findLockedTombstone(appUid, transaction);
+      const definition = app ?? tombstone?.definition;
+      if (definition) this.changes.assertNotInTheWay(definition, [operation]);
+      const isLate = isEarly && !(app && arrivingAt(app) !== null);
+      if (isLate || !(await operations.save(end, transaction)))
         throw new AppSupervisorError('OPERATION_OVER', { operation: id });
+      const generation = nextGeneration(newestOf(definition ?? { generation: 0, published: {} }), now);
+      if (app) await appRepository.update(appName, { ...cancelled(app), generation }, transaction);
+      if (tombstone) {
+        const keeps = { data: 'keep' as const, definition: { ...tombstone.definition, generation } };
+        await appRepository.updateTombstone(appUid, keeps, transaction);
+      }
       await events.append([cancelRequested(operation, userId, now)], transaction);
     });
-    active.put(ended);
-    await this.changes.carryOut([operation.appName]);
-    return ended;
+    active.put(end);
+    await this.changes.carryOut([appName]);
+    return end;
   }
 
   /**
-   * Repeats the newest operation of an app, in the environments that the app still has.
+   * Asks anew for what the newest operation of an app has asked for, in the environments that the app still has.
    * @throws AppSupervisorError OPERATION_SUPERSEDED: what an older one did was undone or done by a newer one since
    */
   async retry(id: string, userId: string | null): Promise<Operation> {
@@ -63,35 +76,28 @@ export class OperationRequests {
     if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
     if (operation.state !== 'failed' && operation.state !== 'cancelled')
       throw new AppSupervisorError('OPERATION_OVER', { operation: id });
-    const { appRepository, clock, appCache } = this.options;
+    const { appCache } = this.options;
     const app = appCache.apps.get(operation.appName);
     const tombstone = appCache.tombstones.get(operation.appUid);
     if (!app && tombstone) return this.retryEnd(tombstone, operation, userId);
     if (app?.uid !== operation.appUid) throw new AppSupervisorError('UNKNOWN_APP', { app: operation.appName });
-    const copy = operation.action === 'move' ? arrivalOf(operation, app) : null;
-    if (copy) {
-      // It ended before the app left its place, which is where the next one begins, too.
+    const to = operation.action === 'move' ? targetOf(operation) : null;
+    if (to !== null && !app.environments.includes(to)) {
+      // It has ended before it has moved the app, or was undone.
       await this.assertNewest(operation);
-      return this.move(app.name, { to: copy.environment }, userId);
+      return this.move(app.name, { to }, userId);
     }
-    return this.changes.change(operation.appName, async (current, transaction) => {
+    const { action, onFailure } = operation;
+    const work = async (current: AppDefinition, generation: number, transaction: Transaction) => {
       // This process may not have heard that it was deleted, and another one created in its place.
       if (current.uid !== operation.appUid) throw new AppSupervisorError('UNKNOWN_APP', { app: current.name });
       await this.assertNewest(operation, transaction);
-      const generation = nextGeneration(newestOf(current), clock.now().wall);
-      const boots = operation.steps.some(({ kind }) => kind === 'boot');
-      await appRepository.update(
-        current.name,
-        { generation, ...(boots ? { desired: 'running', boot: { generation, how: bootHow(operation.action) } } : {}) },
-        transaction,
-      );
-      const isPlaced = ({ environment, kind }: Step) => {
-        const isThere = current.environments.includes(environment);
-        return kind === 'remove' ? !isThere && current.published[environment] !== undefined : isThere;
-      };
-      const steps = repeated(operation, isPlaced);
-      return this.changes.newOperation({ ...current, generation }, operation.action, steps, userId);
-    });
+      const values = askedAnew(operation, current, generation);
+      const added = (values.environments ?? []).filter((name) => !current.environments.includes(name));
+      await this.options.environmentCache.assertStored(added, 'environments', transaction);
+      return { values, action, onFailure };
+    };
+    return this.changes.change(operation.appName, work, userId);
   }
 
   private async assertNewest(operation: Operation, transaction?: Transaction): Promise<void> {
@@ -101,20 +107,22 @@ export class OperationRequests {
   }
 
   /**
-   * Repeats the steps for a deleted app in the environments that have not confirmed them: its data may be reachable by
-   * now.
+   * Asks the environments that have not confirmed that a deleted app is gone once more: its data may be reachable by now.
    */
-  private async retryEnd({ uid, name, definition }: Tombstone, failed: Operation, userId: string | null) {
+  private async retryEnd({ uid, name }: Tombstone, before: Operation, userId: string | null) {
     const { appRepository, clock } = this.options;
-    // Above the generation that its drop or release published.
-    const generation = nextGeneration(newestOf(definition) + 1, clock.now().wall);
     const operation = await this.changes.inTransaction(async (transaction) => {
       // Locked: what is read of it stays so.
-      const environments = (await appRepository.findLockedTombstone(uid, transaction))?.environments ?? [];
-      await appRepository.updateTombstone(uid, { definition: { ...definition, generation } }, transaction);
-      await this.assertNewest(failed, transaction);
-      const steps = repeated(failed, ({ environment }) => environments.includes(environment));
-      const made = this.changes.newOperation({ ...definition, generation }, failed.action, steps, userId);
+      const tombstone = await appRepository.findLockedTombstone(uid, transaction);
+      if (!tombstone) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
+      await this.assertNewest(before, transaction);
+      const data = before.data ?? 'keep';
+      const { environments: left } = tombstone;
+      const generation = nextGeneration(newestOf(tombstone.definition), clock.now().wall);
+      const definition = { ...tombstone.definition, generation };
+      await appRepository.updateTombstone(uid, { definition, data }, transaction);
+      const progress = endsIn(left, definition.targetEnvironment, data);
+      const made = this.changes.newOperation(definition, { action: 'destroy', progress, data, createdById: userId });
       await this.changes.store(made, transaction);
       return made;
     });
@@ -123,12 +131,31 @@ export class OperationRequests {
   }
 }
 
-/** @throws AppSupervisorError UNKNOWN_ENVIRONMENT if none is left: an operation without steps would succeed and do nothing */
-function repeated({ steps }: Operation, isLeft: (step: Step) => boolean): Step[] {
-  // The app is where its uploads were copied to.
-  const left = steps.filter((step) => step.kind !== 'copy' && isLeft(step));
-  if (!left.length) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: steps[0]?.environment ?? '' });
-  return left.map(({ environment, kind }) => step(environment, kind));
+/** Where a move goes. */
+const targetOf = ({ progress }: Operation): string | null =>
+  progress.find(({ of }) => of !== 'leave')?.environment ?? null;
+
+/** @throws AppSupervisorError UNKNOWN_ENVIRONMENT if none is left: an operation about no environment would succeed and do nothing */
+function askedAnew({ action, progress }: Operation, app: AppDefinition, generation: number): Partial<AppDefinition> {
+  const named = (isAbout: (item: Progress) => boolean) =>
+    progress.filter(isAbout).map(({ environment }) => environment);
+  const left = named(({ of }) => of === 'leave');
+  const there = app.environments.filter((name) => !left.includes(name));
+  // A change of its environments that was cancelled has left it where it was.
+  const added = action === 'update' ? named(({ of }) => of !== 'leave').filter((name) => !there.includes(name)) : [];
+  const place = { ...placeOf(app), environments: [...there, ...added] };
+  const asked = place.environments.filter((name) => progress.some((item) => item.environment === name));
+  const isLeft = (action === 'update' || action === 'move') && left.some((name) => app.published[name]);
+  if (!asked.length && !isLeft)
+    throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: progress[0]?.environment ?? '' });
+  if (action === 'stop') return rested(app, generation, asked.length < app.environments.length ? asked : undefined);
+  if (!place.environments.includes(place.targetEnvironment ?? ''))
+    place.targetEnvironment = place.environments[0] ?? null;
+  const only = named(({ of }) => of === 'boot').filter((name) => asked.includes(name));
+  const settings = placed(app, place, generation);
+  const again = only.length ? booted({ ...app, ...settings }, generation, bootHow(action), only) : {};
+  const isStarted = action !== 'update' && only.length > 0;
+  return { ...settings, ...again, ...(isStarted ? { desired: 'running' as const } : {}) };
 }
 
 const bootHow = (action: Action): 'start' | 'restart' | 'upgrade' =>

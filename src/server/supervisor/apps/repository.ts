@@ -1,6 +1,7 @@
 import type { Filter, Model, Transaction } from '@nocobase/database';
 import { APP, type AppDefinition, type Published } from '../../../shared/app';
 import { fromTable, keysIn } from '../../../shared/fields';
+import type { DataEnd } from '../../../shared/words';
 import { inTransaction, redactSqlErrors, type WithDatabase } from '../../nocobase/main-database';
 
 export type { AppDefinition, Published };
@@ -12,6 +13,8 @@ export interface Tombstone {
   definition: AppDefinition;
   /** Environments that have not confirmed. */
   environments: string[];
+  /** What becomes of its data when all have. */
+  data: DataEnd;
 }
 
 /** Increases with every change, also after a restored backup: never behind the clock. */

@@ -1,25 +1,21 @@
-import { say } from '../../../shared/message';
 import type { Clock } from '../../clock';
 import type { MessageBus } from '../../protocol/bus';
 import type { FleetStore } from '../../protocol/stores/fleet';
 import type { AppCache } from '../apps/cache';
-import type { AppDefinition, AppRepository } from '../apps/repository';
+import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from '../apps/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import type { EnvironmentRegistry } from '../fleet/registry';
+import { forgotten } from '../rollout/spec';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import { appKey } from './keys';
 import type { Leadership } from './leader';
-import type { Step } from './rollout';
-import type { OperationCache, OperationStore } from './store';
 import type { WorkQueue } from './work-queue';
 
 export interface ForgettingOptions {
   registry: EnvironmentRegistry;
   environmentCache: EnvironmentCache;
   appRepository: AppRepository;
-  operations: OperationStore;
-  active: OperationCache;
   appCache: AppCache;
   leadership: Leadership;
   environments: EnvironmentReconciler;
@@ -31,7 +27,7 @@ export interface ForgettingOptions {
 }
 
 /**
- * Removes an environment that was forgotten from every app, operation and tombstone: nothing waits for it any more. Only
+ * Removes an environment that was forgotten from every app and tombstone: nothing waits for it any more. Only
  * the leader does it, as the pass of the environment: what fails is repeated, by the next leader if need be.
  */
 export class EnvironmentRemoval {
@@ -61,20 +57,15 @@ export class EnvironmentRemoval {
    * @returns the apps that were assigned to it
    */
   private async removeReferences(environment: string): Promise<string[]> {
-    const { appCache, active, queue } = this.options;
+    const { appCache, queue } = this.options;
     await appCache.load();
-    await active.load();
-    const operationApps = active.all().map(({ appName, appUid }) => ({ name: appName, uid: appUid }));
     const names: string[] = [];
-    for (const { name, uid } of [...appCache.apps.values(), ...operationApps]) {
+    for (const { name, uid } of [...appCache.apps.values()]) {
       const app = appCache.apps.get(name);
-      const isPlaced = app?.uid === uid && refersTo(app, environment);
-      const isWorkedOn = active.of(uid).some(({ steps }) => steps.some((step) => step.environment === environment));
-      if (!isPlaced && !isWorkedOn) continue;
+      if (app?.uid !== uid || !forgotten(app, environment)) continue;
       const key = appKey({ name, uid });
       await queue.exclusively(key, async () => {
-        if (isPlaced && (await this.removeFromApp({ name, uid }, environment))) names.push(name);
-        await this.removeFromOperations({ name, uid }, environment);
+        if (await this.removeFromApp({ name, uid }, environment)) names.push(name);
       });
       queue.add(key);
     }
@@ -85,7 +76,6 @@ export class EnvironmentRemoval {
       const key = appKey({ name, uid });
       await queue.exclusively(key, async () => {
         await this.removeFromTombstone(uid, environment);
-        await this.removeFromOperations({ name, uid }, environment);
       });
       queue.add(key);
     }
@@ -93,36 +83,17 @@ export class EnvironmentRemoval {
   }
 
   private async removeFromApp({ name, uid }: Pick<AppDefinition, 'name' | 'uid'>, environment: string) {
-    const { appRepository, appCache, leadership } = this.options;
+    const { appRepository, appCache, leadership, clock } = this.options;
     const isChanged = await leadership.write(async (transaction) => {
       // Another Supervisor may change the same app.
       const app = await appRepository.findLocked(name, transaction);
-      if (app?.uid !== uid || !refersTo(app, environment)) return false;
-      const { [environment]: _, ...published } = app.published;
-      const environments = app.environments.filter((other) => other !== environment);
-      const targetEnvironment =
-        app.targetEnvironment === environment ? (environments[0] ?? null) : app.targetEnvironment;
-      const home = app.home === environment ? null : app.home;
-      return appRepository.updateLiving(app, { environments, published, targetEnvironment, home }, transaction);
+      const change = app?.uid === uid ? forgotten(app, environment) : null;
+      if (!app || !change) return false;
+      const generation = nextGeneration(newestOf(app), clock.now().wall);
+      return appRepository.updateLiving(app, { ...change, generation }, transaction);
     });
     await appCache.refresh([name]);
     return isChanged;
-  }
-
-  private async removeFromOperations({ name, uid }: Pick<AppDefinition, 'name' | 'uid'>, environment: string) {
-    const { appRepository, operations, active, clock, leadership } = this.options;
-    const isOpen = (step: Step) => step.environment === environment && step.finishedAt === undefined;
-    await leadership.write(async (transaction) => {
-      // A request that takes over what an operation has left undone comes before this, or finds nothing left there.
-      await appRepository.findLocked(name, transaction);
-      for (const operation of await operations.activeOf(uid, transaction)) {
-        if (!operation.steps.some(isOpen)) continue;
-        const end = { state: 'cancelled' as const, message: say('STEP_FORGOTTEN'), finishedAt: clock.now().wall };
-        const steps = operation.steps.map((step) => (isOpen(step) ? { ...step, ...end } : step));
-        await operations.save({ ...operation, steps }, transaction);
-      }
-    });
-    await active.refresh(uid);
   }
 
   private async removeFromTombstone(uid: string, environment: string): Promise<void> {
@@ -135,6 +106,3 @@ export class EnvironmentRemoval {
     appCache.settleTombstone(uid, environments);
   }
 }
-
-const refersTo = ({ environments, published, home }: AppDefinition, environment: string): boolean =>
-  environments.includes(environment) || published[environment] !== undefined || home === environment;

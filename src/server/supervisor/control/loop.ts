@@ -73,14 +73,10 @@ export class ControlLoop {
 
   /** The observer has found changes. */
   noteObserved({ environments, apps }: ObservedChange): void {
-    const { active, appCache, queue, failovers } = this.options;
+    const { queue, failovers } = this.options;
     this.addApps(apps);
-    // An operation that waits for an environment has no entry there.
-    for (const { appName, appUid, steps } of active.all())
-      if (steps.some(({ environment }) => environments.has(environment)))
-        queue.add(appKey({ name: appName, uid: appUid }));
-    for (const tombstone of appCache.tombstones.values())
-      if (tombstone.environments.some((environment) => environments.has(environment))) queue.add(appKey(tombstone));
+    // An app that waits for an environment has no entry there.
+    for (const key of this.options.apps.waitingFor(environments)) queue.add(key);
     const places = failovers.places();
     for (const environment of environments) {
       queue.add(environmentKey(environment));

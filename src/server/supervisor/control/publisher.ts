@@ -3,17 +3,24 @@ import type { Log } from '../../log';
 import type { MessageBus } from '../../protocol/bus';
 import type { RecordStore } from '../../protocol/stores/records';
 import type { AppCache } from '../apps/cache';
-import type { AppDefinition, AppRepository, Published } from '../apps/repository';
+import { type AppDefinition, type AppRepository, newestOf, type Published } from '../apps/repository';
 import type { FleetObserver } from '../fleet/observer';
-import { hostsOf, withHosts } from '../rollout/hosts';
 import { recordFor } from '../rollout/record';
+import type { Plan } from '../rollout/sight';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import type { Leadership } from './leader';
+
+/** Somebody has asked for something else meanwhile: what was to be written follows from what is not so any more. */
+export class Outdated extends Error {
+  constructor(app: string) {
+    super(`App ${app} was changed or deleted meanwhile.`);
+  }
+}
 
 export interface PublisherOptions {
   appRepository: AppRepository;
   appCache: AppCache;
-  observer: FleetObserver;
+  observer: Pick<FleetObserver, 'foreign'>;
   leadership: Leadership;
   environments: EnvironmentReconciler;
   records: RecordStore;
@@ -21,21 +28,8 @@ export interface PublisherOptions {
   log: Log;
 }
 
-/** Changes of a definition with its publication. */
-export interface Publication {
-  /** By environment: what is published there from now on. */
-  publish?: Record<string, Published>;
-  /** Environments for which nothing is published any more. */
-  withdraw?: string[];
-  /** The app has its database by now: its claim ends. */
-  claimed?: boolean;
-  /** Replaces the app's own generation if its environments are ahead of it. */
-  generation?: number;
-  /** It is started nowhere from now on. */
-  paused?: AppDefinition['paused'];
-  /** The app is placed there from now on. */
-  placed?: Pick<AppDefinition, 'environments' | 'targetEnvironment' | 'home'>;
-}
+/** What `plan` says, to be written. */
+export type Publication = Pick<Plan, 'publish' | 'withdraw' | 'change' | 'left'>;
 
 /**
  * Publishes the desired state of an app for its environments: to the database first, then to the store, and notifies
@@ -46,51 +40,76 @@ export class Publisher {
 
   /**
    * @param along writes in the same transaction; if it throws, nothing is published
-   * @throws TermOver, an error if the app was deleted meanwhile, and errors of `along` and of the database
+   * @throws TermOver, an error if the app was changed or deleted meanwhile, and errors of `along` and of the database
    */
   async publish(
     app: AppDefinition,
-    { publish = {}, withdraw = [], claimed = false, generation, paused, placed }: Publication,
+    { publish = {}, withdraw = [], change = {}, left }: Publication,
     along: (transaction?: Transaction) => Promise<void> = async () => undefined,
   ): Promise<void> {
     const { appCache, appRepository, leadership } = this.options;
-    const observe = (environment: string) => this.options.observer.evidence(environment, app.name);
-    const wanted = { ...app.published, ...publish };
-    for (const environment of withdraw) delete wanted[environment];
-    const hosts = hostsOf({ ...app, ...placed }, wanted, observe);
-    const renewed = Object.keys(publish).map(
-      (environment) => [environment, withHosts(wanted[environment], hosts)] as const,
+    const published = { ...app.published, ...publish };
+    for (const environment of withdraw) delete published[environment];
+    const asked = Object.values(change.placements ?? {}).map(({ boot }) => boot.generation);
+    const generation = Math.max(
+      newestOf({ ...app, published }),
+      ...Object.values(publish).map((wish) => wish.generation),
+      ...asked,
     );
-    const published = { ...wanted, ...Object.fromEntries(renewed) };
-    const changes: Partial<AppDefinition> = {
-      published,
-      ...(claimed ? { claim: 'none' as const, initialAdmin: null } : {}),
-      ...(generation === undefined ? {} : { generation }),
-      ...(paused ? { paused } : {}),
-      ...placed,
-    };
+    const changes: Partial<AppDefinition> = { ...change, published, generation };
+    const isDeleted = appCache.tombstones.has(app.uid);
     const writeDefinition = async (transaction?: Transaction) => {
-      if (appCache.tombstones.has(app.uid))
-        await appRepository.updateTombstone(app.uid, { definition: { ...app, ...changes } }, transaction);
-      // The tombstone would not contain an environment that is published only now, and the app would run there for ever.
-      else if (!(await appRepository.updateLiving(app, changes, transaction, generation !== undefined)))
-        throw new Error(`App ${app.name} was changed or deleted meanwhile.`);
+      const isWritten = isDeleted
+        ? await this.updateTombstone(app, changes, left, transaction)
+        : // The tombstone would not contain an environment that is published only now, and the app would run there for ever.
+          await appRepository.updateLiving(app, changes, transaction, true);
+      if (!isWritten) throw new Outdated(app.name);
     };
-    const write = async (transaction?: Transaction) => {
-      // In a transaction both are undone together, and rows are locked in the order of requests (`AppChanges.change`).
-      // SQLite has none here: what decides whether this may be published comes first.
-      for (const step of transaction ? [writeDefinition, along] : [along, writeDefinition]) await step(transaction);
-    };
-    await leadership.write(write).catch(async (error) => {
-      await appCache.refresh([app.name]).catch(() => undefined);
-      throw error;
-    });
+    await leadership
+      .write(async (transaction) => {
+        // Rows are locked in the order of requests (`AppChanges.change`).
+        await writeDefinition(transaction);
+        await along(transaction);
+      })
+      .catch(async (error) => {
+        await appCache.refresh([app.name]).catch(() => undefined);
+        throw error;
+      });
     // Updates the memory to the stored state, and does nothing that may still fail.
     appCache.assign(app, changes);
-    for (const [environment, wish] of renewed) await this.publishTo(environment, { ...app, ...placed }, wish);
+    if (isDeleted && left) appCache.settleTombstone(app.uid, left);
+    for (const [environment, wish] of Object.entries(publish))
+      await this.publishTo(environment, { ...app, ...changes }, wish);
     for (const environment of withdraw) await this.unpublish(environment, app.name);
     // A read that began earlier keeps what was assigned here, and with it may miss a change by another Supervisor.
     await appCache.refresh([app.name]);
+  }
+
+  /** Writes what follows from what an app is, and publishes nothing. @throws as `publish` */
+  async note(app: AppDefinition, write: (transaction?: Transaction) => Promise<void>): Promise<void> {
+    const { appCache, appRepository, leadership } = this.options;
+    await leadership.write(async (transaction) => {
+      const stored = appCache.tombstones.has(app.uid)
+        ? (await appRepository.findLockedTombstone(app.uid, transaction))?.definition
+        : await appRepository.findLocked(app.name, transaction);
+      if (stored?.uid !== app.uid || stored.generation !== app.generation) throw new Outdated(app.name);
+      await write(transaction);
+    });
+  }
+
+  /** @returns false if somebody has asked for something else meanwhile; then nothing was written */
+  private async updateTombstone(
+    app: AppDefinition,
+    changes: Partial<AppDefinition>,
+    left: string[] | undefined,
+    transaction?: Transaction,
+  ): Promise<boolean> {
+    const { appRepository } = this.options;
+    const stored = await appRepository.findLockedTombstone(app.uid, transaction);
+    if (stored?.definition.generation !== app.generation) return false;
+    const definition = { ...app, ...changes };
+    await appRepository.updateTombstone(app.uid, { definition, ...(left ? { environments: left } : {}) }, transaction);
+    return true;
   }
 
   /** What cannot be written now is written by the reconciliation of the environment. */

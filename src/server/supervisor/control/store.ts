@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Filter, Transaction } from '@nocobase/database';
-import { fromTable, pickIn } from '../../../shared/fields';
+import type { AppDefinition } from '../../../shared/app';
+import { completeIn, fromTable, pickIn } from '../../../shared/fields';
 import { type Message, verbatim } from '../../../shared/message';
 import { message, problem } from '../../../shared/message-schema';
-import { OPERATION } from '../../../shared/operation';
+import { OPERATION, type Operation, type Progress } from '../../../shared/operation';
 import { Feed } from '../../feed';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { Random } from '../../random';
-import type { Operation, Step } from './rollout';
 
 /** Sorts by time, unique among Supervisors. */
 export const newOperationId = (now: number, random: Random): string => `${now.toString(36)}${random.hex(4)}`;
@@ -15,12 +15,24 @@ export const newOperationId = (now: number, random: Random): string => `${now.to
 /** How long finished operations are kept, in ms. */
 export const KEEP_OPERATIONS = 30 * 24 * 3_600_000;
 
-/** An operation has ended or was requested meanwhile, through another request or another Supervisor: what was to be written is outdated. */
-export class OperationsDiffer extends Error {
-  constructor(app: string) {
-    super(`The unfinished operations of app ${app} have changed.`);
-  }
-}
+/** A new operation. */
+export const newOperation = (
+  { name, uid, generation }: Pick<AppDefinition, 'name' | 'uid' | 'generation'>,
+  values: Pick<Operation, 'action' | 'progress' | 'createdById'> &
+    Partial<Pick<Operation, 'cause' | 'data' | 'onFailure'>>,
+  now: number,
+  random: Random,
+): Operation =>
+  completeIn(OPERATION, 'table', {
+    id: newOperationId(now, random),
+    appName: name,
+    appUid: uid,
+    state: values.progress.length ? 'queued' : 'succeeded',
+    generation,
+    createdAt: now,
+    finishedAt: values.progress.length ? null : now,
+    ...values,
+  });
 
 /** The `appOperations` table. */
 export class OperationStore {
@@ -115,7 +127,11 @@ export class OperationStore {
 function toOperation(row: { toJSON(): object }): Operation {
   const stored = fromTable(OPERATION, row.toJSON());
   const waitingFor = stored.waitingFor as unknown as string | null;
-  return { ...stored, waitingFor: waitingFor ? toMessage(waitingFor) : null, steps: stored.steps.map(toStep) };
+  return {
+    ...stored,
+    waitingFor: waitingFor ? toMessage(waitingFor) : null,
+    progress: stored.progress.map(toProgress),
+  };
 }
 
 /** The column is a text, in which releases before 0.2.0 stored English sentences. */
@@ -132,20 +148,14 @@ function toMessage(text: string): Message {
 const readable = (schema: typeof message, value: unknown): Message =>
   schema.safeParse(value).data ?? verbatim(JSON.stringify(value));
 
-const toStep = (step: Step): Step => ({
-  ...step,
-  ...(step.message ? { message: readable(message, step.message) } : {}),
-  ...(step.error ? { error: readable(problem, step.error) } : {}),
+const toProgress = (item: Progress): Progress => ({
+  ...item,
+  ...(item.message ? { message: readable(message, item.message) } : {}),
+  ...(item.error ? { error: readable(problem, item.error) } : {}),
 });
 
 /** The table has no fields that are undefined. */
 const asStored = (operation: Operation): Operation => JSON.parse(JSON.stringify(operation));
-
-const changing = (operation: Operation) => ({ id: operation.id, ...pickIn(OPERATION, 'save', asStored(operation)) });
-
-/** Whether they are the same operations, in the same order, as far as operations change. */
-export const areSame = (some: readonly Operation[], others: readonly Operation[]): boolean =>
-  isDeepStrictEqual(some.map(changing), others.map(changing));
 
 /** As the table is sorted. */
 const byRequest = (a: Operation, b: Operation): number => a.generation - b.generation || (a.id < b.id ? -1 : 1);

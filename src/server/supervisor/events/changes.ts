@@ -3,8 +3,8 @@ import type { Event, SettingChange } from '../../../shared/event';
 import { keysIn, pickIn } from '../../../shared/fields';
 import { type Message, say, sayAction } from '../../../shared/message';
 import { type NotifierId, notifierName } from '../../../shared/notice';
+import type { Operation } from '../../../shared/operation';
 import type { MoveCause } from '../../../shared/words';
-import type { Operation } from '../control/rollout';
 
 /** What people change, as events. Pure functions; they are written together with the change itself. */
 
@@ -101,11 +101,11 @@ export const commandRefused = (
 
 /** The event that an operation was requested or, without a person, begun by the control loop. */
 export function requested(operation: Operation, changes: SettingChange[]): Event {
-  const { id, action, cause, appName, appUid, createdById, createdAt, steps } = operation;
+  const { id, action, cause, appName, appUid, createdById, createdAt, progress } = operation;
   const isByPerson = createdById !== null;
   const moved = cause && movedBy(operation, cause);
   const params = { app: appName, action: sayAction(action) };
-  const environments = [...new Set(steps.map(({ environment }) => environment))];
+  const environments = [...new Set(progress.map(({ environment }) => environment))];
   return {
     id: `requested ${id}`,
     kind: cause ?? (isByPerson ? 'change' : 'healing'),
@@ -127,9 +127,9 @@ export function requested(operation: Operation, changes: SettingChange[]): Event
 }
 
 /** What a move that is not for good says, and the environment that it is about: the one that is or was down. */
-function movedBy({ appName: app, steps }: Operation, cause: MoveCause): { message: Message; home: string } {
-  const from = steps.find(({ kind }) => kind === 'remove')?.environment ?? '-';
-  const to = steps.find(({ kind }) => kind !== 'remove')?.environment ?? '-';
+function movedBy({ appName: app, progress }: Operation, cause: MoveCause): { message: Message; home: string } {
+  const from = progress.find(({ of }) => of === 'leave')?.environment ?? '-';
+  const to = progress.find(({ of }) => of !== 'leave')?.environment ?? '-';
   return cause === 'failover'
     ? { message: say('FAILOVER_BEGUN', { app, from, to }), home: from }
     : { message: say('FAILBACK_BEGUN', { app, from, to }), home: to };

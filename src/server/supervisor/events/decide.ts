@@ -1,8 +1,8 @@
 import type { Event } from '../../../shared/event';
 import { type Message, say, sayAction } from '../../../shared/message';
 import type { Pressure, StatusEntry } from '../../../shared/messages';
+import type { Operation } from '../../../shared/operation';
 import { referenceOf } from '../../errors';
-import type { Operation } from '../control/rollout';
 import type { EnvironmentView } from '../fleet/observed-environment';
 
 /**
@@ -161,18 +161,18 @@ export function displaced(environment: string, before: Holder | undefined, now: 
 
 /** @returns null for an operation that did not fail */
 export function failedOperation(operation: Operation): Event | null {
-  const { id, state, action, appName, appUid, createdById, finishedAt, steps } = operation;
+  const { id, state, action, appName, appUid, createdById, finishedAt, progress } = operation;
   if (state !== 'failed' || finishedAt === null) return null;
-  const step = steps.find((one) => one.state === 'failed');
+  const failed = progress.find((one) => one.state === 'failed');
   return {
     ...momentary(finishedAt),
     id: `operation ${id}`,
     kind: 'failure',
-    environment: step?.environment ?? null,
+    environment: failed?.environment ?? null,
     appName,
     appUid,
     message: say('OPERATION_FAILED', { app: appName, action: sayAction(action) }),
-    cause: step?.error ?? null,
+    cause: failed?.error ?? null,
     createdById,
     operationId: id,
   };

@@ -1,13 +1,13 @@
 import type { Event } from '../../../shared/event';
 import type { Message } from '../../../shared/message';
 import type { StatusEntry } from '../../../shared/messages';
+import type { Operation } from '../../../shared/operation';
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { AppCache } from '../apps/cache';
 import type { AppDefinition } from '../apps/repository';
 import type { Leadership } from '../control/leader';
-import type { Operation } from '../control/rollout';
 import type { OperationStore } from '../control/store';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver, ObservedChange } from '../fleet/observer';
@@ -79,7 +79,6 @@ export class EventWatch {
     if (this.lasting) this.compare(environments, apps);
   }
 
-  /** This process has ended an operation. */
   /** Visitors of an app are referred to a cause that the proxy has met. */
   noteTrouble(app: Pick<AppDefinition, 'name' | 'uid'>, environment: string, reference: string, cause: Message): void {
     const { recorder, clock } = this.options;
@@ -87,6 +86,7 @@ export class EventWatch {
     recorder.record(troubleOf(subject, environment, reference, cause, clock.now().wall));
   }
 
+  /** This process has ended an operation. */
   noteOperation(operation: Operation): void {
     const event = failedOperation(operation);
     if (event) this.options.recorder.record(event);

@@ -187,7 +187,7 @@ export class EnvironmentCache {
   }
 
   /**
-   * The environment will not come back: its steps and tombstones end, and its apps are no longer assigned to it. Should it
+   * The environment will not come back: what waits for it ends, and its apps are no longer assigned to it. Should it
    * come back nevertheless, its Worker reads in Redis that it starts empty. The database decides; what of it cannot be written
    * to Redis now, the leader writes.
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE, REDIS_UNREACHABLE; then nothing has changed

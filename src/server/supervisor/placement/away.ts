@@ -3,9 +3,7 @@ import { say } from '../../../shared/message';
 import type { MovePreview } from '../../../shared/move';
 import type { DrainMode } from '../../../shared/words';
 import type { AppDefinition } from '../apps/repository';
-import { arrivalIn } from '../control/arrival';
-import type { Operation } from '../control/rollout';
-import { askedOf } from '../rollout/uploads';
+import { arrivingAt } from '../rollout/spec';
 import type { Refused } from './moves';
 
 export interface DrainPlan {
@@ -34,31 +32,22 @@ export function drainPlan(
 const isMovable = (preview: MovePreview): preview is DrainPlan['moved'][number] =>
   preview.refused === null && preview.to !== null;
 
-const isWantedIn = ({ desired, published }: AppDefinition, environment: string): boolean =>
-  desired === 'running' && askedOf(published, environment)?.desired !== 'stopped';
+const isWantedIn = ({ desired, placements }: AppDefinition, environment: string): boolean =>
+  desired === 'running' && placements[environment]?.want !== 'stopped';
 
-/**
- * Of the apps that a drain has taken from an environment, those that are still as it left them, or are about to be.
- * @param operationsOf an app, by its uid: those that are not finished
- */
+/** Of the apps that a drain has taken from an environment, those that are still as it left them, or are about to be. */
 export const stillAway = (
   environment: string,
   away: readonly Away[],
   apps: ReadonlyMap<string, AppDefinition>,
-  operationsOf: (uid: string) => ReadonlyArray<Pick<Operation, 'steps'>>,
 ): Away[] =>
   away.filter(({ app: name, uid, to }) => {
     const app = apps.get(name);
     if (app?.uid !== uid) return false;
     const isThere = app.environments.includes(environment);
-    if (to !== null)
-      return isThere ? arrivalIn(operationsOf(uid), app, to) !== undefined : app.environments.includes(to);
-    const rests = app.published[environment]?.desired === 'stopped';
-    return isThere && app.desired === 'running' && (rests || isStopping(operationsOf(uid), environment));
+    if (to !== null) return isThere ? arrivingAt(app) === to : app.environments.includes(to);
+    return isThere && app.desired === 'running' && app.placements[environment]?.want === 'stopped';
   });
-
-const isStopping = (operations: ReadonlyArray<Pick<Operation, 'steps'>>, environment: string): boolean =>
-  operations.some(({ steps }) => steps.some((step) => step.environment === environment && step.kind === 'stop'));
 
 /** Those of a former drain, and those of a new one, which knows better. */
 export const mergeAway = (before: readonly Away[], now: readonly Away[]): Away[] => [

@@ -5,10 +5,10 @@ import { AppSupervisorError, describeError } from '../../errors';
 import type { AppCache } from '../apps/cache';
 import type { AppDefinition } from '../apps/repository';
 import type { AppService } from '../apps/service';
-import { arrivalIn } from '../control/arrival';
 import type { OperationCache } from '../control/store';
 import type { ChangeJournal } from '../events/journal';
 import type { EnvironmentCache } from '../fleet/environment-cache';
+import { arrivingAt } from '../rollout/spec';
 import { drainPlan, mergeAway, stillAway } from './away';
 import type { BulkResult, Moves } from './moves';
 
@@ -66,9 +66,9 @@ export class Drains {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT
    */
   async uncordon(environment: string, bringHome: boolean, userId: string | null): Promise<BulkResult> {
-    const { environmentCache, appCache, active, journal } = this.options;
+    const { environmentCache, appCache, journal } = this.options;
     const taken = environmentCache.get(environment)?.away ?? [];
-    const away = stillAway(environment, taken, appCache.apps, (uid) => active.of(uid));
+    const away = stillAway(environment, taken, appCache.apps);
     await environmentCache.change(environment, { cordoned: false });
     await journal.ofEnvironment(environment, 'uncordon', userId);
     const result = bringHome ? await this.bringHome(environment, away, userId) : joined();
@@ -112,7 +112,7 @@ export class Drains {
     const { active, service } = this.options;
     const result = joined();
     for (const app of apps) {
-      const operation = arrivalIn(active.of(app.uid), app, to);
+      const [operation] = arrivingAt(app) === to ? active.of(app.uid) : [];
       try {
         if (operation) await service.cancel(operation.id, userId, true);
       } catch (error) {

@@ -1,6 +1,6 @@
 import type { MoveCause } from '../../../shared/words';
 import type { AppDefinition } from '../apps/repository';
-import { isPaused } from '../control/pause';
+import { isKeptOut } from '../rollout/spec';
 
 /**
  * When an app with one environment leaves it because that is down, and when it returns. Pure functions, with all times from
@@ -13,13 +13,13 @@ export type Movable = Pick<
   | 'environments'
   | 'desired'
   | 'published'
-  | 'claim'
+  | 'provision'
   | 'failover'
   | 'failoverDelay'
   | 'failback'
   | 'home'
   | 'paused'
-  | 'boot'
+  | 'placements'
 >;
 
 /** How long an environment has to be online without a break before apps return to it by themselves, in ms. */
@@ -32,12 +32,12 @@ export const FAILBACK_EVERY = 3_600_000;
  * Not one that stopped its process, as it would the next one. Not before its first start, which makes its database: nobody can tell how far that has come.
  */
 export const failsOver = (app: Movable, environment: string): boolean => {
-  const { environments, desired, published, claim, failover } = app;
+  const { environments, desired, published, provision, failover } = app;
   const [only, ...others] = environments;
   const isThere = only === environment && !others.length;
   const wish = published[environment]?.desired;
   const isWanted = desired === 'running' && (wish === 'running' || wish === 'onDemand');
-  return failover === 'automatic' && isThere && isWanted && claim === 'none' && !isPaused(app);
+  return failover === 'automatic' && isThere && isWanted && provision === 'none' && !isKeptOut(app);
 };
 
 /**
@@ -77,7 +77,7 @@ export function failoverPlaces(
 export const returnsTo = (app: Movable, environment: string): boolean => {
   const { environments, failback, home } = app;
   const isAway = home === environment && environments.length === 1 && environments[0] !== environment;
-  return isAway && failback === 'automatic' && !isPaused(app);
+  return isAway && failback === 'automatic' && !isKeptOut(app);
 };
 
 /**

@@ -1,12 +1,12 @@
 import PQueue from 'p-queue';
 import { type Message, say } from '../../../shared/message';
 import type { MovePlan, MovePreview } from '../../../shared/move';
+import type { Operation } from '../../../shared/operation';
 import { AppSupervisorError, describeError } from '../../errors';
 import { isAlive } from '../../protocol/health';
 import type { AppCache } from '../apps/cache';
 import type { AppDefinition } from '../apps/repository';
 import type { AppService } from '../apps/service';
-import type { Operation } from '../control/rollout';
 import type { OperationStore } from '../control/store';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
@@ -157,7 +157,7 @@ export class Moves {
     reaches: Reaches,
   ): Promise<UploadsFacts> {
     const { observer, requests } = this.options;
-    if (from === null || to === null || refused !== null || app.claim !== 'none') return null;
+    if (from === null || to === null || refused !== null || app.provision !== 'none') return null;
     if (!isAlive(observer.environment(from)?.health ?? 'unknown')) return null;
     try {
       const size = await requests.uploadsSize(app, from);
@@ -200,7 +200,7 @@ export class Moves {
     const differ = others.length ? compatibility.disagreementOf([...others, to]) : null;
     if (differ) return describeError(differ);
     // Its first start creates its database.
-    if (app.claim !== 'none') return null;
+    if (app.provision !== 'none') return null;
     const isDown = from !== null && observer.environment(from)?.health === 'down';
     return requests.checkReach(to, app, isDown).catch((error) => {
       const reason = describeError(error);

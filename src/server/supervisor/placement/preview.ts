@@ -1,8 +1,8 @@
 import { type Message, say } from '../../../shared/message';
 import type { DatabaseCheck, UploadsSize } from '../../../shared/messages';
+import type { Operation } from '../../../shared/operation';
 import type { Health } from '../../../shared/types';
 import type { AppDefinition } from '../apps/repository';
-import type { Operation } from '../control/rollout';
 
 /** What is known about the environment that an app leaves. */
 export interface SourceFacts {
@@ -44,10 +44,10 @@ export function moveNotes({ from, sourceHealth, isStopped, uploads }: SourceFact
 /** By uid of the app, how long its newest start took, in ms. @param operations newest first */
 export function lastBoots(operations: readonly Operation[]): Map<string, number> {
   const boots = new Map<string, number>();
-  for (const { appUid, steps, action } of operations) {
+  for (const { appUid, progress, action } of operations) {
     // An installation takes much longer than a start.
     if (boots.has(appUid) || action === 'create' || action === 'upgrade') continue;
-    const boot = steps.find(({ kind, state }) => kind === 'boot' && state === 'succeeded');
+    const boot = progress.find(({ of, state }) => of === 'boot' && state === 'succeeded');
     if (boot?.startedAt !== undefined && boot.finishedAt !== undefined)
       boots.set(appUid, boot.finishedAt - boot.startedAt);
   }

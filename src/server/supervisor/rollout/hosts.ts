@@ -1,8 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { StatusEntry } from '../../../shared/messages';
 import type { Health } from '../../../shared/types';
 import type { AppDefinition, Published } from '../apps/repository';
-import { hasLeft } from '../control/leaving';
+import { confirms } from './observed';
 import { askedOf } from './uploads';
 
 /** Which environments may host an app, and which have left it or are leaving it. */
@@ -27,7 +26,7 @@ export function hostsOf(
   const isOut = (environment: string) => {
     if (environments.length === 1 || wasOut.has(environment) || published[environment].stray) return true;
     const { health, entry } = observe(environment);
-    return health === 'down' || hasLeft(app, published[environment], entry);
+    return health === 'down' || confirms(app.uid, published[environment], entry);
   };
   const hosts = [...new Set([...environments, ...asked])].filter((one) => !leaving.includes(one) || !isOut(one));
   return { hosts: [...hosts].sort(), left: leaving.filter((one) => !hosts.includes(one)).sort() };
@@ -37,17 +36,4 @@ export function hostsOf(
 export function withHosts(wish: Published, hosts: Hosts): Published {
   const { hosts: _, left: __, ...others } = wish;
   return wish.desired === 'removed' ? others : { ...others, ...hosts };
-}
-
-/** What is published with other hosts than those of now, or without one that has left; null if nothing is. */
-export function outdatedHosts(
-  app: Pick<AppDefinition, 'uid' | 'environments' | 'published'>,
-  observe: Parameters<typeof hostsOf>[2],
-): Record<string, Published> | null {
-  const { hosts, left } = hostsOf(app, app.published, observe);
-  const isOutdated = (wish: Published) =>
-    wish.desired !== 'removed' &&
-    (!isDeepStrictEqual(wish.hosts, hosts) || left.some((environment) => !wish.left?.includes(environment)));
-  const outdated = Object.entries(app.published).filter(([, wish]) => isOutdated(wish));
-  return outdated.length ? Object.fromEntries(outdated) : null;
 }

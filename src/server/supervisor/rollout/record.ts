@@ -2,7 +2,7 @@ import { APP } from '../../../shared/app';
 import { defaultsIn, pickIn } from '../../../shared/fields';
 import type { AppRecord } from '../../../shared/messages';
 import type { AppDefinition, Published } from '../apps/repository';
-import { isPaused } from '../control/pause';
+import { isKeptOut } from './spec';
 import { isAhead } from './uploads';
 
 /**
@@ -14,18 +14,18 @@ import { isAhead } from './uploads';
  */
 export function recordFor(app: AppDefinition, wish: Published): AppRecord {
   if (wish.desired === 'removed') return removalOf(app, wish);
-  const { stray: _, ...published } = wish;
+  const { stray: _, sentTo: __, ...published } = wish;
   const { password, ...place } = app.database;
   const isPlaced = !isAhead(wish);
   return {
     ...pickIn(APP, 'record', app),
     // Up to 48 KB, and a Worker shows no icon but those of the app index. Workers before 0.3.0 expect the field.
     icon: null,
-    paused: isPaused(app) ? app.paused : null,
+    paused: isKeptOut(app) ? app.paused : null,
     database: isPlaced ? app.database : place,
     jwtSecret: isPlaced ? app.jwtSecret : null,
     ...(app.sso ? { sso: app.sso } : {}),
-    ...(app.initialAdmin && wish.claim === 'create' && isPlaced ? { initialAdmin: app.initialAdmin } : {}),
+    ...(app.initialAdmin && wish.provision === 'create' && isPlaced ? { initialAdmin: app.initialAdmin } : {}),
     ...published,
   };
 }
@@ -42,7 +42,7 @@ function removalOf({ name, uid, database }: AppDefinition, { generation, data }:
     generation,
     boot: { generation: 0, how: 'start' },
     desired: 'removed',
-    claim: 'none',
+    provision: 'none',
     data,
   };
 }

@@ -1,60 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Message, say } from '../../../shared/message';
 import type { StatusEntry } from '../../../shared/messages';
-import type { Operation } from '../../../shared/operation';
 import type { Health } from '../../../shared/types';
 import type { AppDefinition, Published } from '../apps/repository';
 
 type Uploads = Published['uploads'];
 
-/** What is known about an environment that may have uploads. */
-interface Source {
-  health: Health;
-  /** Of its Worker; null if it is not known. */
-  address?: string | null;
-}
-
-/**
- * From where the uploads of an app are copied when it begins in an environment: from the one that it leaves, or left last. An app
- * with one environment waits for them, unless nobody can give them; one with several runs on in the others meanwhile.
- */
-export function uploadsFor(
-  { generation, steps }: Pick<Operation, 'generation' | 'steps'>,
-  app: Pick<AppDefinition, 'environments' | 'claim'>,
-  target: string,
-  published: Record<string, Published>,
-  observe: (environment: string) => Source,
-): Uploads {
-  const isOnly = app.environments.length === 1;
-  const isLeft = (environment: string) =>
-    !isAhead(published[environment]) &&
-    (isOnly || steps.some((step) => step.kind === 'remove' && step.environment === environment));
-  const [from] = Object.keys(published)
-    .filter((name) => name !== target && !app.environments.includes(name) && isLeft(name))
-    .sort((one, other) => published[other].generation - published[one].generation);
-  // Before its first start it has none.
-  if (from === undefined || app.claim !== 'none') return undefined;
-  const { health, address = null } = observe(from);
-  return { from, generation, wait: isOnly && health !== 'down', address };
-}
-
-/** From where the uploads of an app are copied ahead, while it still runs there. */
-export function uploadsAhead(
-  generation: number,
-  { environments: [from] }: Pick<AppDefinition, 'environments'>,
-  observe: (environment: string) => Source,
-): Uploads {
-  return { from, generation, wait: false, address: observe(from).address ?? null, ahead: true };
-}
-
 /** Why nothing is copied ahead any more; null if it is. */
 export function endsAhead(
   { environments: [from] }: Pick<AppDefinition, 'environments'>,
   target: string,
-  observe: (environment: string) => Source,
+  observe: (environment: string) => { health: Health; address: string | null },
 ): Message | null {
   if (from === undefined || from === target) return say('UPLOADS_NO_ADDRESS');
-  return observe(from).health === 'down' ? say('STATUS_DOWN', { environment: from }) : null;
+  const { health, address } = observe(from);
+  if (!address) return say('UPLOADS_NO_ADDRESS');
+  return health === 'down' ? say('STATUS_DOWN', { environment: from }) : null;
 }
 
 /** Whether an environment only copies, or copied, the uploads of an app ahead: it was never asked to run it. */

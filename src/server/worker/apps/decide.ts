@@ -156,7 +156,7 @@ export function doingOf(record: AppRecord, applied: Applied | null, decision: De
   switch (decision.do) {
     case 'boot':
       if (decision.how !== 'start') return decision.how;
-      return record.claim !== 'none' && applied === null ? 'create' : 'start';
+      return record.provision !== 'none' && applied === null ? 'create' : 'start';
     case 'remove':
       return decision.data === 'keep' ? 'remove' : decision.data;
     case 'rest':

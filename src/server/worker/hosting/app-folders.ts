@@ -49,15 +49,15 @@ export async function takeFoldersOf(
   log: Log,
 ): Promise<void> {
   const { storagePath, environment, now } = here;
-  const { name: app, uid, claim } = record;
+  const { name: app, uid, provision } = record;
   const { database, schema, storage } = connection;
-  const isNew = claim === 'create' && plan === 'install';
+  const isNew = provision === 'create' && plan === 'install';
   const aside = await takeFolders(storagePath, {
     app,
     uid,
     // As it is named in the fleet, at whatever address its server is reached.
     database: [storage || database, schema].filter(Boolean).join('/'),
-    begins: claim === 'adopt' ? 'adopt' : isNew ? 'install' : 'none',
+    begins: provision === 'adopt' ? 'adopt' : isNew ? 'install' : 'none',
   });
   if (aside)
     log.warn(`App ${app}: keys, uploads and backups of another app of this name are now in ${aside}.`, { app });

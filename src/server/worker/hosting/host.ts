@@ -252,8 +252,8 @@ export class AppHost {
     await prepareDatabase(this.databases.connectionOf(record), dbConnType, {
       app: name,
       uid: record.uid,
-      mayCreate: record.claim === 'create',
-      adopt: record.claim === 'adopt',
+      mayCreate: record.provision === 'create',
+      adopt: record.provision === 'adopt',
       maker: this.databases.makerOf(record),
       createByOther: () =>
         createByOtherPlugin(this.supervisor, name, this.databases.workerConnectionOf(record), dbConnType),

@@ -1,0 +1,244 @@
+import { describe, expect, it } from 'vitest';
+import { begunIn, ended, followed, inTheWay, progressNow } from '../../src/server/supervisor/rollout/progress';
+import { arriving, booted, cancelled, placed, rested, type SpecChange } from '../../src/server/supervisor/rollout/spec';
+import { say } from '../../src/shared/message';
+import type { Operation } from '../../src/shared/operation';
+import { operationOf } from '../support/fixtures';
+import { PlannedApp } from '../support/planned';
+
+/** What is shown of a request. */
+
+const failure = { status: 'error' as const, error: say('NO_CAUSE') };
+const places = (...environments: string[]) => ({
+  environments,
+  targetEnvironment: environments[0] ?? null,
+  home: null,
+});
+
+/** A request for an app that runs. */
+function asked(
+  environments: string[],
+  change: (app: PlannedApp['app'], generation: number) => SpecChange,
+  values: Partial<Operation> = {},
+): PlannedApp {
+  const fleet = new PlannedApp(places(...environments));
+  fleet.converge();
+  fleet.ask(change);
+  const progress = begunIn(fleet.app, values.action === 'update' ? fleet.app.environments : [], []);
+  fleet.operation = operationOf(progress, { generation: fleet.asked, ...values });
+  fleet.stopsOnFailure = values.onFailure !== 'continue';
+  return fleet;
+}
+
+const shown = ({ operation }: PlannedApp): string =>
+  `${operation?.state}: ${operation?.progress.map(({ environment, of, state }) => `${environment} ${of} ${state}`).join(', ')}`;
+
+describe('what is shown of a request', () => {
+  it('is how far it is in each environment, and when it began and ended there', () => {
+    const fleet = asked(['env_a', 'env_b'], (app, generation) => booted(app, generation, 'restart'));
+    expect(shown(fleet)).toBe('queued: env_a boot queued, env_b boot queued');
+    fleet.settle();
+    expect(shown(fleet)).toBe('running: env_a boot running, env_b boot queued');
+    expect(fleet.operation?.waitingFor).toEqual(say('WAITS_FOR_BEGIN', { environment: 'env_a' }));
+    const { generation } = fleet.wish('env_a');
+    const message = say('RESTARTING');
+    fleet.report('env_a', { status: 'preparing', generation: 0, bootGeneration: 0, begun: generation, message });
+    fleet.settle();
+    expect(fleet.operation).toMatchObject({ waitingFor: null, progress: [{ startedAt: fleet.now }, {}] });
+    const [item] = fleet.operation?.progress ?? [];
+    expect(progressNow(fleet.operation!, item, fleet.app, fleet.entries.get('env_a')!)).toEqual(message);
+    fleet.now += 5_000;
+    fleet.converge();
+    expect(shown(fleet)).toBe('succeeded: env_a boot succeeded, env_b boot succeeded');
+    expect(fleet.operation).toMatchObject({ finishedAt: fleet.now, waitingFor: null });
+  });
+
+  it('ends with a boot that failed, or goes on if that was asked for', () => {
+    const stops = asked(['env_a', 'env_b'], (app, generation) => booted(app, generation, 'start'));
+    stops.settle();
+    stops.report('env_a', failure);
+    stops.settle();
+    expect(shown(stops)).toBe('failed: env_a boot failed, env_b boot cancelled');
+    expect(stops.operation?.progress.map(({ error, message }) => error ?? message)).toEqual([
+      say('NO_CAUSE'),
+      say('STEP_NOT_BEGUN'),
+    ]);
+    const goesOn = asked(['env_a', 'env_b'], (app, g) => booted(app, g, 'start'), { onFailure: 'continue' });
+    goesOn.settle();
+    goesOn.report('env_a', failure);
+    goesOn.settle();
+    goesOn.report('env_b');
+    goesOn.settle();
+    expect(shown(goesOn)).toBe('failed: env_a boot failed, env_b boot succeeded');
+  });
+
+  it('waits for no environment that is down and has only to let go', () => {
+    const fleet = asked(['env_a'], (app, generation) => placed(app, places('env_b'), generation), { action: 'move' });
+    fleet.health.set('env_a', 'down');
+    fleet.settle();
+    fleet.report('env_b');
+    fleet.settle();
+    expect(shown(fleet)).toBe('succeeded: env_b boot succeeded, env_a leave succeeded');
+    expect(fleet.operation?.progress[1].message).toEqual(say('STEP_AWAY'));
+  });
+
+  it('names what could not be copied, before and after the app has moved', () => {
+    const fleet = asked(['env_a'], (app, generation) => arriving(app, 'env_b', generation), { action: 'move' });
+    fleet.settle();
+    expect(shown(fleet)).toBe('running: env_b boot running, env_a leave queued');
+    const cause = say('UPLOADS_NOT_AHEAD', { cause: say('UPLOADS_CUT') });
+    fleet.report('env_b', { status: 'waiting', message: cause });
+    fleet.settle();
+    expect(fleet.operation?.progress[0].message).toEqual(cause);
+    fleet.report('env_a');
+    fleet.settle();
+    fleet.report('env_b', { uploads: { from: 'env_a', cause: say('UPLOADS_CUT') } });
+    fleet.settle();
+    const elsewhere = say('UPLOADS_ELSEWHERE', { environment: 'env_a', cause: say('UPLOADS_CUT') });
+    expect(fleet.operation?.progress[0]).toMatchObject({ state: 'succeeded', message: elsewhere });
+  });
+
+  it('is over where settings are known, whatever the app is', () => {
+    const fleet = asked(['env_a'], (app, generation) => placed(app, places('env_a'), generation), { action: 'update' });
+    fleet.settle();
+    fleet.report('env_a', failure);
+    fleet.settle();
+    expect(shown(fleet)).toBe('succeeded: env_a place succeeded');
+  });
+
+  it('includes what is left of the request that it takes the place of', () => {
+    const fleet = asked(['env_a', 'env_b'], (app, generation) => booted(app, generation, 'restart'));
+    fleet.settle();
+    const before = fleet.operation!;
+    fleet.ask((app, generation) => placed(app, places('env_a', 'env_b'), generation));
+    const of = (asked: string[]) => begunIn(fleet.app, asked, [before]).map((item) => `${item.environment} ${item.of}`);
+    expect(of(['env_a'])).toEqual(['env_a boot', 'env_b boot']);
+  });
+
+  it('names nothing of what was not asked for', () => {
+    const fleet = asked(['env_a', 'env_b'], (app, generation) => rested(app, generation, ['env_a']));
+    expect(begunIn(fleet.app, ['env_a'], [])).toEqual([{ environment: 'env_a', of: 'place', state: 'queued' }]);
+  });
+
+  it('is cancelled where nothing has begun, with what is done', () => {
+    const fleet = asked(['env_a', 'env_b'], (app, generation) => booted(app, generation, 'restart'));
+    fleet.settle();
+    fleet.report('env_a');
+    fleet.settle();
+    const end = ended(fleet.operation!, say('CANCELLED'), 9);
+    expect(end).toMatchObject({ state: 'cancelled', finishedAt: 9 });
+    expect(end.progress.map(({ state }) => state)).toEqual(['succeeded', 'cancelled']);
+  });
+});
+
+describe('the end of an app', () => {
+  const deleted = (data: 'drop' | 'release') => {
+    const fleet = asked(['env_a', 'env_b'], () => ({ environments: [], placements: {} }), { action: 'destroy', data });
+    fleet.ending = { environments: ['env_a', 'env_b'], data };
+    const leaves = ['env_a leave', 'env_b leave', 'env_a data'];
+    fleet.operation = operationOf(leaves, { action: 'destroy', data, generation: fleet.asked });
+    return fleet;
+  };
+
+  it('waits with data that are to be dropped for all, and with others for nobody', () => {
+    const drop = deleted('drop');
+    drop.health.set('env_b', 'down');
+    drop.settle();
+    drop.report('env_a');
+    drop.settle();
+    expect(shown(drop)).toBe('running: env_a leave succeeded, env_b leave running, env_a data queued');
+    const release = deleted('release');
+    release.health.set('env_b', 'down');
+    release.settle();
+    release.report('env_a');
+    release.settle();
+    expect(shown(release)).toBe('succeeded: env_a leave succeeded, env_b leave succeeded, env_a data succeeded');
+    expect(release.operation?.progress[2].message).toEqual(say('STEP_KEEPS_MARKER'));
+  });
+
+  it('shows where its data are dropped, and why not', () => {
+    const fleet = deleted('drop');
+    fleet.settle();
+    for (const name of ['env_a', 'env_b']) fleet.report(name);
+    fleet.settle();
+    const asked = Object.keys(fleet.app.published).find((name) => fleet.wish(name).data === 'drop')!;
+    fleet.report(asked, failure);
+    fleet.settle();
+    expect(fleet.operation).toMatchObject({
+      state: 'failed',
+      progress: [{}, {}, { environment: asked, error: failure.error }],
+    });
+  });
+
+  it('says that nothing was dropped where every environment was forgotten', () => {
+    const fleet = deleted('drop');
+    const gone = { ...fleet.app, published: {} };
+    const end = followed(fleet.operation!, gone, null, fleet.observe, null, 9);
+    expect(end.progress[2]).toMatchObject({ state: 'cancelled', message: say('STEP_FORGOTTEN') });
+  });
+});
+
+describe('a create, an upgrade or a drop that has begun', () => {
+  it.each([
+    ['create', true],
+    ['upgrade', true],
+    ['drop', true],
+    ['restart', false],
+  ] as const)('is in the way of other requests: %s', (doing, isInTheWay) => {
+    const fleet = asked(['env_a'], (app, generation) => booted(app, generation, 'upgrade'));
+    fleet.settle();
+    const { generation } = fleet.wish('env_a');
+    const entryIn = () => fleet.entries.get('env_a') ?? null;
+    const found = () => inTheWay(fleet.operation!, fleet.app, entryIn) !== null;
+    fleet.report('env_a', { generation: 0, begun: generation, doing });
+    expect(found()).toBe(isInTheWay);
+    fleet.report('env_a', { doing });
+    expect(found()).toBe(false);
+  });
+});
+
+describe('cancel', () => {
+  const whenCancelled = (fleet: PlannedApp) => {
+    fleet.ask(cancelled);
+    fleet.settle();
+    const { environments, placements, desired } = fleet.app;
+    return { environments, wanted: Object.entries(placements).map(([name, { want }]) => `${name} ${want}`), desired };
+  };
+
+  it('makes what is published what is wanted', () => {
+    const fleet = asked(['env_a', 'env_b'], (app, generation) => placed(app, places('env_a', 'env_c'), generation));
+    fleet.health.set('env_c', 'unknown');
+    expect(whenCancelled(fleet)).toEqual({
+      environments: ['env_a', 'env_b'],
+      wanted: ['env_a running', 'env_b running'],
+      desired: 'running',
+    });
+    expect(fleet.steps).toEqual([]);
+  });
+
+  it('keeps what was begun, and begins nothing more', () => {
+    const fleet = asked(['env_a', 'env_b'], (app, generation) => booted(app, generation, 'restart'));
+    fleet.settle();
+    const { boot } = fleet.wish('env_b');
+    whenCancelled(fleet);
+    fleet.converge();
+    expect([fleet.wish('env_a').boot.how, fleet.wish('env_b').boot]).toEqual(['restart', boot]);
+  });
+
+  it('of a move that has begun leaves the app without a wish, until somebody starts it', () => {
+    const fleet = asked(['env_a'], (app, generation) => placed(app, places('env_b'), generation));
+    fleet.settle();
+    expect(whenCancelled(fleet)).toMatchObject({ environments: ['env_b'], wanted: [] });
+    fleet.report('env_a');
+    fleet.settle();
+    expect(fleet.app.published).toEqual({});
+    fleet.ask((app, generation) => booted(app, generation, 'start'));
+    fleet.settle();
+    expect(fleet.wish('env_b')).toMatchObject({ desired: 'running', uploads: { from: 'env_a' } });
+  });
+
+  it('of a stop that was not published makes it run', () => {
+    const fleet = asked(['env_a'], (app, generation) => rested(app, generation));
+    expect(whenCancelled(fleet)).toMatchObject({ wanted: ['env_a running'], desired: 'running' });
+  });
+});

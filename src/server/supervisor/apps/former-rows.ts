@@ -1,0 +1,275 @@
+import type { Model, Transaction } from '@nocobase/database';
+import { APP, type AppDefinition, type Boot, type Placement, type Previous, type Published } from '../../../shared/app';
+import { fromTable } from '../../../shared/fields';
+import { say } from '../../../shared/message';
+import type { Operation, Progress } from '../../../shared/operation';
+import type { DataEnd } from '../../../shared/words';
+import { retryWhenBusy } from '../../nocobase/busy';
+import type { WithDatabase } from '../../nocobase/main-database';
+import { newSecret, seal } from '../../protocol/secrets';
+import { desiredOf, newestOf, nextGeneration, type Tombstone } from './repository';
+
+/**
+ * Rows of a Supervisor before 0.3.0, in which an operation drove steps and an app had one boot. What they want is written as placements, and
+ * goes on as it was: nothing is published by it, and an unfinished operation stays unfinished.
+ */
+
+type FormerPublished = Omit<Published, 'provision'> & { claim?: Published['provision'] };
+export type FormerApp = Omit<
+  AppDefinition,
+  'placements' | 'previous' | 'paused' | 'provision' | 'published' | 'createdAt' | 'updatedAt'
+> & { boot: Boot; claim?: Published['provision']; published: Record<string, FormerPublished> };
+
+export interface FormerStep extends Omit<Progress, 'of'> {
+  kind: 'boot' | 'stop' | 'apply' | 'remove' | 'drop' | 'release';
+}
+export type FormerOperation = Pick<Operation, 'id' | 'appUid' | 'action' | 'state' | 'finishedAt' | 'onFailure'> & {
+  steps: FormerStep[];
+};
+
+const PROGRESS_OF = {
+  boot: 'boot',
+  stop: 'place',
+  apply: 'place',
+  remove: 'leave',
+  drop: 'data',
+  release: 'data',
+} as const satisfies Record<FormerStep['kind'], Progress['of']>;
+
+export const progressOf = (steps: readonly FormerStep[]): Progress[] =>
+  steps.map(({ kind, ...step }) => ({ ...step, of: PROGRESS_OF[kind] }));
+
+const isOpen = ({ state }: FormerStep): boolean => state === 'queued' || state === 'running';
+
+/** What was to become of the data of a deleted app. */
+export const dataOf = ({ action, steps }: FormerOperation): DataEnd | null => {
+  if (action !== 'destroy') return null;
+  const end = steps.find(({ kind }) => kind === 'drop' || kind === 'release');
+  return end ? (end.kind as DataEnd) : 'keep';
+};
+
+const publishedOf = (published: Record<string, FormerPublished>): Record<string, Published> =>
+  Object.fromEntries(
+    Object.entries(published).map(([environment, { claim = 'none', ...wish }]) => [
+      environment,
+      { ...wish, provision: claim },
+    ]),
+  );
+
+/** Steps of the newest operation that are still to be done: an app that has recovered went on with those that a failure kept from beginning. */
+function stillToDo(newest: FormerOperation | undefined): FormerStep[] {
+  if (!newest) return [];
+  if (newest.finishedAt === null) return newest.steps.filter(isOpen);
+  if (newest.state !== 'failed') return [];
+  return newest.steps.filter(({ kind, message }) => kind === 'boot' && message?.code === 'STEP_NOT_BEGUN');
+}
+
+/** @param newest its newest operation */
+export function appOf(
+  former: FormerApp,
+  newest: FormerOperation | undefined,
+): Pick<AppDefinition, 'placements' | 'previous' | 'paused' | 'provision' | 'published'> {
+  const published = publishedOf(former.published);
+  const open = stillToDo(newest);
+  const known = { ...former, published };
+  const wanted = former.environments.flatMap((environment): [string, Placement][] => {
+    const place = placementOf(known, environment, open);
+    return place ? [[environment, place]] : [];
+  });
+  const placements = Object.fromEntries(wanted);
+  return {
+    placements,
+    previous: previousOf(known, placements, open),
+    paused: pauseOf(former, newest, open),
+    provision: former.claim ?? 'none',
+    published,
+  };
+}
+
+/**
+ * A JWT secret for an app that a Supervisor before 0.1.1 has stored without one. Its environments take it at its next start, and hear of it
+ * now.
+ * @param secret sealed @param now ms since 1970
+ */
+export function givenSecret(
+  app: Pick<AppDefinition, 'generation' | 'placements' | 'published'>,
+  secret: string,
+  now: number,
+): Pick<AppDefinition, 'jwtSecret' | 'generation' | 'placements'> {
+  const generation = nextGeneration(newestOf(app), now);
+  const renewed = Object.entries(app.placements).map(([environment, place]) => [environment, { ...place, generation }]);
+  return { jwtSecret: secret, generation, placements: Object.fromEntries(renewed) };
+}
+
+type Known = Pick<
+  AppDefinition,
+  'environments' | 'targetEnvironment' | 'desired' | 'startMode' | 'generation' | 'published'
+> & {
+  boot: Boot;
+};
+
+/** What is wanted where it belongs; null where nothing was begun, and nothing was to be. */
+function placementOf(app: Known, environment: string, open: readonly FormerStep[]): Placement | null {
+  const wish = app.published[environment];
+  const isThere = wish !== undefined && wish.desired !== 'removed';
+  const step = open.find((one) => one.environment === environment);
+  if (!isThere && !step) return null;
+  const rests = step ? step.kind === 'stop' : wish?.desired === 'stopped';
+  const want = rests && step?.kind !== 'boot' ? 'stopped' : (desiredOf(app) as Placement['want']);
+  const boot = step?.kind === 'boot' || !isThere ? app.boot : wish.boot;
+  return { generation: step || !isThere ? app.generation : wish.generation, want, boot };
+}
+
+/** Where it was before a move that is not over. */
+function previousOf(app: Known, placements: Record<string, Placement>, open: readonly FormerStep[]): Previous | null {
+  const isNew = (name: string) => (app.published[name]?.desired ?? 'removed') === 'removed';
+  const added = app.environments.filter((name) => isNew(name) || open.some((step) => step.environment === name));
+  const isAdded = open.some(({ environment, kind }) => kind === 'boot' && added.includes(environment));
+  const left = open.flatMap(({ environment, kind }) => (kind === 'remove' ? [environment] : []));
+  if (!isAdded || !left.length) return null;
+  const environments = [...left, ...app.environments.filter((name) => !isNew(name))];
+  const entries = left.flatMap((name): [string, Placement][] => {
+    const wish = app.published[name];
+    const want = desiredOf(app) as Placement['want'];
+    return wish ? [[name, { generation: wish.generation, want, boot: wish.boot }]] : [];
+  });
+  const target = app.targetEnvironment;
+  return {
+    environments,
+    targetEnvironment: target && environments.includes(target) ? target : left[0],
+    home: null,
+    placements: { ...placements, ...Object.fromEntries(entries) },
+  };
+}
+
+/** A boot that failed keeps the app from booting where its turn had not come. */
+function pauseOf(
+  { boot }: FormerApp,
+  newest: FormerOperation | undefined,
+  open: readonly FormerStep[],
+): AppDefinition['paused'] {
+  if (newest?.state !== 'failed' || !open.length) return null;
+  const failed = newest.steps.find(({ kind, state }) => kind === 'boot' && state === 'failed');
+  if (!failed) return null;
+  return { environment: failed.environment, boot: boot.generation, cause: failed.error ?? say('NO_CAUSE') };
+}
+
+/** @param destroy its newest operation */
+export function tombstoneOf(
+  { uid, name, environments, definition }: Omit<Tombstone, 'data' | 'definition'> & { definition: FormerApp },
+  destroy: FormerOperation | undefined,
+): Tombstone {
+  const { boot: _, claim: __, ...kept } = definition;
+  const end = destroy?.steps.find(({ kind }) => PROGRESS_OF[kind] === 'data');
+  const nowhere = { environments: [], placements: {}, previous: null, paused: null, provision: 'none' as const };
+  return {
+    uid,
+    name,
+    environments,
+    definition: {
+      ...(kept as unknown as AppDefinition),
+      ...nowhere,
+      targetEnvironment: end?.environment ?? definition.targetEnvironment ?? definition.environments[0] ?? null,
+      published: publishedOf(definition.published),
+    },
+    data: destroy && destroy.finishedAt === null ? (dataOf(destroy) ?? 'keep') : 'keep',
+  };
+}
+
+/**
+ * Writes former rows as they are today, in one transaction. It comes before anything is read, so that nobody sees the others, and does nothing
+ * where there are none.
+ */
+export async function upgradeRows(main: WithDatabase, aesKey: Buffer | null, now: number): Promise<void> {
+  const apps = await FormerTable.find(main, 'apps', ['boot', 'claim']);
+  const operations = await FormerTable.find(main, 'appOperations', ['steps']);
+  await retryWhenBusy(() =>
+    main.db.sequelize.transaction(async (transaction: Transaction) => {
+      if (apps && operations) await upgrade(main, apps, operations, transaction);
+      await giveSecrets(main, aesKey, now, transaction);
+    }),
+  );
+}
+
+async function upgrade(main: WithDatabase, apps: FormerTable, operations: FormerTable, transaction: Transaction) {
+  const requests = (await operations.rows(transaction)) as unknown as FormerOperation[];
+  const newest = new Map(requests.map((operation) => [operation.appUid, operation]));
+  for (const app of (await apps.rows(transaction)) as unknown as FormerApp[])
+    await apps.model.update(appOf(app, newest.get(app.uid)), { where: { uid: app.uid }, transaction });
+  const tombstones = main.db.getModel('appTombstones');
+  for (const row of await tombstones.findAll({ transaction })) {
+    const former = row.toJSON() as Omit<Tombstone, 'definition'> & { definition: FormerApp };
+    if (former.definition.boot === undefined) continue;
+    const { definition, data } = tombstoneOf(former, newest.get(former.uid));
+    await tombstones.update({ definition, data }, { where: { uid: former.uid }, transaction });
+  }
+  for (const operation of requests) {
+    const values = { progress: progressOf(operation.steps), data: dataOf(operation) };
+    await operations.model.update(values, { where: { id: operation.id }, transaction });
+  }
+  for (const table of [apps, operations]) await table.dropColumns(transaction);
+}
+
+async function giveSecrets(main: WithDatabase, aesKey: Buffer | null, now: number, transaction: Transaction) {
+  const model = main.db.getModel('apps');
+  const lock = transaction.LOCK.UPDATE;
+  for (const row of await model.findAll({ where: { jwtSecret: null }, lock, transaction })) {
+    const app = fromTable(APP, row.get());
+    const values = givenSecret(app, seal(newSecret(), aesKey), now);
+    await model.update(values, { where: { uid: app.uid, jwtSecret: null }, transaction });
+  }
+}
+
+/** A table that has columns of a former release, which no field declares. */
+class FormerTable {
+  private constructor(
+    private readonly main: WithDatabase,
+    private readonly name: string,
+    private readonly columns: readonly string[],
+  ) {}
+
+  /** @returns null if it does not have the columns */
+  static async find(main: WithDatabase, name: string, columns: string[]): Promise<FormerTable | null> {
+    const table = await main.db.sequelize.getQueryInterface().describeTable(main.db.getModel(name).getTableName());
+    return columns.every((column) => column in table) ? new FormerTable(main, name, columns) : null;
+  }
+
+  get model() {
+    return this.main.db.getModel(this.name);
+  }
+
+  /** In the order of their generations. */
+  async rows(transaction: Transaction): Promise<Record<string, unknown>[]> {
+    const found: Model[] = await this.model.findAll({
+      attributes: { include: [...this.columns] },
+      order: ['generation'],
+      lock: transaction.LOCK.UPDATE,
+      transaction,
+    });
+    return found.map((row) => this.read(row));
+  }
+
+  /** From now on it has none: what a newer row is given in them by the database would be taken for that of a former one. */
+  async dropColumns(transaction: Transaction): Promise<void> {
+    const { sequelize } = this.main.db;
+    const quoting = sequelize.getQueryInterface().queryGenerator as unknown as {
+      quoteTable(table: unknown): string;
+      quoteIdentifier(name: string): string;
+    };
+    const table = quoting.quoteTable(this.model.getTableName());
+    // Not Sequelize's own: with SQLite it makes the table anew, without what it does not know of it.
+    for (const column of this.columns)
+      await sequelize.query(`ALTER TABLE ${table} DROP COLUMN ${quoting.quoteIdentifier(column)}`, { transaction });
+  }
+
+  private read(row: Model): Record<string, unknown> {
+    const values = row.get() as Record<string, unknown>;
+    // Big numbers, and JSON that no field declares, are texts with some databases.
+    const isJson = (value: unknown): value is string => typeof value === 'string' && /^[[{]/.test(value);
+    const former = this.columns.map((column) => [
+      column,
+      isJson(values[column]) ? JSON.parse(values[column]) : values[column],
+    ]);
+    return { ...values, generation: Number(values.generation), ...Object.fromEntries(former) };
+  }
+}

@@ -1,0 +1,58 @@
+import type { AppDefinition, Placement, Published } from '../../../shared/app';
+import type { StatusEntry } from '../../../shared/messages';
+import type { Health } from '../../../shared/types';
+import { isAhead } from './uploads';
+
+/** What is known about one environment by its lease, and about an app in it: `entry` only under a live one. */
+export interface Observed {
+  health: Health;
+  entry: StatusEntry | null;
+  /** Of its Worker; null if it is not known. */
+  address: string | null;
+  /** False if it was forgotten. */
+  isKnown: boolean;
+  /** Whether its release claims apps in their own databases, so that it can be cut off from them. */
+  isCurrent: boolean;
+}
+export type Observe = (environment: string) => Observed;
+
+/** Whether a Worker has done all that a record asks for, or says why it cannot. */
+export const isReported = (uid: string, wish: Published, entry: StatusEntry | null): entry is StatusEntry =>
+  entry !== null && entry.uid === uid && entry.generation >= wish.generation;
+
+/** Whether an app is as its record wants it. */
+export function isDone(uid: string, wish: Published, entry: StatusEntry | null): boolean {
+  if (!isReported(uid, wish, entry)) return false;
+  if (wish.desired === 'stopped') return entry.status === 'stopped';
+  // Dormant: it had booted, and its Worker restarted before anybody observed that.
+  const hasBooted = entry.status === 'dormant' && !entry.error && entry.bootGeneration >= wish.boot.generation;
+  return entry.status === 'running' || hasBooted;
+}
+
+/** Whether the boot that a record asks for is done, whatever has been published since. */
+export function isUp(uid: string, wish: Published, entry: StatusEntry | null): boolean {
+  if (entry?.uid !== uid || wish.desired === 'stopped' || wish.desired === 'removed') return false;
+  if (entry.bootGeneration < wish.boot.generation) return false;
+  return entry.status === 'running' || (entry.status === 'dormant' && !entry.error);
+}
+
+/** Whether what a record asks for has failed. A dormant app reports the error of its last boot, in an earlier process of its Worker. */
+export const hasFailed = (uid: string, wish: Published, entry: StatusEntry | null): boolean =>
+  isReported(uid, wish, entry) &&
+  !isDone(uid, wish, entry) &&
+  (entry.status === 'error' || (entry.error !== undefined && wish.desired !== 'stopped' && wish.desired !== 'removed'));
+
+/** Whether a Worker has confirmed that an app is gone there. */
+export const confirms = (uid: string, wish: Pick<Published, 'generation'>, entry: StatusEntry | null): boolean =>
+  entry !== null && (entry.uid !== uid || (entry.status === 'not_found' && entry.generation >= wish.generation));
+
+/** Whether a boot is wanted in an environment that is not published there. */
+export function startsBoot(
+  { placements, published }: Pick<AppDefinition, 'placements' | 'published'>,
+  environment: string,
+): boolean {
+  const place: Placement | undefined = placements[environment];
+  const wish = published[environment];
+  if (!place || place.want === 'stopped') return false;
+  return !wish || wish.desired === 'removed' || isAhead(wish) || wish.boot.generation < place.boot.generation;
+}

@@ -1,0 +1,241 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Placement, Published } from '../../../shared/app';
+import { isCredible } from '../../credible';
+import { isAlive } from '../../protocol/health';
+import { begin, boot, failed, isBooting, waiting } from './boots';
+import { hostsOf } from './hosts';
+import { startsBoot } from './observed';
+import { type Plan, type Planned, type Rule, Sight, steps } from './sight';
+import { arrived, arrivingAt } from './spec';
+import { staleIn } from './stale';
+import { endsAhead, isAhead, uploadsPublished } from './uploads';
+
+/**
+ * What the leader does about an app: one list of rules, of which the first that applies is carried out. Nothing else decides what is
+ * published.
+ */
+
+/** 1. A Worker knows more than the database, which was restored; it wins, by a newer record. None is believed that is far in the future. */
+const above: Rule = (sight) => {
+  const { app, planned } = sight;
+  const found = Object.keys(app.published).flatMap((environment) => {
+    const { wish, entry, isMine } = sight.see(environment);
+    if (!wish || !entry || !isMine) return [];
+    const isBelieved = (value: number) => value <= app.generation || isCredible(value, planned.now);
+    const mayStart = wish.desired === 'running' || wish.desired === 'onDemand';
+    // An app does not start by the generation in which it was taken, so it needs the next one.
+    const newest = mayStart && entry.newest !== undefined && isBelieved(entry.newest) ? entry.newest + 1 : 0;
+    const reported = Math.max(isBelieved(entry.generation) ? entry.generation : 0, newest);
+    return reported > wish.generation ? [[environment, reported] as const] : [];
+  });
+  const only = app.environments.length <= 1 ? app.environments : null;
+  const publish = found.map(([environment, reported]) => {
+    const isElsewhere = only !== null && !only.includes(environment) && !isAhead(app.published[environment]);
+    if (isElsewhere) return [environment, sight.removal(environment, reported)] as const;
+    return [environment, { ...app.published[environment], generation: sight.next(reported) }] as const;
+  });
+  return steps(sight.publishing(Object.fromEntries(publish)));
+};
+
+/** 2. An environment has the app, where nothing is published and nothing is wanted. */
+const stray: Rule = (sight) => {
+  const { app, planned } = sight;
+  const isWanted = (name: string) => Boolean(app.placements[name]) || app.environments.includes(name);
+  const strays = planned.names.filter((environment) => {
+    if (app.published[environment] || isWanted(environment)) return false;
+    const { entry, isMine } = sight.see(environment);
+    return isMine && entry !== null && entry.status !== 'not_found';
+  });
+  const publish = strays.map((environment) => {
+    const { entry } = sight.see(environment);
+    const generation = entry && isCredible(entry.generation, planned.now) ? entry.generation : 0;
+    return [environment, sight.removal(environment, generation)] as const;
+  });
+  const step = steps(Object.fromEntries(publish));
+  return step && planned.ending ? { ...step, left: [...planned.ending.environments, ...strays] } : step;
+};
+
+/** 3. It has its database: from now on a missing one is an error, and the first administrator is not needed any more. */
+const firstRun: Rule = (sight) => {
+  const { app } = sight;
+  const claims = Object.keys(app.published).filter((name) => app.published[name].provision !== 'none');
+  if (!claims.some((name) => sight.see(name).isUp)) return null;
+  const publish = sight.publishing(sight.again(claims, { provision: 'none' }));
+  return { publish, change: { provision: 'none', initialAdmin: null } };
+};
+
+/** 4. What has left, or was forgotten, needs no record any more. Of a deleted app it is counted. */
+const confirmed: Rule = (sight) => {
+  const { app, planned } = sight;
+  const isGone = (environment: string) => {
+    const { wish, isGone, isKnown } = sight.see(environment);
+    return !isKnown || planned.taken.includes(environment) || (wish?.desired === 'removed' && isGone);
+  };
+  if (planned.ending) {
+    const { environments, data } = planned.ending;
+    const isEnded = (environment: string) =>
+      isGone(environment) && (app.published[environment]?.desired ?? 'removed') === 'removed';
+    const left = environments.filter((environment) => !isEnded(environment));
+    const isDataAsked = Object.values(app.published).some((wish) => wish.data !== 'keep');
+    if (left.length || (data !== 'keep' && !isDataAsked)) return left.length < environments.length ? { left } : null;
+    return { ends: true };
+  }
+  const withdraw = Object.keys(app.published).filter((name) => !app.environments.includes(name) && isGone(name));
+  return withdraw.length ? { withdraw } : null;
+};
+
+/** 5. A deleted app leaves all environments at once; then its data are ended in one of them, in which it was placed. */
+const deleted: Rule = (sight) => {
+  const { app, planned } = sight;
+  const { ending } = planned;
+  if (!ending) return null;
+  const again = ending.environments.filter((name) => isAskedAgain(sight, name));
+  if (again.length) return { publish: sight.again(again) };
+  const toLeave = ending.environments.filter((name) => (app.published[name]?.desired ?? 'running') !== 'removed');
+  if (toLeave.length) return { publish: sight.removals(toLeave) };
+  const isDataAsked = Object.values(app.published).some((wish) => wish.data !== 'keep');
+  if (ending.environments.length || ending.data === 'keep' || isDataAsked) return {};
+  // Only with an operation that placed it there the password of its database may go there.
+  const places = Object.keys(app.published).filter(
+    (name) => !app.published[name].stray && !isAhead(app.published[name]),
+  );
+  const known = places.filter((name) => sight.see(name).isKnown && !planned.taken.includes(name));
+  if (!known.length) return { ends: true };
+  const wanted = [app.targetEnvironment, ...known].find(
+    (name) => name !== null && known.includes(name) && isAlive(sight.see(name).health),
+  );
+  if (!wanted) return {};
+  return { publish: { [wanted]: { ...sight.removal(wanted), data: ending.data } }, left: [wanted] };
+};
+
+/** Whether the end of the app there has failed, and somebody has asked for it once more. */
+function isAskedAgain(sight: Sight, environment: string): boolean {
+  const { wish, hasFailed } = sight.see(environment);
+  return wish?.desired === 'removed' && hasFailed && wish.generation < sight.planned.asked;
+}
+
+/** 6. What rests, and new settings, at once. What is to boot there has its turn. */
+const rest: Rule = (sight) => {
+  const { app } = sight;
+  const publish = sight.places.flatMap((environment): [string, Published][] => {
+    const { wish, place } = sight.see(environment);
+    if (!place) return [];
+    const isNew = !wish || wish.desired === 'removed' || isAhead(wish);
+    if (isNew && place.want !== 'stopped') return [];
+    if (isNew) return [[environment, begin(sight, environment, 'stopped')]];
+    const want = startsBoot(app, environment) ? wish.desired : place.want;
+    const isKnown = wish.generation >= place.generation && wish.desired === want;
+    return isKnown ? [] : [[environment, { ...wish, desired: want, generation: sight.next() }]];
+  });
+  return steps(sight.publishing(Object.fromEntries(publish)));
+};
+
+/** 7. An app with one environment leaves all others at once; one with several when it runs where it is new. */
+const leave: Rule = (sight) => {
+  const { app, planned } = sight;
+  if (planned.ending) return null;
+  const to = arrivingAt(app);
+  const left = Object.keys(app.published).filter((environment) => {
+    const isOut = !app.environments.includes(environment) && environment !== to;
+    if (!isOut) return false;
+    if (app.published[environment].desired === 'removed') return isAskedAgain(sight, environment);
+    const waits = app.environments.length > 1 && app.previous?.environments.includes(environment);
+    return !waits || isAhead(app.published[environment]);
+  });
+  if (!left.length) return null;
+  // Its place gets a newer record, by which it gives nothing more for a move that does not take place.
+  const isCut = left.some((environment) => isAhead(app.published[environment]));
+  const renewed = isCut ? sight.places.filter((name) => app.published[name]) : [];
+  return { publish: { ...sight.removals(left), ...sight.publishing(sight.again(renewed)) } };
+};
+
+/** 8. Before an app leaves its only place, its uploads are copied to the next one, while it runs. */
+const copyAhead: Rule = (sight) => {
+  const { app } = sight;
+  const to = arrivingAt(app);
+  if (to === null) return null;
+  const { wish, isReported } = sight.see(to);
+  const [from] = app.environments;
+  if (endsAhead(app, to, sight.planned.observe) || (isAhead(wish) && isReported)) return { change: arrived(app) };
+  if (isAhead(wish)) return {};
+  const generation = sight.next();
+  const { address } = sight.planned.observe(from);
+  const uploads = { from, generation, wait: false, address, ahead: true };
+  const boot = { generation: 0, how: 'start' as const };
+  return {
+    publish: { [to]: { generation, boot, desired: 'stopped', provision: 'none', data: 'keep', uploads } },
+  };
+};
+
+/** 13. Who may host it is in each record; and from where uploads are copied that an environment still lacks. */
+const hosts: Rule = (sight) => {
+  const { app, planned } = sight;
+  const { observe } = planned;
+  if (planned.ending) return null;
+  const uploads = uploadsPublished(
+    app,
+    (name) => observe(name).entry,
+    (name) => {
+      const { isKnown, address } = observe(name);
+      return isKnown ? address : undefined;
+    },
+  );
+  if (uploads) return steps(sight.publishing(withGenerations(sight, uploads)));
+  const { hosts: may, left } = hostsOf(app, app.published, observe);
+  const isOutdated = ([, wish]: [string, Published]) =>
+    wish.desired !== 'removed' &&
+    !isAhead(wish) &&
+    (!isDeepStrictEqual(wish.hosts, may) || left.some((name) => !wish.left?.includes(name)));
+  const outdated = Object.entries(app.published).filter(isOutdated);
+  return steps(sight.publishing(sight.again(outdated.map(([name]) => name))));
+};
+
+const withGenerations = (sight: Sight, wishes: Record<string, Published>): Record<string, Published> =>
+  Object.fromEntries(Object.entries(wishes).map(([name, wish]) => [name, { ...wish, generation: sight.next() }]));
+
+/** Where it runs without the plugins or the JWT secret that it has elsewhere, it restarts: nothing else tells it. */
+const stale: Rule = (sight) => {
+  const { app, planned } = sight;
+  if (planned.ending || app.environments.length < 2 || app.desired === 'stopped' || app.paused) return null;
+  if (sight.places.some((name) => startsBoot(app, name) || isBooting(sight, name))) return null;
+  const { plugins, jwtSecret } = staleIn(app, (name) => planned.observe(name).entry);
+  // A Worker reports its plugins only if the app can start again; for the secret, that is checked here.
+  const environments = [...new Set([...plugins, ...(jwtSecret.length && planned.agrees() ? jwtSecret : [])])];
+  if (!environments.length) return null;
+  const generation = sight.next();
+  const again = environments.map((name): [string, Placement] => [
+    name,
+    { ...app.placements[name], boot: { generation, how: 'restart' } },
+  ]);
+  const placements = { ...app.placements, ...Object.fromEntries(again) };
+  return { change: { placements }, heals: { action: 'restart', environments } };
+};
+
+const RULES: readonly Rule[] = [
+  above,
+  stray,
+  firstRun,
+  confirmed,
+  deleted,
+  // Before anything is published that names fewer hosts.
+  leave,
+  rest,
+  copyAhead,
+  failed,
+  boot,
+  hosts,
+  stale,
+];
+
+/**
+ * What is to be done next about one app. Pure: the leader calls it with what is wanted, published and observed, writes what it says in one
+ * transaction, and calls it again, until nothing is left. If the leader dies, the next one goes on from what is published.
+ */
+export function plan(planned: Planned): Plan {
+  const sight = new Sight(planned);
+  for (const rule of RULES) {
+    const step = rule(sight);
+    if (step) return { ...step, waits: Object.keys(step).length ? null : waiting(sight) };
+  }
+  return { waits: waiting(sight) };
+}

@@ -1,0 +1,224 @@
+import type { AppDefinition, Published } from '../../../shared/app';
+import { type Message, say, sayAction } from '../../../shared/message';
+import type { StatusEntry } from '../../../shared/messages';
+import type { Operation, Progress } from '../../../shared/operation';
+import type { OperationState } from '../../../shared/types';
+import type { Tombstone } from '../apps/repository';
+import { confirms, hasFailed, isDone, isReported, type Observe, startsBoot } from './observed';
+import { arrivingAt } from './spec';
+import { endsAhead, isAhead } from './uploads';
+
+/**
+ * What is shown of a request: how far it is in each environment. It follows from the spec, from what is published and from what is observed,
+ * and nothing is decided by it.
+ */
+
+type App = Pick<AppDefinition, 'uid' | 'environments' | 'placements' | 'previous' | 'paused' | 'published'>;
+/** Of a deleted app: what is left to be done. */
+export type Ending = Pick<Tombstone, 'environments' | 'data'> | null;
+
+const isOver = (state: OperationState): boolean => state === 'succeeded' || state === 'failed' || state === 'cancelled';
+
+/**
+ * The environments that a new request is about, and those in which something of an earlier one is not over.
+ * @param app with what was asked for
+ * @param asked environments that the request names; all of the app by default
+ * @param before the unfinished operations that it supersedes
+ */
+export function begunIn(app: App, asked: readonly string[], before: readonly Operation[]): Progress[] {
+  const to = arrivingAt(app);
+  const from = app.previous?.environments ?? [];
+  // The new place comes first.
+  const places = [...Object.keys(app.placements)].sort((one, other) => order(one, app) - order(other, app));
+  const isOpen = (environment: string) =>
+    before.some(({ progress }) => progress.some((one) => one.environment === environment && !isOver(one.state)));
+  const items = places.flatMap((environment): Progress[] => {
+    const boots = startsBoot(app, environment) || bootsIn(before, environment);
+    const isAbout = boots || environment === to || asked.includes(environment) || isOpen(environment);
+    return isAbout ? [{ environment, of: boots ? 'boot' : 'place', state: 'queued' }] : [];
+  });
+  const left = Object.keys(app.published).filter((environment) => !app.placements[environment] && environment !== to);
+  const leaving = [...new Set([...left, ...(to ? from : [])])].filter((one) => !app.placements[one]);
+  return [...items, ...leaving.map((environment): Progress => ({ environment, of: 'leave', state: 'queued' }))];
+}
+
+const order = (environment: string, { environments, previous }: App): number =>
+  environments.indexOf(environment) - (previous && !previous.environments.includes(environment) ? 1_000 : 0);
+
+const bootsIn = (before: readonly Operation[], environment: string): boolean =>
+  before.some(({ progress }) =>
+    progress.some((one) => one.environment === environment && one.of === 'boot' && !isOver(one.state)),
+  );
+
+/** An operation after a pass. @param waits why nothing happens now, as `plan` says */
+export function followed(
+  before: Operation,
+  app: App,
+  ending: Ending,
+  observe: Observe,
+  waits: Message | null,
+  now: number,
+): Operation {
+  const seen = before.progress.map((item) =>
+    isOver(item.state) ? item : judged(item, before, app, ending, observe, now),
+  );
+  const hasStopped = before.onFailure === 'stop' && seen.some(({ of, state }) => of === 'boot' && state === 'failed');
+  const progress = seen.map(
+    (item): Progress =>
+      hasStopped && item.state === 'queued' ? over(item, 'cancelled', now, { message: say('STEP_NOT_BEGUN') }) : item,
+  );
+  const isEnded = progress.every(({ state }) => isOver(state));
+  const state = stateOf(progress);
+  return { ...before, progress, state, waitingFor: isEnded ? null : waits, finishedAt: isEnded ? now : null };
+}
+
+function stateOf(progress: readonly Progress[]): OperationState {
+  const states = progress.map(({ state }) => state);
+  if (states.some((state) => !isOver(state))) return states.every((state) => state === 'queued') ? 'queued' : 'running';
+  if (states.includes('failed')) return 'failed';
+  return states.includes('cancelled') ? 'cancelled' : 'succeeded';
+}
+
+const over = (item: Progress, state: OperationState, now: number, said: Partial<Progress> = {}): Progress => ({
+  ...item,
+  ...said,
+  state,
+  finishedAt: now,
+});
+
+function judged(
+  item: Progress,
+  operation: Operation,
+  app: App,
+  ending: Ending,
+  observe: Observe,
+  now: number,
+): Progress {
+  const { environment, of } = item;
+  const { entry, health, isKnown } = observe(environment);
+  const wish = app.published[environment];
+  if (of === 'data') return ofData(item, operation, app, ending, observe, now);
+  if (of === 'leave') {
+    if (app.placements[environment]) return over(item, 'cancelled', now, { message: say('STEP_NOT_BEGUN') });
+    const isGone = ending ? !ending.environments.includes(environment) : !wish;
+    if (!isKnown && isGone) return over(item, 'cancelled', now, { message: say('STEP_FORGOTTEN') });
+    // During a copy ahead it is still to be asked.
+    if (isGone && !app.environments.includes(environment)) return over(item, 'succeeded', now);
+    if (wish?.desired !== 'removed') return item;
+    if (confirms(app.uid, wish, entry)) return over(item, 'succeeded', now);
+    if (hasFailed(app.uid, wish, entry)) return over(item, 'failed', now, { error: errorOf(entry) });
+    // The record stays until the environment is back; nobody has to wait for that, unless the data are to be dropped.
+    if (health === 'down' && ending?.data !== 'drop')
+      return over(item, 'succeeded', now, { message: say('STEP_AWAY') });
+    return running(item, wish.generation, entry, now);
+  }
+  const place = app.placements[environment];
+  if (!place) return over(item, 'cancelled', now, { message: say(isKnown ? 'STEP_NOT_BEGUN' : 'STEP_FORGOTTEN') });
+  if (isAhead(wish)) return arrivingAt(app) === null ? item : copying(item, app, wish, observe);
+  const isAsked = wish && wish.desired !== 'removed' && wish.generation >= place.generation;
+  if (!isAsked || (of === 'boot' && startsBoot(app, environment))) return item;
+  if (!isReported(app.uid, wish, entry)) return running(item, wish.generation, entry, now);
+  if (of === 'place' && place.want !== 'stopped') return over(item, 'succeeded', now);
+  if (isDone(app.uid, wish, entry))
+    return over(running(item, wish.generation, entry, now), 'succeeded', now, outcomeOf(entry));
+  if (hasFailed(app.uid, wish, entry)) return over(item, 'failed', now, { error: errorOf(entry) });
+  return running(item, wish.generation, entry, now);
+}
+
+/** Before it moves, an app is copied ahead; why nothing is, or what was, is said of its boot. */
+function copying(item: Progress, app: App, wish: Published, observe: Observe): Progress {
+  const { entry } = observe(item.environment);
+  const cause = endsAhead(app, item.environment, observe);
+  const message = cause
+    ? say('UPLOADS_NOT_AHEAD', { cause })
+    : isReported(app.uid, wish, entry)
+      ? entry.message
+      : undefined;
+  return { ...item, state: 'running', ...(message ? { message } : {}) };
+}
+
+/** The end of the data of a deleted app. */
+function ofData(
+  item: Progress,
+  { progress: all, data }: Operation,
+  { uid, published }: App,
+  ending: Ending,
+  observe: Observe,
+  now: number,
+): Progress {
+  // No environment is left in which it was placed.
+  if (!ending)
+    return data === 'drop'
+      ? over(item, 'cancelled', now, { message: say('STEP_FORGOTTEN') })
+      : over(item, 'succeeded', now, { message: say('STEP_KEEPS_MARKER') });
+  const asked = Object.keys(published).find((name) => published[name].data !== 'keep');
+  if (asked === undefined) {
+    // The marker stays, and the app can be adopted only by its own uid.
+    const isLater = all.some(({ of, message }) => of === 'leave' && message?.code === 'STEP_AWAY');
+    const isEnded = ending.data === 'release' && isLater;
+    return isEnded ? over(item, 'succeeded', now, { message: say('STEP_KEEPS_MARKER') }) : item;
+  }
+  const { entry, health } = observe(asked);
+  const there = { ...item, environment: asked };
+  const wish = published[asked];
+  if (confirms(uid, wish, entry))
+    return over(there, 'succeeded', now, entry?.message ? { message: entry.message } : {});
+  if (hasFailed(uid, wish, entry)) return over(there, 'failed', now, { error: errorOf(entry) });
+  if (ending.data === 'release' && health === 'down')
+    return over(there, 'succeeded', now, { message: say('STEP_KEEPS_MARKER') });
+  return running(there, wish.generation, entry, now);
+}
+
+function running(item: Progress, generation: number, entry: StatusEntry | null, now: number): Progress {
+  const hasBegun = entry !== null && entry.begun >= generation;
+  return { ...item, state: 'running', ...(hasBegun && item.startedAt === undefined ? { startedAt: now } : {}) };
+}
+
+const errorOf = (entry: StatusEntry | null): Message => entry?.error ?? entry?.message ?? say('NO_CAUSE');
+
+/** What is to be said of a boot that is done. */
+function outcomeOf(entry: StatusEntry | null): Partial<Progress> {
+  const { uploads } = entry ?? {};
+  if (!uploads?.cause) return {};
+  return { message: say('UPLOADS_ELSEWHERE', { environment: uploads.from, cause: uploads.cause }) };
+}
+
+/** What its Worker says now about a place that is under way. */
+export function progressNow(
+  operation: Operation,
+  item: Progress,
+  app: App | null,
+  entry: StatusEntry | null,
+): Message | undefined {
+  const wish = app?.published[item.environment];
+  const isUnderWay = item.state === 'running' && wish !== undefined && entry?.uid === operation.appUid;
+  return isUnderWay && entry.begun >= wish.generation ? entry.message : undefined;
+}
+
+/** The final state of an operation that is cancelled or superseded. */
+export function ended(operation: Operation, why: Message, now: number): Operation {
+  const progress = operation.progress.map((item) =>
+    isOver(item.state) ? item : over(item, 'cancelled', now, { message: why }),
+  );
+  return { ...operation, progress, state: 'cancelled', waitingFor: null, finishedAt: now };
+}
+
+/**
+ * What a request may not supersede: a create, an upgrade or a drop that a live Worker has begun, since its data would be incomplete.
+ * @returns the environment in which it is
+ */
+export function inTheWay(
+  { progress, appUid }: Operation,
+  { published }: Pick<App, 'published'>,
+  entryIn: (environment: string) => StatusEntry | null,
+): { environment: string; action: Message } | null {
+  for (const { environment, state } of progress) {
+    const wish = published[environment];
+    const entry = entryIn(environment);
+    if (state !== 'running' || !wish || entry?.uid !== appUid) continue;
+    const isUnderWay = entry.begun >= wish.generation && entry.generation < wish.generation;
+    if (isUnderWay && (entry.doing === 'create' || entry.doing === 'upgrade' || entry.doing === 'drop'))
+      return { environment, action: sayAction(entry.doing) };
+  }
+  return null;
+}

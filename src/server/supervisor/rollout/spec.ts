@@ -1,0 +1,207 @@
+import type { AppDefinition, Placement, Previous } from '../../../shared/app';
+import { desiredOf } from '../apps/repository';
+import { askedOf } from './uploads';
+
+/**
+ * The spec of an app: what a request changes. All functions are pure; each request takes the next generation of the app, and gives it to
+ * what it asks for.
+ *
+ * `environments` says where an app is placed: where visitors are sent, and where it is shown. `placements` says what is wanted in each of
+ * them. The two name the same environments, with two exceptions: an app that is about to move is still placed where it runs, as long as its
+ * uploads are copied ahead (`arrivingAt`); and where a request was cancelled before anything was published, nothing is wanted.
+ */
+export type Spec = Pick<
+  AppDefinition,
+  | 'environments'
+  | 'targetEnvironment'
+  | 'home'
+  | 'desired'
+  | 'startMode'
+  | 'placements'
+  | 'previous'
+  | 'paused'
+  | 'published'
+>;
+export type SpecChange = Partial<Spec>;
+/** Where an app is placed. */
+export type Place = Pick<AppDefinition, 'environments' | 'targetEnvironment' | 'home'>;
+type How = Placement['boot']['how'];
+
+const NEVER_BOOTED = { generation: 0, how: 'start' } as const;
+
+/** The newest boot that was asked for anywhere; 0 if there was none. */
+export const newestBoot = ({ placements }: Pick<Spec, 'placements'>): number =>
+  Math.max(0, ...Object.values(placements).map(({ boot }) => boot.generation));
+
+/** Whether an app is started nowhere, since it stopped the loop of a process: nobody has asked for a boot since. */
+export const isKeptOut = ({ paused, placements }: Pick<Spec, 'paused' | 'placements'>): boolean =>
+  paused?.cause.code === 'APP_STOPS_LOOP' && paused.boot >= newestBoot({ placements });
+
+/** Where an app goes that is still placed where it runs, because its uploads are copied ahead; null if it goes nowhere. */
+export const arrivingAt = ({ environments, placements }: Pick<Spec, 'environments' | 'placements'>): string | null =>
+  Object.keys(placements).find((environment) => !environments.includes(environment)) ?? null;
+
+/** A start, restart or upgrade: in all environments, or only in some, as after a drain. */
+export function booted(app: Spec, generation: number, how: How, only?: readonly string[]): SpecChange {
+  const want = desiredOf({ ...app, desired: 'running' }) as Placement['want'];
+  const asked = (only ?? app.environments).map((environment): [string, Placement] => [
+    environment,
+    // Its settings are known there: nothing but the boot is to be published.
+    { generation: app.placements[environment]?.generation ?? generation, want, boot: { generation, how } },
+  ]);
+  const placements = { ...app.placements, ...Object.fromEntries(asked) };
+  return { placements, paused: null, ...(only ? {} : { desired: 'running' as const }) };
+}
+
+/** A stop: everywhere, or only in some environments, as in a drain. */
+export function rested(app: Spec, generation: number, only?: readonly string[]): SpecChange {
+  const asked = (only ?? app.environments).map((environment): [string, Placement] => {
+    const { boot = NEVER_BOOTED } = app.placements[environment] ?? {};
+    return [environment, { generation, want: 'stopped', boot }];
+  });
+  const placements = { ...app.placements, ...Object.fromEntries(asked) };
+  return { placements, ...(only ? {} : { desired: 'stopped' as const }) };
+}
+
+/**
+ * New settings, and perhaps other environments.
+ * @param app with its new settings
+ */
+export function placed(app: Spec, place: Place, generation: number): SpecChange {
+  const added = place.environments.filter((environment) => !app.environments.includes(environment));
+  const entries = place.environments.flatMap((environment): [string, Placement][] => {
+    const known = app.placements[environment];
+    // What was cancelled before it began is asked for by no change of settings.
+    if (!known && !added.includes(environment)) return [];
+    return [[environment, known ? applied(app, known, generation) : begun(app, generation)]];
+  });
+  return {
+    ...place,
+    placements: Object.fromEntries(entries),
+    // Where it ran before the first of several changes of which none has arrived.
+    previous: app.previous ?? (added.length ? previousOf(app) : null),
+    // A boot that failed elsewhere does not keep it from where somebody has just asked for it.
+    ...(added.length && !isKeptOut(app) ? { paused: null } : {}),
+  };
+}
+
+/** A move that copies the uploads of an app ahead: until that is over, it stays placed where it runs. */
+export const arriving = (app: Spec, to: string, generation: number): SpecChange => ({
+  placements: { [to]: begun(app, generation) },
+  previous: previousOf(app),
+});
+
+/** It is placed where it was about to go. */
+export function arrived(app: Spec): SpecChange {
+  const to = arrivingAt(app);
+  return to === null ? {} : { environments: [to], targetEnvironment: to, home: null };
+}
+
+/** It does not go where it was about to go. */
+export const stays = (app: Spec): SpecChange =>
+  arrivingAt(app) === null ? {} : { placements: app.previous?.placements ?? {}, previous: null };
+
+/** It is placed where it ran before a move, and starts there. */
+export function returned(app: Spec, generation: number): SpecChange {
+  const { previous } = app;
+  if (!previous) return {};
+  const { placements: before, ...place } = previous;
+  const entries = place.environments.map((environment): [string, Placement] => [
+    environment,
+    app.placements[environment] ?? {
+      ...(before[environment] ?? begun(app, generation)),
+      generation,
+      boot: { generation, how: 'start' },
+    },
+  ]);
+  return { ...place, placements: Object.fromEntries(entries), previous: null, paused: null };
+}
+
+/** Cancel: what is published is what is wanted. What was not published is wanted nowhere, and may be asked for again. */
+export function cancelled(app: Spec): SpecChange {
+  if (arrivingAt(app) !== null) return stays(app);
+  const isThere = (environment: string) => (askedOf(app.published, environment)?.desired ?? 'removed') !== 'removed';
+  const back = Object.keys(app.published).filter((name) => isThere(name) && !app.environments.includes(name));
+  // What replaces an environment is not begun before that is asked to leave, if it has to leave first.
+  const gone = back.length ? app.environments.filter((name) => !isThere(name)) : [];
+  const environments = [...app.environments.filter((name) => !gone.includes(name)), ...back];
+  const entries = environments.filter(isThere).map((environment): [string, Placement] => {
+    const { generation, desired, boot } = app.published[environment];
+    return [environment, { generation, want: desired as Placement['want'], boot }];
+  });
+  const { targetEnvironment: target, home, previous } = app;
+  const place = {
+    targetEnvironment: target && environments.includes(target) ? target : (environments[0] ?? null),
+    home,
+  };
+  const before = previous && back.length ? { targetEnvironment: previous.targetEnvironment, home: previous.home } : {};
+  const isWanted = entries.some(([, { want }]) => want !== 'stopped');
+  return {
+    environments,
+    ...place,
+    ...before,
+    placements: Object.fromEntries(entries),
+    previous: back.length ? null : previous,
+    desired: !entries.length ? app.desired : isWanted ? 'running' : 'stopped',
+  };
+}
+
+/** An environment was forgotten: the app belongs there no more, nor does it return there. Null if it has nothing to do with it. */
+export function forgotten(app: Spec, environment: string): SpecChange | null {
+  const { environments, placements, previous, published, home, targetEnvironment } = app;
+  const isNamed = [environments, Object.keys(placements), Object.keys(published), previous?.environments ?? []].some(
+    (names) => names.includes(environment),
+  );
+  if (!isNamed && home !== environment) return null;
+  const isArriving = arrivingAt(app) === environment;
+  // Where it was about to go: it stays. Where it still runs: it goes on at once.
+  const kept = isArriving ? { ...app, ...stays(app) } : arrivingAt(app) ? { ...app, ...arrived(app) } : app;
+  const others = kept.environments.filter((other) => other !== environment);
+  const before = kept.previous && without(kept.previous, environment);
+  return {
+    environments: others,
+    targetEnvironment:
+      kept.targetEnvironment === environment ? (others[0] ?? null) : (kept.targetEnvironment ?? targetEnvironment),
+    home: kept.home === environment ? null : kept.home,
+    placements: omit(kept.placements, environment),
+    published: omit(published, environment),
+    previous: before?.environments.length ? before : null,
+    ...(app.paused?.environment === environment && !isKeptOut(app) ? { paused: null } : {}),
+  };
+}
+
+const without = (previous: Previous, environment: string): Previous => {
+  const environments = previous.environments.filter((other) => other !== environment);
+  const { targetEnvironment: target, home } = previous;
+  return {
+    environments,
+    targetEnvironment: target === environment ? (environments[0] ?? null) : target,
+    home: home === environment ? null : home,
+    placements: omit(previous.placements, environment),
+  };
+};
+
+const omit = <T>(map: Record<string, T>, key: string): Record<string, T> => {
+  const { [key]: _, ...others } = map;
+  return others;
+};
+
+const previousOf = ({ environments, targetEnvironment, home, placements }: Spec): Previous => ({
+  environments,
+  targetEnvironment,
+  home,
+  placements,
+});
+
+/** What is wanted in an environment that is new. */
+function begun(app: Spec, generation: number): Placement {
+  const want = desiredOf(app) as Placement['want'];
+  return { generation, want, boot: want === 'stopped' ? NEVER_BOOTED : { generation, how: 'start' } };
+}
+
+/** What is wanted where it is by its new settings. What rests there, as after a drain, goes on to rest. */
+const applied = (app: Spec, known: Placement, generation: number): Placement => ({
+  ...known,
+  generation,
+  want: known.want === 'stopped' ? 'stopped' : (desiredOf({ ...app, desired: 'running' }) as Placement['want']),
+});
