@@ -131,8 +131,8 @@ describe('what is recorded', () => {
   });
 
   it('a failed operation, with who requested it', () => {
-    const step = { environment: 'env_b', kind: 'boot', state: 'failed', error: failed('x') } as const;
-    const operation = operationOf([step], { state: 'failed', finishedAt: 9, createdById: '3' });
+    const item = { environment: 'env_b', of: 'boot', state: 'failed', error: failed('x') } as const;
+    const operation = operationOf([item], { state: 'failed', finishedAt: 9, createdById: '3' });
     expect(failedOperation(operation)).toMatchObject({
       id: 'operation op-1',
       kind: 'failure',
@@ -269,6 +269,27 @@ describe('two Supervisors', () => {
     await both((supervisor) => supervisor.watch.tend());
     await clock.run(1_000);
     expect(await rows()).toMatchObject([{ at: 99, endedAt: null }]);
+  });
+
+  it('write the end of what lasts although the lead had lapsed, and was renewed before anybody noticed', async () => {
+    two.isAway = true;
+    one.see(viewOf('down', { since: 77 }));
+    await clock.run(500);
+    await one.leadership.claim();
+    let release = () => {};
+    one.held = new Promise((resolve) => {
+      release = resolve;
+    });
+    await clock.run(4_800);
+    one.see(viewOf('online'));
+    await clock.run(300);
+    expect(one.leadership.leads).toBe(false);
+    one.held = null;
+    release();
+    await clock.run(1);
+    await one.leadership.claim();
+    await clock.run(20_000);
+    expect(await rows()).toMatchObject([{ at: 77, endedAt: expect.any(Number) }]);
   });
 
   it('do not fail when the lead is lost while they read what lasts', async () => {

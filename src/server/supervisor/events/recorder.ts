@@ -111,7 +111,8 @@ export class EventRecorder {
     const { leadership } = this.options;
     this.prune();
     if (!leadership.leads) {
-      if (this.waiting.size) this.writeAfter(RETRY);
+      // The lead may have lapsed, and be renewed at once.
+      if (!this.isIdle) this.writeAfter(RETRY);
       return;
     }
     this.writing = true;
