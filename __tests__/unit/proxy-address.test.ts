@@ -36,6 +36,12 @@ describe('an address', () => {
     },
   );
 
+  it('that 0.1.1 has stored is read', () => {
+    const { name, url, proxyUrl, appVersion, plugins, serves, fingerprints, warnings } = registrationOf('env_a');
+    const stored = { name, url, proxyUrl, appVersion, plugins, serves, fingerprints, warnings, setsInitialAdmin: true };
+    expect(registration.safeParse(stored).data).toMatchObject({ proxyUrl: 'http://env_a:15000', incarnation: 0 });
+  });
+
   it('that is reported is used once it is confirmed; until then the former one is', () => {
     const at = (reported: string, ...confirmed: string[]) => Object.values(proxyAddressOf(reported, confirmed));
     expect(at('http://a')).toEqual(['', 'http://a']);

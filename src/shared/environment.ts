@@ -108,7 +108,7 @@ const FIELDS = {
    * When it was last forgotten, in ms since 1970; 0 for never. A Worker of an older incarnation starts empty. In its registration: the
    * one to which it belongs.
    */
-  incarnation: { type: bigInt(), default: 0, in: ['table', 'registration'] },
+  incarnation: { type: bigInt(), default: 0, since: '0.3.0', in: ['table', 'registration'] },
 } as const satisfies Fields;
 
 export const ENVIRONMENT = {
