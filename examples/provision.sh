@@ -54,7 +54,7 @@ until [ "$state" = succeeded ]; do
   answer=$(call "appOperations:get?filterByTk=$operation" "$token")
   state=$(get .state <<<"$answer")
   case $state in failed | cancelled)
-    echo "App $name was not created ($state). $(get ".steps.map(({ error }) => JSON.stringify(error) ?? '').join(' ')" <<<"$answer")" >&2
+    echo "App $name was not created ($state). $(get ".progress.map(({ error }) => JSON.stringify(error) ?? '').join(' ')" <<<"$answer")" >&2
     exit 1 ;;
   esac
 done

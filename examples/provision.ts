@@ -26,7 +26,7 @@ interface Operation {
   id: string;
   state: 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
   waitingFor: Message | null;
-  steps: Array<{ environment: string; error?: Message }>;
+  progress: Array<{ environment: string; error?: Message }>;
 }
 interface Created {
   operation: Operation;
@@ -68,7 +68,7 @@ async function waitUntilItRuns({ id }: Operation, token: string): Promise<void> 
     const operation = await call<Operation>(`appOperations:get?filterByTk=${id}`, token);
     if (operation.state === 'succeeded') return;
     if (operation.state === 'failed' || operation.state === 'cancelled') {
-      const causes = operation.steps.flatMap(({ environment, error }) =>
+      const causes = operation.progress.flatMap(({ environment, error }) =>
         error ? `${environment}: ${textOf(error)}` : [],
       );
       throw new Error(`App ${name} was not created (${operation.state}). ${causes.join(' ')}`);

@@ -76,7 +76,7 @@ describe.each(PLACES)('an app in %s', (kind) => {
     expect(await databaseSize(connection, mode)).toBeGreaterThan(empty!);
   });
 
-  it('is made by the first step of a create only', async () => {
+  it('is made by the first boot of a new app only', async () => {
     await expect(prepareDatabase(connection, mode, { ...one, mayCreate: false })).rejects.toMatchObject({
       code: 'DATABASE_MISSING',
     });

@@ -22,7 +22,7 @@ import type { Session } from './session';
 const DEADLINE = 15_000;
 
 export interface PrepareOptions extends Owner {
-  /** Only the first step of a create operation may create the database and its marker. */
+  /** Only the first boot of a new app may create the database and its marker. */
   mayCreate: boolean;
   /** Takes over the database of a NocoBase app without a marker. */
   adopt?: boolean;

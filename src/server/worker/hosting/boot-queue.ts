@@ -3,7 +3,7 @@ import { type Clock, within } from '../../clock';
 import type { BootstrapConfig } from '../../config';
 import { BOOT } from '../../timing';
 
-/** How long work may keep its place in the queue, in ms: as long as an install or an upgrade may take (supervisor/control/rollout.ts). */
+/** How long work may keep its place in the queue, in ms: as long as an install or an upgrade may take. */
 export const BOOT_LIMIT = BOOT;
 
 export interface Place {
