@@ -44,7 +44,8 @@ export class PlannedApp {
 
   /** The next step. */
   next(): Plan {
-    const { app, ending, observe, taken, stopsOnFailure, asked, now } = this;
+    const { app, ending, observe, taken, stopsOnFailure, operation, now } = this;
+    const asked = operation && operation.finishedAt !== null ? 0 : this.asked;
     return plan({
       app,
       ending,

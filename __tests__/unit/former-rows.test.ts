@@ -234,6 +234,7 @@ describe('an app that a former release was deleting', () => {
     const tombstone = tombstoneOf(buried, operation);
     const app = new PlannedApp(tombstone.definition);
     app.ending = tombstone;
+    app.asked = operation?.finishedAt === null ? tombstone.definition.generation : 0;
     return { tombstone, app };
   };
 

@@ -82,6 +82,20 @@ describe('what is shown of a request', () => {
     expect(fleet.operation?.progress[1].message).toEqual(say('STEP_AWAY'));
   });
 
+  it('ends where the app cannot be ended, and may be asked for again', () => {
+    const fleet = asked(['env_a'], (app, generation) => placed(app, places('env_b'), generation), { action: 'move' });
+    fleet.settle();
+    fleet.report('env_a', failure);
+    fleet.settle();
+    expect(shown(fleet)).toBe('failed: env_b boot cancelled, env_a leave failed');
+    fleet.ask((app, generation) => booted(app, generation, 'start', ['env_b']));
+    fleet.operation = operationOf(begunIn(fleet.app, ['env_b'], []), { action: 'move', generation: fleet.asked });
+    fleet.settle();
+    expect(shown(fleet)).toBe('running: env_b boot queued, env_a leave running');
+    fleet.converge();
+    expect(shown(fleet)).toBe('succeeded: env_b boot succeeded, env_a leave succeeded');
+  });
+
   it('names what could not be copied, before and after the app has moved', () => {
     const fleet = asked(['env_a'], (app, generation) => arriving(app, 'env_b', generation), { action: 'move' });
     fleet.settle();
@@ -168,6 +182,46 @@ describe('the end of an app', () => {
       state: 'failed',
       progress: [{}, {}, { environment: asked, error: failure.error }],
     });
+  });
+
+  it('drops nothing after an end that failed, until that is asked for again', () => {
+    const fleet = deleted('drop');
+    fleet.settle();
+    fleet.report('env_a');
+    fleet.report('env_b', failure);
+    fleet.settle();
+    expect(shown(fleet)).toBe('failed: env_a leave succeeded, env_b leave failed, env_a data cancelled');
+    fleet.report('env_b');
+    fleet.settle();
+    expect([fleet.ending?.environments, fleet.steps]).toEqual([[], ['env_a removed', 'env_b removed']]);
+    fleet.ask(() => ({}));
+    fleet.operation = operationOf(['env_a data'], { action: 'destroy', data: 'drop', generation: fleet.asked });
+    fleet.converge();
+    expect([fleet.steps, shown(fleet)]).toEqual([['env_a drop'], 'succeeded: env_a data succeeded']);
+  });
+
+  it('is asked for again where its data could not be dropped', () => {
+    const fleet = deleted('drop');
+    fleet.settle();
+    for (const name of ['env_a', 'env_b']) fleet.report(name);
+    fleet.settle();
+    fleet.report('env_a', failure);
+    fleet.settle();
+    fleet.ask(() => ({}));
+    const again = ['env_a leave', 'env_a data'];
+    fleet.operation = operationOf(again, { action: 'destroy', data: 'drop', generation: fleet.asked });
+    fleet.settle();
+    expect([fleet.steps, shown(fleet)]).toEqual([['env_a drop'], 'running: env_a leave running, env_a data running']);
+  });
+
+  it('waits with its data for an environment that has left, if all are down', () => {
+    const fleet = deleted('drop');
+    fleet.settle();
+    fleet.report('env_a');
+    fleet.report('env_b');
+    fleet.ending = { environments: [], data: 'drop' };
+    for (const name of ['env_a', 'env_b']) fleet.health.set(name, 'down');
+    expect(fleet.settle()).toEqual(say('WAITS_FOR_RETURN', { environment: 'env_a' }));
   });
 
   it('says that nothing was dropped where every environment was forgotten', () => {

@@ -150,7 +150,10 @@ export function waiting(sight: Sight): Message | null {
   if (held.length && !app.paused) return say('WAITS_FOR_LEAVING', { environment: held[0] });
   const to = arrivingAt(app);
   const all = [...new Set([...(to === null ? [] : [to]), ...sight.places, ...Object.keys(app.published)])];
-  for (const environment of planned.ending?.environments ?? all) {
+  // What is left of a deleted app: an end of its data, in one of the environments that it has left.
+  const isData = planned.ending?.environments.length === 0 && planned.ending.data !== 'keep';
+  const target = isData && app.targetEnvironment !== null ? [app.targetEnvironment] : [];
+  for (const environment of isData ? [...target, ...all] : (planned.ending?.environments ?? all)) {
     const { wish, health, entry, isMine, isReported, isDone } = sight.see(environment);
     if (!wish || (isReported && (isDone || entry?.status === 'not_found'))) continue;
     if (health === 'unknown') return say('WAITS_FOR_CONNECTION');

@@ -95,6 +95,8 @@ const deleted: Rule = (sight) => {
   if (toLeave.length) return { publish: sight.removals(toLeave) };
   const isDataAsked = Object.values(app.published).some((wish) => wish.data !== 'keep');
   if (ending.environments.length || ending.data === 'keep' || isDataAsked) return {};
+  // Its name is kept for it no longer than its request lasts, which may have failed.
+  if (ending.data === 'drop' && planned.asked === 0) return {};
   // Only with an operation that placed it there the password of its database may go there.
   const places = Object.keys(app.published).filter(
     (name) => !app.published[name].stray && !isAhead(app.published[name]),

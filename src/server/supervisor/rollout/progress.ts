@@ -62,7 +62,10 @@ export function followed(
   const seen = before.progress.map((item) =>
     isOver(item.state) ? item : judged(item, before, app, ending, observe, now),
   );
-  const hasStopped = before.onFailure === 'stop' && seen.some(({ of, state }) => of === 'boot' && state === 'failed');
+  const hasFailedTo = (what: Progress['of']) => seen.some(({ of, state }) => of === what && state === 'failed');
+  // An app with several environments does not wait for one that it leaves; the others do, and so do data.
+  const isHeld = app.environments.length < 2 && hasFailedTo('leave');
+  const hasStopped = isHeld || (before.onFailure === 'stop' && hasFailedTo('boot'));
   const progress = seen.map(
     (item): Progress =>
       hasStopped && item.state === 'queued' ? over(item, 'cancelled', now, { message: say('STEP_NOT_BEGUN') }) : item,
@@ -106,7 +109,7 @@ function judged(
     if (isGone && !app.environments.includes(environment)) return over(item, 'succeeded', now);
     if (wish?.desired !== 'removed') return item;
     if (confirms(app.uid, wish, entry)) return over(item, 'succeeded', now);
-    if (hasFailed(app.uid, wish, entry)) return over(item, 'failed', now, { error: errorOf(entry) });
+    if (hasFailedIn(operation, wish, entry)) return over(item, 'failed', now, { error: errorOf(entry) });
     // The record stays until the environment is back; nobody has to wait for that, unless the data are to be dropped.
     if (health === 'down' && ending?.data !== 'drop')
       return over(item, 'succeeded', now, { message: say('STEP_AWAY') });
@@ -140,12 +143,13 @@ function copying(item: Progress, app: App, wish: Published, observe: Observe): P
 /** The end of the data of a deleted app. */
 function ofData(
   item: Progress,
-  { progress: all, data }: Operation,
+  operation: Operation,
   { uid, published }: App,
   ending: Ending,
   observe: Observe,
   now: number,
 ): Progress {
+  const { progress: all, data } = operation;
   // No environment is left in which it was placed.
   if (!ending)
     return data === 'drop'
@@ -163,11 +167,15 @@ function ofData(
   const wish = published[asked];
   if (confirms(uid, wish, entry))
     return over(there, 'succeeded', now, entry?.message ? { message: entry.message } : {});
-  if (hasFailed(uid, wish, entry)) return over(there, 'failed', now, { error: errorOf(entry) });
+  if (hasFailedIn(operation, wish, entry)) return over(there, 'failed', now, { error: errorOf(entry) });
   if (ending.data === 'release' && health === 'down')
     return over(there, 'succeeded', now, { message: say('STEP_KEEPS_MARKER') });
   return running(there, wish.generation, entry, now);
 }
+
+/** Whether an end has failed. What has failed before is asked for once more. */
+const hasFailedIn = ({ appUid, generation }: Operation, wish: Published, entry: StatusEntry | null): boolean =>
+  wish.generation >= generation && hasFailed(appUid, wish, entry);
 
 function running(item: Progress, generation: number, entry: StatusEntry | null, now: number): Progress {
   const hasBegun = entry !== null && entry.begun >= generation;
