@@ -134,6 +134,84 @@ describe('what is shown of a request', () => {
     expect(begunIn(fleet.app, ['env_a'], [])).toEqual([{ environment: 'env_a', of: 'place', state: 'queued' }]);
   });
 
+  describe('about settings, while a boot that failed keeps an app from others', () => {
+    const retitled = (fleet: PlannedApp) => {
+      fleet.ask((app, generation) => placed(app, { ...app }, generation));
+      const open = fleet.operation && fleet.operation.finishedAt === null ? [fleet.operation] : [];
+      const progress = begunIn(fleet.app, Object.keys(fleet.app.placements), open);
+      fleet.operation = operationOf(progress, { action: 'update', generation: fleet.asked });
+      fleet.settle();
+      for (const name of Object.keys(fleet.app.published))
+        fleet.report(name, fleet.entries.get(name)?.error ? failure : {});
+      fleet.settle();
+      return shown(fleet);
+    };
+
+    it('is about settings alone', () => {
+      const fleet = asked(['env_a', 'env_b', 'env_c'], (app, generation) => booted(app, generation, 'restart'));
+      fleet.settle();
+      fleet.report('env_a', failure);
+      fleet.settle();
+      expect(retitled(fleet)).toBe('succeeded: env_a place succeeded, env_b place succeeded, env_c place succeeded');
+    });
+
+    it('is not about where the app does not go yet, nor where it does not leave', () => {
+      const fleet = asked(['env_a'], (app, generation) => placed(app, places('env_b', 'env_c'), generation));
+      fleet.settle();
+      fleet.report('env_b', failure);
+      fleet.settle();
+      expect(shown(fleet)).toBe('failed: env_b boot failed, env_c boot cancelled, env_a leave cancelled');
+      expect(retitled(fleet)).toBe('succeeded: env_b place succeeded');
+    });
+
+    it('does not wait for a place to which a move could not return', () => {
+      const fleet = asked(['env_a', 'env_b'], (app, generation) => placed(app, places('env_c', 'env_b'), generation));
+      fleet.settle();
+      fleet.health.set('env_a', 'down');
+      fleet.report('env_b');
+      fleet.report('env_c', failure);
+      fleet.settle();
+      expect(retitled(fleet)).toBe('succeeded: env_c place succeeded, env_b place succeeded');
+    });
+  });
+
+  it('includes what an app leaves that rests', () => {
+    const fleet = asked(['env_a'], (app, generation) => rested(app, generation));
+    fleet.converge();
+    fleet.ask((app, generation) => placed(app, places('env_b', 'env_c'), generation));
+    fleet.operation = operationOf(begunIn(fleet.app, ['env_b', 'env_c'], []), { generation: fleet.asked });
+    fleet.converge();
+    expect(shown(fleet)).toBe('succeeded: env_b place succeeded, env_c place succeeded, env_a leave succeeded');
+  });
+
+  it('ends without what waits for a boot that failed, though the others were booted', () => {
+    const fleet = asked(['env_a'], (app, generation) => placed(app, places('env_b', 'env_c'), generation));
+    fleet.settle();
+    const before = fleet.operation!;
+    fleet.ask((app, generation) => booted(app, generation, 'restart'));
+    const values = { generation: fleet.asked, onFailure: 'continue' } as const;
+    fleet.operation = operationOf(begunIn(fleet.app, [], [before]), values);
+    fleet.stopsOnFailure = false;
+    fleet.settle();
+    fleet.report('env_b', failure);
+    fleet.settle();
+    fleet.report('env_c');
+    fleet.settle();
+    expect(shown(fleet)).toBe('failed: env_b boot failed, env_c boot succeeded, env_a leave cancelled');
+  });
+
+  it('ends where an app is started no more, since it has stopped the loop of a process', () => {
+    const fleet = asked(['env_a', 'env_b'], (app, generation) => booted(app, generation, 'restart'), {
+      onFailure: 'continue',
+    });
+    fleet.settle();
+    fleet.report('env_a', { status: 'error', error: { code: 'APP_STOPS_LOOP', params: { app: 'crm' } } as never });
+    fleet.settle();
+    fleet.report('env_a', { status: 'error', error: { code: 'APP_STOPS_LOOP', params: { app: 'crm' } } as never });
+    fleet.settle();
+    expect(shown(fleet)).toBe('failed: env_a boot failed, env_b boot cancelled');
+  });
+
   it('is cancelled where nothing has begun, with what is done', () => {
     const fleet = asked(['env_a', 'env_b'], (app, generation) => booted(app, generation, 'restart'));
     fleet.settle();

@@ -5,8 +5,8 @@ import type { Operation, Progress } from '../../../shared/operation';
 import type { OperationState } from '../../../shared/types';
 import type { Tombstone } from '../apps/repository';
 import { confirms, hasFailed, isDone, isReported, type Observe, startsBoot } from './observed';
-import { arrivingAt } from './spec';
-import { endsAhead, isAhead } from './uploads';
+import { arrivingAt, isKeptOut } from './spec';
+import { askedOf, endsAhead, isAhead } from './uploads';
 
 /**
  * What is shown of a request: how far it is in each environment. It follows from the spec, from what is published and from what is observed,
@@ -33,14 +33,33 @@ export function begunIn(app: App, asked: readonly string[], before: readonly Ope
   const isOpen = (environment: string) =>
     before.some(({ progress }) => progress.some((one) => one.environment === environment && !isOver(one.state)));
   const items = places.flatMap((environment): Progress[] => {
-    const boots = startsBoot(app, environment) || bootsIn(before, environment);
+    const isNext = startsBoot(app, environment);
+    const isKept = isNext && isKeptFrom(app, environment);
+    // Nothing is asked of it before the boot that failed elsewhere is done, whoever sees to that.
+    if (isKept && !isPublished(app, environment)) return [];
+    const boots = !isKept && (isNext || bootsIn(before, environment));
     const isAbout = boots || environment === to || asked.includes(environment) || isOpen(environment);
     return isAbout ? [{ environment, of: boots ? 'boot' : 'place', state: 'queued' }] : [];
   });
   const left = Object.keys(app.published).filter((environment) => !app.placements[environment] && environment !== to);
   const leaving = [...new Set([...left, ...(to ? from : [])])].filter((one) => !app.placements[one]);
-  return [...items, ...leaving.map((environment): Progress => ({ environment, of: 'leave', state: 'queued' }))];
+  // Several places leave none before the app is up where it is new: with this request, or without it.
+  const arrives = ({ environment, of }: Progress) =>
+    of === 'boot' || (app.placements[environment].want === 'stopped' && !from.includes(environment));
+  const isAsked = (environment: string) =>
+    app.environments.length < 2 || !from.includes(environment) || !isPublished(app, environment) || items.some(arrives);
+  const leaves = leaving
+    .filter(isAsked)
+    .map((environment): Progress => ({ environment, of: 'leave', state: 'queued' }));
+  return [...items, ...leaves];
 }
+
+const isPublished = ({ published }: App, environment: string): boolean =>
+  (askedOf(published, environment)?.desired ?? 'removed') !== 'removed';
+
+/** Whether a boot that failed keeps an app from booting there. Kept out, it still goes where it is placed. */
+const isKeptFrom = (app: App, environment: string): boolean =>
+  app.paused !== null && (!isKeptOut(app) || isPublished(app, environment));
 
 const order = (environment: string, { environments, previous }: App): number =>
   environments.indexOf(environment) - (previous && !previous.environments.includes(environment) ? 1_000 : 0);
@@ -66,9 +85,13 @@ export function followed(
   // An app with several environments does not wait for one that it leaves; the others do, and so do data.
   const isHeld = app.environments.length < 2 && hasFailedTo('leave');
   const hasStopped = isHeld || (before.onFailure === 'stop' && hasFailedTo('boot'));
+  // No boot is left that could make it leave.
+  const stays = hasFailedTo('boot') && seen.every(({ of, state }) => of !== 'boot' || isOver(state));
+  const isVain = ({ of, environment }: Progress) =>
+    hasStopped || (of === 'leave' ? stays : of === 'boot' && isKeptOut(app) && isKeptFrom(app, environment));
   const progress = seen.map(
     (item): Progress =>
-      hasStopped && item.state === 'queued' ? over(item, 'cancelled', now, { message: say('STEP_NOT_BEGUN') }) : item,
+      item.state === 'queued' && isVain(item) ? over(item, 'cancelled', now, { message: say('STEP_NOT_BEGUN') }) : item,
   );
   const isEnded = progress.every(({ state }) => isOver(state));
   const state = stateOf(progress);
