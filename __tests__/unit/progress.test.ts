@@ -311,6 +311,8 @@ describe('the end of an app', () => {
 });
 
 describe('a create, an upgrade or a drop that has begun', () => {
+  const blockedIn = ({ app, entries }: PlannedApp) => inTheWay(app, (name) => entries.get(name) ?? null)?.environment;
+
   it.each([
     ['create', true],
     ['upgrade', true],
@@ -319,13 +321,22 @@ describe('a create, an upgrade or a drop that has begun', () => {
   ] as const)('is in the way of other requests: %s', (doing, isInTheWay) => {
     const fleet = asked(['env_a'], (app, generation) => booted(app, generation, 'upgrade'));
     fleet.settle();
-    const { generation } = fleet.wish('env_a');
-    const entryIn = () => fleet.entries.get('env_a') ?? null;
-    const found = () => inTheWay(fleet.operation!, fleet.app, entryIn) !== null;
-    fleet.report('env_a', { generation: 0, begun: generation, doing });
-    expect(found()).toBe(isInTheWay);
+    fleet.report('env_a', { generation: 0, begun: fleet.wish('env_a').generation, doing });
+    expect(blockedIn(fleet)).toBe(isInTheWay ? 'env_a' : undefined);
     fleet.report('env_a', { doing });
-    expect(found()).toBe(false);
+    expect(blockedIn(fleet)).toBeUndefined();
+  });
+
+  it('is in the way after its request has ended, too', () => {
+    const fleet = asked(['env_a', 'env_b'], (app, generation) => booted(app, generation, 'upgrade'));
+    fleet.settle();
+    fleet.report('env_a', failure);
+    fleet.settle();
+    expect(fleet.operation?.state).toBe('failed');
+    fleet.report('env_a');
+    fleet.settle();
+    fleet.report('env_b', { generation: 0, begun: fleet.wish('env_b').generation, doing: 'upgrade' });
+    expect(blockedIn(fleet)).toBe('env_b');
   });
 });
 

@@ -89,7 +89,7 @@ export class AppChanges {
       const found = await appRepository.findLocked(name, transaction);
       if (!found) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
       const others = await operations.activeOf(found.uid, transaction);
-      this.assertNotInTheWay(found, others);
+      this.assertNotInTheWay(found);
       const generation = nextGeneration(newestOf(found), clock.now().wall);
       const from = this.settled(found, follows);
       const { values, ...request } = await work(from, generation, transaction, others);
@@ -129,7 +129,7 @@ export class AppChanges {
       const app = await appRepository.findLocked(name, transaction);
       if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
       const others = await operations.activeOf(app.uid, transaction);
-      this.assertNotInTheWay(app, others);
+      this.assertNotInTheWay(app);
       const { places, target, data } = ending(app);
       const generation = nextGeneration(newestOf(app), clock.now().wall);
       const nowhere = { environments: [], targetEnvironment: target, placements: {}, previous: null, paused: null };
@@ -153,15 +153,9 @@ export class AppChanges {
   }
 
   /** @throws AppSupervisorError OPERATION_BEGUN */
-  assertNotInTheWay(app: Pick<AppDefinition, 'name' | 'published'>, operations: readonly Operation[]): void {
-    for (const operation of operations) {
-      const blocked = inTheWay(
-        operation,
-        app,
-        (environment) => this.options.observer.evidence(environment, app.name).entry,
-      );
-      if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: app.name, ...blocked });
-    }
+  assertNotInTheWay(app: Pick<AppDefinition, 'name' | 'uid' | 'published'>): void {
+    const blocked = inTheWay(app, (environment) => this.options.observer.evidence(environment, app.name).entry);
+    if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: app.name, ...blocked });
   }
 
   /** An app that is about to move is placed there, if anybody is there to start it, or stays: nothing more is copied ahead. */

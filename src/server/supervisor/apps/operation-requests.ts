@@ -50,7 +50,7 @@ export class OperationRequests {
       const app = found?.uid === appUid ? found : null;
       const tombstone = app ? null : await appRepository.findLockedTombstone(appUid, transaction);
       const definition = app ?? tombstone?.definition;
-      if (definition) this.changes.assertNotInTheWay(definition, [operation]);
+      if (definition) this.changes.assertNotInTheWay(definition);
       const isLate = isEarly && !(app && arrivingAt(app) !== null);
       if (isLate || !(await operations.save(end, transaction)))
         throw new AppSupervisorError('OPERATION_OVER', { operation: id });

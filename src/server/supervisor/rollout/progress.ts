@@ -235,19 +235,18 @@ export function ended(operation: Operation, why: Message, now: number): Operatio
 }
 
 /**
- * What a request may not supersede: a create, an upgrade or a drop that a live Worker has begun, since its data would be incomplete.
+ * What a request may not supersede: a create, an upgrade or a drop that a live Worker has begun, since its data would be incomplete. The request
+ * that began it may have ended before.
  * @returns the environment in which it is
  */
 export function inTheWay(
-  { progress, appUid }: Operation,
-  { published }: Pick<App, 'published'>,
+  { uid, published }: Pick<App, 'uid' | 'published'>,
   entryIn: (environment: string) => StatusEntry | null,
 ): { environment: string; action: Message } | null {
-  for (const { environment, state } of progress) {
-    const wish = published[environment];
+  for (const [environment, { generation }] of Object.entries(published)) {
     const entry = entryIn(environment);
-    if (state !== 'running' || !wish || entry?.uid !== appUid) continue;
-    const isUnderWay = entry.begun >= wish.generation && entry.generation < wish.generation;
+    if (entry?.uid !== uid) continue;
+    const isUnderWay = entry.begun >= generation && entry.generation < generation;
     if (isUnderWay && (entry.doing === 'create' || entry.doing === 'upgrade' || entry.doing === 'drop'))
       return { environment, action: sayAction(entry.doing) };
   }
