@@ -130,8 +130,7 @@ async function attack(scene: Scene, write: (redis: RedisClient) => Promise<unkno
 }
 
 const inside = (part: WorkerProcess['part']) =>
-  (part as unknown as { running: { reader: { readAll(): Promise<void> }; tenures: Tenures } })
-    .running;
+  (part as unknown as { running: { reader: { readAll(): Promise<void> }; tenures: Tenures } }).running;
 
 /** What every kind of value would have to say, to drop, stop, redirect, or take over. */
 const wishes = (uid: string) => ({
