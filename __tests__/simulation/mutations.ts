@@ -605,11 +605,13 @@ export const MUTANTS: Mutant[] = [
     what: 'A Worker that knows more than a restored database is not overtaken',
     finding: 'plan',
     changes: [['supervisor/rollout/plan.ts', '\n  above,\n', '\n']],
+    test: 'unit/plan.test.ts',
   },
   {
     what: 'An app stays where nobody wants it',
     finding: 'plan',
     changes: [['supervisor/rollout/plan.ts', '\n  stray,\n', '\n']],
+    test: 'unit/plan.test.ts',
   },
   {
     what: 'An app that has its database may make another one',
@@ -655,11 +657,13 @@ export const MUTANTS: Mutant[] = [
     what: 'Records name the hosts of before',
     finding: 'plan',
     changes: [['supervisor/rollout/plan.ts', '\n  hosts,\n', '\n']],
+    test: 'unit/plan.test.ts',
   },
   {
     what: 'What runs without the plugins that it has elsewhere is not restarted',
     finding: 'plan',
     changes: [['supervisor/rollout/plan.ts', '\n  stale,\n', '\n']],
+    test: 'unit/plan.test.ts',
   },
   {
     what: 'An app boots in all its environments at once',
@@ -671,6 +675,7 @@ export const MUTANTS: Mutant[] = [
         'false) return null;\n  const next',
       ],
     ],
+    test: 'unit/plan.test.ts',
   },
   {
     what: 'A boot that failed is followed by the next one',

@@ -138,6 +138,7 @@ function checkApp(app: AppDefinition, sight: Sight): void {
     if (!isAwaited && sight.leader.part.statusIn(app, environment)?.status === 'waiting')
       say(`${app.name} is shown as waiting in ${environment}, for nothing.`);
   }
+  checkProvision(app, sight);
   checkReturn(app, newest, sight);
   checkCopies(app, sight);
   checkAsked(app, newest, sight);
@@ -155,6 +156,12 @@ function checkApp(app: AppDefinition, sight: Sight): void {
     (name) => !app.environments.includes(name) && holders.has(name) && !mayStay(name),
   );
   if (surplus.length) say(`${app.name} is still published in ${surplus}.`);
+}
+
+/** What an app that runs has once made is not made again: whoever drops its database by hand gets an error, and no empty app. */
+function checkProvision({ name, uid, provision, published }: AppDefinition, { holders, say }: Sight): void {
+  const runs = Object.keys(published).some((one) => holders.get(one)?.host.running.get(name)?.uid === uid);
+  if (runs && provision !== 'none') say(`${name} runs, and may still ${provision} its database.`);
 }
 
 /** What the newest request has asked for is wanted: no pass has changed its mind. */
