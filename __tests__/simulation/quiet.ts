@@ -146,6 +146,7 @@ function checkApp(app: AppDefinition, sight: Sight): void {
     const place = app.placements[environment];
     const wish = app.published[environment];
     // What was cancelled before it had begun is wanted nowhere; what is under way is looked at above.
+    if (!place && !wasCancelled(mine, environment)) say(`${app.name} is wanted nowhere in ${environment}.`);
     if (!place || wish?.desired === place.want || isLeftFor(app, environment, sight)) continue;
     say(`${app.name} should be ${place.want} in ${environment}; published is ${wish?.desired ?? 'nothing'}.`);
   }
@@ -162,6 +163,15 @@ function checkApp(app: AppDefinition, sight: Sight): void {
 function checkProvision({ name, uid, provision, published }: AppDefinition, { holders, say }: Sight): void {
   const runs = Object.keys(published).some((one) => holders.get(one)?.host.running.get(name)?.uid === uid);
   if (runs && provision !== 'none') say(`${name} runs, and may still ${provision} its database.`);
+}
+
+/**
+ * Whether what was last asked for in an environment was cancelled.
+ * @param operations of the app, the newest first; the database may have lost those that name it
+ */
+function wasCancelled(operations: Operation[], environment: string): boolean {
+  const named = operations.flatMap(({ progress }) => progress.find((one) => one.environment === environment) ?? []);
+  return !named.length || named[0].state === 'cancelled';
 }
 
 /** What the newest request has asked for is wanted: no pass has changed its mind. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { recordFor } from '../../src/server/supervisor/rollout/record';
 import { arriving, booted, cancelled, forgotten, placed, rested } from '../../src/server/supervisor/rollout/spec';
 import { say } from '../../src/shared/message';
 import { randomFor } from '../simulation/scheduler';
@@ -172,6 +173,44 @@ describe('invariant 4: a boot', () => {
     fleet.converge();
     expect([fleet.app.paused, fleet.wish('env_b').boot.generation]).toEqual([null, fleet.asked]);
   });
+
+  it.each([[['env_b']], [['env_a', 'env_b']]])(
+    'is not begun by a move or an update of one that is kept out: %j',
+    (to) => {
+      const fleet = running(['env_a']);
+      const error = { code: 'APP_STOPS_LOOP' as const, params: { app: 'crm' } } as never;
+      fleet.report('env_a', { status: 'error', error });
+      fleet.settle();
+      const paused = fleet.app.paused;
+      fleet.ask(moved(to));
+      fleet.settle();
+      fleet.report('env_a', to.length === 1 ? {} : { status: 'error', error });
+      fleet.settle();
+      // Its Worker learns that it is kept out, and says so.
+      expect(recordFor(fleet.app, fleet.wish('env_b'))).toMatchObject({ desired: 'running', paused });
+      fleet.report('env_b', { status: 'error', error });
+      fleet.settle();
+      expect([fleet.app.paused, fleet.heals]).toEqual([paused, []]);
+      for (const name of to) expect(fleet.wish(name).boot.generation).toBeLessThanOrEqual(paused?.boot ?? 0);
+      fleet.ask((app, generation) => booted(app, generation, 'start'));
+      fleet.converge();
+      expect([fleet.app.paused, fleet.wish('env_b').boot.generation]).toEqual([null, fleet.asked]);
+    },
+  );
+
+  it('goes on elsewhere when the app rests where it has failed', () => {
+    const fleet = running(['env_a', 'env_b']);
+    fleet.ask((app, generation) => booted(app, generation, 'restart'));
+    fleet.settle();
+    fleet.report('env_a', failure);
+    expect([fleet.settle(), fleet.app.paused?.environment]).toEqual([null, 'env_a']);
+    fleet.ask((app, generation) => rested(app, generation, ['env_a']));
+    fleet.converge();
+    expect([fleet.app.paused, fleet.wish('env_b').boot.generation]).toEqual([
+      null,
+      fleet.app.placements.env_b.boot.generation,
+    ]);
+  });
 });
 
 describe('a move of an app with one place', () => {
@@ -230,6 +269,21 @@ describe('a move of an app with one place', () => {
     fleet.report('env_a', failure);
     fleet.settle();
     expect(fleet.app.environments).toEqual(['env_a']);
+  });
+
+  it('is not undone after it was cancelled, nor when the app was stopped', () => {
+    for (const change of [cancelled, (app: PlannedApp['app'], generation: number) => rested(app, generation)]) {
+      const fleet = running(['env_a']);
+      fleet.ask(moved(['env_b']));
+      fleet.settle();
+      fleet.report('env_a');
+      fleet.settle();
+      fleet.ask(change);
+      fleet.settle();
+      fleet.report('env_b', failure);
+      fleet.settle();
+      expect([fleet.app.environments, fleet.heals]).toEqual([['env_b'], []]);
+    }
   });
 
   it('is not undone if it is more than a move: the app runs on where it was, and its boot is tried again', () => {
@@ -311,6 +365,16 @@ describe('a move that copies ahead', () => {
     expect(fleet.steps.sort()).toEqual(['env_a running', 'env_b removed']);
     expect(fleet.wish('env_a').generation).toBeGreaterThan(before);
     expect(fleet.wish('env_b').uploads).toMatchObject({ ahead: true });
+  });
+
+  it('goes on as it is if an environment is forgotten that the app has left', () => {
+    const fleet = running(['env_a']);
+    fleet.app.published.env_c = publishedOf({ generation: 3, desired: 'removed' });
+    fleet.health.set('env_c', 'down');
+    fleet.ask((app, generation) => arriving(app, 'env_b', generation));
+    fleet.settle();
+    fleet.ask((app) => forgotten(app, 'env_c') ?? {});
+    expect([fleet.app.environments, fleet.app.placements.env_b?.want]).toEqual([['env_a'], 'running']);
   });
 
   it('ends if its new place is forgotten, and goes on if the old one is', () => {

@@ -45,7 +45,8 @@ export const failed: Rule = (sight) => {
   const unpaused = endsPause(sight);
   if (unpaused) return unpaused;
   const newest = newestBoot(app);
-  const isNew = (name: string) => app.placements[name]?.boot.generation === newest;
+  const isNew = (name: string) =>
+    app.placements[name]?.boot.generation === newest && app.placements[name].want !== 'stopped';
   const failing = sight.places.find((name) => isNew(name) && !startsBoot(app, name) && sight.see(name).hasFailed);
   const before = app.previous?.environments.filter((name) => !app.placements[name]) ?? [];
   const added = sight.places.filter((name) => !app.previous?.environments.includes(name));
@@ -83,7 +84,8 @@ function endsPause(sight: Sight): Step | null {
   const { paused } = sight.app;
   if (!paused || isKeptOut(sight.app)) return null;
   const { place, isUp } = sight.see(paused.environment);
-  return !place || isUp || place.boot.generation > paused.boot ? { change: { paused: null } } : null;
+  const isOver = !place || place.want === 'stopped' || isUp || place.boot.generation > paused.boot;
+  return isOver ? { change: { paused: null } } : null;
 }
 
 /** It is where it was to go: nothing leads back. */
@@ -127,11 +129,15 @@ export function isBooting(sight: Sight, environment: string): boolean {
   return !isUp && !hasFailed && place.boot.generation === newestBoot(app);
 }
 
+const isNowhere = (wish: Published | undefined): boolean => !wish || wish.desired === 'removed' || isAhead(wish);
+
 /** 10 and 11. One environment boots at a time, in their order; an app with one not before it has ended elsewhere. */
 export const boot: Rule = (sight) => {
   const { app } = sight;
-  if (app.paused || sight.places.some((environment) => isBooting(sight, environment))) return null;
-  const next = bootOrder(sight).find((environment) => startsBoot(app, environment));
+  // Where an app is new that is kept out, its Worker learns that it is.
+  const isRefused = (name: string) => app.paused !== null && !(isKeptOut(app) && isNowhere(app.published[name]));
+  if (sight.places.some((environment) => isBooting(sight, environment))) return null;
+  const next = bootOrder(sight).find((environment) => startsBoot(app, environment) && !isRefused(environment));
   if (next === undefined || heldIn(sight, next) !== null) return null;
   const { place } = sight.see(next);
   return place ? steps(sight.publishing({ [next]: begin(sight, next, place.want) })) : null;

@@ -141,7 +141,8 @@ export function cancelled(app: Spec): SpecChange {
     ...place,
     ...before,
     placements: Object.fromEntries(entries),
-    previous: back.length ? null : previous,
+    // Where something is begun, it is what is wanted now, and nothing leads back.
+    previous: entries.length ? null : previous,
     desired: !entries.length ? app.desired : isWanted ? 'running' : 'stopped',
   };
 }
@@ -155,7 +156,8 @@ export function forgotten(app: Spec, environment: string): SpecChange | null {
   if (!isNamed && home !== environment) return null;
   const isArriving = arrivingAt(app) === environment;
   // Where it was about to go: it stays. Where it still runs: it goes on at once.
-  const kept = isArriving ? { ...app, ...stays(app) } : arrivingAt(app) ? { ...app, ...arrived(app) } : app;
+  const isLeft = arrivingAt(app) !== null && environments.includes(environment);
+  const kept = { ...app, ...(isArriving ? stays(app) : isLeft ? arrived(app) : {}) };
   const others = kept.environments.filter((other) => other !== environment);
   const before = kept.previous && without(kept.previous, environment);
   return {
@@ -193,10 +195,11 @@ const previousOf = ({ environments, targetEnvironment, home, placements }: Spec)
   placements,
 });
 
-/** What is wanted in an environment that is new. */
+/** What is wanted in an environment that is new. An app that is kept out is so there, too: nobody has asked for a boot. */
 function begun(app: Spec, generation: number): Placement {
   const want = desiredOf(app) as Placement['want'];
-  return { generation, want, boot: want === 'stopped' ? NEVER_BOOTED : { generation, how: 'start' } };
+  const asked = isKeptOut(app) ? newestBoot(app) : generation;
+  return { generation, want, boot: want === 'stopped' ? NEVER_BOOTED : { generation: asked, how: 'start' } };
 }
 
 /** What is wanted where it is by its new settings. What rests there, as after a drain, goes on to rest. */
