@@ -178,8 +178,14 @@ export function leaseSuite(open: () => Promise<Database>): void {
       const { lease, claims } = process('one');
       await claims();
       const { term } = lease;
+      const states: unknown[] = [];
+      lease.changes.listen(() => states.push([lease.isHeld, lease.leads]));
       await fallBackTo({ holder: null, beat: 0, term: 0 });
       expect([await lease.confirm(), lease.term > term]).toEqual([true, true]);
+      expect(states).toEqual([
+        [true, false],
+        [true, true],
+      ]);
       await db.getModel(workerLeases.name).destroy({ truncate: true });
       expect([await lease.confirm(), (await rowOf()).holder]).toEqual([true, 'one']);
     });

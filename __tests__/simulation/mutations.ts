@@ -100,7 +100,7 @@ export const MUTANTS: Mutant[] = [
     test: 'unit/memory-database.test.ts',
   },
   {
-    what: 'An older copy of the database in which nobody has the lease ends a tenure',
+    what: 'A holder begins things by an older copy of the database in which nobody has the lease',
     changes: [['lease/lease.ts', ' || (this.isHeld && row.holder === null)', '']],
     test: 'unit/memory-database.test.ts',
   },
