@@ -57,12 +57,14 @@ export class Incarnation {
   restore(stored: SnapshotHeader | null): void {
     const { wall } = this.options.clock.now();
     const { incarnation, left, removed } = stored ?? { incarnation: 0, left: [], removed: [] };
+    // What this process has removed stays removed, also where the database is an older copy.
+    const known = this.header.removed.filter(({ uid }) => !removed.some((one) => one.uid === uid));
     this.header = {
       incarnation,
       left: left.filter(({ at }) => wall - at < NAMED_FOR),
-      removed: removed.filter(({ at }) => wall - at < REMEMBERED_FOR),
+      removed: [...removed, ...known].filter(({ at }) => wall - at < REMEMBERED_FOR),
     };
-    this.isSaved = true;
+    this.isSaved = known.length === 0;
   }
 
   /** Names of apps that ran here before the environment was forgotten, and were not assigned to it again. */
