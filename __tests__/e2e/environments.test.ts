@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Fleet, type Instance, waitFor } from '../../scripts/fleet';
+import { type Fleet, type Instance, query, waitFor } from '../../scripts/fleet';
 import { say } from '../../src/shared/message';
 import type { AppRow, EnvironmentRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
@@ -170,6 +170,12 @@ describe('a worker that is stopped', () => {
     // Three beats of 5 s.
     expect(down.since - down.lastHeartbeatAt!).toBeLessThan(15_000);
     await stopping;
+  });
+
+  it('has given its lease back: its successor waits for nothing', async () => {
+    const text = 'SELECT holder FROM "appWorkerLeases" WHERE environment = \'env_b\'';
+    const { rows } = await query(fleet.postgresServer, worker.database, text);
+    expect(rows).toEqual([{ holder: null }]);
   });
 });
 

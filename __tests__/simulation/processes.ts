@@ -348,9 +348,10 @@ export class WorkerProcess extends SimulatedProcess {
     this.host.running.clear();
   }
 
-  /** SIGTERM. */
+  /** SIGTERM: the core forgets its main app before it tells anybody else. */
   async terminate(): Promise<void> {
     await this.part.prepareToLeave();
+    delete this.host.coreApps.apps.main;
     await this.part.stop();
     this.kill();
   }

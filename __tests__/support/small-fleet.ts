@@ -360,11 +360,12 @@ export class WorkerProcess {
     return this.part.probed;
   }
 
-  /** SIGTERM. */
+  /** SIGTERM: the core forgets its main app before it tells anybody else. */
   async stop(): Promise<void> {
     if (!this.alive) return;
     this.alive = false;
     await this.part.prepareToLeave();
+    delete this.host.coreApps.apps.main;
     await this.part.stop();
     this.host.die();
     await this.cut();

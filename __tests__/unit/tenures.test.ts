@@ -34,12 +34,20 @@ interface Process {
   /** Answers that an app ends; null: it takes until the test says so. */
   ends: boolean;
   isOff: boolean;
+  /** What its main app says of it; null: nothing, ever. */
+  describes: (() => Promise<void>) | null;
 }
 
 /** A process of an environment, on one clock with all others. */
 function process(instance: string, place = 'here', database = server): Process {
   const log = recordedLog();
-  const made = { log, story: [] as string[], ends: true, isOff: false } as unknown as Process;
+  const made = {
+    log,
+    story: [] as string[],
+    ends: true,
+    isOff: false,
+    describes: async () => undefined,
+  } as unknown as Process;
   const gate = async <T>(statement: () => Promise<T>): Promise<T> => {
     if (made.isOff) throw new Error('connect ECONNREFUSED');
     return statement();
@@ -66,7 +74,10 @@ function process(instance: string, place = 'here', database = server): Process {
     log,
     vitals: () => ({ memory: 1, eventLoopDelay: 1 }),
     place: async () => place,
-    describe: async (epoch) => registrationOf('env_a', { epoch, url: `http://${instance}` }),
+    describe: async (epoch) => {
+      await (made.describes ? made.describes() : new Promise(() => undefined));
+      return registrationOf('env_a', { epoch, url: `http://${instance}` });
+    },
     end: async () => {
       made.story.push('ends');
       return made.ends;
@@ -140,6 +151,31 @@ describe('a tenure', () => {
     one.isOff = false;
     await clock.run(6_000);
     expect([one.tenures.state, one.story]).toEqual(['holder', ['begins', 'resumes']]);
+  });
+
+  it('is not confirmed by a database that does not answer, however short before it was renewed', async () => {
+    const one = await started('one');
+    one.isOff = true;
+    expect([one.tenures.state, await one.tenures.confirm()]).toEqual(['holder', false]);
+  });
+
+  it.each<[string, Process['describes']]>([
+    ['refuses', () => Promise.reject(new Error('connect ECONNREFUSED'))],
+    ['hangs', null],
+  ])('invariant 6: is announced as it was while the main app’s database %s', async (_, describes) => {
+    const one = await started('one');
+    one.isOff = true;
+    one.describes = describes;
+    void one.tenures.announcer.refresh();
+    for (let passed = 0; passed < 6 * EXPIRY; passed += INTERVAL) {
+      await clock.run(INTERVAL);
+      expect((await sight())?.lease).toMatchObject({ instance: 'one', epoch: one.tenures.term });
+    }
+    one.isOff = false;
+    one.describes = async () => undefined;
+    const { beat } = (await sight())!.lease!;
+    await clock.run(EXPIRY);
+    expect((await sight())?.lease?.beat).toBeGreaterThan(beat);
   });
 
   it('invariant 3: ends what it runs when another process has the environment, and waits for it as a challenger', async () => {
@@ -244,6 +280,29 @@ describe('a process that leaves', () => {
     await clock.run(60_000);
     expect([(await sight())?.lease, server.visible(workerLeases.name)[0].holder]).toEqual([null, null]);
     expect((await started('two')).tenures.state).toBe('holder');
+  });
+
+  it('is not kept by a main app’s database that hangs', async () => {
+    const one = await started('one');
+    one.describes = null;
+    void one.tenures.announcer.refresh();
+    const left: string[] = [];
+    void one.tenures.announcer.stopping().then(() => left.push('stopping'));
+    await clock.run(EXPIRY / 2);
+    expect([left, (await sight())?.lease?.state]).toEqual([['stopping'], 'stopping']);
+    void one.tenures.announcer.refresh();
+    void one.tenures.stop().then(() => left.push('left'));
+    await clock.run(0);
+    expect([left, server.visible(workerLeases.name)[0].holder]).toEqual([['stopping', 'left'], null]);
+  });
+
+  it('gives its lease back at once, whatever the store still does', async () => {
+    const one = await started('one');
+    one.describes = null;
+    void one.tenures.announcer.refresh();
+    void one.tenures.stop();
+    await clock.run(0);
+    expect(server.visible(workerLeases.name)[0].holder).toBeNull();
   });
 
   it('never rejects, and is not kept by a database or a store that is away', async () => {

@@ -137,9 +137,7 @@ export class Lease {
 
   /** One renewal, awaited. Never rejects. @returns whether this process certainly has the lease */
   async confirm(): Promise<boolean> {
-    if (!this.isHeld) return false;
-    await this.claim().catch(() => undefined);
-    return this.leads;
+    return this.isHeld && (await this.claim().catch(() => false));
   }
 
   /**
@@ -188,11 +186,8 @@ export class Lease {
   }
 
   private async claimNow(): Promise<boolean> {
-    for (let turn = 0; turn < TURNS; turn++) {
-      const isDone = await this.claimOnce();
-      if (isDone) break;
-    }
-    return this.leads;
+    for (let turn = 0; turn < TURNS; turn++) if (await this.claimOnce()) return this.leads;
+    return false;
   }
 
   /** @returns false if the row has changed since it was read */

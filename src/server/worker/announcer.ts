@@ -1,11 +1,11 @@
 import type { Lease, Registration } from '../../shared/messages';
-import type { Clock, Timer } from '../clock';
+import { type Clock, type Timer, within } from '../clock';
 import { messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
 import type { Announced, LeaseStore } from '../protocol/stores/leases';
 import type { Random } from '../random';
-import { expiryOf } from '../timing';
+import { expiryOf, PATIENCE } from '../timing';
 
 /** How much sooner or later than its interval an announcement may come, as a part of it. */
 const JITTER = 0.05;
@@ -119,7 +119,7 @@ export class Announcer {
     const { leases, environment, interval, instance, log, term, place } = this.options;
     const epoch = term();
     const ttl = expiryOf(interval);
-    this.place ??= await place();
+    this.place ??= await this.soon(place());
     if (epoch === null) return leases.wait(environment, { instance, place: this.place }, ttl);
     const registration = await this.describe(epoch);
     const answer = await leases.announce({ environment, lease: this.lease(epoch, this.place), registration, ttl });
@@ -153,18 +153,29 @@ export class Announcer {
     await leases.release(environment, instance, epoch);
   }
 
+  /** As it was, where the main database does not say it anew: an environment that serves is announced without that. */
   private async describe(epoch: number): Promise<Registration> {
     const { registration } = this;
-    if (registration && !this.isOld && registration.epoch === epoch) return registration;
+    const isOfTenure = registration?.epoch === epoch;
+    if (isOfTenure && (!this.isOld || this.isStopping)) return registration;
     this.isOld = false;
     try {
-      this.registration = await this.options.describe(epoch);
+      this.registration = await this.soon(this.options.describe(epoch));
     } catch (error) {
       this.isOld = true;
-      throw error;
+      if (!isOfTenure) throw error;
+      return registration;
     }
     if (JSON.stringify(this.registration) !== JSON.stringify(registration)) this.registered++;
     return this.registration;
+  }
+
+  /** @throws if the main database does not answer while the last announcement lasts for long enough */
+  private async soon<T>(work: Promise<T>): Promise<T> {
+    const { clock, interval } = this.options;
+    const answer = await within<T | null>(clock, Math.min(PATIENCE, expiryOf(interval) / 2), work, null);
+    if (answer === null) throw new Error('The main database does not answer.');
+    return answer;
   }
 
   private lease(epoch: number, place: string): Lease {

@@ -74,12 +74,14 @@ const leaseKey = ({ environment, only }: Pick<WorkerPartOptions, 'environment' |
 /** The lease by which this process hosts; it is made before the main app has started, and outlives its restarts. */
 export function createLease(options: WorkerPartOptions): Lease {
   const { coreApps, environment, instance, clock, log } = options;
+  // The core makes another main app when it is reloaded, and has none between two, and when the process ends.
+  let { main } = coreApps.apps;
   return new Lease({
-    // The core makes another main app when it is reloaded.
     connection: new OwnConnection(
       {
         get db() {
-          return coreApps.apps.main.db;
+          main = coreApps.apps.main ?? main;
+          return main.db;
         },
       },
       workerLeases,

@@ -125,10 +125,9 @@ export class Tenures {
   async stop(): Promise<void> {
     this.hasLeft = true;
     this.announcer.stop();
-    await this.announcer.withdraw();
     const { clock, log } = this.options;
     const release = this.lease.resign().catch((error) => log.warn(`The lease was not given back: ${messageOf(error)}`));
-    await within(clock, PATIENCE, release, undefined);
+    await within<unknown>(clock, PATIENCE, Promise.all([release, this.announcer.withdraw()]), undefined);
   }
 
   private follow(): void {
