@@ -39,7 +39,7 @@ type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'sealed' | 'open' |
 /** What keeps a process that was frozen from writing beside its successor. A method that is not named here does not compile. */
 const GUARDS: { [S in Subject]: Record<keyof Stores[S], Guard> } = {
   records: { publish: 'term', admit: 'term', unpublish: 'term', read: 'reads', readNamed: 'reads', readSince: 'reads' },
-  leases: { announce: 'lease', wait: 'newest', release: 'lease', left: 'reads' },
+  leases: { announce: 'lease', wait: 'newest', release: 'lease', left: 'reads', hasFormer: 'reads' },
   fleet: {
     poll: 'reads',
     claim: 'constant',
@@ -63,6 +63,7 @@ const SSO_CODE: SsoCode = {
 interface Announcing extends Partial<Lease> {
   ttl?: number;
   url?: string;
+  isKnown?: boolean;
 }
 
 /** What every implementation of `Stores` promises to those who use it; run by unit/stores.test.ts and integration/stores.test.ts. */
@@ -77,11 +78,11 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
   afterEach(() => under.end());
 
   /** A process announces its tenure. */
-  const announce = (environment: string, { ttl = 120_000, url, ...lease }: Announcing = {}) => {
+  const announce = (environment: string, { ttl = 120_000, url, isKnown, ...lease }: Announcing = {}) => {
     const { epoch } = leaseOf({ epoch: 1_000, ...lease });
     const registration = registrationOf(environment, { epoch, ...(url && { url }) });
-    const place = 'here';
-    return stores.leases.announce({ environment, lease: leaseOf({ epoch, place, ...lease }), registration, ttl });
+    const announced = leaseOf({ epoch, place: 'here', ...lease });
+    return stores.leases.announce({ environment, lease: announced, registration, ttl, isKnown });
   };
   /** @returns its epoch */
   const hold = async (environment: string, values: Announcing = {}): Promise<number> => {
@@ -293,11 +294,11 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     it('invariant 3: of a former tenure is refused, also when the newer one has run out or has left', async () => {
       await hold('env_a');
       await hold('env_a', { instance: 'two', epoch: 1_001 });
-      expect(await announce('env_a')).toEqual({ by: 'newer', epoch: 1_001 });
+      expect(await announce('env_a')).toEqual({ by: 'newer', epoch: 1_001, instance: 'two' });
       await under.pass(130_000);
-      expect(await announce('env_a')).toEqual({ by: 'newer', epoch: 1_001 });
+      expect(await announce('env_a')).toEqual({ by: 'newer', epoch: 1_001, instance: null });
       await stores.leases.release('env_a', 'two', await hold('env_a', { instance: 'two', epoch: 1_001 }));
-      expect(await announce('env_a')).toEqual({ by: 'newer', epoch: 1_001 });
+      expect(await announce('env_a')).toEqual({ by: 'newer', epoch: 1_001, instance: null });
       expect((await sight())?.lease).toBeNull();
       // Late words of the time before.
       expect(await report(1_000, 1, [entryOf()])).toBe(false);
@@ -305,7 +306,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
 
     it('of two processes with the same epoch is the first one’s', async () => {
       await hold('env_a');
-      expect(await announce('env_a', { instance: 'two' })).toEqual({ by: 'newer', epoch: 1_000 });
+      expect(await announce('env_a', { instance: 'two' })).toEqual({ by: 'newer', epoch: 1_000, instance: 'one' });
     });
 
     it('of another installation is refused, however new it is, until the first one’s is over', async () => {
@@ -315,6 +316,19 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       expect(await announce('env_a', { beat: 2 })).toEqual({ by: 'me', fresh: false });
       await under.pass(130_000);
       expect(await announce('env_a', other)).toEqual({ by: 'me', fresh: true });
+    });
+
+    it('of another installation is not in the way of a newer one that the store has accepted: it was written again', async () => {
+      await hold('env_a');
+      const known = { instance: 'two', epoch: 2_000, place: 'elsewhere', isKnown: true };
+      expect(await announce('env_a', { ...known, epoch: 999 })).toEqual({ by: 'otherInstallation', instance: 'one' });
+      expect(await announce('env_a', known)).toEqual({ by: 'me', fresh: true });
+    });
+
+    it('of this release is none of a former one', async () => {
+      expect(await stores.leases.hasFormer('env_a')).toBe(false);
+      await hold('env_a');
+      expect(await stores.leases.hasFormer('env_a')).toBe(false);
     });
 
     it('is one of those that are announced at once: the newest', async () => {

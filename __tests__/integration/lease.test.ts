@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { Database } from '@nocobase/database';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { ensureDatabase, query } from '../../scripts/fleet';
+import { acquireLock } from '../../src/server/databases';
 import { workerLeases } from '../../src/server/lease/tables';
 import { expiryOf, INTERVAL } from '../../src/server/timing';
+import { hasFormerProcess } from '../../src/server/worker/former-release';
 import { placeOf } from '../../src/server/worker/installation';
 import { leaseSuite, processOn } from '../contracts/lease-suite';
 import { detour } from '../support/tcp';
@@ -90,6 +92,21 @@ describe('on SQLite, which is one process by definition', () => {
     const second = processOn(db, 'two');
     expect(await second.claims()).toBe(true);
     expect(second.lease.term).toBeGreaterThan(first.lease.term);
+  });
+});
+
+describe('a process of release 0.2.0', () => {
+  it('is there while it has its session lock, or announces itself', async () => {
+    const { host, port, user: username, password } = inject('postgres');
+    await ensureDatabase(inject('postgres'), DATABASE);
+    const main = { dialect: 'postgres' as const, host, port, username, password, database: DATABASE };
+    const has = (isAnnounced: boolean) => hasFormerProcess(main, 'env_a', { hasFormer: async () => isAnnounced });
+    expect([await has(false), await has(true)]).toEqual([false, true]);
+    const wish = { key: 'environment env_a', app: 'main', environment: 'env_a', timeoutMs: 0 };
+    const lock = await acquireLock(main, wish);
+    expect(await has(false)).toBe(true);
+    await lock.release();
+    expect(await has(false)).toBe(false);
   });
 });
 

@@ -86,6 +86,25 @@ describe('announcements', () => {
     expect(log.at('warn').some((line) => line.includes(keys.registration('env_a')))).toBe(true);
   });
 
+  it('of a displaced process are no matter for the log', async () => {
+    const { stores, log } = await connect();
+    await stores.leases.announce(announcement);
+    const lease = leaseOf({ instance: 'two', epoch: 4 });
+    const answer = await stores.leases.announce({ ...announcement, lease });
+    expect(answer).toEqual({ by: 'newer', epoch: 5, instance: 'one' });
+    expect(log.at('warn')).toEqual([]);
+  });
+
+  it('of release 0.2.0 are known: it signed nothing', async () => {
+    const { stores, raw, keys } = await connect();
+    const seen: boolean[] = [];
+    for (const text of ['{"instance":"old","epoch":7}', 'not json', '{"instance":"new","epoch":7,"signed":"x"}']) {
+      await raw.set(keys.lease('env_a'), text);
+      seen.push(await stores.leases.hasFormer('env_a'));
+    }
+    expect(seen).toEqual([true, false, false]);
+  });
+
   it('write a registration once, however often they are made', async () => {
     const { stores, raw } = await connect({ url: (await ownRedis()).url });
     const writes = async () => Number(/^cmdstat_set:calls=(\d+)/m.exec(await raw.info('commandstats'))?.[1]);

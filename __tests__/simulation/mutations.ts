@@ -58,13 +58,19 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A former tenure is announced again',
     finding: 'C3',
-    changes: [['protocol/stores/memory/leases.ts', "if (last > epoch) return { by: 'newer', epoch: last };", '']],
+    changes: [
+      [
+        'protocol/stores/memory/leases.ts',
+        "if (last > epoch) return { by: 'newer', epoch: last, instance: null };",
+        '',
+      ],
+    ],
     test: 'unit/stores.test.ts',
   },
   {
     what: 'A challenger takes a lease that it has seen for half of its time',
     finding: 'C4',
-    changes: [['lease/lease.ts', 'now - since >= expiry;', 'now - since >= expiry / 2;']],
+    changes: [['lease/lease.ts', 'now - since >= expiry)', 'now - since >= expiry / 2)']],
     test: 'unit/memory-database.test.ts',
   },
   {
@@ -146,8 +152,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'protocol/stores/memory/leases.ts',
-        'if (current && !isMine && current.place !== lease.place)',
-        'if (current && !isMine && !current.place)',
+        'current && !isMine && current.place !== lease.place',
+        'current && !isMine && !current.place',
       ],
     ],
     test: 'unit/tenures.test.ts',

@@ -17,7 +17,8 @@ export class FakeClock implements Clock {
   /** In the order in which they were set. */
   private readonly timers = new Set<Due>();
 
-  readonly now = (): Now => ({ mono: this.mono, wall: this.wall });
+  /** As a machine has it: of what people read no parts. */
+  readonly now = (): Now => ({ mono: this.mono, wall: Math.floor(this.wall) });
 
   readonly timeout = (ms: number, work: () => void): Timer => this.set({ at: this.mono + ms, every: null, work });
 

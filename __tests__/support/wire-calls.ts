@@ -35,6 +35,7 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   const { environments } = await stores.fleet.poll();
   equal('a look', [...environments].map(([name, { standby }]) => `${name} ${standby}`).join(), `${environment} two`);
   equal('a rest', (await stores.leases.left([environment])).size, 1);
+  equal('a former process', await stores.leases.hasFormer(environment), false);
   await stores.leases.release(environment, 'one', epoch);
   await stores.fleet.forget(environment, 1, 1);
   equal('a forgotten environment', (await stores.fleet.poll()).environments.size, 0);

@@ -34,6 +34,8 @@ interface Process {
   /** Answers that an app ends; null: it takes until the test says so. */
   ends: boolean;
   isOff: boolean;
+  /** How long a statement takes, in ms. */
+  latency: number;
   /** What its main app says of it; null: nothing, ever. */
   describes: (() => Promise<void>) | null;
 }
@@ -46,10 +48,12 @@ function process(instance: string, place = 'here', database = server): Process {
     story: [] as string[],
     ends: true,
     isOff: false,
+    latency: 0,
     describes: async () => undefined,
   } as unknown as Process;
   const gate = async <T>(statement: () => Promise<T>): Promise<T> => {
     if (made.isOff) throw new Error('connect ECONNREFUSED');
+    if (made.latency) await clock.sleep(made.latency);
     return statement();
   };
   const db: Database = database.connect(instance, gate);
@@ -193,6 +197,20 @@ describe('a tenure', () => {
     expect([one.tenures.state, one.story]).toEqual(['holder', ['begins', 'ends', 'begins']]);
   });
 
+  it('begins within a lease and an interval after the last renewal of one that died', async () => {
+    const one = await started('one');
+    await clock.run(4_900);
+    const two = process('two');
+    two.latency = 3;
+    void two.tenures.start();
+    await clock.run(2 * INTERVAL + 200);
+    one.lease.stop();
+    one.tenures.announcer.stop();
+    // It renewed 100 ms before.
+    await clock.run(EXPIRY + INTERVAL - 100);
+    expect([two.tenures.state, two.story]).toEqual(['holder', ['begins']]);
+  });
+
   it('is over where the store knows a newer one, and the database does not answer', async () => {
     const [one, two] = [await started('one'), await started('two')];
     one.isOff = true;
@@ -236,6 +254,54 @@ describe('a tenure', () => {
     expect([await one.tenures.raise(term + 90), one.tenures.term]).toEqual([false, term + 51]);
   });
 
+  it('is raised by the row of an app once, and by that of another app still', async () => {
+    const { tenures } = await started('one');
+    const { raise } = tenures.authority('env_a');
+    const { term } = tenures;
+    expect([await raise(term + 10, 'crm'), await raise(term + 20, 'crm'), tenures.term]).toEqual([
+      true,
+      false,
+      term + 11,
+    ]);
+    expect([await raise(term + 20, 'shop'), tenures.term]).toEqual([true, term + 21]);
+    await change({ holder: 'two', beat: 1 });
+    await clock.run(INTERVAL);
+    await change({ holder: null });
+    await clock.run(INTERVAL);
+    expect([tenures.state, await raise(tenures.term + 10, 'crm')]).toEqual(['holder', true]);
+  });
+
+  it('is contested by a process of another copy of the database twice: then one of them begins nothing, and says so', async () => {
+    const one = await started('one');
+    const two = await started('two', 'here', new MemoryDatabase(collections));
+    await clock.run(300_000);
+    const raises = [one, two].map(({ story }) => story.filter((event) => event === 'fallbacks').length);
+    expect(Math.max(...raises)).toBeLessThanOrEqual(2);
+    expect([one, two].filter(({ tenures }) => tenures.mayBegin)).toHaveLength(1);
+    const [loser, winner] = one.tenures.mayBegin ? [two, one] : [one, two];
+    expect([loser.tenures.state, loser.log.at('error').length]).toEqual(['holding', 1]);
+    expect(loser.log.at('error')[0]).toContain('two copies');
+    // The other one turns out to be the copy that goes.
+    await winner.tenures.stop();
+    await clock.run(2 * INTERVAL);
+    expect([loser.tenures.state, (await sight())?.lease?.instance]).toEqual(['holder', loser.lease.options.instance]);
+  });
+
+  it('is not announced where the store knows a term that no clock can have, which is said once', async () => {
+    const epoch = clock.wall + 3 * 86_400_000;
+    const lease = { instance: 'x', epoch, place: 'here', beat: 1, interval: INTERVAL, state: 'serving' as const };
+    await stores.leases.announce({
+      environment: 'env_a',
+      lease: { ...lease, registered: 1, memory: 1, eventLoopDelay: 1 },
+      registration: registrationOf('env_a', { epoch }),
+      ttl: 1_000,
+    });
+    const one = await started('one');
+    await clock.run(600_000);
+    expect([one.tenures.state, one.tenures.announcer.announced]).toEqual(['holder', null]);
+    expect(one.log.at('warn').filter((line) => line.includes('ahead of this clock'))).toHaveLength(1);
+  });
+
   it('is raised above one that the store knows and the database has lost', async () => {
     const registration = registrationOf('env_a', { epoch: clock.wall + 5_000 });
     const lease = { instance: 'former', epoch: clock.wall + 5_000, place: 'here' };
@@ -266,9 +332,25 @@ describe('a second installation on one store', () => {
     expect([one.tenures.state, one.tenures.mayBegin]).toEqual(['holder', true]);
     expect(await sight()).toMatchObject({ lease: { instance: 'one' }, standby: 'two', isForeign: true });
     await one.tenures.stop();
-    await clock.run(6_000);
+    await clock.run(EXPIRY + 2 * INTERVAL);
     expect([two.tenures.mayBegin, (await sight())?.lease?.instance]).toEqual([true, 'two']);
   });
+
+  it.each([1_000, 1_500, 2_000, 3_000, 3_700])(
+    'begins nothing where the store has lost its content, also if it began %i ms after the first one',
+    async (delay) => {
+      const one = await started('one');
+      await clock.run(delay);
+      const two = await started('two', 'elsewhere', new MemoryDatabase(collections));
+      await clock.run(60_000);
+      for (let flush = 0; flush < 3; flush++) {
+        stores.flush();
+        await clock.run(2 * INTERVAL);
+        expect([one.tenures.mayBegin, two.tenures.mayBegin]).toEqual([true, false]);
+        expect((await sight())?.lease?.instance).toBe('one');
+      }
+    },
+  );
 });
 
 describe('a process that leaves', () => {
@@ -310,6 +392,10 @@ describe('a process that leaves', () => {
     one.isOff = true;
     stores.away = true;
     await one.tenures.stop();
-    expect(one.tenures.state).toBe('challenger');
+    expect(one.log.at('warn').join()).toContain('The lease was not given back');
+    one.isOff = stores.away = false;
+    await clock.run(EXPIRY);
+    expect([one.story, server.visible(workerLeases.name)[0].holder]).toEqual([['begins'], 'one']);
+    expect((await sight())?.lease).toBeNull();
   });
 });

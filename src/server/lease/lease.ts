@@ -67,6 +67,8 @@ export class Lease {
   private renewedAt = Number.NEGATIVE_INFINITY;
   private claiming: Promise<boolean> | null = null;
   private timer: Timer | null = null;
+  /** For when the lease of another process runs out, which is between two looks. */
+  private end: Timer | null = null;
   private isOver = false;
   private told = '';
 
@@ -86,17 +88,9 @@ export class Lease {
 
   /** Looks from here on, and takes nothing: what a predecessor that died has left is seen to be old the sooner. */
   watch(): void {
-    const { clock, interval, what, log } = this.options;
+    const { clock, interval } = this.options;
     if (this.timer || this.isOver) return;
-    const renew = () => {
-      void this.claim().catch((error) => {
-        const tell = this.isWanted ? log.warn : log.debug;
-        tell(`The lease of ${what} could not be renewed, it is tried again: ${messageOf(error)}`);
-      });
-      // Also if the database does not answer at all.
-      this.notify();
-    };
-    this.timer = clock.interval(Math.min(interval, this.expiry / 3), renew);
+    this.timer = clock.interval(Math.min(interval, this.expiry / 3), () => this.look());
     void this.claim().catch(() => undefined);
   }
 
@@ -170,6 +164,7 @@ export class Lease {
     this.isOver = true;
     this.timer?.cancel();
     this.timer = null;
+    this.end?.cancel();
     this.isHeld = false;
   }
 
@@ -183,6 +178,16 @@ export class Lease {
     const { connection, instance } = this.options;
     if (!this.isAlone) await this.ask(() => this.update({ holder: instance }, { holder: null }));
     if (!this.isAlone) connection.reset();
+  }
+
+  private look(): void {
+    const { what, log } = this.options;
+    void this.claim().catch((error) => {
+      const tell = this.isWanted ? log.warn : log.debug;
+      tell(`The lease of ${what} could not be renewed, it is tried again: ${messageOf(error)}`);
+    });
+    // Also if the database does not answer at all.
+    this.notify();
   }
 
   private async claimNow(): Promise<boolean> {
@@ -232,11 +237,15 @@ export class Lease {
 
   /** Whether nobody has it, as far as this process has itself seen. */
   private mayTake({ holder, beat, term }: LeaseRow, now: number): boolean {
-    const { seen, expiry } = this;
+    const { seen, expiry, options } = this;
+    const { clock } = options;
     const isSame = seen?.holder === holder && seen.beat === beat && seen.term === term;
-    const since = isSame && now - seen.lookedAt <= expiry / 2 ? seen.since : this.options.clock.now().mono;
+    const since = isSame && now - seen.lookedAt <= expiry / 2 ? seen.since : clock.now().mono;
     this.seen = { holder, beat, term, since, lookedAt: now };
-    return holder === null || now - since >= expiry;
+    if (holder === null || now - since >= expiry) return true;
+    this.end?.cancel();
+    if (this.timer) this.end = clock.timeout(since + expiry - clock.now().mono, () => this.look());
+    return false;
   }
 
   private async read(): Promise<LeaseRow> {

@@ -28,12 +28,14 @@ export interface AnnouncerOptions {
   describe(epoch: number): Promise<Registration>;
 }
 
+export type Overtaken = Omit<Extract<Announced, { by: 'newer' }>, 'by'>;
+
 /** Tells the store who holds the environment: each interval, and when something of it has changed. Nothing here decides who does. */
 export class Announcer {
   /** The store has accepted an announcement; `fresh`: it did not know this tenure (any more). */
   readonly accepted = new Feed<{ fresh: boolean }>();
   /** It was refused: this epoch was announced, which is not below the one of this process. */
-  readonly overtaken = new Feed<number>();
+  readonly overtaken = new Feed<Overtaken>();
   /** The term of the last announcement that the store accepted. */
   announced: number | null = null;
   /** Whether another installation holds an environment of this name: nothing is begun then. */
@@ -42,6 +44,8 @@ export class Announcer {
   /** Starts from the clock, so that a successor never repeats a predecessor's number. */
   private registered: number;
   private registration: Registration | null = null;
+  /** By the monotonic clock: since when the store has had no announcement of the installation that this process was refused for. */
+  private freeSince: number | null = null;
   /** Whether the registration may have changed, and whether the process is about to end. */
   private isOld = true;
   private isStopping = false;
@@ -120,11 +124,24 @@ export class Announcer {
     const epoch = term();
     const ttl = expiryOf(interval);
     this.place ??= await this.soon(place());
-    if (epoch === null) return leases.wait(environment, { instance, place: this.place }, ttl);
+    if (epoch === null) this.isRefused = false;
+    if (epoch === null || (this.isRefused && !(await this.isFree(ttl))))
+      return leases.wait(environment, { instance, place: this.place }, ttl);
     const registration = await this.describe(epoch);
-    const answer = await leases.announce({ environment, lease: this.lease(epoch, this.place), registration, ttl });
+    const isKnown = this.announced !== null;
+    const lease = this.lease(epoch, this.place);
+    const answer = await leases.announce({ environment, lease, registration, ttl, isKnown });
     log.rooms.lease?.('Announced', { epoch, beat: this.beat, ...answer });
     await this.heard(answer, epoch, ttl);
+  }
+
+  /** Whether the other installation is gone. The store may only have lost its content: then that announces itself anew. */
+  private async isFree(ttl: number): Promise<boolean> {
+    const { leases, environment, clock } = this.options;
+    const { mono } = clock.now();
+    const left = (await leases.left([environment])).get(environment);
+    this.freeSince = left ? null : (this.freeSince ?? mono);
+    return this.freeSince !== null && mono - this.freeSince >= ttl;
   }
 
   private async heard(answer: Announced, epoch: number, ttl: number): Promise<void> {
@@ -139,7 +156,8 @@ export class Announcer {
       return;
     }
     this.announced = null;
-    if (answer.by === 'newer') return this.overtaken.emitAndWait(answer.epoch);
+    if (answer.by === 'newer') return this.overtaken.emitAndWait(answer);
+    this.freeSince = null;
     if (!wasRefused)
       log.warn(
         `Environment ${environment} is held by another installation (${answer.instance}); nothing is begun here.`,

@@ -11,7 +11,7 @@ import type { LeaseStore } from '../protocol/stores/leases';
 export async function hasFormerProcess(
   main: DatabaseConnection,
   environment: string,
-  leases: Pick<LeaseStore, 'left'>,
+  leases: Pick<LeaseStore, 'hasFormer'>,
 ): Promise<boolean> {
   try {
     const key = `environment ${environment}`;
@@ -23,6 +23,5 @@ export async function hasFormerProcess(
     if (code !== 'LOCK_POOLED') throw error;
   }
   // Without Redis the lock alone decided there, too.
-  const left = await leases.left([environment]).catch(() => new Map<string, number>());
-  return (left.get(environment) ?? 0) > 0;
+  return leases.hasFormer(environment).catch(() => false);
 }

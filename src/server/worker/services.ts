@@ -118,7 +118,7 @@ export function createServices(
   const secrets = { areLate: false };
   /**
    * Whether this process has read the snapshot since it hosts, and so may act: another one wrote it before. Whether the main database has what
-   * it wrote since: it may be an older copy once the session there has ended.
+   * it wrote since: that may be an older copy.
    */
   const known = { isCurrent: false, isStored: false };
   const databaseId = () => store.databaseId(random.id());

@@ -5,18 +5,21 @@ import { Feed } from '../feed';
 import type { Lease } from '../lease/lease';
 import type { Log } from '../log';
 import { PATIENCE } from '../timing';
-import { Announcer, type AnnouncerOptions } from './announcer';
+import { Announcer, type AnnouncerOptions, type Overtaken } from './announcer';
 import type { HostingAuthority } from './hosting/claim';
 
 /**
  * What a process is in its environment.
  * - `challenger`: another process may hold it. Hosts nothing.
  * - `holder`: it may do everything.
- * - `holding`: it could not renew its lease. Serves, announces and reports, and begins nothing.
+ * - `holding`: it could not renew its lease, or another process has it, too, in another copy of the database. Serves, announces and reports, and begins nothing.
  * - `ending`: it was displaced, and ends what it runs.
  * - `spent`: something that it ran could not be ended. Only another process in its place may host again.
  */
 export type WorkerState = 'challenger' | 'holder' | 'holding' | 'ending' | 'spent';
+
+/** How often in a tenure its term is raised above that of another process that announces itself. */
+const CONTESTS = 2;
 
 /** What a state follows from. */
 export interface StateFacts extends Pick<Lease, 'isHeld' | 'leads'> {
@@ -54,6 +57,11 @@ export class Tenures {
   private isEnding = false;
   private isSpent = false;
   private hasLeft = false;
+  /** How often the term of this tenure was contested by another process. */
+  private contests = 0;
+  /** The apps whose rows have raised it. */
+  private readonly raisedFor = new Set<string>();
+  private isToldAhead = false;
   /** The term of this tenure, and whether its process could begin things when that was last looked at. */
   private readonly seen = { term: 0, leads: false };
 
@@ -63,12 +71,13 @@ export class Tenures {
     this.announcer.accepted.listen(async ({ fresh }) => {
       if (fresh) await this.begins.emitAndWait();
     });
-    this.announcer.overtaken.listen((term) => this.overtaken(term));
+    this.announcer.overtaken.listen((by) => this.overtaken(by));
   }
 
   get state(): WorkerState {
     const { lease, isEnding, isSpent } = this;
-    return stateOf({ isHeld: lease.isHeld && !this.hasLeft, leads: lease.leads, isEnding, isSpent });
+    const leads = lease.leads && this.contests <= CONTESTS;
+    return stateOf({ isHeld: lease.isHeld && !this.hasLeft, leads, isEnding, isSpent });
   }
 
   get term(): number {
@@ -98,6 +107,14 @@ export class Tenures {
     return this.lease.raiseAbove(term);
   }
 
+  /** The same by the row of an app, once in a tenure: whoever administers the app can write any number. */
+  private async raiseFor(app: string, term: number): Promise<boolean> {
+    if (this.raisedFor.has(app)) return false;
+    const isRaised = await this.raise(term);
+    if (isRaised) this.raisedFor.add(app);
+    return isRaised;
+  }
+
   /** @param environment as in rows of apps' databases */
   authority(environment: string): HostingAuthority {
     return {
@@ -106,7 +123,7 @@ export class Tenures {
       term: () => this.term,
       now: () => this.options.clock.now().wall,
       confirm: () => this.confirm(),
-      raise: (term) => this.raise(term),
+      raise: (term, app) => this.raiseFor(app, term),
     };
   }
 
@@ -163,6 +180,8 @@ export class Tenures {
     log.warn(`Environment ${environment} is held by another process; this one ends what it runs.`);
     this.isEnding = true;
     this.seen.term = 0;
+    this.contests = 0;
+    this.raisedFor.clear();
     this.lease.pause();
     void this.announcer.withdraw();
     const hasEnded = await end().catch((error) => {
@@ -178,9 +197,31 @@ export class Tenures {
   }
 
   /** The store knows a term that is not below this one. */
-  private async overtaken(term: number): Promise<void> {
+  private async overtaken({ epoch: term, instance }: Overtaken): Promise<void> {
+    if (!isCredible(term, this.options.clock.now().wall)) this.tellAhead(term);
+    if (this.lease.leads) this.contest(instance);
     if (await this.raise(term)) return;
     // The database does not say that it is not so.
     if (!this.lease.leads) this.lease.lose();
+  }
+
+  /** @param instance the process that announces a higher term; null: one that does not any more, and so contests nothing */
+  private contest(instance: string | null): void {
+    const { environment, log, instance: me } = this.options;
+    if (instance === me) return;
+    this.contests = instance === null ? 0 : this.contests + 1;
+    if (this.contests !== CONTESTS + 1) return;
+    log.error(
+      `Environment ${environment} is held by this process and by ${instance}, each as its main database says: are there two copies of it? Nothing is begun here.`,
+    );
+  }
+
+  private tellAhead(term: number): void {
+    const { environment, log } = this.options;
+    if (this.isToldAhead) return;
+    this.isToldAhead = true;
+    log.warn(
+      `Redis has a term of ${environment} that is more than a day ahead of this clock (${term}): it is shown as down. Set the clock, or forget the environment.`,
+    );
   }
 }

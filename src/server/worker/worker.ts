@@ -217,7 +217,7 @@ export class WorkerPart {
   async stop(): Promise<void> {
     this.left = true;
     const { running } = this;
-    if (!running) return;
+    if (!running) return this.lease?.resign().catch(() => undefined);
     this.running = null;
     running.round?.cancel();
     running.reader.close();
@@ -263,12 +263,13 @@ export class WorkerPart {
   private async untilFormerHasEnded(running: Running, lease: Lease): Promise<void> {
     const { clock, log, environment, beginAgain = BEGIN_AGAIN } = this.options;
     if (lease.isAlone) return;
-    for (let isTold = false; this.running === running; ) {
+    for (let found = 0; this.running === running; ) {
       try {
         if ((await lease.exists()) || !(await running.hasFormer())) return;
-        if (!isTold)
+        found++;
+        // What is found once may be another first start, which looks in the same way.
+        if (found === 2)
           log.warn(`A process of a former release hosts environment ${environment.name}: stop it. This one waits.`);
-        isTold = true;
       } catch (error) {
         log.warn(`The main database does not say who hosts, it is asked again: ${messageOf(error)}`);
       }

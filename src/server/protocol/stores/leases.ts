@@ -18,6 +18,8 @@ export interface LeaseStore {
   release(environment: string, instance: string, epoch: number): Promise<void>;
   /** The remaining time of each of these announcements without another one, in ms; 0 if nobody holds it. */
   left(environments: string[]): Promise<Map<string, number>>;
+  /** Whether a process of release 0.2.0 says that it holds the environment: it signed nothing. */
+  hasFormer(environment: string): Promise<boolean>;
 }
 
 export interface Announcement {
@@ -26,6 +28,8 @@ export interface Announcement {
   registration: Registration;
   /** How long it lasts without another one, in ms. */
   ttl: number;
+  /** Whether the store has accepted its holder: an older tenure of another installation, which somebody may have kept, counts as absent. */
+  isKnown?: boolean;
 }
 
 export interface Waiting {
@@ -38,5 +42,8 @@ export type Announced =
   | { by: 'me'; fresh: boolean }
   /** Refused: a process of another installation, which has another main database, holds an environment of this name. */
   | { by: 'otherInstallation'; instance: string }
-  /** Refused: a tenure with this epoch was announced, which is not below the announced one. */
-  | { by: 'newer'; epoch: number };
+  /**
+   * Refused: a tenure with this epoch was announced, which is not below the announced one.
+   * @see instance who announces it still; null: nobody
+   */
+  | { by: 'newer'; epoch: number; instance: string | null };

@@ -17,10 +17,10 @@ export interface HostingAuthority {
   confirm(): Promise<boolean>;
   /**
    * Another process hosted an app in this term, and this one holds the environment: its main database has fallen back. Takes a higher
-   * term, at most once. Never rejects.
+   * term, at most once in a tenure for each app. Never rejects.
    * @returns whether the term of this process is higher now
    */
-  raise(term: number): Promise<boolean>;
+  raise(term: number, app: string): Promise<boolean>;
 }
 
 /** What a record says of who may host the app. */
@@ -112,7 +112,8 @@ export async function claimHosting(
   const verdict = await place.change<Verdict>((rows) => judgeClaim(rows, record, authority));
   if ('newest' in verdict) throw new HostingTaken(record.name, environment, verdict.newest);
   if ('above' in verdict) {
-    if (!(await authority.raise(verdict.above))) throw new AppSupervisorError('HOSTING_LOST', { environment });
+    if (!(await authority.raise(verdict.above, record.name)))
+      throw new AppSupervisorError('HOSTING_LOST', { environment });
     return claimHosting(place, record, authority);
   }
   await endOthers(place, record, verdict.write);

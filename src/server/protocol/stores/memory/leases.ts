@@ -25,17 +25,18 @@ export class MemoryLeases implements LeaseStore {
   ) {}
 
   /** As in announce-6.lua. */
-  async announce({ environment, lease, registration, ttl }: Announcement): Promise<Announced> {
+  async announce({ environment, lease, registration, ttl, isKnown = false }: Announcement): Promise<Announced> {
     const current = this.leaseOf(environment);
     const { instance, epoch } = lease;
     const isMine = current?.instance === instance;
     const last = this.registrations.get(environment)?.epoch ?? 0;
     if (!this.isAlone) {
-      if (current && !isMine && current.place !== lease.place)
+      const isElsewhere = current && !isMine && current.place !== lease.place;
+      if (isElsewhere && (!isKnown || current.epoch >= epoch))
         return { by: 'otherInstallation', instance: current.instance };
       if (current && (current.epoch > epoch || (current.epoch === epoch && !isMine)))
-        return { by: 'newer', epoch: current.epoch };
-      if (last > epoch) return { by: 'newer', epoch: last };
+        return { by: 'newer', epoch: current.epoch, instance: current.instance };
+      if (last > epoch) return { by: 'newer', epoch: last, instance: null };
     }
     if (last !== epoch) this.onNewHolder(environment);
     this.registrations.set(environment, structuredClone(registration));
@@ -58,6 +59,11 @@ export class MemoryLeases implements LeaseStore {
   async left(environments: string[]): Promise<Map<string, number>> {
     const { mono } = this.clock.now();
     return new Map(environments.map((name) => [name, Math.max((this.leases.get(name)?.until ?? mono) - mono, 0)]));
+  }
+
+  /** No other release writes here. */
+  async hasFormer(): Promise<boolean> {
+    return false;
   }
 
   holds(environment: string, instance: string, epoch: number): boolean {

@@ -54,7 +54,7 @@ export class RedisLeases implements LeaseStore {
 
   async announce(announcement: Announcement): Promise<Announced> {
     const { connection } = this;
-    const { environment } = announcement;
+    const { environment, lease, isKnown = false } = announcement;
     const ignored = { lease: '', registration: '' };
     for (let turn = 0; turn < TURNS; turn++) {
       const [by, result] = await this.announceOnce(announcement, ignored);
@@ -64,16 +64,20 @@ export class RedisLeases implements LeaseStore {
         return { by, fresh: result === 1 };
       }
       const stored = result as string;
-      const key = connection.keys.registration(environment);
-      const registered = by === 'newer' && connection.open(environment, key, stored, registrationSchema);
-      if (registered) return { by: 'newer', epoch: registered.order };
+      if (!stored.startsWith('{')) {
+        const key = connection.keys.registration(environment);
+        const registered = connection.open(environment, key, stored, registrationSchema);
+        if (registered) return { by: 'newer', epoch: registered.order, instance: null };
+        ignored.registration = stored;
+        continue;
+      }
       const found = openLease(connection, environment, stored);
-      if (typeof found !== 'string')
-        return by === 'newer' ? { by, epoch: found.epoch } : { by: 'otherInstallation', instance: found.instance };
-      if (stored.startsWith('{')) {
-        ignored.lease = stored;
-        connection.envelope.note(environment, connection.keys.lease(environment), found);
-      } else ignored.registration = stored;
+      if (typeof found !== 'string') {
+        const { instance, epoch } = found;
+        if (by === 'newer') return { by, epoch, instance };
+        if (!isKnown || epoch >= lease.epoch) return { by: 'otherInstallation', instance };
+      } else connection.envelope.note(environment, connection.keys.lease(environment), found);
+      ignored.lease = stored;
     }
     throw new Error(`What is announced of ${environment} is written by somebody else.`);
   }
@@ -132,5 +136,11 @@ export class RedisLeases implements LeaseStore {
     const { redis, keys } = this.connection;
     const left = await Promise.all(environments.map((name) => redis.pttl(keys.lease(name))));
     return new Map(environments.map((name, index) => [name, Math.max(left[index], 0)]));
+  }
+
+  async hasFormer(environment: string): Promise<boolean> {
+    const { redis, keys } = this.connection;
+    const { data } = storedLease.safeParse(parse((await redis.get(keys.lease(environment))) ?? ''));
+    return data !== undefined && data.signed === undefined;
   }
 }
