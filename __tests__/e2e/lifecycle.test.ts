@@ -151,11 +151,11 @@ describe('visiting it through the Supervisor', () => {
     const [created, ...later] = shownWhileCreated;
     expect(created).toMatchObject({ initialAdmin: APP_ADMIN });
     for (const row of later) expect(row).not.toHaveProperty('initialAdmin');
-    const [{ initialAdmin, claim }] = await sql(
+    const [{ initialAdmin, provision }] = await sql(
       fleet.supervisor.database,
-      `SELECT "initialAdmin", claim FROM apps WHERE name = 'shop'`,
+      `SELECT "initialAdmin", provision FROM apps WHERE name = 'shop'`,
     );
-    expect({ initialAdmin, claim }).toEqual({ initialAdmin: null, provision: 'none' });
+    expect({ initialAdmin, provision }).toEqual({ initialAdmin: null, provision: 'none' });
   });
 
   it('lets nobody in with the password that everybody knows, in no environment', async () => {

@@ -250,8 +250,8 @@ describe('sessions and API keys', () => {
     const { vault } = places;
     const tokens = [vault.token!, apiKeys.vault];
     await sql(fleet.supervisor.database, `UPDATE apps SET "jwtSecret" = NULL WHERE name = 'vault'`);
-    // Any change makes the Supervisor read it.
-    await manager.update('vault', { title: 'Vault' });
+    // It is given at the start, as in an upgrade.
+    await fleet.supervisor.restart();
     const isGiven = ({ pendingChanges, operation }: AppRow) => pendingChanges.join() === 'jwtSecret' && !operation;
     await manager.untilApp('vault', isGiven, { what: 'given a secret' });
     for (const token of tokens) expect(await isAccepted(token, vault)).toBe(true);

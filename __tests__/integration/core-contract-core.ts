@@ -42,7 +42,7 @@ const { AppRepository } = load(
 ) as typeof import('../../src/server/supervisor/apps/repository');
 const { SnapshotStore } = load('../../src/server/worker/snapshot') as typeof import('../../src/server/worker/snapshot');
 const databases = load('../../src/server/databases') as typeof import('../../src/server/databases');
-const { recordOf, appOf } = load('../support/fixtures') as typeof import('../support/fixtures');
+const { recordOf, appOf, publishedOf } = load('../support/fixtures') as typeof import('../support/fixtures');
 
 async function until(what: string, condition: () => unknown, ms = 60_000): Promise<void> {
   for (const end = performance.now() + ms; !(await condition()); await delay(20))
@@ -209,7 +209,8 @@ async function serve() {
   const tell = withPubSub(main);
   await main.load();
   await main.db.sync();
-  const app = appOf({ name: 'crm', startMode: 'onVisit', environments: ['local'] });
+  const published = { local: publishedOf({ desired: 'onDemand' }) };
+  const app = appOf({ name: 'crm', startMode: 'onVisit', environments: ['local'], published });
   await new AppRepository(main).create(app);
   await hosted(main, recordOf({ name: 'crm', uid: app.uid, desired: 'onDemand' }));
   await main.start();

@@ -311,13 +311,14 @@ export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
       fleet.databases.journal.length = 0;
       // A former leader's words, late; and again; and without a word.
       const old = { ...record, generation: record.generation - 1, desired: 'stopped' as const };
+      const { term } = supervisor.parts.leadership;
       for (let i = 0; i < 3; i++) {
-        await stores.records.publish('env_a', [old], 1, 0);
+        await stores.records.publish('env_a', [old], term, 0);
         bus.notify({ environment: 'env_a' }, ['crm']);
       }
       // An old copy of the store, in which the supervisor's newest words are missing.
-      await stores.records.unpublish('env_a', ['crm'], 1);
-      await stores.records.publish('env_a', [old], 1, 0);
+      await stores.records.unpublish('env_a', ['crm'], term);
+      await stores.records.publish('env_a', [old], term, 0);
       await until('The supervisor to mend it', async () => {
         // At production's pace: with the next round.
         if (wakeUps) supervisor.parts.loop.noteFlushed();
