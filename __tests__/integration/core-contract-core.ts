@@ -42,7 +42,9 @@ const { AppRepository } = load(
 ) as typeof import('../../src/server/supervisor/apps/repository');
 const { SnapshotStore } = load('../../src/server/worker/snapshot') as typeof import('../../src/server/worker/snapshot');
 const databases = load('../../src/server/databases') as typeof import('../../src/server/databases');
-const { recordOf, appOf, publishedOf } = load('../support/fixtures') as typeof import('../support/fixtures');
+const { recordOf, appOf, placementOf, publishedOf } = load(
+  '../support/fixtures',
+) as typeof import('../support/fixtures');
 
 async function until(what: string, condition: () => unknown, ms = 60_000): Promise<void> {
   for (const end = performance.now() + ms; !(await condition()); await delay(20))
@@ -209,10 +211,16 @@ async function serve() {
   const tell = withPubSub(main);
   await main.load();
   await main.db.sync();
-  const published = { local: publishedOf({ desired: 'onDemand' }) };
-  const app = appOf({ name: 'crm', startMode: 'onVisit', environments: ['local'], published });
+  const rests = { boot: { generation: 0, how: 'start' as const } };
+  const app = appOf({
+    name: 'crm',
+    startMode: 'onVisit',
+    environments: ['local'],
+    placements: { local: placementOf({ want: 'onDemand', ...rests }) },
+    published: { local: publishedOf({ desired: 'onDemand', ...rests }) },
+  });
   await new AppRepository(main).create(app);
-  await hosted(main, recordOf({ name: 'crm', uid: app.uid, desired: 'onDemand' }));
+  await hosted(main, recordOf({ name: 'crm', uid: app.uid, desired: 'onDemand', ...rests }));
   await main.start();
   await until('the app is known', async () => (await booted.supervisor.listAppModels()).length === 1);
   const seen = {

@@ -686,7 +686,13 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A boot that failed is followed by the next one',
     finding: 'plan',
-    changes: [['supervisor/rollout/boots.ts', 'if (app.paused || sight.places', 'if (sight.places']],
+    changes: [
+      [
+        'supervisor/rollout/boots.ts',
+        'startsBoot(app, environment) && !isRefused(environment)',
+        'startsBoot(app, environment)',
+      ],
+    ],
     test: 'unit/plan.test.ts',
   },
 ];
