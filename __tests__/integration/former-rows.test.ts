@@ -7,10 +7,15 @@ import { AppRepository } from '../../src/server/supervisor/apps/repository';
 import { OperationStore } from '../../src/server/supervisor/control/store';
 import { appOf, operationOf } from '../support/fixtures';
 
-/** Tables of a release before 0.3.0, as NocoBase makes them today's: it adds columns, and removes none. */
-async function open(options: object): Promise<Database> {
+function connect(options: object): Database {
   const db = new Database({ logging: false, ...options } as never);
   for (const collection of collections) db.collection(collection);
+  return db;
+}
+
+/** Tables of a release before 0.3.0, as NocoBase makes them today's: it adds columns, and removes none. */
+async function open(options: object): Promise<Database> {
+  const db = connect(options);
   await db.sync({ force: true });
   const queries = db.sequelize.getQueryInterface();
   const table = (name: string) => db.getModel(name).getTableName() as string;
@@ -23,18 +28,22 @@ async function open(options: object): Promise<Database> {
 const postgres = async () => {
   const { host, port, user, password } = inject('postgres');
   await ensureDatabase(inject('postgres'), 'former_rows');
-  return open({ dialect: 'postgres', host, port, username: user, password, database: 'former_rows' });
+  const options = { dialect: 'postgres', host, port, username: user, password, database: 'former_rows' };
+  // Two Supervisors may start at the same time.
+  return [await open(options), connect(options)];
 };
 
 describe.each([
   ['PostgreSQL', postgres],
-  ['SQLite', () => open({ dialect: 'sqlite', storage: ':memory:' })],
+  ['SQLite', async () => [await open({ dialect: 'sqlite', storage: ':memory:' })]],
 ])('rows of a former release in %s', (_, make) => {
+  let supervisors: Database[] = [];
   let db: Database;
   beforeAll(async () => {
-    db = await make();
+    supervisors = await make();
+    [db] = supervisors;
   });
-  afterAll(() => db?.close());
+  afterAll(() => Promise.all(supervisors.map((main) => main.close())));
 
   const write = (name: string, columns: Record<string, unknown>, where: Record<string, string>) => {
     const values = Object.entries(columns).map(([column, value]) => [
@@ -71,7 +80,7 @@ describe.each([
     await operations.create(operationOf([], destroyed));
     await write('appOperations', { steps: [{ environment: 'env_a', kind: 'drop', state: 'queued' }] }, { id: 'op-2' });
 
-    await upgradeRows({ db }, null, 100);
+    await Promise.all(supervisors.map((main) => upgradeRows({ db: main }, null, 100)));
     const [crm, old] = [await apps.find('crm'), await apps.find('old')];
     expect(crm).toMatchObject({
       generation: 10,

@@ -198,6 +198,14 @@ describe('an app of a former release', () => {
     expect(app.steps).toEqual(['env_a stopped', 'env_b stopped']);
   });
 
+  it('is written the same by a second run, after one that was cut off', () => {
+    const published = { env_a: { ...wish(10), claim: 'create' as const } };
+    const once = appFrom(formerOf({ published, claim: 'create' }), undefined);
+    const again = appFrom(formerOf({ published: once.published, claim: 'create' }), undefined);
+    expect(again).toEqual(once);
+    expect(once.published.env_a.provision).toBe('create');
+  });
+
   it('gets a JWT secret if it has none, of which its environments hear without a boot', () => {
     const app = appOf({
       generation: 30,

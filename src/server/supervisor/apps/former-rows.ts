@@ -14,7 +14,7 @@ import { desiredOf, newestOf, nextGeneration, type Tombstone } from './repositor
  * goes on as it was: nothing is published by it, and an unfinished operation stays unfinished.
  */
 
-type FormerPublished = Omit<Published, 'provision'> & { claim?: Published['provision'] };
+type FormerPublished = Omit<Published, 'provision'> & Partial<Record<'claim' | 'provision', Published['provision']>>;
 export type FormerApp = Omit<
   AppDefinition,
   'placements' | 'previous' | 'paused' | 'provision' | 'published' | 'createdAt' | 'updatedAt'
@@ -48,11 +48,12 @@ export const dataOf = ({ action, steps }: FormerOperation): DataEnd | null => {
   return end ? (end.kind as DataEnd) : 'keep';
 };
 
+/** Where a change of a table ends the transaction, a run that was cut off may have written it before. */
 const publishedOf = (published: Record<string, FormerPublished>): Record<string, Published> =>
   Object.fromEntries(
-    Object.entries(published).map(([environment, { claim = 'none', ...wish }]) => [
+    Object.entries(published).map(([environment, { claim, ...wish }]) => [
       environment,
-      { ...wish, provision: claim },
+      { ...wish, provision: claim ?? wish.provision ?? 'none' },
     ]),
   );
 
@@ -181,17 +182,23 @@ export function tombstoneOf(
  * where there are none.
  */
 export async function upgradeRows(main: WithDatabase, aesKey: Buffer | null, now: number): Promise<void> {
-  const apps = await FormerTable.find(main, 'apps', ['boot', 'claim']);
-  const operations = await FormerTable.find(main, 'appOperations', ['steps']);
+  const isFormer = (await FormerTable.find(main, 'apps', APP_COLUMNS)) !== null;
   await retryWhenBusy(() =>
     main.db.sequelize.transaction(async (transaction: Transaction) => {
-      if (apps && operations) await upgrade(main, apps, operations, transaction);
+      if (isFormer) await upgrade(main, transaction);
       await giveSecrets(main, aesKey, now, transaction);
     }),
   );
 }
 
-async function upgrade(main: WithDatabase, apps: FormerTable, operations: FormerTable, transaction: Transaction) {
+const APP_COLUMNS = ['boot', 'claim'];
+
+async function upgrade(main: WithDatabase, transaction: Transaction) {
+  await lockTable(main, 'apps', transaction);
+  // Another Supervisor may have done it meanwhile.
+  const apps = await FormerTable.find(main, 'apps', APP_COLUMNS, transaction);
+  const operations = await FormerTable.find(main, 'appOperations', ['steps'], transaction);
+  if (!apps || !operations) return;
   const requests = (await operations.rows(transaction)) as unknown as FormerOperation[];
   const newest = new Map(requests.map((operation) => [operation.appUid, operation]));
   for (const app of (await apps.rows(transaction)) as unknown as FormerApp[])
@@ -220,6 +227,19 @@ async function giveSecrets(main: WithDatabase, aesKey: Buffer | null, now: numbe
   }
 }
 
+/** With the lock that a change of its columns needs: two that lock rows first would wait for each other with that. */
+async function lockTable(main: WithDatabase, name: string, transaction: Transaction): Promise<void> {
+  if (!main.db.isPostgresCompatibleDialect()) return;
+  const table = quoting(main).quoteTable(main.db.getModel(name).getTableName());
+  await main.db.sequelize.query(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`, { transaction });
+}
+
+const quoting = (main: WithDatabase) =>
+  main.db.sequelize.getQueryInterface().queryGenerator as unknown as {
+    quoteTable(table: unknown): string;
+    quoteIdentifier(name: string): string;
+  };
+
 /** A table that has columns of a former release, which no field declares. */
 class FormerTable {
   private constructor(
@@ -229,8 +249,16 @@ class FormerTable {
   ) {}
 
   /** @returns null if it does not have the columns */
-  static async find(main: WithDatabase, name: string, columns: string[]): Promise<FormerTable | null> {
-    const table = await main.db.sequelize.getQueryInterface().describeTable(main.db.getModel(name).getTableName());
+  static async find(
+    main: WithDatabase,
+    name: string,
+    columns: string[],
+    transaction?: Transaction,
+  ): Promise<FormerTable | null> {
+    const queries = main.db.sequelize.getQueryInterface();
+    // Its types know no transaction.
+    const options = { transaction } as never;
+    const table = await queries.describeTable(main.db.getModel(name).getTableName(), options);
     return columns.every((column) => column in table) ? new FormerTable(main, name, columns) : null;
   }
 
@@ -251,15 +279,13 @@ class FormerTable {
 
   /** From now on it has none: what a newer row is given in them by the database would be taken for that of a former one. */
   async dropColumns(transaction: Transaction): Promise<void> {
-    const { sequelize } = this.main.db;
-    const quoting = sequelize.getQueryInterface().queryGenerator as unknown as {
-      quoteTable(table: unknown): string;
-      quoteIdentifier(name: string): string;
-    };
-    const table = quoting.quoteTable(this.model.getTableName());
+    const quote = quoting(this.main);
+    const table = quote.quoteTable(this.model.getTableName());
     // Not Sequelize's own: with SQLite it makes the table anew, without what it does not know of it.
     for (const column of this.columns)
-      await sequelize.query(`ALTER TABLE ${table} DROP COLUMN ${quoting.quoteIdentifier(column)}`, { transaction });
+      await this.main.db.sequelize.query(`ALTER TABLE ${table} DROP COLUMN ${quote.quoteIdentifier(column)}`, {
+        transaction,
+      });
   }
 
   private read(row: Model): Record<string, unknown> {
