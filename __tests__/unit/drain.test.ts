@@ -105,6 +105,19 @@ describe('a drain', () => {
     expect(fleet.app(name).environments).toEqual([to]);
   };
 
+  it('lets an app rest for now, also when that is cancelled and asked for again', async () => {
+    await drain('stop');
+    await fleet.run(1_000, ...all);
+    const { active, drains, service } = part.parts;
+    const [{ id }] = active.of(fleet.app('crm').uid);
+    await service.cancel(id, '1');
+    expect(fleet.app('crm').desired).toBe('running');
+    await service.retry(id, '1');
+    expect(fleet.app('crm').desired).toBe('running');
+    const { operations } = await drains.uncordon('env_a', true, '1');
+    expect(operations.map(({ appName }) => appName)).toEqual(['crm', 'wiki']);
+  });
+
   it('moves each app to an environment that finds its database, and all come home', async () => {
     // The first one would rather go to env_b, which does not find its database.
     found.env_b = ['wiki'];

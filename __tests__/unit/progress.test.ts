@@ -380,6 +380,18 @@ describe('cancel', () => {
     expect(fleet.wish('env_b')).toMatchObject({ desired: 'running', uploads: { from: 'env_a' } });
   });
 
+  it('leaves an app that rests for now as it is', () => {
+    const drained = (change: Parameters<PlannedApp['ask']>[0]) => {
+      const fleet = asked(['env_a'], (app, generation) => rested(app, generation, ['env_a']));
+      fleet.converge();
+      fleet.ask(change);
+      return whenCancelled(fleet);
+    };
+    const rests = { environments: ['env_a'], wanted: ['env_a stopped'], desired: 'running' };
+    expect(drained((app, generation) => placed(app, places('env_a'), generation))).toEqual(rests);
+    expect(drained((app, generation) => placed(app, places('env_b'), generation))).toEqual(rests);
+  });
+
   it('of a stop that was not published makes it run', () => {
     const fleet = asked(['env_a'], (app, generation) => rested(app, generation));
     expect(whenCancelled(fleet)).toMatchObject({ wanted: ['env_a running'], desired: 'running' });

@@ -148,7 +148,10 @@ function askedAnew({ action, progress }: Operation, app: AppDefinition, generati
   const isLeft = (action === 'update' || action === 'move') && left.some((name) => app.published[name]);
   if (!asked.length && !isLeft)
     throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: progress[0]?.environment ?? '' });
-  if (action === 'stop') return rested(app, generation, asked.length < app.environments.length ? asked : undefined);
+  // Of a stop that was not undone, the app knows whether it was about all of it. In a drain it rests only for now.
+  const isUndone = asked.some((name) => app.placements[name]?.want !== 'stopped');
+  const isWhole = isUndone && asked.length === app.environments.length;
+  if (action === 'stop') return rested(app, generation, isWhole ? undefined : asked);
   if (!place.environments.includes(place.targetEnvironment ?? ''))
     place.targetEnvironment = place.environments[0] ?? null;
   const only = named(({ of }) => of === 'boot').filter((name) => asked.includes(name));

@@ -135,6 +135,9 @@ export function cancelled(app: Spec): SpecChange {
     home,
   };
   const before = previous && back.length ? { targetEnvironment: previous.targetEnvironment, home: previous.home } : {};
+  // Where nothing is undone, an app that rests there for now goes on to do so.
+  const wanted = { ...previous?.placements, ...app.placements };
+  const isUndone = entries.some(([name, { want }]) => wanted[name] && wanted[name].want !== want);
   const isWanted = entries.some(([, { want }]) => want !== 'stopped');
   return {
     environments,
@@ -143,7 +146,7 @@ export function cancelled(app: Spec): SpecChange {
     placements: Object.fromEntries(entries),
     // Where something is begun, it is what is wanted now, and nothing leads back.
     previous: entries.length ? null : previous,
-    desired: !entries.length ? app.desired : isWanted ? 'running' : 'stopped',
+    desired: !isUndone ? app.desired : isWanted ? 'running' : 'stopped',
   };
 }
 
