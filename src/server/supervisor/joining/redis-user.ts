@@ -42,7 +42,7 @@ export function supervisorAcl({ name, password }: RedisUser, prefix: string): st
     password,
     [`~${prefix}:*`],
     [`&${prefix}:*`],
-    'get set setnx mget del hget hset hdel hmget hgetall hlen sadd srem smembers pttl eval evalsha time info config|get publish subscribe',
+    'get set setnx mget del hget hset hdel hmget hgetall hlen sadd srem smembers pttl eval evalsha info config|get publish subscribe',
   );
 }
 
@@ -60,7 +60,7 @@ export function workerAcl({ name, password }: RedisUser, prefix: string, environ
       ...[`records:${environment}`, ...read].map((key) => `%R~${prefix}:${key}`),
     ],
     channels.map((channel) => `&${prefix}:${channel}`),
-    'get set mget del hget hset hdel hmget hgetall hlen sadd smembers pttl eval evalsha time info publish subscribe',
+    'get set mget del hget hset hdel hmget hgetall hlen sadd smembers pttl eval evalsha info publish subscribe',
   );
 }
 
