@@ -252,6 +252,8 @@ describe('sessions and API keys', () => {
     await sql(fleet.supervisor.database, `UPDATE apps SET "jwtSecret" = NULL WHERE name = 'vault'`);
     // It is given at the start, as in an upgrade.
     await fleet.supervisor.restart();
+    const isLoaded = async () => (await outcome(root, 'GET', 'apps:get?filterByTk=vault')).status === 200;
+    await waitFor(isLoaded, { timeout: 60_000, what: 'The Supervisor to have loaded its apps' });
     const isGiven = ({ pendingChanges, operation }: AppRow) => pendingChanges.join() === 'jwtSecret' && !operation;
     await manager.untilApp('vault', isGiven, { what: 'given a secret' });
     for (const token of tokens) expect(await isAccepted(token, vault)).toBe(true);
