@@ -363,7 +363,8 @@ describe('a pooler in front', () => {
         await prepareDatabase(direct, 'new_database', create);
         const process = await freeze('postgres', (step) => step.startsWith('DROP DATABASE'), drop);
         expect(process.isFrozen).toBe(mode === 'session');
-        expect(await drop()).toEqual(outcome);
+        // PgBouncer may lend the connection whose session has just been ended; a Worker tries again, too.
+        expect(await drop().catch(drop)).toEqual(outcome);
         expect(await process.wake()).toMatchObject(process.isFrozen ? { code: 'DATABASE_UNREACHABLE' } : outcome);
       } finally {
         await pooler.stop();
