@@ -1,6 +1,5 @@
 import { ENVIRONMENT_NAME } from '../../../shared/names';
-import { parseConfig, type SupervisorConfig } from '../../config';
-import type { Env } from '../../config/variables';
+import type { SupervisorConfig } from '../../config';
 import { fleetKeyOf } from '../../protocol/keyring';
 import { hasOwnUser, supervisorAcl } from './redis-user';
 import { workerKeysOf } from './worker-keys';
@@ -13,21 +12,14 @@ export interface KeyFiles {
   commands: string[];
 }
 
-const SUPERVISOR = {
-  APP_MODE: 'supervisor',
-  APP_DISCOVERY_ADAPTER: 'remote',
-  APP_PROCESS_ADAPTER: 'remote',
-  APP_COMMAND_ADAPTER: 'redis',
-};
-
-/** @throws ConfigError, or an Error that names what is no environment */
-export function keyFilesOf(env: Env, environments: string[], withSupervisor: boolean): KeyFiles {
+/** @throws an Error that names what is no environment */
+export function keyFilesOf(
+  { redis, aesKey, host }: SupervisorConfig,
+  environments: string[],
+  withSupervisor: boolean,
+): KeyFiles {
   const wrong = environments.find((name) => !ENVIRONMENT_NAME.test(name));
   if (wrong !== undefined) throw new Error(`"${wrong}" is no name of an environment.`);
-  const { redis, aesKey, host } = parseConfig(
-    { ...env, ...SUPERVISOR },
-    { command: 'keys', isMainThread: true },
-  ) as SupervisorConfig;
   const fleetKey = fleetKeyOf(aesKey ?? host.appKey);
   const workers = environments.map((name) => ({ name, ...workerKeysOf({ fleetKey, redis }, name, null) }));
   return {

@@ -1,7 +1,7 @@
 import type { Placement, Published } from '../../../shared/app';
 import { type Message, say } from '../../../shared/message';
 import { isAlive } from '../../protocol/health';
-import { startsBoot } from './observed';
+import { isPublished, startsBoot } from './observed';
 import { type Rule, type Sight, type Step, steps } from './sight';
 import { arrivingAt, isKeptOut, newestBoot, returned } from './spec';
 import { isAhead } from './uploads';
@@ -13,7 +13,7 @@ export function begin(sight: Sight, environment: string, desired: Placement['wan
   const { wish, place, health } = sight.see(environment);
   const { app } = sight;
   const generation = sight.next();
-  const isThere = wish !== undefined && wish.desired !== 'removed' && !isAhead(wish);
+  const isThere = isPublished(wish);
   const uploads = isThere ? wish.uploads : uploadsOf(sight, environment, generation);
   const boot = desired === 'stopped' ? (wish?.boot ?? place?.boot) : place?.boot;
   return {
@@ -106,7 +106,7 @@ function heldIn(sight: Sight, target: string): string | null {
   const { app } = sight;
   if (app.environments.length !== 1) return null;
   const { wish } = sight.see(target);
-  if (wish && !isAhead(wish) && (wish.desired === 'running' || wish.desired === 'onDemand')) return null;
+  if (isPublished(wish) && wish.desired !== 'stopped') return null;
   const isHeld = (environment: string) => {
     const { wish, health, isCurrent } = sight.see(environment);
     if (environment === target || isAhead(wish)) return false;
@@ -129,15 +129,13 @@ export function isBooting(sight: Sight, environment: string): boolean {
   return !isUp && !hasFailed && place.boot.generation === newestBoot(app);
 }
 
-const isNowhere = (wish: Published | undefined): boolean => !wish || wish.desired === 'removed' || isAhead(wish);
-
 /** 10 and 11. One environment boots at a time, in their order; an app with one not before it has ended elsewhere. */
 export const boot: Rule = (sight) => {
   const { app } = sight;
   // Where an app is new that is kept out, its Worker learns that it is.
-  const isRefused = (name: string) => app.paused !== null && !(isKeptOut(app) && isNowhere(app.published[name]));
+  const mayBoot = (name: string) => app.paused === null || (isKeptOut(app) && !isPublished(app.published[name]));
   if (sight.places.some((environment) => isBooting(sight, environment))) return null;
-  const next = bootOrder(sight).find((environment) => startsBoot(app, environment) && !isRefused(environment));
+  const next = bootOrder(sight).find((environment) => startsBoot(app, environment) && mayBoot(environment));
   if (next === undefined || heldIn(sight, next) !== null) return null;
   const { place } = sight.see(next);
   return place ? steps(sight.publishing({ [next]: begin(sight, next, place.want) })) : null;

@@ -46,6 +46,10 @@ export const hasFailed = (uid: string, wish: Published, entry: StatusEntry | nul
 export const confirms = (uid: string, wish: Pick<Published, 'generation'>, entry: StatusEntry | null): boolean =>
   entry !== null && (entry.uid !== uid || (entry.status === 'not_found' && entry.generation >= wish.generation));
 
+/** Whether an environment was asked to run an app or to let it rest: neither to remove it nor only to copy its uploads ahead. */
+export const isPublished = (wish: Published | undefined): wish is Published =>
+  wish !== undefined && wish.desired !== 'removed' && !isAhead(wish);
+
 /** Whether a boot is wanted in an environment that is not published there. */
 export function startsBoot(
   { placements, published }: Pick<AppDefinition, 'placements' | 'published'>,
@@ -54,5 +58,5 @@ export function startsBoot(
   const place: Placement | undefined = placements[environment];
   const wish = published[environment];
   if (!place || place.want === 'stopped') return false;
-  return !wish || wish.desired === 'removed' || isAhead(wish) || wish.boot.generation < place.boot.generation;
+  return !isPublished(wish) || wish.boot.generation < place.boot.generation;
 }

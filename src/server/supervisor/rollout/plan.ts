@@ -4,7 +4,7 @@ import { isCredible } from '../../credible';
 import { isAlive } from '../../protocol/health';
 import { begin, boot, failed, isBooting, waiting } from './boots';
 import { hostsOf } from './hosts';
-import { startsBoot } from './observed';
+import { isPublished, startsBoot } from './observed';
 import { type Plan, type Planned, type Rule, Sight, steps } from './sight';
 import { arrived, arrivingAt } from './spec';
 import { staleIn } from './stale';
@@ -122,9 +122,8 @@ const rest: Rule = (sight) => {
   const publish = sight.places.flatMap((environment): [string, Published][] => {
     const { wish, place } = sight.see(environment);
     if (!place) return [];
-    const isNew = !wish || wish.desired === 'removed' || isAhead(wish);
-    if (isNew && place.want !== 'stopped') return [];
-    if (isNew) return [[environment, begin(sight, environment, 'stopped')]];
+    if (!isPublished(wish))
+      return place.want === 'stopped' ? [[environment, begin(sight, environment, 'stopped')]] : [];
     const want = startsBoot(app, environment) ? wish.desired : place.want;
     const isKnown = wish.generation >= place.generation && wish.desired === want;
     return isKnown ? [] : [[environment, { ...wish, desired: want, generation: sight.next() }]];
@@ -185,9 +184,7 @@ const hosts: Rule = (sight) => {
   if (uploads) return steps(sight.publishing(withGenerations(sight, uploads)));
   const { hosts: may, left } = hostsOf(app, app.published, observe);
   const isOutdated = ([, wish]: [string, Published]) =>
-    wish.desired !== 'removed' &&
-    !isAhead(wish) &&
-    (!isDeepStrictEqual(wish.hosts, may) || left.some((name) => !wish.left?.includes(name)));
+    isPublished(wish) && (!isDeepStrictEqual(wish.hosts, may) || left.some((name) => !wish.left?.includes(name)));
   const outdated = Object.entries(app.published).filter(isOutdated);
   return steps(sight.publishing(sight.again(outdated.map(([name]) => name))));
 };

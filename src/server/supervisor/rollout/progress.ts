@@ -4,9 +4,9 @@ import type { StatusEntry } from '../../../shared/messages';
 import type { Operation, Progress } from '../../../shared/operation';
 import type { OperationState } from '../../../shared/types';
 import type { Tombstone } from '../apps/repository';
-import { confirms, hasFailed, isDone, isReported, type Observe, startsBoot } from './observed';
+import { confirms, hasFailed, isDone, isPublished, isReported, type Observe, startsBoot } from './observed';
 import { arrivingAt, isKeptOut } from './spec';
-import { askedOf, endsAhead, isAhead } from './uploads';
+import { endsAhead, isAhead } from './uploads';
 
 /**
  * What is shown of a request: how far it is in each environment. It follows from the spec, from what is published and from what is observed,
@@ -36,7 +36,7 @@ export function begunIn(app: App, asked: readonly string[], before: readonly Ope
     const isNext = startsBoot(app, environment);
     const isKept = isNext && isKeptFrom(app, environment);
     // Nothing is asked of it before the boot that failed elsewhere is done, whoever sees to that.
-    if (isKept && !isPublished(app, environment)) return [];
+    if (isKept && !isPublished(app.published[environment])) return [];
     const boots = !isKept && (isNext || bootsIn(before, environment));
     const isAbout = boots || environment === to || asked.includes(environment) || isOpen(environment);
     return isAbout ? [{ environment, of: boots ? 'boot' : 'place', state: 'queued' }] : [];
@@ -47,19 +47,19 @@ export function begunIn(app: App, asked: readonly string[], before: readonly Ope
   const arrives = ({ environment, of }: Progress) =>
     of === 'boot' || (app.placements[environment].want === 'stopped' && !from.includes(environment));
   const isAsked = (environment: string) =>
-    app.environments.length < 2 || !from.includes(environment) || !isPublished(app, environment) || items.some(arrives);
+    app.environments.length < 2 ||
+    !from.includes(environment) ||
+    !isPublished(app.published[environment]) ||
+    items.some(arrives);
   const leaves = leaving
     .filter(isAsked)
     .map((environment): Progress => ({ environment, of: 'leave', state: 'queued' }));
   return [...items, ...leaves];
 }
 
-const isPublished = ({ published }: App, environment: string): boolean =>
-  (askedOf(published, environment)?.desired ?? 'removed') !== 'removed';
-
 /** Whether a boot that failed keeps an app from booting there. Kept out, it still goes where it is placed. */
 const isKeptFrom = (app: App, environment: string): boolean =>
-  app.paused !== null && (!isKeptOut(app) || isPublished(app, environment));
+  app.paused !== null && (!isKeptOut(app) || isPublished(app.published[environment]));
 
 const order = (environment: string, { environments, previous }: App): number =>
   environments.indexOf(environment) - (previous && !previous.environments.includes(environment) ? 1_000 : 0);

@@ -1,6 +1,6 @@
 import type { AppDefinition, Placement, Previous } from '../../../shared/app';
 import { desiredOf } from '../apps/repository';
-import { askedOf } from './uploads';
+import { isPublished } from './observed';
 
 /**
  * The spec of an app: what a request changes. All functions are pure; each request takes the next generation of the app, and gives it to
@@ -120,7 +120,7 @@ export function returned(app: Spec, generation: number): SpecChange {
 /** Cancel: what is published is what is wanted. What was not published is wanted nowhere, and may be asked for again. */
 export function cancelled(app: Spec): SpecChange {
   if (arrivingAt(app) !== null) return stays(app);
-  const isThere = (environment: string) => (askedOf(app.published, environment)?.desired ?? 'removed') !== 'removed';
+  const isThere = (environment: string) => isPublished(app.published[environment]);
   const back = Object.keys(app.published).filter((name) => isThere(name) && !app.environments.includes(name));
   // What replaces an environment is not begun before that is asked to leave, if it has to leave first.
   const gone = back.length ? app.environments.filter((name) => !isThere(name)) : [];
