@@ -6,7 +6,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ROOT } from '../../scripts/lib/root.mjs';
-import { parseConfig, type SupervisorConfig } from '../../src/server/config';
+import { parseConfig, type SupervisorConfig, supervisorConfig } from '../../src/server/config';
 import type { Env } from '../../src/server/config/variables';
 import { keyringOf } from '../../src/server/core/wire';
 import { AppSupervisorError } from '../../src/server/errors';
@@ -457,7 +457,7 @@ describe('the files that docker-compose.yml and deploy/kubernetes give to Worker
   };
 
   it('have what "Add environment" gives, as lines for a shell, and need no other variable of the Supervisor', () => {
-    const { files: written, commands } = keyFilesOf(supervisor, ['env_b', 'env_c'], false);
+    const { files: written, commands } = keyFilesOf(supervisorConfig(supervisor), ['env_b', 'env_c'], false);
     const given = facts(supervisor);
     const keys = ['APP_SUPERVISOR_ENVIRONMENT_KEY', 'APP_KEY', 'APP_SUPERVISOR_REDIS_URL', 'APP_COMMAND_REDIS_URL'];
     for (const name of ['env_b', 'env_c']) {
@@ -471,12 +471,16 @@ describe('the files that docker-compose.yml and deploy/kubernetes give to Worker
 
   it('come with the Supervisor’s own user where that is asked for, once for both addresses', () => {
     const user = { name: 'supervisor', password: 'of-main' };
-    expect(keyFilesOf(supervisor, [], true)).toEqual({ files: {}, commands: [supervisorAcl(user, 'app-supervisor')] });
+    expect(keyFilesOf(supervisorConfig(supervisor), [], true)).toEqual({
+      files: {},
+      commands: [supervisorAcl(user, 'app-supervisor')],
+    });
     const open = { APP_SUPERVISOR_REDIS_URL: 'redis://redis', APP_COMMAND_REDIS_URL: 'redis://:x@redis' };
-    expect(keyFilesOf({ ...supervisor, ...open }, ['env_b'], true).commands).toEqual([]);
+    expect(keyFilesOf(supervisorConfig({ ...supervisor, ...open }), ['env_b'], true).commands).toEqual([]);
   });
 
   it('are refused for what is no environment', () => {
-    for (const name of ['../env', '', '-x y']) expect(() => keyFilesOf(supervisor, [name], false)).toThrow('no name');
+    for (const name of ['../env', '', '-x y'])
+      expect(() => keyFilesOf(supervisorConfig(supervisor), [name], false)).toThrow('no name');
   });
 });

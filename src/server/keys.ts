@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { supervisorConfig } from './config';
 import { messageOf } from './errors';
 import { keyFilesOf } from './supervisor/joining/key-files';
 
@@ -15,7 +16,7 @@ import { keyFilesOf } from './supervisor/joining/key-files';
 const args = process.argv.slice(2);
 const [folder = '.', ...environments] = args.filter((arg) => arg !== '--supervisor');
 try {
-  const { files, commands } = keyFilesOf(process.env, environments, args.includes('--supervisor'));
+  const { files, commands } = keyFilesOf(supervisorConfig(), environments, args.includes('--supervisor'));
   for (const [name, content] of Object.entries(files)) {
     writeFileSync(path.join(folder, `${name}.env`), content, { mode: 0o600 });
   }

@@ -26,7 +26,7 @@ import {
   Variables,
 } from './variables';
 
-/** The only reader of environment variables. All other code uses the result of `parseConfig`. */
+/** The only reader of environment variables. All other code uses the configuration. */
 
 export interface RedisConfig {
   /** Records, leases, statuses, manifests: `APP_SUPERVISOR_REDIS_URL`. */
@@ -169,6 +169,10 @@ export function loadConfig(): Config {
     process.exit(1);
   }
 }
+
+/** What a Supervisor with these variables has, for a program that is none. @throws ConfigError */
+export const supervisorConfig = (env: Env = process.env): SupervisorConfig =>
+  parseConfig({ ...env, ...PARTS.supervisor }, { command: undefined, isMainThread }) as SupervisorConfig;
 
 /** How the process was started: only `start` in the main thread participates in the fleet. */
 interface Run {
