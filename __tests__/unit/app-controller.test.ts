@@ -77,6 +77,27 @@ beforeEach(() => {
   start();
 });
 
+describe('an app that has stopped the loop of the process before', () => {
+  it('is still named where it was removed meanwhile: it may run elsewhere', async () => {
+    const failure = { code: 'APP_STOPS_LOOP' as const, params: { app: 'crm' } };
+    const record = recordOf({ environments: ['env_a'] });
+    const applied = {
+      uid: record.uid,
+      generation: 10,
+      bootGeneration: 10,
+      unfinished: null,
+      version: '2.2.15',
+      failure,
+    };
+    await snapshot.asStore.save('crm', record, applied);
+    start();
+    await controller.restore();
+    await accept({ generation: 11, desired: 'removed' });
+    expect(crm()).toMatchObject({ status: 'not_found', generation: 11, error: failure });
+    expect(reports.at(-1)).toEqual(crm());
+  });
+});
+
 describe('a process that takes over from another', () => {
   it('goes by what that one wrote last, and has written nothing before', async () => {
     mayHost = false;

@@ -162,6 +162,25 @@ describe('a drain', () => {
     expect(row('env_a')?.away).toMatchObject([{ app: 'crm' }]);
   });
 
+  it('does not start what is kept out, when it is over', async () => {
+    const error = { code: 'APP_STOPS_LOOP', params: { app: 'crm' } } as never;
+    await fleet.says('env_a', 'crm', { status: 'error', error });
+    await fleet.run(1_000, ...all);
+    const { paused } = fleet.app('crm');
+    expect(paused).toMatchObject({ environment: 'env_a' });
+    await drain('stop');
+    await fleet.run(1_000, ...all);
+    const { operations, refused } = await part.parts.drains.uncordon('env_a', true, '1');
+    expect(operations.map(({ appName }) => appName)).toEqual(['wiki']);
+    expect(refused).toMatchObject([{ app: 'crm', code: 'APP_STOPS_LOOP' }]);
+    // As a plugin of its Worker asks for it.
+    const again = part.parts.service.command('crm', 'restart', null, { environments: ['env_a'] });
+    await expect(again).rejects.toMatchObject({ code: 'APP_STOPS_LOOP' });
+    expect(fleet.app('crm').paused).toEqual(paused);
+    await part.parts.service.command('crm', 'start', '1');
+    expect(fleet.app('crm').paused).toBeNull();
+  });
+
   it('stops all, also after an app that is refused', async () => {
     const { service } = part.parts;
     const command = service.command.bind(service);

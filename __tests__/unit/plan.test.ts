@@ -174,6 +174,61 @@ describe('invariant 4: a boot', () => {
     expect([fleet.app.paused, fleet.wish('env_b').boot.generation]).toEqual([null, fleet.asked]);
   });
 
+  const stopsLoop = { status: 'error' as const, error: { code: 'APP_STOPS_LOOP', params: { app: 'crm' } } as never };
+
+  it('is nowhere after that, also if another environment has booted it since', () => {
+    const fleet = running(['env_a', 'env_b']);
+    fleet.ask((app, generation) => booted(app, generation, 'restart', ['env_a']));
+    fleet.converge();
+    fleet.report('env_b', stopsLoop);
+    fleet.settle();
+    expect(fleet.app.paused).toMatchObject({ environment: 'env_b', boot: fleet.asked });
+    // A retry may name one environment. The report of the other one is of a boot that is over.
+    fleet.ask((app, generation) => booted(app, generation, 'start', ['env_a']));
+    fleet.settle();
+    expect([fleet.app.paused, fleet.app.placements.env_b.boot.generation]).toEqual([null, fleet.asked]);
+  });
+
+  /** A failover has brought it to env_b, before the Worker of env_a was back and could say what the app had done. */
+  const failedOver = () => {
+    const fleet = running(['env_a']);
+    fleet.health.set('env_a', 'down');
+    fleet.ask(moved(['env_b']));
+    fleet.converge('env_b');
+    return fleet;
+  };
+  const comesBack = (fleet: PlannedApp) => {
+    fleet.health.delete('env_a');
+    fleet.report('env_a', { error: stopsLoop.error });
+    fleet.settle();
+  };
+
+  it('is nowhere after that, also if a failover came first', () => {
+    const fleet = failedOver();
+    comesBack(fleet);
+    expect(fleet.app.paused).toMatchObject({ environment: 'env_a', cause: stopsLoop.error });
+    expect(recordFor(fleet.app, fleet.wish('env_b')).paused).toEqual(fleet.app.paused);
+    expect(fleet.wish('env_a')).toBeUndefined();
+    fleet.ask((app, generation) => booted(app, generation, 'start'));
+    fleet.converge();
+    expect([fleet.app.paused, fleet.wish('env_b').boot.generation]).toEqual([null, fleet.asked]);
+  });
+
+  it('goes on if somebody has asked for one since the failover', () => {
+    const fleet = failedOver();
+    fleet.ask((app, generation) => booted(app, generation, 'restart'));
+    comesBack(fleet);
+    expect(fleet.app.paused).toBeNull();
+  });
+
+  it('goes on whatever is said by a Worker where nobody has placed it', () => {
+    const fleet = running(['env_a']);
+    fleet.report('env_evil', { ...stopsLoop, generation: 1, bootGeneration: fleet.now + 1_000_000 });
+    fleet.settle();
+    expect(fleet.wish('env_evil')).toMatchObject({ desired: 'removed', stray: true });
+    expect(fleet.app.paused).toBeNull();
+  });
+
   it.each([[['env_b']], [['env_a', 'env_b']]])(
     'is not begun by a move or an update of one that is kept out: %j',
     (to) => {

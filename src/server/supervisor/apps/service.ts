@@ -10,7 +10,7 @@ import type { MessageBus } from '../../protocol/bus';
 import { isAlive } from '../../protocol/health';
 import { causeOf, failsOver, homeAfter, returnsTo } from '../placement/failover';
 import { startsBoot } from '../rollout/observed';
-import { arriving, booted, type Place, placed, rested } from '../rollout/spec';
+import { arriving, booted, isKeptOut, type Place, placed, rested } from '../rollout/spec';
 import { askedOf } from '../rollout/uploads';
 import { AppChanges, type ChangesOptions, placeOf, type Request } from './changes';
 import { AppCreation, type CreationOptions } from './creation';
@@ -232,6 +232,9 @@ export class AppService {
       // It may have moved since, and its removal there would be undone.
       const absent = environments?.find((environment) => !app.environments.includes(environment));
       if (absent !== undefined) throw new AppSupervisorError('NOT_IN_ENVIRONMENT', { app: name, environment: absent });
+      // A plugin of a Worker, and the end of a drain, start it in some environments: nobody has said so of an app that is kept out.
+      if (action !== 'stop' && environments && app.paused && isKeptOut(app))
+        throw new AppSupervisorError('APP_STOPS_LOOP', app.paused.cause.params as never);
       const values =
         action === 'stop' ? rested(app, generation, environments) : booted(app, generation, action, environments);
       return { values, action, environments, onFailure };

@@ -37,11 +37,32 @@ function uploadsOf({ app, planned }: Sight, target: string, generation: number):
   return { from, generation, wait: app.environments.length === 1 && health !== 'down', address };
 }
 
+/**
+ * An app that has stopped the loop of a process is started nowhere, also where a failover has brought it before that process could say so.
+ * Only somebody's newer boot lifts that, and no Worker says it of an app that was never placed there.
+ */
+export const stopsLoop: Rule = (sight) => {
+  const { app, planned } = sight;
+  if (planned.ending || isKeptOut(app)) return null;
+  const newest = newestBoot(app);
+  for (const [environment, wish] of Object.entries(app.published)) {
+    const { entry, isMine, place } = sight.see(environment);
+    if (!entry || !isMine || entry.error?.code !== 'APP_STOPS_LOOP' || wish.stray || isAhead(wish)) continue;
+    const isStartedSince =
+      wish.desired === 'removed' ? newest > wish.generation : entry.bootGeneration < (place ?? wish).boot.generation;
+    if (isStartedSince) continue;
+    const kept = Object.keys(app.published).filter((name) => app.published[name].desired !== 'removed');
+    return {
+      change: { paused: { environment, boot: newest, cause: entry.error } },
+      publish: sight.publishing(sight.again(kept)),
+    };
+  }
+  return null;
+};
+
 /** 9. A boot that fails returns the app to where it ran, or keeps it from booting elsewhere until that boot is done. */
 export const failed: Rule = (sight) => {
   const { app, planned } = sight;
-  const stopped = stopsLoop(sight);
-  if (stopped) return stopped;
   const unpaused = endsPause(sight);
   if (unpaused) return unpaused;
   const newest = newestBoot(app);
@@ -64,21 +85,6 @@ export const failed: Rule = (sight) => {
   const cause = entry?.error ?? entry?.message ?? say('NO_CAUSE');
   return { change: { paused: { environment: failing, boot: newest, cause } } };
 };
-
-/** An app that has stopped the loop of a process is started nowhere. */
-function stopsLoop(sight: Sight): Step | null {
-  const { app } = sight;
-  if (sight.planned.ending || isKeptOut(app)) return null;
-  for (const environment of Object.keys(app.published)) {
-    const { entry, isMine } = sight.see(environment);
-    if (!entry || !isMine || entry.error?.code !== 'APP_STOPS_LOOP') continue;
-    if (entry.bootGeneration < newestBoot(app)) continue;
-    const paused = { environment, boot: newestBoot(app), cause: entry.error };
-    const kept = Object.keys(app.published).filter((name) => app.published[name].desired !== 'removed');
-    return { change: { paused }, publish: sight.publishing(sight.again(kept)) };
-  }
-  return null;
-}
 
 function endsPause(sight: Sight): Step | null {
   const { paused } = sight.app;

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Placement, Published } from '../../../shared/app';
 import { isCredible } from '../../credible';
 import { isAlive } from '../../protocol/health';
-import { begin, boot, failed, isBooting, waiting } from './boots';
+import { begin, boot, failed, isBooting, stopsLoop, waiting } from './boots';
 import { hostsOf } from './hosts';
 import { isPublished, startsBoot } from './observed';
 import { type Plan, type Planned, type Rule, Sight, steps } from './sight';
@@ -214,6 +214,8 @@ const RULES: readonly Rule[] = [
   above,
   stray,
   firstRun,
+  // Before a record is withdrawn with whose environment the app has left its only witness.
+  stopsLoop,
   confirmed,
   deleted,
   // Before anything is published that names fewer hosts.

@@ -41,10 +41,15 @@ export const isKeptOut = ({ paused, placements }: Pick<Spec, 'paused' | 'placeme
 export const arrivingAt = ({ environments, placements }: Pick<Spec, 'environments' | 'placements'>): string | null =>
   Object.keys(placements).find((environment) => !environments.includes(environment)) ?? null;
 
-/** A start, restart or upgrade: in all environments, or only in some, as after a drain. */
+/**
+ * A start, restart or upgrade: in all environments, or only in some, as after a drain. An app that is kept out starts wherever it does not
+ * rest: what its Workers say of former boots is over.
+ */
 export function booted(app: Spec, generation: number, how: How, only?: readonly string[]): SpecChange {
   const want = desiredOf({ ...app, desired: 'running' }) as Placement['want'];
-  const asked = (only ?? app.environments).map((environment): [string, Placement] => [
+  const isAsked = (name: string) =>
+    !only || only.includes(name) || (isKeptOut(app) && (app.placements[name]?.want ?? 'stopped') !== 'stopped');
+  const asked = app.environments.filter(isAsked).map((environment): [string, Placement] => [
     environment,
     // Its settings are known there: nothing but the boot is to be published.
     { generation: app.placements[environment]?.generation ?? generation, want, boot: { generation, how } },

@@ -6,6 +6,7 @@ import type { Log } from '../../log';
 import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
+import { NEVER } from './boots';
 import { DATA_LIMIT, STOP_LIMIT, type TimeLimits } from './time-limits';
 
 export interface AppRemovalOptions {
@@ -113,6 +114,7 @@ export class AppRemoval {
       await removeFromSnapshot(name);
       apps.forgetVisits(name);
     }
+    const { failure } = held.applied ?? NEVER;
     // Only now, because an earlier removal left the same status.
     held.generation = record.generation;
     Object.assign(held, {
@@ -124,6 +126,10 @@ export class AppRemoval {
       adminPassword: null,
     });
     apps.show(name, held, 'not_found', outcome);
+    if (failure?.code !== 'APP_STOPS_LOOP') return;
+    // It may run where a failover has brought it: the Supervisor has still to learn it.
+    held.error = failure;
+    apps.report(name);
   }
 
   /**
