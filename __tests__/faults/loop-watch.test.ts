@@ -80,11 +80,20 @@ describe('a process whose loop does not turn any more', () => {
     try {
       const { file, begun, ended } = start('full', disk);
       await begun;
-      await vi.waitFor(() => expect(statSync(`${file}.new`).size).toBeGreaterThan(0), { timeout: 10_000 });
+      await vi.waitFor(() => expect(statSync(file).size).toBeGreaterThan(0), { timeout: 10_000 });
       expect(() => writeFileSync(path.join(disk, 'data'), Buffer.alloc(2 ** 20))).toThrow('ENOSPC');
       writeFileSync(path.join(disk, 'go'), '');
       expect(await ended).toBe('SIGKILL');
-      expect(readLoopNote(file)).toMatchObject({ uid: 'uid of guilty', boot: 7, work: { app: 'guilty', ...NODE } });
+      const guilty = { uid: 'uid of guilty', boot: 7, work: { app: 'guilty', ...NODE } };
+      expect(readLoopNote(file)).toMatchObject(guilty);
+      // The next process begins on the full disk.
+      const note = readFileSync(file, 'utf8');
+      writeFileSync(file, note.replaceAll('guilty', 'former'), { flag: 'r+' });
+      const next = start('full', disk);
+      await next.begun;
+      expect(readLoopNote(file)).toMatchObject({ work: { app: 'former' } });
+      expect(await next.ended).toBe('SIGKILL');
+      expect(readLoopNote(file)).toMatchObject(guilty);
     } finally {
       execFileSync('umount', ['--lazy', disk]);
     }

@@ -34,16 +34,20 @@ export interface ThreadData {
   file: string;
 }
 
-/** Writes over what is there: on a disk that is full, nothing else can be written. */
-export function writeOver(fs: any, file: string, text: string): void {
+/**
+ * Writes over what is there: on a disk that is full, nothing else can be written.
+ * @param text null: what is there stays, and the file gets the room for a text
+ */
+export function writeOver(fs: any, file: string, text: string | null): void {
   /** More than a note has. */
   const ROOM = 4_096;
-  const bytes = Buffer.alloc(Math.max(ROOM, Buffer.byteLength(text)), ' ');
-  bytes.write(text);
   const handle = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
   try {
-    fs.writeSync(handle, bytes, 0, bytes.length, 0);
-    fs.ftruncateSync(handle, bytes.length);
+    const kept = text === null ? fs.fstatSync(handle).size : 0;
+    const bytes = Buffer.alloc(Math.max(ROOM - kept, Buffer.byteLength(text ?? '')), ' ');
+    bytes.write(text ?? '');
+    fs.writeSync(handle, bytes, 0, bytes.length, kept);
+    fs.ftruncateSync(handle, kept + bytes.length);
     fs.fsyncSync(handle);
   } finally {
     fs.closeSync(handle);
@@ -88,10 +92,7 @@ export function watchLoop(load: (module: string) => any, see: typeof look, write
     if (Atomics.load(shared, 1) !== beats) return;
     try {
       const note = work && { ...starts.get(work.app), seconds, work };
-      if (note) {
-        write(fs, `${file}.new`, JSON.stringify(note));
-        fs.renameSync(`${file}.new`, file);
-      }
+      if (note) write(fs, file, JSON.stringify(note));
       const who = work ? JSON.stringify(work) : 'work of the main app';
       const text = `App Supervisor: the event loop did not turn for ${seconds} s, busy with ${who}. The process ends.`;
       fs.writeSync(2, `${text}\n${stack}\n`);
@@ -106,7 +107,7 @@ export function watchLoop(load: (module: string) => any, see: typeof look, write
   });
   try {
     fs.mkdirSync(path.dirname(file), { recursive: true });
-    write(fs, `${file}.new`, '');
+    write(fs, file, null);
   } catch {
     // The disk is full already, or cannot be written at all.
   }
