@@ -689,7 +689,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'supervisor/rollout/boots.ts',
-        'startsBoot(app, environment) && !isRefused(environment)',
+        'startsBoot(app, environment) && mayBoot(environment)',
         'startsBoot(app, environment)',
       ],
     ],
