@@ -49,7 +49,7 @@ function best(work: () => void): number {
   return least;
 }
 
-const place = ({ name }: AppRecord) => `app-supervisor:records:env_a ${name}`;
+const place = ({ uid }: AppRecord) => `app-supervisor:records:env_a ${uid}`;
 const plain = records.map((record) => JSON.stringify(record));
 const sealer = new RecordSealer(keyring);
 const sealed = records.map((record) => sealer.seal('env_a', record));

@@ -9,12 +9,17 @@ import type { Stage } from './stage';
 const READ_WITHIN = 2_500;
 
 /** Writes, tells everybody, waits, and puts back what it has replaced. */
-async function forge(stage: Stage, keys: string[], write: () => Promise<unknown>): Promise<string[]> {
+async function forge(
+  stage: Stage,
+  keys: string[],
+  write: () => Promise<unknown>,
+  names = ['target'],
+): Promise<string[]> {
   const { redis } = stage;
   const before = await Promise.all(keys.map(async (key) => [key, await redis.dumpBuffer(key)] as const));
   try {
     await write();
-    const wake = JSON.stringify({ names: ['target'] });
+    const wake = JSON.stringify({ names });
     for (const channel of ['supervisors', 'definitions', 'environment:env_a'])
       await redis.publish(stage.key('wake', channel), wake);
     await sleep(READ_WITHIN);
@@ -37,7 +42,10 @@ export const forgeries: Attack[] = [
     async run(stage) {
       const { redis } = stage;
       const key = stage.key('records', 'env_a');
-      const [real, other] = await redis.hmget(key, 'target', 'bystander');
+      const stored = Object.entries(await redis.hgetall(key));
+      const [[uid, real], [, other]] = ['target', 'bystander'].map(
+        (name) => stored.find(([, text]) => text.includes(`"name":"${name}"`)) ?? ['target', ''],
+      );
       const plain = {
         name: 'target',
         uid: 'x',
@@ -49,16 +57,19 @@ export const forgeries: Attack[] = [
       const boot = { generation: NEWER, how: 'restart' };
       const forged = [
         JSON.stringify({ ...plain, boot }),
-        (real ?? '').replace('"desired":"running"', '"desired":"removed"').replace('"data":"keep"', '"data":"drop"'),
-        `${(real ?? '').slice(0, -2)}x${(real ?? '').slice(-1)}`,
-        other ?? '',
+        real.replace('"desired":"running"', '"desired":"removed"').replace('"data":"keep"', '"data":"drop"'),
+        `${real.slice(0, -2)}x${real.slice(-1)}`,
+        other,
         '',
       ];
       const found: string[] = [];
       for (const value of forged)
         found.push(
-          ...(await forge(stage, [key], () =>
-            redis.multi().hset(key, 'target', value).hset(key, ':version', String(NEWER)).exec(),
+          ...(await forge(
+            stage,
+            [key],
+            () => redis.multi().hset(key, uid, value).hset(key, ':count', String(NEWER)).exec(),
+            ['target', uid],
           )),
         );
       return found;

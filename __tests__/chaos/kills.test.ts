@@ -95,7 +95,8 @@ describe('a worker killed', () => {
     const redis = new Redis(fleet.redis!.url);
     const published = async () => {
       const [key] = await redis.keys('*records:env_b');
-      return JSON.parse(bodyOf((await redis.hget(key, 'killed'))!)!).boot.how === 'restart';
+      const records = (await redis.hvals(key)).map((text) => JSON.parse(bodyOf(text)!));
+      return records.some(({ name, boot }) => name === 'killed' && boot.how === 'restart');
     };
     await waitFor(published, { timeout: 20_000, what: 'The record in Redis' });
     redis.disconnect();

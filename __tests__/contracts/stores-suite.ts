@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Stores } from '../../src/server/protocol/stores';
 import type { AppIndexWrite } from '../../src/server/protocol/stores/app-index';
-import { OtherIncarnation } from '../../src/server/protocol/stores/records';
+import { RECORDS_AT_ONCE } from '../../src/server/protocol/stores/records';
 import { StaleTerm } from '../../src/server/protocol/stores/terms';
 import { failed, verbatim } from '../../src/shared/message';
 import type { AppRecord, Lease, SsoCode, StatusEntry } from '../../src/shared/messages';
 import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from '../support/fixtures';
+import { recordsIn, writeRecords } from '../support/records';
 
 /** Empty stores of one implementation, and what a test does to them from outside. */
 export interface StoresUnderTest {
@@ -38,7 +39,7 @@ type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'sealed' | 'open' |
 
 /** What keeps a process that was frozen from writing beside its successor. A method that is not named here does not compile. */
 const GUARDS: { [S in Subject]: Record<keyof Stores[S], Guard> } = {
-  records: { publish: 'term', admit: 'term', unpublish: 'term', read: 'reads', readNamed: 'reads', readSince: 'reads' },
+  records: { write: 'term', mark: 'reads', read: 'reads', readSome: 'reads' },
   leases: { announce: 'lease', wait: 'newest', release: 'lease', left: 'reads', hasFormer: 'reads' },
   fleet: {
     poll: 'reads',
@@ -102,136 +103,110 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     const crm = recordOf();
     const shop = recordOf({ name: 'shop', uid: 'uid-2', sso: { enabled: true }, icon: '☕' });
     const records = () => stores.records;
-    const publish = async (environment: string, published: AppRecord[], term: number) => {
-      await records().admit(environment, 0, term);
-      await records().publish(environment, published, term, 0);
-    };
-    const names = async (environment = 'env_a') => (await records().read(environment)).map(({ name }) => name).sort();
-    const title = async () => (await records().readNamed('env_a', ['crm'])).records[0].title;
+    const publish = (environment: string, written: AppRecord[], more: Parameters<typeof writeRecords>[3] = {}) =>
+      writeRecords(records(), environment, written, more);
+    const names = async (environment = 'env_a') =>
+      (await recordsIn(records(), environment)).map(({ name }) => name).sort();
+    const countOf = (n: number) => ({ term: 1, n });
+    const none = { mark: '', count: null, incarnation: null, records: [] };
 
-    it('are read as they were published, all of them or by name', async () => {
-      await publish('env_a', [crm, shop], 1);
-      expect((await records().read('env_a')).sort((a, b) => a.name.localeCompare(b.name))).toEqual([crm, shop]);
-      expect(await records().readNamed('env_a', ['shop', 'nobody'])).toEqual({ incarnation: 0, records: [shop] });
-      expect(await records().readNamed('env_a', [])).toEqual({ incarnation: 0, records: [] });
-      expect(await records().read('env_b')).toEqual([]);
+    it('are read as they were written, all of them or by uid', async () => {
+      await publish('env_a', [crm, shop]);
+      const all = await recordsIn(records(), 'env_a');
+      expect(all.sort((a, b) => a.name.localeCompare(b.name))).toEqual([crm, shop]);
+      expect(await records().readSome('env_a', ['uid-2', 'nobody'])).toEqual({ incarnation: 0, records: [shop] });
+      expect(await records().readSome('env_a', [])).toEqual({ incarnation: 0, records: [] });
+      expect(await records().readSome('env_b', ['uid-1'])).toEqual({ incarnation: null, records: [] });
+      expect(await records().read('env_b', null)).toEqual(none);
     });
 
     it('are copies: whoever changes one changes it for nobody else', async () => {
       const mine = recordOf({ environments: ['env_a'] });
-      await publish('env_a', [mine], 1);
+      await publish('env_a', [mine]);
       mine.environments.push('env_b');
-      (await records().read('env_a'))[0].environments.push('env_c');
-      expect((await records().read('env_a'))[0].environments).toEqual(['env_a']);
+      (await recordsIn(records(), 'env_a'))[0].environments.push('env_c');
+      expect((await recordsIn(records(), 'env_a'))[0].environments).toEqual(['env_a']);
     });
 
-    it('invariant 3: an older one does not replace a newer one; the same one, and a newer one, do', async () => {
-      await publish('env_a', [recordOf({ generation: 10, title: 'ten' })], 1);
-      await publish('env_a', [recordOf({ generation: 9, title: 'nine' }), shop], 1);
-      expect(await title()).toBe('ten');
-      expect(await names()).toEqual(['crm', 'shop']);
-      await publish('env_a', [recordOf({ generation: 10, title: 'ten again' })], 1);
-      expect(await title()).toBe('ten again');
-      await publish('env_a', [recordOf({ generation: 11, title: 'eleven' })], 1);
-      expect(await title()).toBe('eleven');
-      // Generations are milliseconds since 1970, and compared as numbers.
-      const today = Date.now();
-      await publish('env_a', [recordOf({ generation: today, title: 'today' })], 1);
-      await publish('env_a', [recordOf({ generation: today - 1, title: 'yesterday' })], 1);
-      expect((await records().readNamed('env_a', ['crm'])).records[0]).toMatchObject({
-        title: 'today',
-        generation: today,
-      });
-    });
-
-    it('invariant 3: published by two at once are the newer ones in the end', async () => {
-      const generations = [...Array(20).keys()].map((i) => (7 * i) % 20);
-      await Promise.all(generations.map((generation) => publish('env_a', [recordOf({ generation })], 1)));
-      expect((await records().read('env_a'))[0].generation).toBe(19);
+    it('are by uid: of one name there may be several incarnations', async () => {
+      await publish('env_a', [crm, recordOf({ uid: 'uid-9' })]);
+      expect(await names()).toEqual(['crm', 'crm']);
     });
 
     it('are taken away', async () => {
-      await publish('env_a', [crm, shop], 1);
-      await publish('env_b', [crm], 1);
-      await records().unpublish('env_a', ['crm', 'nobody'], 1);
-      await records().unpublish('env_a', [], 1);
+      await publish('env_a', [crm, shop]);
+      await publish('env_b', [crm]);
+      await publish('env_a', [], { removed: ['uid-1', 'nobody'] });
       expect([await names(), await names('env_b')]).toEqual([['shop'], ['crm']]);
     });
 
+    it('invariant 3: are written over what their writer left, and over nothing else', async () => {
+      const write = (from: string, n: number, written: AppRecord[]) =>
+        records().write('env_a', { from, count: countOf(n), incarnation: 0, records: written, removed: [], term: 1 });
+      const first = (await write('', 1, [crm])) as string;
+      expect([await records().mark('env_a'), await write('', 2, [shop])]).toEqual([first, null]);
+      const second = (await write(first, 2, [recordOf({ generation: 11 })])) as string;
+      expect(await write(first, 3, [recordOf({ generation: 9 })])).toBeNull();
+      expect(await records().read('env_a', first)).toMatchObject({
+        mark: second,
+        count: countOf(2),
+        records: [{ generation: 11 }],
+      });
+      await under.flush();
+      expect(await write(second, 3, [shop])).toBeNull();
+      expect([await records().mark('env_a'), await records().read('env_a', second)]).toEqual(['', none]);
+    });
+
+    it('invariant 3: of those who write at once, one does', async () => {
+      const written = await Promise.all(
+        [...Array(10).keys()].map((generation) => publish('env_a', [recordOf({ generation: 10 + generation })])),
+      );
+      expect(written.filter(Boolean)).toHaveLength(1);
+      expect((await recordsIn(records(), 'env_a'))[0].generation).toBe(10 + written.findIndex(Boolean));
+    });
+
     it('of an older term than has written are refused, written and taken away', async () => {
-      await publish('env_a', [crm], 2);
-      const { version } = (await records().readSince('env_a', null))!;
+      const mark = await publish('env_a', [crm], { term: 2 });
       const refused = { newest: 2, constructor: StaleTerm };
-      await expect(publish('env_a', [shop], 1)).rejects.toMatchObject(refused);
-      await expect(publish('env_b', [shop], 1)).rejects.toMatchObject(refused);
-      await expect(records().unpublish('env_a', ['crm'], 1)).rejects.toMatchObject(refused);
-      expect(await records().readSince('env_a', version)).toBeNull();
-      expect(await names('env_b')).toEqual([]);
-      await records().unpublish('env_a', ['crm'], 3);
-      await expect(publish('env_a', [crm], 2)).rejects.toMatchObject({ newest: 3 });
+      await expect(publish('env_a', [shop], { term: 1 })).rejects.toMatchObject(refused);
+      await expect(publish('env_b', [shop], { term: 1 })).rejects.toMatchObject(refused);
+      await expect(publish('env_a', [], { term: 1, removed: ['uid-1'] })).rejects.toMatchObject(refused);
+      expect([await records().mark('env_a'), await names('env_b')]).toEqual([mark, []]);
+      await publish('env_a', [], { term: 3, removed: ['uid-1'] });
+      await expect(publish('env_a', [crm], { term: 2 })).rejects.toMatchObject({ newest: 3 });
       // Lost with everything else, and there again with the next write.
       await under.flush();
-      await publish('env_a', [crm], 2);
-      await expect(publish('env_a', [shop], 1)).rejects.toMatchObject(refused);
+      await publish('env_a', [crm], { term: 2 });
+      await expect(publish('env_a', [shop], { term: 1 })).rejects.toMatchObject(refused);
       expect(await names()).toEqual(['crm']);
     });
 
     it('come in thousands', async () => {
       const many = Array.from({ length: 1_200 }, (_, i) => recordOf({ name: `app${i}`, uid: `uid-${i}` }));
-      await publish('env_a', many, 1);
-      expect(await records().read('env_a')).toHaveLength(1_200);
+      for (let i = 0; i < many.length; i += RECORDS_AT_ONCE) await publish('env_a', many.slice(i, i + RECORDS_AT_ONCE));
+      expect(await names()).toHaveLength(1_200);
     });
 
     it('are read, all together, when one of them changed', async () => {
-      expect(await records().readSince('env_a', null)).toEqual({ version: null, incarnation: null, records: [] });
-      await publish('env_a', [crm], 1);
-      const first = (await records().readSince('env_a', null))!;
-      expect(first.records.map(({ name }) => name)).toEqual(['crm']);
-      expect(first.version).not.toBeNull();
-      expect(await records().readSince('env_a', first.version)).toBeNull();
-      // One that is ignored changes nothing, either.
-      await publish('env_a', [recordOf({ generation: 9 })], 1);
-      expect(await records().readSince('env_a', first.version)).toBeNull();
-      await publish('env_a', [recordOf({ generation: 11 })], 1);
-      const second = (await records().readSince('env_a', first.version))!;
-      expect(second.records[0].generation).toBe(11);
-      await records().unpublish('env_a', ['crm'], 1);
-      const third = (await records().readSince('env_a', second.version))!;
-      expect(third.records).toEqual([]);
+      const first = await publish('env_a', [crm]);
+      expect(await records().read('env_a', first)).toBeNull();
+      const second = await publish('env_a', [recordOf({ generation: 11 })]);
+      expect((await records().read('env_a', first))?.records[0].generation).toBe(11);
+      await publish('env_a', [], { removed: ['uid-1'] });
+      expect((await records().read('env_a', second))?.records).toEqual([]);
+      const third = await records().mark('env_a');
       await stores.fleet.forget('env_a', 5, 1);
-      const last = (await records().readSince('env_a', third.version))!;
+      const last = (await records().read('env_a', third))!;
       expect(last).toMatchObject({ incarnation: 5, records: [] });
-      expect([third.version, null]).not.toContain(last.version);
+      expect([third, '']).not.toContain(last.mark);
     });
 
-    it('say for which incarnation of their environment they are, which never goes back', async () => {
-      const incarnation = async () => (await records().readSince('env_a', null))!.incarnation;
-      await expect(records().publish('env_a', [crm], 1, 0)).rejects.toThrow(OtherIncarnation);
-      expect(await incarnation()).toBeNull();
-      await publish('env_a', [crm], 1);
-      expect(await incarnation()).toBe(0);
-      const { version } = (await records().readSince('env_a', null))!;
-      await records().admit('env_a', 0, 1);
-      expect(await records().readSince('env_a', version)).toBeNull();
-      await records().admit('env_a', 1_700_000_000_123, 1);
-      expect((await records().readSince('env_a', version))?.incarnation).toBe(1_700_000_000_123);
-      await records().admit('env_a', 7, 1);
-      expect(await records().read('env_a')).toEqual([]);
-      for (const other of [0, 7, 1_700_000_000_122])
-        await expect(records().publish('env_a', [crm], 1, other)).rejects.toThrow(OtherIncarnation);
-      await records().publish('env_a', [recordOf({ generation: 20 })], 1, 1_700_000_000_123);
-      await records().unpublish('env_a', ['crm'], 1);
-      expect(await incarnation()).toBe(1_700_000_000_123);
-      expect(await records().read('env_a')).toEqual([]);
-    });
-
-    it('that were lost and written again have another version', async () => {
-      await publish('env_a', [crm], 1);
-      const { version } = (await records().readSince('env_a', null))!;
-      await under.flush();
-      expect(await records().readSince('env_a', version)).toEqual({ version: null, incarnation: null, records: [] });
-      await publish('env_a', [crm], 1);
-      expect((await records().readSince('env_a', version))?.records).toEqual([crm]);
+    it('say for which incarnation of their environment they are', async () => {
+      const first = await publish('env_a', [crm]);
+      const later = 1_700_000_000_123;
+      await publish('env_a', [], { incarnation: later, removed: ['uid-1'] });
+      expect(await records().read('env_a', first)).toMatchObject({ incarnation: later, records: [] });
+      expect((await records().readSome('env_a', [])).incarnation).toBe(later);
     });
   });
 
@@ -440,15 +415,14 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     });
 
     it('keeps nothing of an environment that it forgets, which may come back', async () => {
-      await stores.records.admit('env_a', 0, 1);
-      await stores.records.publish('env_a', [recordOf()], 1, 0);
+      await writeRecords(stores.records, 'env_a', [recordOf()]);
       await report(await hold('env_a'), 1, [entryOf()]);
       await stores.leases.wait('env_a', { instance: 'two', place: 'here' }, 50_000);
       await hold('env_b');
       expect(await stores.fleet.forget('env_a', 1, 1)).toBe(true);
       expect([...(await stores.fleet.poll()).environments.keys()]).toEqual(['env_b']);
       expect(await stores.fleet.readRegistration('env_a')).toBeNull();
-      expect([await stores.records.read('env_a'), await statuses()]).toEqual([[], []]);
+      expect([await recordsIn(stores.records, 'env_a'), await statuses()]).toEqual([[], []]);
       await hold('env_a');
       expect([...(await stores.fleet.poll()).environments.keys()].sort()).toEqual(['env_a', 'env_b']);
       expect(await sight()).toMatchObject({ statusVersion: 0, standby: null });
@@ -457,9 +431,9 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     it('keeps all of an environment that has come back since, whoever forgets it once more', async () => {
       await stores.fleet.forget('env_a', 100, 1);
       await hold('env_a');
-      await stores.records.publish('env_a', [recordOf()], 1, 100);
+      await writeRecords(stores.records, 'env_a', [recordOf()], { incarnation: 100 });
       for (const incarnation of [99, 100]) expect(await stores.fleet.forget('env_a', incarnation, 1)).toBe(false);
-      expect([(await sight())?.lease?.instance, (await stores.records.read('env_a')).length]).toEqual(['one', 1]);
+      expect([(await sight())?.lease?.instance, (await recordsIn(stores.records, 'env_a')).length]).toEqual(['one', 1]);
     });
   });
 
@@ -557,7 +531,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       await expect(write(mark as string, 2, ['shop'])).rejects.toMatchObject({ newest: 2, constructor: StaleTerm });
       expect(await all()).toEqual(['crm']);
       // Records and the index have one term.
-      await stores.records.unpublish('env_a', ['crm'], 3);
+      await writeRecords(stores.records, 'env_a', [], { term: 3 });
       await expect(write(mark as string, 2, ['shop'], { term: 2 })).rejects.toMatchObject({ newest: 3 });
     });
 
@@ -679,18 +653,15 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
   describe('terms of leaders', () => {
     const index = { from: '', count: { term: 1, n: 1 }, changes: [], entries: new Map(), gone: [] };
     const writes: Record<string, (term: number) => Promise<unknown>> = {
-      'records.publish': (term) => stores.records.publish('env_a', [recordOf({ name: 'shop' })], term, 0),
-      'records.admit': (term) => stores.records.admit('env_a', 7, term),
-      'records.unpublish': (term) => stores.records.unpublish('env_a', ['crm'], term),
+      'records.write': (term) => writeRecords(stores.records, 'env_a', [recordOf({ name: 'shop' })], { term }),
       'fleet.forget': (term) => stores.fleet.forget('env_a', 7, term),
       'appIndex.write': (term) => stores.appIndex.write({ ...index, term }),
       'manifests.forget': (term) => stores.manifests.forget(['uid-1'], term),
     };
     const all = async () => {
-      const names = (await stores.records.read('env_a')).map(({ name }) => name);
-      const { incarnation } = (await stores.records.readSince('env_a', null))!;
+      const records = await stores.records.read('env_a', null);
       const [index, manifests] = [await stores.appIndex.inspect(), await stores.manifests.read('')];
-      return { names, incarnation, lease: (await sight())?.lease?.instance, index, manifests };
+      return { records, lease: (await sight())?.lease?.instance, index, manifests };
     };
 
     it('guard every write of a leader', () => {
@@ -704,8 +675,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       '%s of an older one than has written is refused, and changes nothing',
       async (write) => {
         await hold('env_a');
-        await stores.records.admit('env_a', 0, 2);
-        await stores.records.publish('env_a', [recordOf()], 2, 0);
+        await writeRecords(stores.records, 'env_a', [recordOf()], { term: 2 });
         await stores.appIndex.write({ ...index, term: 2 });
         await stores.manifests.write([manifestItemOf()]);
         const before = await all();
@@ -713,7 +683,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
         expect(await all()).toEqual(before);
         // It is the write that is refused, and not this one alone: the newer one refuses what is older then.
         await writes[write](3);
-        await expect(stores.records.unpublish('env_a', ['crm'], 2)).rejects.toMatchObject({ newest: 3 });
+        await expect(writeRecords(stores.records, 'env_a', [], { term: 2 })).rejects.toMatchObject({ newest: 3 });
       },
     );
   });
@@ -725,11 +695,10 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     const write = { environment: 'env_a', instance: 'one', epoch: 1, version: 1, entries: [], removed: [] };
     const index = { term: 1, from: '', count: { term: 1, n: 1 }, changes: [], entries: new Map(), gone: [] };
     const calls: Array<() => Promise<unknown>> = [
-      () => away.records.publish('env_a', [recordOf()], 1, 0),
-      () => away.records.admit('env_a', 0, 1),
-      () => away.records.unpublish('env_a', ['crm'], 1),
-      () => away.records.read('env_a'),
-      () => away.records.readSince('env_a', 'v1'),
+      () => away.records.write('env_a', { ...index, records: [], removed: [], incarnation: 0 }),
+      () => away.records.mark('env_a'),
+      () => away.records.read('env_a', null),
+      () => away.records.readSome('env_a', ['uid-1']),
       () => away.leases.announce(announcement),
       () => away.leases.wait('env_a', { instance: 'two', place: 'here' }, 1),
       () => away.leases.release('env_a', 'one', 1),

@@ -7,6 +7,7 @@ import { unseal } from '../../src/server/protocol/secrets';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import { failed, type InputCode, say } from '../../src/shared/message';
 import { secretsOf } from '../support/envelope';
+import { recordsIn } from '../support/records';
 import { KEY, SmallFleet, type SupervisorProcess, type WorkerProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -42,7 +43,7 @@ describe('a change', () => {
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     let letGo = () => {};
     const publish = vi
-      .spyOn(supervisor.wire.stores.records, 'publish')
+      .spyOn(supervisor.wire.stores.records, 'write')
       .mockImplementationOnce(() => new Promise((_, reject) => (letGo = () => reject(new Error('Command timed out')))));
     const operation = await supervisor.parts.service.command('crm', 'stop', null);
     await until('The try to tell env_a', () => publish.mock.calls.length === 1);
@@ -126,7 +127,7 @@ describe('a create', () => {
     expect(again.runs).toEqual(['crm']);
     // From now on one that is missing is an error.
     await until('The claim to be taken back', async () => {
-      const [record] = await supervisor.wire.stores.records.read('env_a');
+      const [record] = await recordsIn(supervisor.wire.stores.records, 'env_a');
       return record.provision === 'none';
     });
     fleet.databases.owners.clear();
@@ -226,7 +227,9 @@ describe('the first administrator of a new app', () => {
       ...(await supervisor.db.sequelize.query('SELECT * FROM "appTombstones"'))[0],
     ];
     for (const { db } of workers) tables.push(...(await db.sequelize.query('SELECT * FROM "appSnapshots"'))[0]);
-    const records = await Promise.all(both.map((environment) => supervisor.wire.stores.records.read(environment)));
+    const records = await Promise.all(
+      both.map((environment) => recordsIn(supervisor.wire.stores.records, environment)),
+    );
     return JSON.stringify([tables, records]);
   }
 
@@ -358,7 +361,10 @@ describe('moving an app', () => {
     expect(await supervisor.ends(moved)).toBe('succeeded: env_b succeeded, env_a succeeded');
     expect(fleet.databases.journal).toEqual(['env_a ends crm', 'env_b boots crm start', 'env_b runs crm']);
     expect(supervisor.part.app('crm')?.targetEnvironment).toBe('env_b');
-    await until('The record to be gone', async () => !(await supervisor.wire.stores.records.read('env_a')).length);
+    await until(
+      'The record to be gone',
+      async () => !(await recordsIn(supervisor.wire.stores.records, 'env_a')).length,
+    );
     expect(Object.keys((await supervisor.parts.appRepository.find('crm'))?.published ?? {})).toEqual(['env_b']);
   });
 });

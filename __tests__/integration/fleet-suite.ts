@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SnapshotStore } from '../../src/server/worker/snapshot';
 import { say } from '../../src/shared/message';
+import { recordIn, recordsIn, writeRecords } from '../support/records';
 import { SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -81,7 +82,10 @@ export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
         'The tombstone to be gone',
         async () => !(await supervisor.parts.appRepository.allTombstones()).length,
       );
-      await until('The records to be gone', async () => !(await supervisor.wire.stores.records.read('env_a')).length);
+      await until(
+        'The records to be gone',
+        async () => !(await recordsIn(supervisor.wire.stores.records, 'env_a')).length,
+      );
       expect(supervisor.ended).toEqual([uid]);
     });
 
@@ -101,8 +105,8 @@ export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
 
       expect(await supervisor.ends(creating)).toMatch(/^succeeded/);
       const { stores } = supervisor.wire;
-      await until('Every record', async () => (await stores.records.read('env_a')).length === 2);
-      await until('The tombstone’s', async () => (await stores.records.read('env_b'))[0]?.desired === 'removed');
+      await until('Every record', async () => (await recordsIn(stores.records, 'env_a')).length === 2);
+      await until('The tombstone’s', async () => (await recordsIn(stores.records, 'env_b'))[0]?.desired === 'removed');
       await until('Every status', async () => (await stores.statuses.read('env_a')).length === 2);
       await until('The environment', async () => (await stores.fleet.readRegistration('env_a')) !== null);
       await supervisor.toShow('crm', 'env_a running');
@@ -126,7 +130,7 @@ export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
         const stop = await supervisor.parts.service.command('crm', 'stop', '1');
         await until(
           'Its record',
-          async () => (await supervisor.wire.stores.records.read('env_a'))[0]?.desired === 'stopped',
+          async () => (await recordsIn(supervisor.wire.stores.records, 'env_a'))[0]?.desired === 'stopped',
         );
         const { load } = SnapshotStore.prototype;
         const loading = vi.spyOn(SnapshotStore.prototype, 'load').mockImplementation(async function (
@@ -307,22 +311,20 @@ export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
       const { stores, bus } = supervisor.wire;
       await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
       await supervisor.ends(await supervisor.parts.service.command('crm', 'restart', '1'));
-      const [record] = await stores.records.read('env_a');
+      const [record] = await recordsIn(stores.records, 'env_a');
       fleet.databases.journal.length = 0;
       // A former leader's words, late; and again; and without a word.
       const old = { ...record, generation: record.generation - 1, desired: 'stopped' as const };
       const { term } = supervisor.parts.leadership;
       for (let i = 0; i < 3; i++) {
-        await stores.records.publish('env_a', [old], term, 0);
-        bus.notify({ environment: 'env_a' }, ['crm']);
+        await writeRecords(stores.records, 'env_a', [old], { term });
+        bus.notify({ environment: 'env_a' }, [old.uid]);
       }
       // An old copy of the store, in which the supervisor's newest words are missing.
-      await stores.records.unpublish('env_a', ['crm'], term);
-      await stores.records.publish('env_a', [old], term, 0);
       await until('The supervisor to mend it', async () => {
         // At production's pace: with the next round.
         if (wakeUps) supervisor.parts.loop.noteFlushed();
-        return (await stores.records.readNamed('env_a', ['crm'])).records[0]?.generation === record.generation;
+        return (await recordIn(stores.records, 'env_a', 'crm'))?.generation === record.generation;
       });
       // Words of a process whose lease is over, or that never was.
       const [entry] = await stores.statuses.read('env_a');

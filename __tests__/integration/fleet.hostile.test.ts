@@ -7,6 +7,7 @@ import type { Tenures } from '../../src/server/worker/tenures';
 import { keyringOf, testEnvelope } from '../support/envelope';
 import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
+import { writeRecords } from '../support/records';
 import { SmallFleet, type SupervisorProcess, type WorkerProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -113,7 +114,7 @@ async function attack(scene: Scene, write: (redis: RedisClient) => Promise<unkno
     };
     for (let round = 0; round < 4; round++) {
       await write(redis);
-      await wake(['crm', 'shop']);
+      await wake(['crm', 'shop', 'evil', ...[...scene.supervisor.parts.appCache.apps.values()].map(({ uid }) => uid)]);
       await wake([]);
       await Promise.all(scene.workers.map(({ part }) => inside(part).reader.readAll()));
       await Promise.all(scene.workers.map(({ part }) => inside(part).tenures.announcer.announce()));
@@ -170,8 +171,9 @@ describe('whoever writes to Redis', () => {
     const wish = wishes(scene.supervisor.part.app('crm')!.uid);
     await attack(scene, async (redis) => {
       const text = JSON.stringify;
-      await redis.hset(keys.records('env_a'), 'crm', text(wish.record), 'evil', text(wish.newcomer));
-      await redis.hset(keys.records('env_a'), ':incarnation', LATER, ':version', 'evil');
+      const { uid } = wish.record;
+      await redis.hset(keys.records('env_a'), uid, text(wish.record), 'evil', text(wish.newcomer));
+      await redis.hset(keys.records('env_a'), ':count', LATER);
       await redis.set(keys.lease('env_a'), text(wish.lease));
       await redis.set(keys.standby('env_a'), 'evil');
       await redis.sadd(keys.environments(), 'evil');
@@ -180,7 +182,6 @@ describe('whoever writes to Redis', () => {
       await redis.set(keys.registration('env_a'), text(wish.registration));
       await redis.hset(keys.statuses('env_a'), 'crm', text(wish.status));
       await redis.set(keys.version('env_a'), LATER);
-      const { uid } = wish.record;
       await redis.hset(keys.appIndex(), uid, text({ name: 'crm', title: 'Evil', uid }));
       await redis.hset(keys.appIndex(), ':count', text({ count: { term: 9, n: 9 }, changes: [] }));
       await redis.hset(keys.appIndex(), ':supervisor', text(wish.supervisor));
@@ -208,8 +209,10 @@ describe('whoever writes to Redis', () => {
         await redis.del(keys.lease('env_a'), keys.term(), keys.records('env_a'), keys.manifests());
         const { lease, registration } = wish;
         await stores.leases.announce({ environment: 'env_a', lease, registration, ttl: 1_000 }).catch(() => undefined);
-        await stores.records.publish('env_a', [wish.record, wish.newcomer], 5, 0).catch(() => undefined);
-        await stores.records.admit('env_a', LATER, 5).catch(() => undefined);
+        for (const incarnation of [0, LATER])
+          await writeRecords(stores.records, 'env_a', [wish.record, wish.newcomer], { term: 5, incarnation }).catch(
+            () => undefined,
+          );
         const write = { environment: 'env_a', instance: 'evil', epoch: LATER, version: LATER, removed: [], from: null };
         await stores.statuses.write({ ...write, entries: [wish.status] });
         const entries = new Map([[':supervisor', JSON.stringify(wish.supervisor)]]);
@@ -234,9 +237,10 @@ describe('whoever writes to Redis', () => {
     await attack(scene, async (redis) => {
       const of = { a: keys.records('env_a'), b: keys.records('env_b') };
       const records = { ...(await redis.hgetall(of.a)), ...(await redis.hgetall(of.b)) };
-      for (const text of Object.values(records)) await redis.hset(of.a, 'crm', text, 'shop', text, 'evil', text);
-      if (records.crm) await redis.hset(of.a, 'shop', records.crm, 'evil', records.crm);
-      await redis.hset(of.a, ':incarnation', (await redis.hget(of.b, ':incarnation')) ?? '');
+      const uids = Object.keys(records).filter((field) => field !== ':count');
+      for (const field of [...uids, 'evil'])
+        for (const text of Object.values(records)) if (text !== records[field]) await redis.hset(of.a, field, text);
+      await redis.hset(of.a, ':count', (await redis.hget(of.b, ':count')) ?? '');
       for (const key of [keys.lease, keys.registration, keys.standby, keys.version])
         await redis.copy(key('env_b'), key('env_a'), 'REPLACE');
       await redis.copy(keys.statuses('env_b'), keys.statuses('env_a'), 'REPLACE');

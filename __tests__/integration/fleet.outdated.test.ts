@@ -1,7 +1,7 @@
 import type RedisClient from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Registration } from '../../src/shared/messages';
-import { entryOf, leaseOf } from '../support/fixtures';
+import { entryOf, leaseOf, recordOf } from '../support/fixtures';
 import { SmallFleet, type SupervisorProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -31,7 +31,13 @@ beforeAll(async () => {
   await worker.stop();
   // As the former release left it.
   await before.parts.registry.remember({ ...registration, signs: false }, Date.now());
+  const former = recordOf({ uid: before.part.app('crm')!.uid, generation: Date.now() + 60_000, desired: 'removed' });
   await before.kill();
+  await fleet.onRedis(async (redis) => {
+    const key = fleet.keys().records('env_a');
+    await redis.del(key);
+    await redis.hset(key, 'crm', JSON.stringify(former), ':version', 'former');
+  });
   supervisor = await fleet.supervisor();
 });
 afterAll(() => fleet?.stop());
@@ -67,9 +73,12 @@ describe('a Worker of an older release', () => {
     await expect(supervisor.create({ name: 'shop', environments: ['env_a'] })).rejects.toMatchObject(refused);
   });
 
-  it('finds nothing in its records that it can read', async () => {
-    const texts = await fleet.onRedis((redis) => redis.hvals(fleet.keys().records('env_a')));
-    expect(texts.length).toBeGreaterThan(0);
+  it('finds nothing in its records that it can read: what its Supervisor left is gone, and written anew', async () => {
+    const fields = [':count', supervisor.part.app('crm')!.uid].sort();
+    const texts = await until('Nothing else', async () => {
+      const found = await fleet.onRedis((redis) => redis.hgetall(fleet.keys().records('env_a')));
+      return Object.keys(found).sort().join() === fields.join() ? Object.values(found) : null;
+    });
     for (const text of texts) expect(() => JSON.parse(text)).toThrow();
   });
 

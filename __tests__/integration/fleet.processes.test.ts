@@ -6,6 +6,7 @@ import { freePort, query } from '../../scripts/fleet';
 import type { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import { expiryOf } from '../../src/server/timing';
 import { say } from '../../src/shared/message';
+import { recordsIn } from '../support/records';
 import { BEAT, SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -186,7 +187,7 @@ describe('a supervisor', () => {
     loop.noteFlushed();
     await until('The store to say what the database says', async () => {
       await supervisor.reconcile('crm');
-      return (await supervisor.wire.stores.records.read('env_a'))[0]?.desired === 'running';
+      return (await recordsIn(supervisor.wire.stores.records, 'env_a'))[0]?.desired === 'running';
     });
     // The worker has heard newer words than these, and what is told now is newer still.
     await until('The worker to follow', () => a.runs.includes('crm'));
@@ -257,13 +258,13 @@ describe('a supervisor', () => {
     const [supervisor, a] = await fleet.begin('env_a');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     await until('The fleet to be marked', async () => (await supervisor.wire.stores.fleet.poll()).fleet !== null);
-    const before = await supervisor.wire.stores.records.read('env_a');
+    const before = await recordsIn(supervisor.wire.stores.records, 'env_a');
     const orphan = await fleet.supervisor({ database: 'stranger' });
     await until('It to notice', () => orphan.parts.observer.foreign);
     await until('It to say so', () => orphan.log.at('error').some((line) => line.includes('Another fleet')));
     expect(orphan.parts.view.environmentRows()).toEqual([]);
     expect(orphan.part.warnings()).toContainEqual(say('FOREIGN_FLEET'));
-    expect(await supervisor.wire.stores.records.read('env_a')).toEqual(before);
+    expect(await recordsIn(supervisor.wire.stores.records, 'env_a')).toEqual(before);
     expect(a.runs).toEqual(['crm']);
     await supervisor.toShow('crm', 'env_a running');
   });

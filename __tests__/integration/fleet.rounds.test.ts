@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { recordsIn } from '../support/records';
 import { SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -32,9 +33,14 @@ describe('the regular round', () => {
     await until('It to be seen', () => supervisor.health('env_a') === 'down');
     const moved = await supervisor.parts.service.update('crm', { environments: ['env_b'] }, '1');
     expect(await supervisor.ends(moved)).toBe('succeeded: env_b succeeded, env_a succeeded');
-    expect(await supervisor.wire.stores.records.read('env_a')).toMatchObject([{ name: 'crm', desired: 'removed' }]);
+    expect(await recordsIn(supervisor.wire.stores.records, 'env_a')).toMatchObject([
+      { name: 'crm', desired: 'removed' },
+    ]);
     await fleet.worker('env_a');
-    await until('The record to be gone', async () => !(await supervisor.wire.stores.records.read('env_a')).length);
+    await until(
+      'The record to be gone',
+      async () => !(await recordsIn(supervisor.wire.stores.records, 'env_a')).length,
+    );
     await until('Nothing to be published for it', async () => {
       const app = await supervisor.parts.appRepository.find('crm');
       return Object.keys(app?.published ?? {}).join() === 'env_b';
@@ -67,7 +73,7 @@ describe('the regular round', () => {
     await until('The leader to know', () => leader.health('env_b') === undefined);
     await until('Nothing to be published for it', async () => {
       const app = await appRepository.find('crm');
-      const records = await leader.wire.stores.records.read('env_b');
+      const records = await recordsIn(leader.wire.stores.records, 'env_b');
       return Object.keys(app?.published ?? {}).join() === 'env_a' && records.length === 0;
     });
     expect(leader.part.app('crm')?.environments).toEqual(['env_a']);

@@ -7,6 +7,7 @@ import { Secrets } from '../../src/server/protocol/secrets';
 import { COMMAND_METHOD } from '../../src/server/supervisor/commands';
 import { secretsOf } from '../support/envelope';
 import { entryOf, manifestItemOf } from '../support/fixtures';
+import { recordIn, recordsIn } from '../support/records';
 import { KEY, SmallFleet, type SupervisorProcess, type WorkerProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -60,7 +61,7 @@ describe('a Worker with the key of its environment alone', () => {
 
   it('invariant 13: reads and writes nothing of another environment', async () => {
     const { stores, bus } = worker.wire;
-    expect(await stores.records.readNamed('env_b', ['shop'])).toMatchObject({ records: [] });
+    expect(await recordsIn(stores.records, 'env_b')).toEqual([]);
     expect(await stores.statuses.read('env_b')).toEqual([]);
     expect((await stores.fleet.poll()).environments.get('env_b')?.lease).toBeNull();
     await expect(bus.request('env_b', 'nothing', {}, 1_000)).rejects.toThrow('env_b');
@@ -107,7 +108,7 @@ describe('a Worker with the key of its environment alone', () => {
       await statuses.write({ environment: 'env_a', ...write });
       await supervisor.parts.observer.poll();
       await supervisor.reconcile('shop');
-      return (await records.readNamed('env_a', ['shop'])).records[0];
+      return recordIn(records, 'env_a', 'shop');
     };
     const record = await until('What is published of it', report);
     expect(record).toMatchObject({
@@ -121,9 +122,8 @@ describe('a Worker with the key of its environment alone', () => {
     expect(record.database).toEqual({ dbConnType: 'new_database' });
     expect(JSON.stringify(record)).not.toContain('bound:');
     // Where it belongs, it is opened, and runs on.
-    const own = await other.wire.stores.records.readNamed('env_b', ['shop']);
-    const sealed = own.records[0].database.password!;
-    expect(secretsOf(KEY, 'env_b').open(sealed, own.records[0], 'database')).toBe(PASSWORD);
+    const own = (await recordIn(other.wire.stores.records, 'env_b', 'shop'))!;
+    expect(secretsOf(KEY, 'env_b').open(own.database.password!, own, 'database')).toBe(PASSWORD);
     expect(supervisor.shows('shop')).toContain('env_b running');
   });
 

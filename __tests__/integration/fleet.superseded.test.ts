@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { recordsIn } from '../support/records';
 import { SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -67,6 +68,9 @@ it('an app that was just moved leaves the environment that it was moved from', a
   end();
   expect(await supervisor.ends(renamed)).toBe('succeeded: env_b succeeded');
   expect([a.runs, b.runs]).toEqual([[], ['crm']]);
-  await until('No record to be left there', async () => !(await supervisor.wire.stores.records.read('env_a')).length);
+  await until(
+    'No record to be left there',
+    async () => !(await recordsIn(supervisor.wire.stores.records, 'env_a')).length,
+  );
   await supervisor.toShow('crm', 'env_b running');
 });

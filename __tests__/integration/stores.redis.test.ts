@@ -12,6 +12,7 @@ import { startRedis } from '../setup/services';
 import { testEnvelope } from '../support/envelope';
 import { leaseOf, recordOf, registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
+import { recordsIn, writeRecords } from '../support/records';
 import { until } from '../support/wait';
 
 /** What Redis adds to the contracts of stores and bus: its own clock, what others write there, other fleets, and being away. */
@@ -55,8 +56,7 @@ async function ownRedis(args: string[] = []) {
 }
 
 async function publish(records: Stores['records'], published: AppRecord[]): Promise<void> {
-  await records.admit('env_a', 0, 1);
-  await records.publish('env_a', published, 1, 0);
+  await writeRecords(records, 'env_a', published);
 }
 
 const announcement = {
@@ -119,11 +119,11 @@ describe('what is not ours', () => {
   it('is left out, said in the log, and overwritten', async () => {
     const { stores, raw, keys, log } = await connect();
     await publish(stores.records, [recordOf()]);
-    await raw.hset(keys.records('env_a'), 'shop', 'not json', 'wiki', '{"name":"wiki"}');
-    expect((await stores.records.read('env_a')).map(({ name }) => name)).toEqual(['crm']);
+    await raw.hset(keys.records('env_a'), 'uid-2', 'not json', 'uid-3', '{"name":"wiki"}');
+    expect((await recordsIn(stores.records, 'env_a')).map(({ name }) => name)).toEqual(['crm']);
     expect(log.at('warn').some((line) => line.includes(keys.records('env_a')))).toBe(true);
-    await publish(stores.records, [recordOf({ name: 'shop' }), recordOf({ name: 'wiki' })]);
-    expect(await stores.records.read('env_a')).toHaveLength(3);
+    await publish(stores.records, [recordOf({ name: 'shop', uid: 'uid-2' }), recordOf({ name: 'wiki', uid: 'uid-3' })]);
+    expect(await recordsIn(stores.records, 'env_a')).toHaveLength(3);
     await raw.set(keys.registration('env_a'), '{}');
     expect(await stores.fleet.readRegistration('env_a')).toBeNull();
     await stores.leases.announce(announcement);
@@ -132,8 +132,8 @@ describe('what is not ours', () => {
 
   it('invariant 8: is not repeated in the log: it may hold a secret', async () => {
     const { stores, raw, keys, log } = await connect();
-    await raw.hset(keys.records('env_a'), 'crm', JSON.stringify({ ...recordOf(), jwtSecret: { hunter2: 1 } }));
-    await stores.records.read('env_a');
+    await raw.hset(keys.records('env_a'), 'uid-1', JSON.stringify({ ...recordOf(), jwtSecret: { hunter2: 1 } }));
+    await recordsIn(stores.records, 'env_a');
     expect(log.lines.join()).not.toContain('hunter2');
   });
 
@@ -166,7 +166,7 @@ describe('two fleets on one Redis', () => {
     await publish(one.stores.records, [recordOf()]);
     await one.stores.leases.announce(announcement);
     expect(await two.stores.fleet.poll()).toMatchObject({ fleet: null, environments: new Map() });
-    expect(await two.stores.records.read('env_a')).toEqual([]);
+    expect(await recordsIn(two.stores.records, 'env_a')).toEqual([]);
     const heard: string[] = [];
     await one.bus.onNotify('supervisors', () => heard.push('one'));
     await two.bus.onNotify('supervisors', () => heard.push('two'));
@@ -227,7 +227,7 @@ describe('a Redis that is away', () => {
         () => null,
       ),
     );
-    expect(await stores.records.read('env_a')).toHaveLength(1);
+    expect(await recordsIn(stores.records, 'env_a')).toHaveLength(1);
     expect(await stores.leases.announce(announcement)).toMatchObject({ by: 'me' });
     await until('The bus', () => bus.request('env_a', 'x', null, 1_000).catch(() => null));
     bus.notify('supervisors', ['found']);

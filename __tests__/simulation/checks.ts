@@ -1,4 +1,5 @@
 import { CUT_OFF_FOR } from '../../src/server/protocol/health';
+import type { RecordsWrite } from '../../src/server/protocol/stores/records';
 import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/apps/repository';
 import { Leadership } from '../../src/server/supervisor/control/leader';
 import type { AppRecord } from '../../src/shared/messages';
@@ -91,23 +92,19 @@ function checkStore(world: World): void {
     const term = termOf(method, args);
     if (term < newestTerm) world.violate(`${method} in term ${term}, after term ${newestTerm} has written`);
     else if (Number.isFinite(term)) newestTerm = term;
-    if (method === 'records.publish') {
-      const [environment, records] = args as [string, AppRecord[]];
+    const written = writtenRecords(method, args, result);
+    if (written) {
+      const { environment, records } = written;
       checkSecrets(world, environment, records);
       for (const { name, uid, generation } of records) {
-        const stored = storedRecord(world, environment, name);
         const key = `${environment} ${name} ${uid}`;
-        // An older one changes nothing, and says nothing of who wrote what is there.
-        if (stored?.uid !== uid || stored.generation !== generation) continue;
         // A database that fell back to an older copy wins, also by what a leader has just read of it.
         const isLost = world.scheduler.now - world.fellBackAt < COMPARES_EVERY;
         const isAsked =
           isLost || (world.hasLostApps && publishedIn(world, environment, uid)?.generation === generation);
-        if (stored.generation < (newest.get(key) ?? 0) && !isAsked)
-          world.violate(
-            `${name} in ${environment}: generation ${stored.generation} is published over ${newest.get(key)}`,
-          );
-        newest.set(key, stored.generation);
+        if (generation < (newest.get(key) ?? 0) && !isAsked)
+          world.violate(`${name} in ${environment}: generation ${generation} is published over ${newest.get(key)}`);
+        newest.set(key, generation);
       }
     }
     if (method === 'fleet.forget' && result === true)
@@ -125,11 +122,8 @@ function checkStore(world: World): void {
 /** Of a leader's write to Redis; infinite for any other command, and for one that writes nothing. */
 function termOf(method: string, args: unknown[]): number {
   switch (method) {
-    case 'records.publish':
-    case 'records.unpublish':
-      // Of no records, it is no write.
-      return (args[1] as unknown[]).length ? (args[2] as number) : Number.POSITIVE_INFINITY;
-    case 'records.admit':
+    case 'records.write':
+      return (args[1] as RecordsWrite).term;
     case 'fleet.forget':
       return args[2] as number;
     case 'appIndex.write':
@@ -146,11 +140,20 @@ function publishedIn({ database }: World, environment: string, uid: string): Pub
   return [...rows<AppDefinition>('apps'), ...deleted].find((app) => app.uid === uid)?.published[environment];
 }
 
-function storedRecord({ redis }: World, environment: string, name: string): AppRecord | undefined {
-  const { environments } = redis.stores.records as unknown as {
-    environments: Map<string, { byName: Map<string, AppRecord> }>;
-  };
-  return environments.get(environment)?.byName.get(name);
+/** What a command has written for an environment; undefined if it is another command, or has written nothing. */
+function writtenRecords(method: string, args: unknown[], result: unknown) {
+  if (method !== 'records.write' || result === null) return undefined;
+  const [environment, write] = args as [string, RecordsWrite];
+  return { environment, ...write };
+}
+
+const storedRecords = ({ redis }: World) =>
+  (redis.stores.records as unknown as { environments: StoredRecords }).environments;
+type StoredRecords = Map<string, { incarnation: number; byUid: Map<string, AppRecord> }>;
+
+function storedRecord(world: World, environment: string, name: string): AppRecord | undefined {
+  const { byUid } = storedRecords(world).get(environment) ?? {};
+  return [...(byUid?.values() ?? [])].find((record) => record.name === name);
 }
 
 const livingIn = ({ slots }: EnvironmentOfWorld) => slots.flatMap(({ process }) => process ?? []);
@@ -336,10 +339,13 @@ function checkBoots(world: World): void {
   const stands = new Set<string>();
   /** By environment, when the store heard that it was forgotten, and the apps that were published for it since. */
   const assigned = new Map<string, { at: number; uids: Set<string> }>();
+  /** By environment, the incarnation that its stored records are for. */
+  let incarnations = new Map<string, number>();
   const { onCommand: publish, onLoss } = world.redis;
   world.redis.onLoss = () => {
     onLoss();
     assigned.clear();
+    incarnations = new Map([...storedRecords(world)].map(([name, { incarnation }]) => [name, incarnation]));
     for (const key of readable.keys()) {
       const [environment, name, uid] = key.split(' ');
       const record = storedRecord(world, environment, name);
@@ -349,15 +355,16 @@ function checkBoots(world: World): void {
   world.redis.onCommand = (method, args, result) => {
     publish(method, args, result);
     const isForgotten = method === 'fleet.forget' && result === true;
+    if (isForgotten) assigned.set(args[0] as string, { at: world.scheduler.now, uids: new Set() });
+    const written = writtenRecords(method, args, result);
+    if (!written) return;
+    const { environment, records, incarnation } = written;
     // An older copy of Redis does not know it before a leader has said so again.
-    const isAdmitted = method === 'records.admit' && (args[1] as number) > 0 && !assigned.has(args[0] as string);
-    if (isForgotten || isAdmitted) assigned.set(args[0] as string, { at: world.scheduler.now, uids: new Set() });
-    if (method !== 'records.publish') return;
-    for (const { uid } of args[1] as AppRecord[]) assigned.get(args[0] as string)?.uids.add(uid);
-    const [environment, records] = args as [string, AppRecord[]];
+    if (incarnation > 0 && incarnations.get(environment) !== incarnation && !assigned.has(environment))
+      assigned.set(environment, { at: world.scheduler.now, uids: new Set() });
+    incarnations.set(environment, incarnation);
+    for (const { uid } of records) assigned.get(environment)?.uids.add(uid);
     for (const record of records) {
-      // An older one changes nothing.
-      if (storedRecord(world, environment, record.name)?.generation !== record.generation) continue;
       const key = keyOf(environment, record);
       if (isWanted(record) && record.environments.length > 1) stands.add(key);
       if (!isWanted(record)) stands.delete(key);

@@ -528,20 +528,47 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'supervisor/control/environment-reconciler.ts',
-        'missing.map(([, { app, wish }]) => recordFor(app, wish)),',
-        '[],',
+        '(await records.mark(environment)) !== left.mark',
+        '(false as boolean)',
       ],
     ],
   },
   {
-    what: 'A stale reader takes what is newer for a restored backup',
+    what: 'Records are written over a count that their writer did not leave',
+    changes: [['protocol/stores/memory/records.ts', "if (from !== (stored?.mark ?? '')) return null;", '']],
+    test: 'unit/stores.test.ts',
+  },
+  {
+    what: 'A leader knows what is there after a write that failed',
     changes: [
       [
         'supervisor/control/environment-reconciler.ts',
-        'if (newer.length && (await this.isOutdated(environment, newer))) return 0;',
-        '',
+        '        this.left.delete(environment);\n        throw error;',
+        '        throw error;',
+      ],
+      [
+        'supervisor/control/environment-reconciler.ts',
+        '(await records.mark(environment)) !== left.mark',
+        '(false as boolean)',
       ],
     ],
+    test: 'unit/environment-reconciler.test.ts',
+  },
+  {
+    what: 'A new leader goes by what it knew when it led before',
+    changes: [['supervisor/control/environment-reconciler.ts', '    this.left.clear();\n', '']],
+    test: 'unit/environment-reconciler.test.ts',
+  },
+  {
+    what: 'Changed definitions are not written while the count is right',
+    changes: [
+      [
+        'supervisor/control/environment-reconciler.ts',
+        'left.version === appCache.version ? null',
+        '(true as boolean) ? null',
+      ],
+    ],
+    test: 'unit/environment-reconciler.test.ts',
   },
   {
     what: 'An environment that an app has left keeps its record',
@@ -553,14 +580,19 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'The end of a tombstone is not told',
-    changes: [['supervisor/apps/cache.ts', 'this.changed([], new Set(settled), new Set());', '']],
+    changes: [
+      [
+        'supervisor/apps/cache.ts',
+        'tombstone.environments = environments;\n    this.changed([]);',
+        'tombstone.environments = environments;',
+      ],
+    ],
+    test: 'unit/app-cache.test.ts',
   },
   {
     what: 'Records are published for whatever incarnation of their environment',
-    changes: [
-      ['protocol/stores/memory/records.ts', 'this.environments.get(environment)?.incarnation !== incarnation', 'false'],
-      ['supervisor/control/environment-reconciler.ts', 'if (isRemoved) {', 'if (false as boolean) {'],
-    ],
+    changes: [['supervisor/control/environment-reconciler.ts', 'if (isRemoved) {', 'if (false as boolean) {']],
+    test: 'unit/environment-reconciler.test.ts',
   },
   {
     what: 'A new leader acts before it has read what another one did',

@@ -297,7 +297,7 @@ function checkTombstones({ world, tombstones, holders, operations, stuck, say }:
 /** What Redis holds is what the database says. */
 function checkRecords({ world, apps, tombstones, say }: Sight): void {
   const { environments } = world.redis.stores.records as unknown as {
-    environments: Map<string, { byName: Map<string, AppRecord> }>;
+    environments: Map<string, { byUid: Map<string, AppRecord> }>;
   };
   const wanted = new Map<string, AppRecord>();
   for (const { definition, environments } of tombstones)
@@ -307,9 +307,9 @@ function checkRecords({ world, apps, tombstones, say }: Sight): void {
   for (const app of apps)
     for (const [environment, wish] of Object.entries(app.published))
       wanted.set(`${app.name} in ${environment}`, recordFor(app, wish));
-  for (const [environment, { byName }] of environments) {
-    for (const [name, record] of byName) {
-      const key = `${name} in ${environment}`;
+  for (const [environment, { byUid }] of environments) {
+    for (const record of byUid.values()) {
+      const key = `${record.name} in ${environment}`;
       if (!isDeepStrictEqual(record, wanted.get(key)))
         say(`the record of ${key} is generation ${record.generation}; it should be ${wanted.get(key)?.generation}.`);
       wanted.delete(key);

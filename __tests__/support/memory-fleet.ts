@@ -14,6 +14,7 @@ import { type RecordedLog, recordedLog } from './log';
 import { type Gate, MemoryDatabase } from './memory-database';
 import { OWN_FACTS } from './own-facts';
 import { SeededRandom } from './random';
+import { recordIn } from './records';
 import { TestStores } from './stores';
 
 export interface MemorySupervisor {
@@ -104,7 +105,7 @@ export class MemoryFleet {
 
   /** An environment says of an app what it is, by default that it did what its newest record asks for. */
   async says(environment: string, name: string, values: Partial<StatusEntry> = {}): Promise<void> {
-    const [record] = (await this.stores.records.readNamed(environment, [name])).records;
+    const record = await recordIn(this.stores.records, environment, name);
     const { generation = 1, boot, uid = 'uid-1' } = record ?? {};
     const entry = entryOf({ name, uid, generation, bootGeneration: boot?.generation ?? generation, ...values });
     const { version: before } = await this.stores.statuses.mark(environment);

@@ -10,6 +10,7 @@ import { pendingChanges } from '../../src/server/worker/apps/decide';
 import type { AppRecord, Lease, Registration, StatusEntry } from '../../src/shared/messages';
 import { keyringOf, testEnvelope } from './envelope';
 import { entryOf, leaseOf, registrationOf } from './fixtures';
+import { recordIn, recordsIn } from './records';
 
 const SILENT = createLog({ debug() {}, info() {}, warn() {}, error() {} });
 /** How long a lease lasts that no timer renews, in ms. */
@@ -128,7 +129,7 @@ export class SimulatedWorker {
   /** The record of an app, once it is published. */
   record(app: string, wanted: (record: AppRecord) => boolean = () => true): Promise<AppRecord> {
     const read = async () => {
-      const [record] = (await this.connection.stores.records.readNamed(this.environment, [app])).records;
+      const record = await recordIn(this.connection.stores.records, this.environment, app);
       return record && wanted(record) ? record : null;
     };
     return waitFor(read, { timeout: 60_000, interval: 15, what: `A record of ${app}` });
@@ -202,7 +203,7 @@ export class SimulatedWorker {
   private async turn(): Promise<void> {
     await this.beat();
     if (this.isHesitant) return;
-    const records = await this.connection.stores.records.read(this.environment);
+    const records = await recordsIn(this.connection.stores.records, this.environment);
     await this.inTurn(() => this.reportAll(records.map((record) => this.converge(record))));
   }
 

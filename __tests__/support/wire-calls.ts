@@ -1,6 +1,7 @@
 import type { RedisBus } from '../../src/server/protocol/bus/redis';
 import type { RedisStores } from '../../src/server/protocol/stores/redis';
 import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from './fixtures';
+import { writeRecords } from './records';
 
 /**
  * Every call that the plugin makes on its two Redis, each with the outcome it must have. The prefix must be unused.
@@ -11,13 +12,12 @@ import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from './fi
 export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience = 60_000): Promise<void> {
   const environment = 'env_a';
   equal('the fleet', await stores.fleet.claim('fleet-1'), 'fleet-1');
-  await stores.records.admit(environment, 0, 1);
-  await stores.records.publish(environment, [recordOf(), recordOf({ name: 'gone' })], 1, 0);
-  await stores.records.unpublish(environment, ['gone'], 1);
-  equal('records', (await stores.records.read(environment)).length, 1);
-  const { version } = (await stores.records.readSince(environment, null))!;
-  equal('records, unchanged', await stores.records.readSince(environment, version), null);
-  equal('one record', (await stores.records.readNamed(environment, ['crm', 'gone'])).records.length, 1);
+  await writeRecords(stores.records, environment, [recordOf(), recordOf({ name: 'gone', uid: 'gone' })]);
+  const left = await writeRecords(stores.records, environment, [], { removed: ['gone'] });
+  equal('records', (await stores.records.read(environment, null))?.records.length, 1);
+  equal('the mark of records', await stores.records.mark(environment), left);
+  equal('records, unchanged', await stores.records.read(environment, left), null);
+  equal('one record', (await stores.records.readSome(environment, ['uid-1', 'gone'])).records.length, 1);
 
   const epoch = 5;
   const registration = registrationOf(environment, { epoch });

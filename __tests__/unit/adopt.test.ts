@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import { MemoryFleet } from '../support/memory-fleet';
+import { recordIn } from '../support/records';
 
 const FOREIGN = { code: 'DATABASE_FOREIGN', params: { object: 'x', server: 'db:5432', app: 'crm' } };
 
@@ -34,7 +35,7 @@ describe('an app that was not created, because another one is in its database', 
       initialAdmin: null,
     });
     expect(database).toEqual(before.database);
-    const [record] = (await fleet.stores.records.readNamed('env_a', ['crm'])).records;
+    const record = (await recordIn(fleet.stores.records, 'env_a', 'crm'))!;
     expect(record).toMatchObject({ provision: 'adopt', desired: 'onDemand' });
     await fleet.says('env_a', 'crm');
     await fleet.beat('env_a');

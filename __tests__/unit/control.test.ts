@@ -4,6 +4,7 @@ import { appKey } from '../../src/server/supervisor/control/keys';
 import type { StatusEntry } from '../../src/shared/messages';
 import type { Operation } from '../../src/shared/operation';
 import { MemoryFleet } from '../support/memory-fleet';
+import { recordsIn, writeRecords } from '../support/records';
 
 /** The control loop of whole Supervisors in memory, where two of them or a failure meet. */
 
@@ -156,15 +157,16 @@ describe('the tombstone of an app', () => {
     for (const name of ['env_a', 'env_b']) await fleet.environment(name);
     await fleet.runningApp(leader, 'crm', ['env_a', 'env_b']);
     const { records } = fleet.stores.memory;
-    const unpublish = records.unpublish.bind(records);
+    const write = records.write.bind(records);
     let created: Operation | undefined;
-    records.unpublish = async (environment, names, term) => {
-      await unpublish(environment, names, term);
-      if (!names.length) return;
-      records.unpublish = unpublish;
+    records.write = async (environment, written) => {
+      if (!written.removed.length) return write(environment, written);
+      records.write = write;
+      const mark = await write(environment, written);
       const asked = { name: 'crm', title: 'Sales', environments: ['env_b'], initialAdmin: null };
       created = await leader.part.parts.service.create(asked as never, '1');
       while (!fleet.app('crm').published.env_b) await fleet.clock.sleep(5);
+      return mark;
     };
     await leader.part.parts.service.destroy('crm', 'keep', '1');
     await fleet.clock.run(100);
@@ -172,7 +174,7 @@ describe('the tombstone of an app', () => {
     for (const environment of ['env_a', 'env_b']) await fleet.says(environment, 'crm', gone);
     await fleet.says('env_a', 'crm', gone);
     expect(created).toBeDefined();
-    expect(await fleet.stores.records.read('env_b')).toMatchObject([{ uid: created?.appUid }]);
+    expect(await recordsIn(fleet.stores.records, 'env_b')).toMatchObject([{ uid: created?.appUid }]);
     expect(fleet.database.visible('appTombstones')).toEqual([]);
   });
 
@@ -187,10 +189,10 @@ describe('the tombstone of an app', () => {
     await other.part.parts.service.retry(id, '1');
     let removed = 0;
     const { records } = fleet.stores.memory;
-    const unpublish = records.unpublish.bind(records);
-    records.unpublish = async (environment, names, term) => {
-      removed += names.length;
-      await unpublish(environment, names, term);
+    const write = records.write.bind(records);
+    records.write = async (environment, written) => {
+      removed += written.removed.length;
+      return write(environment, written);
     };
     const gone = { status: 'not_found' as const };
     await fleet.says('env_a', 'crm', gone);
@@ -379,7 +381,7 @@ describe('an environment that is forgotten', () => {
     expect(fleet.operation(id).progress.map(({ state }) => state)).toEqual(['succeeded', 'cancelled']);
     expect(fleet.app('crm')).toMatchObject({ environments: ['env_a'], targetEnvironment: 'env_a' });
     expect(Object.keys(fleet.app('crm').published)).toEqual(['env_a']);
-    expect([await fleet.stores.records.read('env_b'), isPending()]).toEqual([[], false]);
+    expect([await recordsIn(fleet.stores.records, 'env_b'), isPending()]).toEqual([[], false]);
   });
 
   it('is removed as soon as that can be written, by whoever leads then, and may come back', async () => {
@@ -405,17 +407,16 @@ describe('an environment that is forgotten', () => {
   it('leaves nothing in the store, also if that falls back to a copy from before', async () => {
     const [leader, other] = await down();
     const { records, fleet: store } = fleet.stores;
-    const copy = await records.read('env_b');
+    const copy = await recordsIn(records, 'env_b');
     const forgotten = other.part.forget('env_b');
     await fleet.run(4_000, 'env_a');
     await forgotten;
     fleet.stores.flush();
     const { term } = leader.part.parts.leadership;
-    await records.admit('env_b', 0, term);
-    await records.publish('env_b', copy, term, 0);
+    await writeRecords(records, 'env_b', copy, { term });
     // As a copy that has only its registration.
     await fleet.announcing.beat('env_b', {}, 1);
-    const left = async () => [await records.read('env_b'), await store.readRegistration('env_b')];
+    const left = async () => [await recordsIn(records, 'env_b'), await store.readRegistration('env_b')];
     expect(await left()).toMatchObject([[{ name: 'crm' }], { name: 'env_b' }]);
     await fleet.run(40_000, 'env_a');
     expect(await left()).toEqual([[], null]);

@@ -78,7 +78,7 @@ describe('the actions of the API', () => {
         return { generation, placements, published };
       }),
       operations: fleet.database.visible('appOperations').length,
-      writes: (['records.publish', 'appIndex.write'] as const).map((method) => fleet.stores.timesCalled(method)),
+      writes: (['records.write', 'appIndex.write'] as const).map((method) => fleet.stores.timesCalled(method)),
     });
     const newest = (fleet: MemoryFleet) => fleet.database.visible('appEvents').at(-1);
 

@@ -8,6 +8,7 @@ import { RecordReader } from '../../src/server/worker/record-reader';
 import type { AppRecord } from '../../src/shared/messages';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
+import { writeRecords } from '../support/records';
 
 let stores: MemoryStores;
 let incarnation: Incarnation;
@@ -47,15 +48,13 @@ it('a round in which apps cannot be checked still converges, and rejects nothing
 
 it('takes nothing from a store that went back to before its environment was forgotten', async () => {
   incarnation.enter(200, []);
-  await stores.records.admit('env_a', 100, 1);
-  await stores.records.publish('env_a', [recordOf({ name: 'old' })], 1, 100);
-  await reader.read(['old']);
+  await writeRecords(stores.records, 'env_a', [recordOf({ name: 'old' })], { incarnation: 100 });
+  await reader.read(['uid-1']);
   // A Supervisor has still to write it.
   expect(await reader.readRecords()).toBe(true);
   expect(done).toEqual([]);
-  await stores.records.admit('env_a', 200, 1);
-  await stores.records.publish('env_a', [recordOf({ name: 'new' })], 1, 200);
-  await reader.read(['new']);
+  await writeRecords(stores.records, 'env_a', [recordOf({ name: 'new' })], { incarnation: 200 });
+  await reader.read(['uid-1']);
   expect(await reader.readRecords()).toBe(false);
   expect(done).toEqual(['accepted new', 'accepted new']);
 });

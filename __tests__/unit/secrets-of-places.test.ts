@@ -30,10 +30,10 @@ beforeEach(async () => {
     throw new Error('Nobody answers.');
   };
   const { records } = fleet.stores.memory;
-  const { publish } = records;
-  records.publish = async (environment, published, ...rest) => {
-    if (environment === 'env_evil') told.push(...published);
-    return publish.call(records, environment, published, ...rest);
+  const { write } = records;
+  records.write = async (environment, written) => {
+    if (environment === 'env_evil') told.push(...written.records);
+    return write.call(records, environment, written);
   };
   const options = {
     dbConnType: 'new_connection' as const,

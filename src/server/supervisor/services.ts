@@ -165,7 +165,7 @@ export function createServices(main: Application, options: ServicesOptions) {
     compatibility,
     addresses,
   });
-  const publisher = new Publisher({ ...known, records: stores.records, bus, log });
+  const publisher = new Publisher(known);
   const recorder = new EventRecorder({ events, leadership, clock, log });
   const watch = new EventWatch({ ...known, events, recorder, environmentCache, clock, log });
   const ends = { onAppEnd: options.onAppEnd, onFinish: (operation: Operation) => watch.noteOperation(operation) };
@@ -300,7 +300,7 @@ function createKnown(main: Application, options: ServicesOptions) {
   const queue = new WorkQueue({ clock, random, concurrency: CONCURRENCY, onFailure: reportFailure(log) });
   const registry = new EnvironmentRegistry(main);
   const { records, fleet, leases, sealed } = stores;
-  const given = { appCache, observer, leadership, registry, records, fleet, leases, sealed, bus, queue, clock };
+  const given = { appCache, observer, leadership, registry, records, fleet, leases, sealed, bus, queue, clock, log };
   const environments = new EnvironmentReconciler(given);
   return { appRepository, appCache, operations, active, leadership, observer, queue, registry, environments };
 }

@@ -325,10 +325,10 @@ export class SupervisorPart {
     const { appCache, active, apps, loop, watch, observer, environments, environmentCache, compatibility, domains } =
       services;
     const onChange = () => this.changed();
-    appCache.changes.listen((change) => {
-      for (const name of change.names) this.changedApps.add(name);
-      loop.noteApps(change);
-      domains.note(change.names);
+    appCache.changes.listen((names) => {
+      for (const name of names) this.changedApps.add(name);
+      loop.noteApps(names);
+      domains.note(names);
       onChange();
     });
     observer.changes.listen((change) => {

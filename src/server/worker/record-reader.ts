@@ -22,20 +22,20 @@ export interface RecordReaderOptions {
 export class RecordReader {
   /** Records were read: apps or their domains may have changed. */
   readonly reads = new Feed<void>();
-  /** Version of the records at the last complete read. */
-  private version: string | null = null;
+  /** Mark of the records at the last complete read. */
+  private mark: string | null = null;
   /** Whether the store had the environment's incarnation at the last complete read. */
   private isAdmitted = false;
   private closed = false;
 
   constructor(private readonly options: RecordReaderOptions) {}
 
-  /** Reads the records of these apps; the app index if none are named. Never rejects. */
-  async read(names: string[]): Promise<void> {
+  /** Reads the records of these apps, by uid; the app index if there are none. Never rejects. */
+  async read(uids: string[]): Promise<void> {
     const { records, environment, controller } = this.options;
-    if (!names.length) return this.readAppIndex();
+    if (!uids.length) return this.readAppIndex();
     await this.take(async () => {
-      const read = await records.readNamed(environment, names);
+      const read = await records.readSome(environment, uids);
       if (!controller.incarnation.isPast(read.incarnation)) await controller.accept(read.records);
     });
   }
@@ -59,20 +59,20 @@ export class RecordReader {
     const { records, environment, followed, controller } = this.options;
     const isRead = await this.take(async () => {
       if (followed) return controller.acceptAll(await followed.records());
-      const read = await records.readSince(environment, this.version);
+      const read = await records.read(environment, this.mark);
       if (!read) return;
       const isPast = controller.incarnation.isPast(read.incarnation);
       this.isAdmitted = read.incarnation !== null && !isPast;
       if (isPast) return;
       await controller.acceptAll(read.records, read.incarnation);
-      this.version = read.version;
+      this.mark = read.mark;
     });
     return isRead && !followed && !this.isAdmitted;
   }
 
   /** The next reading takes all records over, also those that have not changed. */
   forget(): void {
-    this.version = null;
+    this.mark = null;
   }
 
   /** Records that are read later are ignored. */

@@ -249,7 +249,7 @@ export class WorkerPart {
       void this.mendSnapshot(running);
     });
     this.records.emit();
-    await bus.onNotify({ environment: environment.name }, (names) => void reader.read(names));
+    await bus.onNotify({ environment: environment.name }, (uids) => void reader.read(uids));
     await bus.serve(environment.name, handlers);
     // What was wished while it was away comes before what it knew.
     void this.confirmRecords(running);

@@ -14,7 +14,7 @@ export interface MessageBus {
   readonly returns: Feed<void>;
   /** Begins to connect without waiting: until then notifications are lost and requests fail. */
   open(): void;
-  /** Notifies an audience, with the names of the apps or environments concerned. Never calls listeners synchronously; never throws. */
+  /** Notifies an audience, with the names of the apps or environments concerned, an environment with the uids of apps. Never calls listeners synchronously; never throws. */
   notify(to: Audience, names: string[]): void;
   /** One listener for each audience. Returns before the subscription exists. */
   onNotify(me: Audience, listener: (names: string[]) => void): Promise<void>;

@@ -1,53 +1,50 @@
 import type { AppRecord } from '../../../shared/messages';
+import type { Count } from './counts';
 
 /**
- * Records: the desired state of each app in each environment. The Supervisor writes them, Workers read them.
+ * Records: the desired state of each app in each environment, by the app's uid. The leading Supervisor writes them, Workers read them.
  *
- * - Lost content costs nothing: the leading Supervisor writes all records again from its database when it detects the
- * loss. A Worker that finds no record keeps its state: a missing record is never an instruction.
- * - Each record is written as a whole. A call that writes many is not one transaction: when it rejects, some may be
- * written.
+ * - The records of an environment have a count (`counts.ts`). A write is refused where another mark is found than the writer left.
+ * - Lost content costs nothing: the leading Supervisor finds another mark, and writes what is missing from its database. A Worker that
+ * finds no record keeps its state: a missing record is never an instruction.
  * - Writes carry the term of the leading Supervisor. A write of an older term than the store has seen changes nothing and
  * rejects with `StaleTerm`.
- * - Every method rejects if the store cannot be reached; callers retry later.
+ * - Every method rejects if the store cannot be reached. After a rejected write the writer does not know the content, and compares it.
  */
 export interface RecordStore {
-  /**
-   * Writes the desired state of `environment`. A record with an older generation than the stored one of the same name
-   * is ignored.
-   * @param incarnation of the environment for which the writer publishes
-   * @throws OtherIncarnation if another one was admitted, or none; then nothing was written
-   */
-  publish(environment: string, records: AppRecord[], term: number, incarnation: number): Promise<void>;
-  /**
-   * Writes which incarnation of the environment the records are for; an older one than the stored is ignored. A newer one
-   * removes the records of the older. A Worker of an older incarnation starts empty, see `EnvironmentRegistry.forget` in
-   * supervisor/fleet/registry.ts.
-   */
-  admit(environment: string, incarnation: number, term: number): Promise<void>;
-  /** Removes records that are no longer needed: those of confirmed removals; and what was refused. */
-  unpublish(environment: string, names: string[], term: number): Promise<void>;
-  /** All records of `environment`, unordered. Records that do not parse are skipped. */
-  read(environment: string): Promise<AppRecord[]>;
-  /** Those of these names, at the same moment as the incarnation that they are for. */
-  readNamed(environment: string, names: string[]): Promise<Pick<RecordsRead, 'incarnation' | 'records'>>;
-  /** All records of `environment`; null while they still have the reader's version. */
-  readSince(environment: string, version: string | null): Promise<RecordsRead | null>;
+  /** One transaction. The mark that it left; null if another one than `from` was found: nothing was written. */
+  write(environment: string, write: RecordsWrite): Promise<string | null>;
+  /** What the last write left; empty where there are no records. */
+  mark(environment: string): Promise<string>;
+  /** All records of `environment`, unordered; null while they still have the reader's mark. */
+  read(environment: string, mark: string | null): Promise<RecordsRead | null>;
+  /** Those of these uids, at the same moment as the incarnation that they are for. */
+  readSome(environment: string, uids: string[]): Promise<Pick<RecordsRead, 'incarnation' | 'records'>>;
 }
 
-/** What was to be published is for another incarnation of its environment: that was forgotten, or the store has lost its content. */
-export class OtherIncarnation extends Error {
-  constructor(environment: string) {
-    super(`Environment ${environment} was forgotten meanwhile, or the store lost its content.`);
-  }
+/** Most records of a write: a script's arguments are limited, and a long one blocks other clients. */
+export const RECORDS_AT_ONCE = 500;
+
+export interface RecordsWrite {
+  /** The mark that the records must have. */
+  from: string;
+  count: Count;
+  /** Which incarnation of the environment they are for. A Worker of an older one starts empty, see `EnvironmentRegistry.forget`. */
+  incarnation: number;
+  /** Each is written as a whole. */
+  records: AppRecord[];
+  /** Fields that are removed. */
+  removed: string[];
+  term: number;
 }
 
 export interface RecordsRead {
-  /** Changes with every change of a record, and is lost with the records; null for an environment that has none. */
-  version: string | null;
-  /** As last admitted or forgotten; null if the store has lost it, or never had it. */
+  mark: string;
+  /** Null if there is none, or none that is believed. */
+  count: Count | null;
+  /** As last written or forgotten; null if the store has lost it, or never had it. */
   incarnation: number | null;
   records: AppRecord[];
-  /** Names under which there is something else: not signed for this place, or not a record. Absent if there is nothing. */
+  /** Fields in which there is something else: not signed for this place, or not a record of that uid. Absent if there is none. */
   refused?: string[];
 }

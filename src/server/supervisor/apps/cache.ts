@@ -4,14 +4,6 @@ import type { StatusEntry } from '../../../shared/messages';
 import { Feed } from '../../feed';
 import { type AppDefinition, type AppRepository, type Tombstone, versionOf } from './repository';
 
-/** A change of definitions. */
-export interface AppCacheChange {
-  /** Apps that are new, changed or deleted. */
-  names: string[];
-  /** Environments for which something of these apps is published, before or after the change. */
-  environments: Set<string>;
-}
-
 /**
  * All definitions in memory, for routing, the list and the rollout. It follows the database: changed names immediately,
  * everything every 30 s, so that a missed message only costs time. It reads only what has changed: the rows of 10,000
@@ -30,7 +22,8 @@ export class AppCache {
   /** Incarnations of apps that were assigned to since the last read began: it may have found what was there before. */
   private readonly assigned = new Set<string>();
 
-  readonly changes = new Feed<AppCacheChange>();
+  /** Names of apps that are new, changed or deleted. */
+  readonly changes = new Feed<string[]>();
 
   constructor(private readonly appRepository: AppRepository) {}
 
@@ -56,7 +49,6 @@ export class AppCache {
     const changed = new Set([...versions].filter((one) => !isKnown(...one)).map(([name]) => name));
     const read = await this.read([...changed]);
     const gone = [...environmentCache.keys()].filter((name) => !versions.has(name));
-    const before = this.publishedOf([...changed, ...gone]);
     const first = !this.loaded;
     this.apps.clear();
     for (const name of versions.keys()) {
@@ -64,9 +56,9 @@ export class AppCache {
       const app = changed.has(name) ? read.get(name) : environmentCache.get(name);
       if (app) this.apps.set(name, this.newer(app, environmentCache));
     }
-    const buried = this.replaceTombstones(tombstones);
+    const isReplaced = this.replaceTombstones(tombstones);
     this.loaded = true;
-    if (first || changed.size || gone.length || buried.size) this.changed([...changed, ...gone], before, buried);
+    if (first || changed.size || gone.length || isReplaced) this.changed([...changed, ...gone]);
   }
 
   private async read(names: string[]): Promise<Map<string, AppDefinition>> {
@@ -78,34 +70,21 @@ export class AppCache {
     return found;
   }
 
-  private changed(names: string[], before: Set<string>, buried: Set<string>): void {
+  private changed(names: string[]): void {
     this.version++;
-    this.changes.emit({ names, environments: new Set([...before, ...this.publishedOf(names), ...buried]) });
+    this.changes.emit(names);
   }
 
-  /** Environments for which something of apps with these names is published, also of deleted ones. */
-  private publishedOf(names: string[]): Set<string> {
-    const chosen = new Set(names);
-    const deleted = [...this.tombstones.values()].filter(({ name }) => chosen.has(name));
-    const definitions = [...names.map((name) => this.apps.get(name)), ...deleted.map(({ definition }) => definition)];
-    return new Set(definitions.flatMap((definition) => Object.keys(definition?.published ?? {})));
-  }
-
-  /** @returns the environments of tombstones that are new, gone or changed */
-  private replaceTombstones(tombstones: Tombstone[]): Set<string> {
-    const environments = new Set<string>();
+  /** @returns whether any is new, gone or changed */
+  private replaceTombstones(tombstones: Tombstone[]): boolean {
     const now = new Map(tombstones.map((tombstone) => [tombstone.uid, tombstone]));
-    for (const { uid, definition } of [...this.tombstones.values(), ...tombstones]) {
-      if (isDeepStrictEqual(this.tombstones.get(uid), now.get(uid))) continue;
-      for (const environment of Object.keys(definition.published)) environments.add(environment);
-    }
+    const isReplaced = !isDeepStrictEqual(this.tombstones, now);
     this.tombstones.clear();
     for (const [uid, tombstone] of now) this.tombstones.set(uid, tombstone);
-    return environments;
+    return isReplaced;
   }
 
   private async refreshNow(names: string[]): Promise<void> {
-    const before = this.publishedOf(names);
     this.assigned.clear();
     const found = await Promise.all(names.map((name) => this.appRepository.find(name)));
     names.forEach((name, i) => {
@@ -113,11 +92,9 @@ export class AppCache {
       if (app) this.apps.set(name, this.newer(app));
       else this.apps.delete(name);
     });
-    let buried = new Set<string>();
-    if (found.includes(null) || [...this.tombstones.values()].some(({ name }) => names.includes(name))) {
-      buried = this.replaceTombstones(await this.appRepository.allTombstones());
-    }
-    this.changed(names, before, buried);
+    if (found.includes(null) || [...this.tombstones.values()].some(({ name }) => names.includes(name)))
+      this.replaceTombstones(await this.appRepository.allTombstones());
+    this.changed(names);
   }
 
   /** Of what was read and what is known, if that was assigned to meanwhile; whoever assigned reads it again. */
@@ -128,28 +105,25 @@ export class AppCache {
 
   /** Puts changes of a definition that the database has by now in its place. */
   assign(app: AppDefinition, changes: Partial<AppDefinition>): void {
-    const before = this.publishedOf([app.name]);
     Object.assign(app, changes);
     // A read since may have replaced it.
     const known = this.byUid(app.name, app.uid);
     if (known && known !== app) Object.assign(known, changes);
     this.assigned.add(app.uid);
-    this.changed([app.name], before, new Set());
+    this.changed([app.name]);
   }
 
   /** The database has let a tombstone go from environments by now. @param environments those that it still waits for */
   settleTombstone(uid: string, environments: string[]): void {
     const tombstone = this.tombstones.get(uid);
     if (!tombstone) return;
-    const settled = tombstone.environments.filter((environment) => !environments.includes(environment));
     tombstone.environments = environments;
-    this.changed([], new Set(settled), new Set());
+    this.changed([]);
   }
 
   /** The database has no tombstone of this app any more. */
   removeTombstone(uid: string): void {
-    const { environments = [] } = this.tombstones.get(uid) ?? {};
-    if (this.tombstones.delete(uid)) this.changed([], new Set(environments), new Set());
+    if (this.tombstones.delete(uid)) this.changed([]);
   }
 
   /** A definition by incarnation, alive or deleted. */

@@ -3,7 +3,7 @@ import type { Log } from '../../log';
 import type { AppIndexWriter } from '../../protocol/app-index';
 import type { MessageBus } from '../../protocol/bus';
 import { StaleTerm } from '../../protocol/stores/terms';
-import type { AppCache, AppCacheChange } from '../apps/cache';
+import type { AppCache } from '../apps/cache';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver, ObservedChange } from '../fleet/observer';
 import { failoverPlaces } from '../placement/failover';
@@ -58,11 +58,10 @@ export class ControlLoop {
   }
 
   /** Definitions have changed. */
-  noteApps(change: AppCacheChange): void {
-    const { environments, appIndex, queue } = this.options;
-    environments.noteApps(change);
-    appIndex.note(change.names);
-    this.addApps(change.names);
+  noteApps(names: string[]): void {
+    const { appIndex, queue } = this.options;
+    appIndex.note(names);
+    this.addApps(names);
     queue.add(INDEX, INDEX_SPACING);
   }
 
@@ -86,8 +85,7 @@ export class ControlLoop {
 
   /** The store lost its content, or may have. */
   noteFlushed(): void {
-    const { environments, appIndex, queue } = this.options;
-    environments.invalidate();
+    const { appIndex, queue } = this.options;
     appIndex.doubt();
     queue.add(FLEET);
   }

@@ -1,11 +1,6 @@
 import type { Transaction } from '@nocobase/database';
-import type { Log } from '../../log';
-import type { MessageBus } from '../../protocol/bus';
-import type { RecordStore } from '../../protocol/stores/records';
 import type { AppCache } from '../apps/cache';
-import { type AppDefinition, type AppRepository, newestOf, type Published } from '../apps/repository';
-import type { FleetObserver } from '../fleet/observer';
-import { recordFor } from '../rollout/record';
+import { type AppDefinition, type AppRepository, newestOf } from '../apps/repository';
 import type { Plan } from '../rollout/sight';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import type { Leadership } from './leader';
@@ -20,12 +15,8 @@ export class Outdated extends Error {
 export interface PublisherOptions {
   appRepository: AppRepository;
   appCache: AppCache;
-  observer: Pick<FleetObserver, 'foreign'>;
   leadership: Leadership;
   environments: EnvironmentReconciler;
-  records: RecordStore;
-  bus: MessageBus;
-  log: Log;
 }
 
 /** What `plan` says, to be written. */
@@ -78,9 +69,8 @@ export class Publisher {
     // Updates the memory to the stored state, and does nothing that may still fail.
     appCache.assign(app, changes);
     if (isDeleted && left) appCache.settleTombstone(app.uid, left);
-    for (const [environment, wish] of Object.entries(publish))
-      await this.publishTo(environment, { ...app, ...changes }, wish);
-    for (const environment of withdraw) await this.unpublish(environment, app.name);
+    for (const environment of [...Object.keys(publish), ...withdraw])
+      await this.options.environments.publish(environment, [app.name]);
     // A read that began earlier keeps what was assigned here, and with it may miss a change by another Supervisor.
     await appCache.refresh([app.name]);
   }
@@ -110,30 +100,5 @@ export class Publisher {
     const definition = { ...app, ...changes };
     await appRepository.updateTombstone(app.uid, { definition, ...(left ? { environments: left } : {}) }, transaction);
     return true;
-  }
-
-  /** What cannot be written now is written by the reconciliation of the environment. */
-  private async publishTo(environment: string, app: AppDefinition, wish: Published): Promise<void> {
-    const { records, bus, observer, environments, leadership, log } = this.options;
-    try {
-      if (observer.foreign) throw new Error('The store is of another fleet.');
-      const incarnation = environments.incarnationOf(environment);
-      if (incarnation === undefined) throw new Error('It was not compared yet.');
-      await records.publish(environment, [recordFor(app, wish)], leadership.term, incarnation);
-      bus.notify({ environment }, [app.name]);
-      log.rooms.records?.('Published', { app: app.name, environment, ...wish });
-    } catch {
-      environments.noteUnnotified(environment, [app.name]);
-    }
-  }
-
-  private async unpublish(environment: string, name: string): Promise<void> {
-    const { records, environments, leadership, observer } = this.options;
-    if (observer.foreign) return environments.noteUnnotified(environment, []);
-    // With this record they were verified: an older copy of the store would pass for what is wanted.
-    environments.noteApps({ names: [name], environments: new Set([environment]) });
-    await records
-      .unpublish(environment, [name], leadership.term)
-      .catch(() => environments.noteUnnotified(environment, []));
   }
 }

@@ -33,7 +33,7 @@ export class MemoryStores implements Stores {
 
   constructor({ clock, random, isAlone }: MemoryStoresOptions) {
     const term = new MemoryTerm();
-    this.records = new MemoryRecords(random, term);
+    this.records = new MemoryRecords(term);
     this.appIndex = new MemoryAppIndex(term);
     this.manifests = new MemoryManifests(random, term);
     this.sso = new MemorySso(clock, random);

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import type { Clock } from '../../../clock';
 import type { Random } from '../../../random';
 import { bodyOf, orderOf, SUPERVISOR } from '../../envelope';
-import writeHash from '../../scripts/writeHash-2.lua';
 import {
   type AppIndexFound,
   type AppIndexHead,
@@ -34,7 +33,6 @@ const digestOf = (text: string): string => createHash('sha256').update(text).dig
  * the number of the write.
  */
 export class RedisAppIndex implements AppIndexStore {
-  private readonly writeHash: Script;
   /** As the Supervisor that this process is: by field, what is stored and was signed with its key. */
   private texts = new Map<string, string>();
   /** As a reader: a signature is checked once, and what is older than this is not believed. */
@@ -42,11 +40,10 @@ export class RedisAppIndex implements AppIndexStore {
 
   constructor(
     private readonly connection: StoreConnection,
+    private readonly writeHash: Script,
     private readonly random: Random,
     private readonly clock: Clock,
-  ) {
-    this.writeHash = connection.scriptUnderTerm('writeHash', 2, writeHash);
-  }
+  ) {}
 
   async write(write: AppIndexWrite): Promise<string | null> {
     const { connection } = this;

@@ -1,10 +1,10 @@
 import { type Lease, type Registration, registration } from '../../../../shared/messages';
-import type { Random } from '../../../random';
 import forgetEnvironment from '../../scripts/forgetEnvironment-8.lua';
+import { COUNT, NO_COUNT } from '../counts';
 import { type EnvironmentObservation, type FleetObservation, type FleetStore, foreignTo } from '../fleet';
 import type { Script, StoreConnection } from './connection';
 import { openLease, standby } from './leases';
-import { INCARNATION, incarnationOf, VERSION } from './records';
+import { recordsMark } from './records';
 
 /** A lease as it was read: with its text, which is not checked again while it is the same. */
 interface ReadLease extends Pick<EnvironmentObservation, 'lease' | 'doubt'> {
@@ -28,7 +28,6 @@ export class RedisFleet implements FleetStore {
 
   constructor(
     private readonly connection: StoreConnection,
-    private readonly random: Random,
     private readonly onForget: (environment: string) => void,
   ) {
     this.forgetEnvironment = connection.scriptUnderTerm('forgetEnvironment', 8, forgetEnvironment);
@@ -90,7 +89,7 @@ export class RedisFleet implements FleetStore {
     const { keys } = connection;
     const { registration, lease, statuses, version, standby } = keys;
     const gone = [registration, lease, statuses, version, standby].map((key) => key(environment));
-    const next = [incarnation, incarnationOf(connection, environment, incarnation)];
+    const mark = recordsMark(connection, environment, { count: { ...NO_COUNT, term }, incarnation });
     const isRemoved = await connection.underTerm(
       term,
       (signedTerm) =>
@@ -101,10 +100,9 @@ export class RedisFleet implements FleetStore {
           ...gone,
           signedTerm,
           environment,
-          VERSION,
-          this.random.id(),
-          INCARNATION,
-          ...next,
+          COUNT,
+          incarnation,
+          mark,
         ) as Promise<[number, string]>,
     );
     if (!isRemoved) return false;

@@ -6,6 +6,7 @@ import type { Random } from '../../../random';
 import type { RedisConnection } from '../../connect';
 import type { Envelope } from '../../envelope';
 import type { Keys } from '../../keys';
+import writeHashLua from '../../scripts/writeHash-2.lua';
 import type { Stores } from '..';
 import { RedisAppIndex } from './app-index';
 import { StoreConnection } from './connection';
@@ -33,11 +34,12 @@ export class RedisStores implements Stores {
     const connection = new StoreConnection(address, keys, envelope, log, clock);
     this.returns = connection.connection.returns;
     this.connection = connection;
-    this.records = new RedisRecords(connection, random);
+    const writeHash = connection.scriptUnderTerm('writeHash', 2, writeHashLua);
+    this.records = new RedisRecords(connection, writeHash);
     this.leases = new RedisLeases(connection);
     this.statuses = new RedisStatuses(connection);
-    this.fleet = new RedisFleet(connection, random, (environment) => this.statuses.forget(environment));
-    this.appIndex = new RedisAppIndex(connection, random, clock);
+    this.fleet = new RedisFleet(connection, (environment) => this.statuses.forget(environment));
+    this.appIndex = new RedisAppIndex(connection, writeHash, random, clock);
     this.manifests = new RedisManifests(connection, random);
     this.sso = new RedisSso(connection, random);
   }
