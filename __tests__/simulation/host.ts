@@ -3,7 +3,7 @@ import type { HostPlace, HostRow } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
 import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
-import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
+import { BootQueue } from '../../src/server/worker/apps/boot-queue';
 import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
 import {
   claimHosting,

@@ -306,7 +306,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A boot that never ends keeps its place in the queue',
     finding: 'C6',
-    changes: [['worker/hosting/boot-queue.ts', 'await within(this.clock, BOOT_LIMIT, ended, false)', 'await ended']],
+    changes: [['worker/apps/boot-queue.ts', 'await within(this.clock, BOOT_LIMIT, ended, false)', 'await ended']],
   },
   {
     what: 'Every visit is reported',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { BOOT_LIMIT } from '../../src/server/worker/hosting/boot-queue';
+import { BOOT_LIMIT } from '../../src/server/worker/apps/boot-queue';
 import { installChecks } from './checks';
 import { copiedAt, databaseOf, endFaults, FAULT_WORKS } from './faults';
 import { act } from './operators';

@@ -5,7 +5,7 @@ import type { ServerRoles } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
 import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
-import { BOOT_LIMIT } from '../../src/server/worker/hosting/boot-queue';
+import { BOOT_LIMIT } from '../../src/server/worker/apps/boot-queue';
 import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
 import type { AppHost, PluginSet } from '../../src/server/worker/hosting/host';
 import type { SnapshotHeader } from '../../src/server/worker/incarnation';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BootstrapConfig } from '../../src/server/config';
-import { BOOT_LIMIT, BootQueue, type Place } from '../../src/server/worker/hosting/boot-queue';
+import { BOOT_LIMIT, BootQueue, type Place } from '../../src/server/worker/apps/boot-queue';
 import { FakeClock } from '../support/clock';
 
 /** Apps that boot for as long as the test lets them. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SimulatedDatabases, SimulatedHost } from '../../__tests__/support/simulated-host';
 import { systemClock } from '../../src/server/core/system';
-import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
+import { BootQueue } from '../../src/server/worker/apps/boot-queue';
 import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
 import { type Message, say, verbatim } from '../../src/shared/message';
 import { type BootPace, sharedNow } from './messages';

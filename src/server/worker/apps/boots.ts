@@ -1,11 +1,11 @@
 import { type Message, say } from '../../../shared/message';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
-import { BOOT_LIMIT } from '../hosting/boot-queue';
 import type { BootTurn } from '../hosting/boot-turn';
 import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
+import { BOOT_LIMIT } from './boot-queue';
 import { type Applied, type Because, decide, retryAfter } from './decide';
 import type { TimeLimits } from './time-limits';
 
