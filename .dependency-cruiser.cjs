@@ -87,6 +87,13 @@ module.exports = {
       to: { path: '^src/server/(plugin|index)\\.ts$' },
     },
     {
+      name: 'apps-are-hosted',
+      comment: 'worker/apps decides what is done, and worker/hosting does it: it knows nothing of who decides.',
+      severity: 'error',
+      from: { path: '^src/server/worker/hosting/' },
+      to: { path: '^src/server/worker/(apps/|[^/]+$)' },
+    },
+    {
       name: 'shared-imports-nothing',
       severity: 'error',
       from: { path: '^src/shared/' },

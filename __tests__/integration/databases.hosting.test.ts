@@ -17,9 +17,9 @@ import { dialects } from '../../src/server/databases/dialects';
 import { claimHosting, endBootInTheWay, leaveHosting } from '../../src/server/worker/hosting/claim';
 import { guardPool } from '../../src/server/worker/hosting/guarded-pool';
 import type { AppRecord } from '../../src/shared/messages';
-import { authorityOf } from '../support/boot-turn';
 import { recordOf } from '../support/fixtures';
 import { until } from '../support/wait';
+import { authorityOf } from '../support/worker-boots';
 import { type Ground, on, PLACES, type PlaceKind, sql, startGround, table, tables } from './databases-places';
 import { startPgbouncer } from './databases-servers';
 

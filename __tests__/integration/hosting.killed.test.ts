@@ -12,11 +12,11 @@ import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { hashPassword, isPassword } from '../../src/server/protocol/administrator';
 import { seal } from '../../src/server/protocol/secrets';
 import { AppHost } from '../../src/server/worker/hosting/host';
-import { turnOf } from '../support/boot-turn';
 import { secretsOf } from '../support/envelope';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { until } from '../support/wait';
+import { Boots, bootQueueOf } from '../support/worker-boots';
 import { install, on, sql, table, tables } from './databases-places';
 
 /**
@@ -73,7 +73,6 @@ function processOf(work: (app: EventEmitter) => Promise<void>) {
   const coreApps = new CoreAppRegistry(core as unknown as AppSupervisor);
   const main = { name: 'main', getPackageVersion: () => VERSION, db: { options: { ...database(), database: 'main' } } };
   coreApps.apps.main = main as unknown as Application;
-  const bootstrap = { concurrency: 1, interval: 0, intervalCap: 1 };
   const installed = async () => [{ name: 'acl', version: VERSION, builtIn: true }];
   const supervisor = core as unknown as AppSupervisor;
   const log = recordedLog();
@@ -81,15 +80,16 @@ function processOf(work: (app: EventEmitter) => Promise<void>) {
     supervisor,
     coreApps,
     secretsOf(null),
-    bootstrap,
     'env_a',
     { logPath: folder, storagePath: folder, databaseHosts: [] },
     systemClock,
     log,
     installed,
   );
-  const boot = (how: 'start' | 'upgrade' = 'start', values = {}) => host.boot(name, turnOf(record(values), how));
-  return { host, boot, commands, creators, secrets, log };
+  // It boots one app at a time.
+  const boots = new Boots({ host, coreApps, clock: systemClock, bootQueue: bootQueueOf(systemClock, 1) });
+  const boot = (how: 'start' | 'upgrade' = 'start', values = {}) => boots.boot(record(values), how);
+  return { boots, boot, commands, creators, secrets, log };
 }
 
 /** `kill -9` while the core works on the app: all that anybody sees of it is that its connections end. */
@@ -269,37 +269,20 @@ describe('the JWT secret of an app', () => {
 });
 
 describe('a boot that waits for another environment', () => {
-  it('keeps no other app from booting, and is decided anew when the other has finished', async () => {
+  it('keeps no other app from booting, and is given up by a newer record when the other has finished', async () => {
     await processOf(installs).boot('start', { provision: 'create' });
     const lock = await acquireLock(database(), { app: name, environment: 'env_b', timeoutMs: 0 });
-    // It boots one app at a time.
-    const next = processOf(nothing);
-    const said: string[] = [];
-    let title: string | null = 'Old';
-    const wait = () =>
-      next.host.boot(
-        name,
-        turnOf(record(), 'start', {
-          decide: () => (title === null ? null : { record: record({ title }), how: 'start' }),
-          progress: ({ code }) => void said.push(code),
-        }),
-      );
-    const waiting = wait();
-    await until('Its waiting', () => said.includes('WAITS_FOR_LOCK'));
+    const { boots, boot, commands } = processOf(nothing);
+    const waiting = boot();
+    await until('Its waiting', () => boots.said.get(name)?.at(-1)?.code === 'WAITS_FOR_LOCK');
     const other = recordOf({ name: 'other', database: { dbConnType: 'new_database', database: 'not_there' } });
-    await expect(next.host.boot('other', turnOf(other))).rejects.toMatchObject({ code: 'DATABASE_MISSING' });
-    title = 'New';
+    await expect(boots.boot(other)).rejects.toMatchObject({ code: 'DATABASE_MISSING' });
+    boots.apps.get(name)!.record = record({ title: 'New' });
     await lock.release();
-    expect(await waiting).toMatchObject({ version: VERSION, record: { title: 'New' } });
-
-    const again = await acquireLock(database(), { app: name, environment: 'env_b', timeoutMs: 0 });
-    const unwanted = wait();
-    await until('Its waiting', () => said.filter((code) => code === 'WAITS_FOR_LOCK').length === 2);
-    title = null;
-    await again.release();
-    expect(await unwanted).toBeNull();
-    expect(next.commands).toEqual(['start']);
+    expect(await waiting).toBeNull();
+    expect(commands).toEqual([]);
     // It has given the lock back.
+    expect(await boot('start', { title: 'New' })).toMatchObject({ version: VERSION, record: { title: 'New' } });
     const free = await acquireLock(database(), { app: name, environment: 'env_b', timeoutMs: 5_000 });
     await free.release();
   });

@@ -27,12 +27,12 @@ import { createUploadsFront } from '../../src/server/worker/uploads/serve';
 import { readState, stateBegun, writeState } from '../../src/server/worker/uploads/state';
 import { say } from '../../src/shared/message';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
-import { authorityOf } from '../support/boot-turn';
 import { FakeClock } from '../support/clock';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { SimulatedDatabases, SimulatedHost, SimulatedSnapshot } from '../support/simulated-host';
 import { until } from '../support/wait';
+import { authorityOf, bootQueueOf } from '../support/worker-boots';
 
 /** Uploads of an app that moves, between two folders and over real connections. */
 
@@ -444,7 +444,7 @@ describe('an app that has moved to a Worker', () => {
     const databases = new SimulatedDatabases();
     databases.owners.set('crm', 'uid-1');
     const host = new SimulatedHost('env_b', databases, clock);
-    const boot = host.boot.bind(host);
+    const start = host.start.bind(host);
     Object.assign(host, {
       folders: {
         storagePath: b.storagePath,
@@ -452,15 +452,16 @@ describe('an app that has moved to a Worker', () => {
         transferKey: ({ uploads }: AppRecord) =>
           keyOf('env_a', { uid: 'uid-1', to: 'env_b', generation: 2, ahead: uploads?.ahead }),
       },
-      boot: (...args: Parameters<typeof boot>) => {
-        if (!args[1].signal.aborted) boots.push(b.has('one'));
-        return boot(...args);
+      start: (...args: Parameters<typeof start>) => {
+        boots.push(b.has('one'));
+        return start(...args);
       },
     });
     controller = new AppController({
       environment: 'env_b',
       snapshot: new SimulatedSnapshot().asStore,
       host: host.asHost,
+      bootQueue: bootQueueOf(clock),
       coreApps: host.coreApps,
       clock,
       log: recordedLog(),

@@ -1,24 +1,21 @@
 import type { AppSupervisor } from '@nocobase/server';
-import type { HostPlace, HostRow } from '../../src/server/databases';
+import type { DatabaseLock, HostPlace, HostRow } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
 import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { BootQueue } from '../../src/server/worker/apps/boot-queue';
-import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
 import {
   claimHosting,
   endBootInTheWay,
   type HostingAuthority,
   leaveHosting,
 } from '../../src/server/worker/hosting/claim';
-import type { AppHost } from '../../src/server/worker/hosting/host';
+import type { AppHost, Found } from '../../src/server/worker/hosting/host';
 import { type Message, say } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
 import { HostingGround, type Pool } from './hosting';
 import type { Machine } from './scheduler';
 
-/** How long a boot waits for another environment's, in ms, as in worker/hosting/host.ts. */
-const LOCK_TIMEOUT = 900_000;
 const LOCK_RETRY = 200;
 
 /** How one boot goes. */
@@ -118,19 +115,26 @@ export class PlayedHost {
   readonly running = new Map<string, AppRecord>();
   /** What ended by itself, with the newest generation then. */
   readonly failed = new Map<string, number>();
+  /** What ended for the last boot of each app; absent: nothing. */
+  private readonly unloaded = new Map<string, AppRecord>();
   /** What of it is about to end. */
   readonly ending = new Set<string>();
   readonly hosted = {
     refusals: new Feed<string>(),
     losses: new Feed<string>(),
-    claim: async (record: AppRecord, authority: HostingAuthority): Promise<boolean> =>
-      claimHosting(await this.open(record), record, authority),
+    claim: async (record: AppRecord, authority: HostingAuthority, lock?: DatabaseLock): Promise<void> => {
+      // In its session: nothing is written without it.
+      if (lock && !(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
+      await claimHosting(await this.open(record), record, authority);
+    },
+    endBootInTheWay: async (record: AppRecord, authority: HostingAuthority): Promise<boolean> =>
+      endBootInTheWay(await this.open(record), record, authority),
     leave: async (record: AppRecord, authority: HostingAuthority): Promise<void> =>
       leaveHosting(await this.open(record), record, authority),
   };
   private readonly pools = new Map<string, Pool>();
   private readonly commands = new Set<string>();
-  private readonly boots: BootQueue;
+  readonly bootQueue: BootQueue;
 
   constructor(
     readonly environment: string,
@@ -138,49 +142,11 @@ export class PlayedHost {
     private readonly ground: Ground,
     private readonly version: number,
   ) {
-    this.boots = new BootQueue({ concurrency: 2, interval: 0, intervalCap: 1 }, machine);
+    this.bootQueue = new BootQueue({ concurrency: 2, interval: 0, intervalCap: 1 }, machine);
   }
 
   get asHost(): AppHost {
     return this as unknown as AppHost;
-  }
-
-  /** As worker/hosting/host.ts does it: a wait for the lock takes no place in the queue. */
-  async boot(name: string, wanted: BootTurn): Promise<BootOutcome | null> {
-    let begun = false;
-    let locked: string | null = null;
-    const begin = () => {
-      begun = true;
-      wanted.begin();
-    };
-    const turn = { ...wanted, begin };
-    const onPlace = (place: number) => turn.progress(say('IN_BOOT_QUEUE', { place }), true);
-    try {
-      for (;;) {
-        const work = () => this.bootInTurn(name, turn, locked !== null);
-        const outcome = await this.boots.add(work, { ...turn, onPlace, isNext: locked !== null });
-        if (outcome !== 'locked') {
-          if (!outcome && begun) await this.rest(name);
-          return outcome;
-        }
-        turn.progress(say('WAITS_FOR_LOCK'), true);
-        locked = await this.waitForLock(turn);
-      }
-    } catch (error) {
-      await this.unload(name);
-      this.note(`fails ${name} ${(error as Error).message}`);
-      this.showError(name, error as Error);
-      throw error;
-    } finally {
-      if (locked) this.ground.release(locked, this.machine);
-    }
-  }
-
-  /** Visitors of a running app are thrown out only for a boot that was asked for. */
-  private assertAsked({ name, uid, boot }: AppRecord): void {
-    const running = this.running.get(name);
-    if (running?.uid === uid && running.boot.generation >= boot.generation)
-      this.ground.options.violate(`${name} runs in ${this.machine.name} and is booted again, unasked`);
   }
 
   /** Titles and logos are no part of the simulation. */
@@ -188,13 +154,13 @@ export class PlayedHost {
 
   async stop(name: string): Promise<void> {
     this.failed.delete(name);
-    await this.unload(name);
+    await this.end(name);
     this.coreApps.setStatus(name, 'stopped');
   }
 
   async rest(name: string): Promise<void> {
     this.failed.delete(name);
-    await this.unload(name);
+    await this.end(name);
     delete this.coreApps.appStatus[name];
   }
 
@@ -271,40 +237,54 @@ export class PlayedHost {
     return sealed;
   }
 
-  bootOneByOne(): void {
-    this.boots.oneByOne();
-  }
-
-  private async bootInTurn(name: string, turn: BootTurn, isLocked: boolean): Promise<BootOutcome | 'locked' | null> {
-    const wish = turn.decide();
-    if (!wish) return null;
-    turn.begin();
-    const { record } = wish;
-    this.assertAsked(record);
-    await this.unload(name);
-    turn.progress(say('CHECKING_DATABASE'), false);
+  /** Visitors of a running app are thrown out only for a boot that was asked for. */
+  async prepareDatabase(record: AppRecord): Promise<void> {
+    const { name, uid, boot } = record;
+    const ended = this.unloaded.get(name);
+    if (ended?.uid === uid && ended.boot.generation >= boot.generation)
+      this.ground.options.violate(`${name} runs in ${this.machine.name} and is booted again, unasked`);
     await this.machine.sleep(20);
     this.ground.claim(record);
-    const place = placeOf(record);
-    if (!isLocked && !this.ground.lock(place, this.machine, this.environment)) return turn.decide() && 'locked';
-    try {
-      return await this.bootUnderLock(name, turn);
-    } finally {
-      if (!isLocked) this.ground.release(place, this.machine);
-    }
   }
 
-  private async bootUnderLock(name: string, turn: BootTurn): Promise<BootOutcome | null> {
-    const { machine, ground } = this;
-    const wish = turn.decide();
-    if (!wish) return null;
-    const { record, how } = wish;
+  /** The boot lock, as the real one. */
+  async lock(
+    record: AppRecord,
+    _authority: HostingAuthority,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<DatabaseLock | null> {
+    const { machine, ground, environment } = this;
     const place = placeOf(record);
-    // In its session: nothing is written without it.
-    if (ground.hosting.locks.get(place)?.machine !== machine) throw new AppSupervisorError('LOCK_LOST', { app: name });
-    if (!(await this.hosted.claim(record, turn.authority))) return null;
-    // As the real one, when its database has answered.
-    if (turn.decide()?.record.generation !== record.generation) return this.bootUnderLock(name, turn);
+    const since = machine.now().mono;
+    while (!signal.aborted) {
+      if (ground.lock(place, machine, environment))
+        return {
+          release: async () => ground.release(place, machine),
+          isHeld: async () => ground.hosting.locks.get(place)?.machine === machine,
+        } as DatabaseLock;
+      if (timeoutMs === 0) return null;
+      if (machine.now().mono - since >= timeoutMs)
+        throw new AppSupervisorError('LOCK_BUSY', { app: record.name, seconds: timeoutMs / 1000 });
+      await machine.sleep(LOCK_RETRY);
+    }
+    return null;
+  }
+
+  async inspect(): Promise<Found> {
+    return { content: { installed: 'complete' } as Found['content'], host: { version: '2.2.15', plugins: [] } };
+  }
+
+  async start(
+    record: AppRecord,
+    how: string,
+    _found: Found,
+    lock: DatabaseLock,
+    authority: HostingAuthority,
+  ): Promise<string> {
+    const { machine, ground } = this;
+    const { name } = record;
+    const place = placeOf(record);
     ground.options.onBoot(machine, this.environment, record, ground.hosting.row(place, this.environment));
     this.note(`boots ${name} ${how} ${record.generation}`);
     this.failed.delete(name);
@@ -312,12 +292,11 @@ export class PlayedHost {
     if (other) ground.options.violate(`${name} boots in ${machine.name} while it boots in ${other.name}`);
     ground.booting.set(name, machine);
     try {
-      await turn.mark();
       this.coreApps.setStatus(name, 'initializing');
-      const data = ground.versions.get(placeOf(record)) ?? 0;
+      const data = ground.versions.get(place) ?? 0;
       if (data > this.version)
         throw new AppSupervisorError('APP_TOO_NEW', { app: name, data: `${data}`, core: 'here' });
-      ground.versions.set(placeOf(record), this.version);
+      ground.versions.set(place, this.version);
       const { ends, takes } = ground.options.nextBoot();
       if (ends === 'never') {
         this.note(`hangs ${name}`);
@@ -329,32 +308,15 @@ export class PlayedHost {
         await new Promise(() => undefined);
       }
       if (ends === 'failed') throw new Error('It does not start.');
-      if (ground.hosting.locks.get(place)?.machine !== machine)
-        throw new AppSupervisorError('LOCK_LOST', { app: name });
-      this.connect(record, turn.authority);
+      if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: name });
+      this.connect(record, authority);
       this.running.set(name, record);
       this.coreApps.setStatus(name, 'running');
       this.note(`runs ${name} ${record.generation}`);
-      return { version: '2.2.15', record };
+      return '2.2.15';
     } finally {
       if (ground.booting.get(name) === machine) ground.booting.delete(name);
     }
-  }
-
-  /** @returns what it has locked; null when the waiting was ended */
-  private async waitForLock(turn: BootTurn): Promise<string | null> {
-    const wish = turn.decide();
-    if (!wish) return null;
-    const place = placeOf(wish.record);
-    await endBootInTheWay(await this.open(wish.record), wish.record, turn.authority);
-    const since = this.machine.now().mono;
-    while (!turn.signal.aborted) {
-      if (this.ground.lock(place, this.machine, this.environment)) return place;
-      if (this.machine.now().mono - since >= LOCK_TIMEOUT)
-        throw new AppSupervisorError('LOCK_BUSY', { app: wish.record.name, seconds: LOCK_TIMEOUT / 1000 });
-      await this.machine.sleep(LOCK_RETRY);
-    }
-    return null;
   }
 
   /** A session on the database of an app. */
@@ -363,7 +325,15 @@ export class PlayedHost {
     return this.ground.hosting.place(placeOf({ name, uid, ...record }), name, uid);
   }
 
-  private async unload(name: string): Promise<void> {
+  /** What runs of an app ends for a boot. */
+  async unload(name: string): Promise<void> {
+    const record = this.running.get(name);
+    if (record) this.unloaded.set(name, record);
+    else this.unloaded.delete(name);
+    await this.end(name);
+  }
+
+  private async end(name: string): Promise<void> {
     if (!this.running.has(name)) return;
     this.coreApps.appStatus[name] = 'preparing';
     this.ending.add(name);

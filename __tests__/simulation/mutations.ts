@@ -29,9 +29,11 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'worker/apps/boots.ts',
-        'const wish = this.wish(held, before());\n        if',
-        "const wish = { record, how: 'start' as const };\n        if",
+        'let turn = await bootQueue.turn(',
+        'const queued = this.wish(held);\n    let turn = await bootQueue.turn(',
       ],
+      ['worker/apps/boots.ts', 'const wish = turn && this.wish(held);', 'const wish = turn && queued;'],
+      ['worker/apps/boots.ts', 'held.record === record && ', ''],
       ['worker/apps/controller.ts', 'held?.waiting && !this.boots.wish(held)', 'false'],
     ],
   },
@@ -235,14 +237,8 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A boot does not ask whether its process is still the host',
-    changes: [
-      [
-        'worker/hosting/claim.ts',
-        'const { environment } = authority;\n  if (!(await authority.confirm())) return false;',
-        'const { environment } = authority;',
-      ],
-    ],
-    test: 'unit/hosting-claim.test.ts',
+    changes: [['worker/apps/boots.ts', 'if (!(await authority.confirm())) return null;', '']],
+    test: 'unit/app-boots.test.ts',
   },
   {
     what: 'A boot does not look whether its app has left',
@@ -306,7 +302,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A boot that never ends keeps its place in the queue',
     finding: 'C6',
-    changes: [['worker/apps/boot-queue.ts', 'await within(this.clock, BOOT_LIMIT, ended, false)', 'await ended']],
+    changes: [['worker/apps/boot-queue.ts', 'await within(this.clock, BOOT, ended, false)', 'await ended']],
   },
   {
     what: 'Every visit is reported',

@@ -296,6 +296,7 @@ export class WorkerProcess extends SimulatedProcess {
       bus: this.bus,
       coreApps: this.host.coreApps,
       host: this.host.asHost,
+      bootQueue: this.host.bootQueue,
       place: async () => fingerprint(database.name),
       hasFormer: async () => false,
       onSpent: () => around.spent(this.machine),

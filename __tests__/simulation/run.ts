@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { BOOT_LIMIT } from '../../src/server/worker/apps/boot-queue';
+import { BOOT } from '../../src/server/timing';
 import { installChecks } from './checks';
 import { copiedAt, databaseOf, endFaults, FAULT_WORKS } from './faults';
 import { act } from './operators';
@@ -69,7 +69,7 @@ function watchReads(world: World): void {
 }
 
 /** What hangs is given up late. */
-const endOf = ({ quietAt, hanging }: Plan): number => quietAt + QUIET + (hanging ? BOOT_LIMIT : 0);
+const endOf = ({ quietAt, hanging }: Plan): number => quietAt + QUIET + (hanging ? BOOT : 0);
 
 /** Whoever visits an app now has it in the end. */
 function visitAll(world: World): void {

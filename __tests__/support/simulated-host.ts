@@ -1,13 +1,12 @@
 import type { AppSupervisor } from '@nocobase/server';
 import type { Clock } from '../../src/server/clock';
 import { systemClock } from '../../src/server/core/system';
-import type { ServerRoles } from '../../src/server/databases';
+import type { DatabaseLock, ServerRoles } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
 import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
-import { BOOT_LIMIT } from '../../src/server/worker/apps/boot-queue';
-import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
-import type { AppHost, PluginSet } from '../../src/server/worker/hosting/host';
+import type { HostingAuthority } from '../../src/server/worker/hosting/claim';
+import type { AppHost, Found, PluginSet } from '../../src/server/worker/hosting/host';
 import type { SnapshotHeader } from '../../src/server/worker/incarnation';
 import type { SnapshotStore } from '../../src/server/worker/snapshot';
 import { type Message, say } from '../../src/shared/message';
@@ -81,7 +80,6 @@ export class SimulatedHost {
   readonly running = new Map<string, AppRecord>();
   /** By app; changed by a test at any moment. */
   readonly bootScripts = new Map<string, BootScript>();
-  oneByOne = false;
   /** How often the database server does not answer whoever ends data. */
   silences = 0;
   /** Plugin sets by app, as its database has them. */
@@ -113,9 +111,8 @@ export class SimulatedHost {
   readonly hosted = {
     refusals: new Feed<string>(),
     losses: new Feed<string>(),
-    claim: async ({ name, generation }: AppRecord) => {
-      this.claimed.push(`${name} ${generation}`);
-      return true;
+    claim: async ({ name, generation }: AppRecord, _authority: HostingAuthority, lock?: DatabaseLock) => {
+      if (!lock) this.claimed.push(`${name} ${generation}`);
     },
     leave: async ({ name, generation }: AppRecord) => {
       this.left.push(`${name} ${generation}`);
@@ -126,27 +123,26 @@ export class SimulatedHost {
     return this as unknown as AppHost;
   }
 
-  async boot(name: string, turn: BootTurn): Promise<BootOutcome | null> {
-    await this.turnOf(name);
-    if (turn.signal.aborted) return null;
-    if (!turn.decide()) return null;
-    turn.begin();
-    // Twice, as for a record that comes while the database answers.
-    for (let time = 1; time <= 2; time++) if (turn.decide()) await turn.mark();
-    const wish = turn.decide();
-    if (!wish) {
-      await this.rest(name);
-      return null;
-    }
-    const { record, how } = wish;
-    const { progress } = turn;
-    const limit = this.clock.timeout(BOOT_LIMIT, () => turn.onLate());
+  async unload(name: string): Promise<void> {
+    this.running.delete(name);
+  }
+
+  async prepareDatabase(): Promise<void> {}
+
+  async lock(): Promise<DatabaseLock> {
+    return { release: async () => undefined, isHeld: async () => true } as unknown as DatabaseLock;
+  }
+
+  async inspect(): Promise<Found> {
+    return { content: { installed: 'complete' } as Found['content'], host: { version: '2.2.15', plugins: [] } };
+  }
+
+  async start(record: AppRecord, how: string): Promise<string> {
+    const { name } = record;
     const { fails, lingers } = this.bootScripts.get(name) ?? {};
     this.note(`boots ${name} ${how}`);
-    this.running.delete(name);
     this.databases.begin(this.environment, name);
     try {
-      progress(say('CHECKING_DATABASE'), false);
       if (this.databases.claim(record)) this.note(`creates ${name}`);
       this.coreApps.setStatus(name, 'initializing');
       await this.work(name);
@@ -157,18 +153,10 @@ export class SimulatedHost {
       this.coreApps.onAdminPassword(name, await this.adminPassword(name));
       await lingers;
       this.note(`runs ${name}`);
-      return { version: '2.2.15', record };
+      return '2.2.15';
     } finally {
-      limit.cancel();
       this.databases.end(this.environment, name);
     }
-  }
-
-  /** By app, what its boot waits for before its turn. */
-  readonly turns = new Map<string, Promise<void>>();
-
-  protected async turnOf(name: string): Promise<void> {
-    await this.turns.get(name);
   }
 
   /** What a boot takes its time for. */
@@ -246,10 +234,6 @@ export class SimulatedHost {
 
   reveal(sealed: string): string {
     return sealed;
-  }
-
-  bootOneByOne(): void {
-    this.oneByOne = true;
   }
 
   private end(name: string): void {

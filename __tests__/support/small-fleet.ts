@@ -34,6 +34,7 @@ import { OWN_FACTS } from './own-facts';
 import { SimulatedDatabases, SimulatedHost } from './simulated-host';
 import { SimulatedWorker } from './simulated-worker';
 import { until } from './wait';
+import { bootQueueOf } from './worker-boots';
 
 /**
  * Supervisors and workers as they run, on real PostgreSQL and real Redis, in one process and in a hurry. Only the host's core
@@ -318,6 +319,7 @@ export class WorkerProcess {
       ...wire,
       coreApps: host.coreApps,
       host: host.asHost,
+      bootQueue: bootQueueOf(systemClock),
       environment: {
         name: environment,
         url,

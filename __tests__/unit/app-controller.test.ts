@@ -1,19 +1,21 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { BootQueue } from '../../src/server/worker/apps/boot-queue';
 import { AppController } from '../../src/server/worker/apps/controller';
 import type { Applied } from '../../src/server/worker/apps/decide';
 import { HostingTaken } from '../../src/server/worker/hosting/claim';
 import { failed, say, verbatim } from '../../src/shared/message';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
-import { authorityOf } from '../support/boot-turn';
 import { FakeClock } from '../support/clock';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { SimulatedDatabases, SimulatedHost, SimulatedSnapshot } from '../support/simulated-host';
+import { authorityOf, bootQueueOf } from '../support/worker-boots';
 
 let clock: FakeClock;
 let databases: SimulatedDatabases;
 let snapshot: SimulatedSnapshot;
 let host: SimulatedHost;
+let bootQueue: BootQueue;
 let controller: AppController;
 let mayAct: boolean;
 let isStandby: boolean;
@@ -24,10 +26,12 @@ let reports: StatusEntry[];
 /** A process of the worker: a new one finds the snapshot of the last and nothing else. */
 function start(): void {
   host = new SimulatedHost('env_a', databases, clock);
+  bootQueue = bootQueueOf(clock);
   controller = new AppController({
     environment: 'env_a',
     snapshot: snapshot.asStore,
     host: host.asHost,
+    bootQueue,
     coreApps: host.coreApps,
     clock,
     log: recordedLog(),
@@ -43,6 +47,15 @@ function start(): void {
       if (entry) reports.push(entry);
     }
   });
+}
+
+/** Keeps all apps from booting until the returned function is called. */
+async function crowd(): Promise<() => void> {
+  bootQueue.oneByOne();
+  const nothing = () => undefined;
+  const { signal } = new AbortController();
+  const other = await bootQueue.turn({ onPlace: nothing, onLate: nothing, isNext: true, signal });
+  return () => other?.end();
 }
 
 async function restart(): Promise<void> {
@@ -297,23 +310,21 @@ describe('a record', () => {
 
   it('that comes while a boot waits for its turn is what is done: nothing boots by the one before', async () => {
     await create();
-    let turn!: () => void;
-    const wait = () => host.turns.set('crm', new Promise((resolve) => (turn = resolve)));
-    wait();
+    let turn = await crowd();
+    databases.journal.length = 0;
     await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
     await accept({ generation: 12, boot: { generation: 11, how: 'restart' }, desired: 'stopped' });
-    databases.journal.length = 0;
     turn();
     await quiet();
     expect([databases.journal, crm()]).toMatchObject([['env_a ends crm'], { status: 'stopped', generation: 12 }]);
-    wait();
+    turn = await crowd();
     await accept({ generation: 13, boot: { generation: 13, how: 'start' } });
     await accept({ generation: 14, boot: { generation: 14, how: 'upgrade' }, title: 'Sales' });
     turn();
     await quiet();
     expect(databases.journal.slice(1)).toEqual(['env_a boots crm upgrade', 'env_a runs crm']);
     expect(host.running.get('crm')?.title).toBe('Sales');
-    wait();
+    turn = await crowd();
     await accept({ generation: 15, boot: { generation: 15, how: 'restart' } });
     mayHost = false;
     databases.journal.length = 0;
@@ -882,8 +893,10 @@ describe('an app that crashes its worker', () => {
     await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', provision: 'create' })]);
     host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await create();
+    const oneByOne = vi.spyOn(BootQueue.prototype, 'oneByOne');
     await die();
-    expect(host.oneByOne).toBe(true);
+    expect(oneByOne).toHaveBeenCalledTimes(1);
+    oneByOne.mockRestore();
     await die();
     await restart();
     const params = { app: 'crm', times: 3, cause: say('WORKER_ENDED') };
@@ -948,8 +961,7 @@ describe('an app that crashes its worker', () => {
 describe('an app that waits for its turn to boot', () => {
   it('is shown as waiting also when what runs of it ends by itself meanwhile', async () => {
     await create();
-    let go!: () => void;
-    host.turns.set('crm', new Promise((resolve) => (go = resolve)));
+    const go = await crowd();
     await accept({ generation: 12, boot: { generation: 12, how: 'restart' } });
     controller.apps.show('crm', controller.apps.get('crm')!, 'waiting');
     host.coreApps.setStatus('crm', 'error');
@@ -1474,7 +1486,7 @@ describe('an environment that was forgotten', () => {
     await accept({ generation: 11, desired: 'removed' });
     await controller.acceptAll([], 100);
     await controller.acceptAll([recordOf({ environments: ['env_a'], generation: 40 })], 100);
-    host.turns.set('crm', new Promise(() => undefined));
+    await crowd();
     end();
     await quiet();
     expect(await snapshot.load()).toMatchObject([{ record: { generation: 40 } }]);

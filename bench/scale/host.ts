@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SimulatedDatabases, SimulatedHost } from '../../__tests__/support/simulated-host';
 import { systemClock } from '../../src/server/core/system';
 import { BootQueue } from '../../src/server/worker/apps/boot-queue';
-import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
 import { type Message, say, verbatim } from '../../src/shared/message';
 import { type BootPace, sharedNow } from './messages';
 
@@ -28,7 +27,7 @@ const databases = new AnyDatabase();
  */
 export class ScaleHost extends SimulatedHost {
   readonly begun: Array<{ app: string; at: number }> = [];
-  private readonly boots: BootQueue;
+  readonly bootQueue: BootQueue;
 
   constructor(
     environment: string,
@@ -36,16 +35,13 @@ export class ScaleHost extends SimulatedHost {
     private readonly tell: (app: string, message: Message) => void,
   ) {
     super(environment, databases);
-    this.boots = new BootQueue({ concurrency: pace === 'real' ? 2 : 1_000, interval: 0, intervalCap: 1 }, systemClock);
+    const concurrency = pace === 'real' ? 2 : 1_000;
+    this.bootQueue = new BootQueue({ concurrency, interval: 0, intervalCap: 1 }, systemClock);
   }
 
-  override boot(name: string, turn: BootTurn): Promise<BootOutcome | null> {
+  override unload(name: string): Promise<void> {
     this.begun.push({ app: name, at: sharedNow() });
-    return this.boots.add(() => super.boot(name, turn), {
-      ...turn,
-      isNext: false,
-      onPlace: (place) => turn.progress(say('IN_BOOT_QUEUE', { place }), true),
-    });
+    return super.unload(name);
   }
 
   protected override async work(name: string): Promise<void> {

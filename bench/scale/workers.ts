@@ -59,6 +59,7 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
   const part: WorkerPart = new WorkerPart({
     coreApps: host.coreApps,
     host: host.asHost,
+    bootQueue: host.bootQueue,
     stores,
     bus,
     environment: { name: environment, url, proxyUrl: url, serves: true, heartbeatInterval: 5_000 },

@@ -8,6 +8,7 @@ import { createDomainProbe } from '../supervisor/domains/probe';
 import type { SupervisorPartOptions } from '../supervisor/services';
 import { SupervisorPart } from '../supervisor/supervisor';
 import { adminReset } from '../worker/admin-reset';
+import { BootQueue } from '../worker/apps/boot-queue';
 import { AppHost } from '../worker/hosting/host';
 import { workerHandlers } from '../worker/request-handlers';
 import { blame, loopFileOf, readLoopNote } from '../worker/watchdog/note';
@@ -90,7 +91,6 @@ export function createWorkerPart(
     core,
     coreApps,
     secrets,
-    bootstrap,
     environment.name,
     config.host,
     clock,
@@ -104,6 +104,7 @@ export function createWorkerPart(
     log,
     coreApps,
     host,
+    bootQueue: new BootQueue(bootstrap, clock),
     hasOwnKey: wire.keyring.own !== null,
     storagePath: config.host.storagePath,
     ...(only === null && config.part === 'worker' ? { apiBase: basePath(config.host.apiBasePath) } : {}),

@@ -11,6 +11,7 @@ import type { AppIndexReader } from '../protocol/app-index';
 import type { MessageBus, RequestHandlers } from '../protocol/bus';
 import type { Stores } from '../protocol/stores';
 import type { Random } from '../random';
+import type { BootQueue } from './apps/boot-queue';
 import { AppController } from './apps/controller';
 import { FollowedSnapshot } from './followed-snapshot';
 import { hasFormerProcess } from './former-release';
@@ -27,6 +28,8 @@ import type { Vitals } from './vitals';
 export interface WorkerPartOptions {
   coreApps: CoreAppRegistry;
   host: AppHost;
+  /** Outlives restarts of the main app. */
+  bootQueue: BootQueue;
   stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'returns'>;
   bus: MessageBus;
   environment: EnvironmentConfig;
@@ -145,6 +148,7 @@ export function createServices(
     environment,
     snapshot: followed ?? store,
     host: options.host,
+    bootQueue: options.bootQueue,
     coreApps,
     clock,
     log,

@@ -3,18 +3,22 @@ import { type Clock, within } from '../../clock';
 import type { BootstrapConfig } from '../../config';
 import { BOOT } from '../../timing';
 
-/** How long work may keep its place in the queue, in ms: as long as an install or an upgrade may take. */
-export const BOOT_LIMIT = BOOT;
-
-export interface Place {
+/** A boot that waits for its turn. */
+export interface Waiting {
   /** Told while it waits, and again whenever its place changed; 1 is next. */
   onPlace(place: number): void;
-  /** The work has taken too long: others go on beside it, and it is still waited for. */
+  /** It has taken too long: others go on beside it. */
   onLate(): void;
   /** Whether it goes before those that have not begun anything yet. */
   isNext: boolean;
   /** Ends the waiting; what has begun goes on. */
   signal: AbortSignal;
+}
+
+/** Among those that boot. */
+export interface Turn {
+  /** Lets the next one begin. A second call does nothing. */
+  end(): void;
 }
 
 /**
@@ -24,7 +28,7 @@ export interface Place {
 export class BootQueue {
   /** Its own timers pace boots where `SUBAPP_BOOTSTRAP_INTERVAL` is set; they decide nothing else. */
   private readonly queue: PQueue;
-  private readonly waiting: Place[] = [];
+  private readonly waiting: Waiting[] = [];
 
   constructor(
     { concurrency, interval, intervalCap }: BootstrapConfig,
@@ -38,41 +42,33 @@ export class BootQueue {
     this.queue.concurrency = 1;
   }
 
-  /**
-   * Runs the work when its turn comes.
-   * @returns null when the signal came first
-   */
-  add<T>(work: () => Promise<T>, place: Place): Promise<T | null> {
-    return new Promise((resolve, reject) => {
+  /** @returns null when the signal came first */
+  turn(waiting: Waiting): Promise<Turn | null> {
+    return new Promise((resolve) => {
       let begun = false;
-      const turn = async () => {
-        if (begun || place.signal.aborted) return resolve(null);
+      const run = async () => {
+        if (begun || waiting.signal.aborted) return resolve(null);
         begun = true;
-        this.leave(place);
-        const working = work();
-        working.then(resolve, reject);
-        const ended = working.then(
-          () => true,
-          () => true,
-        );
-        if (!(await within(this.clock, BOOT_LIMIT, ended, false))) place.onLate();
+        this.leave(waiting);
+        const ended = new Promise<boolean>((end) => resolve({ end: () => end(true) }));
+        if (!(await within(this.clock, BOOT, ended, false))) waiting.onLate();
       };
-      void this.queue.add(turn, { priority: place.isNext ? 1 : 0 });
+      void this.queue.add(run, { priority: waiting.isNext ? 1 : 0 });
       // What need not wait has begun within `add`.
-      if (begun || place.signal.aborted) return;
-      const index = place.isNext ? this.waiting.findIndex((other) => !other.isNext) : -1;
-      this.waiting.splice(index < 0 ? this.waiting.length : index, 0, place);
+      if (begun || waiting.signal.aborted) return;
+      const index = waiting.isNext ? this.waiting.findIndex((other) => !other.isNext) : -1;
+      this.waiting.splice(index < 0 ? this.waiting.length : index, 0, waiting);
       this.tellFrom(index < 0 ? this.waiting.length - 1 : index);
-      place.signal.addEventListener('abort', () => {
+      waiting.signal.addEventListener('abort', () => {
         if (begun) return;
-        this.leave(place);
+        this.leave(waiting);
         resolve(null);
       });
     });
   }
 
-  private leave(place: Place): void {
-    const index = this.waiting.indexOf(place);
+  private leave(waiting: Waiting): void {
+    const index = this.waiting.indexOf(waiting);
     if (index < 0) return;
     this.waiting.splice(index, 1);
     this.tellFrom(index);

@@ -1,12 +1,17 @@
 import { type Message, say } from '../../../shared/message';
+import type { AppRecord } from '../../../shared/messages';
 import type { Clock } from '../../clock';
+import type { DatabaseLock } from '../../databases';
 import { AppSupervisorError, describeError } from '../../errors';
-import type { BootTurn } from '../hosting/boot-turn';
+import { BOOT } from '../../timing';
 import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
+import type { Uploads } from '../uploads/uploads';
 import type { AppState, AppStates } from './app-states';
-import { BOOT_LIMIT } from './boot-queue';
-import { type Applied, type Because, decide, retryAfter } from './decide';
+import type { BootQueue, Waiting } from './boot-queue';
+import { type Applied, type Because, decide } from './decide';
+import type { Failures } from './failures';
+import type { RoutingExit } from './routing-exit';
 import type { TimeLimits } from './time-limits';
 
 /** Of an app that was never applied here. */
@@ -23,100 +28,155 @@ export function keptOut(app: string, { applied, record }: AppState, because: Bec
 export interface AppBootsOptions {
   apps: AppStates;
   limits: TimeLimits;
+  failures: Pick<Failures, 'showAndRetry'>;
   host: AppHost;
+  bootQueue: BootQueue;
   clock: Clock;
   authority: HostingAuthority;
+  exit: RoutingExit;
+  /** Null: no uploads are copied from elsewhere. */
+  uploads: Pick<Uploads, 'before'> | null;
   mayHost(): boolean;
-  mayBoot(record: AppState['record']): boolean;
-  leaveRouting(name: string, held: AppState, record: AppState['record'], message: Message): Promise<void>;
-  /** Copies what is stored elsewhere. Never rejects. @param signal ends it */
-  copyUploads(name: string, held: AppState, signal: AbortSignal): Promise<void>;
+  mayBoot(record: AppRecord): boolean;
   save(name: string): Promise<void>;
-  failed(name: string, held: AppState, error: unknown): void;
-  converge(name: string): void;
 }
+
+/** How a boot by a record ended: with the version of NocoBase in the app's data, or an error. */
+type Ended = { record: AppRecord } & ({ version: string | null } | { error: unknown });
 
 /** Boots apps by the newest record that there is when their turn comes. */
 export class AppBoots {
   constructor(private readonly options: AppBootsOptions) {}
 
   /** How an app is to boot by its newest record; null: it is not to, or not now. */
-  wish(held: AppState, applied = held.applied): ReturnType<BootTurn['decide']> {
-    const { mayHost, mayBoot, clock } = this.options;
+  wish(held: AppState): { record: AppRecord; how: 'start' | 'restart' | 'upgrade' } | null {
     const { record } = held;
-    if (!held.confirmed || !mayHost() || !mayBoot(record)) return null;
-    const decision = decide(record, applied, held, clock.now().mono, held.visited);
+    if (!this.isStill(held, record)) return null;
+    const decision = decide(record, held.applied, held, this.options.clock.now().mono, held.visited);
     return decision.do === 'boot' ? { record, how: decision.how } : null;
   }
 
   async boot(name: string, held: AppState): Promise<void> {
-    const { host, clock, apps, limits, leaveRouting, copyUploads, save, failed, converge } = this.options;
-    const { status } = held;
+    const { apps, limits, exit, uploads, save, failures } = this.options;
+    const { status, applied } = held;
     // It ended by itself: nothing of it runs that visitors could leave, and what is shown from now on says so no more.
     if (held.state === 'running' && (status === 'error' || status === 'stopped')) held.state = 'absent';
     // A retry serves the visitor of the failed boot. `begin` clears the error, so only this still says why an app that starts when visited boots.
     if (held.state === 'error') held.visited = true;
-    let { record } = held;
-    // This boot's own mark does not count as a crash when the boot is decided again.
-    const known = held.applied;
-    const unfinished = known?.unfinished ?? null;
-    const before = (): Applied => ({ ...(held.applied ?? { ...NEVER, uid: record.uid }), unfinished });
-    const applied = (): Applied => ({
-      ...before(),
-      generation: record.generation,
-      bootGeneration: Math.max(record.boot.generation, before().bootGeneration),
-      unfinished: null,
-      failure: null,
-    });
-    await leaveRouting(name, held, record, say('RESTARTING'));
+    await exit.leave(name, held, held.record, say('RESTARTING'));
     held.waiting = new AbortController();
-    await copyUploads(name, held, held.waiting.signal);
-    const turn: BootTurn = {
-      decide: () => {
-        const wish = this.wish(held, before());
-        if (wish) record = wish.record;
-        return wish;
-      },
-      begin: () => {
-        if (record.boot.generation > (held.applied?.bootGeneration ?? 0)) held.failures = 0;
-        Object.assign(held, { state: 'absent', error: undefined });
-      },
-      authority: this.options.authority,
-      // Noted before it begins: a process that dies in it finds the note, and blames nobody else.
-      mark: async () => {
-        const count = (unfinished?.bootGeneration === record.boot.generation ? unfinished.count : 0) + 1;
-        held.applied = { ...before(), unfinished: { bootGeneration: record.boot.generation, count } };
-        await save(name);
-      },
-      progress: (message, waiting) => {
-        if (held.isStuck) apps.reportProgress(name, message);
-        else apps.show(name, held, waiting ? 'waiting' : 'preparing', message);
-      },
-      onLate: () => limits.noteStuck(name, held, BOOT_LIMIT),
-      signal: held.waiting.signal,
+    await uploads?.before(name, held, held.waiting.signal);
+    const ended = await this.inOrder(name, held, held.waiting.signal);
+    held.waiting = null;
+    limits.noteEnd(name, held);
+    if (!ended) return this.giveUp(name, held, applied, status);
+    const { record } = ended;
+    held.applied = {
+      ...appliedBefore(record, applied),
+      generation: record.generation,
+      bootGeneration: Math.max(record.boot.generation, applied?.bootGeneration ?? 0),
+      unfinished: null,
+      failure: 'error' in ended ? describeError(ended.error) : null,
     };
-    try {
-      const outcome = await host.boot(name, turn);
-      limits.noteEnd(name, held);
-      if (!outcome) return await this.giveUp(name, held, known, status);
-      const { version, record: by } = outcome;
-      held.applied = { ...applied(), version };
-      Object.assign(held, { booted: by, claimed: by, state: 'running', version, visited: false });
+    held.visited = false;
+    if ('error' in ended) {
+      held.newest = ended.error instanceof HostingTaken ? ended.error.newest : undefined;
+      failures.showAndRetry(name, held, ended.error);
+    } else {
+      const { version } = ended;
+      held.applied.version = version;
+      Object.assign(held, { booted: record, claimed: record, state: 'running', version });
       Object.assign(held, { failures: 0, retryAt: null, newest: undefined });
       apps.show(name, held, 'running');
-    } catch (error) {
-      limits.noteEnd(name, held);
-      held.applied = { ...applied(), failure: describeError(error) };
-      held.failures++;
-      Object.assign(held, { visited: false, newest: error instanceof HostingTaken ? error.newest : undefined });
-      const wait = retryAfter(held.failures);
-      held.retryAt = wait === null ? null : clock.now().mono + wait;
-      failed(name, held, error);
-      if (wait !== null) clock.timeout(wait + 10, () => converge(name));
-    } finally {
-      held.waiting = null;
     }
     await save(name);
+  }
+
+  /**
+   * One boot, from its turn in the queue to the release of its lock. What ends it leaves nothing of the app in this process.
+   * @returns null if the app is not to boot any more, or by a newer record: that is decided anew
+   */
+  private async inOrder(name: string, held: AppState, signal: AbortSignal): Promise<Ended | null> {
+    const { host, bootQueue, authority } = this.options;
+    let turn = await bootQueue.turn(this.waiting(name, held, signal, false));
+    const wish = turn && this.wish(held);
+    if (!wish) {
+      turn?.end();
+      return null;
+    }
+    const { record, how } = wish;
+    let lock: DatabaseLock | null = null;
+    let ended: Ended | null = null;
+    try {
+      this.begin(held, record);
+      await host.unload(name);
+      this.tell(name, held, 'preparing', say('CHECKING_DATABASE'));
+      await host.prepareDatabase(record);
+      lock = await host.lock(record, authority, 0, signal);
+      if (!lock) {
+        if (!this.isStill(held, record)) return null;
+        // Another environment boots it. Waiting for that takes no place in the queue.
+        turn?.end();
+        this.tell(name, held, 'waiting', say('WAITS_FOR_LOCK'));
+        await host.hosted.endBootInTheWay(record, authority);
+        lock = await host.lock(record, authority, BOOT, signal);
+        turn = lock && (await bootQueue.turn(this.waiting(name, held, signal, true)));
+        if (!lock || !turn) return null;
+      }
+      if (!this.isStill(held, record)) return null;
+      if (!(await authority.confirm())) return null;
+      await host.hosted.claim(record, authority, lock);
+      await this.mark(name, held, record);
+      const found = await host.inspect(record);
+      // All of this may have taken long: what was wished meanwhile holds.
+      if (!this.isStill(held, record)) return null;
+      if (found.content.installed === 'partial') this.tell(name, held, 'preparing', say('RESUMES_INSTALL'));
+      ended = { record, version: await host.start(record, how, found, lock, authority) };
+      return ended;
+    } catch (error) {
+      return { record, error };
+    } finally {
+      // In its turn, too: what is left of it may take long to end.
+      if (!ended) await host.rest(name).catch(() => undefined);
+      await lock?.release();
+      turn?.end();
+    }
+  }
+
+  /** Whether an app may still be booted by this record. */
+  private isStill(held: AppState, record: AppRecord): boolean {
+    const { mayHost, mayBoot } = this.options;
+    return held.record === record && held.confirmed && mayHost() && mayBoot(record);
+  }
+
+  /** What ran of the app ends now. */
+  private begin(held: AppState, record: AppRecord): void {
+    if (record.boot.generation > (held.applied?.bootGeneration ?? 0)) held.failures = 0;
+    Object.assign(held, { state: 'absent', error: undefined });
+  }
+
+  /** Noted before it begins: a process that dies in it finds the note, and blames nobody else. */
+  private async mark(name: string, held: AppState, record: AppRecord): Promise<void> {
+    const before = appliedBefore(record, held.applied);
+    const { generation: bootGeneration } = record.boot;
+    const count = before.unfinished?.bootGeneration === bootGeneration ? before.unfinished.count : 0;
+    held.applied = { ...before, unfinished: { bootGeneration, count: count + 1 } };
+    await this.options.save(name);
+  }
+
+  private waiting(name: string, held: AppState, signal: AbortSignal, isNext: boolean): Waiting {
+    return {
+      isNext,
+      signal,
+      onPlace: (place) => this.tell(name, held, 'waiting', say('IN_BOOT_QUEUE', { place })),
+      onLate: () => this.options.limits.noteStuck(name, held, BOOT),
+    };
+  }
+
+  private tell(name: string, held: AppState, status: 'waiting' | 'preparing', message: Message): void {
+    const { apps } = this.options;
+    if (held.isStuck) apps.reportProgress(name, message);
+    else apps.show(name, held, status, message);
   }
 
   /**
@@ -134,3 +194,5 @@ export class AppBoots {
     apps.show(name, held, held.state === 'absent' ? 'waiting' : status);
   }
 }
+
+const appliedBefore = ({ uid }: AppRecord, applied: Applied | null): Applied => applied ?? { ...NEVER, uid };

@@ -1,7 +1,7 @@
 import { say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { type Clock, within } from '../../clock';
-import { describeError, inEnglish, messageOf, referenceOf } from '../../errors';
+import { messageOf } from '../../errors';
 import { Feed } from '../../feed';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
@@ -13,9 +13,11 @@ import type { Remembered, Snapshot } from '../snapshot';
 import { AheadCopies, type CopyAhead, endAhead, noCopy } from '../uploads/ahead';
 import { Uploads } from '../uploads/uploads';
 import { type AppState, AppStates, UNTOUCHED } from './app-states';
+import type { BootQueue } from './boot-queue';
 import { AppBoots, keptOut, NEVER } from './boots';
 import { CommandWatch } from './command-watch';
 import { type Decision, decide, doingOf, withPlace } from './decide';
+import { Failures } from './failures';
 import { AppRemoval } from './removal';
 import { RoutingExit } from './routing-exit';
 import { SnapshotWrites } from './snapshot-writes';
@@ -29,6 +31,7 @@ export interface AppControllerOptions {
   environment: string;
   snapshot: Snapshot;
   host: AppHost;
+  bootQueue: BootQueue;
   coreApps: CoreAppRegistry;
   clock: Clock;
   log: Log;
@@ -62,6 +65,7 @@ export class AppController {
   private readonly queues = new KeyedQueue();
   private readonly writes: SnapshotWrites;
   readonly incarnation: Incarnation;
+  private readonly failures: Failures;
   private readonly boots: AppBoots;
   private readonly commands: CommandWatch;
   private readonly removal: AppRemoval;
@@ -82,6 +86,8 @@ export class AppController {
     this.incarnation = new Incarnation({ ...options, saveHeader: (header) => this.writes.saveHeader(header) });
     this.limits = new TimeLimits(this.apps, options.clock, options.log);
     this.commands = new CommandWatch({ ...options, apps: this.apps, changes: this.limits.changes });
+    const converge = (name: string) => this.converge(name);
+    this.failures = new Failures({ ...options, apps: this.apps, converge });
     const mayHost = () => !this.closed && options.mayHost();
     const common = {
       ...options,
@@ -89,8 +95,7 @@ export class AppController {
       apps: this.apps,
       limits: this.limits,
       save: (name: string) => this.writes.save(name),
-      failed: (...args: [string, AppState, unknown]) => this.failed(...args),
-      converge: (name: string) => this.converge(name),
+      failures: this.failures,
     };
     this.removal = new AppRemoval({
       ...common,
@@ -103,11 +108,7 @@ export class AppController {
     this.uploads = Uploads.of(common);
     const copy = options.copyAhead ?? this.uploads?.copyAhead ?? noCopy;
     this.ahead = new AheadCopies({ ...common, copy });
-    this.boots = new AppBoots({
-      ...common,
-      leaveRouting: (...args) => this.exit.leave(...args),
-      copyUploads: async (...args) => this.uploads?.before(...args),
-    });
+    this.boots = new AppBoots({ ...common, exit: this.exit, uploads: this.uploads });
   }
 
   /** The state when this worker last ran. It acts on it only after the store has confirmed it, or after `trustSnapshot`. */
@@ -116,7 +117,7 @@ export class AppController {
     const found = await this.options.snapshot.load();
     for (const { record, applied } of this.present(found)) this.apps.hold(record, applied, false);
     // One of them may have crashed the last process: a boot on its own identifies it.
-    if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.host.bootOneByOne();
+    if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.bootQueue.oneByOne();
   }
 
   /**
@@ -382,7 +383,7 @@ export class AppController {
         await this.boots.boot(name, held);
         return;
       case 'keepOut':
-        this.failed(name, held, keptOut(name, held, decision.because));
+        this.failures.show(name, held, keptOut(name, held, decision.because));
         held.retryAt = null;
         if (decision.because === 'loop') await this.writes.save(name);
         return;
@@ -393,16 +394,6 @@ export class AppController {
       case 'claim':
       case 'nothing':
     }
-  }
-
-  private failed(name: string, held: AppState, error: unknown): void {
-    const { host, log } = this.options;
-    held.state = 'error';
-    held.error = describeError(error);
-    const details = { code: held.error.code, reference: referenceOf(name, held.error), stack: (error as Error)?.stack };
-    log.bound({ app: name }).error(`App ${name}: ${inEnglish(held.error)}`, details);
-    host.showError(name, error instanceof Error ? error : new Error(messageOf(error)));
-    this.apps.show(name, held, 'error');
   }
 
   /** Nothing is left to do for a record: report it as done. */

@@ -7,6 +7,7 @@ import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
 import { NEVER } from './boots';
+import type { Failures } from './failures';
 import { DATA_LIMIT, STOP_LIMIT, type TimeLimits } from './time-limits';
 
 export interface AppRemovalOptions {
@@ -21,7 +22,7 @@ export interface AppRemovalOptions {
   /** Whatever an older copy of the store says later, the app is not here any more. */
   remember(record: AppRecord): Promise<void>;
   removeFromSnapshot(name: string): Promise<void>;
-  failed(name: string, held: AppState, error: unknown): void;
+  failures: Failures;
 }
 
 /** How often a database server that does not answer is asked to drop data. */
@@ -84,7 +85,7 @@ export class AppRemoval {
    * of the data: that is shown.
    */
   async remove(name: string, held: AppState, record: AppRecord, data: AppRecord['data']): Promise<void> {
-    const { host, apps, limits, remember, removeFromSnapshot, failed } = this.options;
+    const { host, apps, limits, remember, removeFromSnapshot, failures } = this.options;
     const log = this.options.log.bound({ app: name });
     await this.rest(name, held);
     const wait = () => apps.show(name, held, 'waiting', say('WAITS_FOR_MAIN_DATABASE'));
@@ -100,7 +101,7 @@ export class AppRemoval {
         // A remaining marker is only noted; remaining data means that the drop failed.
         if (data === 'drop') {
           held.generation = record.generation;
-          failed(name, held, error);
+          failures.show(name, held, error);
           return;
         }
         outcome = say('DATA_KEEPS_MARKER', { cause: describeError(error) });

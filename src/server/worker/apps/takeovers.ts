@@ -1,10 +1,9 @@
-import type { Clock } from '../../clock';
 import { AppSupervisorError, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
-import { retryAfter } from './decide';
+import type { Failures } from './failures';
 import { STOP_LIMIT, type TimeLimits } from './time-limits';
 
 export interface TakeoversOptions {
@@ -12,11 +11,9 @@ export interface TakeoversOptions {
   host: Pick<AppHost, 'hosted' | 'rest'>;
   authority: HostingAuthority;
   limits: TimeLimits;
-  clock: Clock;
   log: Log;
   inQueue(name: string, work: () => Promise<void>): Promise<void>;
-  failed(name: string, held: AppState, error: unknown): void;
-  converge(name: string): void;
+  failures: Failures;
 }
 
 /** Claims running apps again where their records or their data have changed, and ends those that another process hosts. */
@@ -35,7 +32,8 @@ export class Takeovers {
     const { host, authority, log } = this.options;
     const { record } = held;
     try {
-      if (!(await host.hosted.claim(record, authority))) return false;
+      if (!(await authority.confirm())) return false;
+      await host.hosted.claim(record, authority);
       held.claimed = record;
       return true;
     } catch (error) {
@@ -63,7 +61,7 @@ export class Takeovers {
 
   /** Another process hosts an app: it ends here, and is tried again, in case only its row was lost. */
   private lost(name: string): void {
-    const { apps, limits, host, clock, authority, inQueue, failed, converge } = this.options;
+    const { apps, limits, host, authority, inQueue, failures } = this.options;
     const held = apps.get(name);
     if (held?.state !== 'running') return;
     held.state = 'error';
@@ -71,11 +69,7 @@ export class Takeovers {
       // What was under way has removed or stopped it, or has started it anew.
       if (held.state !== 'error') return;
       await limits.run(name, held, STOP_LIMIT, host.rest(name));
-      held.failures++;
-      const wait = retryAfter(held.failures);
-      held.retryAt = wait === null ? null : clock.now().mono + wait;
-      failed(name, held, new AppSupervisorError('HOSTING_LOST', { environment: authority.environment }));
-      if (wait !== null) clock.timeout(wait + 10, () => converge(name));
+      failures.showAndRetry(name, held, new AppSupervisorError('HOSTING_LOST', { environment: authority.environment }));
     });
   }
 }

@@ -99,16 +99,14 @@ function credible(rows: HostRow[], generation: number, now: number): HostRow[] {
 /**
  * Makes this process the host of an app in its environment: its row, and no session of a process that may not host the app any more.
  *
- * @returns false if this process does not host its environment any more; then nothing was written
  * @throws HostingTaken, HOSTING_LOST, HOSTING_HELD, and errors of the database
  */
 export async function claimHosting(
   place: HostPlace,
   record: Pick<AppRecord, 'name'> & HostingWish,
   authority: HostingAuthority,
-): Promise<boolean> {
+): Promise<void> {
   const { environment } = authority;
-  if (!(await authority.confirm())) return false;
   const verdict = await place.change<Verdict>((rows) => judgeClaim(rows, record, authority));
   if ('newest' in verdict) throw new HostingTaken(record.name, environment, verdict.newest);
   if ('above' in verdict) {
@@ -117,7 +115,6 @@ export async function claimHosting(
     return claimHosting(place, record, authority);
   }
   await endOthers(place, record, verdict.write);
-  return true;
 }
 
 /** Also where there is no row: data that were restored may lack it. */

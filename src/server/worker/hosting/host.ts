@@ -5,12 +5,14 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import { type Message, say } from '../../../shared/message';
 import type { AdminPassword, AppPlugin, AppRecord } from '../../../shared/messages';
 import type { Clock } from '../../clock';
-import type { BootstrapConfig, HostConfig } from '../../config';
+import type { HostConfig } from '../../config';
 import {
+  acquireLock,
   createByOtherPlugin,
   type DatabaseCheck,
   type DatabaseLock,
   inspectDatabase,
+  markOf,
   markUpgrading,
   prepareDatabase,
   resetPartialInstall,
@@ -19,15 +21,14 @@ import {
 import { AppSupervisorError, inEnglish, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
-import type { FindInstalled } from '../../nocobase/installed-plugins';
+import type { FindInstalled, HostPlugin } from '../../nocobase/installed-plugins';
 import { createPlaceholderApp, isPlaceholderApp } from '../../nocobase/placeholder-app';
 import { appAdminWarning } from '../../protocol/administrator';
 import { newSecret, type SecretField, type Secrets } from '../../protocol/secrets';
-import { BootQueue } from '../apps/boot-queue';
 import { NO_WORK_LOG, type WorkLog } from '../watchdog/work';
 import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
 import { AppDatabases } from './app-databases';
-import { type BootOutcome, type BootTurn, lockFor } from './boot-turn';
+import type { HostingAuthority } from './claim';
 import type { HostDatabase } from './connection';
 import { endData } from './end-data';
 import { HostedDatabases } from './hosted-databases';
@@ -35,9 +36,6 @@ import { OwnFolders } from './own-folders';
 import { OwnNames } from './own-name';
 import { newerOf, type PluginVersion, planBoot } from './plan';
 import { watchRestores } from './restores';
-
-/** How long a boot waits for another environment's boot, in ms: longer than an installation takes. */
-const LOCK_TIMEOUT = 900_000;
 
 /** The enabled plugins of an app. */
 export interface PluginSet {
@@ -47,22 +45,25 @@ export interface PluginSet {
   own: AppPlugin[];
 }
 
+/** What a boot goes by. */
+export interface Found {
+  content: Awaited<ReturnType<typeof inspectDatabase>>;
+  host: { version: string; plugins: HostPlugin[] };
+}
+
 /**
- * Boots, stops and removes apps in this process. It does not know the desired state: worker/apps/controller.ts decides,
- * one app at a time. Every method leaves the app either in the requested state or as an error with its cause.
+ * What is done to an app in this process and in its database, one step each. In which order, and whether at all, is decided in worker/apps.
  */
 export class AppHost {
   readonly hosted: HostedDatabases;
   readonly names: OwnNames;
   readonly folders: OwnFolders;
-  private readonly boots: BootQueue;
   private readonly databases: AppDatabases;
 
   constructor(
     private readonly supervisor: AppSupervisor,
     private readonly coreApps: CoreAppRegistry,
     private readonly secrets: Secrets,
-    bootstrap: BootstrapConfig,
     private readonly environment: string,
     private readonly settings: Pick<HostConfig, 'logPath' | 'storagePath' | 'databaseHosts'>,
     private readonly clock: Clock,
@@ -72,7 +73,6 @@ export class AppHost {
     mayShareRole = false,
     private readonly work: WorkLog = NO_WORK_LOG,
   ) {
-    this.boots = new BootQueue(bootstrap, clock);
     this.databases = new AppDatabases(
       () => coreApps.apps.main.db.options as unknown as HostDatabase,
       (password, app) => secrets.open(password, app, 'database'),
@@ -83,47 +83,6 @@ export class AppHost {
     this.hosted = new HostedDatabases(connectionOf, log);
     this.folders = new OwnFolders(settings.storagePath, environment, connectionOf, secrets, clock, log);
     this.names = new OwnNames((name) => coreApps.apps[name], log);
-  }
-
-  /**
-   * Brings an app to `running`, from any state, under the lock on its database. A wait for that lock takes no place in the
-   * queue.
-   * @returns null if the app was no longer to boot when its turn came
-   * @throws AppSupervisorError and errors of the core; then a placeholder app with the error has replaced the app
-   */
-  async boot(name: string, wanted: BootTurn): Promise<BootOutcome | null> {
-    let lock: DatabaseLock | null = null;
-    let begun = false;
-    const begin = () => {
-      begun = true;
-      wanted.begin();
-    };
-    const turn = { ...wanted, begin };
-    const onPlace = (place: number) => turn.progress(say('IN_BOOT_QUEUE', { place }), true);
-    try {
-      for (;;) {
-        // In its turn, too: what is left of a failed boot may take long to end.
-        const work = () =>
-          this.bootInTurn(name, turn, lock).catch(async (error) => {
-            await this.unload(name).catch(() => undefined);
-            throw error;
-          });
-        const outcome = await this.boots.add(work, { ...turn, onPlace, isNext: lock !== null });
-        if (outcome !== 'locked') {
-          if (!outcome && begun) await this.rest(name);
-          return outcome;
-        }
-        turn.progress(say('WAITS_FOR_LOCK'), true);
-        await this.hosted.endBootInTheWay(turn);
-        lock = await this.lockFor(turn, LOCK_TIMEOUT);
-      }
-    } catch (error) {
-      this.coreApps.setError(name, error instanceof Error ? error : new Error(messageOf(error)));
-      this.stand(name, 'error');
-      throw error;
-    } finally {
-      await lock?.release();
-    }
   }
 
   /**
@@ -149,11 +108,6 @@ export class AppHost {
     } catch {
       return sealed;
     }
-  }
-
-  /** From now on only one app boots at a time. */
-  bootOneByOne(): void {
-    this.boots.oneByOne();
   }
 
   /** Ends an app and leaves a placeholder app, so that the core says that it is stopped. */
@@ -236,86 +190,106 @@ export class AppHost {
     return this.coreApps.isInCommand(name);
   }
 
-  /** @returns `locked` when another environment boots it, which is waited for elsewhere */
-  private async bootInTurn(
-    name: string,
-    turn: BootTurn,
-    held: DatabaseLock | null,
-  ): Promise<BootOutcome | 'locked' | null> {
-    const wish = turn.decide();
-    if (!wish) return null;
-    turn.begin();
-    await this.unload(name);
-    turn.progress(say('CHECKING_DATABASE'), false);
-    const { record } = wish;
+  /** Makes sure that the database of an app is there, and is the app's. @throws AppSupervisorError DATABASE_… */
+  async prepareDatabase(record: AppRecord): Promise<void> {
+    const { name, uid, provision } = record;
     const { dbConnType } = record.database;
     await prepareDatabase(this.databases.connectionOf(record), dbConnType, {
       app: name,
-      uid: record.uid,
-      mayCreate: record.provision === 'create',
-      adopt: record.provision === 'adopt',
+      uid,
+      mayCreate: provision === 'create',
+      adopt: provision === 'adopt',
       maker: this.databases.makerOf(record),
       createByOther: () =>
         createByOtherPlugin(this.supervisor, name, this.databases.workerConnectionOf(record), dbConnType),
       protect: this.databases.protect(),
     });
-    const lock = held ?? (await this.lockFor(turn, 0));
-    if (!lock) return turn.decide() && 'locked';
+  }
+
+  /**
+   * The boot lock on the database of an app.
+   * @param timeoutMs for which another environment that has it is waited for; 0: not at all
+   * @param signal ends the waiting
+   * @returns null when another one has it and is not waited for, or when the waiting was ended
+   * @throws AppSupervisorError LOCK_…, DATABASE_…
+   */
+  async lock(
+    { name, uid, ...record }: AppRecord,
+    authority: HostingAuthority,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<DatabaseLock | null> {
+    if (signal.aborted) return null;
+    const { environment } = this;
     try {
-      return await this.work.runStart(name, () => this.bootUnderLock(name, turn, lock));
-    } finally {
-      if (lock !== held) await lock.release();
+      const connection = this.databases.connectionOf({ name, uid, ...record });
+      return await acquireLock(connection, { app: name, environment, mark: markOf(uid, authority), timeoutMs, signal });
+    } catch (error) {
+      const isBusy = error instanceof AppSupervisorError && error.code === 'LOCK_BUSY' && timeoutMs === 0;
+      if (isBusy || signal.aborted) return null;
+      throw error;
     }
   }
 
-  private async bootUnderLock(name: string, turn: BootTurn, lock: DatabaseLock): Promise<BootOutcome | null> {
-    // The lock may have been waited for: what was wished meanwhile holds.
-    const wish = await this.hosted.claimUnderLock(lock, turn);
-    if (!wish) return null;
-    const { record, how } = wish;
-    this.work.noteStart(name, record.uid, record.boot.generation);
-    const mainApp = this.coreApps.apps.main;
+  /** What is in the database of an app, and what is installed here: under the lock, since another environment may just have installed it. */
+  async inspect(record: AppRecord): Promise<Found> {
+    const owner = { app: record.name, uid: record.uid };
+    const content = await inspectDatabase(this.databases.connectionOf(record), record.database.dbConnType, owner);
+    const plugins = await this.findInstalled(content.plugins.map(({ name }) => name));
+    return { content, host: { version: this.coreApps.apps.main.getPackageVersion(), plugins } };
+  }
+
+  /**
+   * Installs, upgrades or starts an app that was claimed, under the lock.
+   * @returns the version of NocoBase of its data
+   * @throws AppSupervisorError and errors of the core
+   */
+  start(
+    record: AppRecord,
+    how: 'start' | 'restart' | 'upgrade',
+    found: Found,
+    lock: DatabaseLock,
+    authority: HostingAuthority,
+  ): Promise<string> {
+    return this.work.runStart(record.name, () => this.startNow(record, how, found, lock, authority));
+  }
+
+  private async startNow(
+    record: AppRecord,
+    how: 'start' | 'restart' | 'upgrade',
+    { content, host }: Found,
+    lock: DatabaseLock,
+    authority: HostingAuthority,
+  ): Promise<string> {
+    const { name, uid } = record;
+    this.work.noteStart(name, uid, record.boot.generation);
     const connection = this.databases.connectionOf(record);
-    const { dbConnType } = record.database;
-    const owner = { app: name, uid: record.uid };
+    const owner = { app: name, uid };
     const log = this.log.bound({ app: name });
-    log.rooms.boot?.('Begins', { how, generation: record.generation, dbConnType });
-    await turn.mark();
-    // Only now, because another environment may just have installed it.
-    const content = await inspectDatabase(connection, dbConnType, owner);
-    const host = {
-      version: mainApp.getPackageVersion(),
-      plugins: await this.findInstalled(content.plugins.map(({ name }) => name)),
-    };
-    // The database may have taken long to answer: what was wished meanwhile holds.
-    if (turn.decide()?.record.generation !== record.generation) return this.bootUnderLock(name, turn, lock);
+    log.rooms.boot?.('Begins', { how, generation: record.generation, content, host });
+    const plan = planBoot(record, how, { ...content, upgrading: content.mark.upgrading }, host);
     // The installation decides how tables are named, whatever this environment's default is.
     if (content.underscored !== null) connection.underscored = content.underscored;
-    log.rooms.boot?.('Holds the lock', { content, host });
-    const plan = planBoot(record, how, { ...content, upgrading: content.mark.upgrading }, host);
-    if (plan === 'resumeInstall') {
-      turn.progress(say('RESUMES_INSTALL'), false);
-      await resetPartialInstall(connection, owner);
-    }
-    log.info(`App ${record.name}: ${plan}`, { how });
+    if (plan === 'resumeInstall') await resetPartialInstall(connection, owner);
+    log.info(`App ${name}: ${plan}`, { how });
     await this.folders.take(record, plan);
     if (plan === 'upgrade') await markUpgrading(connection, owner, true);
-    delete this.coreApps.appErrors[record.name];
+    delete this.coreApps.appErrors[name];
     this.coreApps.appStatus[record.name] = 'preparing';
-    const app = this.register(record, this.hosted.guarded(record, connection, turn.authority), mainApp);
+    const app = this.register(record, this.hosted.guarded(record, connection, authority), this.coreApps.apps.main);
     await app.runCommandThrowError('start', ...(plan === 'start' ? [] : ['--quickstart']));
     // The command does nothing while another one runs (application.ts:843), so its end proves nothing.
-    if (this.coreApps.appStatus[record.name] !== 'running') {
+    if (this.coreApps.appStatus[name] !== 'running') {
       const cause =
-        this.coreApps.reasonOf(record.name)?.message ??
-        say('START_ENDED_AS', { status: this.coreApps.appStatus[record.name] ?? '-' });
-      throw new AppSupervisorError('APP_START_FAILED', { app: record.name, cause });
+        this.coreApps.reasonOf(name)?.message ??
+        say('START_ENDED_AS', { status: this.coreApps.appStatus[name] ?? '-' });
+      throw new AppSupervisorError('APP_START_FAILED', { app: name, cause });
     }
-    if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
+    if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: name });
     if (plan === 'upgrade') await markUpgrading(connection, owner, false);
     watchRestores(app, connection, owner, content.mark.created, () => this.hosted.losses.emit(name), this.log);
     log.rooms.boot?.('Runs');
-    return { version: host.version, record };
+    return host.version;
   }
 
   private register(record: AppRecord, connection: HostDatabase, mainApp: Application): Application {
@@ -367,7 +341,7 @@ export class AppHost {
   }
 
   /** Destroys the object completely and removes its late events, before a successor takes the name. */
-  private async unload(name: string): Promise<void> {
+  async unload(name: string): Promise<void> {
     const app = this.coreApps.apps[name];
     if (!app || isPlaceholderApp(app)) return;
     // First, so that a request that still arrives gets a 503 and not a closed database.
@@ -402,10 +376,6 @@ export class AppHost {
   /** What the environment's own database role may do. */
   serverRoles(): Promise<ServerRoles> {
     return this.databases.serverRoles();
-  }
-
-  private lockFor(turn: BootTurn, timeoutMs: number): Promise<DatabaseLock | null> {
-    return lockFor(turn, this.environment, (record) => this.databases.connectionOf(record), timeoutMs);
   }
 
   private async pluginsOf(app: Application): Promise<PluginVersion[]> {

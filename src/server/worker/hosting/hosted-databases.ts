@@ -1,8 +1,7 @@
 import type { AppRecord } from '../../../shared/messages';
-import { type DatabaseLock, withHostPlace } from '../../databases';
+import { type DatabaseLock, type HostPlace, withHostPlace } from '../../databases';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
-import type { BootTurn, BootWish } from './boot-turn';
 import { claimHosting, endBootInTheWay, type HostingAuthority, leaveHosting } from './claim';
 import type { HostDatabase } from './connection';
 import { guardPool } from './guarded-pool';
@@ -20,25 +19,12 @@ export class HostedDatabases {
   ) {}
 
   /**
-   * Makes this process the host of an app, in the session that has the boot lock.
-   * @returns how the app is to boot now; null: not any more
+   * Makes this process the host of an app: in the session that has the boot lock, or of an app that runs here, by a record that lets fewer
+   * environments host it, or because other data were restored into it. The caller has confirmed its lease.
    * @throws AppSupervisorError HOSTING_TAKEN, HOSTING_LOST, HOSTING_HELD, DATABASE_…
    */
-  async claimUnderLock(lock: DatabaseLock, { decide, authority }: BootTurn): Promise<BootWish | null> {
-    const wish = decide();
-    return wish && (await this.claim(wish.record, authority, lock)) ? wish : null;
-  }
-
-  /**
-   * Makes this process the host of an app that runs here: by a record that lets fewer environments host it, or because other data were
-   * restored into it.
-   * @returns false if this process does not host its environment any more
-   * @throws as `claimUnderLock`
-   */
-  claim(record: AppRecord, authority: HostingAuthority, lock?: DatabaseLock): Promise<boolean> {
-    const { name, uid, database } = record;
-    const work = (place: Parameters<typeof claimHosting>[0]) => claimHosting(place, record, authority);
-    return withHostPlace(this.connectionOf(record), database.dbConnType, { app: name, uid }, work, lock);
+  claim(record: AppRecord, authority: HostingAuthority, lock?: DatabaseLock): Promise<void> {
+    return this.inPlace(record, (place) => claimHosting(place, record, authority), lock);
   }
 
   /** The same connection, of which each that a pool opens has to find this process in the app's database. */
@@ -55,19 +41,16 @@ export class HostedDatabases {
    * @throws AppSupervisorError HOSTING_TAKEN, HOSTING_HELD, DATABASE_…
    */
   leave(record: AppRecord, authority: HostingAuthority): Promise<void> {
-    const { name, uid, database } = record;
-    return withHostPlace(this.connectionOf(record), database.dbConnType, { app: name, uid }, (place) =>
-      leaveHosting(place, record, authority),
-    );
+    return this.inPlace(record, (place) => leaveHosting(place, record, authority));
   }
 
-  /** Ends a boot in the way of this one. @throws AppSupervisorError DATABASE_… */
-  async endBootInTheWay({ decide, authority }: BootTurn): Promise<void> {
-    const record = decide()?.record;
-    if (!record) return;
+  /** Ends a boot in the way of one by this record. @throws AppSupervisorError DATABASE_… */
+  async endBootInTheWay(record: AppRecord, authority: HostingAuthority): Promise<void> {
+    await this.inPlace(record, (place) => endBootInTheWay(place, record, authority));
+  }
+
+  private inPlace<T>(record: AppRecord, work: (place: HostPlace) => Promise<T>, lock?: DatabaseLock): Promise<T> {
     const { name, uid, database } = record;
-    await withHostPlace(this.connectionOf(record), database.dbConnType, { app: name, uid }, (place) =>
-      endBootInTheWay(place, record, authority),
-    );
+    return withHostPlace(this.connectionOf(record), database.dbConnType, { app: name, uid }, work, lock);
   }
 }

@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import type { AppHost } from '../../src/server/worker/hosting/host';
+import type { AppRecord } from '../../src/shared/messages';
+import { FakeClock } from '../support/clock';
+import { recordOf } from '../support/fixtures';
+import { SimulatedHost } from '../support/simulated-host';
+import { authorityOf, Boots, bootQueueOf } from '../support/worker-boots';
+
+/** In which order an app boots: each step is done when the one before has ended. */
+const ORDER = [
+  'waits for its turn',
+  'ends what runs',
+  'makes the database',
+  'takes the lock',
+  'confirms the lease',
+  'claims the app',
+  'marks the boot',
+  'looks into the database',
+  'starts the app',
+  'releases the lock',
+  'ends its turn',
+];
+
+/** @param during what happens while a step goes on @param fails the step that fails */
+function process(during: Record<string, () => void> = {}, fails?: string) {
+  const clock = new FakeClock();
+  const steps: string[] = [];
+  /** Notes a step when it has ended, and only if no other one goes on. */
+  let isBusy = false;
+  const step = async <T>(name: string, result?: T): Promise<T> => {
+    if (isBusy) steps.push(`${name} too early`);
+    isBusy = true;
+    for (let i = 0; i < 20; i++) await null;
+    during[name]?.();
+    isBusy = false;
+    steps.push(name);
+    if (name === fails) throw new Error('It fails.');
+    return result as T;
+  };
+  let isLocked = 0;
+  const lock = { release: () => step('releases the lock'), isHeld: async () => true };
+  const host = Object.assign(new SimulatedHost('env_a', undefined, clock), {
+    unload: () => step('ends what runs'),
+    prepareDatabase: () => step('makes the database'),
+    lock: () => step('takes the lock', isLocked-- > 0 ? null : lock),
+    hosted: {
+      claim: () => step('claims the app'),
+      endBootInTheWay: () => step('ends a boot in the way'),
+    },
+    inspect: () => step('looks into the database', { content: { installed: 'complete' }, host: {} }),
+    start: () => step('starts the app', '2.2.15'),
+    rest: () => step('ends what is left'),
+  });
+  const bootQueue = bootQueueOf(clock);
+  const { turn } = bootQueue;
+  bootQueue.turn = async (waiting) => {
+    const found = await turn.call(bootQueue, waiting);
+    await step('waits for its turn');
+    return found && { end: () => void [steps.push('ends its turn'), found.end()] };
+  };
+  const boots = new Boots(
+    { host: host as unknown as AppHost, coreApps: host.coreApps, clock, bootQueue },
+    {
+      authority: authorityOf({ confirm: () => step('confirms the lease', !during.lost) }),
+      save: (name) => {
+        const isMark = boots.apps.get(name)?.applied?.unfinished;
+        return step(isMark ? 'marks the boot' : 'saves');
+      },
+    },
+  );
+  const record: AppRecord = recordOf({ environments: ['env_a'] });
+  return { steps, boots, boot: () => boots.boot(record), lockedFor: (times: number) => (isLocked = times) };
+}
+
+/** A newer record of the app, which is to boot by it, too. */
+const isNewer = (boots: Boots) => {
+  const held = boots.apps.get('crm')!;
+  held.record = { ...held.record, generation: held.record.generation + 1 };
+};
+
+describe('invariant 4: a boot', () => {
+  it('does one step after the other, from its turn to the release of its lock', async () => {
+    const { boot, steps } = process();
+    expect(await boot()).toMatchObject({ version: '2.2.15' });
+    expect(steps).toEqual([...ORDER, 'saves']);
+  });
+
+  it('reads the newest record under the lock, before it confirms or claims anything', async () => {
+    const { boots, boot, steps } = process({ 'takes the lock': () => isNewer(boots) });
+    expect(await boot()).toBeNull();
+    expect(steps).toEqual([
+      ...ORDER.slice(0, ORDER.indexOf('takes the lock') + 1),
+      'ends what is left',
+      'releases the lock',
+      'ends its turn',
+    ]);
+  });
+
+  it.each(['confirms the lease', 'claims the app', 'marks the boot', 'looks into the database'])(
+    'starts nothing by a record that is not the newest any more when it %s, and leaves no mark',
+    async (during) => {
+      const { boots, boot, steps } = process({ [during]: () => isNewer(boots) });
+      expect(await boot()).toBeNull();
+      expect(steps).not.toContain('starts the app');
+      expect(boots.apps.get('crm')?.applied).toBeNull();
+    },
+  );
+
+  it('claims nothing if its process does not hold its environment any more', async () => {
+    const { boot, steps } = process({ lost: () => undefined });
+    expect(await boot()).toBeNull();
+    expect(steps).not.toContain('claims the app');
+    expect(steps.slice(-3)).toEqual(['ends what is left', 'releases the lock', 'ends its turn']);
+  });
+
+  it.each(ORDER.slice(1, ORDER.indexOf('releases the lock')))(
+    'that fails when it %s leaves nothing of the app, no lock and no turn taken',
+    async (failing) => {
+      const { boot, steps } = process({}, failing);
+      await expect(boot()).rejects.toThrow('It fails.');
+      const hasLock = ORDER.indexOf(failing) > ORDER.indexOf('takes the lock');
+      const last = ['ends what is left', ...(hasLock ? ['releases the lock'] : []), 'ends its turn', 'saves'];
+      expect(steps).toEqual([...ORDER.slice(0, ORDER.indexOf(failing) + 1), ...last]);
+    },
+  );
+
+  it('waits for another environment’s lock without a turn, and goes on from there', async () => {
+    const { boot, steps, lockedFor } = process();
+    lockedFor(1);
+    await boot();
+    const locked = ORDER.indexOf('takes the lock') + 1;
+    expect(steps).toEqual([
+      ...ORDER.slice(0, locked),
+      'ends its turn',
+      'ends a boot in the way',
+      'takes the lock',
+      'waits for its turn',
+      ...ORDER.slice(locked),
+      'saves',
+    ]);
+  });
+});
