@@ -69,6 +69,8 @@ export default defineConfig({
         maxWorkers: 2,
         globalSetup: './__tests__/setup/services.ts',
       }),
+      // Every order of steps that there is, of the models of what decides who hosts.
+      project('model', { maxWorkers: 2, testTimeout: 2 * MINUTE }),
       // In a Docker Engine of its own, on fixed ports: `npm run test:docker`.
       project('docker', { ...FLEET_TIMES, ...ON_A_FLEET, globalSetup: './__tests__/setup/docker.ts', bail: 1 }),
       project('chaos', { ...FLEET_TIMES, ...ON_A_FLEET }),

@@ -95,6 +95,7 @@ async function runChecks(driver) {
 
 /** @param {Promise<void>} programs */
 async function runLong(programs) {
+  await runTests('model');
   await prepareFleets(programs);
   await runTests('faults');
   await runTests('long');
