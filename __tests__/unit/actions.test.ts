@@ -36,6 +36,17 @@ describe.each(Object.entries(OURS))('%s', (resource, actions) => {
   });
 });
 
+it('has nothing below its rows, of which the core would make up resources', async () => {
+  const ofCore = [...main.app.resourceManager.getRegisteredHandlers().keys()].map(String);
+  for (const { name } of collections) {
+    const asked = [`GET ${name}/1/nosuch`, `GET ${name}.nosuch:list`, `POST ${name}/1/constructor`];
+    for (const each of [...asked, ...ofCore.map((action) => `POST ${name}/1/nosuch:${action}`)]) {
+      const [method, path] = each.split(' ');
+      expect([each, (await main.send(method, path)).status]).toEqual([each, 404]);
+    }
+  }
+});
+
 it('what changes data is not to be had by a method that only reads', async () => {
   for (const [resource, actions] of Object.entries(RESOURCES))
     for (const [action, [changes]] of Object.entries(actions))

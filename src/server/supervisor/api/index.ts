@@ -1,3 +1,4 @@
+import type { Context, Next } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
 import { AppSupervisorError } from '../../errors';
 import type { SupervisorPart } from '../supervisor';
@@ -109,12 +110,18 @@ const managed = (resource: string) =>
 
 /**
  * The core would expose every table with its own actions (collections become resources). Of a table without an API of its own
- * nobody may use them.
+ * nobody may use them, and of none what the core makes up for `apps/1/anything`, which it answers with 500.
  * @param tables those of this plugin
  */
 export function closeTables(app: Application, tables: string[]): void {
   for (const name of tables)
     if (!app.resourceManager.isDefined(name)) app.resourceManager.define({ name, only: ['nothing'] as never });
+  const refuseBelow = async (ctx: Context, next: Next) => {
+    const [table, below] = ctx.action.resourceName.split('.');
+    if (below !== undefined && tables.includes(table)) ctx.throw(404);
+    await next();
+  };
+  app.resourceManager.use(refuseBelow as never, { tag: 'appSupervisorTables', before: 'acl' });
 }
 
 /**
