@@ -165,7 +165,14 @@ async function commands({ supervisor, main }: Booted) {
       () => 'accepted',
       (error: { code: string }) => error.code,
     );
-  const outcomes = [await dispatch('format', 'crm'), await dispatch('stop', 'nobody'), await dispatch('stop', 'crm')];
+  const outcomes = [];
+  for (const [action, name] of [
+    ['format', 'crm'],
+    ['stop', 'no name'],
+    ['stop', 'nobody'],
+    ['stop', 'crm'],
+  ])
+    outcomes.push(await dispatch(action, name));
   const desired = async () => (await new AppRepository(main).all()).map(({ name, desired }) => `${name} ${desired}`);
   await supervisor.heartbeatEnvironment(main);
   await supervisor.addAppModel({ name: 'other', options: {} });

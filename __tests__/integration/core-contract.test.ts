@@ -49,8 +49,8 @@ describe('the core’s own contract', () => {
 
   it('commands of another plugin become requests, are refused in words, and are heard of; environments are known', () => {
     expect(seen.commands).toEqual({
-      outcomes: ['COMMAND_UNKNOWN', 'UNKNOWN_APP', 'accepted'],
-      heard: ['format crm COMMAND_UNKNOWN', 'stop nobody UNKNOWN_APP', 'stop crm null'],
+      outcomes: ['COMMAND_UNKNOWN', 'INVALID_INPUT', 'UNKNOWN_APP', 'accepted'],
+      heard: ['format crm COMMAND_UNKNOWN', '? ? INVALID_INPUT', 'stop nobody UNKNOWN_APP', 'stop crm null'],
       desired: ['crm stopped'],
       lock: null,
       environments: ['local'],

@@ -168,7 +168,14 @@ describe('a Worker with the key of its environment alone', () => {
       const [events] = await supervisor.parts.events.page({ kind: 'refusal' }, ['-at'], 1, 100);
       expect(
         new Set(events.map(({ appName, environment, cause }) => `${appName} ${environment} ${cause?.code}`)),
-      ).toEqual(new Set(['crm env_a COMMAND_ELSEWHERE', 'null env_a COMMAND_ELSEWHERE', 'crm env_a COMMAND_UNKNOWN']));
+      ).toEqual(
+        new Set([
+          'crm env_a COMMAND_ELSEWHERE',
+          'null env_a COMMAND_ELSEWHERE',
+          'crm env_a COMMAND_UNKNOWN',
+          'null env_a INVALID_INPUT',
+        ]),
+      );
       expect(supervisor.log.at('warn').join()).toContain('(COMMAND_ELSEWHERE)');
     });
 
@@ -209,10 +216,13 @@ describe('a Worker with the key of its environment alone', () => {
       }
     });
 
-    it('is refused after many of them', async () => {
+    it('is refused after many of them, and that is said once', async () => {
       const outcomes = new Set<string>();
-      for (let i = 0; i < 31; i++) outcomes.add(await dispatch('format', 'crm'));
+      for (let i = 0; i < 33; i++) outcomes.add(await dispatch('format', 'crm'));
       expect(outcomes).toEqual(new Set(['COMMAND_UNKNOWN', 'TOO_MANY_COMMANDS']));
+      expect(supervisor.log.at('warn').filter((line) => line.includes('(TOO_MANY_COMMANDS)'))).toHaveLength(1);
+      const [events] = await supervisor.parts.events.page({ kind: 'refusal' }, ['-at'], 1, 100);
+      expect(events.filter(({ cause }) => cause?.code === 'TOO_MANY_COMMANDS')).toHaveLength(1);
       expect(await dispatch('format', 'shop', [], other)).toBe('COMMAND_UNKNOWN');
     });
 

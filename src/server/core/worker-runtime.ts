@@ -9,7 +9,7 @@ import type { ProbeState } from '../observability/probes';
 import { basePath } from '../proxy';
 import { registerResources } from '../supervisor/api';
 import { parseInput } from '../supervisor/apps/input';
-import { COMMAND_METHOD, type CommandOutcome } from '../supervisor/commands';
+import { COMMAND_METHOD, type CommandOutcome, UNREAD } from '../supervisor/commands';
 import { createUploadsFront } from '../worker/uploads/serve';
 import type { WorkerPart } from '../worker/worker';
 import { appModelsOf } from './adapters/app-models';
@@ -178,20 +178,21 @@ export class WorkerRuntime implements Runtime {
 
   /** The Supervisor decides and records; this process only learns what became of it. */
   async command(value: unknown): Promise<void> {
-    const command = parseInput(appCommand, value);
-    const { requestId, appName, action } = command;
     const { environment, foundation, commands } = this;
+    let command = UNREAD;
+    let refused: string | null = null;
     try {
+      command = parseInput(appCommand, value);
       await foundation.wire.bus.ask(environment, COMMAND_METHOD, command, COMMAND_TIMEOUT);
     } catch (error) {
-      const { code } = refusalIn(error);
-      this.log.warn(`The command "${action}" of another plugin was refused (${code}): ${messageOf(error)}`, {
-        app: appName,
-      });
-      commands.emit({ requestId, appName, action, from: environment, refused: code });
+      refused = refusalIn(error).code;
+      const { appName: app, action } = command;
+      this.log.warn(`The command "${action}" of another plugin was refused (${refused}): ${messageOf(error)}`, { app });
       throw error;
+    } finally {
+      const { requestId, appName, action } = command;
+      commands.emit({ requestId, appName, action, from: environment, refused });
     }
-    commands.emit({ requestId, appName, action, from: environment, refused: null });
   }
 
   environments(): EnvironmentInfo[] {

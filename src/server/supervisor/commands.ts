@@ -74,6 +74,9 @@ const modelIn = (payload: AppCommand['payload'] = {}): Record<string, unknown> =
     ? (payload.appModel as Record<string, unknown>)
     : payload;
 
+/** What is said of a command that is none, or was not read. */
+export const UNREAD: AppCommand = { requestId: '', appName: '?', action: '?', environments: [] };
+
 /** A command of another plugin, and what became of it. */
 export interface CommandOutcome {
   requestId: string;
@@ -99,8 +102,8 @@ export interface AppCommandsOptions {
 
 /** Carries out what other plugins dispatch through NocoBase's core, here and on Workers. */
 export class AppCommands {
-  /** Times of the last commands, by environment. */
-  private readonly times = new Map<string, number[]>();
+  /** By environment: times of the last commands, and whether it was noted that there are too many. */
+  private readonly sent = new Map<string, { times: number[]; isNoted: boolean }>();
 
   constructor(private readonly options: AppCommandsOptions) {}
 
@@ -122,19 +125,25 @@ export class AppCommands {
    * @throws AppSupervisorError what `requestOf` and the request throw, INVALID_INPUT, TOO_MANY_COMMANDS
    */
   async carryOut(value: unknown, from: string | null): Promise<void> {
-    if (from !== null) this.assertSeldom(from);
-    const command = parseInput(appCommand, value);
-    const { requestId, appName, action } = command;
-    const outcome = { requestId, appName, action, from };
-    const app = this.options.appCache.apps.get(appName) ?? null;
+    const { appCache, onCommand } = this.options;
+    let command = UNREAD;
+    const app = () => appCache.apps.get(command.appName) ?? null;
+    const tell = (refused: string | null) => {
+      const { requestId, appName, action } = command;
+      onCommand({ requestId, appName, action, from, refused });
+    };
+    // Of those that are too many one is noted, and none is read.
+    const excess = from === null ? null : this.excessOf(from);
     try {
-      await this.perform(requestOf(command, app, from), appName);
+      if (excess) throw excess.error;
+      command = parseInput(appCommand, value);
+      await this.perform(requestOf(command, app(), from), command.appName);
     } catch (error) {
-      await this.noteRefused(command, app, from, error);
-      this.options.onCommand({ ...outcome, refused: describeError(error).code });
+      if (!excess?.isNoted) await this.noteRefused(command, app(), from, error);
+      tell(describeError(error).code);
       throw error;
     }
-    this.options.onCommand({ ...outcome, refused: null });
+    tell(null);
   }
 
   private async perform(request: CommandRequest, name: string): Promise<unknown> {
@@ -147,15 +156,16 @@ export class AppCommands {
     return service.create({ ...input, initialAdmin: administratorOf(input.initialAdmin, {}) }, null);
   }
 
-  /** @throws AppSupervisorError TOO_MANY_COMMANDS */
-  private assertSeldom(environment: string): void {
+  /** Counts a command. @returns null if there are not too many */
+  private excessOf(environment: string): { error: AppSupervisorError; isNoted: boolean } | null {
     const now = this.options.clock.now().mono;
-    const times = (this.times.get(environment) ?? []).filter((time) => now - time < MINUTE);
-    if (times.length >= MOST) {
-      const seconds = Math.ceil((times[0] + MINUTE - now) / 1000);
-      throw new AppSupervisorError('TOO_MANY_COMMANDS', { environment, seconds });
-    }
-    this.times.set(environment, [...times, now]);
+    const sent = this.sent.get(environment) ?? { times: [], isNoted: false };
+    const times = sent.times.filter((time) => now - time < MINUTE);
+    const isExcess = times.length >= MOST;
+    this.sent.set(environment, { times: isExcess ? times : [...times, now], isNoted: isExcess });
+    if (!isExcess) return null;
+    const seconds = Math.ceil((times[0] + MINUTE - now) / 1000);
+    return { error: new AppSupervisorError('TOO_MANY_COMMANDS', { environment, seconds }), isNoted: sent.isNoted };
   }
 
   /** In the log and in Activity. Never rejects. */
