@@ -21,10 +21,10 @@ sed -f /app/server.sed storage/nocobase.conf > /run/nocobase/server.conf
 nginx -t -q -e stderr -c /app/nginx.conf
 # Nobody is let in before it can answer: a proxy in front asks another Supervisor, and a Supervisor another environment. A Worker that
 # starts again answers for its apps before the fleet knows that they do not run there yet.
-# Without nginx NocoBase would host, and nobody would reach it: start.sh ends it as a stop does.
+# Where it ends and was not told to, nobody would reach what NocoBase hosts: start.sh then stops the instance.
 {
-  node /app/until-ready.js && nginx -e stderr -c /app/nginx.conf || {
-    echo "nginx could not start: this instance ends." >&2
+  node /app/until-ready.js && nginx -e stderr -g 'daemon off;' -c /app/nginx.conf || {
+    echo "nginx has ended, and this instance ends, too." >&2
     kill -TERM "$PPID"
   }
 } &

@@ -25,8 +25,7 @@ beforeEach(() => {
   const here = script.replaceAll('/run/nocobase', `${folder}/run`).replaceAll(/(?<=[ "])\/app\//g, `${folder}/`);
   fs.writeFileSync(path.join(folder, 'entrypoint.sh'), here, { mode: 0o755 });
   program('node', 'exit 0');
-  // NocoBase, until it is told to end.
-  program('yarn', 'case "$*" in *start*) exec sleep 60 ;; esac');
+  nocobase(60);
 });
 afterAll(() => {
   for (const each of folders) fs.rmSync(each, { recursive: true, force: true });
@@ -34,6 +33,9 @@ afterAll(() => {
 
 const program = (name: string, does: string) =>
   fs.writeFileSync(path.join(folder, 'bin', name), `#!/bin/sh\n${does}\n`, { mode: 0o755 });
+
+/** Runs until it is told to end, or for this long. */
+const nocobase = (seconds: number) => program('yarn', `case "$*" in *start*) exec sleep ${seconds} ;; esac`);
 
 /** Runs it below a process that, as start.sh, ends it when it is told to. @returns what it says, and whether that was told */
 async function run(): Promise<{ said: string; isEnded: boolean }> {
@@ -57,11 +59,19 @@ async function run(): Promise<{ said: string; isEnded: boolean }> {
   return { said, isEnded };
 }
 
-it('ends the instance, and says why, when its nginx cannot start', async () => {
-  program('nginx', 'case "$*" in *-t*) exit 0 ;; esac; echo "bind() failed" >&2; exit 1');
+it.each([
+  ['cannot start', 'exit 1'],
+  ['is killed', 'sleep 0.1; kill -9 $$'],
+])('ends the instance, and says why, when its nginx %s', async (_, does) => {
+  program('nginx', `case "$*" in *-t*) exit 0 ;; *daemon\\ off*) ${does} ;; esac`);
   const { said, isEnded } = await run();
-  expect(said).toContain('bind() failed\nnginx could not start');
-  expect(isEnded).toBe(true);
+  expect([said, isEnded]).toEqual([expect.stringContaining('nginx has ended'), true]);
+});
+
+it('goes on when its nginx has ended because it was told to', async () => {
+  nocobase(1);
+  program('nginx', 'exit 0');
+  expect(await run()).toEqual({ said: '', isEnded: false });
 });
 
 it('ends it when its nginx cannot even be tried', async () => {
