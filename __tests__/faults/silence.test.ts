@@ -7,23 +7,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { ask, bare, type Front, front, type Listening, until, worker } from '../integration/proxy-harness';
-import { startImageNginx } from '../support/front';
+import { startFront, startOwnNginx } from '../support/front';
 
 /**
- * A silence on a connection that was used before, ten times as long as the worker keeps idle connections. All tests wait at the
- * same time.
+ * A silence on a connection that was used before, ten times as long as the worker keeps idle connections, and longer than nginx lets
+ * one side wait if nobody tells it otherwise (60 s). All tests wait at the same time.
  */
 
-const KEPT = 5_000;
+const KEPT = 7_000;
 const SILENCE = 10 * KEPT;
 /** More than the buffers of all connections on the way take. */
 const LARGE = 64_000_000;
 
 const asked: string[] = [];
 let target: Listening;
-let image: { url: string; stop(): Promise<void> };
 let folder: string;
-const doors: Front[] = [];
+/** What stands on the way, to be ended. */
+const parts: { end(): Promise<void> }[] = [];
 /** By place and visit: all begin at once. */
 const visits = new Map<string, Promise<void>>();
 
@@ -35,22 +35,17 @@ beforeAll(async () => {
     upgrade: (req, socket, head) => wss.handleUpgrade(req, socket, head, (one) => wss.emit('connection', one)),
   });
   folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-silence-'));
-  image = await startImageNginx({
-    url: `http://127.0.0.1:${target.port}`,
-    storage: folder,
-    keptFor: `${KEPT / 1_000}s`,
-  });
-  for (const [place, to] of Object.entries(PLACES)) {
+  for (const [place, begin] of Object.entries(PLACES)) {
+    const reach = await begin();
     for (const [name, visit] of Object.entries(VISITS)) {
-      const visiting = usedDoor(to()).then(visit);
+      const visiting = reach().then(visit);
       visiting.catch(() => undefined); // the test says it
       visits.set(`${place}: ${name}`, visiting);
     }
   }
 });
 afterAll(async () => {
-  for (const door of doors) await door.close();
-  await image?.stop();
+  for (const part of parts.reverse()) await part.end();
   await target?.close();
   fs.rmSync(folder, { recursive: true, force: true });
 });
@@ -70,22 +65,46 @@ async function serve(req: http.IncomingMessage, res: http.ServerResponse): Promi
   else req.on('end', () => res.end('here'));
 }
 
-/** A door of its own, whose only connection to the worker was used before and is idle now. */
-async function usedDoor(to: number | string): Promise<Front> {
-  const door = await front({ environments: { a: to } });
-  doors.push(door);
-  expect(await ask(door.port, '/api/first')).toMatchObject({ status: 200, body: 'here' });
-  return door;
+type Where = Pick<Front, 'port' | 'url'>;
+
+async function door(to: number | string): Promise<Where> {
+  const made = await front({ environments: { a: to } });
+  parts.push({ end: () => made.close() });
+  return made;
 }
 
+/** A door of its own for each visit, whose only connection to the worker was used before and is idle now. */
+const usedDoor = (to: number | string) => async (): Promise<Where> => {
+  const made = await door(to);
+  expect(await ask(made.port, '/api/first')).toMatchObject({ status: 200, body: 'here' });
+  return made;
+};
+
+/** The nginx of the image, before a Supervisor or a Worker. */
+async function image(url: string, role: 'supervisor' | 'worker'): Promise<string> {
+  const nginx = await startOwnNginx({ url, storage: folder, keptFor: `${KEPT / 1_000}s` }, role);
+  parts.push({ end: () => nginx.stop() });
+  return nginx.url;
+}
+
+/** What the visitors of a door come by, which is one for all. */
+const throughOne = (url: string) => async (): Promise<Where> => ({ url, port: Number(new URL(url).port) });
+
 const SHORT = 200;
-const PLACES: Record<string, () => number | string> = {
-  'a worker': () => target.port,
-  'the nginx of the image': () => image.url,
+/** By what keeps the connections, or passes the visits on: how a visit reaches a door. */
+const PLACES: Record<string, () => Promise<() => Promise<Where>>> = {
+  'a worker': async () => usedDoor(target.port),
+  'the image’s nginx of a Worker': async () => usedDoor(await image(`http://127.0.0.1:${target.port}`, 'worker')),
+  'the image’s nginx of a Supervisor': async () => throughOne(await image((await door(target.port)).url, 'supervisor')),
+  'the nginx of docs/deploy': async () => {
+    const nginx = await startFront('nginx', (await door(target.port)).url);
+    parts.push({ end: () => nginx.stop() });
+    return throughOne(nginx.url);
+  },
 };
 
 /** What a visitor of a door does, by name. */
-const VISITS: Record<string, (door: Front) => Promise<void>> = {
+const VISITS: Record<string, (door: Where) => Promise<void>> = {
   'before the answer to a POST': (door) => waitFor(door, 'POST'),
   'before the answer to a GET of a list': (door) => waitFor(door, 'GET'),
 
@@ -115,21 +134,22 @@ const VISITS: Record<string, (door: Front) => Promise<void>> = {
   async 'on a WebSocket'({ url }) {
     const socket = new WebSocket(`${url.replace('http', 'ws')}/ws?__appName=app1`);
     await once(socket, 'open');
+    const isOver = once(socket, 'close').then(() => ['over']);
     await sleep(SILENCE);
     socket.send('hello');
-    expect(String((await once(socket, 'message'))[0])).toBe('back: hello');
+    expect(String((await Promise.race([once(socket, 'message'), isOver]))[0])).toBe('back: hello');
     socket.terminate();
   },
 };
 
 /** A request that is answered after the silence, and asked once. */
-async function waitFor({ port }: Front, method: string): Promise<void> {
+async function waitFor({ port }: Where, method: string): Promise<void> {
   const path = `/api/x:list?door=${port}&late`;
   const answer = await ask(port, path, { method, body: method === 'POST' ? '{}' : undefined });
   expect(answer).toMatchObject({ status: 200, body: 'here' });
   expect(asked.filter((one) => one === `${method} ${path}`)).toHaveLength(1);
 }
 
-describe.each(Object.keys(PLACES))('%s keeps a connection for less than the silence', (place) => {
+describe.each(Object.keys(PLACES))('with %s a silence is not the end', (place) => {
   it.each(Object.keys(VISITS))('%s', (visit) => visits.get(`${place}: ${visit}`));
 });
