@@ -379,7 +379,11 @@ describe('the users of Redis', () => {
       }
     }
     await redis.start(REDIS_PASSWORD);
-    const own = passwordOf(variablesIn(keysIn(all, 'env_b').files['worker.env']).APP_SUPERVISOR_REDIS_URL);
+    const { APP_SUPERVISOR_REDIS_URL: address } = variablesIn(keysIn(all, 'env_b').files['worker.env']);
+    const here = address.replace('@redis:6379/', `@127.0.0.1:${redis.port}/`);
+    const asked = ['-u', here, '--no-auth-warning', 'get', 'app-supervisor:lease:env_b'];
+    expect(execFileSync('redis-cli', asked, { encoding: 'utf8' })).toBe('\n');
+    const own = passwordOf(address);
     await redis.ask('worker-env-b', own, (client) => client.set('app-supervisor:lease:env_b', 'x'));
     const foreign = redis.ask('worker-env-b', own, (client) => client.set('app-supervisor:lease:env_a', 'x'));
     await expect(foreign).rejects.toThrow('NOPERM');

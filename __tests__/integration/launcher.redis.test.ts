@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -48,6 +49,12 @@ describe('the Redis of npm start', () => {
       await expect(ask(`redis://:admin123@${HOST}:${redis.port}/0`)).rejects.toThrow('WRONGPASS');
       await ask(redis.url);
     }
+  });
+
+  it('has an address that redis-cli takes', () => {
+    expect(execFileSync('redis-cli', ['-u', redis.url, '--no-auth-warning', 'ping'], { encoding: 'utf8' })).toBe(
+      'PONG\n',
+    );
   });
 
   it('shows the password to nobody else on the machine', () => {

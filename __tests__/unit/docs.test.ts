@@ -177,6 +177,24 @@ describe('tables of behaviours', () => {
   });
 });
 
+describe('commands', () => {
+  const documents = ['CONTRIBUTING.md', ...readdirSync(path.join(ROOT, 'docs')).map((file) => `docs/${file}`)].filter(
+    (file) => file.endsWith('.md'),
+  );
+  /** The folder of a project, if it has not its name. */
+  const FOLDERS: Record<string, string> = { browser: 'e2e', alone: 'e2e', 'unit-mocks': 'unit' };
+
+  it('of the tests find some', () => {
+    const named = documents.flatMap((file) => [
+      ...read(file).matchAll(/vitest run --project ([\w-]+) (?:__tests__\/\w+\/)?(\w[\w.]*)/g),
+    ]);
+    expect(named.length).toBeGreaterThan(5);
+    const finds = ([, project, name]: RegExpMatchArray) =>
+      TEST_FILES.some(({ file }) => file.startsWith(`${FOLDERS[project] ?? project}/`) && file.includes(name));
+    expect(named.filter((match) => !finds(match)).map(([whole]) => whole)).toEqual([]);
+  });
+});
+
 describe('docs/architecture.md', () => {
   it('names every folder of the server', () => {
     const section = read('docs/architecture.md').split(/^## Folders$/m)[1];
