@@ -85,16 +85,21 @@ describe('the variables of a new environment', () => {
       API_BASE_PATH: '/portal/rest/',
       WS_PATH: '/portal/ws',
       PLUGIN_STATICS_PATH: '/portal/static/plugins/',
+      APP_MODERN_CLIENT_PREFIX: 'modern',
+      APP_CLIENT_ENTRY_MODE: 'modern-only',
     };
     const variables = variablesOf(facts(own));
     expect(variables).toMatchObject({
       APP_SUPERVISOR_KEY_PREFIX: 'second',
       APP_PUBLIC_PATH: '/portal/',
       API_BASE_PATH: '/portal/rest/',
+      APP_MODERN_CLIENT_PREFIX: 'modern',
+      APP_CLIENT_ENTRY_MODE: 'modern-only',
     });
     // Follow from APP_PUBLIC_PATH.
     expect(variables).not.toHaveProperty('WS_PATH');
-    expect(variablesOf(facts())).not.toHaveProperty('APP_SUPERVISOR_KEY_PREFIX');
+    for (const name of ['APP_SUPERVISOR_KEY_PREFIX', 'APP_MODERN_CLIENT_PREFIX', 'APP_CLIENT_ENTRY_MODE'])
+      expect(variablesOf(facts())).not.toHaveProperty(name);
   });
 
   it('name Redis and the database server as the Worker reaches them', () => {

@@ -12,7 +12,7 @@ import { workerKeysOf } from './worker-keys';
 /** What a Supervisor knows. */
 export interface JoinFacts {
   redis: RedisConfig;
-  host: Pick<HostConfig, 'apiBasePath' | 'wsPath' | 'publicPath' | 'pluginStaticsPath'>;
+  host: HostConfig;
   join: SupervisorConfig['join'];
   fleetKey: Buffer;
   /** Of this Supervisor. */
@@ -114,7 +114,7 @@ function serverFrom(
 
 /** Settings in which this Supervisor differs from the defaults, and that a Worker has to share. */
 function differing({ redis, host }: JoinFacts): [string, string][] {
-  const { publicPath, apiBasePath, wsPath, pluginStaticsPath } = host;
+  const { publicPath, apiBasePath, wsPath, pluginStaticsPath, modernPrefix, clientEntryMode } = host;
   // The core derives the paths from this one unless they are set.
   const below = (path: string) => `${publicPath}${path}`;
   const wanted: [name: string, value: string, isNeeded: boolean][] = [
@@ -123,6 +123,8 @@ function differing({ redis, host }: JoinFacts): [string, string][] {
     ['API_BASE_PATH', apiBasePath, apiBasePath !== below('api/')],
     ['WS_PATH', wsPath, wsPath !== below('ws')],
     ['PLUGIN_STATICS_PATH', pluginStaticsPath, pluginStaticsPath !== below('static/plugins/')],
+    ['APP_MODERN_CLIENT_PREFIX', modernPrefix, modernPrefix !== 'v'],
+    ['APP_CLIENT_ENTRY_MODE', clientEntryMode, clientEntryMode !== 'legacy-default'],
   ];
   return wanted.filter(([, , isNeeded]) => isNeeded).map(([name, value]) => [name, value]);
 }
