@@ -38,7 +38,8 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       summary: 'Uncordon: accept apps again, and bring home what drains have moved or stopped, if asked',
       query: ONE_ENVIRONMENT,
       body: uncordonInput,
-      gives: 'The row; `meta` is `{operations, refused}` of the apps that come home.',
+      gives:
+        'The row; `meta` is `{operations, refused}` of the apps that come home. One that has stopped a process is refused (`APP_STOPS_LOOP`).',
       rows: 'appSupervisorEnvironment',
       errors: ['UNKNOWN_ENVIRONMENT'],
     },
