@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -58,6 +59,15 @@ describe('a NocoBase that is not there', () => {
     expect(page.body).not.toContain('nginx');
     const posted = await ask(port, '/api/x', { method: 'POST', body: 'x'.repeat(3_000_000) });
     expect(posted).toMatchObject({ status: 502, code: 'UPSTREAM_REFUSED', headers: { 'retry-after': '5' } });
+  });
+
+  it('is named by its nginx with no address that somebody has asked for, nor by that of one that ends', async () => {
+    const secret = `of-somebody-${Date.now()}`;
+    for (const nginx of [dead, ending]) {
+      const headers = { Referer: `http://crm.test/admin/?token=${secret}` };
+      expect(await ask(portOf(nginx), `${READ}?token=${secret}`, { headers })).toMatchObject({ status: 502 });
+      expect(fs.readFileSync(nginx.log, 'utf8')).not.toContain(secret);
+    }
   });
 
   it('opens no WebSocket', async () => {

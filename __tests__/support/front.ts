@@ -31,7 +31,8 @@ const KINDS = {
         ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ')}
         include ${site};
       }`,
-    args: (folder: string, main: string) => ['-p', folder, '-c', main],
+    // Errors as in docker/entrypoint.sh.
+    args: (folder: string, main: string) => ['-e', 'stderr', '-p', folder, '-c', main],
   },
   caddy: {
     file: 'Caddyfile',
