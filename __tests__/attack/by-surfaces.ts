@@ -25,8 +25,10 @@ const nextAddress = () => `198.51.100.${++address}`;
 
 /** Sign-ins without a password, which cost nothing: it is their number that counts. */
 async function signsIn(url: string, headers: Record<string, string>, from: string, count: number): Promise<number[]> {
-  const one = () =>
-    ask(url, '/api/auth:signIn', {
+  // NocoBase decodes paths.
+  const spellings = ['auth:signIn', 'auth:sign%49n', '%61uth:signIn'];
+  const one = (_: unknown, index: number) =>
+    ask(url, `/api/${spellings[index % spellings.length]}`, {
       method: 'POST',
       headers: { ...headers, 'X-Forwarded-For': from, 'X-Authenticator': 'basic' },
       body: {},

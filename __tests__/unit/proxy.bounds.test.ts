@@ -112,7 +112,10 @@ describe('sign-ins of an address', () => {
     expect([tried(null, 0), tried(null, 0)]).toEqual([51, 0]);
   });
 
-  it.each(['/api/auth:signIn', '/api/__app/crm/auth%3AsignUp?x=y', '/api/auth:signin/'])('%s is one', (url) => {
+  it.each([
+    ...['/api/auth:signIn', '/api/__app/crm/auth%3AsignUp?x=y', '/api/auth:signin/'],
+    ...['/api/auth:sign%49n', '/api/%61%75th:signI%6e', '/api/__app/crm/auth:sign%55p'],
+  ])('%s is one', (url) => {
     expect(isSignIn(url)).toBe(true);
   });
 
@@ -144,7 +147,10 @@ describe('sign-ins of an address', () => {
     expect(await next).toBe(true);
   });
 
-  it.each(['/api/auth:check', '/api/auth:signInAs', '/api/x?a=/auth:signIn', '/xauth:signIn'])('%s is none', (url) => {
+  it.each([
+    ...['/api/auth:check', '/api/auth:signInAs', '/api/x?a=/auth:signIn', '/xauth:signIn'],
+    ...['/api/auth:signIn%', '/api/auth:sign%2549n'],
+  ])('%s is none', (url) => {
     expect(isSignIn(url)).toBe(false);
   });
 });

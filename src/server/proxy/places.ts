@@ -9,8 +9,15 @@ import { pathOf } from './url';
 /** NocoBase reads users from the database, and hashes a password, which takes a core for about a tenth of a second. */
 const SIGN_IN = /\/auth(?::|%3a)sign(?:in|up)(?:\/|$)/i;
 
-/** Whether the request is for a sign-in or sign-up. */
-export const isSignIn = (url: string): boolean => SIGN_IN.test(pathOf(url));
+/** Whether the request is for a sign-in or sign-up, in any spelling. NocoBase decodes paths, and answers none that it cannot decode. */
+export function isSignIn(url: string): boolean {
+  const path = pathOf(url);
+  try {
+    return SIGN_IN.test(path.includes('%') ? decodeURI(path) : path);
+  } catch {
+    return false;
+  }
+}
 
 /** NocoBase's name for signing in with a password, and what it takes where none is named. */
 const BY_PASSWORD = new Set([undefined, '', 'basic']);
