@@ -92,10 +92,12 @@ export function nameOf(
   return null;
 }
 
-/** Whether a role gives more than data: `pm` are the settings of plugins, `app` restarts, `ui` the pages of everybody. */
-export function isPrivilegedRole(name: string, snippets: readonly string[]): boolean {
-  return name === 'root' || name === 'admin' || snippets.some((snippet) => /^(?:pm|app|ui)(?:\.|$|\*)/.test(snippet));
-}
+/** `pm` are the settings of plugins, `app` restarts, `ui` the pages of everybody; NocoBase takes patterns, which may stand for any of them. */
+const PRIVILEGED = /^(?:(?:pm|app|ui)(?:\.|$)|(?!!)[^.]*[^\w.-])/;
+
+/** Whether a role gives more than data. */
+export const isPrivilegedRole = (name: string, snippets: readonly string[]): boolean =>
+  name === 'root' || name === 'admin' || snippets.some((snippet) => PRIVILEGED.test(snippet));
 
 /** What a request says of its visitor's session; empty: nothing. */
 export interface Claimed {
