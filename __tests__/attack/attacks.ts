@@ -40,7 +40,7 @@ export const ATTACKS: Attack[] = [
 /** What these do not try, and what tries it instead. */
 export const NOT_TRIED = [
   'how long visitors of other apps wait meanwhile: npm run attack -- --denial, long/denial',
-  'a script, a frame and a window in a real browser: long/browser.sso, long/browser.origins',
+  'a script, a frame and a window in a real browser: long/browser.sso.apps, long/browser.origins',
   'a container engine, and what an image is started with: unit/containers.docker, docker/driver, docker/compose, docker/kubernetes',
   'MySQL, MariaDB, SQLite and KingbaseES: integration/databases.roles, integration/databases.mariadb, unit/guards.files',
   'Redis with Sentinel or TLS, and Valkey: integration/redis, integration/stores',
