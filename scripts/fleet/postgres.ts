@@ -124,15 +124,15 @@ export class Postgres extends Part {
  */
 export async function ensureDatabase(server: PostgresServer, name: string, owner?: string): Promise<boolean> {
   const { rowCount } = await query(server, 'postgres', 'SELECT 1 FROM pg_database WHERE datname = $1', [name]);
-  if (rowCount) return false;
   const database = pg.escapeIdentifier(name);
-  if (!owner) {
-    await query(server, 'postgres', `CREATE DATABASE ${database}`);
-    return true;
+  // The roles of apps enter none before it is closed to them, also if this is cut off.
+  const closed = owner ? `OWNER ${pg.escapeIdentifier(owner)} TEMPLATE template0 ALLOW_CONNECTIONS false` : '';
+  if (!rowCount) await query(server, 'postgres', `CREATE DATABASE ${database} ${closed}`);
+  if (owner) {
+    await query(server, 'postgres', `REVOKE CONNECT, TEMPORARY ON DATABASE ${database} FROM PUBLIC`);
+    await query(server, 'postgres', `ALTER DATABASE ${database} ALLOW_CONNECTIONS true`);
   }
-  await query(server, 'postgres', `CREATE DATABASE ${database} OWNER ${pg.escapeIdentifier(owner)} TEMPLATE template0`);
-  await query(server, 'postgres', `REVOKE CONNECT, TEMPORARY ON DATABASE ${database} FROM PUBLIC`);
-  return true;
+  return !rowCount;
 }
 
 export async function dropDatabase(server: PostgresServer, name: string): Promise<void> {
