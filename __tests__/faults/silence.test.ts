@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { ask, bare, type Front, front, type Listening, until, worker } from '../integration/proxy-harness';
-import { startFront, startOwnNginx } from '../support/front';
+import { type FrontKind, startFront, startOwnNginx } from '../support/front';
 
 /**
  * A silence on a connection that was used before, ten times as long as the worker keeps idle connections, and longer than nginx lets
@@ -87,6 +87,12 @@ async function image(url: string, role: 'supervisor' | 'worker'): Promise<string
   return nginx.url;
 }
 
+async function deployed(kind: FrontKind, to: string): Promise<string> {
+  const made = await startFront(kind, to);
+  parts.push({ end: () => made.stop() });
+  return made.url;
+}
+
 /** What the visitors of a door come by, which is one for all. */
 const throughOne = (url: string) => async (): Promise<Where> => ({ url, port: Number(new URL(url).port) });
 
@@ -96,11 +102,8 @@ const PLACES: Record<string, () => Promise<() => Promise<Where>>> = {
   'a worker': async () => usedDoor(target.port),
   'the image’s nginx of a Worker': async () => usedDoor(await image(`http://127.0.0.1:${target.port}`, 'worker')),
   'the image’s nginx of a Supervisor': async () => throughOne(await image((await door(target.port)).url, 'supervisor')),
-  'the nginx of docs/deploy': async () => {
-    const nginx = await startFront('nginx', (await door(target.port)).url);
-    parts.push({ end: () => nginx.stop() });
-    return throughOne(nginx.url);
-  },
+  'the nginx of docs/deploy': async () => throughOne(await deployed('nginx', (await door(target.port)).url)),
+  'the Caddy of docs/deploy': async () => throughOne(await deployed('caddy', (await door(target.port)).url)),
 };
 
 /** What a visitor of a door does, by name. */
@@ -149,6 +152,21 @@ async function waitFor({ port }: Where, method: string): Promise<void> {
   expect(answer).toMatchObject({ status: 200, body: 'here' });
   expect(asked.filter((one) => one === `${method} ${path}`)).toHaveLength(1);
 }
+
+/** As a Supervisor keeps them, in ms (`tuneServer`): a request on a connection that it ends at that moment would fail. */
+const KEPT_BY_SUPERVISOR = 65_000;
+
+it.concurrent.each<FrontKind>(['nginx', 'caddy'])(
+  'the %s of docs/deploy ends an idle connection first',
+  async (kind) => {
+    const supervisor = await worker((_, res) => res.end('here'), { keepAliveTimeout: 2 * KEPT_BY_SUPERVISOR });
+    parts.push({ end: () => supervisor.close() });
+    const url = await deployed(kind, `http://127.0.0.1:${supervisor.port}`);
+    expect((await ask(Number(new URL(url).port), '/')).body).toBe('here');
+    expect(supervisor.sockets.size).toBe(1);
+    await until('The end of the connection', () => supervisor.sockets.size === 0, KEPT_BY_SUPERVISOR);
+  },
+);
 
 describe.each(Object.keys(PLACES))('with %s a silence is not the end', (place) => {
   it.each(Object.keys(VISITS))('%s', (visit) => visits.get(`${place}: ${visit}`));
