@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { APP_ADMIN, type Api, Fleet, type Instance, query, waitFor } from '../../scripts/fleet';
 import { ADMIN, NODE_OPTIONS } from '../../scripts/fleet/environment';
@@ -10,15 +11,31 @@ import { Manager, signInTo, statusIn } from '../support/manager';
 import { formerReleaseEnv } from '../support/release';
 
 /**
- * The archives of former releases (0.1.0 is commit bc85c67, 0.1.1 is ecc283c, each built by `npm pack`) on a fleet that has
- * apps, secrets and operations, and then this release: the Supervisor first, then the Workers, as docs/upgrading.md says.
- * The tests follow one another.
+ * The archives of former releases (0.1.0 is commit bc85c67, 0.1.1 is ecc283c, 0.2.0 is b722999, each built by `npm pack`) on a fleet
+ * that has apps in every state, secrets and operations, and then this release: the Supervisor first, then the Workers, as
+ * docs/upgrading.md says. The tests follow one another.
  */
 
 const BOTH = ['env_a', 'env_b'];
 const MINUTES = 60_000;
 /** Which environments each app has. */
-const PLACES: Record<string, string[]> = { crm: ['env_a'], shop: BOTH, books: ['env_b'], attic: ['env_a'] };
+const PLACES: Record<string, string[]> = {
+  crm: ['env_a'],
+  shop: BOTH,
+  books: ['env_b'],
+  /** Is stopped. */
+  attic: ['env_a'],
+  /** Starts when somebody visits it. */
+  desk: ['env_b'],
+  /** Never got into its database. */
+  broken: ['env_b'],
+  /** Is moving to env_b when the Supervisor is stopped. */
+  mover: ['env_a'],
+  /** Is being deleted then. */
+  waste: ['env_a'],
+};
+/** Those that run all the time, each to be started once by each upgraded Worker that hosts it. */
+const RUNNING = ['crm', 'shop', 'books'];
 /** The password of a connection that was entered. */
 const PASSWORD = 'entered by an operator';
 
@@ -30,11 +47,13 @@ const PRESENT = {
   PLUGIN_STORAGE_PATH: PLUGIN_STORAGE,
 };
 
-describe.each(['0.1.0', '0.1.1'] as const)('a fleet of release %s', (release) => {
+describe.each(['0.1.0', '0.1.1', '0.2.0'] as const)('a fleet of release %s', (release) => {
   let fleet: Fleet;
   let manager: Manager;
   const admins: Record<string, { email: string; password: string }> = {};
   const visits = new Visits();
+  /** Of Workers, from where they were upgraded. */
+  const logs: Array<{ file: string; from: number; environment: string }> = [];
 
   beforeAll(async () => {
     fleet = await Fleet.start({
@@ -56,9 +75,9 @@ describe.each(['0.1.0', '0.1.1'] as const)('a fleet of release %s', (release) =>
   });
 
   /** Starts an instance with this release, which upgrades its main app, as `nocobase start --quickstart` does. */
-  async function upgrade(instance: Instance, onStopped = () => {}): Promise<void> {
+  async function upgrade(instance: Instance, onStopped: () => unknown = () => {}): Promise<void> {
     await instance.stop();
-    onStopped();
+    await onStopped();
     instance.saveEnv(PRESENT);
     new FleetState(fleet.home).update(({ bootedWith }) => {
       delete bootedWith[instance.database];
@@ -66,14 +85,20 @@ describe.each(['0.1.0', '0.1.1'] as const)('a fleet of release %s', (release) =>
     await instance.start();
   }
 
-  async function create(values: { name: string; [setting: string]: unknown }): Promise<void> {
+  async function begin(values: { name: string; [setting: string]: unknown }): Promise<{ id: string }> {
     const { name } = values;
     const initialAdmin = release === '0.1.0' ? {} : { initialAdmin: APP_ADMIN };
     admins[name] = release === '0.1.0' ? ADMIN : APP_ADMIN;
     const app = { title: name, environments: PLACES[name], startMode: 'withMain', ...initialAdmin, ...values };
-    const { data } = await manager.api.post('apps:create', app);
-    await manager.succeeded(data.operation);
+    return (await manager.api.post('apps:create', app)).data.operation;
   }
+
+  const create = async (values: Parameters<typeof begin>[0]) => manager.succeeded(await begin(values));
+
+  const databases = async (...names: string[]): Promise<string[]> => {
+    const sql = 'SELECT datname FROM pg_database WHERE datname = ANY($1)';
+    return (await query(fleet.postgresServer, 'postgres', sql, [names])).rows.map(({ datname }) => datname);
+  };
 
   const signIn = (name: string): Promise<Api> => signInTo(fleet.supervisor, name, admins[name]);
   const people = async (name: string): Promise<string[]> =>
@@ -95,7 +120,27 @@ describe.each(['0.1.0', '0.1.1'] as const)('a fleet of release %s', (release) =>
     });
     await create({ name: 'attic' });
     await manager.command('stop', 'attic');
-    for (const name of ['crm', 'shop', 'books']) {
+    await create({ name: 'desk', startMode: 'onVisit' });
+    await create({ name: 'mover' });
+    await create({ name: 'waste' });
+    const failed = await manager.ended(
+      await begin({
+        name: 'broken',
+        options: {
+          dbConnType: 'new_connection',
+          database: {
+            dialect: 'postgres',
+            host,
+            port,
+            database: 'broken',
+            username: 'keeper',
+            password: 'a wrong one',
+          },
+        },
+      }),
+    );
+    expect(failed.state).toBe('failed');
+    for (const name of [...RUNNING, 'mover']) {
       const api = await signIn(name);
       await api.post('users:create', { username: `of-${name}`, email: `of@${name}.example`, password: 'of-somebody' });
       expect(await people(name)).toContain(`of-${name}`);
@@ -105,8 +150,14 @@ describe.each(['0.1.0', '0.1.1'] as const)('a fleet of release %s', (release) =>
   it('goes on while the Supervisor is upgraded: its Workers are shown as outdated and serve', {
     timeout: 10 * MINUTES,
   }, async () => {
-    visits.begin(fleet.supervisor, ['crm', 'shop', 'books']);
-    await upgrade(fleet.supervisor);
+    visits.begin(fleet.supervisor, RUNNING);
+    await manager.api.post('apps:update?filterByTk=mover', { environments: ['env_b'] });
+    await manager.api.post('apps:destroy?filterByTk=waste', { database: 'drop' });
+    await upgrade(fleet.supervisor, async () => {
+      const sql = 'SELECT "appName" FROM "appOperations" WHERE "finishedAt" IS NULL ORDER BY "appName"';
+      const { rows } = await query(fleet.postgresServer, fleet.supervisor.database, sql);
+      expect(rows.map(({ appName }) => appName)).toEqual(['mover', 'waste']);
+    });
     await waitFor(() => visits.areWell(), { timeout: MINUTES, what: 'Every app answering' });
     visits.phase = 'a former Worker behind this Supervisor';
     manager = await Manager.of(fleet);
@@ -128,7 +179,10 @@ describe.each(['0.1.0', '0.1.1'] as const)('a fleet of release %s', (release) =>
       visits.phase = `${name} is upgraded`;
       // What a former Worker says when it ends is not signed: until it has ended, it gets requests of all its apps.
       visits.excused = Object.keys(PLACES).filter((app) => PLACES[app].includes(name));
-      await upgrade(fleet.worker(name), () => {
+      const worker = fleet.worker(name);
+      const log = { file: worker.logFile, from: 0 };
+      await upgrade(worker, () => {
+        log.from = fs.statSync(log.file).size;
         visits.excused = Object.keys(PLACES).filter((app) => PLACES[app].join() === name);
       });
       await manager.untilEnvironment(name, ({ health }) => health === 'online', {
@@ -140,23 +194,61 @@ describe.each(['0.1.0', '0.1.1'] as const)('a fleet of release %s', (release) =>
           what: `runs in ${name}`,
           timeout: 5 * MINUTES,
         });
+      logs.push({ ...log, environment: name });
     }
     await waitFor(() => visits.areWell(), { timeout: MINUTES, what: 'Every app answering' });
     await visits.end();
     console.log(`measured: from ${release}: ${visits.summary()}`);
     expect(visits.failures).toEqual([]);
-    for (const name of ['crm', 'shop', 'books']) {
+    for (const name of RUNNING) {
       const app = await manager.untilApp(name, runs(name), { what: 'runs', timeout: 5 * MINUTES });
       expect(app.warnings ?? []).not.toContainEqual(expect.objectContaining({ code: 'KEY_DIFFERS' }));
       expect(await people(name)).toContain(`of-${name}`);
     }
     expect(statusIn(await manager.app('attic'), 'env_a')).toBe('stopped');
+    for (const { file, from, environment } of logs) {
+      const started = startsIn(fs.readFileSync(file).subarray(from).toString());
+      const here = (app: string) => PLACES[app].includes(environment);
+      const expected = Object.fromEntries(RUNNING.filter(here).map((app) => [app, 1]));
+      expect({ environment, ...started }).toMatchObject({ environment, ...expected });
+      for (const app of ['attic', 'desk', 'waste']) expect(started).not.toHaveProperty(app);
+      expect(started.mover ?? 0).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('ends the move and the deletion that were under way, and keeps what has failed', {
+    timeout: 10 * MINUTES,
+  }, async () => {
+    const moved = ({ environments, statuses }: AppRow) =>
+      environments.join() === 'env_b' &&
+      Object.keys(statuses).join() === 'env_b' &&
+      statuses.env_b.status === 'running';
+    await manager.untilApp('mover', moved, { what: 'runs in env_b alone', timeout: 5 * MINUTES });
+    expect(await people('mover')).toContain('of-mover');
+    await waitFor(async () => !(await databases('waste')).length, { timeout: 5 * MINUTES, what: 'The drop of waste' });
+    await waitFor(async () => !(await manager.apps()).some(({ name }) => name === 'waste'), {
+      timeout: MINUTES,
+      what: 'The end of waste',
+    });
+    const open = async () =>
+      (await manager.api.get('appOperations:list', { pageSize: 200 })).data.filter(
+        ({ finishedAt }: any) => !finishedAt,
+      );
+    await waitFor(async () => !(await open()).length, { timeout: MINUTES, what: 'The end of all operations' });
+    expect(await databases('crm', 'shop', 'books', 'attic', 'desk', 'mover')).toHaveLength(6);
+
+    expect(statusIn(await manager.app('broken'), 'env_b')).toBe('error');
+    expect(statusIn(await manager.app('desk'), 'env_b')).not.toBe('running');
+    const isAwake = async () => (await ask(fleet.supervisor.url, '/api/__app/desk/users:list')).status === 401;
+    await waitFor(isAwake, { timeout: MINUTES, what: 'A visit that starts desk' });
+    expect(await people('desk')).toHaveLength(1);
   });
 
   it('keeps operations and secrets, and does everything again', { timeout: 10 * MINUTES }, async () => {
     const { data } = await manager.api.get('appOperations:list', { pageSize: 200 });
     const done = data.map(({ appName, action, state }: any) => `${action} ${appName} ${state}`);
-    for (const name of Object.keys(PLACES)) expect(done).toContain(`create ${name} succeeded`);
+    for (const name of [...RUNNING, 'attic', 'desk', 'mover']) expect(done).toContain(`create ${name} succeeded`);
+    expect(done).toContain('create broken failed');
     expect(done).toContain('stop attic succeeded');
     await manager.command('start', 'attic');
     // Opens the password of its connection, which was sealed by the former release.
@@ -170,6 +262,14 @@ describe.each(['0.1.0', '0.1.1'] as const)('a fleet of release %s', (release) =>
     for (const row of await manager.environments()) expect([row.health, isOutdated(row)]).toEqual(['online', false]);
   });
 });
+
+/** How often each app was started, as a Worker's log says. */
+function startsIn(log: string): Record<string, number> {
+  const starts: Record<string, number> = {};
+  for (const [, app] of log.matchAll(/message=App (\w+): (?:start|upgrade|install|resumeInstall) /g))
+    starts[app] = (starts[app] ?? 0) + 1;
+  return starts;
+}
 
 const isOutdated = ({ warnings }: EnvironmentRow) => warnings.some(({ code }) => code === 'OUTDATED');
 

@@ -30,7 +30,7 @@ export function releaseEnv(release: Release): Record<string, string> {
 }
 
 /** A former release of this plugin, as its archive has it. */
-export type FormerRelease = '0.1.0' | '0.1.1';
+export type FormerRelease = '0.1.0' | '0.1.1' | '0.2.0';
 
 /** Environment variables with which an instance runs a former release of this plugin, whatever the others run. */
 export function formerReleaseEnv(release: FormerRelease): Record<string, string> {
