@@ -23,7 +23,7 @@ beforeAll(async () => {
   fleet = await sharedFleet();
   manager = await Manager.of(fleet);
   [home, other] = [fleet.worker('env_a'), fleet.worker('env_b')];
-  await manager.clear('looper', 'sound');
+  await manager.clear('looper', 'sound', 'rover');
   await Promise.all(
     [home, other].map((worker) =>
       worker.restartWith({ APP_SUPERVISOR_RESTARTED: 'true', APP_SUPERVISOR_LOOP_LIMIT: LIMIT }),
@@ -35,7 +35,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await fleet?.heal();
-  await manager?.clear('looper', 'sound');
+  await manager?.clear('looper', 'sound', 'rover');
   await Promise.all([home, other].map((worker) => worker?.restartWith({ APP_SUPERVISOR_RESTARTED: 'false' })));
 }, ALL_OF_IT);
 
@@ -142,4 +142,31 @@ it('at its start: the operation says why, and the next environment is not begun'
   await serves(other, 'looper');
   await title('mended');
   await isStartedAgain();
+});
+
+it('before a failover: it is named once its Worker is back, and started nowhere from then on', {
+  timeout: ALL_OF_IT,
+}, async () => {
+  const failover = { failover: 'automatic', failoverDelay: 10 } as const;
+  await manager.create({ name: 'rover', environments: ['env_a'], startMode: 'withMain', ...failover });
+  const user = await signInTo(home, 'rover');
+  begin(user.post('coreProbe:loop', {}));
+  await dies();
+  await serves(other, 'rover');
+  await home.start();
+  const hasLeft = ({ environments, statuses }: { environments: string[]; statuses: object }) =>
+    environments.join() === 'env_b' && !('env_a' in statuses);
+  await manager.untilApp('rover', hasLeft, { timeout: LONG, what: 'gone from its first Worker' });
+  // Where it runs, it runs on.
+  await serves(other, 'rover');
+  await other.stop();
+  await other.start();
+  const params = { app: 'rover', environment: 'env_a', work: { code: 'WORK_REQUEST' } };
+  await manager.untilApp('rover', ({ statuses }) => statuses.env_b?.error?.code === 'APP_STOPS_LOOP', {
+    timeout: LONG,
+    what: 'kept out of its second Worker',
+  });
+  expect((await manager.app('rover')).statuses.env_b.error?.params).toMatchObject(params);
+  await manager.command('start', 'rover');
+  await serves(other, 'rover');
 });
