@@ -70,6 +70,12 @@ describe('what is recorded', () => {
     });
     const crash = { code: 'APP_CRASH_LOOP', params: { app: 'crm', times: 3, cause: say('WORKER_ENDED') } };
     expect(conditionOf('env_a', entryOf({ status: 'error', error: crash }), 7)).toMatchObject({ kind: 'crash' });
+    // A failover has taken it from there before that could be said.
+    const stopped = { code: 'APP_STOPS_LOOP', params: { app: 'crm' } };
+    expect(conditionOf('env_a', entryOf({ status: 'not_found', error: stopped }), 7)).toMatchObject({
+      kind: 'crash',
+      cause: stopped,
+    });
   });
 
   it('not an app that is well, or may become so', () => {

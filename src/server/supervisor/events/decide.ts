@@ -119,8 +119,10 @@ export function uploadsOf(
 /** @returns null if the app is neither well nor failed there, for example while it is started again */
 export function conditionOf(environment: string, entry: StatusEntry, now: number): Lasting | 'well' | null {
   const { name, uid, status, error } = entry;
-  if (status === 'error') {
-    const isCrash = error?.code === 'APP_CRASH_LOOP' || error?.code === 'APP_STOPS_LOOP';
+  // One that stopped its process may have left since.
+  const hasStopped = error?.code === 'APP_STOPS_LOOP';
+  if (status === 'error' || hasStopped) {
+    const isCrash = error?.code === 'APP_CRASH_LOOP' || hasStopped;
     return {
       kind: isCrash ? 'crash' : 'failure',
       environment,
