@@ -214,6 +214,17 @@ describe('invariant 4: a boot', () => {
     expect([fleet.app.paused, fleet.wish('env_b').boot.generation]).toEqual([null, fleet.asked]);
   });
 
+  it('is nowhere after that, also if several failovers came first', () => {
+    const fleet = failedOver();
+    for (const to of ['env_c', 'env_d']) {
+      fleet.health.set(fleet.app.environments[0], 'down');
+      fleet.ask(moved([to]));
+      fleet.converge(to);
+    }
+    comesBack(fleet);
+    expect(fleet.app.paused).toMatchObject({ environment: 'env_a', boot: fleet.asked });
+  });
+
   it('goes on if somebody has asked for one since the failover', () => {
     const fleet = failedOver();
     fleet.ask((app, generation) => booted(app, generation, 'restart'));

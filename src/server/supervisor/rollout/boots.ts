@@ -37,6 +37,10 @@ function uploadsOf({ app, planned }: Sight, target: string, generation: number):
   return { from, generation, wait: app.environments.length === 1 && health !== 'down', address };
 }
 
+/** Whether somebody has asked for a boot since. A move, and new settings, make a place at least as new as its boot. */
+const isAsked = ({ placements }: Sight['app'], since: number): boolean =>
+  Object.values(placements).some(({ generation, boot }) => boot.generation > Math.max(generation, since));
+
 /**
  * An app that has stopped the loop of a process is started nowhere, also where a failover has brought it before that process could say so.
  * Only somebody's newer boot lifts that, and no Worker says it of an app that was never placed there.
@@ -49,7 +53,9 @@ export const stopsLoop: Rule = (sight) => {
     const { entry, isMine, place } = sight.see(environment);
     if (!entry || !isMine || entry.error?.code !== 'APP_STOPS_LOOP' || wish.stray || isAhead(wish)) continue;
     const isStartedSince =
-      wish.desired === 'removed' ? newest > wish.generation : entry.bootGeneration < (place ?? wish).boot.generation;
+      wish.desired === 'removed'
+        ? isAsked(app, wish.generation)
+        : entry.bootGeneration < (place ?? wish).boot.generation;
     if (isStartedSince) continue;
     const kept = Object.keys(app.published).filter((name) => app.published[name].desired !== 'removed');
     return {
