@@ -560,8 +560,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'supervisor/control/environment-reconciler.ts',
-        'left.version === appCache.version ? null',
-        '(true as boolean) ? null',
+        'for (const name of names) stale?.add(name);',
+        'for (const _ of names) stale?.clear();',
       ],
     ],
     test: 'unit/environment-reconciler.test.ts',
@@ -579,7 +579,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'supervisor/apps/cache.ts',
-        'tombstone.environments = environments;\n    this.changed([]);',
+        'tombstone.environments = environments;\n    this.changed([tombstone.name]);',
         'tombstone.environments = environments;',
       ],
     ],

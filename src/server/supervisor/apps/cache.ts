@@ -22,7 +22,7 @@ export class AppCache {
   /** Incarnations of apps that were assigned to since the last read began: it may have found what was there before. */
   private readonly assigned = new Set<string>();
 
-  /** Names of apps that are new, changed or deleted. */
+  /** Names of apps that are new, changed or deleted, or whose tombstones are. */
   readonly changes = new Feed<string[]>();
 
   constructor(private readonly appRepository: AppRepository) {}
@@ -56,9 +56,9 @@ export class AppCache {
       const app = changed.has(name) ? read.get(name) : environmentCache.get(name);
       if (app) this.apps.set(name, this.newer(app, environmentCache));
     }
-    const isReplaced = this.replaceTombstones(tombstones);
+    const names = [...changed, ...gone, ...this.replaceTombstones(tombstones)];
     this.loaded = true;
-    if (first || changed.size || gone.length || isReplaced) this.changed([...changed, ...gone]);
+    if (first || names.length) this.changed(names);
   }
 
   private async read(names: string[]): Promise<Map<string, AppDefinition>> {
@@ -72,16 +72,17 @@ export class AppCache {
 
   private changed(names: string[]): void {
     this.version++;
-    this.changes.emit(names);
+    this.changes.emit([...new Set(names)]);
   }
 
-  /** @returns whether any is new, gone or changed */
-  private replaceTombstones(tombstones: Tombstone[]): boolean {
+  /** @returns the names of those that are new, gone or changed */
+  private replaceTombstones(tombstones: Tombstone[]): string[] {
     const now = new Map(tombstones.map((tombstone) => [tombstone.uid, tombstone]));
-    const isReplaced = !isDeepStrictEqual(this.tombstones, now);
+    const isReplaced = ({ uid }: Tombstone) => !isDeepStrictEqual(this.tombstones.get(uid), now.get(uid));
+    const replaced = [...this.tombstones.values(), ...tombstones].filter(isReplaced).map(({ name }) => name);
     this.tombstones.clear();
     for (const [uid, tombstone] of now) this.tombstones.set(uid, tombstone);
-    return isReplaced;
+    return replaced;
   }
 
   private async refreshNow(names: string[]): Promise<void> {
@@ -92,9 +93,9 @@ export class AppCache {
       if (app) this.apps.set(name, this.newer(app));
       else this.apps.delete(name);
     });
-    if (found.includes(null) || [...this.tombstones.values()].some(({ name }) => names.includes(name)))
-      this.replaceTombstones(await this.appRepository.allTombstones());
-    this.changed(names);
+    const isBuried = found.includes(null) || [...this.tombstones.values()].some(({ name }) => names.includes(name));
+    const replaced = isBuried ? this.replaceTombstones(await this.appRepository.allTombstones()) : [];
+    this.changed([...names, ...replaced]);
   }
 
   /** Of what was read and what is known, if that was assigned to meanwhile; whoever assigned reads it again. */
@@ -118,12 +119,15 @@ export class AppCache {
     const tombstone = this.tombstones.get(uid);
     if (!tombstone) return;
     tombstone.environments = environments;
-    this.changed([]);
+    this.changed([tombstone.name]);
   }
 
   /** The database has no tombstone of this app any more. */
   removeTombstone(uid: string): void {
-    if (this.tombstones.delete(uid)) this.changed([]);
+    const tombstone = this.tombstones.get(uid);
+    if (!tombstone) return;
+    this.tombstones.delete(uid);
+    this.changed([tombstone.name]);
   }
 
   /** A definition by incarnation, alive or deleted. */

@@ -41,8 +41,8 @@ interface Left {
   incarnation: number;
   /** By uid, with secrets sealed as its Worker reads them. */
   records: Map<string, AppRecord>;
-  /** Version of the definitions of which they are; null: some of them are missing. */
-  version: number | null;
+  /** Names of apps whose definitions have changed since; null: all may have. */
+  stale: Set<string> | null;
 }
 
 const asItIs: NonNullable<Stores['sealed']> = (_, record) => record;
@@ -84,22 +84,26 @@ export class EnvironmentReconciler {
     this.left.delete(environment);
   }
 
+  /** Definitions have changed. */
+  noteApps(names: string[]): void {
+    for (const { stale } of this.left.values()) for (const name of names) stale?.add(name);
+  }
+
   /** Every environment that is known or has required records. */
   names(): string[] {
     const { observer, appCache } = this.options;
     return [...new Set([...this.left.keys(), ...observer.names(), ...environmentsOf(appCache)])];
   }
 
-  /** Writes the records of apps in an environment as they are to be. What cannot be written now is written by its next pass. */
-  async publish(environment: string, names: string[]): Promise<void> {
-    const { queue, log } = this.options;
+  /** Writes what has changed of an environment. What cannot be written now is written by its next pass. */
+  async publish(environment: string): Promise<void> {
+    const { queue } = this.options;
     try {
       const delay = await this.inTurn(environment, async () => {
         const left = this.left.get(environment);
-        return left ? this.write(environment, left, names) : STORE_RETRY;
+        return left ? this.write(environment, left) : STORE_RETRY;
       });
       if (delay !== null) queue.add(environmentKey(environment), delay);
-      else log.rooms.records?.('Published', { environment, apps: names });
     } catch {
       queue.add(environmentKey(environment), STORE_RETRY);
     }
@@ -111,13 +115,11 @@ export class EnvironmentReconciler {
    */
   reconcile(environment: string): Promise<number | null> {
     return this.inTurn(environment, async () => {
-      const { records, appCache } = this.options;
+      const { records } = this.options;
       const left = this.left.get(environment);
       const isNewer = this.reportedBy(environment) > (left?.incarnation ?? 0);
       if (!left || isNewer || (await records.mark(environment)) !== left.mark) return this.compare(environment);
-      const delay = left.version === appCache.version ? null : await this.write(environment, left);
-      this.notify(environment);
-      return delay;
+      return this.write(environment, left);
     });
   }
 
@@ -147,29 +149,27 @@ export class EnvironmentReconciler {
     const isOther = incarnation !== read.incarnation;
     const removed = [...(read.refused ?? []), ...(isOther ? read.records.map(({ uid }) => uid) : [])];
     const found = new Map(isOther ? [] : read.records.map((record) => [record.uid, record]));
-    const left = { mark, count: count ?? NO_COUNT, incarnation, records: found, version: null };
+    const left = { mark, count: count ?? NO_COUNT, incarnation, records: found, stale: null };
     if ((isOther || removed.length) && !(await this.put(environment, left, [], removed))) return 0;
     this.left.set(environment, left);
-    const delay = await this.write(environment, left);
-    this.notify(environment);
-    return delay;
+    return this.write(environment, left);
   }
 
-  /** Writes what differs. @param names of the apps that may differ; absent: all. @returns as `reconcile` */
-  private async write(environment: string, left: Left, names?: string[]): Promise<number | null> {
-    const { appCache, leadership, sealed = asItIs } = this.options;
-    const { version } = appCache;
-    const wanted = expectedRecords(appCache, environment, names);
-    const chosen = names && new Set(names);
+  /** Writes what differs. @returns as `reconcile` */
+  private async write(environment: string, left: Left): Promise<number | null> {
+    const { appCache, leadership, log, sealed = asItIs } = this.options;
+    if (!leadership.leads) return STORE_RETRY;
+    const { stale } = left;
+    left.stale = new Set();
+    const wanted = expectedRecords(appCache, environment, stale);
     const missing: AppRecord[] = [];
     for (const { app, wish } of wanted.values()) {
       const record = recordFor(app, wish);
       if (!isDeepStrictEqual(left.records.get(app.uid), sealed(environment, record))) missing.push(record);
     }
     const surplus = [...left.records.values()].filter(
-      ({ name, uid }) => (!chosen || chosen.has(name)) && wanted.get(name)?.app.uid !== uid,
+      ({ name, uid }) => (!stale || stale.has(name)) && wanted.get(name)?.app.uid !== uid,
     );
-    if (!leadership.leads) return STORE_RETRY;
     const unnotified = this.unnotified.get(environment) ?? new Set();
     for (const { uid } of missing) unnotified.add(uid);
     if (unnotified.size) this.unnotified.set(environment, unnotified);
@@ -178,7 +178,8 @@ export class EnvironmentReconciler {
       const [set, removed] = [missing.slice(i, i + RECORDS_AT_ONCE), gone.slice(i, i + RECORDS_AT_ONCE)];
       if (!(await this.put(environment, left, set, removed))) return 0;
     }
-    if (!names) left.version = version;
+    if (missing.length || gone.length)
+      log.rooms.records?.('Published', { environment, apps: missing.map(({ name }) => name), removed: gone });
     this.notify(environment);
     return null;
   }
@@ -254,7 +255,7 @@ const environmentsOf = ({ apps, tombstones }: Pick<AppCache, 'apps' | 'tombstone
 function expectedRecords(
   { apps, tombstones }: Pick<AppCache, 'apps' | 'tombstones'>,
   environment: string,
-  names?: string[],
+  names: ReadonlySet<string> | null,
 ): Map<string, { app: AppDefinition; wish: Published }> {
   const expected = new Map<string, { app: AppDefinition; wish: Published }>();
   const expect = (app: AppDefinition) => {
@@ -262,8 +263,8 @@ function expectedRecords(
     if (wish) expected.set(app.name, { app, wish });
   };
   for (const { name, definition, environments } of tombstones.values())
-    if (environments.includes(environment) && (!names || names.includes(name))) expect(definition);
+    if (environments.includes(environment) && (!names || names.has(name))) expect(definition);
   // After the tombstones: a live app of the same name overrides a deleted one.
-  for (const app of names ? names.flatMap((name) => apps.get(name) ?? []) : apps.values()) expect(app);
+  for (const app of names ? [...names].flatMap((name) => apps.get(name) ?? []) : apps.values()) expect(app);
   return expected;
 }

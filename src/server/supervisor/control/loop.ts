@@ -59,7 +59,8 @@ export class ControlLoop {
 
   /** Definitions have changed. */
   noteApps(names: string[]): void {
-    const { appIndex, queue } = this.options;
+    const { environments, appIndex, queue } = this.options;
+    environments.noteApps(names);
     appIndex.note(names);
     this.addApps(names);
     queue.add(INDEX, INDEX_SPACING);

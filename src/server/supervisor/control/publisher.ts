@@ -70,7 +70,7 @@ export class Publisher {
     appCache.assign(app, changes);
     if (isDeleted && left) appCache.settleTombstone(app.uid, left);
     for (const environment of [...Object.keys(publish), ...withdraw])
-      await this.options.environments.publish(environment, [app.name]);
+      await this.options.environments.publish(environment);
     // A read that began earlier keeps what was assigned here, and with it may miss a change by another Supervisor.
     await appCache.refresh([app.name]);
   }
