@@ -14,18 +14,13 @@ async function planned(...args: string[]): Promise<Plan> {
 }
 
 describe('npm run chaos -- --plan', () => {
-  it('prints as many rounds as have time to begin, the same for the same seed', async () => {
-    const [plan, same, other] = await Promise.all([
-      planned('--seed', '1', '--minutes', '7'),
-      planned('--seed', '1', '--minutes', '7'),
-      planned('--seed', '2', '--minutes', '7'),
-    ]);
-    expect(plan.rounds.length).toBe(3);
-    expect(plan).toEqual(same);
-    expect(plan).not.toEqual(other);
+  it('prints as many rounds as have time to begin', async () => {
+    expect((await planned('--seed', '1', '--minutes', '7')).rounds.length).toBe(3);
   });
 
-  it('prints the run of npm test, too', async () => {
-    expect(await planned('--short', '--seed', '123')).toEqual(makePlan(shortSize(123)));
+  it('prints the run of npm test, too, the same for the same seed', async () => {
+    const plan = await planned('--short', '--seed', '123');
+    expect(plan).toEqual(makePlan(shortSize(123)));
+    expect(plan).not.toEqual(makePlan(shortSize(124)));
   });
 });
