@@ -1,5 +1,5 @@
 import type { Database } from '@nocobase/database';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { collections } from '../../src/server/core/collections';
 import { Lease } from '../../src/server/lease/lease';
 import { OwnConnection } from '../../src/server/lease/own-connection';
@@ -136,6 +136,19 @@ describe('a tenure', () => {
     stores.away = false;
     await clock.run(6_000);
     expect([story, (await sight())?.lease?.epoch]).toEqual([['begins', 'begins'], tenures.term]);
+  });
+
+  it('begins also where the answer to its first announcement was lost', async () => {
+    const { announce } = stores.leases;
+    vi.spyOn(stores.leases, 'announce').mockImplementationOnce(async (...announcement) => {
+      await announce.apply(stores.leases, announcement);
+      await clock.sleep(3_000);
+      throw new Error('Command timed out');
+    });
+    const { tenures, story } = process('one');
+    void tenures.start();
+    await clock.run(4_000);
+    expect([tenures.announcer.announced, story]).toEqual([tenures.term, ['begins']]);
   });
 
   it('is told anew where the store has lost it', async () => {

@@ -62,14 +62,14 @@ export class Tenures {
   /** The apps whose rows have raised it. */
   private readonly raisedFor = new Set<string>();
   private isToldAhead = false;
-  /** The term of this tenure, and whether its process could begin things when that was last looked at. */
-  private readonly seen = { term: 0, leads: false };
+  /** The term of this tenure, whether its process could begin things when that was last looked at, and whether it was told that it begins. */
+  private readonly seen = { term: 0, leads: false, isTold: false };
 
   constructor(private readonly options: TenuresOptions) {
     this.lease = options.lease;
     this.announcer = new Announcer({ ...options, term: () => (this.hosts ? this.term : null) });
     this.announcer.accepted.listen(async ({ fresh }) => {
-      if (fresh) await this.begins.emitAndWait();
+      if (fresh) await this.tell();
     });
     this.announcer.overtaken.listen((by) => this.overtaken(by));
   }
@@ -162,9 +162,14 @@ export class Tenures {
     const { environment, log } = this.options;
     log.rooms.lease?.('A tenure begins', { term: this.term });
     await this.announcer.announce();
-    // The store cannot be reached, or another one has announced: what is known decides.
-    if (this.hosts && this.announcer.announced !== this.term)
-      await this.begins.emitAndWait().catch((error) => log.warn(`${environment} could not begin: ${messageOf(error)}`));
+    // The store cannot be reached, its first answer was lost, or another one has announced: what is known decides.
+    if (this.hosts && !this.seen.isTold)
+      await this.tell().catch((error) => log.warn(`${environment} could not begin: ${messageOf(error)}`));
+  }
+
+  private tell(): Promise<void> {
+    this.seen.isTold = true;
+    return this.begins.emitAndWait();
   }
 
   /** In another term, because the database or the store has lost something. */
@@ -179,7 +184,7 @@ export class Tenures {
     const { environment, log, end } = this.options;
     log.warn(`Environment ${environment} is held by another process; this one ends what it runs.`);
     this.isEnding = true;
-    this.seen.term = 0;
+    Object.assign(this.seen, { term: 0, isTold: false });
     this.contests = 0;
     this.raisedFor.clear();
     this.lease.pause();
