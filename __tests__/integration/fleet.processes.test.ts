@@ -157,18 +157,19 @@ describe('a worker', () => {
     expect(other.parts.environmentCache.all().map(({ name }) => name)).toEqual(['env_a']);
   });
 
-  it('whose database cannot be read at first begins when it can', async () => {
-    const [, a] = await fleet.begin('env_a');
+  it('whose database cannot be read at first begins nothing before it can', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     await a.stop();
     const rename = (from: string, to: string) =>
       query(inject('postgres'), fleet.database('env_a'), `ALTER TABLE "${from}" RENAME TO "${to}"`);
     await rename('appSnapshots', 'elsewhere');
     try {
       const again = await fleet.worker('env_a');
-      await until('It to fail', () => again.log.at('error').some((line) => line.includes('could not begin')));
-      expect(again.role).toBeUndefined();
+      await until('It to fail', () => again.log.at('warn').some((line) => line.includes('snapshot could not be read')));
+      expect(again.runs).toEqual([]);
       await rename('elsewhere', 'appSnapshots');
-      await until('It to begin', () => again.role === 'holder');
+      await until('It to begin', () => again.runs.includes('crm'));
     } finally {
       await rename('elsewhere', 'appSnapshots').catch(() => undefined);
     }

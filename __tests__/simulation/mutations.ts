@@ -19,7 +19,7 @@ export const MUTANTS: Mutant[] = [
       [
         'worker/worker.ts',
         '    reader.forget();\n',
-        '    controller.trustSnapshot();\n    controller.convergeAll();\n    reader.forget();\n',
+        '    controller.goByCache();\n    await clock.sleep(5_000);\n    reader.forget();\n',
       ],
     ],
   },

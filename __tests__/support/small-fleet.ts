@@ -342,7 +342,6 @@ export class WorkerProcess {
       leaving: fleet.leaving,
       secretsWithin: fleet.secretsWithin,
       recordsWithin: fleet.recordsWithin,
-      admittedWithin: fleet.recordsWithin,
       beginAgain: 500,
       roundEvery: PACES[fleet.wakeUps ? 'patient' : 'hurried'].round,
     });

@@ -53,7 +53,6 @@ export class Boots {
       authority: authorityOf(),
       exit: new RoutingExit(this.apps, clock, 0),
       uploads: null,
-      mayHost: () => true,
       mayBoot: () => true,
       save: async () => undefined,
       failures: { showAndRetry: (name, _, error) => void this.errors.set(name, error) },

@@ -60,9 +60,13 @@ async function crowd(): Promise<() => void> {
 
 async function restart(): Promise<void> {
   start();
-  await controller.restore();
-  controller.trustSnapshot();
-  controller.convergeAll();
+  await controller.begin();
+  await readAgain();
+}
+
+/** The store has what is known. */
+async function readAgain(): Promise<void> {
+  await controller.accept(controller.apps.all().map(([, { record }]) => record));
   await quiet();
 }
 
@@ -104,73 +108,57 @@ describe('an app that has stopped the loop of the process before', () => {
     };
     await snapshot.asStore.save('crm', record, applied);
     start();
-    await controller.restore();
+    await controller.begin();
     await accept({ generation: 11, desired: 'removed' });
     expect(crm()).toMatchObject({ status: 'not_found', generation: 11, error: failure });
     expect(reports.at(-1)).toEqual(crm());
   });
 });
 
-describe('a process that takes over from another', () => {
-  it('goes by what that one wrote last, and has written nothing before', async () => {
-    mayHost = false;
-    await controller.accept([
-      recordOf({ environments: ['env_a'] }),
-      recordOf({ environments: ['env_a'], name: 'gone' }),
-    ]);
+describe('a tenure', () => {
+  it('begins with what the last one wrote, and nothing else that its process knew', async () => {
+    await create();
+    await controller.accept([recordOf({ environments: ['env_a'], name: 'gone' })]);
     await quiet();
-    expect(await snapshot.asStore.load()).toEqual([]);
+    mayHost = false;
+    await controller.standDown();
+    await snapshot.asStore.remove('gone');
     const record = recordOf({ environments: ['env_a'], generation: 12, desired: 'stopped' });
     await snapshot.asStore.save('crm', record, null);
     mayHost = true;
-    await controller.reload();
-    expect(controller.apps.names()).toEqual(['crm']);
-    expect(controller.apps.record('crm')).toEqual(record);
-    expect(controller.apps.unconfirmed()).toEqual(['crm']);
+    await controller.begin();
+    expect([controller.apps.names(), controller.apps.record('crm')]).toEqual([['crm'], record]);
+    expect([controller.apps.unconfirmed(), controller.isRead]).toEqual([['crm'], false]);
   });
 
-  it('goes back to no older record of an app that it has read and that one did not have', async () => {
-    mayHost = false;
-    const read = recordOf({ environments: ['env_a'], generation: 12, desired: 'stopped' });
-    await controller.accept([read]);
-    mayHost = true;
-    await controller.reload();
-    expect(controller.apps.names()).toEqual([]);
-    // The store has been replaced by an older copy.
-    await accept({ generation: 11 });
-    expect([controller.apps.record('crm'), crm().status]).toEqual([read, 'stopped']);
-    expect(databases.story('boots')).toEqual([]);
-  });
-
-  it('keeps a record that it has read and that is newer than what that one wrote', async () => {
-    mayHost = false;
-    const newer = recordOf({ environments: ['env_a'], generation: 12, desired: 'stopped' });
-    await controller.accept([newer]);
+  it('takes nothing from a read that ends after it', async () => {
     await snapshot.asStore.save('crm', recordOf({ environments: ['env_a'] }), null);
-    mayHost = true;
-    await controller.reload();
-    expect([controller.apps.record('crm'), controller.apps.unconfirmed()]).toEqual([newer, ['crm']]);
-    // Another incarnation is not newer: its generations say nothing about this one's.
-    const other = recordOf({ environments: ['env_a'], uid: 'uid-2' });
-    await snapshot.asStore.save('crm', other, null);
-    await controller.reload();
-    expect(controller.apps.record('crm')).toEqual(other);
-  });
-
-  it('goes on with what it has begun by a record that it read meanwhile', async () => {
-    let runs = () => {};
-    host.bootScripts.set('crm', { takes: new Promise((resolve) => (runs = resolve)) });
-    await create();
-    await controller.reload();
-    runs();
-    await accept({ generation: 12 });
-    expect([crm().status, crm().generation, databases.story('boots').length]).toEqual(['running', 12, 1]);
-  });
-
-  it('takes nothing from a read after which another one has begun', async () => {
-    await snapshot.asStore.save('crm', recordOf({ environments: ['env_a'] }), null);
-    await controller.reload(() => false);
+    await controller.begin(() => false);
     expect(controller.apps.names()).toEqual([]);
+  });
+
+  it('goes by the snapshot where there are no records, but creates, adopts and drops nothing', async () => {
+    const names = ['starts', 'creates', 'adopts', 'drops'];
+    const values: Partial<AppRecord>[] = [
+      {},
+      { provision: 'create' },
+      { provision: 'adopt' },
+      { desired: 'removed', data: 'drop' },
+    ];
+    const records = names.map((name, i) => recordOf({ environments: ['env_a'], name, uid: name, ...values[i] }));
+    for (const { name, uid } of records) databases.owners.set(name, name === 'adopts' ? '' : uid);
+    databases.owners.delete('creates');
+    for (const record of records) await snapshot.asStore.save(record.name, record, null);
+    await controller.begin();
+    controller.convergeAll();
+    await quiet();
+    expect([databases.journal, controller.isRead]).toEqual([[], false]);
+    controller.goByCache();
+    await quiet();
+    expect(databases.journal).toEqual(['env_a boots starts start', 'env_a runs starts']);
+    expect(controller.isRead).toBe(true);
+    await readAgain();
+    for (const name of names.slice(1)) expect(databases.story(name)).not.toEqual([]);
   });
 });
 
@@ -360,9 +348,7 @@ describe('a removed app', () => {
   };
   const goOn = async () => {
     mayAct = mayHost = true;
-    controller.trustSnapshot();
-    controller.convergeAll();
-    await quiet();
+    await readAgain();
   };
   const read = async () => {
     watch();
@@ -379,16 +365,7 @@ describe('a removed app', () => {
         await read();
         start();
         watch();
-        await controller.restore();
-      },
-    ],
-    [
-      'a standby that had read it',
-      async () => {
-        start();
-        mayHost = false;
-        await read();
-        await controller.reload();
+        await controller.begin();
       },
     ],
   ])('is taken from its environment in its database by %s, although its record names none', async (_, happens) => {
@@ -561,7 +538,7 @@ describe('a restart of the worker', () => {
     await quiet();
     start();
     databases.journal.length = 0;
-    await controller.restore();
+    await controller.begin();
     controller.convergeAll();
     expect([controller.visit('crm'), controller.visit('shop')]).toEqual([true, true]);
     await quiet();
@@ -575,16 +552,14 @@ describe('a restart of the worker', () => {
       ['shop'],
       [],
     ]);
-    controller.trustSnapshot();
-    controller.convergeAll();
-    await quiet();
+    await readAgain();
     expect(databases.story('boots')).toEqual(['env_a boots shop start']);
   });
 
   it('confirms what it knows by an equal record', async () => {
     await create();
-    await restart();
-    controller.doubtRecords();
+    start();
+    await controller.begin();
     await accept({ generation: 10, provision: 'create' });
     expect([crm().status, controller.apps.unconfirmed()]).toEqual(['running', []]);
   });
@@ -651,31 +626,6 @@ describe('a restart of the worker', () => {
     await accept({ generation: 12, desired: 'removed' });
     await accept({ generation: 13, desired: 'removed', data: 'drop' });
     expect(host.left).toEqual(['crm 12']);
-  });
-
-  it('writes again what a main database that fell back to an older copy has lost, and nothing else', async () => {
-    await create();
-    await accept({ name: 'shop', uid: 'uid-2' });
-    const older = await snapshot.load();
-    await accept({ generation: 11, desired: 'removed' });
-    await accept({ generation: 11, name: 'shop', uid: 'uid-2', title: 'Shop' });
-    await accept({ name: 'new', uid: 'uid-3' });
-    const newest = await snapshot.load();
-    const header = await snapshot.loadHeader();
-    expect(newest.map(({ record }) => record.name)).toEqual(['shop', 'new']);
-    await Promise.all(newest.map(({ record }) => snapshot.remove(record.name)));
-    for (const { record, applied } of older) await snapshot.save(record.name, record, applied);
-    await snapshot.saveHeader({ incarnation: 0, left: [], removed: [] });
-    await controller.mendSnapshot();
-    expect(await snapshot.load()).toEqual(newest);
-    expect(await snapshot.loadHeader()).toEqual(header);
-    const save = vi.spyOn(snapshot, 'save');
-    await controller.mendSnapshot();
-    expect(save).not.toHaveBeenCalled();
-    mayHost = false;
-    await snapshot.remove('shop');
-    await controller.mendSnapshot();
-    expect((await snapshot.load()).map(({ record }) => record.name)).toEqual(['new']);
   });
 
   it('works although the snapshot cannot be written', async () => {
@@ -883,10 +833,8 @@ describe('an app that crashes its worker', () => {
   async function die(): Promise<void> {
     start();
     host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
-    await controller.restore();
-    controller.trustSnapshot();
-    controller.convergeAll();
-    await quiet();
+    await controller.begin();
+    await readAgain();
   }
 
   it('is not booted after three crashes, with the cause recorded, while the others run', async () => {
@@ -1532,11 +1480,9 @@ describe('an environment that was forgotten', () => {
   it('boots nothing of it while it finds that out', async () => {
     await create();
     start();
-    await controller.restore();
+    await controller.begin();
     databases.journal.length = 0;
     await controller.acceptAll([shop()], 100);
-    controller.trustSnapshot();
-    controller.convergeAll();
     await quiet();
     expect(databases.journal.filter((line) => line.includes('crm'))).toEqual([]);
     expect([...host.running.keys()]).toEqual(['shop']);
@@ -1589,23 +1535,6 @@ describe('an environment that was forgotten', () => {
     await controller.acceptAll([], 100);
     await quiet();
     expect([host.running.size, controller.apps.names()]).toEqual([0, []]);
-  });
-
-  it('is found so by a standby, which writes nothing, and again when it hosts', async () => {
-    await create();
-    start();
-    mayHost = false;
-    await controller.restore();
-    await controller.acceptAll([], 100);
-    expect([snapshot.rows.size, snapshot.header]).toEqual([1, null]);
-    mayHost = true;
-    await controller.reload();
-    controller.convergeAll();
-    await quiet();
-    await controller.acceptAll([], 100);
-    controller.trustSnapshot();
-    await quiet();
-    expect([host.running.size, snapshot.rows.size, snapshot.header?.incarnation, left()]).toEqual([0, 0, 100, ['crm']]);
   });
 
   it('names what was left for 90 days', async () => {

@@ -57,14 +57,13 @@ export class Incarnation {
   restore(stored: SnapshotHeader | null): void {
     const { wall } = this.options.clock.now();
     const { incarnation, left, removed } = stored ?? { incarnation: 0, left: [], removed: [] };
-    // What this process has removed stays removed, also where the database is an older copy.
-    const known = this.header.removed.filter(({ uid }) => !removed.some((one) => one.uid === uid));
     this.header = {
       incarnation,
       left: left.filter(({ at }) => wall - at < NAMED_FOR),
-      removed: [...removed, ...known].filter(({ at }) => wall - at < REMEMBERED_FOR),
+      removed: removed.filter(({ at }) => wall - at < REMEMBERED_FOR),
     };
-    this.isSaved = known.length === 0;
+    this.isSaved = true;
+    this.changes.emit();
   }
 
   /** Names of apps that ran here before the environment was forgotten, and were not assigned to it again. */
@@ -126,12 +125,8 @@ export class Incarnation {
     if (left.length < this.header.left.length) this.change({ ...this.header, left });
   }
 
-  /**
-   * @param isLost whether the main database may have lost what was written: it is written again
-   * @throws errors of the database; it is tried again with the next call
-   */
-  async save(isLost = false): Promise<void> {
-    if (isLost) this.isSaved = false;
+  /** @throws errors of the database; it is tried again with the next call */
+  async save(): Promise<void> {
     if (this.isSaved || !this.options.mayHost()) return;
     const { header } = this;
     await this.options.saveHeader(header);

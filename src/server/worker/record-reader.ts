@@ -16,6 +16,8 @@ export interface RecordReaderOptions {
   controller: AppController;
   names: Pick<OwnNames, 'follow'>;
   log: Log;
+  /** Whether what is read is for this process: it has begun its tenure. */
+  mayRead(): boolean;
 }
 
 /** Reads the desired state of this environment, and passes it to the controller. */
@@ -24,8 +26,8 @@ export class RecordReader {
   readonly reads = new Feed<void>();
   /** Mark of the records at the last complete read. */
   private mark: string | null = null;
-  /** Whether the store had the environment's incarnation at the last complete read. */
-  private isAdmitted = false;
+  /** How often that was forgotten. */
+  private forgotten = 0;
   private closed = false;
 
   constructor(private readonly options: RecordReaderOptions) {}
@@ -51,27 +53,22 @@ export class RecordReader {
     if (!this.closed) controller.convergeAll();
   }
 
-  /**
-   * All records, as far as they have changed since they were read. Never rejects.
-   * @returns whether the store answered, and does not know this environment (any more): a Supervisor has still to write it
-   */
-  async readRecords(): Promise<boolean> {
+  /** All records, as far as they have changed since they were read. Never rejects. */
+  async readRecords(): Promise<void> {
     const { records, environment, followed, controller } = this.options;
-    const isRead = await this.take(async () => {
+    await this.take(async () => {
       if (followed) return controller.acceptAll(await followed.records());
+      const { forgotten } = this;
       const read = await records.read(environment, this.mark);
-      if (!read) return;
-      const isPast = controller.incarnation.isPast(read.incarnation);
-      this.isAdmitted = read.incarnation !== null && !isPast;
-      if (isPast) return;
+      if (!read || forgotten !== this.forgotten || controller.incarnation.isPast(read.incarnation)) return;
       await controller.acceptAll(read.records, read.incarnation);
       this.mark = read.mark;
     });
-    return isRead && !followed && !this.isAdmitted;
   }
 
-  /** The next reading takes all records over, also those that have not changed. */
+  /** The next reading takes all records over, also those that have not changed; one under way takes none. */
   forget(): void {
+    this.forgotten++;
     this.mark = null;
   }
 
@@ -80,18 +77,15 @@ export class RecordReader {
     this.closed = true;
   }
 
-  /** @returns whether it was read */
-  private async take(read: () => Promise<void>): Promise<boolean> {
-    if (this.closed) return false;
+  private async take(read: () => Promise<void>): Promise<void> {
+    if (this.closed || !this.options.mayRead()) return;
     try {
       await read();
       this.reads.emit();
-      return true;
     } catch (error) {
       // The snapshot stays valid, and a retry of a failed app may be due.
       const { log } = this.options;
       (log.rooms.records ?? log.debug)(`Records could not be read, what is known stands: ${messageOf(error)}`);
-      return false;
     }
   }
 

@@ -65,7 +65,6 @@ export interface WorkerPartOptions {
   leaving?: number;
   secretsWithin?: number;
   recordsWithin?: number;
-  admittedWithin?: number;
 }
 
 const ofApps = ({ leaving, apiBase, copyAhead, blame }: WorkerPartOptions) => ({ leaving, apiBase, copyAhead, blame });
@@ -119,11 +118,8 @@ export function createServices(
   const followed = only === null ? null : new FollowedSnapshot(store, only);
   /** Whether apps without a JWT secret have waited for it long enough. */
   const secrets = { areLate: false };
-  /**
-   * Whether this process has read the snapshot since it hosts, and so may act: another one wrote it before. Whether the main database has what
-   * it wrote since: that may be an older copy.
-   */
-  const known = { isCurrent: false, isStored: false };
+  /** The tenure, and whether what the last one wrote was read in it: nothing is done before. */
+  const known = { tenure: null as object | null, isCurrent: false };
   const databaseId = () => store.databaseId(random.id());
   const tenures: Tenures = new Tenures({
     lease,
@@ -138,7 +134,7 @@ export function createServices(
     place: options.place ?? (() => placeOf(main.db.options as unknown as HostDatabase, environment, databaseId)),
     describe,
     end: () => {
-      known.isCurrent = false;
+      Object.assign(known, { tenure: null, isCurrent: false });
       return controller.standDown();
     },
   });
@@ -164,13 +160,15 @@ export function createServices(
     bus,
     clock,
     log,
-    epoch: () => (tenures.hosts ? tenures.announcer.announced : null),
+    epoch: () => (tenures.hosts && known.isCurrent ? tenures.announcer.announced : null),
     entries: (names) =>
       (names === 'all' ? controller.apps.names() : names).flatMap((name) => controller.apps.entry(name) ?? []),
     onRefused: () => void tenures.announcer.announce(),
   });
   const { names } = options.host;
-  const reader = new RecordReader({ environment, records: stores.records, followed, appIndex, controller, names, log });
+  const { records } = stores;
+  const mayRead = () => known.isCurrent;
+  const reader = new RecordReader({ environment, records, followed, appIndex, controller, names, log, mayRead });
   const hasFormer =
     options.hasFormer ??
     (() => hasFormerProcess(main.db.options as unknown as HostDatabase, leaseKey(options), stores.leases));

@@ -48,8 +48,6 @@ export class Tenures {
   readonly begins = new Feed<void>();
   /** Something may be begun again: the lease is renewed after a while without. */
   readonly resumes = new Feed<void>();
-  /** What this process has written to the main database may be lost: it is an older copy. */
-  readonly fallbacks = new Feed<void>();
   /** Nothing more can be hosted by this process. */
   readonly spends = new Feed<void>();
   readonly announcer: Announcer;
@@ -176,7 +174,6 @@ export class Tenures {
   private goOn(): void {
     this.seen.term = this.term;
     void this.announcer.announce();
-    this.fallbacks.emit();
   }
 
   /** Another process holds the environment. Never rejects. */

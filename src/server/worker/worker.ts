@@ -20,11 +20,6 @@ import { Vitals } from './vitals';
 const FOLLOWING_ROUND = 5_000;
 /** Delay before the next attempt to begin, in ms. */
 const BEGIN_AGAIN = 5_000;
-/**
- * The same if Redis answers, and does not know this environment: then it has lost its content, and a Supervisor writes it again, if
- * only after it has taken the lead.
- */
-const ADMITTED_WITHIN = 60_000;
 /** Interval of its attempts to read records, in ms. */
 const ASK_AGAIN = 250;
 /**
@@ -50,8 +45,6 @@ export class WorkerPart {
   private roles: ServerRoles | null = null;
   private starting = false;
   private left = false;
-  /** Of the readings that confirm records, the newest. */
-  private confirming = 0;
   private readonly vitals: Vitals;
   private lease: Lease | null = null;
 
@@ -84,13 +77,13 @@ export class WorkerPart {
    * A visit to an app; whether this process has such an app. Before records are read, no app is known to be missing.
    */
   visit(name: string): boolean {
-    return this.controller ? this.controller.visit(name) : true;
+    return this.running?.known.isCurrent ? this.running.controller.visit(name) : true;
   }
 
   /** Whether an app is here, or is about to be; null if this process does not know, or does not host. */
   hosts(name: string): boolean | null {
     const { tenures, known, controller } = this.running ?? {};
-    if (!tenures?.hosts || !known?.isCurrent || !controller || controller.apps.unconfirmed().length) return null;
+    if (!tenures?.hosts || !known?.isCurrent || !controller?.isRead) return null;
     const held = controller.apps.get(name);
     return held !== undefined && !(held.record.desired === 'removed' && held.status === 'not_found');
   }
@@ -237,26 +230,18 @@ export class WorkerPart {
     const { controller, reporter, reader, tenures } = running;
     this.listen(running);
     this.running = running;
-
-    await controller.restore();
-    if (this.running !== running) return; // it has left meanwhile
-    // Not earlier: the snapshot would replace what a round accepted, and the next round would not read it again.
     running.round = clock.interval(roundEvery ?? (only === null ? COMPARE : FOLLOWING_ROUND), () => {
       void reader.readAll();
       void reporter.check();
       void this.checkRoles();
       void controller.saveVisits();
-      void this.mendSnapshot(running);
     });
     this.records.emit();
     await bus.onNotify({ environment: environment.name }, (uids) => void reader.read(uids));
     await bus.serve(environment.name, handlers);
-    // What was wished while it was away comes before what it knew.
-    void this.confirmRecords(running);
     await this.untilFormerHasEnded(running, this.lease);
     await tenures.start();
     await reader.readAll();
-    await this.untilSecrets(running);
   }
 
   /** Before the first row of its lease is written, no process of release 0.2.0 may be there. Never rejects. */
@@ -278,41 +263,35 @@ export class WorkerPart {
   }
 
   /**
-   * Reads records anew before anything is done by those that are known. An app without a record keeps what it has, since absence
-   * is never a wish, but not before the Supervisor had time to write again what the store has lost, and to say that the environment
-   * was forgotten. Never rejects.
+   * A tenure begins: of apps is known what the last one wrote, and done is what records say. An app without a record goes by what is
+   * known once it was waited for long enough. Or the store has lost what was told in a tenure: it is told again. Never rejects.
    */
-  private async confirmRecords(running: Running): Promise<void> {
-    const { clock, recordsWithin = PATIENCE, admittedWithin = ADMITTED_WITHIN, log } = this.options;
-    const { controller, reader } = running;
-    const turn = ++this.confirming;
-    const isNewest = () => this.running === running && this.confirming === turn;
-    controller.doubtRecords();
-    await this.reload(running, isNewest);
+  private async beginTenure(running: Running): Promise<void> {
+    const { clock, recordsWithin = PATIENCE } = this.options;
+    const { controller, reader, reporter, known } = running;
+    const tenure = known.tenure ?? {};
+    const isNew = tenure !== known.tenure;
+    known.tenure = tenure;
+    const isIts = () => this.running === running && known.tenure === tenure;
+    if (isNew) await this.readCache(running, isIts);
     reader.forget();
-    const begin = clock.now().mono;
-    for (let left = recordsWithin; left > 0; ) {
-      const isUnknown = await within(clock, left, reader.readRecords(), false);
-      if (!isNewest() || !controller.apps.unconfirmed().length) return;
-      await clock.sleep(Math.min(ASK_AGAIN, recordsWithin));
-      if (!isNewest()) return;
-      left = begin + (isUnknown ? admittedWithin : recordsWithin) - clock.now().mono;
+    reporter.reportAll();
+    const end = clock.now().mono + recordsWithin;
+    for (let left = recordsWithin; isNew && isIts() && !controller.isRead; left = end - clock.now().mono) {
+      await within(clock, left, reader.readRecords(), undefined);
+      if (!controller.isRead) await clock.sleep(Math.min(ASK_AGAIN, recordsWithin));
+      if (isIts() && clock.now().mono >= end) controller.goByCache();
     }
-    const apps = controller.apps.unconfirmed();
-    if (apps.length)
-      log.warn(`No records were found of ${apps.length} app(s); they go on from the snapshot.`, { apps });
-    controller.trustSnapshot();
-    controller.convergeAll();
+    await reader.readAll();
+    await this.untilSecrets(running);
   }
 
-  /** Reads the snapshot once this process hosts. Never rejects. */
-  private async reload(running: Running, isNewest: () => boolean): Promise<void> {
+  private async readCache({ controller, known }: Running, isIts: () => boolean): Promise<void> {
     const { clock, log, beginAgain = BEGIN_AGAIN } = this.options;
-    while (isNewest() && running.tenures.hosts && !running.known.isCurrent) {
+    while (isIts() && !known.isCurrent) {
       try {
-        await running.controller.reload(isNewest);
-        // A standby may have read something old.
-        if (isNewest() && running.tenures.hosts) running.known.isCurrent = true;
+        await controller.begin(isIts);
+        if (isIts()) known.isCurrent = true;
       } catch (error) {
         log.warn(`The snapshot could not be read, it is tried again: ${messageOf(error)}`);
         await clock.sleep(beginAgain);
@@ -320,38 +299,16 @@ export class WorkerPart {
     }
   }
 
-  /** Writes again what the main database may have lost. Never rejects; what fails is tried again with the next round. */
-  private async mendSnapshot({ known, tenures, controller }: Running): Promise<void> {
-    // One that was displaced while it was frozen would write over what its successor has written.
-    if (known.isStored || !known.isCurrent || !(await tenures.confirm())) return;
-    known.isStored = true;
-    await controller.mendSnapshot().catch((error) => {
-      known.isStored = false;
-      this.options.log.warn(`The snapshot could not be compared, it is tried again: ${messageOf(error)}`);
-    });
-  }
-
   /** Connects events of services to services that were created before them. */
   private listen(running: Running): void {
-    const { tenures, known, controller, reporter, reader } = running;
+    const { tenures, controller, reporter, reader } = running;
     reader.reads.listen(() => this.records.emit());
     for (const changes of [controller.limits.changes, controller.incarnation.changes])
       changes.listen(() => this.announce());
     controller.reports.listen((names) => reporter.report(names));
     tenures.spends.listen(() => this.options.onSpent?.());
-    tenures.fallbacks.listen(() => {
-      known.isStored = false;
-      void this.mendSnapshot(running);
-    });
     tenures.resumes.listen(() => controller.convergeAll());
-    tenures.begins.listen(() => {
-      // What was read before the store came back, or by a challenger, may be old.
-      controller.doubtRecords();
-      reporter.reportAll();
-      void this.confirmRecords(running).then(() => reader.readAll());
-      controller.convergeAll();
-      void this.mendSnapshot(running);
-    });
+    tenures.begins.listen(() => void this.beginTenure(running));
   }
 
   /** Redis can be used again: what was published meanwhile was not heard, and what was reported may be lost. */
@@ -374,7 +331,7 @@ export class WorkerPart {
     const { clock, secretsWithin = SECRETS_WITHIN } = this.options;
     const { controller, reader, secrets } = running;
     const end = clock.now().mono + secretsWithin;
-    while (this.running === running && !controller.apps.haveSecrets() && clock.now().mono < end) {
+    while (this.running === running && !secrets.areLate && !controller.apps.haveSecrets() && clock.now().mono < end) {
       await clock.sleep(Math.min(500, secretsWithin));
       await reader.readRecords();
     }

@@ -6,16 +6,12 @@ import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { AppHost, PluginSet } from '../hosting/host';
-import type { Remembered } from '../snapshot';
-import { type Applied, type Hosted, pendingChanges, withPlace } from './decide';
-
-/** How many dropped apps are remembered. */
-const MOST_DROPPED = 1_000;
+import { type Applied, type Hosted, pendingChanges } from './decide';
 
 /** What this process knows about one app. */
 export interface AppState {
   record: AppRecord;
-  /** Whether the store had this record when it was last read anew, or was waited for long enough; until then nothing is done. */
+  /** Whether the store had this record in this tenure. Otherwise it is the cache's. */
   confirmed: boolean;
   applied: Applied | null;
   /** The record from which the running object was created. */
@@ -84,8 +80,6 @@ export interface AppStatesOptions {
 /** The apps of this environment: what this process knows about each, and what it reports. */
 export class AppStates {
   private readonly held = new Map<string, AppState>();
-  /** Apps that were dropped last: older records of them may come back, see `heldFor`. */
-  private readonly dropped = new Map<string, AppState>();
   /** What was forgotten and has still to end, with its name: by then the app may be assigned again. */
   readonly ending = new Map<AppState, string>();
   /** Why apps are stuck, by name: the work that does not end may have begun before the app was forgotten and assigned again. */
@@ -134,40 +128,25 @@ export class AppStates {
     this.markLate(record.name);
   }
 
-  /** Puts these apps in the place of all that this process does nothing with. A record that it has read and that is newer stays. */
-  replaceIdle(found: Remembered[]): void {
-    const names = new Set(found.map(({ record }) => record.name));
-    const isIdle = (held: AppState | undefined) => !held || (held.state === 'absent' && !held.isStuck && !held.waiting);
-    for (const [name, held] of this.all()) {
-      if (!names.has(name) && isIdle(held)) this.drop(name);
-    }
-    for (const { record, applied } of found) {
-      const held = this.held.get(record.name);
-      if (!isIdle(held)) continue;
-      const isNewer = held?.record.uid === record.uid && held.record.generation > record.generation;
-      this.hold(isNewer ? withPlace(held.record, record) : record, applied, false);
-    }
+  /** Nothing is known of any app. */
+  clear(): void {
+    this.held.clear();
   }
 
   /**
-   * The state of an app for which a record is read; that of a dropped app, if its record was newer. Then the store is an older
+   * The state of an app for which a record is read. Of one that was removed by a newer record, that it is gone: then the store is an older
    * copy, or the database was restored, which learns from the report that it is behind.
    *
-   * @param removedAs the generation of a newer removal in an earlier process; null if there was none
+   * @param removedAs the generation of that removal; null if there was none
    */
   heldFor(record: AppRecord, removedAs: number | null): AppState | undefined {
-    const { name, uid, generation } = record;
-    if (this.held.has(name)) return this.held.get(name);
-    const gone = this.dropped.get(name);
-    const known = gone?.record.uid === uid ? gone.record.generation : 0;
-    if (gone && known > Math.max(generation, removedAs ?? 0)) this.held.set(name, gone);
-    else if (removedAs !== null) {
-      this.hold({ ...record, desired: 'removed', data: 'keep', generation: removedAs }, null, true);
-      Object.assign(this.held.get(name)!, { status: 'not_found', generation: removedAs, begun: removedAs });
-    } else return undefined;
-    this.markLate(name);
+    const { name } = record;
+    if (this.held.has(name) || removedAs === null) return this.held.get(name);
+    this.hold({ ...record, desired: 'removed', data: 'keep', generation: removedAs }, null, true);
+    const held = this.held.get(name)!;
+    Object.assign(held, { status: 'not_found', generation: removedAs, begun: removedAs });
     this.report(name);
-    return this.held.get(name);
+    return held;
   }
 
   get(name: string): AppState | undefined {
@@ -176,16 +155,6 @@ export class AppStates {
 
   all(): Array<[string, AppState]> {
     return [...this.held];
-  }
-
-  /** Removes an app that is no longer needed. Its record is remembered, in case the store is replaced by an older copy. */
-  drop(name: string): void {
-    const held = this.held.get(name);
-    if (!held) return;
-    this.forget(name);
-    this.dropped.delete(name);
-    this.dropped.set(name, held);
-    for (const oldest of this.dropped.keys()) if (this.dropped.size > MOST_DROPPED) this.dropped.delete(oldest);
   }
 
   /** As if this process had never had it. */

@@ -36,8 +36,7 @@ export interface AppBootsOptions {
   exit: RoutingExit;
   /** Null: no uploads are copied from elsewhere. */
   uploads: Pick<Uploads, 'before'> | null;
-  mayHost(): boolean;
-  mayBoot(record: AppRecord): boolean;
+  mayBoot(held: AppState): boolean;
   save(name: string): Promise<void>;
 }
 
@@ -145,8 +144,8 @@ export class AppBoots {
 
   /** Whether an app may still be booted by this record. */
   private isStill(held: AppState, record: AppRecord): boolean {
-    const { mayHost, mayBoot } = this.options;
-    return held.record === record && held.confirmed && mayHost() && mayBoot(record);
+    const { apps, mayBoot } = this.options;
+    return held.record === record && apps.get(record.name) === held && mayBoot(held);
   }
 
   /** What ran of the app ends now. */

@@ -74,6 +74,8 @@ export class AppController {
   private readonly uploads: Uploads | null;
   private readonly ahead: AheadCopies;
   private closed = false;
+  /** Whether records that the store has not confirmed are gone by: they were waited for. */
+  private goesByCache = false;
 
   constructor(private readonly options: AppControllerOptions) {
     this.apps = new AppStates({
@@ -108,45 +110,43 @@ export class AppController {
     this.uploads = Uploads.of(common);
     const copy = options.copyAhead ?? this.uploads?.copyAhead ?? noCopy;
     this.ahead = new AheadCopies({ ...common, copy });
-    this.boots = new AppBoots({ ...common, exit: this.exit, uploads: this.uploads });
-  }
-
-  /** The state when this worker last ran. It acts on it only after the store has confirmed it, or after `trustSnapshot`. */
-  async restore(): Promise<void> {
-    this.incarnation.restore(await this.options.snapshot.loadHeader());
-    const found = await this.options.snapshot.load();
-    for (const { record, applied } of this.present(found)) this.apps.hold(record, applied, false);
-    // One of them may have crashed the last process: a boot on its own identifies it.
-    if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.bootQueue.oneByOne();
+    const mayBoot = (held: AppState) => this.mayBoot(held);
+    this.boots = new AppBoots({ ...common, mayBoot, exit: this.exit, uploads: this.uploads });
   }
 
   /**
-   * Another process hosted until now: what it wrote last is the state, and not what this one knows from before.
-   * @param isNewest whether no later call has begun; what an earlier one has read may be older
+   * A tenure begins: of apps is known what the last one wrote, and no more. It is acted on once the store has confirmed it, or after
+   * `goByCache`.
+   * @param isIts whether the tenure goes on
    */
-  async reload(isNewest = () => true): Promise<void> {
+  async begin(isIts = () => true): Promise<void> {
+    const { snapshot, bootQueue, blame = (row) => row } = this.options;
     // The header first: an app that is read after it may be gone with it, but none is read that is not of it.
-    const header = await this.options.snapshot.loadHeader();
-    const found = await this.options.snapshot.load();
-    if (!isNewest()) return;
+    const header = await snapshot.loadHeader();
+    const found = await snapshot.load();
+    if (!isIts()) return;
+    this.goesByCache = false;
     this.incarnation.restore(header);
-    this.apps.replaceIdle(this.present(found));
+    this.apps.clear();
+    for (const row of this.incarnation.present(found)) {
+      const { record, applied } = blame(row);
+      this.apps.hold(record, applied, false);
+    }
+    // One of them may have crashed the last process: a boot on its own identifies it.
+    if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) bootQueue.oneByOne();
   }
 
-  /** What the snapshot holds of apps that are still here, with what an earlier process noted of them. */
-  private present(found: Remembered[]): Remembered[] {
-    const { blame = (row) => row } = this.options;
-    return this.incarnation.present(found).map((row) => blame(row));
+  /** The store cannot be read, or has no newer record of some apps: what is known of them stands, and the claim decides. */
+  goByCache(): void {
+    const apps = this.apps.unconfirmed();
+    this.options.log.warn(`No records were found of ${apps.length} app(s); they go on from the snapshot.`, { apps });
+    this.goesByCache = true;
+    this.convergeAll();
   }
 
-  /** What is known may be old: nothing is done with an app until its record is read again. What runs goes on. */
-  doubtRecords(): void {
-    for (const [, held] of this.apps.all()) held.confirmed = false;
-  }
-
-  /** The store cannot be read, or has no newer record of some apps: what is known of them stands. */
-  trustSnapshot(): void {
-    for (const [, held] of this.apps.all()) held.confirmed = true;
+  /** Whether the apps are known that this environment has. */
+  get isRead(): boolean {
+    return this.goesByCache || !this.apps.unconfirmed().length;
   }
 
   /**
@@ -195,7 +195,8 @@ export class AppController {
     const present = new Set(records.map((record) => record.name));
     if (incarnation !== null && this.incarnation.isOver(incarnation)) this.startAnew(incarnation, present);
     for (const [name, held] of this.apps.all()) {
-      if (held.record.desired === 'removed' && held.status === 'not_found' && !present.has(name)) this.apps.drop(name);
+      if (held.record.desired === 'removed' && held.status === 'not_found' && !present.has(name))
+        this.apps.forget(name);
     }
     await this.accept(records);
     await this.incarnation.save();
@@ -211,7 +212,6 @@ export class AppController {
       });
     this.incarnation.enter(incarnation, names);
     for (const [name, held] of left) {
-      held.confirmed = false;
       held.waiting?.abort();
       this.commands.forget(name, held);
       this.apps.forget(name);
@@ -290,12 +290,6 @@ export class AppController {
     return this.writes.saveVisits(every);
   }
 
-  /** What this process has written to the main database may be lost there. @throws errors of the database */
-  async mendSnapshot(): Promise<void> {
-    await this.incarnation.save(true);
-    await this.writes.mend();
-  }
-
   /** Begins nothing more; tasks in progress end with the process. */
   close(): void {
     this.closed = true;
@@ -327,7 +321,7 @@ export class AppController {
     for (let step = 0; step < 8; step++) {
       // What an environment that was forgotten had of it ends before it is begun anew.
       if (this.apps.get(name) !== held) return;
-      if (!held.confirmed || this.closed || !this.options.mayHost()) return;
+      if (!this.mayGoBy(held)) return;
       const { record } = held;
       const decision = decide(record, held.applied, held, this.options.clock.now().mono, held.visited);
       this.options.log.rooms.boot?.('Decided', {
@@ -341,19 +335,32 @@ export class AppController {
         await this.settle(name, held, record);
         return;
       }
-      if (decision.do === 'boot' && !this.options.mayBoot(record)) return;
+      if (decision.do === 'boot' && !this.mayBoot(held)) return;
+      // What cannot be undone goes by no cache.
+      if (decision.do === 'remove' && decision.data === 'drop' && !held.confirmed) return;
       // It writes to the app's database: what is not done now is decided again with the next round.
       if (decision.do === 'remove' && !(await this.options.authority.confirm())) return;
       if (decision.do === 'claim') {
         if (!(await this.takeovers.claim(name, held))) return;
         continue;
       }
-      this.begin(name, held, record, decision);
+      this.start(name, held, record, decision);
       await this.carryOut(name, held, record, decision);
     }
   }
 
-  private begin(name: string, held: AppState, record: AppRecord, decision: Decision): void {
+  /** Whether something may be done by what is known of an app. */
+  private mayGoBy({ confirmed }: AppState): boolean {
+    return (confirmed || this.goesByCache) && !this.closed && this.options.mayHost();
+  }
+
+  /** A database is neither created nor adopted by the cache. */
+  private mayBoot(held: AppState): boolean {
+    const { record, confirmed } = held;
+    return this.mayGoBy(held) && (confirmed || record.provision === 'none') && this.options.mayBoot(record);
+  }
+
+  private start(name: string, held: AppState, record: AppRecord, decision: Decision): void {
     this.commands.forget(name, held);
     held.begun = record.generation;
     held.message = undefined;

@@ -53,7 +53,7 @@ export class Takeovers {
     void this.options.inQueue(name, async () => {
       // It may be about to leave by now, by a record that names nobody who may host it.
       const { desired } = held.record;
-      const stays = held.confirmed && (desired === 'running' || desired === 'onDemand');
+      const stays = this.options.apps.get(name) === held && (desired === 'running' || desired === 'onDemand');
       if (held.state === 'running' && stays) await this.claim(name, held);
       held.isReclaiming = false;
     });
