@@ -409,6 +409,16 @@ describe('a move that copies ahead', () => {
     expect(fleet.steps.at(-1)).toBe('env_b running');
   });
 
+  it('waits for the rest of the uploads, though its new place lacked none when it had the app before', () => {
+    const fleet = ahead();
+    fleet.report('env_b', { status: 'waiting', uploads: null });
+    fleet.settle();
+    fleet.report('env_a');
+    fleet.settle();
+    expect(fleet.steps).toEqual(['env_b copy', 'env_a removed', 'env_b running']);
+    expect(fleet.wish('env_b').uploads).toMatchObject({ from: 'env_a', wait: true });
+  });
+
   it('goes on at once if the place where it runs goes down', () => {
     const fleet = ahead();
     fleet.health.set('env_a', 'down');

@@ -36,7 +36,8 @@ export function uploadsPublished(
   addressOf: (environment: string) => string | null | undefined,
 ): Record<string, Published> | null {
   const changed = Object.entries(published).flatMap(([environment, wish]) => {
-    const entry = wish.desired === 'removed' ? null : entryIn(environment);
+    // What is copied ahead is asked for by a move, and a report of when the app was there before says nothing of it.
+    const entry = wish.desired === 'removed' || isAhead(wish) ? null : entryIn(environment);
     if (entry?.uid !== uid || entry.generation < wish.generation || entry.uploads === undefined) return [];
     const { uploads, ...others } = wish;
     const wanted = entry.uploads && uploadsFrom(entry.uploads.from, wish, entry, addressOf);
