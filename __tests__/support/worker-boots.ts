@@ -40,11 +40,11 @@ export class Boots {
     const { clock } = options;
     this.apps = new AppStates({
       ...options,
-      onReport: (names) => {
-        for (const name of names) this.note(name);
-      },
       onAdminPassword: () => undefined,
       onCore: () => undefined,
+    });
+    this.apps.reports.listen((names) => {
+      for (const name of names) this.note(name);
     });
     this.boots = new AppBoots({
       ...options,

@@ -41,7 +41,7 @@ function start(): void {
     mayBoot: () => mayBoot,
     leaving: 20,
   });
-  controller.reports.listen((names) => {
+  controller.apps.reports.listen((names) => {
     for (const name of names) {
       const entry = controller.apps.entry(name);
       if (entry) reports.push(entry);
@@ -128,7 +128,7 @@ describe('a tenure', () => {
     mayHost = true;
     await controller.begin();
     expect([controller.apps.names(), controller.apps.record('crm')]).toEqual([['crm'], record]);
-    expect([controller.apps.unconfirmed(), controller.isRead]).toEqual([['crm'], false]);
+    expect([controller.apps.awaited(), controller.isRead]).toEqual([['crm'], false]);
   });
 
   it('takes nothing from a read that ends after it', async () => {
@@ -542,16 +542,12 @@ describe('a restart of the worker', () => {
     controller.convergeAll();
     expect([controller.visit('crm'), controller.visit('shop')]).toEqual([true, true]);
     await quiet();
-    expect([databases.journal, controller.apps.unconfirmed()]).toEqual([[], ['crm', 'shop']]);
+    expect([databases.journal, controller.apps.awaited()]).toEqual([[], ['crm', 'shop']]);
     // A store that is an old copy says nothing.
     await accept({ generation: 9, desired: 'stopped' });
     expect(crm().status).toBe('waiting');
     await accept({ generation: 12, desired: 'removed' });
-    expect([crm().status, controller.apps.unconfirmed(), databases.story('boots')]).toEqual([
-      'not_found',
-      ['shop'],
-      [],
-    ]);
+    expect([crm().status, controller.apps.awaited(), databases.story('boots')]).toEqual(['not_found', ['shop'], []]);
     await readAgain();
     expect(databases.story('boots')).toEqual(['env_a boots shop start']);
   });
@@ -561,7 +557,7 @@ describe('a restart of the worker', () => {
     start();
     await controller.begin();
     await accept({ generation: 10, provision: 'create' });
-    expect([crm().status, controller.apps.unconfirmed()]).toEqual(['running', []]);
+    expect([crm().status, controller.apps.awaited()]).toEqual(['running', []]);
   });
 
   it('does not repeat a restart that was already applied', async () => {
@@ -1353,7 +1349,7 @@ describe('an environment that was forgotten', () => {
     await controller.acceptAll([shop()], 100);
     await accept({ generation: 40, boot: { generation: 40, how: 'start' } });
     const shown = [crm().status];
-    controller.reports.listen(() => shown.at(-1) === crm().status || shown.push(crm().status));
+    controller.apps.reports.listen(() => shown.at(-1) === crm().status || shown.push(crm().status));
     end();
     await clock.run(10_000);
     expect([crm().status, crm().generation, host.running.has('crm')]).toEqual(['running', 40, true]);

@@ -305,7 +305,7 @@ export class WorkerPart {
     reader.reads.listen(() => this.records.emit());
     for (const changes of [controller.limits.changes, controller.incarnation.changes])
       changes.listen(() => this.announce());
-    controller.reports.listen((names) => reporter.report(names));
+    controller.apps.reports.listen((names) => reporter.report(names));
     tenures.spends.listen(() => this.options.onSpent?.());
     tenures.resumes.listen(() => controller.convergeAll());
     tenures.begins.listen(() => void this.beginTenure(running));

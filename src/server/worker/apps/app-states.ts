@@ -4,6 +4,7 @@ import type { AdminPassword, AppRecord, StatusEntry } from '../../../shared/mess
 import type { Status } from '../../../shared/types';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
+import { Feed } from '../../feed';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { AppHost, PluginSet } from '../hosting/host';
 import { type Applied, type Hosted, pendingChanges } from './decide';
@@ -13,6 +14,8 @@ export interface AppState {
   record: AppRecord;
   /** Whether the store had this record in this tenure. Otherwise it is the cache's. */
   confirmed: boolean;
+  /** Its record was waited for in vain: what the snapshot has holds. */
+  goesByCache: boolean;
   applied: Applied | null;
   /** The record from which the running object was created. */
   booted: AppRecord | null;
@@ -69,8 +72,6 @@ export interface AppStatesOptions {
   host: AppHost;
   coreApps: CoreAppRegistry;
   clock: Clock;
-  /** Called when statuses of these apps have to be reported. */
-  onReport(names: string[]): void;
   /** Called when the problem of an app's `adminPassword` changes. */
   onAdminPassword(name: string): void;
   /** Called when the core reports something of an app, before it is shown. */
@@ -79,6 +80,8 @@ export interface AppStatesOptions {
 
 /** The apps of this environment: what this process knows about each, and what it reports. */
 export class AppStates {
+  /** Names of apps whose statuses have to be reported. */
+  readonly reports = new Feed<string[]>();
   private readonly held = new Map<string, AppState>();
   /** What was forgotten and has still to end, with its name: by then the app may be assigned again. */
   readonly ending = new Map<AppState, string>();
@@ -103,6 +106,7 @@ export class AppStates {
     this.held.set(record.name, {
       record,
       confirmed,
+      goesByCache: false,
       applied,
       booted: null,
       claimed: null,
@@ -182,9 +186,9 @@ export class AppStates {
     return this.records().every(({ jwtSecret, uploads }) => jwtSecret !== null || uploads?.ahead === true);
   }
 
-  /** Names of apps whose records the store has not confirmed. */
-  unconfirmed(): string[] {
-    return this.all().flatMap(([name, { confirmed }]) => (confirmed ? [] : name));
+  /** Names of apps whose records are waited for. */
+  awaited(): string[] {
+    return this.all().flatMap(([name, { confirmed, goesByCache }]) => (confirmed || goesByCache ? [] : name));
   }
 
   names(): string[] {
@@ -347,7 +351,7 @@ export class AppStates {
 
   /** Something in the report about an app has changed. */
   report(name: string): void {
-    this.options.onReport([name]);
+    this.reports.emit([name]);
   }
 
   /** The core changed an app's status by itself: a command, an enabled plugin, an error. */

@@ -2,7 +2,6 @@ import { say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { type Clock, within } from '../../clock';
 import { messageOf } from '../../errors';
-import { Feed } from '../../feed';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
@@ -58,8 +57,6 @@ export interface AppControllerOptions {
  */
 export class AppController {
   readonly apps: AppStates;
-  /** Names of apps whose statuses have to be reported. */
-  readonly reports = new Feed<string[]>();
   readonly limits: TimeLimits;
   /** One task of an app after the other. */
   private readonly queues = new KeyedQueue();
@@ -74,13 +71,10 @@ export class AppController {
   private readonly uploads: Uploads | null;
   private readonly ahead: AheadCopies;
   private closed = false;
-  /** Whether records that the store has not confirmed are gone by: they were waited for. */
-  private goesByCache = false;
 
   constructor(private readonly options: AppControllerOptions) {
     this.apps = new AppStates({
       ...options,
-      onReport: (names) => this.reports.emit(names),
       onAdminPassword: (name) => void this.writes.save(name),
       onCore: (name) => this.commands.note(name),
     });
@@ -125,7 +119,6 @@ export class AppController {
     const header = await snapshot.loadHeader();
     const found = await snapshot.load();
     if (!isIts()) return;
-    this.goesByCache = false;
     this.incarnation.restore(header);
     this.apps.clear();
     for (const row of this.incarnation.present(found)) {
@@ -138,15 +131,15 @@ export class AppController {
 
   /** The store cannot be read, or has no newer record of some apps: what is known of them stands, and the claim decides. */
   goByCache(): void {
-    const apps = this.apps.unconfirmed();
+    const apps = this.apps.awaited();
     this.options.log.warn(`No records were found of ${apps.length} app(s); they go on from the snapshot.`, { apps });
-    this.goesByCache = true;
+    for (const name of apps) this.apps.get(name)!.goesByCache = true;
     this.convergeAll();
   }
 
   /** Whether the apps are known that this environment has. */
   get isRead(): boolean {
-    return this.goesByCache || !this.apps.unconfirmed().length;
+    return !this.apps.awaited().length;
   }
 
   /**
@@ -350,8 +343,8 @@ export class AppController {
   }
 
   /** Whether something may be done by what is known of an app. */
-  private mayGoBy({ confirmed }: AppState): boolean {
-    return (confirmed || this.goesByCache) && !this.closed && this.options.mayHost();
+  private mayGoBy({ confirmed, goesByCache }: AppState): boolean {
+    return (confirmed || goesByCache) && !this.closed && this.options.mayHost();
   }
 
   /** A database is neither created nor adopted by the cache. */
