@@ -5,8 +5,9 @@ import type { AppIndexWrite } from '../../src/server/protocol/stores/app-index';
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
 import { APP } from '../../src/shared/app';
 import { defaultsIn } from '../../src/shared/fields';
-import type { AppIndexEntry } from '../../src/shared/messages';
+import { type AppIndexEntry, statusEntry } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
+import { entryOf } from '../support/fixtures';
 import { SeededRandom } from '../support/random';
 import { TestStores } from '../support/stores';
 
@@ -48,6 +49,13 @@ it('every process has the apps in the same order, whatever the order of their ar
   expect(appModelsOf(entries).map(({ name }) => name)).toEqual(['shop', 'crm', 'wiki']);
   expect(entries[0].name).toBe('wiki');
 });
+
+it.each([':supervisor', ':count', ''])(
+  'no Worker reports an app, which may be adopted, with a uid that is a field of something else (%s)',
+  (uid) => {
+    expect(() => statusEntry.parse(entryOf({ uid }))).toThrow();
+  },
+);
 
 describe('writers and readers of the app index', () => {
   const appsOf = (...names: string[]) =>

@@ -3,7 +3,7 @@ import { APP, type AppDatabase, type Boot, type InitialAdmin, initialAdmin, PUBL
 import { ENVIRONMENT, type Registration } from './environment';
 import { anything, type In, joined, map, object, objectIn, optional } from './fields';
 import { message, problem } from './message-schema';
-import { APP_NAME } from './names';
+import { APP_NAME, APP_UID } from './names';
 import { schemaOf } from './schema';
 import { STATUSES } from './words';
 
@@ -58,7 +58,8 @@ export type AdminPassword = z.infer<typeof adminPassword>;
 /** The report of the worker that hosts an app. Valid only as long as the lease under which it was written. */
 export const statusEntry = z.object({
   name: appName,
-  uid: z.string(),
+  /** An app that is adopted where it runs keeps it. */
+  uid: z.string().regex(APP_UID),
   status: z.enum(STATUSES),
   /** By the worker's clock. */
   since: z.number(),
@@ -192,7 +193,7 @@ export type SsoEnd = z.infer<typeof ssoEnd>;
 
 /** Notifications: they only make the 30 s comparison happen sooner. */
 export const notification = z.object({
-  /** Of apps, or of environments that are doubted. */
+  /** Of apps, which an environment is told of by their uids, or of environments that are doubted. */
   names: z.array(z.union([appName, environmentName])),
   /** The process that sent it; absent before 0.2.0. */
   from: z.string().max(200).optional(),

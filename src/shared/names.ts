@@ -12,6 +12,9 @@ export const LOCAL_ENVIRONMENT = 'local';
 /** An app's identifier: starts with a letter, then letters, digits, `_`, `-`; at most 50 characters, so that `nocobase_<name>` fits PostgreSQL's 63 bytes. */
 export const APP_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,49}$/;
 
+/** The uid of an app: a field of what Redis has of it, beside fields that begin with a colon. */
+export const APP_UID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+
 /** Names that every JavaScript object has: a look-up of one in an object that is no `Map` finds a function. */
 const OBJECT_NAMES = Object.getOwnPropertyNames(Object.prototype);
 

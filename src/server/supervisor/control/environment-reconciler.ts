@@ -51,7 +51,7 @@ const asItIs: NonNullable<Stores['sealed']> = (_, record) => record;
 const STORE_RETRY = 500;
 /** How far ahead of this clock that of another Supervisor may have been when it forgot an environment, in ms. */
 const AHEAD = 3_600_000;
-/** Maximum number of apps in one notification; its receiver reads everything that is new. */
+/** Maximum number of apps in one notification; its receiver finds the others in its next round. */
 const MOST_NAMED = 100;
 
 /**
@@ -145,7 +145,8 @@ export class EnvironmentReconciler {
     const incarnation = await this.incarnationFor(environment, read);
     if (incarnation === null || !leadership.leads) return STORE_RETRY;
     const { mark, count } = read;
-    // What is refused is in the way of what is to be written; what is for another incarnation is gone.
+    // What is refused is in the way of what is to be written; what is for another incarnation is gone:
+    // at once, or what is left of it would be for this one.
     const isOther = incarnation !== read.incarnation;
     const removed = [...(read.refused ?? []), ...(isOther ? read.records.map(({ uid }) => uid) : [])];
     const found = new Map(isOther ? [] : read.records.map((record) => [record.uid, record]));
