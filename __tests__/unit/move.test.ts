@@ -142,10 +142,7 @@ describe('a move that fails', () => {
     environments: ['env_b'],
     placements: { env_b: isIn(20) },
     previous: { ...before, environments: ['env_a'], placements: { env_a: isIn(10) } },
-    published: {
-      env_a: publishedOf({ generation: 20, desired: 'removed' }),
-      env_b: publishedOf({ generation: 20, hosts: ['env_b'], left: ['env_a'] }),
-    },
+    published: { env_b: publishedOf({ generation: 20, hosts: ['env_b'], left: ['env_a'] }) },
   };
 
   it('is undone once, if the app did not start at its new place', () => {
@@ -156,8 +153,10 @@ describe('a move that fails', () => {
     expect(next({ ...moved, previous: null }).heals).toBeUndefined();
   });
 
-  it('is not undone while its old place is down, nor if somebody has moved it away since', () => {
+  it('is not undone while its old place is down or has still to leave it, nor if somebody has moved it away since', () => {
     expect(next(moved, 'env_b', 'env_a').heals).toBeUndefined();
+    const leaving = { ...moved.published, env_a: publishedOf({ generation: 20, desired: 'removed' }) };
+    expect(next({ ...moved, published: leaving }).heals).toBeUndefined();
     const away = { ...moved, environments: ['env_c'], placements: { env_c: isIn(30) } };
     expect(next(away).heals).toBeUndefined();
   });

@@ -225,6 +225,22 @@ describe('invariant 4: a boot', () => {
     expect(fleet.app.paused).toMatchObject({ environment: 'env_a', boot: fleet.asked });
   });
 
+  it('is nowhere after that, also if it does not start where a failover has brought it', () => {
+    const fleet = running(['env_a']);
+    fleet.health.set('env_a', 'down');
+    fleet.ask(moved(['env_b']));
+    fleet.settle();
+    fleet.report('env_b', failure);
+    fleet.settle();
+    // Its Worker is back, and has not read yet that the app has left.
+    fleet.health.delete('env_a');
+    fleet.report('env_a', { status: 'waiting', generation: 0, begun: 0, bootGeneration: 0 });
+    fleet.settle();
+    comesBack(fleet);
+    expect([fleet.app.environments, fleet.heals]).toEqual([['env_b'], []]);
+    expect(fleet.app.paused).toMatchObject({ environment: 'env_a', cause: stopsLoop.error });
+  });
+
   it('goes on if somebody has asked for one since the failover', () => {
     const fleet = failedOver();
     fleet.ask((app, generation) => booted(app, generation, 'restart'));

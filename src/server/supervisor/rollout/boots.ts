@@ -80,7 +80,8 @@ export const failed: Rule = (sight) => {
   // Another change of its environments waits for that boot: it has not left any yet.
   const isMove = before.length === 1 && added.length === 1;
   if (failing !== undefined && isMove && added.includes(failing) && !isKeptOut(app)) {
-    if (before.every((name) => isAlive(sight.see(name).health))) {
+    // One that has still to leave it there may say of it that it stopped its process.
+    if (before.every((name) => isAlive(sight.see(name).health) && app.published[name]?.desired !== 'removed')) {
       const change = returned(app, sight.next());
       return { change, heals: { action: 'move', environments: [...before, failing] } };
     }
