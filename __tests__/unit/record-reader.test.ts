@@ -1,4 +1,4 @@
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { AppIndexReader } from '../../src/server/protocol/app-index';
 import { MemoryStores } from '../../src/server/protocol/stores/memory';
@@ -15,16 +15,22 @@ let incarnation: Incarnation;
 let done: string[];
 let reader: RecordReader;
 let mayRead: boolean;
+/** What the snapshot waits for before it is written. */
+let writing: Promise<void> | null;
 
 beforeEach(() => {
   stores = new MemoryStores({ clock: systemClock, random: systemRandom, isAlone: true });
   incarnation = new Incarnation({ clock: systemClock, mayHost: () => true, saveHeader: async () => undefined });
   done = [];
   mayRead = true;
+  writing = null;
   const away = async () => {
     throw new Error('The database is away.');
   };
-  const accept = async (records: AppRecord[]) => void done.push(`accepted ${records.map(({ name }) => name)}`);
+  const accept = async (records: AppRecord[]) => {
+    done.push(`accepted ${records.map(({ name }) => name)}`);
+    await writing;
+  };
   const controller = {
     incarnation,
     accept,
@@ -70,4 +76,28 @@ it('takes nothing before its process has a tenure, and everything then', async (
   mayRead = true;
   await reader.readRecords();
   expect(done).toEqual(['accepted crm']);
+});
+
+it('takes all records over in a new tenure, also where one of before still writes what it has read', async () => {
+  await writeRecords(stores.records, 'env_a', [recordOf({ name: 'crm' })]);
+  let written = () => {};
+  writing = new Promise((resolve) => (written = resolve));
+  const before = reader.readRecords();
+  await vi.waitFor(() => expect(done).toEqual(['accepted crm']));
+  reader.forget();
+  written();
+  await before;
+  await reader.readRecords();
+  expect(done).toEqual(['accepted crm', 'accepted crm']);
+});
+
+it.each([
+  ['all records', () => reader.readRecords()],
+  ['records that it was told of', () => reader.read(['uid-1'])],
+])('takes nothing in a new tenure of %s that were read before', async (_, read) => {
+  await writeRecords(stores.records, 'env_a', [recordOf({ name: 'crm' })]);
+  const before = read();
+  reader.forget();
+  await before;
+  expect(done).toEqual([]);
 });

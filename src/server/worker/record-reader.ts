@@ -36,9 +36,9 @@ export class RecordReader {
   async read(uids: string[]): Promise<void> {
     const { records, environment, controller } = this.options;
     if (!uids.length) return this.readAppIndex();
-    await this.take(async () => {
+    await this.take(async (isStill) => {
       const read = await records.readSome(environment, uids);
-      if (!controller.incarnation.isPast(read.incarnation)) await controller.accept(read.records);
+      if (isStill() && !controller.incarnation.isPast(read.incarnation)) await controller.accept(read.records);
     });
   }
 
@@ -56,13 +56,14 @@ export class RecordReader {
   /** All records, as far as they have changed since they were read. Never rejects. */
   async readRecords(): Promise<void> {
     const { records, environment, followed, controller } = this.options;
-    await this.take(async () => {
-      if (followed) return controller.acceptAll(await followed.records());
-      const { forgotten } = this;
-      const read = await records.read(environment, this.mark);
-      if (!read || forgotten !== this.forgotten || controller.incarnation.isPast(read.incarnation)) return;
+    await this.take(async (isStill) => {
+      const read = followed
+        ? { records: await followed.records(), incarnation: null, mark: null }
+        : await records.read(environment, this.mark);
+      if (!read || !isStill() || controller.incarnation.isPast(read.incarnation)) return;
       await controller.acceptAll(read.records, read.incarnation);
-      this.mark = read.mark;
+      // The writes may have lasted until the next tenure, which reads everything anew.
+      if (isStill()) this.mark = read.mark;
     });
   }
 
@@ -77,10 +78,12 @@ export class RecordReader {
     this.closed = true;
   }
 
-  private async take(read: () => Promise<void>): Promise<void> {
+  /** @param read learns whether nothing was forgotten since it began */
+  private async take(read: (isStill: () => boolean) => Promise<void>): Promise<void> {
     if (this.closed || !this.options.mayRead()) return;
+    const { forgotten } = this;
     try {
-      await read();
+      await read(() => forgotten === this.forgotten);
       this.reads.emit();
     } catch (error) {
       // The snapshot stays valid, and a retry of a failed app may be due.
