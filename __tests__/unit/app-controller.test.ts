@@ -321,6 +321,16 @@ describe('a record', () => {
     expect(databases.journal).toEqual([]);
   });
 
+  it('that stops an app waits for nobody’s boot, also while its visitors leave for another one of it', async () => {
+    const values = { environments: ['env_a', 'env_b'] };
+    await create(values);
+    await crowd();
+    await accept({ ...values, generation: 11, boot: { generation: 11, how: 'restart' } });
+    await accept({ ...values, generation: 12, boot: { generation: 11, how: 'restart' }, desired: 'stopped' });
+    await clock.run(40);
+    expect(crm()).toMatchObject({ status: 'stopped', generation: 12 });
+  });
+
   it('of one app does not wait for other apps', async () => {
     host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await create();

@@ -104,4 +104,13 @@ describe('booting many apps', () => {
     for (const name of ['a', 'd']) await end(name);
     expect(begun).toEqual(['a', 'd', 'b']);
   });
+
+  it('lets nothing wait that is not wanted any more when it comes', async () => {
+    const { boot, settle, placesOf } = crowd({});
+    void boot('a');
+    const b = boot('b', { signal: AbortSignal.abort() });
+    await expect(Promise.race([b, settle().then(() => 'it waits')])).resolves.toBeNull();
+    void boot('c');
+    expect(placesOf('c')).toEqual([1]);
+  });
 });

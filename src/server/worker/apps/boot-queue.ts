@@ -45,6 +45,7 @@ export class BootQueue {
   /** @returns null when the signal came first */
   turn(waiting: Waiting): Promise<Turn | null> {
     return new Promise((resolve) => {
+      if (waiting.signal.aborted) return resolve(null);
       let begun = false;
       const run = async () => {
         if (begun || waiting.signal.aborted) return resolve(null);
@@ -55,7 +56,7 @@ export class BootQueue {
       };
       void this.queue.add(run, { priority: waiting.isNext ? 1 : 0 });
       // What need not wait has begun within `add`.
-      if (begun || waiting.signal.aborted) return;
+      if (begun) return;
       const index = waiting.isNext ? this.waiting.findIndex((other) => !other.isNext) : -1;
       this.waiting.splice(index < 0 ? this.waiting.length : index, 0, waiting);
       this.tellFrom(index < 0 ? this.waiting.length - 1 : index);

@@ -62,8 +62,8 @@ export class AppBoots {
     if (held.state === 'running' && (status === 'error' || status === 'stopped')) held.state = 'absent';
     // A retry serves the visitor of the failed boot. `begin` clears the error, so only this still says why an app that starts when visited boots.
     if (held.state === 'error') held.visited = true;
-    await exit.leave(name, held, held.record, say('RESTARTING'));
     held.waiting = new AbortController();
+    await exit.leave(name, held, held.record, say('RESTARTING'));
     await uploads?.before(name, held, held.waiting.signal);
     const ended = await this.inOrder(name, held, held.waiting.signal);
     held.waiting = null;
