@@ -803,6 +803,16 @@ describe('a failed boot', () => {
     expect(crm().newest).toBeUndefined();
   });
 
+  it('by a record that the app’s database calls old is tried by a newer one, however often it has failed', async () => {
+    host.bootScripts.set('crm', { fails: new HostingTaken('crm', 'env_a', 12) });
+    await create();
+    await clock.run(600_000);
+    host.bootScripts.clear();
+    const { boot } = controller.apps.record('crm')!;
+    expect(await accept({ generation: 11, boot })).toMatchObject({ status: 'error', generation: 11 });
+    expect(await accept({ generation: 12, boot })).toMatchObject({ status: 'running', generation: 12 });
+  });
+
   it('of an app that starts when visited is retried without a visit', async () => {
     host.bootScripts.set('crm', { fails });
     await create({ desired: 'onDemand', startMode: 'onVisit' });

@@ -163,6 +163,9 @@ export class AppController {
       this.options.log.rooms.records?.('Took a record over', { app: name, generation, desired });
       if (!held) this.apps.hold(record, null, true);
       else held.record = record;
+      // The app's database has refused an older one: how often says nothing of this one.
+      if (held?.newest !== undefined && generation >= held.newest)
+        Object.assign(held, { failures: 0, retryAt: this.options.clock.now().mono });
       writes.push(this.writes.save(record.name));
       if (held?.isStuck) {
         held.begun = held.generation = generation;
