@@ -16,11 +16,11 @@ import { SnapshotStore } from './snapshot';
 import type { WorkerState } from './tenures';
 import { Vitals } from './vitals';
 
-/** The same if this process follows another process's snapshot, because nothing notifies it. */
+/** How often everything is read if this process follows another process's snapshot, in ms: nothing notifies it. */
 const FOLLOWING_ROUND = 5_000;
 /** Delay before the next attempt to begin, in ms. */
 const BEGIN_AGAIN = 5_000;
-/** Interval of its attempts to read records, in ms. */
+/** Interval of attempts to read records when a tenure begins, in ms. */
 const ASK_AGAIN = 250;
 /**
  * How long apps that a release before 0.1.1 left without a JWT secret wait for the Supervisor's, in ms: it may start at
@@ -278,9 +278,9 @@ export class WorkerPart {
     reporter.reportAll();
     const end = clock.now().mono + recordsWithin;
     for (let left = recordsWithin; isNew && isIts() && !controller.isRead; left = end - clock.now().mono) {
-      await within(clock, left, reader.readRecords(), undefined);
+      if (left <= 0) controller.goByCache();
+      else await within(clock, left, reader.readRecords(), undefined);
       if (!controller.isRead) await clock.sleep(Math.min(ASK_AGAIN, recordsWithin));
-      if (isIts() && clock.now().mono >= end) controller.goByCache();
     }
     await reader.readAll();
     await this.untilSecrets(running);
@@ -314,8 +314,7 @@ export class WorkerPart {
   /** Redis can be used again: what was published meanwhile was not heard, and what was reported may be lost. */
   private catchUp(): void {
     const { running } = this;
-    // A process that begins does all of this in its own order.
-    if (!running?.round) return;
+    if (!running) return;
     const { tenures, reader, reporter } = running;
     void tenures.announcer.announce().then(async () => {
       await reader.readAll();

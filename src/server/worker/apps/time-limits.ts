@@ -5,7 +5,7 @@ import type { Log } from '../../log';
 import { STOP } from '../../timing';
 import type { AppState, AppStates } from './app-states';
 
-/** How long the end of an app may take, and what is done to its database, in ms: as rollout.ts waits for it. */
+/** How long the end of an app may take, and what is done to its database, in ms. */
 export const STOP_LIMIT = STOP;
 export const DATA_LIMIT = 120_000;
 
