@@ -114,6 +114,7 @@ export class SimulatedHost {
     claim: async ({ name, generation }: AppRecord, _authority: HostingAuthority, lock?: DatabaseLock) => {
       if (!lock) this.claimed.push(`${name} ${generation}`);
     },
+    endBootInTheWay: async () => undefined,
     leave: async ({ name, generation }: AppRecord) => {
       this.left.push(`${name} ${generation}`);
     },

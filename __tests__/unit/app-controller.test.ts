@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { DatabaseLock } from '../../src/server/databases';
 import { BootQueue } from '../../src/server/worker/apps/boot-queue';
 import { AppController } from '../../src/server/worker/apps/controller';
 import type { Applied } from '../../src/server/worker/apps/decide';
@@ -319,6 +320,17 @@ describe('a record', () => {
     turn();
     await quiet();
     expect(databases.journal).toEqual([]);
+  });
+
+  it('that names another database waits for no lock on the one before', async () => {
+    vi.spyOn(host.asHost, 'lock').mockImplementation(async ({ database }, _, timeoutMs, signal) => {
+      if (database.database === 'crm') return { release: async () => undefined } as DatabaseLock;
+      if (timeoutMs) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return null;
+    });
+    const database = { dbConnType: 'new_database' as const, database: 'locked' };
+    expect(await create({ database })).toMatchObject({ message: say('WAITS_FOR_LOCK') });
+    expect(await create({ generation: 11 })).toMatchObject({ status: 'running', generation: 11 });
   });
 
   it('that stops an app waits for nobody’s boot, also while its visitors leave for another one of it', async () => {

@@ -45,7 +45,16 @@ type Ended = { record: AppRecord } & ({ version: string | null } | { error: unkn
 
 /** Boots apps by the newest record that there is when their turn comes. */
 export class AppBoots {
+  /** By which records boots have begun that have not ended. */
+  private readonly begun = new Map<AppState, AppRecord>();
+
   constructor(private readonly options: AppBootsOptions) {}
+
+  /** Whether what an app waits for is still to be waited for. */
+  isWanted(held: AppState): boolean {
+    const record = this.begun.get(held);
+    return record ? this.isStill(held, record) : this.wish(held) !== null;
+  }
 
   /** How an app is to boot by its newest record; null: it is not to, or not now. */
   wish(held: AppState): { record: AppRecord; how: 'start' | 'restart' | 'upgrade' } | null {
@@ -135,6 +144,7 @@ export class AppBoots {
     } catch (error) {
       return { record, error };
     } finally {
+      this.begun.delete(held);
       // In its turn, too: what is left of it may take long to end.
       if (!ended) await host.rest(name).catch(() => undefined);
       await lock?.release();
@@ -152,6 +162,7 @@ export class AppBoots {
   private begin(held: AppState, record: AppRecord): void {
     if (record.boot.generation > (held.applied?.bootGeneration ?? 0)) held.failures = 0;
     Object.assign(held, { state: 'absent', error: undefined });
+    this.begun.set(held, record);
   }
 
   /** Noted before it begins: a process that dies in it finds the note, and blames nobody else. */

@@ -170,7 +170,7 @@ export class AppController {
       if (held?.isStuck) {
         held.begun = held.generation = generation;
         this.apps.report(name);
-      } else if (held?.waiting && !this.boots.wish(held)) held.waiting.abort();
+      } else if (held?.waiting && !this.boots.isWanted(held)) held.waiting.abort();
     }
     for (const record of records) this.converge(record.name);
     await Promise.all(writes);
