@@ -124,6 +124,14 @@ export function busSuite(make: () => Promise<MessageBus>): void {
       expect((await failure(bus.ask('other', 'echo', {}, 200))).code).toBe('SUPERVISOR_SILENT');
     });
 
+    it('are not answered by a process while another one is to do it', async () => {
+      let isMine = true;
+      await bus.serve('env_b', { who: async () => 'me' }, () => isMine);
+      expect(await until('The worker', () => bus.request('env_b', 'who', 1, 1_000).catch(() => null))).toBe('me');
+      isMine = false;
+      expect((await failure(bus.request('env_b', 'who', 1, 200))).code).toBe('WORKER_SILENT');
+    });
+
     it('to nobody fail', async () => {
       expect((await failure(bus.request('env_b', 'double', 1, 3_600_000))).code).toBe('WORKER_SILENT');
     });

@@ -122,6 +122,21 @@ describe('the state of a process', () => {
   });
 });
 
+it('invariant 4: another process is known to hold the environment, and not where nobody does', async () => {
+  const one = process('one');
+  expect(one.tenures.isElsewhere).toBe(false);
+  await one.tenures.start();
+  await clock.run(INTERVAL);
+  const two = await started('two');
+  expect([one, two].map(({ tenures }) => tenures.isElsewhere)).toEqual([false, true]);
+  await one.tenures.stop();
+  await clock.run(2 * INTERVAL);
+  expect([one, two].map(({ tenures }) => [tenures.state, tenures.isElsewhere])).toEqual([
+    ['challenger', false],
+    ['holder', false],
+  ]);
+});
+
 describe('a tenure', () => {
   it('begins with the lease, and is announced with its registration and term', async () => {
     const { tenures, story } = await started('one');

@@ -87,6 +87,12 @@ export class Tenures {
     return this.state === 'holder' || this.state === 'holding';
   }
 
+  /** Whether another process holds the environment, as the row of the lease said last. */
+  get isElsewhere(): boolean {
+    const { holder } = this.lease.row;
+    return !this.hosts && typeof holder === 'string' && holder !== this.options.instance;
+  }
+
   get mayBegin(): boolean {
     return this.state === 'holder' && !this.announcer.isRefused;
   }

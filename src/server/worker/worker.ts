@@ -238,7 +238,7 @@ export class WorkerPart {
     });
     this.records.emit();
     await bus.onNotify({ environment: environment.name }, (uids) => void reader.read(uids));
-    await bus.serve(environment.name, handlers);
+    await bus.serve(environment.name, handlers, () => !tenures.isElsewhere);
     await this.untilFormerHasEnded(running, this.lease);
     await tenures.start();
     await reader.readAll();

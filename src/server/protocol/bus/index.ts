@@ -24,8 +24,11 @@ export interface MessageBus {
    * @throws AppSupervisorError WORKER_SILENT or WORKER_FAILED
    */
   request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown>;
-  /** Answers the requests to an environment. Returns before the subscription exists. */
-  serve(environment: string, handlers: RequestHandlers): Promise<void>;
+  /**
+   * Answers the requests to an environment. Returns before the subscription exists.
+   * @param isMine false while another process of the environment is to answer: all of them hear what is asked; absent: never
+   */
+  serve(environment: string, handlers: RequestHandlers, isMine?: () => boolean): Promise<void>;
   /**
    * A request of the Worker of an environment to the Supervisors, with the key of that environment.
    * @param timeout in ms

@@ -16,7 +16,7 @@ export class MemoryBus implements MessageBus {
   /** Never: it is never away. */
   readonly returns = new Feed<void>();
   private readonly listeners = new Map<string, (names: string[]) => void>();
-  private readonly handlers = new Map<string, RequestHandlers>();
+  private readonly served = new Map<string, { handlers: RequestHandlers; isMine: () => boolean }>();
   private supervisor: AskedSupervisor | null = null;
 
   constructor(private readonly clock: Clock) {}
@@ -35,11 +35,11 @@ export class MemoryBus implements MessageBus {
   }
 
   async request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
-    const handlers = this.handlers.get(environment);
-    if (!handlers) throw new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
+    const served = this.served.get(environment);
+    if (!served?.isMine()) throw new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
     return this.within(
       timeout,
-      callHandler(handlers, method, payload),
+      callHandler(served.handlers, method, payload),
       () => new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 }),
       (cause) => new AppSupervisorError('WORKER_FAILED', { environment, cause }),
     );
@@ -57,13 +57,13 @@ export class MemoryBus implements MessageBus {
     this.supervisor = supervisor;
   }
 
-  async serve(environment: string, handlers: RequestHandlers): Promise<void> {
-    this.handlers.set(environment, handlers);
+  async serve(environment: string, handlers: RequestHandlers, isMine = () => true): Promise<void> {
+    this.served.set(environment, { handlers, isMine });
   }
 
   async close(): Promise<void> {
     this.listeners.clear();
-    this.handlers.clear();
+    this.served.clear();
     this.supervisor = null;
   }
 

@@ -128,12 +128,13 @@ export class RedisBus implements MessageBus {
     });
   }
 
-  async serve(environment: string, handlers: RequestHandlers): Promise<void> {
+  async serve(environment: string, handlers: RequestHandlers, isMine = () => true): Promise<void> {
     const channel = this.keys.requests(environment);
     this.listen(channel, (text) => {
+      // Read in any case: what another process has answered is not repeated to this one.
       const message = this.read(environment, channel, channel, text);
       // If an answer cannot be sent, the caller waits until the deadline.
-      if (message) this.answer(environment, message, this.call(message, handlers)).catch(() => undefined);
+      if (message && isMine()) this.answer(environment, message, this.call(message, handlers)).catch(() => undefined);
     });
   }
 
