@@ -1,15 +1,21 @@
 import { expect, it } from 'vitest';
 import { collections } from '../../src/server/core/collections';
+import { workerRoutes } from '../../src/server/core/routes';
 import { Feed } from '../../src/server/feed';
 import { workerLeases } from '../../src/server/lease/tables';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { MemoryStores } from '../../src/server/protocol/stores/memory';
+import { RoutingTable } from '../../src/server/proxy/table';
 import { createLease, type WorkerPartOptions } from '../../src/server/worker/services';
+import { SnapshotStore } from '../../src/server/worker/snapshot';
 import { WorkerPart } from '../../src/server/worker/worker';
 import { FakeClock } from '../support/clock';
+import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { MemoryDatabase } from '../support/memory-database';
 import { SeededRandom } from '../support/random';
+
+const storesOf = (clock: FakeClock) => new MemoryStores({ clock, random: new SeededRandom(1), isAlone: false });
 
 it('a Worker whose main app has ended goes by its last database, and gives the lease back there', async () => {
   const server = new MemoryDatabase(collections);
@@ -51,40 +57,63 @@ it('a Worker that ends before it has begun looks at its lease no more', async ()
   expect(clock.waiting).toBe(0);
 });
 
-it('a Worker answers nothing that is asked of its environment while another process holds that', async () => {
-  const clock = new FakeClock();
-  const server = new MemoryDatabase(collections);
-  const asked: Array<() => boolean> = [];
-  const part = async (instance: string) => {
-    const coreApps = new CoreAppRegistry({} as never);
-    Object.assign(coreApps.apps, { main: { db: server.connect(instance) } });
-    const made = new WorkerPart({
+/** A Worker that has begun a second ago, on the main database of its environment. */
+async function worker(instance: string, server: MemoryDatabase, clock: FakeClock, stores = storesOf(clock)) {
+  const coreApps = new CoreAppRegistry({} as never);
+  Object.assign(coreApps.apps, { main: { db: server.connect(instance) } });
+  const made = {
+    /** Whether it answers what is asked of its environment. */
+    isMine: () => true,
+    routes: new RoutingTable(null),
+    part: new WorkerPart({
       coreApps,
       host: { hosted: { refusals: new Feed(), losses: new Feed() }, serverRoles: async () => null },
       environment: { name: 'env_a', heartbeatInterval: 5_000 },
       only: null,
       instance,
-      stores: new MemoryStores({ clock, random: new SeededRandom(1), isAlone: false }),
+      stores,
       bus: {
         returns: new Feed(),
         onNotify: async () => undefined,
-        serve: async (_: string, __: object, isMine: () => boolean) => void asked.push(isMine),
+        serve: async (_: string, __: object, isMine: () => boolean) => void Object.assign(made, { isMine }),
       },
       hasFormer: async () => false,
       place: async () => 'here',
       clock,
       random: new SeededRandom(1),
       log: recordedLog(),
-    } as unknown as WorkerPartOptions);
-    made.start();
-    await clock.run(1_000);
-    return made;
+    } as unknown as WorkerPartOptions),
   };
-  const one = await part('one');
-  const two = await part('two');
-  expect(asked.map((isMine) => isMine())).toEqual([true, false]);
-  await one.stop();
+  made.part.records.listen(() => workerRoutes(made.part)(made.routes));
+  made.part.start();
+  await clock.run(1_000);
+  return made;
+}
+
+it('a Worker answers nothing that is asked of its environment while another process holds that', async () => {
+  const clock = new FakeClock();
+  const server = new MemoryDatabase(collections);
+  const one = await worker('one', server, clock);
+  const two = await worker('two', server, clock);
+  expect([one.isMine(), two.isMine()]).toEqual([true, false]);
+  await one.part.stop();
   await clock.run(10_000);
-  expect(asked[1]()).toBe(true);
-  await two.stop();
+  expect(two.isMine()).toBe(true);
+  await two.part.stop();
+});
+
+it('invariant 6: a Worker that begins without Redis serves the apps of its snapshot, and knows none before it has read it', async () => {
+  const clock = new FakeClock();
+  const server = new MemoryDatabase(collections);
+  const main = { db: server.connect('before') } as never;
+  await new SnapshotStore(main).save('crm', recordOf({ environments: ['env_a'], desired: 'onDemand' }), null);
+  const stores = storesOf(clock);
+  stores.records.read = stores.leases.announce = async () => {
+    throw new Error('Redis is away.');
+  };
+  const one = await worker('one', server, clock, stores);
+  expect([one.routes.loaded, one.routes.app('crm')?.name]).toEqual([true, 'crm']);
+  const standby = await worker('two', server, clock, stores);
+  expect(standby.routes.loaded).toBe(false);
+  for (const { part } of [one, standby]) await part.stop();
 });

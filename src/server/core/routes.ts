@@ -63,6 +63,6 @@ export function workerRoutes(worker: WorkerPart): UpdateRoutes {
     statuses: new Map(),
   });
   return (table) => {
-    if (worker.controller) table.replaceApps(worker.controller.apps.records().map(routeOf));
+    if (worker.known) table.replaceApps(worker.known.map(routeOf));
   };
 }

@@ -1,4 +1,4 @@
-import type { AdminPassword, Registration } from '../../shared/messages';
+import type { AdminPassword, AppRecord, Registration } from '../../shared/messages';
 import type { PartInfo, Status } from '../../shared/types';
 import { type Timer, within } from '../clock';
 import type { ServerRoles } from '../databases';
@@ -63,6 +63,11 @@ export class WorkerPart {
 
   get controller(): AppController | null {
     return this.running?.controller ?? null;
+  }
+
+  /** What is known of the apps that are to be here; null before anything is. */
+  get known(): AppRecord[] | null {
+    return this.running?.known.isCurrent ? this.running.controller.apps.records() : null;
   }
 
   /** The stored secret of an app's JWT; null if there is none that this process can open. */
@@ -236,7 +241,6 @@ export class WorkerPart {
       void this.checkRoles();
       void controller.saveVisits();
     });
-    this.records.emit();
     await bus.onNotify({ environment: environment.name }, (uids) => void reader.read(uids));
     await bus.serve(environment.name, handlers, () => !tenures.isElsewhere);
     await this.untilFormerHasEnded(running, this.lease);
@@ -291,7 +295,9 @@ export class WorkerPart {
     while (isIts() && !known.isCurrent) {
       try {
         await controller.begin(isIts);
-        if (isIts()) known.isCurrent = true;
+        if (!isIts()) return;
+        known.isCurrent = true;
+        this.records.emit();
       } catch (error) {
         log.warn(`The snapshot could not be read, it is tried again: ${messageOf(error)}`);
         await clock.sleep(beginAgain);
