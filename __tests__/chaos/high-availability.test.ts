@@ -36,7 +36,7 @@ beforeAll(async () => {
     const own = await startOwnNginx(worker, 'worker');
     nginx.set(worker, own);
     await worker.restartWith({ ENVIRONMENT_PROXY_URL: own.url });
-    await manager.untilEnvironment(name, ({ proxyUrl }) => proxyUrl === own.url, { what: `is reached at ${own.url}` });
+    await manager.confirmAddress(name, own.url);
   }
   front = await startFront(
     'nginx',
