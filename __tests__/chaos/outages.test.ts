@@ -150,6 +150,7 @@ describe('a Supervisor killed', () => {
     await fleet.supervisor.kill();
     const took = stopwatch();
     await fleet.supervisor.start();
+    await fleet.supervisor.waitForHttp('/api/__ready');
     took('Supervisor started again, until it is ready');
     manager = await Manager.of(fleet);
     const ended = await manager.succeeded(operation!);
