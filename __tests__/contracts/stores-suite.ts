@@ -4,8 +4,8 @@ import type { AppIndexWrite } from '../../src/server/protocol/stores/app-index';
 import { RECORDS_AT_ONCE } from '../../src/server/protocol/stores/records';
 import { StaleTerm } from '../../src/server/protocol/stores/terms';
 import { failed, verbatim } from '../../src/shared/message';
-import type { AppRecord, Lease, SsoCode, StatusEntry } from '../../src/shared/messages';
-import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from '../support/fixtures';
+import type { AppRecord, Lease, StatusEntry } from '../../src/shared/messages';
+import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf, SSO_CODE } from '../support/fixtures';
 import { recordsIn, writeRecords } from '../support/records';
 
 /** Empty stores of one implementation, and what a test does to them from outside. */
@@ -51,14 +51,6 @@ const GUARDS: { [S in Subject]: Record<keyof Stores[S], Guard> } = {
   appIndex: { write: 'term', mark: 'reads', inspect: 'reads', read: 'reads' },
   manifests: { write: 'newest', forget: 'term', read: 'reads' },
   sso: { issue: 'once', redeem: 'once', writeEnds: 'newest', endsVersion: 'reads', readEnds: 'reads' },
-};
-
-const SSO_CODE: SsoCode = {
-  app: 'uid-1',
-  challenge: 'challenge',
-  user: { id: 'fleet:7', since: 1, username: 'bob', email: null, nickname: 'Bob', isRoot: false, maySignUp: true },
-  at: 10,
-  endedAt: 0,
 };
 
 interface Announcing extends Partial<Lease> {

@@ -4,13 +4,14 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { inEnglish } from '../../src/server/errors';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
+import { environmentKeyOf, fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { Keys } from '../../src/server/protocol/keys';
 import type { Stores } from '../../src/server/protocol/stores';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import type { AppRecord } from '../../src/shared/messages';
 import { startRedis } from '../setup/services';
-import { testEnvelope } from '../support/envelope';
-import { leaseOf, recordOf, registrationOf } from '../support/fixtures';
+import { FLEET_SECRET, keyringOf, testEnvelope } from '../support/envelope';
+import { leaseOf, recordOf, registrationOf, SSO_CODE } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { recordsIn, writeRecords } from '../support/records';
 import { until } from '../support/wait';
@@ -31,10 +32,15 @@ afterEach(async () => {
   expect(unhandled.splice(0)).toEqual([]);
 });
 
-async function connect({ url = inject('redisUrl'), prefix = `wire-${randomUUID()}`, instance = 'one' } = {}) {
+async function connect({
+  url = inject('redisUrl'),
+  prefix = `wire-${randomUUID()}`,
+  instance = 'one',
+  keyring = keyringOf(),
+} = {}) {
   const log = recordedLog();
   const keys = new Keys(prefix);
-  const envelope = testEnvelope(log);
+  const envelope = testEnvelope(log, keyring);
   const stores = new RedisStores(url, keys, envelope, log, systemRandom, systemClock);
   const bus = new RedisBus(url, keys, envelope, instance, log, systemClock, systemRandom);
   const raw = new Redis(url, { retryStrategy: () => 100 });
@@ -156,6 +162,25 @@ describe('what is not ours', () => {
     ]);
     expect(log.at('warn').length).toBe(3);
     expect(await bus.request('env_a', 'x', null, 60_000)).toBe(1);
+  });
+});
+
+describe('a Worker that has only the key of its environment', () => {
+  it.each([
+    ['all', ({ records }: Stores) => records.read('env_a', null)],
+    ['some', ({ records }: Stores) => records.readSome('env_a', ['uid-1'])],
+  ] as const)('believes what the Supervisor has signed once it has read %s of its records', async (_, read) => {
+    const prefix = `wire-${randomUUID()}`;
+    const { stores } = await connect({ prefix });
+    const environment = { name: 'env_a', key: environmentKeyOf(fleetKeyOf(FLEET_SECRET), 'env_a') };
+    const worker = await connect({ prefix, keyring: new Keyring({ fleetKey: null, environment, atRest: null }) });
+    await read(worker.stores);
+    await publish(stores.records, [recordOf()]);
+    await stores.sso.issue('early', SSO_CODE, 60_000);
+    expect(await worker.stores.sso.redeem('early')).toBeNull();
+    await read(worker.stores);
+    await stores.sso.issue('late', SSO_CODE, 60_000);
+    expect(await worker.stores.sso.redeem('late')).toEqual(SSO_CODE);
   });
 });
 

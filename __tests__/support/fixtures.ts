@@ -4,7 +4,7 @@ import { ENVIRONMENT } from '../../src/shared/environment';
 import { EVENT, type Event } from '../../src/shared/event';
 import { defaultsIn } from '../../src/shared/fields';
 import { say } from '../../src/shared/message';
-import type { AppRecord, Lease, ManifestItem, Registration, StatusEntry } from '../../src/shared/messages';
+import type { AppRecord, Lease, ManifestItem, Registration, SsoCode, StatusEntry } from '../../src/shared/messages';
 import type { Operation, Progress } from '../../src/shared/operation';
 import { OPERATION } from '../../src/shared/operation';
 
@@ -163,3 +163,11 @@ export function operationOf(progress: Array<string | Progress>, values: Partial<
     }),
   };
 }
+
+export const SSO_CODE: SsoCode = {
+  app: 'uid-1',
+  challenge: 'challenge',
+  user: { id: 'fleet:7', since: 1, username: 'bob', email: null, nickname: 'Bob', isRoot: false, maySignUp: true },
+  at: 10,
+  endedAt: 0,
+};

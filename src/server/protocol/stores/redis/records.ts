@@ -69,7 +69,6 @@ export class RedisRecords implements RecordStore {
     const key = connection.keys.records(environment);
     const { [COUNT]: found = '', ...texts } = await connection.redis.hgetall(key);
     const head = this.openHead(environment, found);
-    if (head) connection.envelope.keyring.learn(head.publicKey);
     const refused: string[] = [];
     const records: AppRecord[] = [];
     for (const [uid, text] of Object.entries(texts)) {
@@ -88,14 +87,14 @@ export class RedisRecords implements RecordStore {
     return { incarnation: this.openHead(environment, mark ?? '')?.incarnation ?? null, records };
   }
 
-  private openHead(
-    environment: string,
-    mark: string,
-  ): { incarnation: number; count: Count; publicKey: string } | undefined {
+  /** However records are read, a Worker knows from then on what the Supervisor has signed. */
+  private openHead(environment: string, mark: string): { incarnation: number; count: Count } | undefined {
     const { connection } = this;
     const place = placeOf(connection.keys.records(environment), COUNT);
     const read = connection.open(environment, place, mark || null, recordsHead);
-    return read ? { incarnation: read.order, ...read.value } : undefined;
+    if (!read) return undefined;
+    connection.envelope.keyring.learn(read.value.publicKey);
+    return { incarnation: read.order, count: read.value.count };
   }
 
   private signed(environment: string, record: AppRecord): string {
