@@ -49,9 +49,12 @@ describe('in a fleet', () => {
     await manager.clear(APP);
   });
 
-  const check = async (token: string, environment: string) => {
+  const asked = (token: string, environment: string) => {
     const headers = { Authorization: `Bearer ${token}`, 'X-App-Environment': environment };
-    const answer = await ask(fleet.supervisor.url, `/api/__app/${APP}/auth:check`, { headers });
+    return ask(fleet.supervisor.url, `/api/__app/${APP}/auth:check`, { headers });
+  };
+  const check = async (token: string, environment: string) => {
+    const answer = await asked(token, environment);
     return answer.status === 200 ? answer.json.data.username : answer.status;
   };
   const in10s = (what: string, ask: () => Promise<unknown>) =>
@@ -84,7 +87,12 @@ describe('in a fleet', () => {
         what: 'to be in env_b again',
       },
     );
-    await waitFor(async () => (await check(token, 'env_b')) === 401, {
+    // Until it is there, the other one answers.
+    const endsThere = async () => {
+      const { status, headers } = await asked(token, 'env_b');
+      return status === 401 && headers['x-app-environment'] === 'env_b';
+    };
+    await waitFor(endsThere, {
       timeout: 120_000,
       interval: 500,
       what: 'The end in the environment that was away',
