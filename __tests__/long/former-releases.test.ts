@@ -151,11 +151,15 @@ describe.each(['0.1.0', '0.1.1', '0.2.0'] as const)('a fleet of release %s', (re
     timeout: 10 * MINUTES,
   }, async () => {
     visits.begin(fleet.supervisor, RUNNING);
+    // Neither ends before the Supervisor.
+    const home = fleet.worker('env_a');
+    home.pause();
     await manager.api.post('apps:update?filterByTk=mover', { environments: ['env_b'] });
     await manager.api.post('apps:destroy?filterByTk=waste', { database: 'drop' });
     await upgrade(fleet.supervisor, async () => {
       const sql = 'SELECT "appName" FROM "appOperations" WHERE "finishedAt" IS NULL ORDER BY "appName"';
       const { rows } = await query(fleet.postgresServer, fleet.supervisor.database, sql);
+      home.resume();
       expect(rows.map(({ appName }) => appName)).toEqual(['mover', 'waste']);
     });
     await waitFor(() => visits.areWell(), { timeout: MINUTES, what: 'Every app answering' });
