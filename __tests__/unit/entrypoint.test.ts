@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -44,19 +45,18 @@ async function run(): Promise<{ said: string; isEnded: boolean }> {
   const child = spawn('sh', ['-c', above], { env, detached: true });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
-  const isEnded = await new Promise<boolean>((resolve) => {
-    const late = setTimeout(() => resolve(false), 5_000);
-    child.on('exit', () => {
-      clearTimeout(late);
-      resolve(said.includes('told'));
-    });
-  });
+  const isClosed = once(child, 'close');
+  const late = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  await once(child, 'exit');
+  clearTimeout(late);
   try {
     process.kill(-child.pid!, 'SIGKILL');
   } catch {
     // Nothing of it is left.
   }
-  return { said, isEnded };
+  // Only then everything is read that it has written.
+  await isClosed;
+  return { said, isEnded: said.includes('told') };
 }
 
 it.each([
