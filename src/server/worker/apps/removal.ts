@@ -6,7 +6,6 @@ import type { Log } from '../../log';
 import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
-import { NEVER } from './boots';
 import type { Failures } from './failures';
 import { DATA_LIMIT, STOP_LIMIT, type TimeLimits } from './time-limits';
 
@@ -115,7 +114,7 @@ export class AppRemoval {
       await removeFromSnapshot(name);
       apps.forgetVisits(name);
     }
-    const { failure } = held.applied ?? NEVER;
+    const failure = held.applied?.failure;
     // Only now, because an earlier removal left the same status.
     held.generation = record.generation;
     Object.assign(held, {

@@ -214,16 +214,17 @@ export class AppHost {
    * @throws AppSupervisorError LOCK_…, DATABASE_…
    */
   async lock(
-    { name, uid, ...record }: AppRecord,
+    record: AppRecord,
     authority: HostingAuthority,
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<DatabaseLock | null> {
     if (signal.aborted) return null;
     const { environment } = this;
+    const mark = markOf(record.uid, authority);
     try {
-      const connection = this.databases.connectionOf({ name, uid, ...record });
-      return await acquireLock(connection, { app: name, environment, mark: markOf(uid, authority), timeoutMs, signal });
+      const connection = this.databases.connectionOf(record);
+      return await acquireLock(connection, { app: record.name, environment, mark, timeoutMs, signal });
     } catch (error) {
       const isBusy = error instanceof AppSupervisorError && error.code === 'LOCK_BUSY' && timeoutMs === 0;
       if (isBusy || signal.aborted) return null;
@@ -275,6 +276,7 @@ export class AppHost {
     await this.folders.take(record, plan);
     if (plan === 'upgrade') await markUpgrading(connection, owner, true);
     delete this.coreApps.appErrors[name];
+    // Not by `name`: the compiler would take it for unchanged below.
     this.coreApps.appStatus[record.name] = 'preparing';
     const app = this.register(record, this.hosted.guarded(record, connection, authority), this.coreApps.apps.main);
     await app.runCommandThrowError('start', ...(plan === 'start' ? [] : ['--quickstart']));
