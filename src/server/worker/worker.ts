@@ -267,8 +267,8 @@ export class WorkerPart {
   }
 
   /**
-   * A tenure begins: of apps is known what the last one wrote, and done is what records say. An app without a record goes by what is
-   * known once it was waited for long enough. Or the store has lost what was told in a tenure: it is told again. Never rejects.
+   * Begins a tenure: reads what the last one wrote, and then the records, which say what is done. An app whose record does not come in time
+   * goes by the snapshot. Within a tenure it only reads and reports everything again, because the store has lost it. Never rejects.
    */
   private async beginTenure(running: Running): Promise<void> {
     const { clock, recordsWithin = PATIENCE } = this.options;

@@ -14,7 +14,10 @@ export interface MessageBus {
   readonly returns: Feed<void>;
   /** Begins to connect without waiting: until then notifications are lost and requests fail. */
   open(): void;
-  /** Notifies an audience, with the names of the apps or environments concerned, an environment with the uids of apps. Never calls listeners synchronously; never throws. */
+  /**
+   * Notifies Supervisors with names of apps or environments, an environment with uids of apps. Never calls listeners synchronously; never
+   * throws.
+   */
   notify(to: Audience, names: string[]): void;
   /** One listener for each audience. Returns before the subscription exists. */
   onNotify(me: Audience, listener: (names: string[]) => void): Promise<void>;
@@ -26,7 +29,7 @@ export interface MessageBus {
   request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown>;
   /**
    * Answers the requests to an environment. Returns before the subscription exists.
-   * @param isMine false while another process of the environment is to answer: all of them hear what is asked; absent: never
+   * @param isMine whether this process is to answer, since all processes of an environment hear a request; absent: always
    */
   serve(environment: string, handlers: RequestHandlers, isMine?: () => boolean): Promise<void>;
   /**

@@ -214,7 +214,7 @@ const RULES: readonly Rule[] = [
   above,
   stray,
   firstRun,
-  // Before a record is withdrawn with whose environment the app has left its only witness.
+  // Before a record is withdrawn: its environment may be the only one that reports that the app stopped a process.
   stopsLoop,
   confirmed,
   deleted,

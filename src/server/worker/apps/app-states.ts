@@ -138,8 +138,8 @@ export class AppStates {
   }
 
   /**
-   * The state of an app for which a record is read. Of one that was removed by a newer record, that it is gone: then the store is an older
-   * copy, or the database was restored, which learns from the report that it is behind.
+   * The state of an app for which a record is read. An app that a newer record has removed counts as gone: the store is an older copy, or the
+   * database was restored, and the report says that it is behind.
    *
    * @param removedAs the generation of that removal; null if there was none
    */

@@ -109,8 +109,8 @@ export class AppController {
   }
 
   /**
-   * A tenure begins: of apps is known what the last one wrote, and no more. It is acted on once the store has confirmed it, or after
-   * `goByCache`.
+   * Begins a tenure: what the last one wrote of apps replaces all that this process knows. Nothing is done by it before the store has
+   * confirmed it, or before `goByCache`.
    * @param isIts whether the tenure goes on
    */
   async begin(isIts = () => true): Promise<void> {
