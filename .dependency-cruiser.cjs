@@ -27,6 +27,31 @@ for (const [room, mayImport] of Object.entries(SERVER_ROOMS)) SERVER[room] = [..
 /** Files of src/server itself that every room may import. */
 const ROOT_FILES = ['clock', 'credible', 'errors', 'feed', 'keyed-queue', 'log', 'random', 'timing', 'visitor-texts'];
 
+/**
+ * The folders of a room in their order: each imports itself and those before it. The files of the room itself wire them together; what is
+ * after `.` stands on these files.
+ */
+const ORDER = {
+  supervisor: [
+    'sso',
+    'definitions',
+    'rollout',
+    'fleet',
+    'control',
+    'events',
+    'requests',
+    'placement',
+    'notices',
+    'domains',
+    'overview',
+    'checklist',
+    'joining',
+    'containers',
+    '.',
+    'api',
+  ],
+};
+
 /** What each folder of src/ui may import; `host.tsx` and `nocobase-client.d.ts` are for all. */
 const UI = {
   apps: ['activity', 'common'],
@@ -54,6 +79,18 @@ const rooms = (base, table, rootFiles) =>
     },
   }));
 
+const inOrder = (room, folders) => {
+  const base = `^src/server/${room}/`;
+  const inside = (names) => `${base}(${names.map((name) => (name === '.' ? '[^/]+$' : `${name}/`)).join('|')})`;
+  return folders.map((folder, i) => ({
+    name: `src/server/${room}: ${folder} imports nothing above it`,
+    comment: `The order is ${folders.join(', ')}.`,
+    severity: 'error',
+    from: { path: inside([folder]) },
+    to: { path: base, pathNot: inside(folders.slice(0, i + 1)) },
+  }));
+};
+
 /** Whatever imports from a folder without rules, or is imported from there. */
 const everyFolderHasRules = (base, folders) => {
   const unknown = { path: `^${base}/[^/]+/`, pathNot: `^${base}/${any(folders)}/` };
@@ -69,6 +106,13 @@ module.exports = {
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     ...rooms('src/server', SERVER, ROOT_FILES),
     ...everyFolderHasRules('src/server', Object.keys(SERVER)),
+    ...Object.entries(ORDER).flatMap(([room, folders]) => [
+      ...inOrder(room, folders),
+      ...everyFolderHasRules(
+        `src/server/${room}`,
+        folders.filter((folder) => folder !== '.'),
+      ),
+    ]),
     ...rooms('src/ui', UI, ['host', 'nocobase-client']),
     ...everyFolderHasRules('src/ui', Object.keys(UI)),
     ...everyFolderHasRules('src', ['client', 'client-v2', 'locale', 'server', 'shared', 'ui']),

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import jwt from 'jsonwebtoken';
 import { waitFor } from '../../scripts/fleet';
 import { WELL_KNOWN_APP_KEYS } from '../../src/server/config';
-import { COMMAND_METHOD } from '../../src/server/supervisor/commands';
+import { COMMAND_METHOD } from '../../src/server/supervisor/requests/commands';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
 import type { SimulatedWorker } from '../support/simulated-worker';
 import type { Attack } from './attacks';

@@ -4,7 +4,7 @@ import { roleNameOf } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
 import { isPassword } from '../../src/server/protocol/administrator';
 import { unseal } from '../../src/server/protocol/secrets';
-import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
+import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
 import { failed, type InputCode, say } from '../../src/shared/message';
 import { secretsOf } from '../support/envelope';
 import { recordsIn } from '../support/records';

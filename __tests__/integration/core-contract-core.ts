@@ -38,8 +38,8 @@ const load = createRequire(import.meta.url);
 const { AppSupervisor } = load('@nocobase/server');
 const { PluginAppSupervisor } = load('../../src/server/plugin') as typeof import('../../src/server/plugin');
 const { AppRepository } = load(
-  '../../src/server/supervisor/apps/repository',
-) as typeof import('../../src/server/supervisor/apps/repository');
+  '../../src/server/supervisor/definitions/repository',
+) as typeof import('../../src/server/supervisor/definitions/repository');
 const { SnapshotStore } = load('../../src/server/worker/snapshot') as typeof import('../../src/server/worker/snapshot');
 const databases = load('../../src/server/databases') as typeof import('../../src/server/databases');
 const { recordOf, appOf, placementOf, publishedOf } = load(

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/server/core/system';
 import { proveDomainBy } from '../../src/server/protocol/domain-proof';
 import { createDomainFront, RoutingTable, trustOf } from '../../src/server/proxy';
-import { createDomainProbe } from '../../src/server/supervisor/domains/probe';
+import { createDomainProbe } from '../../src/server/supervisor/domains/domain-probe';
 import { makeSelfSigned } from '../support/certificates';
 
 /** Whether a domain leads to this fleet, asked of real servers. */

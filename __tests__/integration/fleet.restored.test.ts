@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { collections } from '../../src/server/core/collections';
-import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
+import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
 import { say } from '../../src/shared/message';
 import { SmallFleet, type SupervisorProcess } from '../support/small-fleet';
 import { until } from '../support/wait';

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/server/core/system';
 import { type Envelope, SUPERVISOR } from '../../src/server/protocol/envelope';
 import { environmentKeyOf, fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { Secrets } from '../../src/server/protocol/secrets';
-import { COMMAND_METHOD } from '../../src/server/supervisor/commands';
+import { COMMAND_METHOD } from '../../src/server/supervisor/requests/commands';
 import { secretsOf } from '../support/envelope';
 import { entryOf, manifestItemOf } from '../support/fixtures';
 import { recordIn, recordsIn } from '../support/records';

@@ -2,9 +2,9 @@ import { Database, DataTypes } from '@nocobase/database';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ensureDatabase } from '../../scripts/fleet';
 import { collections } from '../../src/server/core/collections';
-import { upgradeRows } from '../../src/server/supervisor/apps/former-rows';
-import { AppRepository } from '../../src/server/supervisor/apps/repository';
-import { OperationStore } from '../../src/server/supervisor/control/store';
+import { upgradeRows } from '../../src/server/supervisor/definitions/former-rows';
+import { OperationStore } from '../../src/server/supervisor/definitions/operation-store';
+import { AppRepository } from '../../src/server/supervisor/definitions/repository';
 import { appOf, operationOf } from '../support/fixtures';
 
 function connect(options: object): Database {

@@ -4,7 +4,7 @@ import { Database } from '@nocobase/database';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { collections } from '../../src/server/core/collections';
-import { AppRepository } from '../../src/server/supervisor/apps/repository';
+import { AppRepository } from '../../src/server/supervisor/definitions/repository';
 import { appOf } from '../support/fixtures';
 import { type Ground, on, sql, startGround } from './databases-places';
 

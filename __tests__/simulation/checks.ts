@@ -1,7 +1,7 @@
 import { CUT_OFF_FOR } from '../../src/server/protocol/health';
 import type { RecordsWrite } from '../../src/server/protocol/stores/records';
-import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/apps/repository';
 import { Leadership } from '../../src/server/supervisor/control/leader';
+import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/definitions/repository';
 import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryTransaction } from '../support/memory-database';
 import { checkMoves } from './failovers';

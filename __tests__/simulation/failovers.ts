@@ -1,4 +1,4 @@
-import { FAILBACK_EVERY, failsOver, returnsTo } from '../../src/server/supervisor/placement/failover';
+import { FAILBACK_EVERY, failsOver, returnsTo } from '../../src/server/supervisor/rollout/failover';
 import type { Operation } from '../../src/shared/operation';
 import type { Sight } from './quiet';
 import type { World } from './world';

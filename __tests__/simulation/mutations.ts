@@ -221,7 +221,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An app leaves an environment as soon as that is down',
-    changes: [['supervisor/placement/failover.ts', 'app.failoverDelay * 1_000 - downFor', '-1']],
+    changes: [['supervisor/rollout/failover.ts', 'app.failoverDelay * 1_000 - downFor', '-1']],
   },
   {
     what: 'An app stays in an environment that is down',
@@ -229,7 +229,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An app returns each time that its home is back',
-    changes: [['supervisor/placement/failover.ts', 'Math.max(0, FAILBACK_AFTER - wellFor, apart)', '0']],
+    changes: [['supervisor/rollout/failover.ts', 'Math.max(0, FAILBACK_AFTER - wellFor, apart)', '0']],
   },
   {
     what: 'An app does not return',
@@ -442,7 +442,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A start of an app without an environment succeeds',
     finding: 'C19',
-    changes: [['supervisor/apps/service.ts', "if (action !== 'stop') assertSomewhere(app);", '']],
+    changes: [['supervisor/requests/service.ts', "if (action !== 'stop') assertSomewhere(app);", '']],
   },
   {
     what: 'A refused connection is no evidence',
@@ -492,7 +492,7 @@ export const MUTANTS: Mutant[] = [
     what: 'Every delete drops the data',
     changes: [
       [
-        'supervisor/apps/service.ts',
+        'supervisor/requests/service.ts',
         "database === 'drop' ? 'drop' : 'release'",
         "database === 'drop' ? 'drop' : 'drop'",
       ],
@@ -572,13 +572,13 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A pass writes what follows from a spec that has changed meanwhile',
-    changes: [['supervisor/apps/repository.ts', 'return changed > 0;', 'return true;']],
+    changes: [['supervisor/definitions/repository.ts', 'return changed > 0;', 'return true;']],
   },
   {
     what: 'The end of a tombstone is not told',
     changes: [
       [
-        'supervisor/apps/cache.ts',
+        'supervisor/definitions/app-cache.ts',
         'tombstone.environments = environments;\n    this.changed([tombstone.name]);',
         'tombstone.environments = environments;',
       ],
@@ -600,7 +600,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'What the control loop itself asks for is written in no term',
-    changes: [['supervisor/apps/changes.ts', 'if (asLeader) await leadership.holdTerm(transaction);', '']],
+    changes: [['supervisor/requests/changes.ts', 'if (asLeader) await leadership.holdTerm(transaction);', '']],
     test: 'unit/simulation.test.ts',
   },
   {

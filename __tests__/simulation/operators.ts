@@ -1,5 +1,5 @@
 import { messageOf } from '../../src/server/errors';
-import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
+import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
 import { list } from './pages';
 import type { ActionKind, PlannedEvent } from './plan';
 import type { SupervisorProcess } from './processes';

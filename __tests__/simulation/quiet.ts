@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { choose } from '../../src/server/proxy/choose';
-import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/apps/repository';
-import { conditionOf, keyOf } from '../../src/server/supervisor/events/decide';
+import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/definitions/repository';
+import { conditionOf, keyOf } from '../../src/server/supervisor/events/conditions';
 import { isDone, startsBoot } from '../../src/server/supervisor/rollout/observed';
 import { recordFor } from '../../src/server/supervisor/rollout/record';
 import { type Applied, MAX_FAILURES, MAX_UNFINISHED_BOOTS } from '../../src/server/worker/apps/decide';

@@ -1,4 +1,4 @@
-import type { AppDefinition, Tombstone } from '../../src/server/supervisor/apps/repository';
+import type { AppDefinition, Tombstone } from '../../src/server/supervisor/definitions/repository';
 import type { AppRecord } from '../../src/shared/messages';
 import type { World } from './world';
 

@@ -1,4 +1,4 @@
-import type { AppDefinition, Published } from '../../src/server/supervisor/apps/repository';
+import type { AppDefinition, Published } from '../../src/server/supervisor/definitions/repository';
 import { APP, type Placement } from '../../src/shared/app';
 import { ENVIRONMENT } from '../../src/shared/environment';
 import { EVENT, type Event } from '../../src/shared/event';

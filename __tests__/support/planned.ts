@@ -1,4 +1,4 @@
-import type { AppDefinition, Published } from '../../src/server/supervisor/apps/repository';
+import type { AppDefinition, Published } from '../../src/server/supervisor/definitions/repository';
 import { plan } from '../../src/server/supervisor/rollout/plan';
 import { followed } from '../../src/server/supervisor/rollout/progress';
 import type { Plan, Planned } from '../../src/server/supervisor/rollout/sight';

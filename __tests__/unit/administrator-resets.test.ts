@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { isPassword } from '../../src/server/protocol/administrator';
-import { AdministratorResets, type AdministratorResetsOptions } from '../../src/server/supervisor/apps/administrator';
+import {
+  AdministratorResets,
+  type AdministratorResetsOptions,
+} from '../../src/server/supervisor/requests/administrator-resets';
 import type { Event } from '../../src/shared/event';
 import type { Status } from '../../src/shared/types';
 import { FakeClock } from '../support/clock';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
+import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
 import { MemoryFleet } from '../support/memory-fleet';
 import { recordIn } from '../support/records';
 

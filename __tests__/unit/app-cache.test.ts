@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { AppCache } from '../../src/server/supervisor/apps/cache';
+import { AppCache } from '../../src/server/supervisor/definitions/app-cache';
 import {
   type AppDefinition,
   type AppRepository,
   type Tombstone,
   versionOf,
-} from '../../src/server/supervisor/apps/repository';
+} from '../../src/server/supervisor/definitions/repository';
 import { appOf, publishedOf } from '../support/fixtures';
 
 /** A table whose answers may take their time; each shows what the table held when it was asked. */

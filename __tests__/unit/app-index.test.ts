@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { appModelsOf } from '../../src/server/core/adapters/app-models';
 import { AppIndexReader, AppIndexWriter } from '../../src/server/protocol/app-index';
 import type { AppIndexWrite } from '../../src/server/protocol/stores/app-index';
-import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
+import type { AppDefinition } from '../../src/server/supervisor/definitions/repository';
 import { APP } from '../../src/shared/app';
 import { defaultsIn } from '../../src/shared/fields';
 import { type AppIndexEntry, statusEntry } from '../../src/shared/messages';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { desiredOf, nextGeneration } from '../../src/server/supervisor/apps/repository';
+import { desiredOf, nextGeneration } from '../../src/server/supervisor/definitions/repository';
 
 describe('generations', () => {
   it('increase with every change, whatever the clock, and are never behind it, not even after a restored backup', () => {

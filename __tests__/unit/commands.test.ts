@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { requestOf } from '../../src/server/supervisor/commands';
+import { requestOf } from '../../src/server/supervisor/requests/commands';
 import { type AppCommand, appCommand } from '../../src/shared/messages';
 import { appOf } from '../support/fixtures';
 

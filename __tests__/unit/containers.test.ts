@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseConfig, type SupervisorConfig } from '../../src/server/config';
 import { AppSupervisorError } from '../../src/server/errors';
-import { parseInput } from '../../src/server/supervisor/apps/input';
+import { makeInput } from '../../src/server/supervisor/containers/container-input';
 import { Containers, type ContainersOptions } from '../../src/server/supervisor/containers/containers';
 import type {
   ContainerSpec,
@@ -13,8 +13,8 @@ import type {
   Death,
   WorkerDriver,
 } from '../../src/server/supervisor/containers/driver';
-import { makeInput } from '../../src/server/supervisor/containers/input';
-import type { WorkerSettings } from '../../src/server/supervisor/joining/settings';
+import { parseInput } from '../../src/server/supervisor/definitions/input';
+import type { WorkerSettings } from '../../src/server/supervisor/joining/worker-settings';
 import { CONTAINER_ACTIONS } from '../../src/shared/container';
 import type { Event } from '../../src/shared/event';
 import type { JoinRequest } from '../../src/shared/join';

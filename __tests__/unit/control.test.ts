@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import { appKey } from '../../src/server/supervisor/control/keys';
+import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
 import type { StatusEntry } from '../../src/shared/messages';
 import type { Operation } from '../../src/shared/operation';
 import { MemoryFleet } from '../support/memory-fleet';

@@ -7,8 +7,8 @@ import {
   FAILURES_UNTIL_FAILED,
   pauseAfter,
   VERIFIED_EVERY,
-} from '../../src/server/supervisor/domains/decide';
-import { DomainWatch } from '../../src/server/supervisor/domains/watch';
+} from '../../src/server/supervisor/domains/domain-state';
+import { DomainWatch } from '../../src/server/supervisor/domains/domain-watch';
 import { type DomainCheck, domainStateOf, leadsToDomain } from '../../src/shared/domain-check';
 import { parseAppsDomain } from '../../src/shared/origins';
 import type { DomainReason } from '../../src/shared/words';

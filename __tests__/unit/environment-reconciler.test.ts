@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { AppDefinition, Tombstone } from '../../src/server/supervisor/apps/repository';
 import {
   EnvironmentReconciler,
   type EnvironmentReconcilerOptions,
 } from '../../src/server/supervisor/control/environment-reconciler';
+import type { AppDefinition, Tombstone } from '../../src/server/supervisor/definitions/repository';
 import { recordFor } from '../../src/server/supervisor/rollout/record';
 import type { AppRecord } from '../../src/shared/messages';
 import { Announcing } from '../support/announcing';

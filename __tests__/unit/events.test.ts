@@ -2,9 +2,10 @@ import type { Database } from '@nocobase/database';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { collections } from '../../src/server/core/collections';
 import { referenceOf } from '../../src/server/errors';
-import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
 import { Leadership } from '../../src/server/supervisor/control/leader';
-import { OperationStore } from '../../src/server/supervisor/control/store';
+import { EventStore, KEEP_EVENTS } from '../../src/server/supervisor/definitions/event-store';
+import { OperationStore } from '../../src/server/supervisor/definitions/operation-store';
+import type { AppDefinition } from '../../src/server/supervisor/definitions/repository';
 import {
   conditionOf,
   displaced,
@@ -13,10 +14,9 @@ import {
   ignoredValue,
   nearnessOf,
   uploadsOf,
-} from '../../src/server/supervisor/events/decide';
+} from '../../src/server/supervisor/events/conditions';
+import { EventWatch, type EventWatchOptions } from '../../src/server/supervisor/events/event-watch';
 import { EventRecorder } from '../../src/server/supervisor/events/recorder';
-import { EventStore, KEEP_EVENTS } from '../../src/server/supervisor/events/store';
-import { EventWatch, type EventWatchOptions } from '../../src/server/supervisor/events/watch';
 import type { EnvironmentView } from '../../src/server/supervisor/fleet/observed-environment';
 import { failed, say } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';

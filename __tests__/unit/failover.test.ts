@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { createInput, parseInput, updateInput } from '../../src/server/supervisor/apps/input';
-import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
+import { createInput, parseInput, updateInput } from '../../src/server/supervisor/definitions/input';
+import type { AppDefinition } from '../../src/server/supervisor/definitions/repository';
+import { databaseRefusal } from '../../src/server/supervisor/fleet/worker-requests';
 import {
   causeOf,
   FAILBACK_AFTER,
@@ -11,8 +12,7 @@ import {
   leaving,
   returnsIn,
   returnsTo,
-} from '../../src/server/supervisor/placement/failover';
-import { databaseRefusal } from '../../src/server/supervisor/placement/preview';
+} from '../../src/server/supervisor/rollout/failover';
 import { APP } from '../../src/shared/app';
 import type { Event } from '../../src/shared/event';
 import { completeIn } from '../../src/shared/fields';

@@ -8,7 +8,7 @@ import {
   givenSecret,
   progressOf,
   tombstoneOf,
-} from '../../src/server/supervisor/apps/former-rows';
+} from '../../src/server/supervisor/definitions/former-rows';
 import { say } from '../../src/shared/message';
 import type { OperationState } from '../../src/shared/types';
 import { appOf, placementOf, publishedOf } from '../support/fixtures';

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { systemRandom } from '../../src/server/core/system';
 import { AppSupervisorError } from '../../src/server/errors';
-import { generatedName } from '../../src/server/supervisor/apps/creation';
 import {
   adoptInput,
   checkInput,
@@ -11,7 +10,8 @@ import {
   namesInput,
   parseInput,
   updateInput,
-} from '../../src/server/supervisor/apps/input';
+} from '../../src/server/supervisor/definitions/input';
+import { generatedName } from '../../src/server/supervisor/requests/creation';
 import { ENVIRONMENT_NAME, isAppName, RESERVED_APP_NAMES } from '../../src/shared/names';
 
 const create = (values: object) => parseInput(createInput, { title: 'CRM', ...values });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as actions from '../../src/server/supervisor/api/apps';
-import { ORDERS, type Sorted } from '../../src/server/supervisor/apps/order';
+import { ORDERS, type Sorted } from '../../src/server/supervisor/api/order';
 import type { AppRow } from '../../src/shared/types';
 import { MemoryFleet } from '../support/memory-fleet';
 

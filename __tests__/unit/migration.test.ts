@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { WithDatabase } from '../../src/server/nocobase/main-database';
-import type { AppCache } from '../../src/server/supervisor/apps/cache';
-import { Migration } from '../../src/server/supervisor/apps/migration';
-import type { AppService } from '../../src/server/supervisor/apps/service';
+import type { AppCache } from '../../src/server/supervisor/definitions/app-cache';
+import { Migration } from '../../src/server/supervisor/requests/migration';
+import type { AppService } from '../../src/server/supervisor/requests/service';
 import { say } from '../../src/shared/message';
 
 /** Rows of multi-app-manager's `applications`, and what is made of their options. The rest is in long/migration. */

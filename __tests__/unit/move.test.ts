@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { AppDefinition, Published } from '../../src/server/supervisor/apps/repository';
-import { type Place, placesFor, spread } from '../../src/server/supervisor/placement/decide';
-import { databaseRefusal, lastBoots, moveNotes } from '../../src/server/supervisor/placement/preview';
+import type { AppDefinition, Published } from '../../src/server/supervisor/definitions/repository';
+import { databaseRefusal } from '../../src/server/supervisor/fleet/worker-requests';
+import { type Place, placesFor, spread } from '../../src/server/supervisor/placement/places';
+import { lastBoots, moveNotes } from '../../src/server/supervisor/placement/preview';
 import { say } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
 import type { Health } from '../../src/shared/types';

@@ -2,8 +2,8 @@ import type { Database } from '@nocobase/database';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { collections } from '../../src/server/core/collections';
 import { Leadership } from '../../src/server/supervisor/control/leader';
+import { EventStore } from '../../src/server/supervisor/definitions/event-store';
 import { EventRecorder } from '../../src/server/supervisor/events/recorder';
-import { EventStore } from '../../src/server/supervisor/events/store';
 import {
   type Attempt,
   afterAttempt,
@@ -13,11 +13,11 @@ import {
   SPACING,
   WAITS,
   waitAfter,
-} from '../../src/server/supervisor/notices/decide';
+} from '../../src/server/supervisor/notices/deliveries';
 import { Notices } from '../../src/server/supervisor/notices/notices';
+import { NotifierSettings } from '../../src/server/supervisor/notices/notifier-settings';
+import { NotifierStore } from '../../src/server/supervisor/notices/notifier-store';
 import type { Send } from '../../src/server/supervisor/notices/senders';
-import { NotifierSettings } from '../../src/server/supervisor/notices/settings';
-import { NotifierStore } from '../../src/server/supervisor/notices/store';
 import { noticeText, type ToldEvent } from '../../src/server/supervisor/notices/texts';
 import { signatureOf } from '../../src/server/supervisor/notices/webhook';
 import { defaultsIn } from '../../src/shared/fields';

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { OperationCache, type OperationStore } from '../../src/server/supervisor/control/store';
+import { OperationCache, type OperationStore } from '../../src/server/supervisor/definitions/operation-store';
 import type { Operation } from '../../src/shared/operation';
 import { operationOf } from '../support/fixtures';
 

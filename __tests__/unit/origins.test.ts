@@ -4,7 +4,7 @@ import { parseConfig } from '../../src/server/config';
 import { appModelsOf } from '../../src/server/core/adapters/app-models';
 import { entryUrl } from '../../src/server/core/entries';
 import { createNaming, INVALID_APP, type RouteApp, RoutingTable } from '../../src/server/proxy';
-import { assertDomainOfNoOther, assertLabelFree } from '../../src/server/supervisor/apps/domain';
+import { assertDomainOfNoOther, assertLabelFree } from '../../src/server/supervisor/definitions/domain';
 import {
   addressOf,
   fleetHosts,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { seal, unseal } from '../../src/server/protocol/secrets';
-import { changedDatabase, placeOf } from '../../src/server/supervisor/apps/database-settings';
+import { changedDatabase, placeOf } from '../../src/server/supervisor/definitions/database-settings';
 import type { AppDatabase } from '../../src/shared/messages';
 
 const KEY = Buffer.alloc(32, 7);

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { hashPassword } from '../../src/server/protocol/administrator';
-import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
+import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
 import { MemoryFleet, type MemorySupervisor } from '../support/memory-fleet';
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { RoutingTable, trustOf } from '../../src/server/proxy';
 import { challengeOf, createSsoFront } from '../../src/server/proxy/sso';
 import { destination } from '../../src/server/proxy/visit';
-import { vouchFor } from '../../src/server/supervisor/sso/decide';
+import { vouchFor } from '../../src/server/supervisor/sso/vouching';
 import { enter } from '../../src/server/worker/sso/accounts';
 import { entranceOf, isPrivilegedRole, nameOf, refusalOf, sessionOf } from '../../src/server/worker/sso/decide';
 import type { Identities } from '../../src/server/worker/sso/identities';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { changedDatabase } from '../../src/server/supervisor/apps/database-settings';
-import { createInput, parseInput, updateInput } from '../../src/server/supervisor/apps/input';
+import { changedDatabase } from '../../src/server/supervisor/definitions/database-settings';
+import { createInput, parseInput, updateInput } from '../../src/server/supervisor/definitions/input';
 import { APP } from '../../src/shared/app';
 import { defaultsIn } from '../../src/shared/fields';
 import type { AppDatabase } from '../../src/shared/messages';

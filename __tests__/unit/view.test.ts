@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
-import { FleetView, type FleetViewOptions } from '../../src/server/supervisor/view';
+import type { AppDefinition } from '../../src/server/supervisor/definitions/repository';
+import { FleetView, type FleetViewOptions } from '../../src/server/supervisor/fleet/view';
 import type { StatusEntry } from '../../src/shared/messages';
 import type { Health } from '../../src/shared/types';
 import { appOf, entryOf, publishedOf } from '../support/fixtures';

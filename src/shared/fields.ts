@@ -3,7 +3,7 @@ import type { InputCode, Message } from './message';
 /**
  * How a stored, sent and shown object declares its fields once (app.ts, environment.ts, operation.ts, event.ts). A declaration is
  * plain data, because the pages read it too and must not load a library for it. The server builds its zod schemas from
- * it (schema.ts, supervisor/apps/input-schema.ts), and TypeScript derives the types.
+ * it (schema.ts, supervisor/definitions/input-schema.ts), and TypeScript derives the types.
  */
 
 /** Limits for user input. Rows and messages may be older than a limit, so only `strict` limits apply to them. */
@@ -21,7 +21,7 @@ interface TextLimits extends Limits {
   oneOf?: readonly string[];
   /** An empty text is accepted, whatever the pattern says. */
   orEmpty?: true;
-  /** Checked by the function of that name in supervisor/apps/input-schema.ts. */
+  /** Checked by the function of that name in supervisor/definitions/input-schema.ts. */
   check?: InputCode;
   /** Its column has no limit of 255 characters. */
   long?: true;
@@ -51,7 +51,7 @@ export type Shape =
   | { kind: 'anything' };
 
 /**
- * The permission that a change of a value needs, besides that of the action (supervisor/apps/permissions.ts).
+ * The permission that a change of a value needs, besides that of the action (supervisor/definitions/permissions.ts).
  * - `security`: always
  * - `securityWithSso`: where users of the main app are signed in, since it decides who is, or where they are sent
  */

@@ -2,8 +2,8 @@ import type { AppDatabase } from '../../shared/messages';
 import { type DatabaseConnection, moveToRole, roleNameOf } from '../databases';
 import { messageOf } from '../errors';
 import { sealDatabase, unseal } from '../protocol/secrets';
-import { newRole } from '../supervisor/apps/database-settings';
-import type { AppDefinition, AppRepository } from '../supervisor/apps/repository';
+import { newRole } from '../supervisor/definitions/database-settings';
+import type { AppDefinition, AppRepository } from '../supervisor/definitions/repository';
 
 /** Moves apps that share the database role of their environment to roles of their own. */
 

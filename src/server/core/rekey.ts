@@ -1,8 +1,8 @@
 import type { InitialAdmin } from '../../shared/messages';
 import { AppSupervisorError } from '../errors';
 import { type Secrets as Opener, type SecretField, seal, unseal } from '../protocol/secrets';
-import type { AppDefinition, AppRepository } from '../supervisor/apps/repository';
-import type { NotifierStore } from '../supervisor/notices/store';
+import type { AppDefinition, AppRepository } from '../supervisor/definitions/repository';
+import type { NotifierStore } from '../supervisor/notices/notifier-store';
 
 /** The secrets of an app, in its definition and in the records created from it. */
 type Secrets = Pick<AppDefinition, 'name' | 'uid' | 'database' | 'jwtSecret'> & { initialAdmin?: InitialAdmin | null };

@@ -3,7 +3,7 @@ import type { Message } from '../../shared/message';
 import type { AppRecord } from '../../shared/messages';
 import { ssoOf } from '../../shared/sso';
 import type { RouteApp, RoutingTable } from '../proxy';
-import { type AppDefinition, desiredOf } from '../supervisor/apps/repository';
+import { type AppDefinition, desiredOf } from '../supervisor/definitions/repository';
 import type { SupervisorPart } from '../supervisor/supervisor';
 import type { WorkerPart } from '../worker/worker';
 

@@ -6,14 +6,14 @@ import { type Timer, within } from '../clock';
 import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
-import type { AppDefinition } from './apps/repository';
 import type { OwnFacts } from './checklist/facts';
-import type { CommandOutcome } from './commands';
 import { environmentKey } from './control/keys';
+import type { AppDefinition } from './definitions/repository';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { checkReach, type Reach } from './fleet/reachability';
 import { strangersIn } from './fleet/warnings';
 import { LOAD_STEP } from './overview/series-history';
+import type { CommandOutcome } from './requests/commands';
 import { createServices, type Services, type SupervisorPace, type SupervisorPartOptions } from './services';
 
 /**

@@ -1,7 +1,7 @@
 import type { Application } from '@nocobase/server';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { CommandOutcome } from '../../supervisor/commands';
+import type { CommandOutcome } from '../../supervisor/requests/commands';
 import type { Managed } from './managed';
 
 /** What main apps hear of the commands of plugins: see docs/core-contract.md. */
@@ -9,7 +9,7 @@ export const COMMAND_EVENT = 'app-supervisor:command';
 
 /**
  * The core's command adapter. In this plugin Workers converge to records, so a command becomes the request that the page would make
- * (supervisor/commands.ts).
+ * (supervisor/requests/commands.ts).
  */
 export class CommandAdapter {
   private readonly hearers = new Set<Application>();

@@ -1,6 +1,6 @@
 import type { Visibility } from '../../../shared/visibility';
 import type { Feed } from '../../feed';
-import type { CommandOutcome } from '../../supervisor/commands';
+import type { CommandOutcome } from '../../supervisor/requests/commands';
 
 /** The services that the adapters call, whatever the role of the process. No method ever rejects, unless it says so. */
 export interface Managed {

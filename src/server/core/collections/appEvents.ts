@@ -1,7 +1,7 @@
 import type { CollectionOptions } from '@nocobase/database';
 import { EVENT } from '../../../shared/event';
 import { NOTIFIERS } from '../../../shared/notice';
-import { toldColumn } from '../../supervisor/events/store';
+import { toldColumn } from '../../supervisor/definitions/event-store';
 import { columnsOf } from './columns';
 
 /** What happened to apps and environments; kept for 90 days. */
@@ -11,7 +11,7 @@ export default {
   timestamps: false,
   fields: [
     ...columnsOf(EVENT),
-    /** What each notifier has told of it (supervisor/notices/decide.ts); null before that. */
+    /** What each notifier has told of it (supervisor/notices/deliveries.ts); null before that. */
     ...NOTIFIERS.map((id) => ({ name: toldColumn(id), type: 'string' as const })),
   ],
 } satisfies CollectionOptions;

@@ -19,9 +19,9 @@ import type { Log } from '../../log';
 import type { SsoStore } from '../../protocol/stores/sso';
 import { pageAsked, SSO_HEADERS, signInPage, ssoPage } from '../../proxy';
 import { secretBytes } from '../../random';
-import type { AppDefinition } from '../../supervisor/apps/repository';
-import { type MainUser, vouchFor } from '../../supervisor/sso/decide';
+import type { AppDefinition } from '../../supervisor/definitions/repository';
 import type { SsoEnds } from '../../supervisor/sso/ends';
+import { type MainUser, vouchFor } from '../../supervisor/sso/vouching';
 import { languageOf } from '../../visitor-texts';
 
 /** The part of a sign-in to an app that runs in the main app: `appSso:authorize` (docs/app-sso.md). */

@@ -3,7 +3,7 @@ import { say } from '../../../shared/message';
 import { hostIn } from '../../../shared/origins';
 import { AppSupervisorError, answerOf, statusOf } from '../../errors';
 import type { Caller } from '../../protocol/administrator';
-import type { Permissions } from '../apps/permissions';
+import type { Permissions } from '../definitions/permissions';
 import type { SupervisorPart } from '../supervisor';
 
 /** The arguments of an action: the request, and the managing services. */

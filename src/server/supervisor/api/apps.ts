@@ -23,13 +23,13 @@ import {
   parseInput,
   sizeInput,
   updateInput,
-} from '../apps/input';
-import { ORDERS } from '../apps/order';
-import { assertPermitted } from '../apps/permissions';
-import type { AppDefinition } from '../apps/repository';
+} from '../definitions/input';
+import { assertPermitted } from '../definitions/permissions';
+import type { AppDefinition } from '../definitions/repository';
 import type { BulkResult } from '../placement/moves';
 import { type ActionContext, type Answer, pageMeta, paging, sorting, target } from './action';
 import { filtering } from './filter';
+import { ORDERS } from './order';
 
 const SORTABLE = keysIn(APP, 'sort');
 /** Default order of the list. */

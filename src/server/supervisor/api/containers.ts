@@ -1,6 +1,6 @@
 import type { ContainerAction } from '../../../shared/container';
-import { parseInput } from '../apps/input';
-import { containerLogsInput, makeInput, removeInput } from '../containers/input';
+import { containerLogsInput, makeInput, removeInput } from '../containers/container-input';
+import { parseInput } from '../definitions/input';
 import { type ActionContext, type Answer, target } from './action';
 
 export async function list({ supervisor }: ActionContext): Promise<Answer> {

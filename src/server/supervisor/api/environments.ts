@@ -1,7 +1,7 @@
 import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
-import { drainInput, forgetInput, moveInput, parseInput, uncordonInput } from '../apps/input';
-import { arrivalInput, confirmInput, joinInput } from '../joining/input';
+import { drainInput, forgetInput, moveInput, parseInput, uncordonInput } from '../definitions/input';
+import { arrivalInput, confirmInput, joinInput } from '../joining/join-input';
 import { type ActionContext, type Answer, target } from './action';
 import { bulkRow } from './apps';
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { EVENT, type EventRow } from '../../../shared/event';
 import { keysIn } from '../../../shared/fields';
 import { inEnglish } from '../../errors';
-import { parseInput } from '../apps/input';
+import { parseInput } from '../definitions/input';
 import { eventsCsv } from '../events/csv';
 import type { SupervisorPart } from '../supervisor';
 import { type ActionContext, type Answer, type FileAnswer, pageMeta, paging, sorting } from './action';

@@ -1,5 +1,5 @@
-import { parseInput } from '../apps/input';
-import { notifierId, notifierInput } from '../notices/input';
+import { parseInput } from '../definitions/input';
+import { notifierId, notifierInput } from '../notices/notifier-input';
 import { type ActionContext, type Answer, target } from './action';
 
 /** The notifiers, with the channels that exist in `meta`. */

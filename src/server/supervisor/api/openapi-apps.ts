@@ -9,7 +9,7 @@ import {
   migrateInput,
   moveInput,
   updateInput,
-} from '../apps/input';
+} from '../definitions/input';
 import { type DescribedAction, LIST, MOVED, RESET } from './openapi-action';
 import type { ROWS } from './openapi-schemas';
 

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../errors';
-import { makeInput } from '../containers/input';
+import { makeInput } from '../containers/container-input';
 import type { DescribedAction } from './openapi-action';
 
 /** The actions of `appContainers` as NocoBase's API documentation shows them. */

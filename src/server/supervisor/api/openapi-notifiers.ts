@@ -1,4 +1,4 @@
-import { anyNotifierInput } from '../notices/input';
+import { anyNotifierInput } from '../notices/notifier-input';
 import type { DescribedAction } from './openapi-action';
 import type { ROWS } from './openapi-schemas';
 

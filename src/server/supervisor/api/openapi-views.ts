@@ -1,4 +1,4 @@
-import { newViewInput, viewInput } from '../apps/input';
+import { newViewInput, viewInput } from '../definitions/input';
 import type { DescribedAction } from './openapi-action';
 import type { ROWS } from './openapi-schemas';
 

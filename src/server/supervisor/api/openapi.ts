@@ -1,5 +1,5 @@
-import { drainInput, forgetInput, moveInput, uncordonInput } from '../apps/input';
-import { arrivalInput, confirmInput, joinInput } from '../joining/input';
+import { drainInput, forgetInput, moveInput, uncordonInput } from '../definitions/input';
+import { arrivalInput, confirmInput, joinInput } from '../joining/join-input';
 import { type DescribedAction, describe, LIST, MOVED, RESET } from './openapi-action';
 import { APP_ACTIONS } from './openapi-apps';
 import { CONTAINER_ACTIONS } from './openapi-containers';

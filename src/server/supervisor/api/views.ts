@@ -1,4 +1,4 @@
-import { newViewInput, parseInput, viewInput } from '../apps/input';
+import { newViewInput, parseInput, viewInput } from '../definitions/input';
 import { type ActionContext, type Answer, target } from './action';
 
 /** Whose views these are. Whoever is nobody has views with all others who are nobody. */

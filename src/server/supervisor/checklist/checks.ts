@@ -4,7 +4,7 @@ import { ssoOf } from '../../../shared/sso';
 import { WELL_KNOWN_APP_KEYS } from '../../config';
 import { hasPassword } from '../../config/redis-address';
 import { fingerprint } from '../../protocol/secrets';
-import { sharesRole } from '../apps/database-settings';
+import { sharesRole } from '../definitions/database-settings';
 import type { ChecklistFacts, EnvironmentFacts } from './facts';
 
 /**

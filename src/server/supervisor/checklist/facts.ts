@@ -1,8 +1,8 @@
 import type { AdminPassword, Registration, StatusEntry } from '../../../shared/messages';
 import type { Health } from '../../../shared/types';
 import type { ActiveConfig } from '../../config';
-import type { AppCache } from '../apps/cache';
-import type { AppDefinition } from '../apps/repository';
+import type { AppCache } from '../definitions/app-cache';
+import type { AppDefinition } from '../definitions/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 

@@ -5,8 +5,8 @@ import { AppSupervisorError } from '../../errors';
 import type { ChangeJournal } from '../events/journal';
 import type { EventRecorder } from '../events/recorder';
 import type { EnvironmentJoins } from '../joining/joins';
+import { type MakeInput, makeInput, type RemoveInput } from './container-input';
 import type { ContainerState, Death, End, OwnContainer, WorkerDriver } from './driver';
-import { type MakeInput, makeInput, type RemoveInput } from './input';
 import { specOf } from './spec';
 
 export interface ContainersOptions {

@@ -1,7 +1,7 @@
 import { isLoopback, publishedPort, variablesInContainer } from '../joining/files';
-import type { WorkerSettings } from '../joining/settings';
+import type { WorkerSettings } from '../joining/worker-settings';
+import type { MakeInput } from './container-input';
 import type { ContainerSpec } from './driver';
-import type { MakeInput } from './input';
 
 const MB = 1024 * 1024;
 

@@ -6,10 +6,17 @@ import { inEnglish } from '../../errors';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import type { Random } from '../../random';
-import type { AppCache } from '../apps/cache';
-import { type AppDefinition, type AppRepository, newestOf, nextGeneration, type Tombstone } from '../apps/repository';
-import { requested } from '../events/changes';
-import type { EventStore } from '../events/store';
+import type { AppCache } from '../definitions/app-cache';
+import { requested } from '../definitions/change-events';
+import type { EventStore } from '../definitions/event-store';
+import { newOperation, type OperationCache, type OperationStore } from '../definitions/operation-store';
+import {
+  type AppDefinition,
+  type AppRepository,
+  newestOf,
+  nextGeneration,
+  type Tombstone,
+} from '../definitions/repository';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
@@ -20,7 +27,6 @@ import type { Plan } from '../rollout/sight';
 import { appKey, environmentKey } from './keys';
 import type { Leadership } from './leader';
 import { Outdated, type Publisher } from './publisher';
-import { newOperation, type OperationCache, type OperationStore } from './store';
 import type { WorkQueue } from './work-queue';
 
 export interface AppReconcilerOptions {

@@ -1,13 +1,13 @@
 import type { Clock } from '../../clock';
 import type { Log } from '../../log';
 import type { FleetStore } from '../../protocol/stores/fleet';
-import type { AppCache } from '../apps/cache';
-import type { AppRepository } from '../apps/repository';
-import type { EnvironmentRegistry } from '../fleet/registry';
+import type { AppCache } from '../definitions/app-cache';
+import type { EnvironmentRegistry } from '../definitions/environment-registry';
+import { KEEP_OPERATIONS, type OperationCache, type OperationStore } from '../definitions/operation-store';
+import type { AppRepository } from '../definitions/repository';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import { appKey, environmentKey, INDEX } from './keys';
 import { type Leadership, TermOver } from './leader';
-import { KEEP_OPERATIONS, type OperationCache, type OperationStore } from './store';
 import type { WorkQueue } from './work-queue';
 
 /** Interval at which everything is compared without an event, in ms. */

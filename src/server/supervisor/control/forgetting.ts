@@ -1,11 +1,11 @@
 import type { Clock } from '../../clock';
 import type { MessageBus } from '../../protocol/bus';
 import type { FleetStore } from '../../protocol/stores/fleet';
-import type { AppCache } from '../apps/cache';
-import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from '../apps/repository';
+import type { AppCache } from '../definitions/app-cache';
+import type { EnvironmentRegistry } from '../definitions/environment-registry';
+import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from '../definitions/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
-import type { EnvironmentRegistry } from '../fleet/registry';
 import { forgotten } from '../rollout/spec';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import { appKey } from './keys';

@@ -3,22 +3,29 @@ import type { Log } from '../../log';
 import type { AppIndexWriter } from '../../protocol/app-index';
 import type { MessageBus } from '../../protocol/bus';
 import { StaleTerm } from '../../protocol/stores/terms';
-import type { AppCache } from '../apps/cache';
+import type { AppCache } from '../definitions/app-cache';
+import type { OperationCache } from '../definitions/operation-store';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver, ObservedChange } from '../fleet/observer';
-import { failoverPlaces } from '../placement/failover';
-import type { Failovers } from '../placement/failovers';
+import { failoverPlaces } from '../rollout/failover';
 import type { AppReconciler } from './app-reconciler';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import type { FleetReconciler } from './fleet-reconciler';
 import type { EnvironmentRemoval } from './forgetting';
 import { appKey, environmentKey, FLEET, failoverKey, INDEX, type LoopKey, parseKey } from './keys';
 import { type Leadership, TermOver } from './leader';
-import type { OperationCache } from './store';
 import type { WorkQueue } from './work-queue';
 
 /** How long changes are collected before the app index is written, in ms. */
 const INDEX_SPACING = 250;
+
+/** The pass over what leaves an environment that is down, and returns to one that is back (placement/failovers.ts). */
+export interface FailoverPass {
+  /** The environments that a pass is of use for. */
+  places(): ReadonlySet<string>;
+  /** @returns ms after which another pass is needed; null if only an event can change the result */
+  reconcile(environment: string): Promise<number | null>;
+}
 
 export interface ControlLoopOptions {
   queue: WorkQueue;
@@ -27,7 +34,7 @@ export interface ControlLoopOptions {
   environments: EnvironmentReconciler;
   fleet: FleetReconciler;
   removal: EnvironmentRemoval;
-  failovers: Pick<Failovers, 'reconcile' | 'places'>;
+  failovers: FailoverPass;
   appCache: AppCache;
   active: OperationCache;
   observer: FleetObserver;

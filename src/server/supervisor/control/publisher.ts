@@ -1,6 +1,6 @@
 import type { Transaction } from '@nocobase/database';
-import type { AppCache } from '../apps/cache';
-import { type AppDefinition, type AppRepository, newestOf } from '../apps/repository';
+import type { AppCache } from '../definitions/app-cache';
+import { type AppDefinition, type AppRepository, newestOf } from '../definitions/repository';
 import type { Plan } from '../rollout/sight';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import type { Leadership } from './leader';

@@ -5,10 +5,10 @@ import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { Random } from '../../random';
-import type { AppDefinition } from '../apps/repository';
-import type { MainUser } from '../sso/decide';
-import { entered, environmentChanged, notifierChanged } from './changes';
-import type { EventStore } from './store';
+import { entered, environmentChanged, notifierChanged } from '../definitions/change-events';
+import type { EventStore } from '../definitions/event-store';
+import type { AppDefinition } from '../definitions/repository';
+import type { MainUser } from '../sso/vouching';
 
 export interface ChangeJournalOptions {
   events: Pick<EventStore, 'append'>;

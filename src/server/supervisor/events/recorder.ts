@@ -5,7 +5,7 @@ import { messageOf } from '../../errors';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import { type Leadership, TermOver } from '../control/leader';
-import { type EventStore, KEEP_EVENTS, MOST_EVENTS } from './store';
+import { type EventStore, KEEP_EVENTS, MOST_EVENTS } from '../definitions/event-store';
 
 /** How long events are collected before they are written, in ms. */
 const COLLECT = 250;

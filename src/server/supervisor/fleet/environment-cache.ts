@@ -11,10 +11,14 @@ import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import type { FleetStore } from '../../protocol/stores/fleet';
 import type { LeaseStore } from '../../protocol/stores/leases';
-import type { Leadership } from '../control/leader';
+import type {
+  CachedEnvironment,
+  EnvironmentRegistry,
+  EnvironmentSettings,
+  EnvironmentState,
+} from '../definitions/environment-registry';
 import type { FleetObserver } from './observer';
 import { type ProxyAddress, proxyAddressOf } from './proxy-address';
-import type { CachedEnvironment, EnvironmentRegistry, EnvironmentSettings, EnvironmentState } from './registry';
 
 export interface KnownEnvironmentsOptions {
   registry: EnvironmentRegistry;
@@ -22,7 +26,8 @@ export interface KnownEnvironmentsOptions {
   clock: Clock;
   log: Log;
   stores: { fleet: Pick<FleetStore, 'forget'>; leases: Pick<LeaseStore, 'left'> };
-  leadership: Pick<Leadership, 'newestTerm'>;
+  /** `Leadership`. */
+  leadership: { newestTerm(): Promise<number> };
   /** As in `SupervisorPartOptions`. */
   addressesOf?(environment: string): readonly string[];
 }

@@ -1,9 +1,9 @@
 import { type Message, say } from '../../../shared/message';
 import { describeError } from '../../errors';
 import { appAdminWarning } from '../../protocol/administrator';
-import type { AppCache } from '../apps/cache';
-import { sharesRole } from '../apps/database-settings';
-import type { AppDefinition } from '../apps/repository';
+import type { AppCache } from '../definitions/app-cache';
+import { sharesRole } from '../definitions/database-settings';
+import type { AppDefinition } from '../definitions/repository';
 import type { CompatibilityPolicy } from './compatibility-policy';
 import type { EnvironmentCache } from './environment-cache';
 import type { FleetObserver } from './observer';

@@ -11,10 +11,9 @@ import {
 } from '../../../shared/messages';
 import { AppSupervisorError } from '../../errors';
 import type { MessageBus } from '../../protocol/bus';
-import { placeOf } from '../apps/database-settings';
-import type { CheckInput } from '../apps/input';
-import type { AppDefinition } from '../apps/repository';
-import { databaseRefusal } from '../placement/preview';
+import { placeOf } from '../definitions/database-settings';
+import type { CheckInput } from '../definitions/input';
+import type { AppDefinition } from '../definitions/repository';
 import type { CompatibilityPolicy } from './compatibility-policy';
 import type { EnvironmentCache } from './environment-cache';
 
@@ -109,4 +108,30 @@ export function parseAnswer<T>(environment: string, schema: z.ZodType<T>, answer
   const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;
   throw new AppSupervisorError('WORKER_FAILED', { environment, cause: say('ANSWER_NOT_UNDERSTOOD') });
+}
+
+/**
+ * Why an environment cannot use the existing database of an app, from its check of it. The check does not know the app, so
+ * it calls a database that is its own taken. Nobody can be cut off from a file.
+ *
+ * @param isTaken whether the app is to be taken from an environment that is down
+ * @returns null if it can
+ */
+export function databaseRefusal(
+  { checks }: DatabaseCheck,
+  { uid, name, database }: Pick<AppDefinition, 'uid' | 'name' | 'database'>,
+  environment: string,
+  isTaken = false,
+): Message | null {
+  const content = checks.find((check) => check.name === 'content');
+  if (content?.message.params?.uid === uid) {
+    const { object } = content.message.params;
+    const isFile = typeof object === 'object' && object.code === 'FILE';
+    return isFile && isTaken ? say('MOVE_DATABASE_FILE', { app: name, environment }) : null;
+  }
+  const failed = checks.find(({ ok }) => !ok);
+  // It was asked without the password, so that it says no more than that it reaches the server.
+  if (failed?.name === 'signIn' && database.dbConnType === 'new_connection') return null;
+  if (failed) return failed.message;
+  return say('MOVE_DATABASE_ABSENT', { app: name, environment });
 }

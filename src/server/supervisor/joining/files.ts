@@ -1,7 +1,7 @@
 import type { JoinFormat } from '../../../shared/join';
 import { CONTAINER_OPTIONS } from './container-options';
 import { identifierOf } from './names';
-import { isSecret, type WorkerSettings } from './settings';
+import { isSecret, type WorkerSettings } from './worker-settings';
 
 /** The settings of a Worker as files and commands that are used as they are. Pure functions. */
 

@@ -5,8 +5,8 @@ import { createMainDatabase, type DatabaseConnection, dropMainDatabase, type Wor
 import { AppSupervisorError, describeError } from '../../errors';
 import type { Random } from '../../random';
 import type { OwnFacts } from '../checklist/facts';
-import { environmentChanged } from '../events/changes';
-import type { EventStore } from '../events/store';
+import { environmentChanged } from '../definitions/change-events';
+import type { EventStore } from '../definitions/event-store';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import { checkReach, probe } from '../fleet/reachability';
@@ -14,7 +14,7 @@ import { type WarningsOptions, warningsOf } from '../fleet/warnings';
 import { arrivalOf } from './arrival';
 import { filesOf } from './files';
 import { databaseOf } from './names';
-import { initialPasswordOf, type JoinFacts, settingsFor, type WorkerSettings } from './settings';
+import { initialPasswordOf, type JoinFacts, settingsFor, type WorkerSettings } from './worker-settings';
 
 export interface EnvironmentJoinsOptions extends WarningsOptions {
   own(): OwnFacts;

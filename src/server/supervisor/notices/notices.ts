@@ -5,8 +5,8 @@ import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { Random } from '../../random';
 import { type Leadership, TermOver } from '../control/leader';
+import type { EventStore } from '../definitions/event-store';
 import type { EventRecorder } from '../events/recorder';
-import type { EventStore } from '../events/store';
 import {
   type Attempt,
   afterAttempt,
@@ -16,9 +16,9 @@ import {
   givenUpEvent,
   LOOK_BACK,
   MOST_EVENTS,
-} from './decide';
+} from './deliveries';
+import type { NotifierStore } from './notifier-store';
 import type { Send } from './senders';
-import type { NotifierStore } from './store';
 
 /** How long events are collected before they are told, in ms. */
 export const COLLECT = 3_000;

@@ -7,7 +7,7 @@ import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import { languagesOf, sendToUsers } from '../../nocobase/notifications';
 import { unseal } from '../../protocol/secrets';
-import type { Attempt } from './decide';
+import type { Attempt } from './deliveries';
 import { type NoticeText, noticeText, type ToldEvent, testText } from './texts';
 import { bodyOf, post, type WebhookBody } from './webhook';
 

@@ -6,7 +6,7 @@ import { say } from '../../../shared/message';
 import { type NoticeKind, noticeKindOf, type Phase } from '../../../shared/notice';
 import type { Clock, Timer } from '../../clock';
 import { inEnglish, messageOf } from '../../errors';
-import type { Attempt } from './decide';
+import type { Attempt } from './deliveries';
 
 /** The HTTP requests of webhooks; docs/notifications.md describes them for those who receive them. */
 

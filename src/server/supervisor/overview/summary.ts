@@ -4,14 +4,14 @@ import type { ShownStatus } from '../../../shared/types';
 import { NO_ENVIRONMENT } from '../../../shared/words';
 import type { Clock } from '../../clock';
 import { isAlive } from '../../protocol/health';
-import type { AppCache } from '../apps/cache';
-import type { AppDefinition } from '../apps/repository';
-import type { OperationCache } from '../control/store';
+import type { AppCache } from '../definitions/app-cache';
+import type { OperationCache } from '../definitions/operation-store';
+import type { AppDefinition } from '../definitions/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
+import type { FleetView, FleetViewOptions } from '../fleet/view';
 import { warningsOf } from '../fleet/warnings';
 import type { Moves } from '../placement/moves';
-import type { FleetView, FleetViewOptions } from '../view';
 import { type AttentionApp, attentionOf } from './attention';
 import { type ProblemApp, problemsOf } from './problems';
 

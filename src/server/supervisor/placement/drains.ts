@@ -2,14 +2,15 @@ import type { Away } from '../../../shared/environment';
 import type { MovePreview } from '../../../shared/move';
 import type { DrainMode } from '../../../shared/words';
 import { AppSupervisorError, describeError } from '../../errors';
-import type { AppCache } from '../apps/cache';
-import type { AppDefinition } from '../apps/repository';
-import type { AppService } from '../apps/service';
-import type { OperationCache } from '../control/store';
+import type { AppCache } from '../definitions/app-cache';
+import type { OperationCache } from '../definitions/operation-store';
+import type { AppDefinition } from '../definitions/repository';
 import type { ChangeJournal } from '../events/journal';
 import type { EnvironmentCache } from '../fleet/environment-cache';
+import type { AppService } from '../requests/service';
+import { stillAway } from '../rollout/away';
 import { arrivingAt } from '../rollout/spec';
-import { drainPlan, mergeAway, stillAway } from './away';
+import { drainPlan, mergeAway } from './drain-plan';
 import type { BulkResult, Moves } from './moves';
 
 export interface DrainsOptions {

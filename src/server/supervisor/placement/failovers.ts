@@ -4,16 +4,16 @@ import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { isAlive } from '../../protocol/health';
-import type { AppCache } from '../apps/cache';
-import type { AppDefinition } from '../apps/repository';
-import type { AppService } from '../apps/service';
-import type { OperationCache, OperationStore } from '../control/store';
-import { failoverHeld, failoverRefused } from '../events/changes';
+import type { AppCache } from '../definitions/app-cache';
+import { failoverHeld, failoverRefused } from '../definitions/change-events';
+import type { OperationCache, OperationStore } from '../definitions/operation-store';
+import type { AppDefinition } from '../definitions/repository';
 import type { EventRecorder } from '../events/recorder';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { EnvironmentView } from '../fleet/observed-environment';
 import type { FleetObserver } from '../fleet/observer';
-import { failoverPlaces, leaving, returnsIn, returnsTo } from './failover';
+import type { AppService } from '../requests/service';
+import { failoverPlaces, leaving, returnsIn, returnsTo } from '../rollout/failover';
 import type { MoveRequest, Moves } from './moves';
 
 /** How often what cannot be moved is looked at again, in ms. */

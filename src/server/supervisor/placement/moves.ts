@@ -4,15 +4,15 @@ import type { MovePlan, MovePreview } from '../../../shared/move';
 import type { Operation } from '../../../shared/operation';
 import { AppSupervisorError, describeError } from '../../errors';
 import { isAlive } from '../../protocol/health';
-import type { AppCache } from '../apps/cache';
-import type { AppDefinition } from '../apps/repository';
-import type { AppService } from '../apps/service';
-import type { OperationStore } from '../control/store';
+import type { AppCache } from '../definitions/app-cache';
+import type { OperationStore } from '../definitions/operation-store';
+import type { AppDefinition } from '../definitions/repository';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import type { WorkerRequests } from '../fleet/worker-requests';
-import { type Place, placesFor, spread } from './decide';
+import type { AppService } from '../requests/service';
+import { type Place, placesFor, spread } from './places';
 import { lastBoots, moveNotes, type UploadsFacts } from './preview';
 
 /** Number of Workers that are asked about databases at the same time. */

@@ -1,8 +1,7 @@
 import { type Message, say } from '../../../shared/message';
-import type { DatabaseCheck, UploadsSize } from '../../../shared/messages';
+import type { UploadsSize } from '../../../shared/messages';
 import type { Operation } from '../../../shared/operation';
 import type { Health } from '../../../shared/types';
-import type { AppDefinition } from '../apps/repository';
 
 /** What is known about the environment that an app leaves. */
 export interface SourceFacts {
@@ -52,30 +51,4 @@ export function lastBoots(operations: readonly Operation[]): Map<string, number>
       boots.set(appUid, boot.finishedAt - boot.startedAt);
   }
   return boots;
-}
-
-/**
- * Why an environment cannot use the existing database of an app, from its check of it. The check does not know the app, so
- * it calls a database that is its own taken. Nobody can be cut off from a file.
- *
- * @param isTaken whether the app is to be taken from an environment that is down
- * @returns null if it can
- */
-export function databaseRefusal(
-  { checks }: DatabaseCheck,
-  { uid, name, database }: Pick<AppDefinition, 'uid' | 'name' | 'database'>,
-  environment: string,
-  isTaken = false,
-): Message | null {
-  const content = checks.find((check) => check.name === 'content');
-  if (content?.message.params?.uid === uid) {
-    const { object } = content.message.params;
-    const isFile = typeof object === 'object' && object.code === 'FILE';
-    return isFile && isTaken ? say('MOVE_DATABASE_FILE', { app: name, environment }) : null;
-  }
-  const failed = checks.find(({ ok }) => !ok);
-  // It was asked without the password, so that it says no more than that it reaches the server.
-  if (failed?.name === 'signIn' && database.dbConnType === 'new_connection') return null;
-  if (failed) return failed.message;
-  return say('MOVE_DATABASE_ABSENT', { app: name, environment });
 }

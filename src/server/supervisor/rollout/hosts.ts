@@ -1,6 +1,6 @@
 import type { StatusEntry } from '../../../shared/messages';
 import type { Health } from '../../../shared/types';
-import type { AppDefinition, Published } from '../apps/repository';
+import type { AppDefinition, Published } from '../definitions/repository';
 import { confirms } from './observed';
 import { askedOf } from './uploads';
 

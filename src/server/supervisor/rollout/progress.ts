@@ -3,7 +3,7 @@ import { type Message, say, sayAction } from '../../../shared/message';
 import type { StatusEntry } from '../../../shared/messages';
 import type { Operation, Progress } from '../../../shared/operation';
 import type { OperationState } from '../../../shared/types';
-import type { Tombstone } from '../apps/repository';
+import type { Tombstone } from '../definitions/repository';
 import { confirms, hasFailed, isDone, isPublished, isReported, type Observe, startsBoot } from './observed';
 import { arrivingAt, isKeptOut } from './spec';
 import { endsAhead, isAhead } from './uploads';

@@ -1,7 +1,7 @@
 import { APP } from '../../../shared/app';
 import { defaultsIn, pickIn } from '../../../shared/fields';
 import type { AppRecord } from '../../../shared/messages';
-import type { AppDefinition, Published } from '../apps/repository';
+import type { AppDefinition, Published } from '../definitions/repository';
 import { isKeptOut } from './spec';
 import { isAhead } from './uploads';
 

@@ -1,6 +1,6 @@
 import type { AppDefinition, Placement, Published } from '../../../shared/app';
 import type { Message } from '../../../shared/message';
-import { newestOf, nextGeneration } from '../apps/repository';
+import { newestOf, nextGeneration } from '../definitions/repository';
 import { hostsOf, withHosts } from './hosts';
 import { confirms, hasFailed, isDone, isReported, isUp, type Observe } from './observed';
 import type { Ending } from './progress';

@@ -1,5 +1,5 @@
 import type { AppDefinition, Placement, Previous } from '../../../shared/app';
-import { desiredOf } from '../apps/repository';
+import { desiredOf } from '../definitions/repository';
 import { isPublished } from './observed';
 
 /**

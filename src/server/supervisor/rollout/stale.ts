@@ -1,5 +1,5 @@
 import type { StatusEntry } from '../../../shared/messages';
-import type { AppDefinition } from '../apps/repository';
+import type { AppDefinition } from '../definitions/repository';
 
 type Placed = Pick<AppDefinition, 'uid' | 'environments' | 'published'>;
 

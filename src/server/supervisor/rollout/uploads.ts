@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Message, say } from '../../../shared/message';
 import type { StatusEntry } from '../../../shared/messages';
 import type { Health } from '../../../shared/types';
-import type { AppDefinition, Published } from '../apps/repository';
+import type { AppDefinition, Published } from '../definitions/repository';
 
 type Uploads = Published['uploads'];
 

@@ -13,19 +13,19 @@ import { isAlive } from '../../protocol/health';
 import type { Random } from '../../random';
 import { appKey } from '../control/keys';
 import type { Leadership } from '../control/leader';
-import { newOperation, type OperationCache, type OperationStore } from '../control/store';
 import type { WorkQueue } from '../control/work-queue';
-import { changesBetween, requested, settingsChanged } from '../events/changes';
-import type { EventStore } from '../events/store';
+import type { AppCache } from '../definitions/app-cache';
+import { changesBetween, requested, settingsChanged } from '../definitions/change-events';
+import { assertDomainOfNoOther } from '../definitions/domain';
+import type { EventStore } from '../definitions/event-store';
+import { newOperation, type OperationCache, type OperationStore } from '../definitions/operation-store';
+import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from '../definitions/repository';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import { startsBoot } from '../rollout/observed';
 import { begunIn, ended, inTheWay } from '../rollout/progress';
 import { arrived, arrivingAt, stays } from '../rollout/spec';
-import type { AppCache } from './cache';
-import { assertDomainOfNoOther } from './domain';
-import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from './repository';
 
 /**
  * How long an answer waits for its operation to begin, in ms. At the end of a request the core is busy for longer than

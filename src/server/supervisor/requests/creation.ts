@@ -10,18 +10,18 @@ import { AppSupervisorError } from '../../errors';
 import { type Administrator, sealAdministrator } from '../../protocol/administrator';
 import { newSecret, seal, sealDatabase } from '../../protocol/secrets';
 import type { Random } from '../../random';
-import type { OperationCache, OperationStore } from '../control/store';
 import type { WorkQueue } from '../control/work-queue';
+import type { AppCache } from '../definitions/app-cache';
+import { newRole, placeOf } from '../definitions/database-settings';
+import { assertLabelFree } from '../definitions/domain';
+import type { CreateInput } from '../definitions/input';
+import type { OperationCache, OperationStore } from '../definitions/operation-store';
+import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from '../definitions/repository';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import { begunIn } from '../rollout/progress';
-import type { AppCache } from './cache';
 import type { AppChanges } from './changes';
-import { newRole, placeOf } from './database-settings';
-import { assertLabelFree } from './domain';
-import type { CreateInput } from './input';
-import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from './repository';
 
 export interface CreationOptions {
   appRepository: AppRepository;

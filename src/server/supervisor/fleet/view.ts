@@ -1,20 +1,20 @@
-import { APP } from '../../shared/app';
-import { ENVIRONMENT } from '../../shared/environment';
-import { EVENT, type Event } from '../../shared/event';
-import { defaultsIn, pickIn } from '../../shared/fields';
-import { OPERATION, type Operation } from '../../shared/operation';
-import { shownStatus } from '../../shared/shown-status';
-import type { AppRow, EnvironmentRow, EventRow, OperationRow, ShownStatus, Status } from '../../shared/types';
-import type { AppCache } from './apps/cache';
-import { type AppDefinition, desiredOf } from './apps/repository';
-import type { OperationCache } from './control/store';
-import type { CompatibilityPolicy } from './fleet/compatibility-policy';
-import type { EnvironmentCache } from './fleet/environment-cache';
-import type { FleetObserver } from './fleet/observer';
-import { appWarningsOf, warningsOf } from './fleet/warnings';
-import { stillAway } from './placement/away';
-import { progressNow } from './rollout/progress';
-import { isAhead } from './rollout/uploads';
+import { APP } from '../../../shared/app';
+import { ENVIRONMENT } from '../../../shared/environment';
+import { EVENT, type Event } from '../../../shared/event';
+import { defaultsIn, pickIn } from '../../../shared/fields';
+import { OPERATION, type Operation } from '../../../shared/operation';
+import { shownStatus } from '../../../shared/shown-status';
+import type { AppRow, EnvironmentRow, EventRow, OperationRow, ShownStatus, Status } from '../../../shared/types';
+import type { AppCache } from '../definitions/app-cache';
+import type { OperationCache } from '../definitions/operation-store';
+import { type AppDefinition, desiredOf } from '../definitions/repository';
+import { stillAway } from '../rollout/away';
+import { progressNow } from '../rollout/progress';
+import { isAhead } from '../rollout/uploads';
+import type { CompatibilityPolicy } from './compatibility-policy';
+import type { EnvironmentCache } from './environment-cache';
+import type { FleetObserver } from './observer';
+import { appWarningsOf, warningsOf } from './warnings';
 
 export interface FleetViewOptions {
   appCache: AppCache;

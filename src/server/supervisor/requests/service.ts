@@ -8,18 +8,18 @@ import { AppSupervisorError } from '../../errors';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
 import { isAlive } from '../../protocol/health';
-import { causeOf, failsOver, homeAfter, returnsTo } from '../placement/failover';
+import { changedDatabase } from '../definitions/database-settings';
+import type { UpdateInput } from '../definitions/input';
+import { changedLabels, type LabelChange, labelsAlone } from '../definitions/labels';
+import { assertPermitted, EVERYTHING, type Permissions } from '../definitions/permissions';
+import type { AppDefinition } from '../definitions/repository';
+import { causeOf, failsOver, homeAfter, returnsTo } from '../rollout/failover';
 import { startsBoot } from '../rollout/observed';
 import { arriving, booted, isKeptOut, type Place, placed, rested } from '../rollout/spec';
 import { askedOf } from '../rollout/uploads';
 import { AppChanges, type ChangesOptions, placeOf, type Request } from './changes';
 import { AppCreation, type CreationOptions } from './creation';
-import { changedDatabase } from './database-settings';
-import type { UpdateInput } from './input';
-import { changedLabels, type LabelChange, labelsAlone } from './labels';
 import { OperationRequests } from './operation-requests';
-import { assertPermitted, EVERYTHING, type Permissions } from './permissions';
-import type { AppDefinition } from './repository';
 
 export interface ServiceOptions extends CreationOptions {
   app: WithDatabase;

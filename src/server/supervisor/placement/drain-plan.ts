@@ -2,8 +2,7 @@ import type { Away } from '../../../shared/environment';
 import { say } from '../../../shared/message';
 import type { MovePreview } from '../../../shared/move';
 import type { DrainMode } from '../../../shared/words';
-import type { AppDefinition } from '../apps/repository';
-import { arrivingAt } from '../rollout/spec';
+import type { AppDefinition } from '../definitions/repository';
 import type { Refused } from './moves';
 
 export interface DrainPlan {
@@ -34,20 +33,6 @@ const isMovable = (preview: MovePreview): preview is DrainPlan['moved'][number] 
 
 const isWantedIn = ({ desired, placements }: AppDefinition, environment: string): boolean =>
   desired === 'running' && placements[environment]?.want !== 'stopped';
-
-/** Of the apps that a drain has taken from an environment, those that are still as it left them, or are about to be. */
-export const stillAway = (
-  environment: string,
-  away: readonly Away[],
-  apps: ReadonlyMap<string, AppDefinition>,
-): Away[] =>
-  away.filter(({ app: name, uid, to }) => {
-    const app = apps.get(name);
-    if (app?.uid !== uid) return false;
-    const isThere = app.environments.includes(environment);
-    if (to !== null) return isThere ? arrivingAt(app) === to : app.environments.includes(to);
-    return isThere && app.desired === 'running' && app.placements[environment]?.want === 'stopped';
-  });
 
 /** Those of a former drain, and those of a new one, which knows better. */
 export const mergeAway = (before: readonly Away[], now: readonly Away[]): Away[] => [

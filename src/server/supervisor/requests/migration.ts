@@ -3,9 +3,9 @@ import { type Message, say } from '../../../shared/message';
 import { ICON_NAME } from '../../../shared/names';
 import { describeError } from '../../errors';
 import type { WithDatabase } from '../../nocobase/main-database';
-import type { AppCache } from './cache';
-import { createInput, parseInput } from './input';
-import { assertPermitted, EVERYTHING, type Permissions } from './permissions';
+import type { AppCache } from '../definitions/app-cache';
+import { createInput, parseInput } from '../definitions/input';
+import { assertPermitted, EVERYTHING, type Permissions } from '../definitions/permissions';
 import type { AppService } from './service';
 
 /** The relevant fields of a row of multi-app-manager's `applications` table. */

@@ -4,15 +4,21 @@ import type { Operation, Progress } from '../../../shared/operation';
 import type { Action } from '../../../shared/types';
 import type { Clock } from '../../clock';
 import { AppSupervisorError } from '../../errors';
-import type { OperationCache, OperationStore } from '../control/store';
-import { cancelRequested } from '../events/changes';
-import type { EventStore } from '../events/store';
+import type { AppCache } from '../definitions/app-cache';
+import { cancelRequested } from '../definitions/change-events';
+import type { EventStore } from '../definitions/event-store';
+import type { OperationCache, OperationStore } from '../definitions/operation-store';
+import {
+  type AppDefinition,
+  type AppRepository,
+  newestOf,
+  nextGeneration,
+  type Tombstone,
+} from '../definitions/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import { ended } from '../rollout/progress';
 import { arrivingAt, booted, cancelled, placed, rested } from '../rollout/spec';
-import type { AppCache } from './cache';
 import { type AppChanges, endsIn, placeOf } from './changes';
-import { type AppDefinition, type AppRepository, newestOf, nextGeneration, type Tombstone } from './repository';
 
 export interface OperationRequestsOptions {
   appRepository: AppRepository;

@@ -1,6 +1,6 @@
 import { APP, labels as labelsType } from '../../../shared/app';
 import { pickIn } from '../../../shared/fields';
-import { changesBetween } from '../events/changes';
+import { changesBetween } from './change-events';
 import { changedDatabase } from './database-settings';
 import { parseInput, type UpdateInput } from './input';
 import { inputOf } from './input-schema';

@@ -15,9 +15,9 @@ import { AppSupervisorError } from '../../errors';
 import { channelsOf } from '../../nocobase/notifications';
 import { newSecret, seal } from '../../protocol/secrets';
 import type { ChangeJournal } from '../events/journal';
-import type { NotifierInput } from './input';
 import type { Notices } from './notices';
-import type { NotifierStore } from './store';
+import type { NotifierInput } from './notifier-input';
+import type { NotifierStore } from './notifier-store';
 
 export interface NotifierSettingsOptions {
   app: Application;

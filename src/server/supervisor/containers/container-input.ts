@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { JoinRequest } from '../../../shared/join';
 import { publishedPort } from '../joining/files';
-import { joinFields } from '../joining/input';
+import { joinFields } from '../joining/join-input';
 
 /** The parameters of `appContainers:create`. Image and network are those of the Supervisor: the engine obeys nobody else's wishes. */
 

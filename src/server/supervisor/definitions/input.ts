@@ -76,7 +76,7 @@ const newApp = {
   name: inputOf(APP.name.type).optional(),
 };
 
-/** An app as requested. One without a name gets a generated name (creation.ts). */
+/** An app as requested. One without a name gets a generated name (requests/creation.ts). */
 type RequestedApp = Omit<NewIn<typeof APP>, 'name'> & { name?: string };
 export type CreateInput = RequestedApp & { initialAdmin?: z.infer<typeof initialAdmin> };
 export const createInput = appInput<CreateInput>({ ...newApp, initialAdmin: initialAdmin.optional() });

@@ -6,11 +6,11 @@ import type { Log } from '../../log';
 import { hashPassword, randomPassword } from '../../protocol/administrator';
 import type { MessageBus } from '../../protocol/bus';
 import type { Random } from '../../random';
-import type { EventStore } from '../events/store';
+import type { EventStore } from '../definitions/event-store';
+import type { AppDefinition } from '../definitions/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
+import type { FleetView } from '../fleet/view';
 import { parseAnswer } from '../fleet/worker-requests';
-import type { FleetView } from '../view';
-import type { AppDefinition } from './repository';
 
 /** How long a Worker may take, in ms: the app may have to start. */
 const PATIENCE = 75_000;

@@ -5,10 +5,11 @@ import type { Operation } from '../../../shared/operation';
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { AppCache } from '../apps/cache';
-import type { AppDefinition } from '../apps/repository';
 import type { Leadership } from '../control/leader';
-import type { OperationStore } from '../control/store';
+import type { AppCache } from '../definitions/app-cache';
+import type { EventStore } from '../definitions/event-store';
+import type { OperationStore } from '../definitions/operation-store';
+import type { AppDefinition } from '../definitions/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver, ObservedChange } from '../fleet/observer';
 import {
@@ -26,9 +27,8 @@ import {
   nearnessOf,
   troubleOf,
   uploadsOf,
-} from './decide';
+} from './conditions';
 import type { EventRecorder } from './recorder';
-import type { EventStore } from './store';
 
 /** A former leader may have ended operations without recording it, this long before its end, in ms. */
 const LOOK_BACK = 60_000;

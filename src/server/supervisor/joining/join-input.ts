@@ -3,7 +3,7 @@ import { environmentName } from '../../../shared/app';
 import { isImageName, isNetworkName, isServer } from '../../../shared/containers';
 import { httpAddress } from '../../../shared/http-address';
 import type { JoinRequest } from '../../../shared/join';
-import { inputOf } from '../apps/input-schema';
+import { inputOf } from '../definitions/input-schema';
 
 /** The parameters of `appEnvironments:join` and `:arrival`. Their values reach files and shells, so that nothing unexpected may pass. */
 

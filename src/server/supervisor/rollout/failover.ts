@@ -1,6 +1,6 @@
 import type { MoveCause } from '../../../shared/words';
-import type { AppDefinition } from '../apps/repository';
-import { isKeptOut } from '../rollout/spec';
+import type { AppDefinition } from '../definitions/repository';
+import { isKeptOut } from './spec';
 
 /**
  * When an app with one environment leaves it because that is down, and when it returns. Pure functions, with all times from

@@ -1,19 +1,19 @@
-import type { Event } from '../../shared/event';
-import { say } from '../../shared/message';
-import { type AppCommand, appCommand } from '../../shared/messages';
-import type { Clock } from '../clock';
-import { AppSupervisorError, describeError, messageOf } from '../errors';
-import type { Log } from '../log';
-import { administratorOf } from '../protocol/administrator';
-import type { MessageBus } from '../protocol/bus';
-import type { AppCache } from './apps/cache';
-import { createInput, parseInput } from './apps/input';
-import type { AppDefinition } from './apps/repository';
-import type { AppService } from './apps/service';
-import type { Leadership } from './control/leader';
-import { commandRefused } from './events/changes';
-import type { EventStore } from './events/store';
-import type { EnvironmentCache } from './fleet/environment-cache';
+import type { Event } from '../../../shared/event';
+import { say } from '../../../shared/message';
+import { type AppCommand, appCommand } from '../../../shared/messages';
+import type { Clock } from '../../clock';
+import { AppSupervisorError, describeError, messageOf } from '../../errors';
+import type { Log } from '../../log';
+import { administratorOf } from '../../protocol/administrator';
+import type { MessageBus } from '../../protocol/bus';
+import type { Leadership } from '../control/leader';
+import type { AppCache } from '../definitions/app-cache';
+import { commandRefused } from '../definitions/change-events';
+import type { EventStore } from '../definitions/event-store';
+import { createInput, parseInput } from '../definitions/input';
+import type { AppDefinition } from '../definitions/repository';
+import type { EnvironmentCache } from '../fleet/environment-cache';
+import type { AppService } from './service';
 
 /** The method by which a Worker passes a command on. */
 export const COMMAND_METHOD = 'command';

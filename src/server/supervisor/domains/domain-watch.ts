@@ -4,11 +4,11 @@ import type { Clock, Timer } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { MessageBus } from '../../protocol/bus';
-import type { AppCache } from '../apps/cache';
-import type { AppDefinition, AppRepository } from '../apps/repository';
 import type { Leadership } from '../control/leader';
-import { afterCheck, pauseAfter } from './decide';
-import type { ProbeDomain } from './probe';
+import type { AppCache } from '../definitions/app-cache';
+import type { AppDefinition, AppRepository } from '../definitions/repository';
+import type { ProbeDomain } from './domain-probe';
+import { afterCheck, pauseAfter } from './domain-state';
 
 /** How often it is looked whether a check is due, in ms; domains that change are checked at once. */
 const TICK = 1_000;
