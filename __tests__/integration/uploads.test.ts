@@ -18,13 +18,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/server/core/system';
 import { environmentKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { signTransfer, TRANSFER_HEADER, type TransferRequest, transferKeyOf } from '../../src/server/protocol/transfer';
+import { COMPARE } from '../../src/server/timing';
 import { AppController } from '../../src/server/worker/apps/controller';
 import { takeFolders } from '../../src/server/worker/hosting/app-folders';
 import { type FetchOptions, fetchUploads } from '../../src/server/worker/uploads/fetch';
-import { PATIENCE } from '../../src/server/worker/uploads/patience';
 import { TransferFailure } from '../../src/server/worker/uploads/requests';
 import { createUploadsFront } from '../../src/server/worker/uploads/serve';
 import { readState, stateBegun, writeState } from '../../src/server/worker/uploads/state';
+import { PATIENCE } from '../../src/server/worker/uploads/uploads';
 import { say } from '../../src/shared/message';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
@@ -471,6 +472,7 @@ describe('an app that has moved to a Worker', () => {
       mayBoot: () => true,
       apiBase: '/api',
     });
+    clock.interval(COMPARE, () => controller.convergeAll());
   });
   afterEach(() => controller.close());
 

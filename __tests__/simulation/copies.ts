@@ -1,6 +1,5 @@
-import type { CopyAhead } from '../../src/server/worker/uploads/ahead';
-import { pause } from '../../src/server/worker/uploads/patience';
 import { TransferFailure } from '../../src/server/worker/uploads/requests';
+import { type CopyAhead, pause } from '../../src/server/worker/uploads/uploads';
 import { say } from '../../src/shared/message';
 import { type Machine, randomFor } from './scheduler';
 

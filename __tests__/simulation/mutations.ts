@@ -615,7 +615,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An app that comes stopped while it is copied ahead is never said to be',
-    changes: [['worker/uploads/ahead.ts', "  held.state = 'absent';\n", '']],
+    changes: [['worker/uploads/uploads.ts', "  held.state = 'absent';\n", '']],
   },
   {
     what: 'An operation waits for an environment that was forgotten',

@@ -52,7 +52,7 @@ export class Boots {
       limits: new TimeLimits(this.apps, clock, recordedLog()),
       authority: authorityOf(),
       exit: new RoutingExit(this.apps, clock, 0),
-      uploads: null,
+      uploads: { before: async () => undefined },
       mayBoot: () => true,
       save: async () => undefined,
       failures: { showAndRetry: (name, _, error) => void this.errors.set(name, error) },

@@ -58,7 +58,7 @@ function process(during: Record<string, () => void> = {}, fails?: string) {
     await step('waits for its turn');
     return found && { end: () => void [steps.push('ends its turn'), found.end()] };
   };
-  const boots = new Boots(
+  const boots: Boots = new Boots(
     { host: host as unknown as AppHost, coreApps: host.coreApps, clock, bootQueue },
     {
       authority: authorityOf({ confirm: () => step('confirms the lease', !during.lost) }),

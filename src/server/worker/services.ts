@@ -22,7 +22,7 @@ import { RecordReader } from './record-reader';
 import { StatusReporter } from './reporter';
 import { type Remembered, SnapshotStore } from './snapshot';
 import { Tenures } from './tenures';
-import type { CopyAhead } from './uploads/ahead';
+import type { CopyAhead } from './uploads/uploads';
 import type { Vitals } from './vitals';
 
 export interface WorkerPartOptions {

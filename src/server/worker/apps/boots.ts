@@ -34,8 +34,7 @@ export interface AppBootsOptions {
   clock: Clock;
   authority: HostingAuthority;
   exit: RoutingExit;
-  /** Null: no uploads are copied from elsewhere. */
-  uploads: Pick<Uploads, 'before'> | null;
+  uploads: Pick<Uploads, 'before'>;
   mayBoot(held: AppState): boolean;
   save(name: string): Promise<void>;
 }
@@ -73,7 +72,7 @@ export class AppBoots {
     if (held.state === 'error') held.visited = true;
     held.waiting = new AbortController();
     await exit.leave(name, held, held.record, say('RESTARTING'));
-    await uploads?.before(name, held, held.waiting.signal);
+    await uploads.before(name, held, held.waiting.signal);
     const ended = await this.inOrder(name, held, held.waiting.signal);
     held.waiting = null;
     limits.noteEnd(name, held);

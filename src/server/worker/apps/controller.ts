@@ -9,8 +9,7 @@ import type { HostingAuthority } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import { Incarnation } from '../incarnation';
 import type { Remembered, Snapshot } from '../snapshot';
-import { AheadCopies, type CopyAhead, endAhead, noCopy } from '../uploads/ahead';
-import { Uploads } from '../uploads/uploads';
+import { type CopyAhead, endAhead, Uploads } from '../uploads/uploads';
 import { type AppState, AppStates, UNTOUCHED } from './app-states';
 import type { BootQueue } from './boot-queue';
 import { AppBoots, keptOut, NEVER } from './boots';
@@ -68,8 +67,7 @@ export class AppController {
   private readonly removal: AppRemoval;
   readonly takeovers: Takeovers;
   readonly exit: RoutingExit;
-  private readonly uploads: Uploads | null;
-  private readonly ahead: AheadCopies;
+  private readonly uploads: Uploads;
   private closed = false;
 
   constructor(private readonly options: AppControllerOptions) {
@@ -101,9 +99,7 @@ export class AppController {
     });
     this.exit = new RoutingExit(this.apps, options.clock, options.leaving);
     this.takeovers = new Takeovers({ ...common, inQueue: (name, work) => this.inQueue(name, work) });
-    this.uploads = Uploads.of(common);
-    const copy = options.copyAhead ?? this.uploads?.copyAhead ?? noCopy;
-    this.ahead = new AheadCopies({ ...common, copy });
+    this.uploads = new Uploads(common);
     const mayBoot = (held: AppState) => this.mayBoot(held);
     this.boots = new AppBoots({ ...common, mayBoot, exit: this.exit, uploads: this.uploads });
   }
@@ -244,7 +240,7 @@ export class AppController {
    * @returns whether nothing runs any more
    */
   async standDown(): Promise<boolean> {
-    this.uploads?.close();
+    this.uploads.close();
     const held = this.apps.all().map(async ([name, held]) => {
       held.waiting?.abort();
       void this.inQueue(name, async () => {
@@ -289,7 +285,7 @@ export class AppController {
   /** Begins nothing more; tasks in progress end with the process. */
   close(): void {
     this.closed = true;
-    this.uploads?.close();
+    this.uploads.close();
   }
 
   private converge(name: string): void {
@@ -368,7 +364,7 @@ export class AppController {
     const { host } = this.options;
     switch (decision.do) {
       case 'replace':
-        await this.uploads?.stop(name);
+        await this.uploads.stop(name);
         await this.limits.run(name, held, STOP_LIMIT, host.rest(name));
         this.apps.forgetVisits(name);
         Object.assign(held, UNTOUCHED);
@@ -391,7 +387,7 @@ export class AppController {
         if (decision.because === 'loop') await this.writes.save(name);
         return;
       case 'remove':
-        await this.uploads?.discard(name);
+        await this.uploads.discard(name);
         await this.removal.remove(name, held, record, decision.data);
         return;
       case 'claim':
@@ -402,8 +398,8 @@ export class AppController {
   /** Nothing is left to do for a record: report it as done. */
   private async settle(name: string, held: AppState, record: AppRecord): Promise<void> {
     if (record.desired === 'removed') return;
-    if (!record.uploads?.ahead) void this.uploads?.after(name, held);
-    else if (held.generation !== record.generation) await this.ahead.make(name, held);
+    if (!record.uploads?.ahead) void this.uploads.after(name, held);
+    else if (held.generation !== record.generation) await this.uploads.ahead(name, held);
     if (held.record !== record) return;
     const bootGeneration = Math.max(record.boot.generation, held.applied?.bootGeneration ?? 0);
     const changed = held.applied?.generation !== record.generation || held.applied.bootGeneration !== bootGeneration;

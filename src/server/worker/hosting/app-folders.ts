@@ -3,7 +3,9 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { AppRecord } from '../../../shared/messages';
+import type { Clock } from '../../clock';
 import type { Log } from '../../log';
+import type { Secrets } from '../../protocol/secrets';
 import { readState, stateBegun, writeState } from '../uploads/state';
 import type { HostDatabase } from './connection';
 import type { BootPlan } from './plan';
@@ -36,36 +38,50 @@ const folderOf = (storagePath: string, app: string): string => path.join(storage
 /** No app has a name that begins with a dot. */
 const formerOf = (storagePath: string, app: string): string => path.join(storagePath, 'apps', '.former', app);
 
-/**
- * Also notes that the app begins here, if it does.
- * @param here the environment, and the time in ms since 1970
- * @see takeFolders
- */
-export async function takeFoldersOf(
-  record: AppRecord,
-  connection: HostDatabase,
-  plan: BootPlan,
-  here: { storagePath: string; environment: string; now: number },
-  log: Log,
-): Promise<void> {
-  const { storagePath, environment, now } = here;
-  const { name: app, uid, provision } = record;
-  const { database, schema, storage } = connection;
-  const isNew = provision === 'create' && plan === 'install';
-  const aside = await takeFolders(storagePath, {
-    app,
-    uid,
-    // As it is named in the fleet, at whatever address its server is reached.
-    database: [storage || database, schema].filter(Boolean).join('/'),
-    begins: provision === 'adopt' ? 'adopt' : isNew ? 'install' : 'none',
-  });
-  if (aside)
-    log.warn(`App ${app}: keys, uploads and backups of another app of this name are now in ${aside}.`, { app });
-  // It does not begin here yet.
-  if (record.uploads?.ahead) return;
-  const state = await readState(storagePath, app);
-  const begun = stateBegun(state, record, environment, now);
-  if (!isDeepStrictEqual(state, begun)) await writeState(storagePath, app, begun);
+/** The folders of the apps of this process, and the keys by which others give what belongs into them. */
+export class OwnFolders {
+  constructor(
+    readonly storagePath: string,
+    private readonly environment: string,
+    private readonly connectionOf: (record: AppRecord) => HostDatabase,
+    private readonly secrets: Secrets,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {}
+
+  /**
+   * Makes the folders of an app its own before it boots, and notes that it begins here, if it does.
+   * @throws errors of the file system
+   */
+  async take(record: AppRecord, plan: BootPlan = 'start'): Promise<void> {
+    const { storagePath, environment, clock, log } = this;
+    const { name: app, uid, provision } = record;
+    const { database, schema, storage } = this.connectionOf(record);
+    const isNew = provision === 'create' && plan === 'install';
+    const aside = await takeFolders(storagePath, {
+      app,
+      uid,
+      // As it is named in the fleet, at whatever address its server is reached.
+      database: [storage || database, schema].filter(Boolean).join('/'),
+      begins: provision === 'adopt' ? 'adopt' : isNew ? 'install' : 'none',
+    });
+    if (aside)
+      log.warn(`App ${app}: keys, uploads and backups of another app of this name are now in ${aside}.`, { app });
+    // It does not begin here yet.
+    if (record.uploads?.ahead) return;
+    const state = await readState(storagePath, app);
+    const begun = stateBegun(state, record, environment, clock.now().wall);
+    if (!isDeepStrictEqual(state, begun)) await writeState(storagePath, app, begun);
+  }
+
+  /**
+   * The key by which another Worker gives the uploads of this app; null if the record brings none.
+   * @throws AppSupervisorError KEY_MISSING
+   */
+  transferKey(record: AppRecord): Buffer | null {
+    const sealed = record.uploads?.key;
+    return sealed ? Buffer.from(this.secrets.open(sealed, record, 'uploads'), 'base64url') : null;
+  }
 }
 
 /**

@@ -28,11 +28,11 @@ import { newSecret, type SecretField, type Secrets } from '../../protocol/secret
 import { NO_WORK_LOG, type WorkLog } from '../watchdog/work';
 import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
 import { AppDatabases } from './app-databases';
+import { OwnFolders } from './app-folders';
 import type { HostingAuthority } from './claim';
 import type { HostDatabase } from './connection';
 import { endData } from './end-data';
 import { HostedDatabases } from './hosted-databases';
-import { OwnFolders } from './own-folders';
 import { OwnNames } from './own-name';
 import { newerOf, type PluginVersion, planBoot } from './plan';
 import { watchRestores } from './restores';
