@@ -170,6 +170,13 @@ describe('on SQLite', () => {
     }
   });
 
+  it('a second process on the same file is refused at its start, and says so', async () => {
+    const second = await anotherProcess(one.entry, 'second', () => ({}));
+    await expect(second.start()).rejects.toThrow();
+    expect(second.logTail(100).join('\n')).toMatch(/another process has the main database \S+main\.sqlite/);
+    expect((await ask(one.entry.url, '/api/__app/solo/app:getInfo')).status).toBe(200);
+  });
+
   describe('NocoBase’s own backups', () => {
     const text = 'as it was';
     let api: Api;

@@ -16,7 +16,7 @@ import type { Keyring } from '../../src/server/protocol/keyring';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { appKey, FLEET } from '../../src/server/supervisor/control/keys';
-import { upgradeRows } from '../../src/server/supervisor/definitions/former-rows';
+import { areFormer, upgradeRows } from '../../src/server/supervisor/definitions/former-rows';
 import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import { expiryOf } from '../../src/server/timing';
@@ -160,7 +160,7 @@ export class SupervisorProcess {
       defaultEnvironments: null,
       findInstalled: async () => [],
       own: () => OWN_FACTS,
-      upgradeRows: (main) => upgradeRows(main, KEY, Date.now()),
+      rows: { areFormer, upgrade: (main) => upgradeRows(main, KEY, Date.now()) },
       addressesOf: (name) => fleet.addresses.get(name) ?? [],
       pace: { ...PACES[fleet.wakeUps ? 'patient' : 'hurried'].supervisor, leadExpiry },
     });

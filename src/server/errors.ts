@@ -30,6 +30,7 @@ const CODES = {
   OPERATION_OVER: [409, 'operation'],
   OPERATION_SUPERSEDED: [409, 'app operation'],
   NOT_READY: [503, ''],
+  FORMER_SUPERVISOR: [503, 'instance'],
   REDIS_UNREACHABLE: [503, ''],
   LEAVING: [503, ''],
   NOT_ON_THIS_PART: [409, 'part'],

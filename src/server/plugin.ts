@@ -16,6 +16,7 @@ import { registerPartInfo } from './core/part-info';
 
 import type { GatewayHooks } from './core/routing';
 import type { Runtime } from './core/runtime';
+import { findOtherProcess } from './core/sole-process';
 import { systemClock } from './core/system';
 import { messageOf } from './errors';
 import { findInstalled } from './nocobase/installed-plugins';
@@ -108,6 +109,7 @@ export class PluginAppSupervisor extends Plugin {
     registerEntries(this.app, config, runtime);
     if (runtime) hideInternalErrors(this.app);
     if (this.isGuest) return;
+    if (runtime && config?.active) await refuseSecondProcess(this.app);
     assertAdapters();
     registerPartInfo(this.app, config, runtime);
     if (runtime) runtime.install(this.app, Gateway.getInstance(), Gateway as never);
@@ -161,6 +163,16 @@ function giveMainSecret(file: string): void {
     );
     process.exit(1);
   }
+}
+
+/** Before anything is read from the main database. */
+async function refuseSecondProcess(main: Application): Promise<void> {
+  const file = await findOtherProcess(main.db);
+  if (file === null) return;
+  console.error(
+    `App Supervisor: another process has the main database ${file}, and SQLite is for one. The process ends; stop the other one first, or use PostgreSQL, MySQL, MariaDB or Kingbase.`,
+  );
+  process.exit(1);
 }
 
 /** A storage whose files belong to another user is the operator's business: the app starts nevertheless. */

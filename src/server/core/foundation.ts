@@ -39,7 +39,7 @@ export function layFoundation(
   findInstalled: FindInstalled,
   work: WorkLog,
 ): Foundation {
-  const instance = `${os.hostname()}:${process.pid}:${systemRandom.hex(3)}`;
+  const instance = `${os.hostname()}:${process.pid}:${systemRandom.hex(4)}`;
   const about = config.part === 'worker' ? { environment: config.environment.name } : {};
   const log = createLog(host.logger as unknown as LogSink, config.debug, about);
   const coreApps = new CoreAppRegistry(host);

@@ -3,7 +3,7 @@ import type { Metrics } from '../observability/metrics';
 import { Secrets } from '../protocol/secrets';
 import { basePath } from '../proxy';
 import { DockerDriver } from '../supervisor/containers/docker';
-import { upgradeRows } from '../supervisor/definitions/former-rows';
+import { areFormer, upgradeRows } from '../supervisor/definitions/former-rows';
 import { createDomainProbe } from '../supervisor/domains/domain-probe';
 import type { SupervisorPartOptions } from '../supervisor/services';
 import { SupervisorPart } from '../supervisor/supervisor';
@@ -61,7 +61,7 @@ export function createSupervisorPart(
     // In one process visitors come without the proxy.
     ...(config.part === 'supervisor' && { appTraffic: () => metrics.appTraffic.take() }),
     onOperationEnd: ({ action, state }) => metrics.operation(action, state),
-    upgradeRows: (main) => upgradeRows(main, config.aesKey, foundation.clock.now().wall),
+    rows: { areFormer, upgrade: (main) => upgradeRows(main, config.aesKey, foundation.clock.now().wall) },
   });
 }
 

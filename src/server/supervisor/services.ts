@@ -113,8 +113,8 @@ export interface SupervisorPartOptions {
   /** Environments of a new app whose request names none; null if it has to name some. */
   defaultEnvironments: string[] | null;
   pace?: SupervisorPace;
-  /** Writes rows of a former release as they are today, before any is read. */
-  upgradeRows?(main: Application): Promise<void>;
+  /** Whether rows are of a former release, and what writes them as they are today, before any is read. */
+  rows?: { areFormer(main: Application): Promise<boolean>; upgrade(main: Application): Promise<void> };
   onOperationEnd?(operation: Operation): void;
   /** Requests that this process has proxied, by environment; absent: it proxies none. */
   traffic?(): ReadonlyMap<string, TrafficCount>;

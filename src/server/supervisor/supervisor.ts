@@ -3,9 +3,10 @@ import { type Message, say } from '../../shared/message';
 import { type Throttled, throttle } from '../../shared/throttle';
 import type { EnvironmentRow, ShownStatus, Status } from '../../shared/types';
 import { type Timer, within } from '../clock';
-import { AppSupervisorError, messageOf } from '../errors';
+import { AppSupervisorError, describeError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
+import { LEADER_INTERVAL } from '../timing';
 import type { OwnFacts } from './checklist/facts';
 import { environmentKey } from './control/keys';
 import type { AppDefinition } from './definitions/repository';
@@ -120,17 +121,13 @@ export class SupervisorPart {
     this.running = null;
     if (!services) return;
     stopWork(services);
-    services.recorder.stop();
-    services.containers.stop();
-    services.notices.stop();
-    services.reach.stop();
-    services.domains.stop();
-    services.leadership.stop();
+    const { recorder, containers, notices, reach, domains, leadership } = services;
+    for (const service of [recorder, containers, notices, reach, domains, leadership]) service.stop();
   }
 
   /** @throws AppSupervisorError while definitions are not loaded yet */
   get parts(): Running {
-    if (!this.running) throw new AppSupervisorError('NOT_READY');
+    if (!this.running) throw this.starting?.services?.leadership.former ?? new AppSupervisorError('NOT_READY');
     return this.running;
   }
 
@@ -199,8 +196,10 @@ export class SupervisorPart {
 
   /** The problems of this process or its Redis, as messages that say what to do. */
   warnings(): Message[] {
+    const { former } = (this.running ?? this.starting?.services)?.leadership ?? {};
     return [
       ...this.options.warnings,
+      ...(former ? [describeError(former)] : []),
       ...(this.running?.observer.foreign ? [say('FOREIGN_FLEET')] : []),
       ...(this.running ? strangersIn(this.running) : []),
       ...this.storeWarnings,
@@ -221,13 +220,18 @@ export class SupervisorPart {
 
   private async startNow(main: Application, attempt: { services: Running | null }): Promise<void> {
     const { clock, pace = PACE } = this.options;
-    await this.options.upgradeRows?.(main);
     const onAppEnd = (uid: string, term: number) => this.appEnds.emitAndWait({ uid, term });
     const onCommand = (outcome: CommandOutcome) => this.commands.emit(outcome);
     const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd, onCommand }), timers: [] };
     attempt.services = running;
-    this.listen(running);
     const { appCache, active, leadership, environmentCache, compatibility, observer, loop, load } = running;
+    // Beside a leader of the release that has written former rows, they would change again.
+    while ((await this.options.rows?.areFormer(main)) && !(await leadership.claim())) {
+      await clock.sleep(LEADER_INTERVAL);
+      this.assertGoesOn();
+    }
+    await this.options.rows?.upgrade(main);
+    this.listen(running);
     await appCache.load();
     await active.load();
     // Provides the fleet's id, which must be known before the first poll shows environments.

@@ -1,5 +1,6 @@
 import type { Transaction } from '@nocobase/database';
 import type { Clock } from '../../clock';
+import { AppSupervisorError } from '../../errors';
 import { Lease } from '../../lease/lease';
 import { OwnConnection } from '../../lease/own-connection';
 import { supervisorLeaders } from '../../lease/tables';
@@ -14,6 +15,9 @@ export class TermOver extends Error {
     super('Another Supervisor leads by now.');
   }
 }
+
+/** How processes named themselves before 0.3.0: since then there are eight digits (core/foundation.ts). */
+const FORMER_INSTANCE = /:\d+:[\da-f]{6}$/;
 
 export interface LeadershipOptions {
   app: WithDatabase;
@@ -53,6 +57,9 @@ export class Leadership {
       log,
     });
     this.lease.changes.listen(() => this.notify());
+    this.lease.changes.listen(() => {
+      if (this.former) log.error(this.former.message);
+    });
   }
 
   /** The fleet's id; empty before the first claim. */
@@ -64,6 +71,14 @@ export class Leadership {
   /** The term of this process's lead, or of its last one: never a successor's. 0 before the first. */
   get term(): number {
     return this.lease.term;
+  }
+
+  /** Names the process that leads, if it is of a release before 0.3.0: it does not know the rows of this one. */
+  get former(): AppSupervisorError | null {
+    const instance = this.lease.isHeld ? null : (this.lease.row.holder as string | null | undefined);
+    return instance && FORMER_INSTANCE.test(instance)
+      ? new AppSupervisorError('FORMER_SUPERVISOR', { instance })
+      : null;
   }
 
   /** Whether this process certainly leads: no challenger can have begun yet. */

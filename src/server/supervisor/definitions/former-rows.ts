@@ -177,12 +177,16 @@ export function tombstoneOf(
   };
 }
 
+/** Whether rows are as a former release has written them. */
+export const areFormer = async (main: WithDatabase): Promise<boolean> =>
+  (await FormerTable.find(main, 'apps', APP_COLUMNS)) !== null;
+
 /**
  * Writes former rows as they are today, in one transaction. It comes before anything is read, so that nobody sees the others, and does nothing
  * where there are none.
  */
 export async function upgradeRows(main: WithDatabase, aesKey: Buffer | null, now: number): Promise<void> {
-  const isFormer = (await FormerTable.find(main, 'apps', APP_COLUMNS)) !== null;
+  const isFormer = await areFormer(main);
   await retryWhenBusy(() =>
     main.db.sequelize.transaction(async (transaction: Transaction) => {
       if (isFormer) await upgrade(main, transaction);
