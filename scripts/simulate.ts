@@ -1,7 +1,10 @@
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { mutants } from '../__tests__/simulation/mutants';
 import { describePlan, type Plan, planOf } from '../__tests__/simulation/plan';
 import { run, shrink } from '../__tests__/simulation/run';
+import { packPlan, readPlans } from '../__tests__/simulation/stored-plans';
 
 /**
  * `npm run simulate -- --seeds 500`: lets simulated fleets live, one for each seed, and says which seeds break what is promised. See
@@ -11,6 +14,8 @@ import { run, shrink } from '../__tests__/simulation/run';
 const HELP = `--seed N     one seed, with its journal
 --seeds N    so many seeds (default 100), from --from (default 1)
 --only 3,7   of --seed, only these events of its plan, by their numbers in what a failure prints
+--plans FILE plans that were written into a file, instead of those that are drawn now: all, or those from --from on
+--write FILE writes the plans of these seeds into a file, compressed, and runs none
 --all        also the faults that the product is known not to stand yet
 --brief      one line for each seed that fails, and no smaller plan
 --first      ends with the first one
@@ -20,8 +25,10 @@ const HELP = `--seed N     one seed, with its journal
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
-    seeds: { type: 'string', default: '100' },
-    from: { type: 'string', default: '1' },
+    seeds: { type: 'string' },
+    from: { type: 'string' },
+    plans: { type: 'string' },
+    write: { type: 'string' },
     only: { type: 'string' },
     all: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
@@ -37,13 +44,28 @@ async function main(): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  if (values.mutants || values.mutant) return mutants(Number(values.seeds), values.mutant);
+  if (values.mutants || values.mutant) return mutants(Number(values.seeds ?? 100), values.mutant);
   if (values.seed !== undefined) return replay(Number(values.seed));
-  return many(Number(values.from), Number(values.seeds));
+  const plans = values.plans ? storedPlans(values.plans) : drawnPlans();
+  if (!values.write) return many(plans);
+  writeFileSync(values.write, gzipSync([...plans].map((plan) => `${packPlan(plan)}\n`).join('')));
+  return 0;
+}
+
+function* drawnPlans(): Generator<Plan> {
+  const from = Number(values.from ?? 1);
+  for (let seed = from; seed < from + Number(values.seeds ?? 100); seed++) yield planOf(seed, { all: values.all });
+}
+
+function storedPlans(file: string): Plan[] {
+  const plans = readPlans(file).filter(({ seed }) => seed >= Number(values.from ?? 0));
+  return plans.slice(0, values.seeds ? Number(values.seeds) : plans.length);
 }
 
 async function replay(seed: number): Promise<number> {
-  const plan = planOf(seed, { all: values.all });
+  const stored = values.plans && readPlans(values.plans).find((plan) => plan.seed === seed);
+  if (values.plans && !stored) throw new Error(`${values.plans} has no plan of seed ${seed}.`);
+  const plan = stored || planOf(seed, { all: values.all });
   const only = values.only?.split(',').map(Number);
   if (only) plan.events = plan.events.filter((_, i) => only.includes(i));
   console.log(describePlan(plan));
@@ -54,15 +76,16 @@ async function replay(seed: number): Promise<number> {
   return violation ? 1 : 0;
 }
 
-async function many(from: number, count: number): Promise<number> {
+async function many(plans: Iterable<Plan>): Promise<number> {
   const begun = performance.now();
   let failures = 0;
-  for (let seed = from; seed < from + count; seed++) {
-    const plan = planOf(seed, { all: values.all });
+  let count = 0;
+  for (const plan of plans) {
     const { violation } = await run(plan);
+    count++;
     if (!violation) continue;
     failures++;
-    if (values.brief || values.first) console.log(`seed ${seed}: ${violation.what}`);
+    if (values.brief || values.first) console.log(`seed ${plan.seed}: ${violation.what}`);
     else await report(plan, violation.what);
     if (values.first) break;
   }
@@ -82,7 +105,8 @@ async function report(plan: Plan, what: string): Promise<void> {
   const { violation } = await run(least);
   console.log(`seed ${plan.seed}: ${what}`);
   console.log(`  shrunk: ${violation?.what}`);
-  console.log(`  npm run simulate -- --seed ${plan.seed}${values.all ? ' --all' : ''} --only ${only}`);
+  const from = `${values.all ? ' --all' : ''}${values.plans ? ` --plans ${values.plans}` : ''}`;
+  console.log(`  npm run simulate -- --seed ${plan.seed}${from} --only ${only}`);
   console.log(describePlan(least).replaceAll(/^/gm, '  '));
 }
 

@@ -3,6 +3,7 @@ import { watchLoop } from '../simulation/loop-writes';
 import { describePlan, type Plan, planOf } from '../simulation/plan';
 import regressions from '../simulation/regressions.json';
 import { type Outcome, run } from '../simulation/run';
+import { packPlan, unpackPlan } from '../simulation/stored-plans';
 
 /** Whole fleets in virtual time; `npm run simulate` takes other seeds, and says more of one that fails. See docs/simulation.md. */
 
@@ -44,6 +45,10 @@ describe('the control loop', () => {
 });
 
 describe('a simulation', () => {
+  it('runs plans that were written into a file as those that are drawn', () => {
+    for (const seed of SEEDS) expect(unpackPlan(packPlan(planOf(seed)))).toEqual(planOf(seed));
+  });
+
   it('is the same each time', async () => {
     const [one, other] = [await holds(planOf(SAME)), await holds(planOf(SAME))];
     expect([other.digest, other.events]).toEqual([one.digest, one.events]);
