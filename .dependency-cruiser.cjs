@@ -103,7 +103,7 @@ const everyFolderHasRules = (base, folders) => {
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-cycles', severity: 'error', from: { path: '^src/' }, to: { circular: true } },
     ...rooms('src/server', SERVER, ROOT_FILES),
     ...everyFolderHasRules('src/server', Object.keys(SERVER)),
     ...Object.entries(ORDER).flatMap(([room, folders]) => [
@@ -175,6 +175,24 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/server/' },
       to: { path: '^src/(ui|client|client-v2)/' },
+    },
+    {
+      name: 'the-judge-decides-for-itself',
+      comment: 'What judges a simulation says from the docs what should happen: a decision of the product would expect its own fault.',
+      severity: 'error',
+      from: { path: '^__tests__/simulation/judge/' },
+      to: { path: '^src/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'the-judge-only-looks-at-what-is-played',
+      comment: 'Through terms, loop-writes and visitors it sees what the product does; nothing else is handed to it but as a type.',
+      severity: 'error',
+      from: { path: '^__tests__/simulation/judge/' },
+      to: {
+        path: '^__tests__/',
+        pathNot: '^__tests__/simulation/(judge/|(terms|loop-writes|visitors)\\.ts$)',
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'resolvable',

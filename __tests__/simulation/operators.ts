@@ -1,6 +1,6 @@
 import { messageOf } from '../../src/server/errors';
 import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
-import { list } from './pages';
+import { list } from './judge/pages';
 import type { ActionKind, PlannedEvent } from './plan';
 import type { SupervisorProcess } from './processes';
 import type { EnvironmentOfWorld, World } from './world';

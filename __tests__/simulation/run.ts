@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { BOOT } from '../../src/server/timing';
-import { installChecks } from './checks';
 import { copiedAt, databaseOf, endFaults, FAULT_WORKS } from './faults';
+import { installChecks } from './judge/checks';
+import { checkReads, ONLY_VISITS } from './judge/pages';
+import { checkQuiet } from './judge/quiet';
 import { act } from './operators';
-import { checkReads, ONLY_VISITS } from './pages';
 import { isFault, type Plan, type PlannedEvent } from './plan';
-import { checkQuiet } from './quiet';
 import { letVisitorsIn, visit } from './visitors';
 import { World } from './world';
 

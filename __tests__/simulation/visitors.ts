@@ -3,9 +3,9 @@ import { LIMITS, RoutingTable } from '../../src/server/proxy';
 import { choose } from '../../src/server/proxy/choose';
 import { Quarantine } from '../../src/server/proxy/quarantine';
 import type { SupervisorPart } from '../../src/server/supervisor/supervisor';
+import { refused } from './judge/suspicion';
 import type { SupervisorProcess } from './processes';
 import { randomFor } from './scheduler';
-import { refused } from './suspicion';
 import type { World } from './world';
 
 /** Visitors of apps, by way of a Supervisor's routing table and choice; the bytes of requests are not simulated. */
@@ -36,17 +36,21 @@ export function letVisitorsIn(world: World): void {
   world.scheduler.at(10_000, next);
 }
 
+/** The environment to which a Supervisor sends a visitor of an app now, besides one. */
+export function routeOf({ door, machine }: SupervisorProcess, name: string, except: string | null = null) {
+  const { table, quarantine } = door;
+  const app = table.app(name);
+  return app && choose(app, (one) => table.environment(one), null, quarantine, machine.now().mono, except);
+}
+
 /** As proxy/web.ts does it: a refused connection is remembered, and another environment is tried once. */
 export function visit(world: World, process: SupervisorProcess, name: string, except: string | null = null): void {
   const { door, machine, part } = process;
-  const { table, quarantine } = door;
-  const app = table.app(name);
-  const { mono } = machine.now();
-  const environment = app && choose(app, (one) => table.environment(one), null, quarantine, mono, except);
+  const environment = routeOf(process, name, except);
   if (!environment) return;
   const worker = world.workers.find(({ url }) => url === environment.proxyUrl);
   if (!worker) {
-    quarantine.add(environment, mono);
+    door.quarantine.add(environment, machine.now().mono);
     if (environment.health === 'online') refused(world, process, environment.name);
     part.noteUnreachable(environment.name);
     if (!except) visit(world, process, name, environment.name);

@@ -1,7 +1,7 @@
-import { FAILBACK_EVERY, failsOver, returnsTo } from '../../src/server/supervisor/rollout/failover';
-import type { Operation } from '../../src/shared/operation';
+import type { Operation } from '../../../src/shared/operation';
+import type { World } from '../world';
+import { hasJustReturned, shouldLeave, shouldReturn } from './oracle';
 import type { Sight } from './quiet';
-import type { World } from './world';
 
 /** Apps that fail over: when they move, and where they are in the end. */
 
@@ -70,10 +70,10 @@ export function checkFailovers({ world, apps, operations, holders, stuck, leader
     if (stuck.has(app.name) || own.some(({ finishedAt }) => finishedAt === null)) continue;
     const [only] = app.environments;
     const places = [...holders.keys()].filter((name) => name !== only && agree(name, only));
-    if (!holders.has(only) && failsOver(app, only) && places.length)
+    if (!holders.has(only) && shouldLeave(app, only) && places.length)
       say(`${app.name} stays in ${only}, which is down, although ${places} could have it.`);
     const { home } = app;
-    const mayReturn = home !== null && returnsTo(app, home) && holders.has(home) && holders.has(only);
+    const mayReturn = home !== null && shouldReturn(app) && holders.has(home) && holders.has(only);
     // It was deleted, and the database fell back: its data are not there any more, or not known to be its own.
     const hasData = world.ground.owners.get(app.database.database ?? app.name) === app.uid;
     const isRecent = own.some(({ cause, createdAt }) => cause === 'failback' && isLessAgo(createdAt, leader));
@@ -81,4 +81,4 @@ export function checkFailovers({ world, apps, operations, holders, stuck, leader
   }
 }
 
-const isLessAgo = (at: number, { machine }: Sight['leader']): boolean => machine.now().wall - at < FAILBACK_EVERY;
+const isLessAgo = (at: number, { machine }: Sight['leader']): boolean => hasJustReturned(machine.now().wall - at);

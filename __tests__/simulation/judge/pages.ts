@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { SupervisorProcess, WorkerProcess } from './processes';
-import type { World } from './world';
+import type { SupervisorProcess, WorkerProcess } from '../processes';
+import type { World } from '../world';
 
 /** What people see. A page reads statuses when it is told of a change, and at no other time. */
 

@@ -1,18 +1,17 @@
-import { CUT_OFF_FOR } from '../../src/server/protocol/health';
-import type { RecordsWrite } from '../../src/server/protocol/stores/records';
-import { Leadership } from '../../src/server/supervisor/control/leader';
-import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/definitions/repository';
-import type { AppRecord } from '../../src/shared/messages';
-import type { MemoryTransaction } from '../support/memory-database';
+import type { RecordsWrite } from '../../../src/server/protocol/stores/records';
+import type { AppDefinition, Published, Tombstone } from '../../../src/server/supervisor/definitions/repository';
+import type { AppRecord } from '../../../src/shared/messages';
+import type { MemoryTransaction } from '../../support/memory-database';
+import { changedByLoop } from '../loop-writes';
+import type { SupervisorProcess, WorkerProcess } from '../processes';
+import { termOfTransaction, watchTerms } from '../terms';
+import type { EnvironmentOfWorld, World } from '../world';
 import { checkMoves } from './failovers';
 import { checkHost, checkHosted, checkOnlyHost, checkRefused, checkStoodDown } from './hosts';
-import { changedByLoop } from './loop-writes';
+import { MOST_ARE_SILENT } from './oracle';
 import { checkPages, checkStoredIndex } from './pages';
-import type { SupervisorProcess, WorkerProcess } from './processes';
-import { Machine } from './scheduler';
 import { checkSecrets } from './secrets';
 import { checkSuspicion } from './suspicion';
-import type { EnvironmentOfWorld, World } from './world';
 
 /** What must never be, looked at with every event that could bring it about. */
 
@@ -20,24 +19,6 @@ import type { EnvironmentOfWorld, World } from './world';
 const DEATH_SHOWS = 15_000 + 3_000;
 /** How long a process that was displaced may take to hear of it and to end what it runs, in ms: a beat, and one time-out of Redis. */
 const STANDS_DOWN = 12_000;
-
-/** By transaction of a leader, the term that it is of. */
-const terms = new WeakMap<MemoryTransaction, { instance: string; term: number }>();
-let isWatching = false;
-
-/** Notes of each leader's transaction which term it is of. */
-function watchTerms(): void {
-  if (isWatching) return;
-  isWatching = true;
-  const { holdTerm } = Leadership.prototype;
-  Leadership.prototype.holdTerm = function (this: Leadership, transaction) {
-    const { instance, clock } = (this as unknown as { options: { instance: string; clock: Machine } }).options;
-    terms.set(transaction as unknown as MemoryTransaction, { instance, term: this.term });
-    // Another test may turn the clock by hand.
-    if (clock instanceof Machine) clock.spring();
-    return holdTerm.call(this, transaction);
-  };
-}
 
 export function installChecks(world: World): void {
   watchTerms();
@@ -64,7 +45,7 @@ export function installChecks(world: World): void {
 
 /** A leader's write is of the term that is on record when it is committed. */
 function checkTerm(world: World, transaction: MemoryTransaction): void {
-  const own = terms.get(transaction);
+  const own = termOfTransaction(transaction);
   const tables = own ? [] : changedByLoop(transaction);
   if (tables.length) world.violate(`the control loop changes ${tables} without a term`);
   if (!own) return;
@@ -206,7 +187,7 @@ function isExcused(world: World, process: SupervisorProcess): boolean {
   if (goneSince.get(process)?.names !== names) goneSince.set(process, { names, at: scheduler.now });
   // Most of a fleet at once: it may be the Supervisor that is cut off, for a while.
   const since = Math.max(goneSince.get(process)!.at, troubledAt(world, process));
-  return 2 * gone.length > known.length && scheduler.now - since < CUT_OFF_FOR + DEATH_SHOWS;
+  return 2 * gone.length > known.length && scheduler.now - since < MOST_ARE_SILENT + DEATH_SHOWS;
 }
 
 /** When a Supervisor last could not see what there is, in true ms. */

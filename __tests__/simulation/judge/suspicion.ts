@@ -1,5 +1,5 @@
-import type { SupervisorProcess } from './processes';
-import type { World } from './world';
+import type { SupervisorProcess } from '../processes';
+import type { World } from '../world';
 
 /** What people see of an environment that refuses connections, whatever its lease says. */
 

@@ -1,8 +1,8 @@
-import type { HostRow } from '../../src/server/databases';
-import type { AppRecord } from '../../src/shared/messages';
-import type { WorkerProcess } from './processes';
-import type { Machine } from './scheduler';
-import type { EnvironmentOfWorld, World } from './world';
+import type { HostRow } from '../../../src/server/databases';
+import type { AppRecord } from '../../../src/shared/messages';
+import type { WorkerProcess } from '../processes';
+import type { Machine } from '../scheduler';
+import type { EnvironmentOfWorld, World } from '../world';
 
 /** Who hosts an environment, and who acts on an app's database. */
 

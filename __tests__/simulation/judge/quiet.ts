@@ -1,16 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { choose } from '../../src/server/proxy/choose';
-import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/definitions/repository';
-import { conditionOf, keyOf } from '../../src/server/supervisor/events/conditions';
-import { isDone, startsBoot } from '../../src/server/supervisor/rollout/observed';
-import { recordFor } from '../../src/server/supervisor/rollout/record';
-import { type Applied, MAX_FAILURES, MAX_UNFINISHED_BOOTS } from '../../src/server/worker/apps/decide';
-import type { Event } from '../../src/shared/event';
-import type { AppRecord } from '../../src/shared/messages';
-import type { Operation } from '../../src/shared/operation';
+import type { AppDefinition, Published, Tombstone } from '../../../src/server/supervisor/definitions/repository';
+import type { Applied } from '../../../src/server/worker/apps/decide';
+import type { Event } from '../../../src/shared/event';
+import type { AppRecord } from '../../../src/shared/messages';
+import type { Operation } from '../../../src/shared/operation';
+import type { SupervisorProcess, WorkerProcess } from '../processes';
+import { routeOf } from '../visitors';
+import type { EnvironmentOfWorld, World } from '../world';
 import { checkFailovers } from './failovers';
-import type { SupervisorProcess, WorkerProcess } from './processes';
-import type { EnvironmentOfWorld, World } from './world';
+import { ATTEMPTS, CRASHES, eventKey, faultOf, isAsTold, isStillToBoot, lastingOf } from './oracle';
 
 /** What must be true when nothing has been broken or asked for during some minutes. */
 
@@ -190,12 +188,12 @@ function checkAsked(app: AppDefinition, newest: Operation | undefined, { say }: 
 
 /** Whether an environment is left for when the app, whose boot has failed elsewhere, is well there, which it is not; or for one that is away. */
 function isLeftFor(app: AppDefinition, environment: string, { holders, operations }: Sight): boolean {
-  if (!startsBoot(app, environment)) return false;
+  if (!isStillToBoot(app, environment)) return false;
   if (operations.some(({ appUid, finishedAt }) => appUid === app.uid && finishedAt === null)) return true;
   const { paused, published, uid, name } = app;
   const failed = paused?.environment ?? '';
   const entry = holders.get(failed)?.part.controller?.apps.entry(name) ?? null;
-  return paused !== null && !(published[failed] && isDone(uid, published[failed], entry));
+  return paused !== null && !(published[failed] && isAsTold(uid, published[failed], entry));
 }
 
 /** Where an app does not go any more, nothing is kept of it. */
@@ -260,10 +258,7 @@ function checkDoors(app: AppDefinition, { desired }: Published, sight: Sight): v
   }
   for (const { process } of world.supervisors) {
     if (!process) continue;
-    const { table, quarantine } = process.door;
-    const route = table.app(app.name);
-    const chosen =
-      route && choose(route, (one) => table.environment(one), null, quarantine, process.machine.now().mono);
+    const chosen = routeOf(process, app.name);
     const host = chosen && holders.get(chosen.name)?.host;
     if (!host?.running.has(app.name))
       say(`${process.name} sends visitors of ${app.name} to ${chosen?.name ?? 'nobody'}, where it does not run.`);
@@ -278,7 +273,7 @@ function isExplained(holder: WorkerProcess, { name, environments }: AppDefinitio
   // It says that it starts when it is assigned again, and nobody has to ask for what is asked for already. From elsewhere it will be removed.
   if (held.error.code === 'HOSTING_TAKEN') return !environments.includes(holder.environment);
   if (held.isStuck) return true;
-  return held.failures >= MAX_FAILURES || (held.applied?.unfinished?.count ?? 0) >= MAX_UNFINISHED_BOOTS;
+  return held.failures >= ATTEMPTS || (held.applied?.unfinished?.count ?? 0) >= CRASHES;
 }
 
 function checkTombstones({ world, tombstones, holders, operations, stuck, say }: Sight): void {
@@ -299,24 +294,28 @@ function checkRecords({ world, apps, tombstones, say }: Sight): void {
   const { environments } = world.redis.stores.records as unknown as {
     environments: Map<string, { byUid: Map<string, AppRecord> }>;
   };
-  const wanted = new Map<string, AppRecord>();
-  for (const { definition, environments } of tombstones)
+  const wanted = new Map<string, { app: AppDefinition; wish: Published }>();
+  for (const { definition: app, environments } of tombstones)
     for (const environment of environments)
-      if (definition.published[environment])
-        wanted.set(`${definition.name} in ${environment}`, recordFor(definition, definition.published[environment]));
+      if (app.published[environment])
+        wanted.set(`${app.name} in ${environment}`, { app, wish: app.published[environment] });
   for (const app of apps)
     for (const [environment, wish] of Object.entries(app.published))
-      wanted.set(`${app.name} in ${environment}`, recordFor(app, wish));
+      wanted.set(`${app.name} in ${environment}`, { app, wish });
   for (const [environment, { byUid }] of environments) {
     for (const record of byUid.values()) {
       const key = `${record.name} in ${environment}`;
-      if (!isDeepStrictEqual(record, wanted.get(key)))
-        say(`the record of ${key} is generation ${record.generation}; it should be ${wanted.get(key)?.generation}.`);
+      const { app, wish } = wanted.get(key) ?? {};
+      const fault = app && wish ? faultOf(record, app, wish) : 'all';
+      if (fault)
+        say(`the record of ${key} says ${fault} of generation ${record.generation}, and is of ${wish?.generation}.`);
       wanted.delete(key);
     }
   }
   for (const key of wanted.keys()) say(`there is no record of ${key}.`);
 }
+
+const keyOf = ({ kind, environment, appUid }: Event): string => eventKey(kind, environment, appUid);
 
 /** What the table says to last is once in it, and true. */
 function checkEvents(events: Event[], { world, holders, apps, say }: Sight): void {
@@ -326,14 +325,14 @@ function checkEvents(events: Event[], { world, holders, apps, say }: Sight): voi
   const open = new Set<string>();
   for (const { name } of world.environments) {
     const holder = holders.get(name);
-    if (!holder && !world.forgotten.has(name)) wanted.add(keyOf({ kind: 'health', environment: name, appUid: null }));
+    if (!holder && !world.forgotten.has(name)) wanted.add(eventKey('health', name, null));
     for (const { uid: appUid, name: app, published } of apps) {
       if (!published[name]) continue;
       const entry = holder?.part.controller?.apps.entry(app);
-      const condition = entry?.uid === appUid ? conditionOf(name, entry, 0) : null;
+      const condition = entry?.uid === appUid ? lastingOf(entry) : null;
       if (condition === 'well') continue;
-      if (condition) wanted.add(keyOf(condition));
-      else for (const kind of ['failure', 'crash'] as const) open.add(keyOf({ kind, environment: name, appUid }));
+      if (condition) wanted.add(eventKey(condition, name, appUid));
+      else for (const kind of ['failure', 'crash']) open.add(eventKey(kind, name, appUid));
     }
   }
   for (const [i, key] of lasting.entries()) {

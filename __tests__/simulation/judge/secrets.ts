@@ -1,6 +1,6 @@
-import type { AppDefinition, Tombstone } from '../../src/server/supervisor/definitions/repository';
-import type { AppRecord } from '../../src/shared/messages';
-import type { World } from './world';
+import type { AppDefinition, Tombstone } from '../../../src/server/supervisor/definitions/repository';
+import type { AppRecord } from '../../../src/shared/messages';
+import type { World } from '../world';
 
 /** By world, `<environment> <uid>` of each place that an app had once: a database that falls back to a copy loses it. */
 const placed = new WeakMap<World, Set<string>>();
