@@ -178,14 +178,16 @@ module.exports = {
     },
     {
       name: 'the-judge-decides-for-itself',
-      comment: 'What judges a simulation says from the docs what should happen: a decision of the product would expect its own fault.',
+      comment:
+        'What judges a simulation says from the docs what should happen: a decision of the product would expect its own fault.',
       severity: 'error',
       from: { path: '^__tests__/simulation/judge/' },
       to: { path: '^src/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'the-judge-only-looks-at-what-is-played',
-      comment: 'Through terms, loop-writes and visitors it sees what the product does; nothing else is handed to it but as a type.',
+      comment:
+        'Through terms, loop-writes and visitors it sees what the product does; nothing else is handed to it but as a type.',
       severity: 'error',
       from: { path: '^__tests__/simulation/judge/' },
       to: {
