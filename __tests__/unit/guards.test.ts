@@ -298,8 +298,8 @@ describe('the cache of an app on Redis', () => {
       },
       del: async (keys: string[]) => deleted.push(...keys),
     };
-    await resetOwn({ prefix: 'crm', store: { store: { client } }, reset: async () => undefined });
-    await resetOwn({ prefix: 'a*[b]', store: { store: { client } }, reset: async () => undefined });
+    await resetOwn({ prefix: 'crm', store: { store: { client } } });
+    await resetOwn({ prefix: 'a*[b]', store: { store: { client } } });
     expect(matched).toEqual(['crm:*', 'a\\*\\[b\\]:*']);
     expect(deleted).toEqual(['crm:a', 'crm:b', 'crm:c', 'crm:a', 'crm:b', 'crm:c']);
   });

@@ -1,4 +1,4 @@
-import type { Guard } from './guard';
+import { type Guard, replaceOnce } from './guard';
 
 /** A cache of the core. On Redis, all caches of an instance have one database, and `prefix` tells them apart. */
 interface Cache {
@@ -11,7 +11,6 @@ interface Cache {
       };
     };
   };
-  reset(): Promise<void>;
 }
 
 /** Deletes what a cache on Redis has, instead of everything in that database: caches of other apps, records of the fleet. */
@@ -25,18 +24,17 @@ export async function resetOwn({ prefix, store }: Cache): Promise<void> {
   }
 }
 
-const CONFINED = Symbol('confined by App Supervisor');
-
 /** Clearing an app's cache leaves those of others. */
 export const caches: Guard = {
   afterLoad: ({ cache }) => {
     if (!cache) return;
-    const prototype = Object.getPrototypeOf(cache) as Cache & { [CONFINED]?: true };
-    if (prototype[CONFINED]) return;
-    const { reset } = prototype;
-    prototype[CONFINED] = true;
-    prototype.reset = function (this: Cache) {
-      return this.prefix && this.store.store?.client ? resetOwn(this) : reset.call(this);
-    };
+    replaceOnce(
+      Object.getPrototypeOf(cache),
+      'reset',
+      (reset) =>
+        function (this: Cache) {
+          return this.prefix && this.store.store?.client ? resetOwn(this) : reset.call(this);
+        },
+    );
   },
 };

@@ -1,5 +1,7 @@
 import { Application } from '@nocobase/server';
+import type { HostConfig } from '../../config';
 import { AppSupervisorError } from '../../errors';
+import { classOfPlugin } from '../../nocobase/plugin-classes';
 
 /**
  * Prevents one thing in hosted apps. The process installs it, so nothing in an app's own database can remove it: the
@@ -41,7 +43,7 @@ type Method = (this: Owned, ...args: unknown[]) => unknown;
  * @param original the method, bound to the object `self`
  * @param unbound the method, to be called on another object
  */
-type Replacement = (
+export type Replacement = (
   original: (...args: unknown[]) => unknown,
   args: unknown[],
   app: { name: string },
@@ -55,19 +57,53 @@ export const isHosted = (app: { name: string } | undefined): app is { name: stri
   app !== undefined && app.name !== 'main';
 
 /**
- * Replaces a method of a NocoBase class, once for each process, so that objects an app creates later have it too. Calls
- * of the main app use the original.
+ * Replaces a function of NocoBase, once for each process, whatever app calls it.
  *
- * @throws AppSupervisorError GUARD_MISSING if this NocoBase has no such method: an app without the guard must not start
+ * @param make the other one, of the first one
+ * @throws AppSupervisorError GUARD_MISSING if this NocoBase has no such function: an app without the guard must not start
+ */
+export function replaceOnce<F extends (...args: any[]) => unknown>(
+  object: object,
+  name: string,
+  make: (original: F) => (this: any, ...args: any[]) => unknown,
+): void {
+  const functions = object as Record<string, F | undefined>;
+  const original = functions[name];
+  if (typeof original !== 'function') throw new AppSupervisorError('GUARD_MISSING', { what: name });
+  if (!(GUARDED in original)) functions[name] = Object.assign(make(original), { [GUARDED]: true }) as never;
+}
+
+/**
+ * Replaces a method of a NocoBase class for hosted apps, so that objects an app creates later have it too. Calls of the main app use the
+ * original.
+ *
+ * @throws as `replaceOnce`
  */
 export function guardMethod(prototype: object, name: string, replace: Replacement): void {
-  const methods = prototype as Record<string, Method | undefined>;
-  const original = methods[name];
-  if (typeof original !== 'function') throw new AppSupervisorError('GUARD_MISSING', { what: name });
-  if (GUARDED in original) return;
-  const guarded: Method = function (...args) {
-    const app = ownerOf(this);
-    return isHosted(app) ? replace(original.bind(this), args, app, this, original) : original.apply(this, args);
-  };
-  methods[name] = Object.assign(guarded, { [GUARDED]: true });
+  replaceOnce<Method>(
+    prototype,
+    name,
+    (original) =>
+      function (this: Owned, ...args) {
+        const app = ownerOf(this);
+        return isHosted(app) ? replace(original.bind(this), args, app, this, original) : original.apply(this, args);
+      },
+  );
+}
+
+/**
+ * The same for a class inside another plugin, if the app has that.
+ *
+ * @param file below the plugin's `dist/server`, without extension
+ */
+export function guardPlugin(
+  app: Application,
+  { nodeModulesPath }: Pick<HostConfig, 'nodeModulesPath'>,
+  [plugin, file, name]: readonly [plugin: string, file: string, name: string],
+  methods: string[],
+  replace: Replacement,
+): void {
+  if (!app.pm.get(plugin)) return;
+  const { prototype } = classOfPlugin(nodeModulesPath, plugin, file, name);
+  for (const method of methods) guardMethod(prototype, method, replace);
 }

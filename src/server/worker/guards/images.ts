@@ -1,7 +1,6 @@
 import type { HostConfig } from '../../config';
 import { AppSupervisorError } from '../../errors';
-import { classOfPlugin } from '../../nocobase/plugin-classes';
-import { type Guard, guardMethod } from './guard';
+import { type Guard, guardPlugin } from './guard';
 import { withConfined } from './processor';
 
 /**
@@ -25,11 +24,12 @@ const field = (value: unknown, name: string): unknown => (value as Record<string
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : value === undefined ? [] : [value]);
 
 /** LLM nodes of apps send no files of the host. */
-export const images = ({ nodeModulesPath }: HostConfig): Guard => ({
+export const images = (host: HostConfig): Guard => ({
   afterLoad: (app) => {
-    if (!app.pm.get('ai') || !app.pm.get('workflow')) return;
-    const { prototype } = classOfPlugin(nodeModulesPath, 'ai', 'workflow/nodes/llm/index', 'LLMInstruction');
-    guardMethod(prototype, 'run', async (original, args) => original(...withConfined(args, withImagesByHttp)));
+    if (!app.pm.get('workflow')) return;
+    guardPlugin(app, host, ['ai', 'workflow/nodes/llm/index', 'LLMInstruction'], ['run'], async (original, args) =>
+      original(...withConfined(args, withImagesByHttp)),
+    );
   },
 });
 
@@ -46,10 +46,9 @@ export function withIdOfRow(file: unknown): unknown {
 }
 
 /** Documents that AI employees read leave nothing outside of the folder for temporary files. */
-export const documents = ({ nodeModulesPath }: HostConfig): Guard => ({
+export const documents = (host: HostConfig): Guard => ({
   afterLoad: (app) => {
-    if (!app.pm.get('ai')) return;
-    const { prototype } = classOfPlugin(nodeModulesPath, 'ai', 'document-loader/cached', 'CachedDocumentLoader');
-    guardMethod(prototype, 'load', async (original, [file, ...rest]) => original(withIdOfRow(file), ...rest));
+    const loader = ['ai', 'document-loader/cached', 'CachedDocumentLoader'] as const;
+    guardPlugin(app, host, loader, ['load'], async (original, [file, ...rest]) => original(withIdOfRow(file), ...rest));
   },
 });

@@ -1,8 +1,8 @@
 import type { Clock } from '../../clock';
 import type { HostConfig } from '../../config';
 import type { GuardConfig } from '../../config/guards';
-import { classOfPlugin, libraryOfPlugin } from '../../nocobase/plugin-classes';
-import { type Guard, guardMethod } from './guard';
+import { libraryOfPlugin } from '../../nocobase/plugin-classes';
+import { type Guard, guardPlugin } from './guard';
 import { QueryThread } from './query-thread';
 
 const PLUGIN = 'workflow-json-query';
@@ -16,9 +16,9 @@ interface Engines {
  * The node "JSON calculation" of apps evaluates in a thread that can be ended: each of its three languages can go on for
  * ever, by recursion or by a regular expression.
  */
-export function jsonQueries({ nodeModulesPath }: HostConfig, { formulaTimeout }: GuardConfig, clock: Clock): Guard {
+export function jsonQueries(host: HostConfig, { formulaTimeout }: GuardConfig, clock: Clock): Guard {
   const threads = new Map<string, QueryThread>();
-  const library = (name: string) => libraryOfPlugin(nodeModulesPath, PLUGIN, FILE, name);
+  const library = (name: string) => libraryOfPlugin(host.nodeModulesPath, PLUGIN, FILE, name);
 
   return {
     afterLoad: (app) => {
@@ -33,8 +33,7 @@ export function jsonQueries({ nodeModulesPath }: HostConfig, { formulaTimeout }:
         threads.set(name, thread);
         return thread;
       };
-      const { prototype } = classOfPlugin(nodeModulesPath, PLUGIN, FILE, 'default');
-      guardMethod(prototype, 'execute', (_, args, { name }, self, execute) => {
+      guardPlugin(app, host, [PLUGIN, FILE, 'default'], ['execute'], (_, args, { name }, self, execute) => {
         const { engines } = self as { engines: Engines };
         const get = (engine: string) =>
           Object.hasOwn(libraries, engine)

@@ -2,10 +2,7 @@ import type { Clock } from '../../clock';
 import type { HostConfig } from '../../config';
 import type { GuardConfig } from '../../config/guards';
 import { AppSupervisorError } from '../../errors';
-import { classOfPlugin } from '../../nocobase/plugin-classes';
-import { type Guard, guardMethod } from './guard';
-
-const PLUGIN = 'workflow-loop';
+import { type Guard, guardPlugin } from './guard';
 
 /** How long loops may go on before others have their turn, in ms. */
 const PAUSE_EVERY = 20;
@@ -31,24 +28,22 @@ const withLimit = (processor: object, late: () => boolean, ms: number): object =
   });
 
 /** Loops of workflows let others go on: between items, and while they look for the next one. */
-export function loops({ nodeModulesPath }: HostConfig, { formulaTimeout: ms }: GuardConfig, clock: Clock): Guard {
+export function loops(host: HostConfig, { formulaTimeout: ms }: GuardConfig, clock: Clock): Guard {
   /** When others last had their turn. */
   let turned = 0;
   return {
     afterLoad: (app) => {
-      if (!app.pm.get(PLUGIN)) return;
-      const { prototype } = classOfPlugin(nodeModulesPath, PLUGIN, 'LoopInstruction', 'default');
-      for (const method of ['run', 'resume'])
-        guardMethod(prototype, method, async (original, [node, job, processor, ...more]) => {
-          // Nodes that wait for nothing would be repeated without anybody else's turn.
-          if (clock.now().mono - turned > PAUSE_EVERY) {
-            await clock.sleep(0);
-            turned = clock.now().mono;
-          }
-          const begun = clock.now().mono;
-          const late = () => clock.now().mono - begun > ms;
-          return original(node, job, withLimit(processor as object, late, ms), ...more);
-        });
+      const loop = ['workflow-loop', 'LoopInstruction', 'default'] as const;
+      guardPlugin(app, host, loop, ['run', 'resume'], async (original, [node, job, processor, ...more]) => {
+        // Nodes that wait for nothing would be repeated without anybody else's turn.
+        if (clock.now().mono - turned > PAUSE_EVERY) {
+          await clock.sleep(0);
+          turned = clock.now().mono;
+        }
+        const begun = clock.now().mono;
+        const late = () => clock.now().mono - begun > ms;
+        return original(node, job, withLimit(processor as object, late, ms), ...more);
+      });
     },
   };
 }

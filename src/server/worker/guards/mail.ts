@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { HostConfig } from '../../config';
-import { classOfPlugin } from '../../nocobase/plugin-classes';
-import { type Guard, guardMethod } from './guard';
+import { type Guard, guardPlugin } from './guard';
 import { withConfined } from './processor';
 
 /** Text as it is; an object, in which nodemailer would look for the path of a file to send, as JSON. */
@@ -54,28 +53,19 @@ export const mailOf = (config: unknown): Record<string, unknown> => mail.parse(c
 const message = z.looseObject({ subject: text, html: text, text }).partial().catch({});
 
 /** Mails of apps are sent through mail servers, and have no files of the host in them. */
-export const mails = ({ nodeModulesPath }: HostConfig): Guard => ({
+export const mails = (host: HostConfig): Guard => ({
   afterLoad: (app) => {
-    if (app.pm.get('workflow-mailer')) {
-      const { prototype } = classOfPlugin(nodeModulesPath, 'workflow-mailer', 'MailerInstruction', 'default');
-      guardMethod(prototype, 'run', (original, args) => original(...withConfined(args, mailOf)));
-      guardMethod(prototype, 'getPayload', async (original, [config]) => ({
-        ...((await original(mailOf(config))) as object),
-        disableFileAccess: true,
-        disableUrlAccess: true,
-      }));
-    }
-    if (app.pm.get('notification-email')) {
-      const { prototype } = classOfPlugin(
-        nodeModulesPath,
-        'notification-email',
-        'mail-server',
-        'MailNotificationChannel',
-      );
-      guardMethod(prototype, 'send', (original, [args]) => {
-        const given = args as { message?: unknown };
-        return original({ ...given, message: message.parse(given.message) });
-      });
-    }
+    const node = ['workflow-mailer', 'MailerInstruction', 'default'] as const;
+    guardPlugin(app, host, node, ['run'], (original, args) => original(...withConfined(args, mailOf)));
+    guardPlugin(app, host, node, ['getPayload'], async (original, [config]) => ({
+      ...((await original(mailOf(config))) as object),
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    }));
+    const channel = ['notification-email', 'mail-server', 'MailNotificationChannel'] as const;
+    guardPlugin(app, host, channel, ['send'], (original, [args]) => {
+      const given = args as { message?: unknown };
+      return original({ ...given, message: message.parse(given.message) });
+    });
   },
 });

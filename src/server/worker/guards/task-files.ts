@@ -3,11 +3,10 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { HostConfig } from '../../config';
 import { AppSupervisorError } from '../../errors';
-import { classOfPlugin } from '../../nocobase/plugin-classes';
 import { moveAcross } from '../hosting/app-folders';
 import { type GuardedContext, refuse } from './actions';
 import { isBelow, isInside } from './files/places';
-import { type Guard, guardMethod } from './guard';
+import { type Guard, guardPlugin } from './guard';
 
 /** The folder of what an app's tasks have made: next to its uploads, so that it is set aside and deleted with them. */
 export const taskFilesOf = (storagePath: string, app: string): string => path.join(storagePath, 'apps', app, 'tasks');
@@ -26,7 +25,7 @@ interface TaskResult {
  * reads nothing else.
  */
 export const taskFiles = (host: Pick<HostConfig, 'nodeModulesPath' | 'temporaryPath' | 'storagePath'>): Guard => {
-  const { nodeModulesPath, temporaryPath, storagePath } = host;
+  const { temporaryPath, storagePath } = host;
 
   async function keep(result: unknown, app: string): Promise<unknown> {
     const { filePath } = (result ?? {}) as TaskResult;
@@ -39,19 +38,15 @@ export const taskFiles = (host: Pick<HostConfig, 'nodeModulesPath' | 'temporaryP
     return { ...(result as object), filePath: own };
   }
 
-  function confineResults(): void {
-    const { prototype } = classOfPlugin(nodeModulesPath, 'async-task-manager', 'task-type', 'TaskType');
-    guardMethod(prototype, 'run', async (original, args, app, self) => {
-      const task = self as { execute(): Promise<unknown> };
-      const execute = task.execute.bind(task);
-      task.execute = async () => keep(await execute(), app.name);
-      return original(...args);
-    });
-  }
-
   return {
     afterLoad: (app) => {
-      if (app.pm.get('async-task-manager')) confineResults();
+      const type = ['async-task-manager', 'task-type', 'TaskType'] as const;
+      guardPlugin(app, host, type, ['run'], async (original, args, { name }, self) => {
+        const task = self as { execute(): Promise<unknown> };
+        const execute = task.execute.bind(task);
+        task.execute = async () => keep(await execute(), name);
+        return original(...args);
+      });
       const folders = [taskFilesOf(storagePath, app.name), backupsOf(temporaryPath, app.name)];
       async function confineTaskFiles(ctx: GuardedContext, next: () => Promise<unknown>): Promise<void> {
         await next();

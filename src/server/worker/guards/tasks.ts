@@ -1,7 +1,6 @@
 import type { HostConfig } from '../../config';
 import { AppSupervisorError } from '../../errors';
-import { classOfPlugin } from '../../nocobase/plugin-classes';
-import { type Guard, guardMethod, isHosted } from './guard';
+import { type Guard, guardPlugin } from './guard';
 
 /**
  * Whether a command is of this app: it names the app, and no other one. Without a name it would run in the main app.
@@ -15,13 +14,12 @@ export function isOfApp(argv: unknown, app: string): boolean {
 }
 
 /** Background commands of an app run in the app. */
-export const tasks = ({ nodeModulesPath }: HostConfig): Guard => ({
+export const tasks = (host: HostConfig): Guard => ({
   afterLoad: (app) => {
-    if (!app.pm.get('async-task-manager')) return;
-    const { prototype } = classOfPlugin(nodeModulesPath, 'async-task-manager', 'command-task-type', 'CommandTaskType');
-    guardMethod(prototype, 'execute', async (original, args, owner, self) => {
+    const type = ['async-task-manager', 'command-task-type', 'CommandTaskType'] as const;
+    guardPlugin(app, host, type, ['execute'], async (original, args, { name }, self) => {
       const { record } = self as { record?: { params?: { argv?: unknown } } };
-      if (isHosted(owner) && !isOfApp(record?.params?.argv, owner.name)) throw new AppSupervisorError('TASK_CHANGE');
+      if (!isOfApp(record?.params?.argv, name)) throw new AppSupervisorError('TASK_CHANGE');
       return original(...args);
     });
   },

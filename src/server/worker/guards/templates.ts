@@ -1,12 +1,8 @@
 import type { HostConfig } from '../../config';
 import type { GuardConfig } from '../../config/guards';
-import { AppSupervisorError } from '../../errors';
 import { moduleOf } from '../../nocobase/plugin-classes';
-import type { Guard } from './guard';
+import { type Guard, replaceOnce } from './guard';
 import { type Limit, limitTo } from './time-limits';
-
-const MENDED = Symbol('mended by App Supervisor');
-type Mended = { [MENDED]?: true };
 
 /** A variable in a template: what `SLOW` matches, but each character in one way only. */
 const VARIABLE = /{{[\w:\s\-+.,@/()?=*$]+}}/g;
@@ -19,7 +15,7 @@ const SLOW = '{{(\\w|:|[\\s-+.,@/()?=*_$])+}}';
  */
 function mendVariables(parse: (template: string) => unknown): void {
   const { match } = String.prototype;
-  let found: (RegExp & Mended) | null = null;
+  let found: RegExp | null = null;
   String.prototype.match = function (this: string, expression: RegExp) {
     if (expression.source === SLOW) found = expression;
     return match.call(this, expression);
@@ -29,43 +25,35 @@ function mendVariables(parse: (template: string) => unknown): void {
   } finally {
     String.prototype.match = match;
   }
-  const slow = found as (RegExp & Mended) | null;
-  if (!slow || slow[MENDED]) return;
-  Object.defineProperty(slow, Symbol.match, { value: (text: string) => text.match(VARIABLE) });
-  slow[MENDED] = true;
+  const slow = found as RegExp | null;
+  if (slow && !Object.hasOwn(slow, Symbol.match))
+    Object.defineProperty(slow, Symbol.match, { value: (text: string) => text.match(VARIABLE) });
 }
 
-interface Handlebars extends Mended {
-  compile(...args: unknown[]): (...args: unknown[]) => unknown;
-}
+type Render = (...values: unknown[]) => unknown;
 
 /** Templates of notifications: their helpers have regular expressions. */
-function limitHandlebars(handlebars: Handlebars, limit: Limit): void {
-  if (handlebars[MENDED]) return;
-  const { compile } = handlebars;
-  handlebars[MENDED] = true;
-  handlebars.compile = (...args) => {
+function limitHandlebars(handlebars: object, limit: Limit): void {
+  replaceOnce<(...args: unknown[]) => Render>(handlebars, 'compile', (compile) => (...args) => {
     const render = compile(...args);
     // The first call compiles it.
     return Object.assign((...values: unknown[]) => limit(() => render(...values)), render);
-  };
+  });
 }
 
-interface LiquidClass {
-  prototype: Mended & { _parseAndRender(text: string, scope: unknown, options?: object, isSync?: boolean): unknown };
-}
 /** The most that a template may take of memory, in units of liquidjs: about characters and items of lists. */
 const LIQUID_MEMORY = 10_000_000;
 
 /** Templates in SQL, which have loops. */
-function limitLiquid({ prototype }: LiquidClass, ms: number): void {
-  if (prototype[MENDED]) return;
-  const { _parseAndRender: render } = prototype;
-  if (typeof render !== 'function') throw new AppSupervisorError('GUARD_MISSING', { what: '_parseAndRender' });
-  prototype[MENDED] = true;
-  prototype._parseAndRender = function (text, scope, options, isSync) {
-    return render.call(this, text, scope, { ...options, renderLimit: ms, memoryLimit: LIQUID_MEMORY }, isSync);
-  };
+function limitLiquid({ prototype }: { prototype: object }, ms: number): void {
+  replaceOnce(
+    prototype,
+    '_parseAndRender',
+    (render) =>
+      function (text: string, scope: unknown, options?: object, isSync?: boolean) {
+        return render.call(this, text, scope, { ...options, renderLimit: ms, memoryLimit: LIQUID_MEMORY }, isSync);
+      },
+  );
 }
 
 function limitTemplates({ nodeModulesPath }: HostConfig, { formulaTimeout }: GuardConfig): void {

@@ -4,7 +4,7 @@ import type { HostConfig } from '../../config';
 import type { GuardConfig } from '../../config/guards';
 import { AppSupervisorError } from '../../errors';
 import { moduleOf } from '../../nocobase/plugin-classes';
-import type { Guard } from './guard';
+import { type Guard, replaceOnce } from './guard';
 
 type Work = () => unknown;
 /** Runs synchronous work, and ends it after a time, also within a regular expression. */
@@ -74,38 +74,39 @@ const hasPattern = (field: Field): boolean =>
 
 /** Patterns that an administrator entered, on what anybody sends: some of them take for ever. */
 function limitValidation(limit: Limit): void {
-  const prototype = Collection.prototype as unknown as { validate(...args: unknown[]): unknown } & Limited;
-  if (prototype[LIMITED]) return;
-  const { validate } = prototype;
-  if (typeof validate !== 'function') throw new AppSupervisorError('GUARD_MISSING', { what: 'validate' });
-  prototype[LIMITED] = true;
-  prototype.validate = function (this: Collection, ...args: unknown[]) {
-    const isLimited = [...this.fields.values()].some(hasPattern);
-    return isLimited ? limit(() => validate.apply(this, args)) : validate.apply(this, args);
-  };
+  replaceOnce(
+    Collection.prototype,
+    'validate',
+    (validate) =>
+      function (this: Collection, ...args) {
+        const isLimited = [...this.fields.values()].some(hasPattern);
+        return isLimited ? limit(() => validate.apply(this, args)) : validate.apply(this, args);
+      },
+  );
 }
 
-type Listener = (instances: unknown) => Promise<void>;
+interface Identifier {
+  options: { name: string; pattern?: string };
+  listener(instances: unknown): Promise<void>;
+}
 
 function limitIdentifiers(limit: Limit): void {
-  const prototype = UidField.prototype as unknown as { init(): void; listener: Listener } & Limited;
-  if (prototype[LIMITED]) return;
-  const { init } = prototype;
-  prototype[LIMITED] = true;
-  prototype.init = function (this: { listener: Listener; options: { name: string; pattern?: string } }) {
-    init.call(this);
-    const { listener } = this;
-    const { name, pattern } = this.options;
-    if (!pattern) return;
-    const expression = new RegExp(pattern);
-    this.listener = async (instances) => {
-      for (const instance of [instances].flat() as Array<{ get(name: string): unknown }>) {
-        const value = instance.get(name);
-        if (value) limit(() => expression.test(String(value)));
-      }
-      await listener(instances);
+  const limited = (init: () => unknown) =>
+    function (this: Identifier) {
+      init.call(this);
+      const { listener } = this;
+      const { name, pattern } = this.options;
+      if (!pattern) return;
+      const expression = new RegExp(pattern);
+      this.listener = async (instances) => {
+        for (const instance of [instances].flat() as Array<{ get(name: string): unknown }>) {
+          const value = instance.get(name);
+          if (value) limit(() => expression.test(String(value)));
+        }
+        await listener(instances);
+      };
     };
-  } as never;
+  replaceOnce(UidField.prototype, 'init', limited);
 }
 
 /** What an app's administrator entered to be calculated or matched does not stop the process. */

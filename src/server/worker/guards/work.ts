@@ -1,8 +1,7 @@
 import type { Application } from '@nocobase/server';
 import type { HostConfig } from '../../config';
-import { classOfPlugin } from '../../nocobase/plugin-classes';
 import type { WorkLog } from '../watchdog/work';
-import { type Guard, guardMethod } from './guard';
+import { type Guard, guardPlugin } from './guard';
 
 type Listener = (...args: unknown[]) => unknown;
 interface Node {
@@ -27,12 +26,10 @@ function noteRequests(app: Application, work: WorkLog): void {
 }
 
 /** What the loop of this process works on for apps is noted where it begins, to be named if it never ends. */
-export const workOfApps = ({ nodeModulesPath }: HostConfig, work: WorkLog): Guard => ({
+export const workOfApps = (host: HostConfig, work: WorkLog): Guard => ({
   beforeLoad: (app) => noteRequests(app, work),
   afterLoad: (app) => {
-    if (!app.pm.get('workflow')) return;
-    const { prototype } = classOfPlugin(nodeModulesPath, 'workflow', 'Processor', 'default');
-    guardMethod(prototype, 'exec', (original, args, { name }) => {
+    guardPlugin(app, host, ['workflow', 'Processor', 'default'], ['exec'], (original, args, { name }) => {
       const { id, type, workflowId } = args[1] as Node;
       const node = { type: String(type), node: String(id), workflow: String(workflowId) };
       return work.run({ app: name, kind: 'node', ...node }, () => original(...args));

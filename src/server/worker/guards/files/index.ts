@@ -2,9 +2,8 @@ import type { Application } from '@nocobase/server';
 import type { HostConfig } from '../../../config';
 import type { GuardConfig } from '../../../config/guards';
 import { AppSupervisorError, messageOf } from '../../../errors';
-import { classOfPlugin } from '../../../nocobase/plugin-classes';
 import { runsCommands } from '../actions';
-import { type Guard, guardMethod } from '../guard';
+import { type Guard, guardPlugin, type Replacement } from '../guard';
 import { type ClaimOptions, claimUploads, isMoved } from './claim';
 import { uploadsOf } from './places';
 import { localFilesOf, namesFile } from './rows';
@@ -37,7 +36,7 @@ export const files = (host: HostConfig, { storageRoots }: GuardConfig, main: () 
       before: ['fileAccess', 'legacyFileAccess'],
       after: 'dataWrapping',
     });
-    if (app.pm.get('backups')) confineBackups(host);
+    confineBackups(app, host);
   },
 });
 
@@ -63,36 +62,41 @@ function confinedType(type: string, Type: StorageClass, confinement: Confinement
 }
 
 /** The backup plugin reads and writes the shared folder, unless its managers are told another one. */
-function confineBackups({ nodeModulesPath, storagePath }: HostConfig): void {
-  const managers: Array<[string, string, string[]]> = [
-    ['managers/backup', 'BackupManager', ['createBackupName', 'backup']],
-    ['managers/restore', 'RestoreManager', ['restore', 'restoreCLI']],
-  ];
-  for (const [file, name, methods] of managers) {
-    const { prototype } = classOfPlugin(nodeModulesPath, 'backups', file, name);
-    for (const method of methods) {
-      guardMethod(prototype, method, async (original, args, app, self) => {
-        const { db } = app as Application;
-        if (runsCommands(String(db.options.dialect))) {
-          if (name === 'RestoreManager') throw new AppSupervisorError('RESTORE_BY_OPERATOR');
-          if (method === 'backup' && (await hasFederated(db))) throw new AppSupervisorError('BACKUP_BY_OPERATOR');
-        }
-        Object.assign(self, { uploadDir: uploadsOf(storagePath, app.name) });
-        return original(...args);
-      });
-    }
-  }
+function confineBackups(app: Application, host: HostConfig): void {
+  const confined =
+    (refuse: (db: Application['db']) => unknown): Replacement =>
+    async (original, args, owner, self) => {
+      const { db } = owner as Application;
+      if (runsCommands(String(db.options.dialect))) await refuse(db);
+      Object.assign(self, { uploadDir: uploadsOf(host.storagePath, owner.name) });
+      return original(...args);
+    };
+  const refuseRestore = () => {
+    throw new AppSupervisorError('RESTORE_BY_OPERATOR');
+  };
+  const backups = ['backups', 'managers/backup', 'BackupManager'] as const;
+  const restores = ['backups', 'managers/restore', 'RestoreManager'] as const;
+  guardPlugin(
+    app,
+    host,
+    backups,
+    ['createBackupName'],
+    confined(() => undefined),
+  );
+  guardPlugin(app, host, backups, ['backup'], confined(refuseFederated));
+  guardPlugin(app, host, restores, ['restore', 'restoreCLI'], confined(refuseRestore));
 }
 
 /**
- * Whether tables of the engine FEDERATED can be made there: a backup puts their names into the command line of a shell, and
- * the app's administrator chooses them by SQL.
+ * Where tables of the engine FEDERATED can be made: a backup puts their names into the command line of a shell, and the app's
+ * administrator chooses them by SQL.
  */
-async function hasFederated({ sequelize }: Application['db']): Promise<boolean> {
+async function refuseFederated({ sequelize }: Application['db']): Promise<void> {
   const [rows] = await sequelize.query(
     "SELECT SUPPORT AS support FROM information_schema.ENGINES WHERE ENGINE = 'FEDERATED'",
   );
-  return (rows as { support: string }[]).some(({ support }) => support === 'YES' || support === 'DEFAULT');
+  const isThere = (rows as { support: string }[]).some(({ support }) => support === 'YES' || support === 'DEFAULT');
+  if (isThere) throw new AppSupervisorError('BACKUP_BY_OPERATOR');
 }
 
 async function moveUploads(
