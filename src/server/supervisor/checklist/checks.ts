@@ -83,25 +83,34 @@ export interface Check {
   find(facts: ChecklistFacts): Finding[] | null;
 }
 
-const tell = <C extends ChecklistCode>(
-  code: C,
-  ...[params]: [Names<(typeof CHECKLIST_TEXTS)[C]>] extends [never]
-    ? []
-    : [params: Record<Names<(typeof CHECKLIST_TEXTS)[C]>, Param>]
-): Message => (params ? { code, params } : { code });
-
 const named = (names: string[]) => names.join(', ');
-const when = (condition: boolean, finding: () => Finding): Finding[] => (condition ? [finding()] : []);
+
+/** A finding about the fleet as a whole, if it holds. */
+const when = (isSo: boolean, code: ChecklistCode, remedy: ChecklistCode): Finding[] =>
+  isSo ? [{ level: 'red', text: { code }, remedy: { code: remedy } }] : [];
+
+/** What a text names besides what the finding is about. */
+type Besides<C extends ChecklistCode, K> = Exclude<Names<(typeof CHECKLIST_TEXTS)[C]>, K>;
+
+/** A finding about these apps or environments, which its text names; none if there are none. */
+function about<C extends ChecklistCode, K extends 'apps' | 'environments'>(
+  kind: K,
+  names: string[],
+  level: Finding['level'],
+  code: C,
+  remedy: ChecklistCode | Message,
+  ...[more]: [Besides<C, K>] extends [never] ? [] : [more: Record<Besides<C, K>, Param>]
+): Finding[] {
+  if (!names.length) return [];
+  const text = { code, params: { [kind]: named(names), ...more } };
+  return [{ level, text, remedy: typeof remedy === 'string' ? { code: remedy } : remedy, [kind]: names }];
+}
 
 /** The other processes of the fleet: in shared memory the only environment is this process. */
 const workersOf = ({ config, environments }: ChecklistFacts): EnvironmentFacts[] =>
   config.part === 'local' ? [] : environments;
 
-/** A finding about the environments of these Workers; none if there are none. */
-function ofWorkers(workers: EnvironmentFacts[], make: (names: string) => Pick<Finding, 'text' | 'remedy'>): Finding[] {
-  const names = workers.map(({ name }) => name);
-  return when(names.length > 0, () => ({ level: 'red', environments: names, ...make(named(names)) }));
-}
+const namesOf = (workers: EnvironmentFacts[]): string[] => workers.map(({ name }) => name);
 
 const passwords: Check = {
   code: 'SAFE_PASSWORDS',
@@ -115,27 +124,12 @@ const passwords: Check = {
     );
     const addresses = named(workers.map(({ registration }) => registration?.url ?? ''));
     return [
-      ...when(facts.ownAdmin === 'default', () => ({
-        level: 'red',
-        text: tell('OWN_PASSWORD_KNOWN'),
-        remedy: tell('OWN_PASSWORD_REMEDY'),
-      })),
-      ...ofWorkers(workers, (environments) => ({
-        text: tell('WORKER_PASSWORDS_KNOWN', { environments, addresses }),
-        remedy: tell('WORKER_PASSWORDS_REMEDY'),
-      })),
-      ...when(known.length > 0, () => ({
-        level: 'red',
-        text: tell('APP_PASSWORDS_KNOWN', { apps: named(known) }),
-        remedy: tell('APP_PASSWORDS_REMEDY'),
-        apps: known,
-      })),
-      ...when(unseen.length > 0, () => ({
-        level: 'yellow',
-        text: tell('APP_PASSWORDS_UNSEEN', { apps: named(unseen) }),
-        remedy: tell('APP_PASSWORDS_UNSEEN_REMEDY'),
-        apps: unseen,
-      })),
+      ...when(facts.ownAdmin === 'default', 'OWN_PASSWORD_KNOWN', 'OWN_PASSWORD_REMEDY'),
+      ...about('environments', namesOf(workers), 'red', 'WORKER_PASSWORDS_KNOWN', 'WORKER_PASSWORDS_REMEDY', {
+        addresses,
+      }),
+      ...about('apps', known, 'red', 'APP_PASSWORDS_KNOWN', 'APP_PASSWORDS_REMEDY'),
+      ...about('apps', unseen, 'yellow', 'APP_PASSWORDS_UNSEEN', 'APP_PASSWORDS_UNSEEN_REMEDY'),
     ];
   },
 };
@@ -146,25 +140,14 @@ const appKey: Check = {
   code: 'SAFE_APP_KEY',
   find(facts) {
     const { config } = facts;
-    const remedy = tell('APP_KEY_REMEDY');
     const workers = workersOf(facts).filter(
       ({ registration }) => registration && WELL_KNOWN_FINGERPRINTS.has(registration.fingerprints.appKey),
     );
+    const isSecretKnown = config.warnings.some(({ code }) => code === 'DEFAULT_JWT_SECRET_USED');
     return [
-      ...when(WELL_KNOWN_APP_KEYS.has(config.host.appKey), () => ({
-        level: 'red',
-        text: tell('OWN_APP_KEY_KNOWN'),
-        remedy,
-      })),
-      ...ofWorkers(workers, (environments) => ({ text: tell('WORKER_APP_KEYS_KNOWN', { environments }), remedy })),
-      ...when(
-        config.warnings.some(({ code }) => code === 'DEFAULT_JWT_SECRET_USED'),
-        () => ({
-          level: 'red',
-          text: tell('JWT_SECRET_KNOWN'),
-          remedy: tell('JWT_SECRET_REMEDY'),
-        }),
-      ),
+      ...when(WELL_KNOWN_APP_KEYS.has(config.host.appKey), 'OWN_APP_KEY_KNOWN', 'APP_KEY_REMEDY'),
+      ...about('environments', namesOf(workers), 'red', 'WORKER_APP_KEYS_KNOWN', 'APP_KEY_REMEDY'),
+      ...when(isSecretKnown, 'JWT_SECRET_KNOWN', 'JWT_SECRET_REMEDY'),
     ];
   },
 };
@@ -172,14 +155,13 @@ const appKey: Check = {
 const aesKey: Check = {
   code: 'SAFE_AES_KEY',
   find(facts) {
-    const remedy = tell('AES_KEY_REMEDY');
     // A Worker with a key of its own gets secrets sealed with that.
     const isBare = ({ registration }: EnvironmentFacts) =>
       registration?.fingerprints.aesKey === null && !registration.hasOwnKey;
-    const workers = workersOf(facts).filter(isBare);
+    const bare = namesOf(workersOf(facts).filter(isBare));
     return [
-      ...when(facts.config.aesKey === null, () => ({ level: 'red', text: tell('OWN_AES_KEY_MISSING'), remedy })),
-      ...ofWorkers(workers, (environments) => ({ text: tell('WORKER_AES_KEYS_MISSING', { environments }), remedy })),
+      ...when(facts.config.aesKey === null, 'OWN_AES_KEY_MISSING', 'AES_KEY_REMEDY'),
+      ...about('environments', bare, 'red', 'WORKER_AES_KEYS_MISSING', 'AES_KEY_REMEDY'),
     ];
   },
 };
@@ -192,15 +174,8 @@ const signatures: Check = {
     const isKnown = config.aesKey === null && WELL_KNOWN_APP_KEYS.has(config.host.appKey);
     const sharing = workersOf(facts).filter(({ registration }) => registration && !registration.hasOwnKey);
     return [
-      ...when(isKnown, () => ({
-        level: 'red',
-        text: tell('SIGNING_KEY_KNOWN'),
-        remedy: tell('SIGNING_KEY_REMEDY'),
-      })),
-      ...ofWorkers(sharing, (environments) => ({
-        text: tell('WORKERS_SHARE_KEY', { environments }),
-        remedy: tell('WORKERS_SHARE_KEY_REMEDY'),
-      })),
+      ...when(isKnown, 'SIGNING_KEY_KNOWN', 'SIGNING_KEY_REMEDY'),
+      ...about('environments', namesOf(sharing), 'red', 'WORKERS_SHARE_KEY', 'WORKERS_SHARE_KEY_REMEDY'),
     ];
   },
 };
@@ -211,12 +186,9 @@ const redis: Check = {
     if (config.part !== 'supervisor') return null;
     const urls = { APP_SUPERVISOR_REDIS_URL: config.redis.stateUrl, APP_COMMAND_REDIS_URL: config.redis.commandUrl };
     const open = Object.entries(urls).filter(([, url]) => !hasPassword(url));
-    const variables = named(open.map(([name]) => name));
-    return when(open.length > 0, () => ({
-      level: 'red',
-      text: tell('REDIS_OPEN', { variables }),
-      remedy: tell('REDIS_OPEN_REMEDY'),
-    }));
+    if (!open.length) return [];
+    const text = { code: 'REDIS_OPEN', params: { variables: named(open.map(([name]) => name)) } };
+    return [{ level: 'red', text, remedy: { code: 'REDIS_OPEN_REMEDY' } }];
   },
 };
 
@@ -227,14 +199,9 @@ const origins: Check = {
     const labels = labelsOf(names);
     const hasOwn = (name: string) => labels.get(labelOf(name) ?? '') === name;
     const without = apps.filter(({ app }) => !app.cname && !hasOwn(app.name)).map(({ app }) => app.name);
-    const isShared = config.appsDomain === null;
-    const sharing = isShared ? names : without;
-    return when(sharing.length > 0, () => ({
-      level: 'red',
-      text: tell(isShared ? 'ORIGINS_SHARED' : 'ORIGINS_MISSING', { apps: named(sharing) }),
-      remedy: tell(isShared ? 'ORIGINS_SHARED_REMEDY' : 'ORIGINS_MISSING_REMEDY'),
-      apps: sharing,
-    }));
+    return config.appsDomain === null
+      ? about('apps', names, 'red', 'ORIGINS_SHARED', 'ORIGINS_SHARED_REMEDY')
+      : about('apps', without, 'red', 'ORIGINS_MISSING', 'ORIGINS_MISSING_REMEDY');
   },
 };
 
@@ -246,17 +213,13 @@ const domains: Check = {
       ({ name, registration }) => [name, [registration?.url ?? '', registration?.proxyUrl ?? '']] as const,
     );
     const fleet = fleetHosts(config, workers);
-    const named = (some: typeof own) => some.map(({ name }) => name);
-    const unknown = config.publicUrl === null ? named(own) : [];
-    const taken = named(own.filter(({ cname }) => !isNamedHost(cname) || fleet.has(cname)));
-    const red = (names: string[], code: 'DOMAINS_UNKNOWN' | 'DOMAINS_OF_FLEET') =>
-      when(names.length > 0, () => ({
-        level: 'red',
-        text: tell(code, { apps: names.join(', ') }),
-        remedy: tell(`${code}_REMEDY`),
-        apps: names,
-      }));
-    return [...red(taken, 'DOMAINS_OF_FLEET'), ...red(unknown, 'DOMAINS_UNKNOWN')];
+    const unknown = config.publicUrl === null ? own : [];
+    const taken = own.filter(({ cname }) => !isNamedHost(cname) || fleet.has(cname));
+    const appsOf = (some: typeof own) => some.map(({ name }) => name);
+    return [
+      ...about('apps', appsOf(taken), 'red', 'DOMAINS_OF_FLEET', 'DOMAINS_OF_FLEET_REMEDY'),
+      ...about('apps', appsOf(unknown), 'red', 'DOMAINS_UNKNOWN', 'DOMAINS_UNKNOWN_REMEDY'),
+    ];
   },
 };
 
@@ -268,12 +231,7 @@ const ssoMapping: Check = {
       return enabled && mapping !== 'none';
     };
     const names = hasOpenSignUp ? apps.filter(mapsNames).map(({ app }) => app.name) : [];
-    return when(names.length > 0, () => ({
-      level: 'red',
-      text: tell('SSO_MAPS_NAMES', { apps: named(names) }),
-      remedy: tell('SSO_MAPS_NAMES_REMEDY'),
-      apps: names,
-    }));
+    return about('apps', names, 'red', 'SSO_MAPS_NAMES', 'SSO_MAPS_NAMES_REMEDY');
   },
 };
 
@@ -297,30 +255,10 @@ const databaseRoles: Check = {
     const superusers = told(facts, 'WORKER_SUPERUSER');
     const unclosed = told(facts, 'DATABASES_OPEN');
     return [
-      ...when(sharing.length > 0, () => ({
-        level: 'red',
-        text: tell('DATABASE_ROLES_SHARED', { apps: named(sharing) }),
-        remedy: tell('DATABASE_ROLES_SHARED_REMEDY'),
-        apps: sharing,
-      })),
-      ...when(unmade.names.length > 0, () => ({
-        level: 'red',
-        text: tell('DATABASE_ROLES_UNMADE', { environments: named(unmade.names) }),
-        remedy: unmade.first,
-        environments: unmade.names,
-      })),
-      ...when(superusers.names.length > 0, () => ({
-        level: 'yellow',
-        text: tell('DATABASE_SUPERUSERS', { environments: named(superusers.names) }),
-        remedy: tell('DATABASE_SUPERUSERS_REMEDY'),
-        environments: superusers.names,
-      })),
-      ...when(unclosed.names.length > 0, () => ({
-        level: 'yellow',
-        text: tell('DATABASES_UNCLOSED', { environments: named(unclosed.names) }),
-        remedy: unclosed.first,
-        environments: unclosed.names,
-      })),
+      ...about('apps', sharing, 'red', 'DATABASE_ROLES_SHARED', 'DATABASE_ROLES_SHARED_REMEDY'),
+      ...about('environments', unmade.names, 'red', 'DATABASE_ROLES_UNMADE', unmade.first),
+      ...about('environments', superusers.names, 'yellow', 'DATABASE_SUPERUSERS', 'DATABASE_SUPERUSERS_REMEDY'),
+      ...about('environments', unclosed.names, 'yellow', 'DATABASES_UNCLOSED', unclosed.first),
     ];
   },
 };
@@ -336,12 +274,9 @@ const workerRoles: Check = {
       users.set(`${user} ${server}`, { user, names: [...same.names, name] });
     }
     const shared = [...users.values()].filter(({ names }) => names.length > 1);
-    return shared.map(({ user, names }) => ({
-      level: 'yellow',
-      environments: names,
-      text: tell('WORKERS_SHARE_ROLE', { environments: named(names), user }),
-      remedy: tell('WORKERS_SHARE_ROLE_REMEDY'),
-    }));
+    return shared.flatMap(({ user, names }) =>
+      about('environments', names, 'yellow', 'WORKERS_SHARE_ROLE', 'WORKERS_SHARE_ROLE_REMEDY', { user }),
+    );
   },
 };
 

@@ -1,5 +1,4 @@
 import type { AdminPassword, Registration, StatusEntry } from '../../../shared/messages';
-import type { Health } from '../../../shared/types';
 import type { ActiveConfig } from '../../config';
 import type { AppCache } from '../definitions/app-cache';
 import type { AppDefinition } from '../definitions/repository';
@@ -30,7 +29,6 @@ export interface AppFacts {
 
 export interface EnvironmentFacts {
   name: string;
-  health: Health;
   /** Its last registration; null if none is known. */
   registration: Registration | null;
 }
@@ -52,7 +50,6 @@ export function gatherFacts({ appCache, observer, environmentCache }: Sources, o
   }));
   const environments = environmentCache.names().map((name) => ({
     name,
-    health: observer.environment(name)?.health ?? 'unknown',
     registration: environmentCache.registrationOf(name),
   }));
   return { ...own, apps, environments };

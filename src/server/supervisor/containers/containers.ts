@@ -2,6 +2,7 @@ import type { ContainerAction, ContainerRow } from '../../../shared/container';
 import type { JoinRequest } from '../../../shared/join';
 import { type Message, say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
+import { eventOf } from '../definitions/change-events';
 import type { ChangeJournal } from '../events/journal';
 import type { EventRecorder } from '../events/recorder';
 import type { EnvironmentJoins } from '../joining/joins';
@@ -18,9 +19,6 @@ export interface ContainersOptions {
   journal: Pick<ChangeJournal, 'ofEnvironment'>;
   recorder: Pick<EventRecorder, 'record'>;
 }
-
-/** Of the event of a container that died. */
-const NOTHING_MORE = { appName: null, appUid: null, createdById: null, operationId: null, changes: null };
 
 /** Containers of Workers that this Supervisor makes itself. Each change is recorded. */
 export class Containers {
@@ -116,16 +114,10 @@ export class Containers {
   }
 
   private noteDeath({ environment, id, at, ...end }: Death): void {
-    this.options.recorder.record({
-      ...NOTHING_MORE,
-      id: `container ${id}`,
-      kind: 'crash',
-      environment,
-      message: say('CONTAINER_DIED', { environment }),
-      cause: causeOf(end),
-      at,
-      endedAt: at,
-    });
+    const message = say('CONTAINER_DIED', { environment });
+    this.options.recorder.record(
+      eventOf({ id: `container ${id}`, kind: 'crash', environment, message, cause: causeOf(end), at }),
+    );
   }
 }
 

@@ -2,11 +2,26 @@ import { APP, type AppDefinition } from '../../../shared/app';
 import type { Event, SettingChange } from '../../../shared/event';
 import { keysIn, pickIn } from '../../../shared/fields';
 import { type Message, say, sayAction } from '../../../shared/message';
-import { type NotifierId, notifierName } from '../../../shared/notice';
 import type { Operation } from '../../../shared/operation';
 import type { MoveCause } from '../../../shared/words';
 
 /** What people change, as events. Pure functions; they are written together with the change itself. */
+
+/** A moment, about nothing but what is said. */
+export const eventOf = (said: Pick<Event, 'id' | 'kind' | 'message' | 'at'> & Partial<Event>): Event => ({
+  appName: null,
+  appUid: null,
+  environment: null,
+  cause: null,
+  createdById: null,
+  operationId: null,
+  changes: null,
+  endedAt: said.at,
+  ...said,
+});
+
+/** That an event is about this app. */
+export const ofApp = ({ name, uid }: Pick<AppDefinition, 'name' | 'uid'>) => ({ appName: name, appUid: uid });
 
 const DAY = 86_400_000;
 /** In characters. */
@@ -52,28 +67,6 @@ function shortened(value: string | undefined): string | null {
   return value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value;
 }
 
-/** The event that somebody changed settings without an operation. @param id unique */
-export const settingsChanged = (
-  { name, uid }: Pick<AppDefinition, 'name' | 'uid'>,
-  changes: SettingChange[],
-  userId: string | null,
-  at: number,
-  id: string,
-): Event => ({
-  id: `change ${uid} ${at} ${id}`,
-  kind: 'change',
-  appName: name,
-  appUid: uid,
-  environment: null,
-  message: say('SETTINGS_CHANGED', { app: name }),
-  cause: null,
-  createdById: userId,
-  operationId: null,
-  changes,
-  at,
-  endedAt: at,
-});
-
 /**
  * The event that a command of another plugin was refused, once a day for the same cause.
  * @param app null if it is not of the environment whose Worker sent the command, or there is none
@@ -84,20 +77,16 @@ export const commandRefused = (
   environment: string | null,
   cause: Message,
   { action, at }: { action: string; at: number },
-): Event => ({
-  id: `refusal command ${environment} ${app?.uid} ${action} ${cause.code} ${Math.floor(at / DAY)}`,
-  kind: 'refusal',
-  appName: app?.name ?? null,
-  appUid: app?.uid ?? null,
-  environment,
-  message,
-  cause,
-  createdById: null,
-  operationId: null,
-  changes: null,
-  at,
-  endedAt: at,
-});
+): Event =>
+  eventOf({
+    id: `refusal command ${environment} ${app?.uid} ${action} ${cause.code} ${Math.floor(at / DAY)}`,
+    kind: 'refusal',
+    ...(app && ofApp(app)),
+    environment,
+    message,
+    cause,
+    at,
+  });
 
 /** The event that an operation was requested or, without a person, begun by the control loop. */
 export function requested(operation: Operation, changes: SettingChange[]): Event {
@@ -106,7 +95,7 @@ export function requested(operation: Operation, changes: SettingChange[]): Event
   const moved = cause && movedBy(operation, cause);
   const params = { app: appName, action: sayAction(action) };
   const environments = [...new Set(progress.map(({ environment }) => environment))];
-  return {
+  return eventOf({
     id: `requested ${id}`,
     kind: cause ?? (isByPerson ? 'change' : 'healing'),
     appName,
@@ -117,13 +106,11 @@ export function requested(operation: Operation, changes: SettingChange[]): Event
       : changes.length
         ? say('SETTINGS_CHANGED', { app: appName })
         : say(isByPerson ? 'OPERATION_REQUESTED' : 'OPERATION_BY_SUPERVISOR', params),
-    cause: null,
     createdById,
     operationId: id,
     changes: changes.length ? changes : null,
     at: createdAt,
-    endedAt: createdAt,
-  };
+  });
 }
 
 /** What a move that is not for good says, and the environment that it is about: the one that is or was down. */
@@ -134,45 +121,6 @@ function movedBy({ appName: app, progress }: Operation, cause: MoveCause): { mes
     ? { message: say('FAILOVER_BEGUN', { app, from, to }), home: from }
     : { message: say('FAILBACK_BEGUN', { app, from, to }), home: to };
 }
-
-/** The event that a failover or a failback does not happen. @param outage when its environment was last up or down */
-export const failoverRefused = (
-  kind: MoveCause,
-  { name, uid }: Pick<AppDefinition, 'name' | 'uid'>,
-  environment: string,
-  cause: Message,
-  outage: number,
-  at: number,
-): Event => ({
-  id: `${kind} ${uid} ${environment} ${cause.code} ${outage}`,
-  kind,
-  appName: name,
-  appUid: uid,
-  environment,
-  message: say(kind === 'failover' ? 'FAILOVER_REFUSED' : 'FAILBACK_REFUSED', { app: name, environment }),
-  cause,
-  createdById: null,
-  operationId: null,
-  changes: null,
-  at,
-  endedAt: at,
-});
-
-/** The event that the apps of an environment stay there: its Worker serves them, although it is not heard of. */
-export const failoverHeld = (environment: string, outage: number, at: number): Event => ({
-  id: `failover ${environment} held ${outage}`,
-  kind: 'failover',
-  appName: null,
-  appUid: null,
-  environment,
-  message: say('FAILOVER_HELD', { environment }),
-  cause: null,
-  createdById: null,
-  operationId: null,
-  changes: null,
-  at,
-  endedAt: at,
-});
 
 /** The event that somebody cancelled an operation. */
 export const cancelRequested = (operation: Operation, userId: string | null, at: number): Event => ({
@@ -185,72 +133,9 @@ export const cancelRequested = (operation: Operation, userId: string | null, at:
   endedAt: at,
 });
 
-/**
- * The event that the main app has let one of its users in to an app.
- * @param user as people know him
- * @param id unique
- */
-export const entered = (
-  { name, uid }: Pick<AppDefinition, 'name' | 'uid'>,
-  user: { id: string; name: string },
-  address: string,
-  at: number,
+/** The event that somebody changed something without an operation. @param of what it is; @param id unique */
+export const changed = (
+  of: string,
+  said: Pick<Event, 'message' | 'createdById' | 'at'> & Partial<Event>,
   id: string,
-): Event => ({
-  id: `signIn ${uid} ${at} ${id}`,
-  kind: 'signIn',
-  appName: name,
-  appUid: uid,
-  environment: null,
-  message: say('SSO_ENTERED', { app: name, user: user.name, address }),
-  cause: null,
-  createdById: user.id,
-  operationId: null,
-  changes: null,
-  at,
-  endedAt: at,
-});
-
-/** The event that somebody changed an environment. @param id unique */
-export const environmentChanged = (
-  environment: string,
-  message: Message,
-  userId: string | null,
-  at: number,
-  id: string,
-): Event => ({
-  id: `change ${environment} ${at} ${id}`,
-  kind: 'change',
-  appName: null,
-  appUid: null,
-  environment,
-  message,
-  cause: null,
-  createdById: userId,
-  operationId: null,
-  changes: null,
-  at,
-  endedAt: at,
-});
-
-/** The event that somebody changed who is notified. @param id unique */
-export const notifierChanged = (
-  notifier: NotifierId,
-  changes: SettingChange[],
-  userId: string | null,
-  at: number,
-  id: string,
-): Event => ({
-  id: `change notifier ${notifier} ${at} ${id}`,
-  kind: 'change',
-  appName: null,
-  appUid: null,
-  environment: null,
-  message: say('NOTIFIER_CHANGED', { notifier: notifierName(notifier) }),
-  cause: null,
-  createdById: userId,
-  operationId: null,
-  changes,
-  at,
-  endedAt: at,
-});
+): Event => eventOf({ id: `change ${of} ${said.at} ${id}`, kind: 'change', ...said });

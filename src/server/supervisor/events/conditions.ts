@@ -3,6 +3,7 @@ import { type Message, say, sayAction } from '../../../shared/message';
 import type { Pressure, StatusEntry } from '../../../shared/messages';
 import type { Operation } from '../../../shared/operation';
 import { referenceOf } from '../../errors';
+import { eventOf } from '../definitions/change-events';
 import type { EnvironmentView } from '../fleet/observed-environment';
 
 /**
@@ -28,8 +29,6 @@ type Subject = Pick<Event, 'kind' | 'environment' | 'appUid'>;
 export const keyOf = ({ kind, environment, appUid }: Subject): string => [kind, environment, appUid].join(' ');
 
 const ofEnvironment = (environment: string) => ({ environment, appName: null, appUid: null, cause: null });
-const NOBODYS = { createdById: null, operationId: null, changes: null };
-const momentary = (at: number) => ({ ...NOBODYS, at, endedAt: at });
 
 /** @returns null if the environment is not known to be up or down: then whatever lasted still does */
 export function healthOf({ name, health, since, released, held }: Seen): Lasting | 'well' | null {
@@ -142,23 +141,19 @@ export function conditionOf(environment: string, entry: StatusEntry, now: number
 }
 
 /** The event that begins a state. */
-export const begun = (lasting: Lasting): Event => ({
-  ...lasting,
-  ...NOBODYS,
-  id: `${lasting.at.toString(36)} ${keyOf(lasting)}`,
-  endedAt: null,
-});
+export const begun = (lasting: Lasting): Event =>
+  eventOf({ ...lasting, id: `${lasting.at.toString(36)} ${keyOf(lasting)}`, endedAt: null });
 
 /** Another process holds an environment, and the one before did not shut down. */
 export function displaced(environment: string, before: Holder | undefined, now: Holder, at: number): Event | null {
   if (!before || before.isLeaving || now.epoch <= before.epoch || now.instance === before.instance) return null;
-  return {
-    ...ofEnvironment(environment),
-    ...momentary(at),
+  return eventOf({
     id: `holder ${environment} ${now.epoch} ${now.instance}`,
     kind: 'holder',
+    environment,
     message: say('HOLDER_CHANGED', { environment, instance: now.instance, before: before.instance }),
-  };
+    at,
+  });
 }
 
 /** @returns null for an operation that did not fail */
@@ -166,8 +161,7 @@ export function failedOperation(operation: Operation): Event | null {
   const { id, state, action, appName, appUid, createdById, finishedAt, progress } = operation;
   if (state !== 'failed' || finishedAt === null) return null;
   const failed = progress.find((one) => one.state === 'failed');
-  return {
-    ...momentary(finishedAt),
+  return eventOf({
     id: `operation ${id}`,
     kind: 'failure',
     environment: failed?.environment ?? null,
@@ -177,7 +171,8 @@ export function failedOperation(operation: Operation): Event | null {
     cause: failed?.error ?? null,
     createdById,
     operationId: id,
-  };
+    at: finishedAt,
+  });
 }
 
 /** Visitors are told that an app is unavailable, and a reference to the cause; the same event for the same reference. */
@@ -187,15 +182,16 @@ export const troubleOf = (
   reference: string,
   cause: Message,
   at: number,
-): Event => ({
-  ...momentary(at),
-  ...app,
-  id: `visitors ${reference}`,
-  kind: 'failure',
-  environment: environment || null,
-  message: say('VISITORS_REFERRED', { app: app.appName ?? '-', reference }),
-  cause,
-});
+): Event =>
+  eventOf({
+    ...app,
+    id: `visitors ${reference}`,
+    kind: 'failure',
+    environment: environment || null,
+    message: say('VISITORS_REFERRED', { app: app.appName ?? '-', reference }),
+    cause,
+    at,
+  });
 
 const DAY = 24 * 3_600_000;
 /** Of a key of Redis or a channel. */
@@ -204,16 +200,12 @@ const LONGEST = 200;
 /** A value in Redis that is not ours, once a day: it is read again and again. */
 export function ignoredValue(key: string, at: number): Event {
   const shown = key.slice(0, LONGEST);
-  return {
-    ...momentary(at),
+  return eventOf({
     id: `refusal ${shown} ${Math.floor(at / DAY)}`,
     kind: 'refusal',
-    environment: null,
-    appName: null,
-    appUid: null,
     message: say('VALUE_IGNORED', { key: shown }),
-    cause: null,
-  };
+    at,
+  });
 }
 
 /** The store belongs to another fleet, once a day. */

@@ -1,11 +1,11 @@
-import type { SettingChange } from '../../../shared/event';
+import type { Event, SettingChange } from '../../../shared/event';
 import { type Message, say } from '../../../shared/message';
-import type { NotifierId } from '../../../shared/notice';
+import { type NotifierId, notifierName } from '../../../shared/notice';
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { Random } from '../../random';
-import { entered, environmentChanged, notifierChanged } from '../definitions/change-events';
+import { eventOf, ofApp } from '../definitions/change-events';
 import type { EventStore } from '../definitions/event-store';
 import type { AppDefinition } from '../definitions/repository';
 import type { MainUser } from '../sso/vouching';
@@ -36,32 +36,35 @@ export class ChangeJournal {
   constructor(private readonly options: ChangeJournalOptions) {}
 
   /** Called once it is done. Never rejects: the change is made, and its answer must not say otherwise. */
-  async ofEnvironment(environment: string, what: keyof typeof TEXTS | Message, userId: string | null): Promise<void> {
-    const { events, clock, random, log } = this.options;
+  ofEnvironment(environment: string, what: keyof typeof TEXTS | Message, userId: string | null): Promise<void> {
     const message = typeof what === 'string' ? say(TEXTS[what], { environment }) : what;
-    const event = environmentChanged(environment, message, userId, clock.now().wall, random.hex(4));
-    await events.append([event]).catch((error) => {
-      log.warn(`A change of an environment could not be recorded: ${messageOf(error)}`, { environment });
-    });
+    return this.note('change', environment, { environment, message, createdById: userId });
   }
 
   /** As `ofEnvironment`. */
   async ofNotifier(id: NotifierId, changes: SettingChange[], userId: string | null): Promise<void> {
-    const { events, clock, random, log } = this.options;
-    if (!changes.length) return;
-    const event = notifierChanged(id, changes, userId, clock.now().wall, random.hex(4));
-    await events.append([event]).catch((error) => {
-      log.warn(`A change of notifications could not be recorded: ${messageOf(error)}`);
-    });
+    const message = say('NOTIFIER_CHANGED', { notifier: notifierName(id) });
+    if (changes.length) await this.note('change', `notifier ${id}`, { message, createdById: userId, changes });
   }
 
   /** Never rejects: nobody waits for it. @param address of the visitor; null if it is not known for certain */
-  async ofSignIn(app: Pick<AppDefinition, 'name' | 'uid'>, user: MainUser, address: string | null): Promise<void> {
-    const { events, clock, random, log } = this.options;
+  ofSignIn(app: Pick<AppDefinition, 'name' | 'uid'>, user: MainUser, address: string | null): Promise<void> {
     const name = user.username ?? user.email ?? user.nickname ?? user.id;
-    const event = entered(app, { id: user.id, name }, address ?? '?', clock.now().wall, random.hex(4));
+    const message = say('SSO_ENTERED', { app: app.name, user: name, address: address ?? '?' });
+    return this.note('signIn', app.uid, { ...ofApp(app), message, createdById: user.id });
+  }
+
+  /** Never rejects. */
+  private async note(kind: Event['kind'], of: string, said: Pick<Event, 'message'> & Partial<Event>): Promise<void> {
+    const { events, clock, random, log } = this.options;
+    const at = clock.now().wall;
+    const event = eventOf({ id: `${kind} ${of} ${at} ${random.hex(4)}`, kind, at, ...said });
+    const about = {
+      ...(event.appName && { app: event.appName }),
+      ...(event.environment && { environment: event.environment }),
+    };
     await events.append([event]).catch((error) => {
-      log.warn(`A sign-in could not be recorded: ${messageOf(error)}`, { app: app.name });
+      log.warn(`The event ${event.message.code} could not be recorded: ${messageOf(error)}`, about);
     });
   }
 }

@@ -5,7 +5,7 @@ import { createMainDatabase, type DatabaseConnection, dropMainDatabase, type Wor
 import { AppSupervisorError, describeError } from '../../errors';
 import type { Random } from '../../random';
 import type { OwnFacts } from '../checklist/facts';
-import { environmentChanged } from '../definitions/change-events';
+import { changed } from '../definitions/change-events';
 import type { EventStore } from '../definitions/event-store';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
@@ -53,7 +53,8 @@ export class EnvironmentJoins {
     this.assertOwnNames(request.name);
     const { name } = request;
     const message = say('JOIN_REQUESTED', { environment: name });
-    await events.append([environmentChanged(name, message, userId, clock.now().wall, random.hex(4))]);
+    const said = { environment: name, message, createdById: userId, at: clock.now().wall };
+    await events.append([changed(name, said, random.hex(4))]);
     const settings = settingsFor(facts, request);
     await this.expect(settings);
     // As the role of all Workers; a role of its own is made by an administrator.

@@ -8,6 +8,7 @@ import {
   notifierName,
   type Phase,
 } from '../../../shared/notice';
+import { eventOf } from '../definitions/change-events';
 
 /** What is told, when, and how often it is tried, as pure functions. All times are in ms since 1970, waits in ms. */
 
@@ -115,30 +116,21 @@ export function afterAttempt(
   };
 }
 
-const ofNotifier = (at: number) => ({
-  kind: 'failure' as const,
-  appName: null,
-  appUid: null,
-  environment: null,
-  createdById: null,
-  operationId: null,
-  changes: null,
-  at,
-  endedAt: at,
-});
-
 /** The event that attempts fail, once for each time that they begin to. */
-export const failingEvent = (id: NotifierId, since: number, cause: Message | null): Event => ({
-  ...ofNotifier(since),
-  id: `notifier ${id} ${since}`,
-  message: say('NOTIFIER_FAILS', { notifier: notifierName(id) }),
-  cause,
-});
+export const failingEvent = (id: NotifierId, since: number, cause: Message | null): Event =>
+  eventOf({
+    id: `notifier ${id} ${since}`,
+    kind: 'failure',
+    message: say('NOTIFIER_FAILS', { notifier: notifierName(id) }),
+    cause,
+    at: since,
+  });
 
 /** The event that something was not told in time. @param count of events */
-export const givenUpEvent = (id: NotifierId, count: number, at: number): Event => ({
-  ...ofNotifier(at),
-  id: `notifier ${id} gave up ${at}`,
-  message: say('NOTIFIER_GAVE_UP', { notifier: notifierName(id), count, hours: GIVE_UP_AFTER / HOUR }),
-  cause: null,
-});
+export const givenUpEvent = (id: NotifierId, count: number, at: number): Event =>
+  eventOf({
+    id: `notifier ${id} gave up ${at}`,
+    kind: 'failure',
+    message: say('NOTIFIER_GAVE_UP', { notifier: notifierName(id), count, hours: GIVE_UP_AFTER / HOUR }),
+    at,
+  });

@@ -1,3 +1,5 @@
+import type { Event } from '../../../shared/event';
+import { type Message, say } from '../../../shared/message';
 import type { MovePreview } from '../../../shared/move';
 import type { MoveCause } from '../../../shared/words';
 import type { Clock } from '../../clock';
@@ -5,7 +7,7 @@ import { AppSupervisorError, describeError, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { isAlive } from '../../protocol/health';
 import type { AppCache } from '../definitions/app-cache';
-import { failoverHeld, failoverRefused } from '../definitions/change-events';
+import { eventOf, ofApp } from '../definitions/change-events';
 import type { OperationCache, OperationStore } from '../definitions/operation-store';
 import type { AppDefinition } from '../definitions/repository';
 import type { EventRecorder } from '../events/recorder';
@@ -79,7 +81,15 @@ export class Failovers {
     if (!mayLeave()) return LEASE_AGAIN;
     // Its Worker has lost Redis alone: whoever reaches it is served, and nothing is gained by cutting it off.
     if (await this.isServing(environment)) {
-      recorder.record(failoverHeld(environment, view.since, clock.now().wall));
+      recorder.record(
+        eventOf({
+          id: `failover ${environment} held ${view.since}`,
+          kind: 'failover',
+          environment,
+          message: say('FAILOVER_HELD', { environment }),
+          at: clock.now().wall,
+        }),
+      );
       return LOOK_AGAIN;
     }
     // In slices: the first apps do not wait until places are found for all.
@@ -156,11 +166,11 @@ export class Failovers {
   ): Promise<number | null> {
     const { appCache, service, recorder, clock, log } = this.options;
     let isRefused = false;
-    for (const { app: name, from, to, refused } of previews) {
+    for (const { app: name, from, to, refused: refusal } of previews) {
       const app = appCache.apps.get(name);
-      let problem = refused;
+      let problem = refusal;
       try {
-        if (refused === null && to !== null) {
+        if (refusal === null && to !== null) {
           await service.move(name, { from: from ?? undefined, to }, null, cause);
           log.warn(`App ${name} moves from ${from} to ${to}: ${cause}.`, { app: name });
         }
@@ -170,8 +180,27 @@ export class Failovers {
         isRefused = true;
       }
       isRefused ||= problem !== null;
-      if (problem && app) recorder.record(failoverRefused(cause, app, environment, problem, since, clock.now().wall));
+      if (problem && app) recorder.record(refused(cause, app, environment, problem, since, clock.now().wall));
     }
     return isRefused ? Math.min(next ?? LOOK_AGAIN, LOOK_AGAIN) : next;
   }
 }
+
+/** That a failover or a failback does not happen. @param outage when its environment was last up or down */
+const refused = (
+  kind: MoveCause,
+  app: AppDefinition,
+  environment: string,
+  cause: Message,
+  outage: number,
+  at: number,
+): Event =>
+  eventOf({
+    id: `${kind} ${app.uid} ${environment} ${cause.code} ${outage}`,
+    kind,
+    ...ofApp(app),
+    environment,
+    message: say(kind === 'failover' ? 'FAILOVER_REFUSED' : 'FAILBACK_REFUSED', { app: app.name, environment }),
+    cause,
+    at,
+  });

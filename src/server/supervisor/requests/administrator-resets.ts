@@ -1,3 +1,4 @@
+import type { Event } from '../../../shared/event';
 import { say } from '../../../shared/message';
 import { type ResetAdministrator, resetAdministrator } from '../../../shared/messages';
 import type { Clock } from '../../clock';
@@ -6,6 +7,7 @@ import type { Log } from '../../log';
 import { hashPassword, randomPassword } from '../../protocol/administrator';
 import type { MessageBus } from '../../protocol/bus';
 import type { Random } from '../../random';
+import { changed, ofApp } from '../definitions/change-events';
 import type { EventStore } from '../definitions/event-store';
 import type { AppDefinition } from '../definitions/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
@@ -14,9 +16,6 @@ import { parseAnswer } from '../fleet/worker-requests';
 
 /** How long a Worker may take, in ms: the app may have to start. */
 const PATIENCE = 75_000;
-
-/** Of its event. */
-const NOTHING_MORE = { cause: null, operationId: null, changes: null };
 
 export interface AdministratorResetsOptions {
   bus: MessageBus;
@@ -46,14 +45,13 @@ export class AdministratorResets {
   async ofApp(app: AppDefinition, userId: string | null): Promise<ResetAdmin> {
     const [first, ...others] = this.placesOf(app);
     if (!first) throw new AppSupervisorError('APP_NOT_RUNNING', { app: app.name });
-    const { name, uid } = app;
-    const message = say('ADMIN_RESET', { app: name });
-    const send = await this.begin(name, uid, { appName: name, appUid: uid, environment: null, message }, userId);
+    const said = { ...ofApp(app), message: say('ADMIN_RESET', { app: app.name }) };
+    const send = await this.begin(app.name, app.uid, said, userId);
     const reset = await send(first);
     for (const place of others) {
       await send(place).catch((error) => {
         reset.unconfirmed.push(place);
-        this.options.log.warn(`${place} did not confirm a new password: ${messageOf(error)}`, { app: name });
+        this.options.log.warn(`${place} did not confirm a new password: ${messageOf(error)}`, { app: app.name });
       });
     }
     return reset;
@@ -63,9 +61,8 @@ export class AdministratorResets {
   async ofEnvironment(environment: string, userId: string | null): Promise<ResetAdmin> {
     if (!this.options.environmentCache.registrationOf(environment))
       throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment });
-    const message = say('WORKER_ADMIN_RESET', { environment });
-    const subject = { appName: null, appUid: null, environment, message };
-    return (await this.begin('main', environment, subject, userId))(environment);
+    const said = { environment, message: say('WORKER_ADMIN_RESET', { environment }) };
+    return (await this.begin('main', environment, said, userId))(environment);
   }
 
   /** Where it runs; if it runs nowhere, one environment where a visit starts it. */
@@ -76,21 +73,10 @@ export class AdministratorResets {
     return running.length ? running : are('dormant').slice(0, 1);
   }
 
-  private async begin(
-    name: string,
-    uid: string,
-    subject: {
-      appName: string | null;
-      appUid: string | null;
-      environment: string | null;
-      message: ReturnType<typeof say>;
-    },
-    userId: string | null,
-  ) {
+  private async begin(name: string, uid: string, said: Pick<Event, 'message'> & Partial<Event>, userId: string | null) {
     const { bus, events, clock, random } = this.options;
-    const at = clock.now().wall;
-    const id = `change ${uid} ${at} ${random.hex(4)}`;
-    await events.append([{ ...subject, id, kind: 'change', ...NOTHING_MORE, createdById: userId, at, endedAt: at }]);
+    const event = changed(uid, { ...said, createdById: userId, at: clock.now().wall }, random.hex(4));
+    await events.append([event]);
     const password = randomPassword();
     const request = { name, uid, hash: await hashPassword(password) };
     return async (environment: string): Promise<ResetAdmin> => {
