@@ -45,7 +45,7 @@ describe('processes with a Redis user of their role', () => {
     const { manifests, statuses, leases } = worker.wire.stores;
     const uid = supervisor.part.app('crm')!.uid;
     await manifests.write([{ app: 'crm', uid, namespace: 'a', key: 'b', at: 1, value: 1 }]);
-    await manifests.forget([uid], null);
+    await manifests.forget([uid]);
     await statuses.mark('env_a');
     await expect(supervisor.wire.bus.request('env_a', 'nothing', {}, 30_000)).rejects.toMatchObject({
       code: 'WORKER_FAILED',

@@ -91,7 +91,7 @@ describe('a Worker with the key of its environment alone', () => {
     const [crm] = items;
     for (const each of [worker, other])
       expect(await read(each)).toEqual([{ app: 'crm', at: crm.at + 1, value: crm.value }]);
-    await manifests.forget(crm.uid, supervisor.parts.leadership.term);
+    await manifests.forget(crm.uid);
     expect((await supervisor.wire.stores.manifests.read(''))?.offered).toMatchObject([{ item: { app: 'shop' } }]);
   });
 

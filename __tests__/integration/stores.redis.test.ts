@@ -102,9 +102,10 @@ describe('announcements', () => {
   });
 
   it('of release 0.2.0 are known: it signed nothing', async () => {
-    const { stores, raw, keys } = await connect();
+    const { stores, raw, keys, envelope } = await connect();
     const seen: boolean[] = [];
-    for (const text of ['{"instance":"old","epoch":7}', 'not json', '{"instance":"new","epoch":7,"signed":"x"}']) {
+    const signed = envelope.sign('env_a', keys.lease('env_a'), 7, '{"instance":"new","epoch":7}');
+    for (const text of ['{"instance":"old","epoch":7}', 'not json', signed]) {
       await raw.set(keys.lease('env_a'), text);
       seen.push(await stores.leases.hasFormer('env_a'));
     }

@@ -42,7 +42,7 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
 
   await stores.manifests.write([manifestItemOf(), manifestItemOf({ key: 'b' })]);
   equal('manifests', (await stores.manifests.read(''))?.items.length, 2);
-  await stores.manifests.forget([manifestItemOf().uid], 1);
+  await stores.manifests.forget([manifestItemOf().uid]);
   equal('manifests of an app that has ended', (await stores.manifests.read(''))?.items.length, 0);
   const [one, two] = [1, 2].map((n) => ({ term: 1, n }));
   const changes = [

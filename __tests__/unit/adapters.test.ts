@@ -154,7 +154,7 @@ describe('adapters', () => {
     await discovery.removeAppsFromCondition('c', 'env_a', ['crm']);
     expect(await discovery.getAppsByCondition('c', others)).toEqual([]);
     await discovery.addAppsToCondition('c', 'env_a', ['crm']);
-    await manifests.forget('uid-1', 1);
+    await manifests.forget('uid-1');
     expect(await discovery.getAppsByCondition('c', others)).toEqual([]);
   });
 

@@ -124,7 +124,7 @@ describe('data that plugins set on an app', () => {
     apps.crm = 'uid-3';
     for (const manifests of [worker, supervisor]) expect(await of(manifests)).toEqual([]);
     await worker.change('crm', 'ns', 'b', 'its own');
-    await supervisor.forget('uid-1', 1);
+    await supervisor.forget('uid-1');
     await worker.round();
     expect([...workerTable.rows.values()].map(({ item }) => item)).toMatchObject([{ uid: 'uid-3', key: 'b' }]);
     expect((await store.manifests.read(''))?.items).toMatchObject([{ uid: 'uid-3', key: 'b' }]);
@@ -188,7 +188,7 @@ describe('data that plugins set on an app', () => {
     await worker.change('crm', 'ns', 'a', 1);
     workerTable.broken = false;
     apps.crm = null;
-    await worker.forget('uid-1', 1);
+    await worker.forget('uid-1');
     await worker.round();
     expect(workerTable.rows.size).toBe(0);
     expect(await of(supervisor)).toEqual([]);

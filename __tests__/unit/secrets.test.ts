@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppSupervisorError } from '../../src/server/errors';
-import { fingerprint, keyId, newSecret, seal, unseal } from '../../src/server/protocol/secrets';
+import { keyId } from '../../src/server/protocol/keyring';
+import { fingerprint, newSecret, seal, unseal } from '../../src/server/protocol/secrets';
 
 const KEY = Buffer.alloc(32, 1);
 const OTHER = Buffer.alloc(32, 2);

@@ -59,7 +59,7 @@ export class LocalRuntime implements Runtime {
     this.sso = new MainSso(config, foundation, supervisor, this.routing.table);
     this.hostedSso = new HostedSso(config, foundation, worker, () => this.models());
     supervisor.changes.listen((names) => this.handleChange(names));
-    supervisor.appEnds.listen(({ uid, term }) => this.manifests.forget(uid, term));
+    supervisor.appEnds.listen(({ uid }) => this.manifests.forget(uid));
     worker.records.listen(() => this.routing.update());
     adminPassword.changes.listen((found) => {
       worker.setAdminPassword(found);

@@ -107,7 +107,7 @@ export class Manifests {
         return current !== undefined && current !== uid;
       };
       const ended = [...this.own.values()].filter(isOver).map(({ uid }) => uid);
-      if (ended.length) await this.drop([...new Set(ended)], null);
+      if (ended.length) await this.drop([...new Set(ended)]);
       await this.poll();
       const lost = [...this.own].filter(
         ([field, item]) => isNewer(item, this.remote.get(field)) && this.isCurrent(item),
@@ -118,9 +118,9 @@ export class Manifests {
     }
   }
 
-  /** An app was deleted everywhere, says the leader of this term. Never rejects. */
-  async forget(uid: string, term: number): Promise<void> {
-    await this.drop([uid], term).catch((error) => {
+  /** An app was deleted everywhere. Never rejects. */
+  async forget(uid: string): Promise<void> {
+    await this.drop([uid]).catch((error) => {
       this.options.log.debug(`What was said of an app that has ended could not be removed: ${messageOf(error)}`);
     });
   }
@@ -156,13 +156,13 @@ export class Manifests {
     }
   }
 
-  private async drop(uids: string[], term: number | null): Promise<void> {
+  private async drop(uids: string[]): Promise<void> {
     await this.read();
     const gone = [...this.own].filter(([, item]) => uids.includes(item.uid)).map(([field]) => field);
     if (gone.length) await this.rows?.destroy({ filter: { id: { $in: gone.map(idOf) } } });
     for (const field of gone) this.own.delete(field);
     for (const [field, { uid }] of this.unsaved) if (uids.includes(uid)) this.unsaved.delete(field);
-    await this.options.store.forget(uids, term);
+    await this.options.store.forget(uids);
   }
 
   /** Another process of this environment, or another Supervisor, may share the table. */

@@ -76,7 +76,7 @@ export class SupervisorRuntime implements Runtime {
     this.sso = new MainSso(config, foundation, supervisor, this.routing.table);
     foundation.wire.refusals.reasons.listen((reason) => this.metrics.refusal(reason));
     supervisor.changes.listen((names) => this.handleChange(names));
-    supervisor.appEnds.listen(({ uid, term }) => this.manifests.forget(uid, term));
+    supervisor.appEnds.listen(({ uid }) => this.manifests.forget(uid));
     adminPassword.changes.listen(() => this.handleChange(new Set()));
   }
 

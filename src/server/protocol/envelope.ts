@@ -1,6 +1,6 @@
-import { createCipheriv, createDecipheriv, createHmac, sign, timingSafeEqual, verify } from 'node:crypto';
-import { secretBytes } from '../random';
-import type { Keyring } from './keyring';
+import { sign, verify } from 'node:crypto';
+import { authenticate, decrypt, encrypt, isAuthentic } from './cipher';
+import type { EnvironmentKey, Keyring, SupervisorKey } from './keyring';
 import type { Refusal, Refusals } from './refusals';
 
 /**
@@ -14,7 +14,7 @@ const FORMAT = 'signed1';
 const TEXT = /^signed1\.([0-9a-f]{12})\.(\d{1,16})\.([\w-]{43,86})\./;
 
 /** `sealed1.<key id>.<iv>.<tag>.<text>`: what nobody may read on its way. */
-const SEALED = /^sealed1\.([0-9a-f]{12})\.([\w-]{16})\.([\w-]{22})\.([\w-]*)$/;
+const SEALED = /^sealed1\.([0-9a-f]{12})\.([\w-]{16}\.[\w-]{22}\.[\w-]*)$/;
 
 export interface Opened {
   /** As it was signed. */
@@ -37,16 +37,12 @@ export class Envelope {
 
   /** @throws an error if this process has not the key */
   sign(signer: string, place: string, order: number, body: string): string {
+    const key = this.keyOf(signer);
     const text = signedText(place, order, body);
-    const { supervisor } = this.keyring;
-    if (signer === SUPERVISOR) {
-      if (!supervisor?.privateKey) throw new Error('This process has not the key of the Supervisor.');
-      const signature = sign(null, Buffer.from(text), supervisor.privateKey).toString('base64url');
-      return `${FORMAT}.${supervisor.id}.${order}.${signature}.${body}`;
-    }
-    const key = this.keyring.of(signer);
-    if (!key) throw new Error(`This process has not the key of environment ${signer}.`);
-    return `${FORMAT}.${key.id}.${order}.${authenticate(key.authentication, text).toString('base64url')}.${body}`;
+    const signature = key && signatureOf(key, text);
+    const whose = signer === SUPERVISOR ? 'the Supervisor' : `environment ${signer}`;
+    if (!signature) throw new Error(`This process has not the key of ${whose}.`);
+    return `${FORMAT}.${key.id}.${order}.${signature.toString('base64url')}.${body}`;
   }
 
   /** Null if it is not believed, which is noted. */
@@ -59,9 +55,7 @@ export class Envelope {
 
   /** What a process cannot check, because it is for others and signed with their key, is no matter. */
   note(signer: string, place: string, refusal: Refusal): void {
-    const { keyring } = this;
-    const key = signer === SUPERVISOR ? keyring.supervisor : keyring.of(signer);
-    if (key || refusal !== 'key') this.refusals.note(place, refusal);
+    if (this.keyOf(signer) || refusal !== 'key') this.refusals.note(place, refusal);
   }
 
   /**
@@ -71,37 +65,17 @@ export class Envelope {
   encrypt(environment: string, place: string, body: string): string {
     const key = this.keyring.of(environment);
     if (!key) throw new Error(`This process has not the key of environment ${environment}.`);
-    const iv = secretBytes(12);
-    const cipher = createCipheriv('aes-256-gcm', key.transport, iv).setAAD(Buffer.from(place));
-    const text = Buffer.concat([cipher.update(body, 'utf8'), cipher.final()]);
-    return ['sealed1', key.id, ...[iv, cipher.getAuthTag(), text].map((part) => part.toString('base64url'))].join('.');
+    return `sealed1.${key.id}.${encrypt(body, key.transport, place)}`;
   }
 
   /** Null if it is not believed, which is noted. */
   decrypt(environment: string, place: string, text: string): string | null {
-    const body = this.decrypted(environment, place, text);
-    if (body.refusal) this.refusals.note(place, body.refusal);
-    return body.text ?? null;
-  }
-
-  private decrypted(environment: string, place: string, text: string): { text?: string; refusal?: Refusal } {
-    const found = SEALED.exec(text);
-    if (!found) return { refusal: isOld(text) ? 'unsigned' : 'unreadable' };
+    const [, id, sealed] = SEALED.exec(text) ?? [];
     const key = this.keyring.of(environment);
-    if (key?.id !== found[1]) return { refusal: this.isMoved(key, found[1]) ? 'forged' : 'key' };
-    const [iv, tag, sealed] = found.slice(2).map((part) => Buffer.from(part, 'base64url'));
-    try {
-      const decipher = createDecipheriv('aes-256-gcm', key.transport, iv, { authTagLength: 16 });
-      decipher.setAAD(Buffer.from(place)).setAuthTag(tag);
-      return { text: Buffer.concat([decipher.update(sealed), decipher.final()]).toString('utf8') };
-    } catch {
-      return { refusal: 'forged' };
-    }
-  }
-
-  /** Whether it was written with another key of this fleet, for another place. */
-  private isMoved(key: { id: string } | null, id: string): boolean {
-    return key !== null && this.keyring.hasMade(id);
+    const body = key && key.id === id ? decrypt(sealed, key.transport, place) : null;
+    if (body === null)
+      this.refusals.note(place, id ? this.refusalOf(key, id) : isOld(text) ? 'unsigned' : 'unreadable');
+    return body;
   }
 
   /** As `open`, and notes nothing. */
@@ -110,17 +84,43 @@ export class Envelope {
     if (!head) return isOld(text) ? 'unsigned' : 'unreadable';
     const [whole, id, digits, signature] = head;
     const [order, body] = [Number(digits), text.slice(whole.length)];
-    const key = signer === SUPERVISOR ? this.keyring.supervisor : this.keyring.of(signer);
-    if (key?.id !== id) return this.isMoved(key, id) ? 'forged' : 'key';
+    const key = this.keyOf(signer);
     const given = Buffer.from(signature, 'base64url');
-    const signed = signedText(place, order, body);
-    const isRight =
-      'publicKey' in key
-        ? verify(null, Buffer.from(signed), key.publicKey, given)
-        : isSame(authenticate(key.authentication, signed), given);
-    return isRight ? { order, body } : 'forged';
+    const isRight = key?.id === id && isSigned(key, signedText(place, order, body), given);
+    return isRight ? { order, body } : this.refusalOf(key, id);
+  }
+
+  /** Null if it is not what the schema says, which is noted. */
+  parse<T>(place: string, text: string, schema: { parse(value: unknown): T }): T | null {
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch (error) {
+      this.refusals.note(place, 'unreadable', String(error).slice(0, 300));
+      return null;
+    }
+  }
+
+  private keyOf(signer: string): Key | null {
+    return signer === SUPERVISOR ? this.keyring.supervisor : this.keyring.of(signer);
+  }
+
+  /** What was written with another key of this fleet was written for another place. */
+  private refusalOf(key: Key | null, id: string): Refusal {
+    return key && this.keyring.hasMade(id) ? 'forged' : 'key';
   }
 }
+
+type Key = EnvironmentKey | SupervisorKey;
+
+function signatureOf(key: Key, text: string): Buffer | null {
+  if ('authentication' in key) return authenticate(key.authentication, text);
+  return key.privateKey && sign(null, Buffer.from(text), key.privateKey);
+}
+
+const isSigned = (key: Key, text: string, signature: Buffer): boolean =>
+  'authentication' in key
+    ? isAuthentic(key.authentication, text, signature)
+    : verify(null, Buffer.from(text), key.publicKey, signature);
 
 /** What a text says that may not be believed; null if it is none of ours. */
 export function bodyOf(text: string): string | null {
@@ -136,10 +136,6 @@ export function orderOf(text: string): number | null {
 
 /** Neither a place nor a number nor a body contains a line break. */
 const signedText = (place: string, order: number, body: string): string => `${FORMAT}\n${place}\n${order}\n${body}`;
-
-const authenticate = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
-
-const isSame = (one: Buffer, other: Buffer): boolean => one.length === other.length && timingSafeEqual(one, other);
 
 /** Whether it may be what a release before 0.3.0 wrote: an object in JSON. */
 function isOld(text: string): boolean {

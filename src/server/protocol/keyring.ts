@@ -32,7 +32,8 @@ export interface GivenKeys {
 const derive = (key: Buffer | string, purpose: string): Buffer =>
   Buffer.from(hkdfSync('sha256', key, 'app-supervisor', purpose, 32));
 
-const idOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex').slice(0, 12);
+/** Identifies a key without revealing it. */
+export const keyId = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex').slice(0, 12);
 
 /** Of `APP_SUPERVISOR_AES_SECRET_KEY`, or of `APP_KEY` where that is not set. */
 export const fleetKeyOf = (secret: Buffer | string): Buffer => derive(secret, 'fleet');
@@ -68,7 +69,7 @@ export class Keyring {
     const key = fleetKey ? environmentKeyOf(fleetKey, environment) : own?.name === environment ? own.key : null;
     if (!key) return null;
     const made = {
-      id: idOf(key),
+      id: keyId(key),
       authentication: derive(key, 'authentication'),
       sealing: derive(key, 'sealing'),
       transport: derive(key, 'transport'),
@@ -115,7 +116,7 @@ export class Keyring {
     if (this.isWhole || this.publicKey === text) return;
     try {
       const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: text }, format: 'jwk' });
-      this.known = { id: idOf(Buffer.from(text, 'base64url')), publicKey, privateKey: null };
+      this.known = { id: keyId(Buffer.from(text, 'base64url')), publicKey, privateKey: null };
     } catch {
       // Not a key: what it had stays.
     }
@@ -129,5 +130,5 @@ function supervisorKeyOf(seed: Buffer): SupervisorKey {
   const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' });
   const publicKey = createPublicKey(privateKey);
   const bytes = Buffer.from(publicKey.export({ format: 'jwk' }).x as string, 'base64url');
-  return { id: idOf(bytes), publicKey, privateKey };
+  return { id: keyId(bytes), publicKey, privateKey };
 }

@@ -1,8 +1,9 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { AppDatabase, AppRecord } from '../../shared/messages';
 import { AppSupervisorError } from '../errors';
 import { secretBytes } from '../random';
-import type { EnvironmentKey, Keyring } from './keyring';
+import { decrypt, encrypt } from './cipher';
+import { type EnvironmentKey, type Keyring, keyId } from './keyring';
 import { transferKeyOf } from './transfer';
 
 /**
@@ -16,9 +17,6 @@ const PLAIN = 'plain:';
 /** Prefix of a secret in a record: `bound:<key id>:<iv>.<tag>.<ciphertext>`. */
 const BOUND = 'bound:';
 
-/** First 12 hex digits of SHA-256: identifies a key without revealing it. */
-export const keyId = (key: Buffer): string => createHash('sha256').update(key).digest('hex').slice(0, 12);
-
 /** A value's fingerprint to compare the settings of two processes; keyed, so that short secrets cannot be looked up. */
 export const fingerprint = (value: string): string =>
   createHmac('sha256', 'app-supervisor').update(value).digest('hex').slice(0, 12);
@@ -28,11 +26,7 @@ export const newSecret = (): string => secretBytes(32).toString('base64url');
 
 export function seal(plain: string, key: Buffer | null): string {
   if (!key) return [PREFIX, PLAIN, BOUND].some((prefix) => plain.startsWith(prefix)) ? `${PLAIN}${plain}` : plain;
-  const iv = secretBytes(12);
-  const cipher = createCipheriv('aes-256-gcm', key, iv);
-  const text = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
-  const parts = [iv, cipher.getAuthTag(), text].map((part) => part.toString('base64url'));
-  return `${PREFIX}${keyId(key)}:${parts.join('.')}`;
+  return `${PREFIX}${keyId(key)}:${encrypt(plain, key, '')}`;
 }
 
 /**
@@ -42,24 +36,9 @@ export function seal(plain: string, key: Buffer | null): string {
 export function unseal(value: string, key: Buffer | null, app: string): string {
   if (!value.startsWith(PREFIX)) return value.startsWith(PLAIN) ? value.slice(PLAIN.length) : value;
   const [id, body] = value.slice(PREFIX.length).split(':');
-  if (!key || keyId(key) !== id) throw new AppSupervisorError('KEY_MISSING', { app, key: id });
-  const plain = decrypted(body ?? '', key, '');
+  const plain = key && keyId(key) === id ? decrypt(body ?? '', key, '') : null;
   if (plain === null) throw new AppSupervisorError('KEY_MISSING', { app, key: id });
   return plain;
-}
-
-/** @returns null if the key or `bound` is not the one with which it was made */
-function decrypted(body: string, key: Buffer, bound: string): string | null {
-  const [iv, tag, text] = body.split('.').map((part) => Buffer.from(part, 'base64url'));
-  try {
-    // Without the length, a tag cut to four bytes would be accepted.
-    const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: 16 });
-    decipher.setAAD(Buffer.from(bound));
-    decipher.setAuthTag(tag);
-    return Buffer.concat([decipher.update(text), decipher.final()]).toString('utf8');
-  } catch {
-    return null;
-  }
 }
 
 /** The secrets of an app. */
@@ -75,9 +54,7 @@ export function sealFor(plain: string, { id, sealing }: EnvironmentKey, { uid }:
   const bound = `${uid}\n${field}`;
   // Derived from all that is sealed, so that one key never meets two texts with the same one.
   const iv = createHmac('sha256', sealing).update(`iv\n${bound}\n${plain}`).digest().subarray(0, 12);
-  const cipher = createCipheriv('aes-256-gcm', sealing, iv).setAAD(Buffer.from(bound));
-  const text = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
-  return `${BOUND}${id}:${[iv, cipher.getAuthTag(), text].map((part) => part.toString('base64url')).join('.')}`;
+  return `${BOUND}${id}:${encrypt(plain, sealing, bound, iv)}`;
 }
 
 /** Opens secrets, whether they are as stored in a database or as sealed for this environment. */
@@ -92,7 +69,7 @@ export class Secrets {
     if (!value.startsWith(BOUND)) return unseal(value, this.keyring.atRest, app.name);
     const [id, body] = value.slice(BOUND.length).split(':');
     const key = this.keyring.of(this.environment);
-    const plain = key?.id === id ? decrypted(body ?? '', key.sealing, `${app.uid}\n${field}`) : null;
+    const plain = key?.id === id ? decrypt(body ?? '', key.sealing, `${app.uid}\n${field}`) : null;
     if (plain === null) throw new AppSupervisorError('KEY_MISSING', { app: app.name, key: id });
     return plain;
   }

@@ -1,7 +1,9 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import { appName, environmentName } from '../../shared/app';
+import { jsonText } from '../../shared/json-text';
 import { schemaOf } from '../../shared/schema';
+import { authenticate, isAuthentic } from './cipher';
 import type { EnvironmentKey } from './keyring';
 
 /**
@@ -50,6 +52,7 @@ const transferRequest = z.object({
   ahead: z.boolean().optional(),
 });
 export type TransferRequest = z.infer<typeof transferRequest>;
+const requestText = jsonText(transferRequest);
 
 /** What a transfer is about. */
 export type Transfer = Pick<TransferRequest, 'app' | 'uid' | 'to' | 'generation' | 'ahead'>;
@@ -58,17 +61,14 @@ export type Transfer = Pick<TransferRequest, 'app' | 'uid' | 'to' | 'generation'
 export const transferKeyOf = (
   { authentication }: Pick<EnvironmentKey, 'authentication'>,
   { uid, to, generation, ahead = false }: Omit<Transfer, 'app'>,
-): Buffer =>
-  createHmac('sha256', authentication)
-    .update(`${ahead ? 'ahead' : 'uploads'}\n${uid}\n${to}\n${generation}`)
-    .digest();
+): Buffer => authenticate(authentication, `${ahead ? 'ahead' : 'uploads'}\n${uid}\n${to}\n${generation}`);
 
-const mac = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(`request\n${text}`).digest();
+const macked = (text: string): string => `request\n${text}`;
 
 /** The value of the header. */
 export function signTransfer(key: Buffer, request: TransferRequest): string {
   const text = Buffer.from(JSON.stringify(request)).toString('base64url');
-  return `${text}.${mac(key, text).toString('base64url')}`;
+  return `${text}.${authenticate(key, macked(text)).toString('base64url')}`;
 }
 
 /**
@@ -78,20 +78,11 @@ export function signTransfer(key: Buffer, request: TransferRequest): string {
 export function openTransfer(header: unknown, keyOf: (about: Transfer) => Buffer | null): TransferRequest | null {
   const [, text, signature] = (typeof header === 'string' && /^([\w-]{1,12000})\.([\w-]{43})$/.exec(header)) || [];
   if (!text || !signature) return null;
-  const request = parsed(text);
+  const json = Buffer.from(text, 'base64url').toString('utf8');
+  const request = requestText.safeParse(json).data;
   const key = request && keyOf(request);
   if (!key) return null;
-  const given = Buffer.from(signature, 'base64url');
-  const right = mac(key, text);
-  return given.length === right.length && timingSafeEqual(given, right) ? request : null;
-}
-
-function parsed(text: string): TransferRequest | null {
-  try {
-    return transferRequest.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
-  } catch {
-    return null;
-  }
+  return isAuthentic(key, macked(text), Buffer.from(signature, 'base64url')) ? request : null;
 }
 
 /** Signs the content of an answer, of which each part is added, for the one request that it answers. */

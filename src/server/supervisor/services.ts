@@ -124,7 +124,7 @@ export interface SupervisorPartOptions {
 
 export interface ServicesOptions extends SupervisorPartOptions, Pick<AppCommandsOptions, 'onCommand'> {
   /** As in `AppReconcilerOptions`. */
-  onAppEnd(uid: string, term: number): Promise<void>;
+  onAppEnd(uid: string): Promise<void>;
 }
 
 export type Services = ReturnType<typeof createServices>;

@@ -42,7 +42,7 @@ export class SupervisorPart {
   /** Anything that is shown or used for routing may have changed; of definitions, those of the given apps. */
   readonly changes = new Feed<ReadonlySet<string>>();
   /** Apps of which nothing is left anywhere, and the term of the leader that says so; listeners are awaited, and do not reject. */
-  readonly appEnds = new Feed<{ uid: string; term: number }>();
+  readonly appEnds = new Feed<{ uid: string }>();
   /** Commands of other plugins that were carried out here, or refused. */
   readonly commands = new Feed<CommandOutcome>();
   private running: Running | null = null;
@@ -220,7 +220,7 @@ export class SupervisorPart {
 
   private async startNow(main: Application, attempt: { services: Running | null }): Promise<void> {
     const { clock, pace = PACE } = this.options;
-    const onAppEnd = (uid: string, term: number) => this.appEnds.emitAndWait({ uid, term });
+    const onAppEnd = (uid: string) => this.appEnds.emitAndWait({ uid });
     const onCommand = (outcome: CommandOutcome) => this.commands.emit(outcome);
     const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd, onCommand }), timers: [] };
     attempt.services = running;

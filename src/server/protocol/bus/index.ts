@@ -1,4 +1,5 @@
-import { fail } from '../../errors';
+import type { Message } from '../../../shared/message';
+import { AppSupervisorError, fail } from '../../errors';
 import type { Feed } from '../../feed';
 
 /**
@@ -61,6 +62,22 @@ export interface AskedSupervisor {
   /** Null if another Supervisor is to answer: all of them hear what is asked. */
   answer(environment: string, method: string, payload: unknown): Promise<unknown> | null;
 }
+
+/** How a request fails: without an answer, or with one that says why. */
+export interface Failures {
+  silent(): Error;
+  failed(cause: Message): Error;
+}
+
+export const failuresOfWorker = (environment: string, timeout: number): Failures => ({
+  silent: () => new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 }),
+  failed: (cause) => new AppSupervisorError('WORKER_FAILED', { environment, cause }),
+});
+
+export const failuresOfSupervisor = (timeout: number): Failures => ({
+  silent: () => new AppSupervisorError('SUPERVISOR_SILENT', { seconds: timeout / 1000 }),
+  failed: (cause) => new AppSupervisorError('SUPERVISOR_REFUSED', { cause }),
+});
 
 /** Converts the result of a handler into an answer, whatever the request is and however it fails. */
 export async function callHandler(handlers: RequestHandlers, method: string, payload: unknown): Promise<unknown> {

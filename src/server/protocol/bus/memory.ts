@@ -1,11 +1,13 @@
-import type { Message } from '../../../shared/message';
 import type { Clock } from '../../clock';
-import { AppSupervisorError, describeError } from '../../errors';
+import { describeError } from '../../errors';
 import { Feed } from '../../feed';
 import {
   type AskedSupervisor,
   type Audience,
   callHandler,
+  type Failures,
+  failuresOfSupervisor,
+  failuresOfWorker,
   isForOthers,
   type MessageBus,
   type RequestHandlers,
@@ -36,21 +38,14 @@ export class MemoryBus implements MessageBus {
 
   async request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
     const served = this.served.get(environment);
-    if (!served?.isMine()) throw new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
-    return this.within(
-      timeout,
-      callHandler(served.handlers, method, payload),
-      () => new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 }),
-      (cause) => new AppSupervisorError('WORKER_FAILED', { environment, cause }),
-    );
+    const answer = served?.isMine() ? callHandler(served.handlers, method, payload) : null;
+    return this.within(timeout, answer, failuresOfWorker(environment, timeout));
   }
 
   async ask(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
     const { supervisor } = this;
-    const silent = () => new AppSupervisorError('SUPERVISOR_SILENT', { seconds: timeout / 1000 });
     const answer = supervisor?.knows(environment) ? supervisor.answer(environment, method, payload) : null;
-    if (!answer) throw silent();
-    return this.within(timeout, answer, silent, (cause) => new AppSupervisorError('SUPERVISOR_REFUSED', { cause }));
+    return this.within(timeout, answer, failuresOfSupervisor(timeout));
   }
 
   async serveWorkers(supervisor: AskedSupervisor): Promise<void> {
@@ -67,12 +62,8 @@ export class MemoryBus implements MessageBus {
     this.supervisor = null;
   }
 
-  private within(
-    timeout: number,
-    answer: Promise<unknown>,
-    silent: () => Error,
-    failed: (cause: Message) => Error,
-  ): Promise<unknown> {
+  private within(timeout: number, answer: Promise<unknown> | null, { silent, failed }: Failures): Promise<unknown> {
+    if (!answer) throw silent();
     return new Promise((resolve, reject) => {
       const timer = this.clock.timeout(timeout, () => reject(silent()));
       answer.then(resolve, (error) => reject(failed(describeError(error)))).finally(() => timer.cancel());

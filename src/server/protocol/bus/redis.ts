@@ -1,4 +1,4 @@
-import { type Message, say } from '../../../shared/message';
+import { say } from '../../../shared/message';
 import { notification, reply, request } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
@@ -12,6 +12,9 @@ import {
   type AskedSupervisor,
   type Audience,
   callHandler,
+  type Failures,
+  failuresOfSupervisor,
+  failuresOfWorker,
   isForOthers,
   type MessageBus,
   type RequestHandlers,
@@ -21,7 +24,7 @@ type Request = ReturnType<typeof request.parse>;
 type Reply = ReturnType<typeof reply.parse>;
 
 /** A request under way. */
-interface Waiting {
+interface Pending {
   environment: string;
   take(answer: Reply): void;
 }
@@ -41,7 +44,7 @@ export class RedisBus implements MessageBus {
   private readonly publisher: RedisConnection;
   private readonly subscriber: RedisConnection;
   private readonly listeners = new Map<string, (text: string) => void>();
-  private readonly waiting = new Map<string, Waiting>();
+  private readonly pending = new Map<string, Pending>();
   /** Ids of requests that were answered, with their times: none is answered twice. */
   private readonly answered = new Map<string, number>();
 
@@ -81,12 +84,12 @@ export class RedisBus implements MessageBus {
     const replies = keys.replies(instance);
     this.listeners.set(replies, (text) => {
       const [id, sealed] = text.split(' ');
-      const waiting = this.waiting.get(id);
+      const pending = this.pending.get(id);
       // Late, of an earlier process of this name, or from somebody else.
-      if (!waiting) return;
-      const body = this.envelope.decrypt(waiting.environment, `${replies} ${id}`, sealed ?? '');
-      const answer = body === null ? null : this.parse(reply, body, replies);
-      if (answer) waiting.take(answer);
+      if (!pending) return;
+      const body = this.envelope.decrypt(pending.environment, `${replies} ${id}`, sealed ?? '');
+      const answer = body === null ? null : envelope.parse(replies, body, reply);
+      if (answer) pending.take(answer);
     });
   }
 
@@ -104,7 +107,7 @@ export class RedisBus implements MessageBus {
   async onNotify(me: Audience, listener: (names: string[]) => void): Promise<void> {
     const channel = this.notifyChannel(me);
     this.listen(channel, (text) => {
-      const message = this.parse(notification, text, channel);
+      const message = this.envelope.parse(channel, text, notification);
       if (!message || (isForOthers(me) && message.from === this.instance)) return;
       this.log.rooms.bus?.('Was notified', { names: message.names });
       listener(message.names);
@@ -113,19 +116,14 @@ export class RedisBus implements MessageBus {
 
   async request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
     const channel = this.keys.requests(environment);
-    return this.exchange({ environment, channel, place: channel, head: '' }, method, payload, timeout, {
-      silent: () => new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 }),
-      failed: (cause) => new AppSupervisorError('WORKER_FAILED', { environment, cause }),
-    });
+    const to = { environment, channel, place: channel, head: '' };
+    return this.exchange(to, method, payload, timeout, failuresOfWorker(environment, timeout));
   }
 
   async ask(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
     const channel = this.keys.requests(SUPERVISOR);
     const to = { environment, channel, place: `${channel} ${environment}`, head: `${environment} ` };
-    return this.exchange(to, method, payload, timeout, {
-      silent: () => new AppSupervisorError('SUPERVISOR_SILENT', { seconds: timeout / 1000 }),
-      failed: (cause) => new AppSupervisorError('SUPERVISOR_REFUSED', { cause }),
-    });
+    return this.exchange(to, method, payload, timeout, failuresOfSupervisor(timeout));
   }
 
   async serve(environment: string, handlers: RequestHandlers, isMine = () => true): Promise<void> {
@@ -166,21 +164,21 @@ export class RedisBus implements MessageBus {
     method: string,
     payload: unknown,
     timeout: number,
-    errors: { silent(): Error; failed(cause: Message): Error },
+    { silent, failed }: Failures,
   ): Promise<unknown> {
     const id = this.random.id();
     this.log.rooms.bus?.('Asks', { environment, method, id, timeout });
     return new Promise((resolve, reject) => {
       const finish = (end: () => void) => {
         timer.cancel();
-        this.waiting.delete(id);
+        this.pending.delete(id);
         end();
       };
-      const isSilent = () => finish(() => reject(errors.silent()));
+      const isSilent = () => finish(() => reject(silent()));
       const timer = this.clock.timeout(timeout, isSilent);
       const take = (answer: Reply) =>
-        finish(() => (answer.ok ? resolve(answer.payload) : reject(errors.failed(answer.error ?? say('NO_CAUSE')))));
-      this.waiting.set(id, { environment, take });
+        finish(() => (answer.ok ? resolve(answer.payload) : reject(failed(answer.error ?? say('NO_CAUSE')))));
+      this.pending.set(id, { environment, take });
       const message = { id, replyTo: this.instance, method, payload, at: this.clock.now().wall };
       const sealed = this.envelope.encrypt(environment, place, JSON.stringify(message));
       this.publisher.redis.publish(channel, head + sealed).then((receivers) => receivers === 0 && isSilent(), isSilent);
@@ -190,7 +188,7 @@ export class RedisBus implements MessageBus {
   /** A request that comes for the first time; null if it is not to be answered. */
   private read(environment: string, channel: string, place: string, text: string): Request | null {
     const body = this.envelope.decrypt(environment, place, text);
-    const message = body === null ? null : this.parse(request, body, channel);
+    const message = body === null ? null : this.envelope.parse(channel, body, request);
     if (!message || !this.isRepeated(message)) return message;
     this.envelope.refusals.note(channel, 'replayed');
     return null;
@@ -244,14 +242,5 @@ export class RedisBus implements MessageBus {
 
   private subscribeAll(): Promise<unknown> {
     return this.subscriber.redis.subscribe(...this.listeners.keys());
-  }
-
-  private parse<T>(schema: { parse(value: unknown): T }, text: string, channel: string): T | null {
-    try {
-      return schema.parse(JSON.parse(text));
-    } catch {
-      this.envelope.refusals.note(channel, 'unreadable');
-      return null;
-    }
   }
 }

@@ -1,6 +1,4 @@
 --[[
-  After term.lua.
-
   Removes everything about an environment, under the term of a leading Supervisor: nothing when a newer term has written, or when
   this incarnation of the environment, or a newer one, is known already: it may have come back meanwhile.
 

@@ -6,9 +6,6 @@
 
   Returns 1 if it was released, otherwise 0
 ]]
-local current = redis.call('GET', KEYS[1])
-if not current then return 0 end
-local held = cjson.decode(current)
-if held.instance ~= ARGV[1] or held.epoch ~= tonumber(ARGV[2]) then return 0 end
+if not isHeldBy(KEYS[1], ARGV[1], ARGV[2]) then return 0 end
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
 return 1

@@ -1,6 +1,4 @@
 --[[
-  After term.lua.
-
   Writes a hash of the leading Supervisor, under its term, if it still is as the writer left it: what it has in the field of its mark.
 
   KEYS[1] hash (field -> signed text)   KEYS[2] newest term (string, signed)

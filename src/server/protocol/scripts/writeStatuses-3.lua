@@ -7,10 +7,7 @@
 
   Returns 1 if written, 0 if the lease is not the writer's, or the stored version is another one
 ]]
-local current = redis.call('GET', KEYS[1])
-if not current then return 0 end
-local held = cjson.decode(current)
-if held.instance ~= ARGV[1] or held.epoch ~= tonumber(ARGV[2]) then return 0 end
+if not isHeldBy(KEYS[1], ARGV[1], ARGV[2]) then return 0 end
 if ARGV[4] == '' then
   redis.call('DEL', KEYS[2])
 elseif (redis.call('GET', KEYS[3]) or '0') ~= ARGV[4] then

@@ -8,8 +8,7 @@ import { type Count, count } from './counts';
  * - It has a count (`counts.ts`). A write is refused where another one is found than the writer left.
  * - Writes carry the term of the leading Supervisor. A write of an older term than the store has seen changes nothing and
  * rejects with `StaleTerm`.
- * - A reader never sees half of a change: a large one, which is written in parts, is read when it is whole. It never goes back to an older
- * count.
+ * - A write is one transaction. A reader never goes back to an older count.
  * - Each entry is believed by itself. An entry that is missing is not noticed by readers: whoever writes to the store can withhold what is
  * there, until the leader compares it.
  * - Every method rejects if the store cannot be reached. After a rejected write the writer does not know the content,

@@ -12,12 +12,8 @@ import type { ManifestItem } from '../../../shared/messages';
  */
 export interface ManifestStore {
   write(items: ManifestItem[]): Promise<void>;
-  /**
-   * Removes everything about these incarnations of apps, which have ended: no item of them is written any more.
-   * @param term of the leading Supervisor whose decision it is; null for a process that drops its own items
-   * @throws StaleTerm if a newer term has written; then nothing was removed
-   */
-  forget(uids: string[], term: number | null): Promise<void>;
+  /** Removes everything about these incarnations of apps, which have ended: no item of them is written any more. */
+  forget(uids: string[]): Promise<void>;
   /** All items, unordered; null while they still have the reader's version, which is empty if there are none. */
   read(version: string): Promise<ManifestsRead | null>;
 }

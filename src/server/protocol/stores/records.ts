@@ -22,9 +22,6 @@ export interface RecordStore {
   readSome(environment: string, uids: string[]): Promise<Pick<RecordsRead, 'incarnation' | 'records'>>;
 }
 
-/** Most records of a write: a script's arguments are limited, and a long one blocks other clients. */
-export const RECORDS_AT_ONCE = 500;
-
 export interface RecordsWrite {
   /** The mark that the records must have. */
   from: string;

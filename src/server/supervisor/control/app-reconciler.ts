@@ -45,7 +45,7 @@ export interface AppReconcilerOptions {
   random: Random;
   log: Log;
   /** Nothing of that incarnation of an app is left anywhere, says the leader of this term. Never rejects. */
-  onAppEnd(uid: string, term: number): Promise<void>;
+  onAppEnd(uid: string): Promise<void>;
   /** An operation has finished, and this is stored. */
   onFinish(operation: Operation): void;
 }
@@ -202,7 +202,7 @@ export class AppReconciler {
   private async endTombstone({ uid, name, ...tombstone }: Tombstone, open: readonly Operation[]): Promise<boolean> {
     const { active, appCache, appRepository, leadership, clock, onAppEnd, operations, queue, onFinish } = this.options;
     await leadership.assertLeads();
-    await onAppEnd(uid, leadership.term);
+    await onAppEnd(uid);
     const { definition } = tombstone;
     const observe = (environment: string) => this.observe(environment, name);
     const now = clock.now().wall;

@@ -9,7 +9,7 @@ import type { Stores } from '../../protocol/stores';
 import { type Count, countAfter, NO_COUNT } from '../../protocol/stores/counts';
 import type { FleetStore } from '../../protocol/stores/fleet';
 import type { LeaseStore } from '../../protocol/stores/leases';
-import { RECORDS_AT_ONCE, type RecordStore, type RecordsRead } from '../../protocol/stores/records';
+import type { RecordStore, RecordsRead } from '../../protocol/stores/records';
 import type { AppCache } from '../definitions/app-cache';
 import type { EnvironmentRegistry } from '../definitions/environment-registry';
 import type { AppDefinition, Published } from '../definitions/repository';
@@ -175,12 +175,10 @@ export class EnvironmentReconciler {
     for (const { uid } of missing) unnotified.add(uid);
     if (unnotified.size) this.unnotified.set(environment, unnotified);
     const gone = surplus.map(({ uid }) => uid);
-    for (let i = 0; i < Math.max(missing.length, gone.length); i += RECORDS_AT_ONCE) {
-      const [set, removed] = [missing.slice(i, i + RECORDS_AT_ONCE), gone.slice(i, i + RECORDS_AT_ONCE)];
-      if (!(await this.put(environment, left, set, removed))) return 0;
-    }
-    if (missing.length || gone.length)
+    if (missing.length || gone.length) {
+      if (!(await this.put(environment, left, missing, gone))) return 0;
       log.rooms.records?.('Published', { environment, apps: missing.map(({ name }) => name), removed: gone });
+    }
     this.notify(environment);
     return null;
   }

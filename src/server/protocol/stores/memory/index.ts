@@ -35,7 +35,7 @@ export class MemoryStores implements Stores {
     const term = new MemoryTerm();
     this.records = new MemoryRecords(term);
     this.appIndex = new MemoryAppIndex(term);
-    this.manifests = new MemoryManifests(random, term);
+    this.manifests = new MemoryManifests(random);
     this.sso = new MemorySso(clock, random);
     this.statuses = new MemoryStatuses((...lease) => this.leases.holds(...lease));
     this.leases = new MemoryLeases(clock, isAlone, (environment) => this.statuses.forget(environment));

@@ -1,17 +1,13 @@
 import type { ManifestItem } from '../../../../shared/messages';
 import type { Random } from '../../../random';
 import { isNewer, type ManifestStore, type ManifestsRead, manifestField } from '../manifests';
-import type { MemoryTerm } from './term';
 
 /** `ManifestStore` of one process. */
 export class MemoryManifests implements ManifestStore {
   private readonly items = new Map<string, ManifestItem>();
   private version = '';
 
-  constructor(
-    private readonly random: Random,
-    private readonly term: MemoryTerm,
-  ) {}
+  constructor(private readonly random: Random) {}
 
   async write(items: ManifestItem[]): Promise<void> {
     for (const item of items) {
@@ -22,8 +18,7 @@ export class MemoryManifests implements ManifestStore {
     }
   }
 
-  async forget(uids: string[], term: number | null): Promise<void> {
-    if (term !== null) this.term.check(term);
+  async forget(uids: string[]): Promise<void> {
     const gone = [...this.items].filter(([, { uid }]) => uids.includes(uid));
     for (const [field] of gone) this.items.delete(field);
     if (gone.length) this.version = this.random.id();

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../../../clock';
-import type { Random } from '../../../random';
 import { bodyOf, orderOf, SUPERVISOR } from '../../envelope';
 import {
   type AppIndexFound,
@@ -12,10 +11,8 @@ import {
   appIndexHead,
 } from '../app-index';
 import { COUNT, type Count, isAfter } from '../counts';
-import { AT_ONCE, placeOf, type Script, type StoreConnection } from './connection';
+import { placeOf, type Script, type StoreConnection } from './connection';
 
-/** Begins the mark of an index that is not whole yet: readers wait. */
-const DRAFT = 'draft ';
 /** How many signatures are made or checked without a pause: each takes about 0.1 ms. */
 const WITHOUT_PAUSE = 50;
 
@@ -41,7 +38,6 @@ export class RedisAppIndex implements AppIndexStore {
   constructor(
     private readonly connection: StoreConnection,
     private readonly writeHash: Script,
-    private readonly random: Random,
     private readonly clock: Clock,
   ) {}
 
@@ -54,18 +50,8 @@ export class RedisAppIndex implements AppIndexStore {
     await this.each(entries, ([field, text]) => texts.push([field, this.sign(field, count, text)]));
     // Of before 0.3.0, and of nobody from here on.
     if (!write.from) await connection.redis.del(...keys.formerIndex());
-    const parts = Math.max(1, Math.ceil(texts.length / AT_ONCE), Math.ceil(gone.length / AT_ONCE));
-    let from = write.from;
-    for (let i = 0; i < parts; i++) {
-      const [set, removed] = [texts, gone].map((all) => all.slice(i * AT_ONCE, (i + 1) * AT_ONCE));
-      const to = i === parts - 1 ? mark : `${DRAFT}${this.random.id()}`;
-      const args = [COUNT, from, to, removed.length, ...removed, ...set.flat()];
-      const isWritten = await connection.underTerm(term, (signedTerm) =>
-        this.writeHash(keys.appIndex(), keys.term(), signedTerm, ...args),
-      );
-      if (!isWritten) return null;
-      from = to;
-    }
+    const args = [COUNT, write.from, mark, gone.length, ...gone, ...texts.flat()];
+    if (!(await connection.underTerm(term, this.writeHash, [keys.appIndex(), keys.term()], args))) return null;
     for (const field of gone) this.texts.delete(field);
     for (const [field, text] of texts) this.texts.set(field, text);
     return mark;
@@ -164,18 +150,18 @@ export class RedisAppIndex implements AppIndexStore {
       connection.envelope.refusals.note(place, 'replayed');
       return null;
     }
-    const value = connection.parse(place, json, z.unknown());
+    const value = connection.envelope.parse(place, json, z.unknown());
     this.believed.set(field, { at, digest });
     return { at, value };
   }
 
   /** Null if there is none, or none that is believed. */
   private openHead(mark: string): AppIndexHead | null {
-    if (!mark || mark.startsWith(DRAFT)) return null;
+    if (!mark) return null;
     const { connection } = this;
     const place = placeOf(connection.keys.appIndex(), COUNT);
     const opened = connection.envelope.open(SUPERVISOR, place, mark);
-    return opened && connection.parse(place, splitOf(opened.body).text, appIndexHead);
+    return opened && connection.envelope.parse(place, splitOf(opened.body).text, appIndexHead);
   }
 
   private sign(field: string, { term, n }: Count, text: string): string {

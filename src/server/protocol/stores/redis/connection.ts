@@ -5,14 +5,11 @@ import type { Log } from '../../../log';
 import { RedisConnection } from '../../connect';
 import { type Envelope, SUPERVISOR } from '../../envelope';
 import type { Keys } from '../../keys';
-import termLua from '../../scripts/term.lua';
+import commonLua from '../../scripts/common.lua';
 import { StaleTerm } from '../terms';
 
-/** A Lua script, called with its keys and then its arguments. */
+/** A Lua script, called with its keys and then its arguments; either may be lists. */
 export type Script = (...args: unknown[]) => Promise<any>;
-
-/** Maximum number of items for each call: a script's arguments are limited, and a long one blocks other clients. */
-export const AT_ONCE = 500;
 
 /** A field of a key, as what is signed names it. */
 export const placeOf = (key: string, field: string): string => `${key} ${field}`;
@@ -52,29 +49,21 @@ export class StoreConnection {
   }
 
   script(name: string, numberOfKeys: number, lua: string): Script {
-    this.redis.defineCommand(name, { numberOfKeys, lua });
+    this.redis.defineCommand(name, { numberOfKeys, lua: commonLua + lua });
     const { [name]: command } = this.redis as unknown as Record<string, Script>;
     return command.bind(this.redis);
   }
 
-  /** The same, of a script that `underTerm` calls: behind what every one of them begins with. */
-  scriptUnderTerm(name: string, numberOfKeys: number, lua: string): Script {
-    return this.script(name, numberOfKeys, termLua + lua);
-  }
-
   /**
    * Writes under the term of a leading Supervisor.
-   * @param write calls a script with the signed term, which answers whether it wrote, and the newest term
+   * @param script its first argument is the signed term; it answers whether it wrote, and the newest term
    * @throws StaleTerm if a Supervisor has written under a newer one
    */
-  async underTerm(
-    term: number,
-    write: (signedTerm: string) => Promise<[written: number, term: string]>,
-  ): Promise<boolean> {
+  async underTerm(term: number, script: Script, keys: string[], args: unknown[]): Promise<boolean> {
     const place = this.keys.term();
     if (this.term.term !== term) this.term = { term, signed: this.sign(SUPERVISOR, place, term, null) };
     const { signed } = this.term;
-    const [written, newest] = await write(signed);
+    const [written, newest]: [number, string] = await script(keys, signed, args);
     if (newest === signed) return written === 1;
     const opened = this.envelope.open(SUPERVISOR, place, newest);
     if (opened) throw new StaleTerm(opened.order);
@@ -89,19 +78,8 @@ export class StoreConnection {
 
   /** Null if a value is missing, not signed for this place, or invalid; what is ignored is noted, without its content. */
   open<T>(signer: string, place: string, text: string | null | undefined, schema: z.ZodType<T>): Read<T> | null {
-    if (text === null || text === undefined) return null;
-    const opened = this.envelope.open(signer, place, text);
-    const value = opened && this.parse(place, opened.body, schema);
-    return value === null ? null : { value, order: opened?.order ?? 0 };
-  }
-
-  /** Null if it is not what the schema says, which is noted. */
-  parse<T>(place: string, text: string, schema: z.ZodType<T>): T | null {
-    try {
-      return schema.parse(JSON.parse(text));
-    } catch (error) {
-      this.envelope.refusals.note(place, 'unreadable', String(error).slice(0, 300));
-      return null;
-    }
+    const opened = typeof text === 'string' ? this.envelope.open(signer, place, text) : null;
+    const value = opened && this.envelope.parse(place, opened.body, schema);
+    return opened && value !== null ? { value, order: opened.order } : null;
   }
 }

@@ -30,7 +30,7 @@ export class RedisFleet implements FleetStore {
     private readonly connection: StoreConnection,
     private readonly onForget: (environment: string) => void,
   ) {
-    this.forgetEnvironment = connection.scriptUnderTerm('forgetEnvironment', 8, forgetEnvironment);
+    this.forgetEnvironment = connection.script('forgetEnvironment', 8, forgetEnvironment);
   }
 
   async poll(): Promise<FleetObservation> {
@@ -90,22 +90,9 @@ export class RedisFleet implements FleetStore {
     const { registration, lease, statuses, version, standby } = keys;
     const gone = [registration, lease, statuses, version, standby].map((key) => key(environment));
     const mark = recordsMark(connection, environment, { count: { ...NO_COUNT, term }, incarnation });
-    const isRemoved = await connection.underTerm(
-      term,
-      (signedTerm) =>
-        this.forgetEnvironment(
-          keys.records(environment),
-          keys.term(),
-          keys.environments(),
-          ...gone,
-          signedTerm,
-          environment,
-          COUNT,
-          incarnation,
-          mark,
-        ) as Promise<[number, string]>,
-    );
-    if (!isRemoved) return false;
+    const places = [keys.records(environment), keys.term(), keys.environments(), ...gone];
+    const args = [environment, COUNT, incarnation, mark];
+    if (!(await connection.underTerm(term, this.forgetEnvironment, places, args))) return false;
     this.onForget(environment);
     this.newest.delete(environment);
     connection.epochs.delete(environment);

@@ -34,12 +34,12 @@ export class RedisStores implements Stores {
     const connection = new StoreConnection(address, keys, envelope, log, clock);
     this.returns = connection.connection.returns;
     this.connection = connection;
-    const writeHash = connection.scriptUnderTerm('writeHash', 2, writeHashLua);
+    const writeHash = connection.script('writeHash', 2, writeHashLua);
     this.records = new RedisRecords(connection, writeHash);
     this.leases = new RedisLeases(connection);
     this.statuses = new RedisStatuses(connection);
     this.fleet = new RedisFleet(connection, (environment) => this.statuses.forget(environment));
-    this.appIndex = new RedisAppIndex(connection, writeHash, random, clock);
+    this.appIndex = new RedisAppIndex(connection, writeHash, clock);
     this.manifests = new RedisManifests(connection, random);
     this.sso = new RedisSso(connection, random);
   }

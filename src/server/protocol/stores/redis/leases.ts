@@ -1,45 +1,26 @@
 import { z } from 'zod';
-import { type Lease, lease as leaseSchema, registration as registrationSchema } from '../../../../shared/messages';
+import { jsonText } from '../../../../shared/json-text';
+import { type Lease, lease as leaseSchema } from '../../../../shared/messages';
 import type { Refusal } from '../../refusals';
 import announce from '../../scripts/announce-6.lua';
 import releaseLease from '../../scripts/releaseLease-3.lua';
 import type { Announced, Announcement, LeaseStore, Waiting } from '../leases';
 import type { Script, StoreConnection } from './connection';
 
-/** As stored: what the scripts need, and the announcement as its holder signed it. */
-const storedLease = z.object({
-  instance: z.string(),
-  epoch: z.number(),
-  place: z.string().optional(),
-  signed: z.string().optional(),
-});
-
+const signedLease = jsonText(leaseSchema);
 export const standby = z.object({ instance: z.string().max(200), place: z.string().max(200) });
+
+/** What is in the way of an announcement: another one, or a registration, which names no instance. */
+const announced = z.object({ instance: z.string().nullable().default(null) });
 
 /** How often an announcement is repeated at most, because what is stored is not believed. */
 const TURNS = 5;
 
 /** A stored announcement, if it is its holder's. */
 export function openLease(connection: StoreConnection, environment: string, text: string): Lease | Refusal {
-  const parsed = parse(text);
-  const stored = storedLease.safeParse(parsed).data;
-  if (!stored) return typeof parsed === 'object' ? 'unsigned' : 'unreadable';
-  if (stored.signed === undefined) return 'unsigned';
-  const opened = connection.envelope.check(environment, connection.keys.lease(environment), stored.signed);
+  const opened = connection.envelope.check(environment, connection.keys.lease(environment), text);
   if (typeof opened === 'string') return opened;
-  const { data } = leaseSchema.safeParse(parse(opened.body));
-  if (!data) return 'unreadable';
-  const isSame = data.instance === stored.instance && data.epoch === stored.epoch && data.place === stored.place;
-  return isSame ? data : 'forged';
-}
-
-/** Undefined if it is not JSON. */
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return signedLease.safeParse(opened.body).data ?? 'unreadable';
 }
 
 /** `LeaseStore` with scripts; announcements expire with their keys. */
@@ -54,41 +35,32 @@ export class RedisLeases implements LeaseStore {
 
   async announce(announcement: Announcement): Promise<Announced> {
     const { connection } = this;
-    const { environment, lease, isKnown = false } = announcement;
-    const ignored = { lease: '', registration: '' };
+    const { environment } = announcement;
     for (let turn = 0; turn < TURNS; turn++) {
-      const [by, result] = await this.announceOnce(announcement, ignored);
+      const [by, found, text] = await this.announceOnce(announcement);
       if (by === 'me') {
         // It has written.
         connection.connection.proved();
-        return { by, fresh: result === 1 };
+        return { by, fresh: found === 1 };
       }
-      const stored = result as string;
-      if (!stored.startsWith('{')) {
-        const key = connection.keys.registration(environment);
-        const registered = connection.open(environment, key, stored, registrationSchema);
-        if (registered) return { by: 'newer', epoch: registered.order, instance: null };
-        ignored.registration = stored;
-        continue;
-      }
-      const found = openLease(connection, environment, stored);
-      if (typeof found !== 'string') {
-        const { instance, epoch } = found;
-        if (by === 'newer') return { by, epoch, instance };
-        if (!isKnown || epoch >= lease.epoch) return { by: 'otherInstallation', instance };
-      } else connection.envelope.note(environment, connection.keys.lease(environment), found);
-      ignored.lease = stored;
+      const read = connection.open(environment, String(found), text, announced);
+      if (read && by === 'newer') return { by, epoch: read.order, instance: read.value.instance };
+      if (read) return { by: 'otherInstallation', instance: read.value.instance ?? '' };
+      await connection.redis.del(String(found));
     }
     throw new Error(`What is announced of ${environment} is written by somebody else.`);
   }
 
-  private announceOnce(
-    { environment, lease, registration, ttl }: Announcement,
-    ignored: { lease: string; registration: string },
-  ): Promise<[by: 'me' | 'otherInstallation' | 'newer', result: number | string]> {
+  private announceOnce({
+    environment,
+    lease,
+    registration,
+    ttl,
+    isKnown,
+  }: Announcement): Promise<[by: 'me' | 'otherInstallation' | 'newer', found: number | string, text?: string]> {
     const { connection } = this;
     const { keys } = connection;
-    const { instance, epoch, place } = lease;
+    const { instance, epoch, place = '' } = lease;
     return this.announceScript(
       keys.lease(environment),
       keys.registration(environment),
@@ -97,17 +69,11 @@ export class RedisLeases implements LeaseStore {
       keys.statuses(environment),
       keys.version(environment),
       environment,
-      JSON.stringify({
-        instance,
-        epoch,
-        place,
-        signed: connection.sign(environment, keys.lease(environment), epoch, lease),
-      }),
+      connection.sign(environment, keys.lease(environment), epoch, lease),
       ttl,
       connection.sign(environment, keys.registration(environment), registration.epoch, registration),
-      ignored.lease,
-      ignored.registration,
-      this.waiting(environment, { instance, place: place ?? '' }),
+      this.waiting(environment, { instance, place }),
+      Number(isKnown === true),
     );
   }
 
@@ -140,7 +106,7 @@ export class RedisLeases implements LeaseStore {
 
   async hasFormer(environment: string): Promise<boolean> {
     const { redis, keys } = this.connection;
-    const { data } = storedLease.safeParse(parse((await redis.get(keys.lease(environment))) ?? ''));
-    return data !== undefined && data.signed === undefined;
+    const text = await redis.get(keys.lease(environment));
+    return text !== null && openLease(this.connection, environment, text) === 'unsigned';
   }
 }

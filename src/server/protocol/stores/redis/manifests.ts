@@ -1,15 +1,16 @@
 import { z } from 'zod';
+import { jsonText } from '../../../../shared/json-text';
 import { type ManifestItem, manifestItem } from '../../../../shared/messages';
 import type { Random } from '../../../random';
 import { bodyOf, SUPERVISOR } from '../../envelope';
-import forgetManifests from '../../scripts/forgetManifests-3.lua';
 import writeManifests from '../../scripts/writeManifests-2.lua';
 import { type ManifestStore, type ManifestsRead, manifestField } from '../manifests';
-import { AT_ONCE, placeOf, type Script, type StoreConnection } from './connection';
+import { placeOf, type Script, type StoreConnection } from './connection';
 
 /** An item as it is signed: by a Worker that has only its environment's key for the Supervisor alone. */
 const signedItem = z.object({ environment: z.string().nullable(), item: manifestItem });
 type SignedItem = z.infer<typeof signedItem>;
+const itemText = jsonText(signedItem);
 
 /** What such a Worker sets is beside what counts. */
 const fieldOf = ({ environment, item }: SignedItem): string =>
@@ -18,7 +19,6 @@ const fieldOf = ({ environment, item }: SignedItem): string =>
 /** `ManifestStore` in one hash for the whole fleet. */
 export class RedisManifests implements ManifestStore {
   private readonly writeManifests: Script;
-  private readonly forgetManifests: Script;
   /** By field and text: a signature is checked once. */
   private opened = new Map<string, SignedItem | null>();
 
@@ -27,33 +27,21 @@ export class RedisManifests implements ManifestStore {
     private readonly random: Random,
   ) {
     this.writeManifests = connection.script('writeManifests', 2, writeManifests);
-    this.forgetManifests = connection.script('forgetManifests', 3, forgetManifests);
   }
 
   async write(items: ManifestItem[]): Promise<void> {
     const { keys } = this.connection;
-    for (let i = 0; i < items.length; i += AT_ONCE) {
-      const slice = items.slice(i, i + AT_ONCE);
-      const args = slice.flatMap((item) => this.signed(item));
-      await this.writeManifests(keys.manifests(), keys.manifestsVersion(), this.random.id(), ...args);
-    }
+    const args = items.flatMap((item) => this.signed(item));
+    await this.writeManifests(keys.manifests(), keys.manifestsVersion(), this.random.id(), args);
   }
 
-  async forget(uids: string[], term: number | null): Promise<void> {
-    const { connection } = this;
-    const { keys } = connection;
-    const forget = (signedTerm: string) =>
-      this.forgetManifests(
-        keys.manifests(),
-        keys.manifestsVersion(),
-        // A Worker's user may not write the term.
-        term === null ? keys.manifestsVersion() : keys.term(),
-        signedTerm,
-        this.random.id(),
-        JSON.stringify(uids),
-      ) as Promise<[number, string]>;
-    if (term === null) await forget('');
-    else await connection.underTerm(term, forget);
+  /** Not at one moment: an item that is written meanwhile for another incarnation of the app is told again by whoever has it. */
+  async forget(uids: string[]): Promise<void> {
+    const { redis, keys } = this.connection;
+    const ended = (await this.items()).filter(({ item }) => uids.includes(item.uid)).map(fieldOf);
+    if (!ended.length) return;
+    await redis.hdel(keys.manifests(), ...ended);
+    await redis.set(keys.manifestsVersion(), this.random.id());
   }
 
   async read(version: string): Promise<ManifestsRead | null> {
@@ -102,10 +90,4 @@ export class RedisManifests implements ManifestStore {
 }
 
 /** Who has to have signed an item, as it says itself. */
-function signerOf(text: string): string {
-  try {
-    return signedItem.pick({ environment: true }).parse(JSON.parse(bodyOf(text) ?? '')).environment ?? SUPERVISOR;
-  } catch {
-    return SUPERVISOR;
-  }
-}
+const signerOf = (text: string): string => itemText.safeParse(bodyOf(text) ?? '').data?.environment ?? SUPERVISOR;

@@ -42,19 +42,8 @@ export class RedisRecords implements RecordStore {
     const { from, records, removed, term } = write;
     const mark = recordsMark(connection, environment, write);
     const texts = records.flatMap((record) => [record.uid, this.signed(environment, record)]);
-    const isWritten = await connection.underTerm(term, (signedTerm) =>
-      this.writeHash(
-        keys.records(environment),
-        keys.term(),
-        signedTerm,
-        COUNT,
-        from,
-        mark,
-        removed.length,
-        ...removed,
-        ...texts,
-      ),
-    );
+    const args = [COUNT, from, mark, removed.length, ...removed, ...texts];
+    const isWritten = await connection.underTerm(term, this.writeHash, [keys.records(environment), keys.term()], args);
     return isWritten ? mark : null;
   }
 

@@ -4,7 +4,7 @@ import { SUPERVISOR } from '../../envelope';
 import redeemCode from '../../scripts/redeemCode-1.lua';
 import writeManifests from '../../scripts/writeManifests-2.lua';
 import { hashOfCode, type SsoStore } from '../sso';
-import { AT_ONCE, placeOf, type Script, type StoreConnection } from './connection';
+import { placeOf, type Script, type StoreConnection } from './connection';
 
 /** `SsoStore` in one key for each code and one hash for all ends. */
 export class RedisSso implements SsoStore {
@@ -36,13 +36,11 @@ export class RedisSso implements SsoStore {
   async writeEnds(ends: SsoEnd[]): Promise<void> {
     const { connection, random } = this;
     const { keys } = connection;
-    for (let i = 0; i < ends.length; i += AT_ONCE) {
-      const args = ends.slice(i, i + AT_ONCE).flatMap((end) => {
-        const place = placeOf(keys.ssoEnds(), end.user);
-        return [end.user, end.at, connection.sign(SUPERVISOR, place, end.at, end)];
-      });
-      await this.writeNewest(keys.ssoEnds(), keys.ssoEndsVersion(), random.id(), ...args);
-    }
+    const args = ends.flatMap((end) => {
+      const place = placeOf(keys.ssoEnds(), end.user);
+      return [end.user, end.at, connection.sign(SUPERVISOR, place, end.at, end)];
+    });
+    await this.writeNewest(keys.ssoEnds(), keys.ssoEndsVersion(), random.id(), args);
   }
 
   async endsVersion(): Promise<string> {
@@ -52,19 +50,13 @@ export class RedisSso implements SsoStore {
 
   async readEnds(users: string[]): Promise<Map<string, number>> {
     const { redis, keys } = this.connection;
-    const found = new Map<string, number>();
-    for (let i = 0; i < users.length; i += AT_ONCE) {
-      const slice = users.slice(i, i + AT_ONCE);
-      const texts = await redis.hmget(keys.ssoEnds(), ...slice);
-      for (const [index, text] of texts.entries()) {
-        const at = text === null ? null : this.endOf(slice[index], text);
-        if (at !== null) found.set(slice[index], at);
-      }
-    }
-    return found;
+    const texts = users.length ? await redis.hmget(keys.ssoEnds(), ...users) : [];
+    const ends = users.map((user, i) => [user, this.endOf(user, texts[i])] as const);
+    return new Map(ends.filter((end): end is [string, number] => end[1] !== null));
   }
 
-  private endOf(user: string, text: string): number | null {
+  private endOf(user: string, text: string | null): number | null {
+    if (text === null) return null;
     const before = this.opened.get(user);
     if (before?.text === text) return before.at;
     const place = placeOf(this.connection.keys.ssoEnds(), user);

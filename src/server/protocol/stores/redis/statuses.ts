@@ -36,7 +36,7 @@ export class RedisStatuses implements StatusStore {
       write.version,
       write.from ?? '',
       JSON.stringify(write.removed),
-      ...write.entries.flatMap((entry) => [entry.name, this.signed(write, entry)]),
+      write.entries.flatMap((entry) => [entry.name, this.signed(write, entry)]),
     );
     return written === 1;
   }
