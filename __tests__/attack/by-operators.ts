@@ -110,7 +110,7 @@ export const byOperators: Attack[] = [
     async run(stage) {
       const found: string[] = [];
       for (const [resource, actions] of Object.entries(RESOURCES))
-        for (const [action] of Object.entries(actions).filter(([, [changes]]) => changes))
+        for (const [action] of Object.entries(actions).filter(([, { reads }]) => !reads))
           for (const method of ['GET', 'HEAD', 'OPTIONS']) {
             const path = `/api/${resource}:${action}?filterByTk=target`;
             const { status } = await stage.ask(path, { method, headers: bearer(stage.tokens.main) });

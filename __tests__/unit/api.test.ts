@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { entryStatus, entryUrl } from '../../src/server/core/entries';
 import { AppSupervisorError } from '../../src/server/errors';
-import { type ActionContext, action, pageMeta, paging, sorting } from '../../src/server/supervisor/api/action';
-import * as apps from '../../src/server/supervisor/api/apps';
+import {
+  type ActionRequest,
+  type Answer,
+  action,
+  pageMeta,
+  paging,
+  perform,
+  served,
+  sorting,
+} from '../../src/server/supervisor/api/action';
+import { APPS } from '../../src/server/supervisor/api/apps';
 import { redactPasswords } from '../../src/server/supervisor/api/request-log';
 import type { AppDefinition } from '../../src/server/supervisor/definitions/repository';
 import { FleetView, type FleetViewOptions } from '../../src/server/supervisor/fleet/view';
@@ -52,15 +61,17 @@ const three = () =>
     [{ name: 'wiki', environments: ['env_c'] }, { env_c: 'error' }],
   ]);
 
+const ask = (what: Parameters<typeof perform>[0], request: Partial<ActionRequest>) =>
+  perform(what, request as ActionRequest) as Promise<Answer>;
+
 async function list(params: Record<string, unknown>, { supervisor, asked } = three()) {
-  const { data, meta } = await apps.list({ supervisor, params } as unknown as ActionContext);
+  const { data, meta } = await ask(APPS.list, { supervisor, params });
   return { names: (data as Array<{ name: string }>).map(({ name }) => name), meta, asked };
 }
 
 describe('apps:counts', () => {
   const count = async (filter: unknown) => {
-    const context = { supervisor: three().supervisor, params: { filter } } as unknown as ActionContext;
-    return (await apps.counts(context)).data;
+    return (await ask(APPS.counts, { supervisor: three().supervisor, params: { filter } })).data;
   };
 
   it('counts what each filter would find, together with the other one', async () => {
@@ -84,8 +95,7 @@ describe('apps:counts', () => {
 
   it('counts an app without an environment as such', async () => {
     const { supervisor } = supervisorOf([[{ name: 'crm', environments: [] }, {}]]);
-    const context = { supervisor, params: {} } as unknown as ActionContext;
-    expect((await apps.counts(context)).data).toEqual({
+    expect((await ask(APPS.counts, { supervisor, params: {} })).data).toEqual({
       statuses: { no_environment: 1 },
       environments: {},
       labels: {},
@@ -197,7 +207,8 @@ describe('an action', () => {
       },
     };
     let went = false;
-    const handler = action(changes, work, () => ({}) as SupervisorPart);
+    const described = { summary: '', gives: '', work, ...(changes ? {} : { reads: 'get' as const }) };
+    const handler = served(action(described), () => ({}) as SupervisorPart);
     await handler(ctx as never, async () => {
       went = true;
     });
@@ -241,7 +252,7 @@ describe('an action', () => {
 
   it('on a missing app reports it, and before the first load only that the app is unknown so far', async () => {
     const { supervisor } = three();
-    const get = () => apps.get({ supervisor, params: { filterByTk: 'nobody' } } as unknown as ActionContext);
+    const get = () => ask(APPS.get, { supervisor, params: { filterByTk: 'nobody' } });
     await expect(get()).rejects.toMatchObject({ code: 'UNKNOWN_APP', status: 404 });
     (supervisor as unknown as { loaded: boolean }).loaded = false;
     await expect(get()).rejects.toMatchObject({ code: 'NOT_READY', status: 503 });
@@ -251,12 +262,8 @@ describe('an action', () => {
     const { supervisor } = three();
     const begun: string[] = [];
     Object.assign(supervisor.parts, { service: { command: async (name: string) => void begun.push(name) } });
-    const stop = apps.command('stop')({
-      supervisor,
-      values: {},
-      params: { filterByTk: ['crm', 'nobody'] },
-      userId: null,
-    } as unknown as ActionContext);
+    const params = { filterByTk: ['crm', 'nobody'] };
+    const stop = ask(APPS.stop, { supervisor, values: {}, params, userId: null });
     await expect(stop).rejects.toMatchObject({ code: 'UNKNOWN_APP' });
     expect(begun).toEqual([]);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import * as actions from '../../src/server/supervisor/api/apps';
+import { perform } from '../../src/server/supervisor/api/action';
+import { APPS } from '../../src/server/supervisor/api/apps';
 import { ORDERS, type Sorted } from '../../src/server/supervisor/api/order';
 import type { AppRow } from '../../src/shared/types';
 import { MemoryFleet } from '../support/memory-fleet';
@@ -48,12 +49,18 @@ describe('the actions of the API', () => {
     await fleet.runningApp(supervisor, 'crm10', ['env_a']);
     await fleet.runningApp(supervisor, 'crm9', ['env_b']);
     await fleet.run(1_000, 'env_a', 'env_b');
-    const act = (work: typeof actions.list, params: object, values = {}) =>
-      work({ supervisor: supervisor.part, params, values, userId: '1', caller: {} } as never) as Promise<{
+    const act = (what: typeof APPS.list, params: object, values = {}) =>
+      perform(what, {
+        supervisor: supervisor.part,
+        params,
+        values,
+        userId: '1',
+        caller: {},
+      } as never) as unknown as Promise<{
         data: AppRow[];
         meta: { count: number; refused: { app: string; code: string }[] };
       }>;
-    const names = async (params: object) => (await act(actions.list, params)).data.map(({ name }) => name);
+    const names = async (params: object) => (await act(APPS.list, params)).data.map(({ name }) => name);
     return { fleet, part: supervisor.part, act, names };
   };
 
@@ -67,7 +74,7 @@ describe('the actions of the API', () => {
     await part.forget('env_a');
     await fleet.run(2_000, 'env_b');
     expect(await names({ filter: { status: 'no_environment' } })).toEqual(['crm10']);
-    expect((await act(actions.list, { sort: 'title', pageSize: 1 })).meta.count).toBe(2);
+    expect((await act(APPS.list, { sort: 'title', pageSize: 1 })).meta.count).toBe(2);
   });
 
   describe('labels', () => {
@@ -86,9 +93,9 @@ describe('the actions of the API', () => {
       const { act, fleet } = await fleetOf();
       const before = publishedBy(fleet);
       const both = { filterByTk: ['crm9', 'crm10'] };
-      const { data } = await act(actions.label, both, { add: ['trial', 'customer:acme'] });
+      const { data } = await act(APPS.label, both, { add: ['trial', 'customer:acme'] });
       expect(data.map(({ labels }) => labels)).toEqual(Array(2).fill(['trial', 'customer:acme']));
-      await act(actions.label, both, { add: ['客户：甲', 'trial'], remove: ['customer:acme'] });
+      await act(APPS.label, both, { add: ['客户：甲', 'trial'], remove: ['customer:acme'] });
       await fleet.run(40_000, 'env_a', 'env_b');
       expect(fleet.app('crm9')).toMatchObject({ labels: ['trial', '客户：甲'] });
       expect(newest(fleet)).toMatchObject({
@@ -101,7 +108,7 @@ describe('the actions of the API', () => {
       expect(publishedBy(fleet)).toEqual(before);
       // What makes no difference is not recorded.
       const events = fleet.database.visible('appEvents').length;
-      await act(actions.label, both, { add: ['trial'], remove: ['unknown'] });
+      await act(APPS.label, both, { add: ['trial'], remove: ['unknown'] });
       expect(fleet.database.visible('appEvents')).toHaveLength(events);
     });
 
@@ -110,10 +117,10 @@ describe('the actions of the API', () => {
       const before = publishedBy(fleet);
       const { title, environments, startMode } = fleet.app('crm9');
       const form = { title, environments, targetEnvironment: 'env_b', startMode, options: {}, labels: ['trial'] };
-      expect((await act(actions.update, { filterByTk: 'crm9' }, form)).data).toMatchObject({ labels: ['trial'] });
+      expect((await act(APPS.update, { filterByTk: 'crm9' }, form)).data).toMatchObject({ labels: ['trial'] });
       expect(publishedBy(fleet)).toEqual(before);
       expect(newest(fleet)?.changes).toEqual([{ field: 'labels', before: null, after: 'trial' }]);
-      await act(actions.update, { filterByTk: 'crm9' }, { ...form, title: 'CRM 9', labels: [] });
+      await act(APPS.update, { filterByTk: 'crm9' }, { ...form, title: 'CRM 9', labels: [] });
       expect(fleet.open).toMatchObject([{ action: 'update', appName: 'crm9' }]);
       expect(fleet.app('crm9')).toMatchObject({ title: 'CRM 9', labels: [] });
       expect(newest(fleet)?.changes).toEqual([
@@ -125,15 +132,15 @@ describe('the actions of the API', () => {
     it('leave alone what goes on with the app', async () => {
       const { act, fleet, part } = await fleetOf();
       const { id } = await part.parts.service.command('crm9', 'restart', '1');
-      await act(actions.label, { filterByTk: 'crm9' }, { add: ['trial'] });
+      await act(APPS.label, { filterByTk: 'crm9' }, { add: ['trial'] });
       expect(fleet.open.map((operation) => operation.id)).toEqual([id]);
     });
 
     it('find apps that have all of them, and are counted together with the other filters', async () => {
       const { act, names, fleet } = await fleetOf();
-      const counts = async (filter: object) => (await act(actions.counts, { filter })).data;
-      await act(actions.label, { filterByTk: ['crm9', 'crm10'] }, { add: ['trial'] });
-      await act(actions.label, { filterByTk: 'crm10' }, { add: ['acme'] });
+      const counts = async (filter: object) => (await act(APPS.counts, { filter })).data;
+      await act(APPS.label, { filterByTk: ['crm9', 'crm10'] }, { add: ['trial'] });
+      await act(APPS.label, { filterByTk: 'crm10' }, { add: ['acme'] });
       await fleet.clock.run(100);
       expect(await names({ filter: { label: 'trial' } })).toEqual(['crm10', 'crm9']);
       expect(await names({ filter: { $and: [{ label: 'trial' }, { label: 'acme' }] } })).toEqual(['crm10']);
@@ -151,13 +158,13 @@ describe('the actions of the API', () => {
     it('are refused of the app that would have too many, and as a whole if one is none', async () => {
       const { act } = await fleetOf();
       const twenty = Array.from({ length: 20 }, (_, index) => `l${index}`);
-      await act(actions.label, { filterByTk: 'crm9' }, { add: twenty });
-      const { data, meta } = await act(actions.label, { filterByTk: ['crm9', 'crm10'] }, { add: ['more'] });
+      await act(APPS.label, { filterByTk: 'crm9' }, { add: twenty });
+      const { data, meta } = await act(APPS.label, { filterByTk: ['crm9', 'crm10'] }, { add: ['more'] });
       expect(data.map(({ name }) => name)).toEqual(['crm10']);
       expect(meta.refused).toMatchObject([{ app: 'crm9', code: 'INVALID_INPUT' }]);
       for (const wrong of ['', 'a,b', '-a', 'a'.repeat(51)])
-        await expect(act(actions.label, { filterByTk: 'crm10' }, { add: [wrong] })).rejects.toThrow(/label/);
-      await expect(act(actions.label, { filterByTk: 'gone' }, { add: ['a'] })).rejects.toMatchObject({
+        await expect(act(APPS.label, { filterByTk: 'crm10' }, { add: [wrong] })).rejects.toThrow(/label/);
+      await expect(act(APPS.label, { filterByTk: 'gone' }, { add: ['a'] })).rejects.toMatchObject({
         code: 'UNKNOWN_APP',
       });
     });
@@ -170,7 +177,7 @@ describe('the actions of the API', () => {
       asked.push([environment, kind]);
       return ['a line'];
     };
-    const log = (environment: string) => act(actions.logs, { filterByTk: 'crm9', environment });
+    const log = (environment: string) => act(APPS.logs, { filterByTk: 'crm9', environment });
     expect((await log('env_a')).data).toEqual(['a line']);
     expect(asked).toEqual([['env_a', 'logs']]);
     await expect(log('env_c')).rejects.toMatchObject({ code: 'UNKNOWN_ENVIRONMENT' });
@@ -181,10 +188,10 @@ describe('the actions of the API', () => {
     const { service } = part.parts;
     const command = service.command.bind(service);
     service.command = (name, ...rest) => command(name === 'crm10' ? 'gone' : name, ...rest);
-    const { data, meta } = await act(actions.command('stop'), { filterByTk: ['crm10', 'crm9'] });
+    const { data, meta } = await act(APPS.stop, { filterByTk: ['crm10', 'crm9'] });
     expect(data).toMatchObject([{ appName: 'crm9' }]);
     expect(meta.refused).toMatchObject([{ app: 'crm10', code: 'UNKNOWN_APP' }]);
-    await expect(act(actions.command('stop'), { filterByTk: ['crm10'] })).rejects.toMatchObject({
+    await expect(act(APPS.stop, { filterByTk: ['crm10'] })).rejects.toMatchObject({
       code: 'UNKNOWN_APP',
     });
   });

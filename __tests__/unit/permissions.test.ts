@@ -124,9 +124,9 @@ describe('a role with one permission', () => {
 
   it.each([...SNIPPETS, 'none' as const])('%s may do what it is for, and nothing else', async (role) => {
     for (const [resource, actions] of Object.entries(RESOURCES))
-      for (const [name, [changes]] of Object.entries(actions)) {
+      for (const [name, { reads }] of Object.entries(actions)) {
         const action = `${resource}:${name}`;
-        const { status } = await main.send(changes ? 'POST' : 'GET', `${action}?filterByTk=1`, undefined, role);
+        const { status } = await main.send(reads ? 'GET' : 'POST', `${action}?filterByTk=1`, undefined, role);
         // Where nothing manages apps, 409 is what is answered to whoever may ask.
         const expected = ALLOWED[resource][name].includes(role as Snippet) ? 409 : 403;
         expect([action, status]).toEqual([action, expected]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ActionContext } from '../../src/server/supervisor/api/action';
-import * as views from '../../src/server/supervisor/api/views';
+import { type ActionRequest, type Answer, perform } from '../../src/server/supervisor/api/action';
+import { VIEWS } from '../../src/server/supervisor/api/views';
 import { MOST_VIEWS, type ViewRow } from '../../src/shared/view';
 import { columnsOfParam, isExpanded, viewAddress, withColumns, withView } from '../../src/ui/apps/view-address';
 import { MemoryFleet } from '../support/memory-fleet';
@@ -8,13 +8,13 @@ import { MemoryFleet } from '../support/memory-fleet';
 describe('saved views on the server', () => {
   const serverOf = async () => {
     const { part } = await new MemoryFleet().supervisor();
-    const act = async (work: typeof views.list, userId: string, values = {}, filterByTk?: string) => {
+    const act = async (what: typeof VIEWS.list, userId: string, values = {}, filterByTk?: string) => {
       const context = { supervisor: part, userId, values, params: { filterByTk } };
-      return (await work(context as unknown as ActionContext)).data;
+      return ((await perform(what, context as unknown as ActionRequest)) as Answer).data;
     };
-    const names = async (userId: string) => ((await act(views.list, userId)) as ViewRow[]).map(({ name }) => name);
+    const names = async (userId: string) => ((await act(VIEWS.list, userId)) as ViewRow[]).map(({ name }) => name);
     const create = async (userId: string, name: string, address = 'status=error&columns=-') =>
-      (await act(views.create, userId, { name, address })) as ViewRow;
+      (await act(VIEWS.create, userId, { name, address })) as ViewRow;
     return { act, names, create };
   };
 
@@ -22,18 +22,18 @@ describe('saved views on the server', () => {
     const { act, names, create } = await serverOf();
     const broken = await create('1', ' Broken ');
     await create('1', 'Acme', 'label=customer%3Aacme&columns=version%2Clabels');
-    expect(await act(views.list, '1')).toEqual([
+    expect(await act(VIEWS.list, '1')).toEqual([
       { id: expect.any(String), name: 'Acme', address: 'label=customer%3Aacme&columns=version%2Clabels' },
       { id: broken.id, name: 'Broken', address: 'status=error&columns=-' },
     ]);
-    await act(views.update, '1', { name: 'Failed' }, broken.id);
-    await act(views.update, '1', { address: 'status=unknown&columns=-' }, broken.id);
-    expect(await act(views.list, '1')).toContainEqual({
+    await act(VIEWS.update, '1', { name: 'Failed' }, broken.id);
+    await act(VIEWS.update, '1', { address: 'status=unknown&columns=-' }, broken.id);
+    expect(await act(VIEWS.list, '1')).toContainEqual({
       ...broken,
       name: 'Failed',
       address: 'status=unknown&columns=-',
     });
-    await act(views.destroy, '1', {}, broken.id);
+    await act(VIEWS.destroy, '1', {}, broken.id);
     expect(await names('1')).toEqual(['Acme']);
   });
 
@@ -43,21 +43,21 @@ describe('saved views on the server', () => {
     await create('2', 'Broken');
     expect(await names('2')).toEqual(['Broken']);
     const unknown = { code: 'UNKNOWN_VIEW', params: { view: mine.id } };
-    await expect(act(views.update, '2', { name: 'Taken' }, mine.id)).rejects.toMatchObject(unknown);
-    await expect(act(views.destroy, '2', {}, mine.id)).rejects.toMatchObject(unknown);
-    expect(await act(views.list, '1')).toEqual([mine]);
+    await expect(act(VIEWS.update, '2', { name: 'Taken' }, mine.id)).rejects.toMatchObject(unknown);
+    await expect(act(VIEWS.destroy, '2', {}, mine.id)).rejects.toMatchObject(unknown);
+    expect(await act(VIEWS.list, '1')).toEqual([mine]);
   });
 
   it('have names that differ, and addresses that are nothing else', async () => {
     const { act, create } = await serverOf();
     await create('1', 'Broken');
     const other = await create('1', 'Other');
-    for (const attempt of [create('1', 'Broken'), act(views.update, '1', { name: 'Broken' }, other.id)])
+    for (const attempt of [create('1', 'Broken'), act(VIEWS.update, '1', { name: 'Broken' }, other.id)])
       await expect(attempt).rejects.toMatchObject({
         field: 'name',
         params: { problem: { code: 'INPUT_VIEW_TWICE' } },
       });
-    await act(views.update, '1', { name: 'Other', address: 'sort=title' }, other.id);
+    await act(VIEWS.update, '1', { name: 'Other', address: 'sort=title' }, other.id);
     for (const address of ['//evil.example.com', 'a b', 'text=<b>', 'a=b#c'])
       await expect(create('1', 'New', address)).rejects.toMatchObject({ field: 'address' });
     await expect(create('1', ' ')).rejects.toMatchObject({ field: 'name' });

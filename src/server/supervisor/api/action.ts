@@ -1,13 +1,16 @@
 import type { Context, Next } from '@nocobase/actions';
+import type { z } from 'zod';
 import { say } from '../../../shared/message';
 import { hostIn } from '../../../shared/origins';
-import { AppSupervisorError, answerOf, statusOf } from '../../errors';
+import { AppSupervisorError, answerOf, type ErrorCode, statusOf } from '../../errors';
 import type { Caller } from '../../protocol/administrator';
+import { parseInput } from '../definitions/input';
 import type { Permissions } from '../definitions/permissions';
 import type { SupervisorPart } from '../supervisor';
+import type { ROWS } from './openapi-schemas';
 
-/** The arguments of an action: the request, and the managing services. */
-export interface ActionContext {
+/** A request, and the managing services. */
+export interface ActionRequest {
   ctx: Context;
   supervisor: SupervisorPart;
   userId: string | null;
@@ -16,6 +19,13 @@ export interface ActionContext {
   /** The request's body. */
   values: Record<string, unknown>;
   params: Record<string, any>;
+}
+
+/** The arguments of an action. What of them is invalid is refused as it is used. @typeParam I of its body */
+export interface ActionContext<I = unknown> extends ActionRequest {
+  readonly input: I;
+  /** What it is about, which every action needs except lists and `create`. */
+  readonly name: string;
 }
 
 export interface Answer {
@@ -29,6 +39,41 @@ export interface FileAnswer {
   file: string;
   type: string;
   content: string;
+}
+
+/** An action of the HTTP API: what its documentation says of it, and what it does. @typeParam B of its body */
+export interface Action<B extends z.ZodType = z.ZodType> extends Described {
+  body?: B;
+  // A method: the table holds actions with any body.
+  work(context: ActionContext<z.infer<B>>): Promise<Answer | FileAnswer>;
+}
+
+/** What is documented of an action. */
+export interface Described {
+  summary: string;
+  /** The method, if it changes nothing. Absent: it changes data. */
+  reads?: 'get' | 'post';
+  query?: Record<string, string>;
+  body?: z.ZodType;
+  gives: string;
+  /** The content of `data`, if it is a row or a list of rows. */
+  rows?: keyof typeof ROWS | [keyof typeof ROWS];
+  /** In addition to those of every action of its kind. */
+  errors?: ErrorCode[];
+}
+
+export const action = <B extends z.ZodType>(given: Action<B>): Action => given as unknown as Action;
+
+export function perform({ body, work }: Action, request: ActionRequest): Promise<Answer | FileAnswer> {
+  return work({
+    ...request,
+    get input() {
+      return body && parseInput(body, request.values);
+    },
+    get name() {
+      return targetOf(request.params);
+    },
+  });
 }
 
 /** What the snippet Security has, and no action is. */
@@ -48,22 +93,18 @@ const MAY_CHANGE = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
  * `message`; the core answers all other errors. An action that changes data refuses every other method than these:
  * a link or an image can send GET, and the core runs an action by HEAD and OPTIONS, too.
  */
-export function action(
-  changes: boolean,
-  work: (context: ActionContext) => Promise<Answer | FileAnswer>,
-  supervisor: () => SupervisorPart,
-) {
+export function served(given: Action, supervisor: () => SupervisorPart) {
   return async (ctx: Context, next: Next) => {
     ctx.withoutDataWrapping = true;
     try {
-      if (changes && !MAY_CHANGE.has(ctx.method)) {
+      if (!given.reads && !MAY_CHANGE.has(ctx.method)) {
         ctx.set('Allow', 'POST');
         ctx.status = statusOf('METHOD_NOT_ALLOWED');
         ctx.body = answerOf(new AppSupervisorError('METHOD_NOT_ALLOWED'));
         return;
       }
       const user = ctx.state?.currentUser;
-      const answer = await work({
+      const answer = await perform(given, {
         ctx,
         supervisor: supervisor(),
         userId: user?.id === undefined || user?.id === null ? null : String(user.id),
@@ -102,6 +143,19 @@ export async function allowMissingTarget({ action }: { action?: Context['action'
   await next();
 }
 
+/** Parameters of a list. */
+export const LIST = {
+  filter: 'NocoBase filter.',
+  sort: 'Fields; `-` before one turns it round.',
+  page: 'From 1 on.',
+  pageSize: 'At most 200.',
+};
+
+/** Answers of several resources. */
+export const RESET = '`{username, email, password, unconfirmed: [environment]}`; the password is in this answer only.';
+export const MOVED =
+  '`{operations, refused: [{app, code, params, message}]}`: what was begun, and what cannot be moved, with its reason.';
+
 /** `page` and `pageSize` as the core reads them, limited. */
 export function paging(params: Record<string, any>): { page: number; pageSize: number } {
   const whole = (value: unknown, fallback: number, most: number) => {
@@ -126,8 +180,7 @@ export function sorting(value: unknown, allowed: readonly string[], fallback: st
   return wanted.length ? wanted : fallback;
 }
 
-/** The target of the request, which every action except lists and `create` needs. */
-export function target(params: Record<string, any>): string {
+function targetOf(params: Record<string, any>): string {
   const { filterByTk } = params;
   // No name has a zero byte, and PostgreSQL no text.
   if (typeof filterByTk === 'string' && filterByTk !== '' && !filterByTk.includes('\0')) return filterByTk;

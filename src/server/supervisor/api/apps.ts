@@ -1,13 +1,5 @@
-import type { Filter } from '@nocobase/database';
-import { z } from 'zod';
-import { APP } from '../../../shared/app';
-import { keysIn } from '../../../shared/fields';
-import { say } from '../../../shared/message';
 import type { Operation } from '../../../shared/operation';
-import type { AppCounts, CountedStatus } from '../../../shared/summary';
-import type { ShownStatus } from '../../../shared/types';
-import { NO_ENVIRONMENT } from '../../../shared/words';
-import { AppSupervisorError, describeError, inEnglish } from '../../errors';
+import { AppSupervisorError, describeError, type ErrorCode, inEnglish } from '../../errors';
 import { administratorOf } from '../../protocol/administrator';
 import {
   adoptInput,
@@ -25,202 +17,263 @@ import {
   updateInput,
 } from '../definitions/input';
 import { assertPermitted } from '../definitions/permissions';
-import type { AppDefinition } from '../definitions/repository';
 import type { BulkResult } from '../placement/moves';
-import { type ActionContext, type Answer, pageMeta, paging, sorting, target } from './action';
-import { filtering } from './filter';
-import { ORDERS } from './order';
+import { type ActionContext, type Answer, action, LIST, MOVED, RESET } from './action';
+import { counted, listed } from './app-list';
 
-const SORTABLE = keysIn(APP, 'sort');
-/** Default order of the list. */
-const FIRST_ORDER = ['sort', 'name'];
-const FILTERABLE = [...SORTABLE, ...keysIn(APP, 'filter')];
+type Supervisor = ActionContext['supervisor'];
 
-/** A constant number of queries for the names; the rest comes from memory. */
-export async function list({ supervisor, params }: ActionContext): Promise<Answer> {
-  const { appRepository, view } = supervisor.parts;
-  const { page, pageSize } = paging(params);
-  const { rest, ...ours } = splitFilter(params.filter);
-  const { status, environment } = ours;
-  const filter = filtering(rest, APP, FILTERABLE);
-  const sort = sorting(params.sort, [...SORTABLE, 'status', 'labels'], FIRST_ORDER);
-  const field = sort[0].replace(/^-/, '');
-  const appsOf = (names: string[]) => names.flatMap((name) => supervisor.app(name) ?? []);
-  if (!status && !environment && !ours.labels.length && !ORDERS[field]) {
-    const [names, count] = await appRepository.page(filter, sort, page, pageSize);
-    return { data: appsOf(names).map((app) => view.appRow(app)), meta: pageMeta(count, page, pageSize) };
-  }
-  // Conditions and orders that only memory can answer.
-  const statusIn = view.judge();
-  const found = appsOf(await appRepository.names(filter, ORDERS[field] ? FIRST_ORDER : sort))
-    .filter((app) => hasLabels(app, ours.labels))
-    .map((app) => ({ app, places: view.statusesOf(app, statusIn) }))
-    .filter(({ app, places }) => (!status && !environment) || placesWith(app, places, status, environment).length > 0);
-  if (ORDERS[field]) inOrder(found, field, sort[0].startsWith('-'));
-  const rows = found.slice((page - 1) * pageSize, page * pageSize).map(({ app }) => view.appRow(app));
-  return { data: rows, meta: pageMeta(found.length, page, pageSize) };
-}
+const ONE_APP = { filterByTk: 'Identifier of the app.' };
+const SOME_APPS = { filterByTk: 'Identifier of the app, or several.' };
+const CHANGES_APP: ErrorCode[] = ['UNKNOWN_APP', 'OPERATION_BEGUN'];
+const ASKS_WORKER: ErrorCode[] = ['UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'];
+const PLACES_APP: ErrorCode[] = [
+  'UNKNOWN_ENVIRONMENT',
+  'ENVIRONMENT_CORDONED',
+  'KEY_DIFFERS',
+  'OUTDATED',
+  'VERSION_DIFFERS',
+  'PLUGINS_MISSING',
+  'ENVIRONMENTS_DIFFER',
+  'DOMAIN_TAKEN',
+  'DOMAIN_OF_WORKER',
+  'PUBLIC_URL_MISSING',
+];
+const NAMES_APP: ErrorCode[] = ['NAME_TAKEN', 'DROP_PENDING'];
 
-type Places = Array<[environment: string, shown: ShownStatus]>;
+/** Start, stop, restart and upgrade, for one app or several. */
+const command = (what: 'start' | 'stop' | 'restart' | 'upgrade', summary: string) =>
+  action({
+    summary,
+    query: SOME_APPS,
+    body: commandInput,
+    gives: 'The operations.',
+    rows: ['appSupervisorOperation'],
+    errors: CHANGES_APP,
+    work: async ({ supervisor, params, input, userId }) => {
+      const { service } = supervisor.parts;
+      return operationsOf(supervisor, params.filterByTk, (name) => service.command(name, what, userId, input));
+    },
+  });
 
-/** @param wanted of each of these, one */
-const hasLabels = ({ labels }: AppDefinition, wanted: string[][]): boolean =>
-  wanted.every((some) => some.some((label) => labels.includes(label)));
+export const APPS = {
+  list: action({
+    summary: 'Apps, with their status in each environment',
+    reads: 'get',
+    query: { ...LIST, filter: 'NocoBase filter; `status`, `environment` and `label` are filters too.' },
+    gives: 'App rows, and `meta` with count and paging.',
+    rows: ['appSupervisorApp'],
+    work: listed,
+  }),
+  counts: action({
+    summary:
+      'How many apps have a status, how many are in an environment, and how many have a label, of those that match the other filters',
+    reads: 'get',
+    query: {
+      filter:
+        'As of `list`. `statuses` are counted as if it had no `status`, `environments` likewise; `labels` in addition to its own.',
+    },
+    gives: 'The counts.',
+    rows: 'appSupervisorAppCounts',
+    work: counted,
+  }),
+  get: action({
+    summary: 'One app',
+    reads: 'get',
+    query: ONE_APP,
+    gives: 'The app row.',
+    rows: 'appSupervisorApp',
+    errors: ['UNKNOWN_APP'],
+    work: async ({ supervisor, name }) => ({ data: supervisor.parts.view.appRow(knownApp(supervisor, name)) }),
+  }),
+  create: action({
+    summary: 'Create an app with its own database, and start it',
+    body: createInput,
+    gives: 'The app row with its operation and, in this answer only, `initialAdmin: {username, email, password}`.',
+    rows: 'appSupervisorApp',
+    errors: [...PLACES_APP, ...NAMES_APP, 'INITIAL_ADMIN_UNKNOWN', 'NEEDS_SECURITY'],
+    async work({ supervisor, input, userId, caller, may }) {
+      assertPermitted(null, input, may);
+      const initialAdmin = administratorOf(input.initialAdmin, caller);
+      const operation = await supervisor.parts.service.create({ ...input, initialAdmin }, userId);
+      return { data: { ...newRow(supervisor, operation), initialAdmin } };
+    },
+  }),
+  adopt: action({
+    summary: 'Create an app from a database that already contains a NocoBase app; it keeps its users',
+    query: { filterByTk: 'An app that was to be created there, and was not; then without a body.' },
+    body: adoptInput,
+    gives: 'The app row with its operation.',
+    rows: 'appSupervisorApp',
+    errors: [...PLACES_APP, ...NAMES_APP, 'NEEDS_SECURITY'],
+    async work(context) {
+      const { supervisor, params, userId, may } = context;
+      const { service } = supervisor.parts;
+      if (params.filterByTk) {
+        const { name } = knownApp(supervisor, context.name);
+        return { data: newRow(supervisor, await service.adoptInstead(name, userId)) };
+      }
+      const { input } = context;
+      assertPermitted(null, input, may);
+      return { data: newRow(supervisor, await service.create({ ...input, initialAdmin: null }, userId, 'adopt')) };
+    },
+  }),
+  update: action({
+    summary:
+      'Change an app; changed environments add and remove it there. A changed host, port or user of a connection requires its password',
+    query: ONE_APP,
+    body: updateInput,
+    gives:
+      'The app row. `pendingChanges` names the settings that take effect at the next restart. A change of nothing but labels is no operation.',
+    rows: 'appSupervisorApp',
+    errors: [...PLACES_APP, ...CHANGES_APP, 'PASSWORD_REQUIRED', 'INITIAL_ADMIN_UNKNOWN', 'NEEDS_SECURITY'],
+    async work(context) {
+      const { supervisor, name, userId, may } = context;
+      knownApp(supervisor, name);
+      const { input } = context;
+      const { service, view } = supervisor.parts;
+      if (await service.relabel(name, input, userId)) return { data: view.appRow(knownApp(supervisor, name)) };
+      const operation = await service.update(name, input, userId, may);
+      return { data: { ...view.appRow(knownApp(supervisor, name)), operation: view.operationRow(operation) } };
+    },
+  }),
+  label: action({
+    summary: 'Add and remove labels; no operation, and nothing reaches the environments',
+    query: SOME_APPS,
+    body: labelInput,
+    gives: 'The app rows; for several apps, `meta.refused` has those that were refused, with the reason.',
+    rows: ['appSupervisorApp'],
+    errors: ['UNKNOWN_APP'],
+    async work({ supervisor, params, input, userId }) {
+      const { service, view } = supervisor.parts;
+      const names = knownApps(supervisor, params.filterByTk).map(({ name }) => name);
+      const { done, refused } = await forEach(names, async (name) => {
+        await service.label(name, input, userId);
+        return view.appRow(knownApp(supervisor, name));
+      });
+      return { data: done, meta: { refused: refused.map(inWords) } };
+    },
+  }),
+  start: command('start', 'Start'),
+  stop: command('stop', 'Stop'),
+  restart: command('restart', 'Restart'),
+  upgrade: command('upgrade', 'Upgrade the data'),
+  move: action({
+    summary: 'Move to another environment; without `to` to the one that fits best',
+    query: SOME_APPS,
+    body: moveInput,
+    gives: MOVED,
+    errors: ['UNKNOWN_APP', 'NOT_IN_ENVIRONMENT', 'ALREADY_IN_ENVIRONMENT'],
+    async work({ supervisor, params, input, userId }) {
+      const apps = knownApps(supervisor, params.filterByTk);
+      return { data: bulkRow(supervisor, await supervisor.parts.moves.move(apps, input, userId)) };
+    },
+  }),
+  previewMove: action({
+    summary: 'What a move would do: where each app would go, how long visitors wait, and what stays',
+    reads: 'post',
+    query: SOME_APPS,
+    body: moveInput,
+    gives: 'The plan. `apps[].refused` says why an app cannot be moved.',
+    rows: 'appSupervisorMovePlan',
+    errors: ['UNKNOWN_APP'],
+    work: async ({ supervisor, params, input }) => ({
+      data: await supervisor.parts.moves.preview(knownApps(supervisor, params.filterByTk), input),
+    }),
+  }),
+  destroy: action({
+    summary: 'Delete; the database is kept unless `drop` is requested, and then only what the app created is dropped',
+    query: SOME_APPS,
+    body: destroyInput,
+    gives: 'The operations.',
+    rows: ['appSupervisorOperation'],
+    errors: CHANGES_APP,
+    async work({ supervisor, params, values, userId }) {
+      const given = { ...(params.database ? { database: params.database } : {}), ...values };
+      const { database } = parseInput(destroyInput, given);
+      const { service } = supervisor.parts;
+      return operationsOf(supervisor, params.filterByTk, (name) => service.destroy(name, database, userId));
+    },
+  }),
+  checkDatabase: action({
+    summary: 'Check a database on the worker that would use it',
+    reads: 'post',
+    body: checkInput,
+    gives: '`{checks: [{name, ok, message: {code, params?}, remedy?}], verdict: free | adoptable | taken | unusable}`',
+    errors: ASKS_WORKER,
+    work: async ({ supervisor, input }) => ({ data: await supervisor.parts.requests.checkDatabase(input) }),
+  }),
+  logs: action({
+    summary: 'The last lines of the log of an app',
+    reads: 'get',
+    query: {
+      ...ONE_APP,
+      environment: 'The environment; default: its first one.',
+      lines: '1 to 1000; default 100.',
+      until: 'Only lines until this time, in ms since 1970.',
+    },
+    gives: 'Lines.',
+    errors: ['UNKNOWN_APP', ...ASKS_WORKER],
+    async work({ supervisor, name, params }) {
+      const app = knownApp(supervisor, name);
+      const { environment, lines, until } = parseInput(logsInput, params);
+      return { data: await supervisor.parts.requests.logs(app, environment ?? app.environments[0], lines, until) };
+    },
+  }),
+  databaseSize: action({
+    summary: 'How many bytes the database of an app takes on its server, indexes included',
+    reads: 'get',
+    query: { ...ONE_APP, environment: 'The environment that finds out; default: its first one.' },
+    gives: '`{bytes}`; null if there is no database.',
+    errors: ['UNKNOWN_APP', ...ASKS_WORKER],
+    async work({ supervisor, name, params }) {
+      const app = knownApp(supervisor, name);
+      const environment = parseInput(sizeInput, params).environment ?? app.environments[0];
+      return { data: { bytes: await supervisor.parts.requests.databaseSize(app, environment ?? '') } };
+    },
+  }),
+  load: action({
+    summary: 'The last hour of an app: requests, errors, and the time until answers began',
+    reads: 'get',
+    query: ONE_APP,
+    gives: 'The series; null in one process, where no request passes through the Supervisor.',
+    rows: 'appSupervisorAppLoad',
+    errors: ['UNKNOWN_APP'],
+    work: async ({ supervisor, name }) => ({ data: supervisor.parts.load.ofApp(knownApp(supervisor, name)) }),
+  }),
+  // The page of multi-app-manager calls it.
+  migrate: action({
+    summary: 'Take apps over from multi-app-manager',
+    body: migrateInput,
+    gives: '`{migrated: [name], skipped: [{name, reason}]}`; an app is skipped with a reason.',
+    work: async ({ supervisor, input: { appNames, environments }, userId, may }) => ({
+      data: await supervisor.parts.migration.migrate(appNames, environments ?? null, userId, may),
+    }),
+  }),
+  resetAdmin: action({
+    summary: 'Give the administrator of an app a new random password, and end the sessions of that account',
+    query: ONE_APP,
+    gives: RESET,
+    errors: ['UNKNOWN_APP', 'APP_NOT_RUNNING', 'WORKER_SILENT', 'WORKER_FAILED'],
+    work: async ({ supervisor, name, userId }) => ({
+      data: await supervisor.parts.administrators.ofApp(knownApp(supervisor, name), userId),
+    }),
+  }),
+};
 
-/**
- * Where an app has one of these statuses, in one of these environments; null: any. Having no environment is a status,
- * too.
- */
-function placesWith(
-  app: AppDefinition,
-  places: Places,
-  status: string[] | null,
-  environment: string[] | null,
-): Array<[environment: string | null, status: CountedStatus]> {
-  const isHomeless = !app.environments.length && !environment && (!status || status.includes(NO_ENVIRONMENT));
-  const found = places.filter(
-    ([name, shown]) => (!environment || environment.includes(name)) && (!status || status.includes(shown.status)),
-  );
-  return [
-    ...(isHomeless ? [[null, NO_ENVIRONMENT] as [null, CountedStatus]] : []),
-    ...found.map(([name, shown]): [string, CountedStatus] => [name, shown.status]),
-  ];
-}
-
-/** How many apps each filter would find, together with the other filters: from memory, with one query for the names. */
-export async function counts({ supervisor, params }: ActionContext): Promise<Answer> {
-  const { appRepository, view } = supervisor.parts;
-  const { status, environment, labels, rest } = splitFilter(params.filter);
-  const names = await appRepository.names(filtering(rest, APP, FILTERABLE), FIRST_ORDER);
-  const statusIn = view.judge();
-  const found: AppCounts = { statuses: {}, environments: {}, labels: {} };
-  for (const app of names.flatMap((name) => supervisor.app(name) ?? [])) {
-    if (!hasLabels(app, labels)) continue;
-    const places = view.statusesOf(app, statusIn);
-    for (const each of new Set(placesWith(app, places, null, environment).map(([, one]) => one)))
-      found.statuses[each] = (found.statuses[each] ?? 0) + 1;
-    for (const each of new Set(placesWith(app, places, status, null).map(([name]) => name)))
-      if (each !== null) found.environments[each] = (found.environments[each] ?? 0) + 1;
-    if ((!status && !environment) || placesWith(app, places, status, environment).length > 0)
-      for (const each of app.labels) found.labels[each] = (found.labels[each] ?? 0) + 1;
-  }
-  return { data: found };
-}
-
-/** Sorts in place. */
-function inOrder(found: Array<{ app: AppDefinition; places: Places }>, field: string, isDescending: boolean): void {
-  const keys = new Map(
-    found.map(({ app, places }) => [
-      app,
-      {
-        name: app.name,
-        title: app.title,
-        statuses: app.environments.length ? places.map(([, { status }]) => status) : [],
-        labels: app.labels,
-      },
-    ]),
-  );
-  const compare = ORDERS[field];
-  found.sort(({ app: one }, { app: other }) => compare(keys.get(one)!, keys.get(other)!) * (isDescending ? -1 : 1));
-}
-
-export async function get({ supervisor, params }: ActionContext): Promise<Answer> {
-  return { data: supervisor.parts.view.appRow(knownApp(supervisor, target(params))) };
-}
-
-/** Only this answer contains the administrator's plain-text password. */
-export async function create({ supervisor, values, userId, caller, may }: ActionContext): Promise<Answer> {
-  const input = parseInput(createInput, values);
-  assertPermitted(null, input, may);
-  const initialAdmin = administratorOf(input.initialAdmin, caller);
-  const operation = await supervisor.parts.service.create({ ...input, initialAdmin }, userId);
-  return { data: { ...newRow(supervisor, operation), initialAdmin } };
-}
-
-/** Takes over a database that already contains a NocoBase app: as a new app, or for one that was to be created there. */
-export async function adopt({ supervisor, values, params, userId, may }: ActionContext): Promise<Answer> {
-  if (params.filterByTk) {
-    const { name } = knownApp(supervisor, target(params));
-    return { data: newRow(supervisor, await supervisor.parts.service.adoptInstead(name, userId)) };
-  }
-  const input = parseInput(adoptInput, values);
-  assertPermitted(null, input, may);
-  const operation = await supervisor.parts.service.create({ ...input, initialAdmin: null }, userId, 'adopt');
-  return { data: newRow(supervisor, operation) };
-}
-
-const newRow = (supervisor: ActionContext['supervisor'], operation: Operation) => ({
+const newRow = (supervisor: Supervisor, operation: Operation) => ({
   ...supervisor.parts.view.appRow(knownApp(supervisor, operation.appName)),
   operation: supervisor.parts.view.operationRow(operation),
 });
 
-/** The worker that would use the database runs the check, because only it knows its server. */
-export async function checkDatabase({ supervisor, values }: ActionContext): Promise<Answer> {
-  return { data: await supervisor.parts.requests.checkDatabase(parseInput(checkInput, values)) };
-}
-
-/** The last lines of an app's log where it runs. */
-export async function logs({ supervisor, params }: ActionContext): Promise<Answer> {
-  const app = knownApp(supervisor, target(params));
-  const { environment, lines, until } = parseInput(logsInput, params);
-  return { data: await supervisor.parts.requests.logs(app, environment ?? app.environments[0], lines, until) };
-}
-
-/** How many bytes the database of an app takes. */
-export async function databaseSize({ supervisor, params }: ActionContext): Promise<Answer> {
-  const app = knownApp(supervisor, target(params));
-  const environment = parseInput(sizeInput, params).environment ?? app.environments[0];
-  return { data: { bytes: await supervisor.parts.requests.databaseSize(app, environment ?? '') } };
-}
-
-/** The last hour of one app. */
-export async function load({ supervisor, params }: ActionContext): Promise<Answer> {
-  return { data: supervisor.parts.load.ofApp(knownApp(supervisor, target(params))) };
-}
-
-/** Takes apps over from multi-app-manager, whose page calls this action. */
-export async function migrate({ supervisor, values, userId, may }: ActionContext): Promise<Answer> {
-  const { appNames, environments } = parseInput(migrateInput, values);
-  return { data: await supervisor.parts.migration.migrate(appNames, environments ?? null, userId, may) };
-}
-
-export async function update({ supervisor, values, params, userId, may }: ActionContext): Promise<Answer> {
-  const name = target(params);
-  knownApp(supervisor, name);
-  const input = parseInput(updateInput, values);
-  const { service, view } = supervisor.parts;
-  if (await service.relabel(name, input, userId)) return { data: view.appRow(knownApp(supervisor, name)) };
-  const operation = await service.update(name, input, userId, may);
-  return { data: { ...view.appRow(knownApp(supervisor, name)), operation: view.operationRow(operation) } };
-}
-
-/** Adds labels to one app or several, and removes others. */
-export async function label({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
-  const change = parseInput(labelInput, values);
-  const names = knownApps(supervisor, params.filterByTk).map(({ name }) => name);
-  const { done, refused } = await forEach(names, async (name) => {
-    await supervisor.parts.service.label(name, change, userId);
-    return supervisor.parts.view.appRow(knownApp(supervisor, name));
-  });
-  return { data: done, meta: { refused: refused.map(inWords) } };
-}
-
-/** Start, stop, restart and upgrade, for one app or several. */
-export const command =
-  (what: 'start' | 'stop' | 'restart' | 'upgrade') =>
-  async ({ supervisor, params, values, userId }: ActionContext): Promise<Answer> => {
-    const options = parseInput(commandInput, values);
-    const names = parseInput(namesInput, params.filterByTk, 'filterByTk');
-    for (const name of names) knownApp(supervisor, name);
-    return operationsOf(supervisor, names, (name) => supervisor.parts.service.command(name, what, userId, options));
-  };
-
 /** Requests one operation for each of these apps. */
 async function operationsOf(
-  supervisor: ActionContext['supervisor'],
-  names: string[],
+  supervisor: Supervisor,
+  given: unknown,
   request: (name: string) => Promise<Operation>,
 ): Promise<Answer> {
+  const names = parseInput(namesInput, given, 'filterByTk');
+  for (const name of names) knownApp(supervisor, name);
   const { done, refused } = await forEach(names, request);
   const { operations, ...meta } = bulkRow(supervisor, { operations: done, refused });
   return { data: operations, meta };
@@ -247,98 +300,19 @@ async function forEach<T>(
   return { done, refused };
 }
 
-/** What a move would do, for one app or several. Changes nothing. */
-export async function previewMove({ supervisor, params, values }: ActionContext): Promise<Answer> {
-  const request = parseInput(moveInput, values);
-  return { data: await supervisor.parts.moves.preview(knownApps(supervisor, params.filterByTk), request) };
-}
-
-/** Moves one app or several; what cannot be moved is refused with its reason. */
-export async function move({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
-  const request = parseInput(moveInput, values);
-  const apps = knownApps(supervisor, params.filterByTk);
-  return { data: bulkRow(supervisor, await supervisor.parts.moves.move(apps, request, userId)) };
-}
-
 /** The answer of an action for several apps. */
-export const bulkRow = (supervisor: ActionContext['supervisor'], { operations, refused }: BulkResult) => ({
+export const bulkRow = (supervisor: Supervisor, { operations, refused }: BulkResult) => ({
   operations: operations.map((operation) => supervisor.parts.view.operationRow(operation)),
   refused: refused.map(inWords),
 });
 
 const inWords = (refused: BulkResult['refused'][number]) => ({ ...refused, message: inEnglish(refused) });
 
-const knownApps = (supervisor: ActionContext['supervisor'], names: unknown) =>
+const knownApps = (supervisor: Supervisor, names: unknown) =>
   parseInput(namesInput, names, 'filterByTk').map((name) => knownApp(supervisor, name));
 
-/** Only this answer contains the new password. */
-export async function resetAdmin({ supervisor, params, userId }: ActionContext): Promise<Answer> {
-  const app = knownApp(supervisor, target(params));
-  return { data: await supervisor.parts.administrators.ofApp(app, userId) };
-}
-
-export async function destroy({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
-  const names = parseInput(namesInput, params.filterByTk, 'filterByTk');
-  const { database } = parseInput(destroyInput, {
-    ...(params.database ? { database: params.database } : {}),
-    ...values,
-  });
-  for (const name of names) knownApp(supervisor, name);
-  return operationsOf(supervisor, names, (name) => supervisor.parts.service.destroy(name, database, userId));
-}
-
-function knownApp(supervisor: ActionContext['supervisor'], name: string) {
+function knownApp(supervisor: Supervisor, name: string) {
   const app = supervisor.app(name);
   if (!app) throw new AppSupervisorError(supervisor.loaded ? 'UNKNOWN_APP' : 'NOT_READY', { app: name });
   return app;
-}
-
-const isFilter = (part: unknown): part is object => typeof part === 'object' && part !== null && !Array.isArray(part);
-
-const ownFilter = z.union([z.string(), z.array(z.string())]);
-
-/** @throws AppSupervisorError INVALID_INPUT for any other comparison */
-function valuesOf(key: string, value: unknown): string[] {
-  const operand = z.strictObject({ $eq: ownFilter.optional(), $in: ownFilter.optional() }).safeParse(value);
-  const given = operand.success
-    ? [operand.data.$eq ?? [], operand.data.$in ?? []].flat()
-    : ownFilter.safeParse(value).data;
-  if (given !== undefined) return [given].flat();
-  throw new AppSupervisorError('INVALID_INPUT', { problem: say('INPUT_FILTER_OPERATOR', { field: key }) }, 'filter');
-}
-
-interface OwnFilters {
-  status: string[] | null;
-  environment: string[] | null;
-  /** Of each of these, an app has one. */
-  labels: string[][];
-}
-
-/**
- * `status`, `environment` and `label` are our own filters, at the top level or within `$and`; the database handles the
- * rest.
- */
-function splitFilter(filter: unknown): OwnFilters & { rest: Filter } {
-  const found: OwnFilters = { status: null, environment: null, labels: [] };
-  const take = (part: unknown): unknown => {
-    if (!isFilter(part)) return part;
-    return Object.fromEntries(
-      Object.entries(part).flatMap(([key, value]): Array<[string, unknown]> => {
-        if (key === 'status' || key === 'environment') {
-          found[key] = valuesOf(key, value);
-          return [];
-        }
-        if (key === 'label') {
-          found.labels.push(valuesOf(key, value));
-          return [];
-        }
-        if (key === '$and' && Array.isArray(value)) {
-          const others = value.map(take).filter((other) => isFilter(other) && Object.keys(other).length);
-          return others.length ? [[key, others]] : [];
-        }
-        return [[key, value]];
-      }),
-    );
-  };
-  return { rest: (take(filter) ?? {}) as Filter, ...found };
 }

@@ -1,106 +1,161 @@
 import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
-import { drainInput, forgetInput, moveInput, parseInput, uncordonInput } from '../definitions/input';
+import { drainInput, forgetInput, moveInput, uncordonInput } from '../definitions/input';
 import { arrivalInput, confirmInput, joinInput } from '../joining/join-input';
-import { type ActionContext, type Answer, target } from './action';
+import { type ActionContext, action, MOVED, RESET } from './action';
 import { bulkRow } from './apps';
 
-export async function list({ supervisor }: ActionContext): Promise<Answer> {
-  return { data: supervisor.parts.view.environmentRows() };
-}
+type Supervisor = ActionContext['supervisor'];
 
-export async function cordon({ supervisor, params, userId }: ActionContext): Promise<Answer> {
-  const name = target(params);
-  await supervisor.parts.environmentCache.change(name, { cordoned: true });
-  await supervisor.parts.journal.ofEnvironment(name, 'cordon', userId);
-  return { data: rowOf(supervisor, name) };
-}
+const ONE_ENVIRONMENT = { filterByTk: 'Name of the environment.' };
 
-/** Accepts apps again, and brings home, if asked, what drains have moved or stopped. */
-export async function uncordon({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
-  const name = target(params);
-  const { bringHome } = parseInput(uncordonInput, values);
-  const result = await supervisor.parts.drains.uncordon(name, bringHome, userId);
-  return { data: rowOf(supervisor, name), meta: bulkRow(supervisor, result) };
-}
+export const ENVIRONMENTS = {
+  list: action({
+    summary: 'Environments, with health, lease and warnings',
+    reads: 'get',
+    gives: 'Environment rows.',
+    rows: ['appSupervisorEnvironment'],
+    work: async ({ supervisor }) => ({ data: supervisor.parts.view.environmentRows() }),
+  }),
+  cordon: action({
+    summary: 'Cordon: accept no new apps',
+    query: ONE_ENVIRONMENT,
+    gives: 'The row.',
+    rows: 'appSupervisorEnvironment',
+    errors: ['UNKNOWN_ENVIRONMENT'],
+    async work({ supervisor, name, userId }) {
+      await supervisor.parts.environmentCache.change(name, { cordoned: true });
+      await supervisor.parts.journal.ofEnvironment(name, 'cordon', userId);
+      return { data: rowOf(supervisor, name) };
+    },
+  }),
+  uncordon: action({
+    summary: 'Uncordon: accept apps again, and bring home what drains have moved or stopped, if asked',
+    query: ONE_ENVIRONMENT,
+    body: uncordonInput,
+    gives:
+      'The row; `meta` is `{operations, refused}` of the apps that come home. One that has stopped a process is refused (`APP_STOPS_LOOP`).',
+    rows: 'appSupervisorEnvironment',
+    errors: ['UNKNOWN_ENVIRONMENT'],
+    async work({ supervisor, name, input, userId }) {
+      const result = await supervisor.parts.drains.uncordon(name, input.bringHome, userId);
+      return { data: rowOf(supervisor, name), meta: bulkRow(supervisor, result) };
+    },
+  }),
+  drain: action({
+    summary: 'Cordon it, and move or stop its apps',
+    query: ONE_ENVIRONMENT,
+    body: drainInput,
+    gives:
+      'The row; `meta` is `{operations, left: [{app, code, params, message}]}`: what was begun, and what stays there.',
+    rows: 'appSupervisorEnvironment',
+    errors: ['UNKNOWN_ENVIRONMENT'],
+    async work({ supervisor, name, input, userId }) {
+      const result = await supervisor.parts.drains.drain(name, input, userId);
+      const { operations, refused: left } = bulkRow(supervisor, result);
+      return { data: rowOf(supervisor, name), meta: { operations, left } };
+    },
+  }),
+  move: action({
+    summary: 'Move all apps of an environment to others',
+    query: ONE_ENVIRONMENT,
+    body: moveInput,
+    gives: MOVED,
+    errors: ['UNKNOWN_ENVIRONMENT'],
+    async work({ supervisor, name, input: { to }, userId }) {
+      const result = await supervisor.parts.moves.move(appsIn(supervisor, name), { from: name, to }, userId);
+      return { data: bulkRow(supervisor, result) };
+    },
+  }),
+  previewMove: action({
+    summary: 'What a move of all apps of an environment would do',
+    reads: 'post',
+    query: ONE_ENVIRONMENT,
+    body: moveInput,
+    gives: 'The plan.',
+    rows: 'appSupervisorMovePlan',
+    errors: ['UNKNOWN_ENVIRONMENT'],
+    work: async ({ supervisor, name, input: { to } }) => ({
+      data: await supervisor.parts.moves.preview(appsIn(supervisor, name), { from: name, to }),
+    }),
+  }),
+  forget: action({
+    summary: 'Forget an environment that will not come back',
+    query: ONE_ENVIRONMENT,
+    body: forgetInput,
+    gives: 'Its name; `meta` is `{operations, refused}` of the apps that are moved, if asked.',
+    errors: ['UNKNOWN_ENVIRONMENT', 'ENVIRONMENT_ALIVE', 'REDIS_UNREACHABLE'],
+    async work({ supervisor, name, input: { move, to }, userId }) {
+      const { environmentCache, drains, journal } = supervisor.parts;
+      await environmentCache.assertForgettable(name);
+      const moved = move ? await drains.moveStranded(name, to, userId) : { operations: [], refused: [] };
+      await supervisor.forget(name);
+      await journal.ofEnvironment(name, 'forget', userId);
+      return { data: { name }, meta: bulkRow(supervisor, moved) };
+    },
+  }),
+  check: action({
+    summary: 'Whether the Supervisor reaches the proxy address, by HTTP and by WebSocket',
+    reads: 'post',
+    query: ONE_ENVIRONMENT,
+    gives: '`{web: {ok, message: {code, params?}}, ws: {ok, message}}`',
+    errors: ['UNKNOWN_ENVIRONMENT'],
+    async work({ supervisor, name }) {
+      const row = rowOf(supervisor, name);
+      if (!row) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
+      // In shared memory there is no network between them.
+      const here = { ok: true, message: say('REACH_THIS_PROCESS') };
+      return { data: row.proxyUrl ? await supervisor.checkReach(row.proxyUrl) : { web: here, ws: here } };
+    },
+  }),
+  join: action({
+    summary:
+      'How the Worker of a new environment is started; makes its main database if the Supervisor has the role of Workers',
+    body: joinInput,
+    gives:
+      '`{name, files: {compose, docker, kubernetes, shell}, steps: [{kind, commands}], warnings}`, with secrets of this environment.',
+    errors: ['NOT_ON_THIS_PART'],
+    work: async ({ supervisor, input, userId }) => ({ data: await supervisor.parts.joins.join(input, userId) }),
+  }),
+  arrival: action({
+    summary: 'What is known of a Worker that should have joined',
+    reads: 'post',
+    body: arrivalInput,
+    gives: '`{state: waiting | wrong | arrived, messages: [{code, params?}]}`',
+    errors: ['NOT_ON_THIS_PART'],
+    work: async ({ supervisor, input }) => ({ data: await supervisor.parts.joins.arrival(input) }),
+  }),
+  // Visitors with their sessions are sent there from now on, so it needs the permission of whoever adds environments.
+  confirmAddress: action({
+    summary: 'Confirm the proxy address that the Worker of an environment reports: visitors are sent there',
+    query: ONE_ENVIRONMENT,
+    body: confirmInput,
+    gives: 'The row.',
+    rows: 'appSupervisorEnvironment',
+    errors: ['UNKNOWN_ENVIRONMENT', 'ADDRESS_DIFFERS'],
+    async work({ supervisor, name, input: { address }, userId }) {
+      const { environmentCache, journal } = supervisor.parts;
+      await environmentCache.confirm(name, address);
+      await journal.ofEnvironment(name, say('ADDRESS_CONFIRMED', { environment: name, address }), userId);
+      return { data: rowOf(supervisor, name) };
+    },
+  }),
+  resetAdmin: action({
+    summary: "Give the administrator of a Worker's main app a new random password",
+    query: ONE_ENVIRONMENT,
+    gives: RESET,
+    errors: ['UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
+    work: async ({ supervisor, name, userId }) => ({
+      data: await supervisor.parts.administrators.ofEnvironment(name, userId),
+    }),
+  }),
+};
 
-/** Accepts no new apps, and moves or stops the environment's apps. */
-export async function drain({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
-  const name = target(params);
-  const request = parseInput(drainInput, values);
-  const result = await supervisor.parts.drains.drain(name, request, userId);
-  const { operations, refused: left } = bulkRow(supervisor, result);
-  return { data: rowOf(supervisor, name), meta: { operations, left } };
-}
-
-const rowOf = (supervisor: ActionContext['supervisor'], name: string) =>
+const rowOf = (supervisor: Supervisor, name: string) =>
   supervisor.parts.view.environmentRows().find((row) => row.name === name);
 
-/** What a move of all apps of an environment would do. Changes nothing. */
-export async function previewMove({ supervisor, params, values }: ActionContext): Promise<Answer> {
-  const { to } = parseInput(moveInput, values);
-  const name = target(params);
-  return { data: await supervisor.parts.moves.preview(appsIn(supervisor, name), { from: name, to }) };
-}
-
-/** Moves all apps of an environment; what cannot be moved is refused with its reason. */
-export async function move({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
-  const { to } = parseInput(moveInput, values);
-  const name = target(params);
-  const result = await supervisor.parts.moves.move(appsIn(supervisor, name), { from: name, to }, userId);
-  return { data: bulkRow(supervisor, result) };
-}
-
-function appsIn(supervisor: ActionContext['supervisor'], environment: string) {
+function appsIn(supervisor: Supervisor, environment: string) {
   const isKnown = supervisor.parts.environmentCache.names().includes(environment);
   if (!isKnown) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment });
   return supervisor.apps().filter(({ environments }) => environments.includes(environment));
-}
-
-/** The environment will not come back: nothing waits for it any more. */
-export async function forget({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
-  const name = target(params);
-  const { move: moves, to } = parseInput(forgetInput, values);
-  const { environmentCache, drains, journal } = supervisor.parts;
-  await environmentCache.assertForgettable(name);
-  const moved = moves ? await drains.moveStranded(name, to, userId) : { operations: [], refused: [] };
-  await supervisor.forget(name);
-  await journal.ofEnvironment(name, 'forget', userId);
-  return { data: { name }, meta: bulkRow(supervisor, moved) };
-}
-
-/** Whether this Supervisor reaches the proxy address, for HTTP and WebSockets separately. */
-export async function check({ supervisor, params }: ActionContext): Promise<Answer> {
-  const name = target(params);
-  const row = supervisor.parts.view.environmentRows().find((environment) => environment.name === name);
-  if (!row) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
-  // In shared memory there is no network between them.
-  const here = { ok: true, message: say('REACH_THIS_PROCESS') };
-  return {
-    data: row.proxyUrl ? await supervisor.checkReach(row.proxyUrl) : { web: here, ws: here },
-  };
-}
-
-/** Visitors with their sessions are sent there from now on, so it needs the permission of whoever adds environments. */
-export async function confirmAddress({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
-  const name = target(params);
-  const { address } = parseInput(confirmInput, values);
-  await supervisor.parts.environmentCache.confirm(name, address);
-  await supervisor.parts.journal.ofEnvironment(name, say('ADDRESS_CONFIRMED', { environment: name, address }), userId);
-  return { data: rowOf(supervisor, name) };
-}
-
-/** Of its Worker's main app. Only this answer contains the new password. */
-export async function resetAdmin({ supervisor, params, userId }: ActionContext): Promise<Answer> {
-  return { data: await supervisor.parts.administrators.ofEnvironment(target(params), userId) };
-}
-
-/** How the Worker of a new environment is started. Contains its secrets. */
-export async function join({ supervisor, values, userId }: ActionContext): Promise<Answer> {
-  return { data: await supervisor.parts.joins.join(parseInput(joinInput, values), userId) };
-}
-
-/** What is known of a Worker that should have joined. Changes nothing. */
-export async function arrival({ supervisor, values }: ActionContext): Promise<Answer> {
-  return { data: await supervisor.parts.joins.arrival(parseInput(arrivalInput, values)) };
 }

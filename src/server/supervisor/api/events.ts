@@ -6,7 +6,7 @@ import { inEnglish } from '../../errors';
 import { parseInput } from '../definitions/input';
 import { eventsCsv } from '../events/csv';
 import type { SupervisorPart } from '../supervisor';
-import { type ActionContext, type Answer, type FileAnswer, pageMeta, paging, sorting } from './action';
+import { action, LIST, pageMeta, paging, sorting } from './action';
 import { filtering } from './filter';
 
 const SORTABLE = keysIn(EVENT, 'sort');
@@ -16,29 +16,46 @@ export const MOST_EXPORTED = 10_000;
 /** Rows of one query for a file. */
 const AT_ONCE = 500;
 
+const FILTER =
+  'NocoBase filter: `kind`, `appName`, `appUid`, `environment`, `createdById`, `operationId`, `at`, `endedAt`.';
+
 const exportInput = z.object({ format: z.enum(['csv', 'json']).default('csv') });
 
-export async function list({ supervisor, params }: ActionContext): Promise<Answer> {
-  const { page, pageSize } = paging(params);
-  const sort = [...sorting(params.sort, SORTABLE, ['-at']), 'id'];
-  const [rows, count] = await rowsOf(supervisor, filtering(params.filter, EVENT, FILTERABLE), sort, page, pageSize);
-  return { data: rows, meta: pageMeta(count, page, pageSize) };
-}
-
-/** The newest of the events that match, as a file. */
-export async function exportFile({ supervisor, params }: ActionContext): Promise<FileAnswer> {
-  const { format } = parseInput(exportInput, { format: params.format });
-  const filter = filtering(params.filter, EVENT, FILTERABLE);
-  const found: EventRow[] = [];
-  for (let page = 1; found.length < MOST_EXPORTED; page++) {
-    const [rows] = await rowsOf(supervisor, filter, ['-at', 'id'], page, AT_ONCE);
-    found.push(...rows);
-    if (rows.length < AT_ONCE) break;
-  }
-  return format === 'csv'
-    ? { file: 'activity.csv', type: 'text/csv; charset=utf-8', content: eventsCsv(found, inEnglish) }
-    : { file: 'activity.json', type: 'application/json; charset=utf-8', content: JSON.stringify(found, null, 2) };
-}
+export const EVENTS = {
+  list: action({
+    summary: 'What happened to apps and environments, newest first; kept for 90 days',
+    reads: 'get',
+    query: { ...LIST, filter: FILTER },
+    gives: 'Event rows, and `meta`.',
+    rows: ['appSupervisorEvent'],
+    async work({ supervisor, params }) {
+      const { page, pageSize } = paging(params);
+      const sort = [...sorting(params.sort, SORTABLE, ['-at']), 'id'];
+      const filter = filtering(params.filter, EVENT, FILTERABLE);
+      const [rows, count] = await rowsOf(supervisor, filter, sort, page, pageSize);
+      return { data: rows, meta: pageMeta(count, page, pageSize) };
+    },
+  }),
+  export: action({
+    summary: 'The newest 10,000 events that match, as a file',
+    reads: 'get',
+    query: { filter: FILTER, format: '`csv` (default) or `json`.' },
+    gives: 'Not in `data`: the file. `json` is a list of event rows; in `csv`, texts are in English.',
+    async work({ supervisor, params }) {
+      const { format } = parseInput(exportInput, { format: params.format });
+      const filter = filtering(params.filter, EVENT, FILTERABLE);
+      const found: EventRow[] = [];
+      for (let page = 1; found.length < MOST_EXPORTED; page++) {
+        const [rows] = await rowsOf(supervisor, filter, ['-at', 'id'], page, AT_ONCE);
+        found.push(...rows);
+        if (rows.length < AT_ONCE) break;
+      }
+      return format === 'csv'
+        ? { file: 'activity.csv', type: 'text/csv; charset=utf-8', content: eventsCsv(found, inEnglish) }
+        : { file: 'activity.json', type: 'application/json; charset=utf-8', content: JSON.stringify(found, null, 2) };
+    },
+  }),
+};
 
 /** Two queries, however many rows. */
 async function rowsOf(

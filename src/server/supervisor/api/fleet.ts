@@ -1,18 +1,27 @@
 import { checklistOf } from '../checklist';
 import { gatherFacts } from '../checklist/facts';
-import type { ActionContext, Answer } from './action';
+import { action } from './action';
 
-/** What the Overview shows, from memory. */
-export async function summary({ supervisor }: ActionContext): Promise<Answer> {
-  return { data: supervisor.parts.summary.get() };
-}
-
-/** The last hour of each environment. */
-export async function load({ supervisor }: ActionContext): Promise<Answer> {
-  return { data: supervisor.parts.load.load() };
-}
-
-/** What holds here and now of what makes a fleet safe. */
-export async function checklist({ supervisor }: ActionContext): Promise<Answer> {
-  return { data: checklistOf(gatherFacts(supervisor.parts, supervisor.own())) };
-}
+export const FLEET = {
+  checklist: action({
+    summary: 'The security checklist: what holds here and now',
+    reads: 'get',
+    gives: 'Rows, red ones first. The text of a row is that of its `code` and `params`.',
+    rows: ['appSupervisorChecklistRow'],
+    work: async ({ supervisor }) => ({ data: checklistOf(gatherFacts(supervisor.parts, supervisor.own())) }),
+  }),
+  summary: action({
+    summary: 'Counts by status, environments with their apps and load, problems with remedies, what needs attention',
+    reads: 'get',
+    gives: 'The summary.',
+    rows: 'appSupervisorSummary',
+    work: async ({ supervisor }) => ({ data: supervisor.parts.summary.get() }),
+  }),
+  load: action({
+    summary: 'The last hour of each environment: memory, event-loop delay, requests and errors',
+    reads: 'get',
+    gives: 'The series.',
+    rows: 'appSupervisorLoad',
+    work: async ({ supervisor }) => ({ data: supervisor.parts.load.load() }),
+  }),
+};

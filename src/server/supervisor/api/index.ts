@@ -2,94 +2,28 @@ import type { Context, Next } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
 import { AppSupervisorError } from '../../errors';
 import type { SupervisorPart } from '../supervisor';
-import { type ActionContext, type Answer, action, allowMissingTarget, CHANGE_SIGN_IN, type FileAnswer } from './action';
-import * as apps from './apps';
-import * as containers from './containers';
-import * as environments from './environments';
-import * as events from './events';
+import { type Action, allowMissingTarget, CHANGE_SIGN_IN, served } from './action';
+import { APPS } from './apps';
+import { CONTAINERS } from './containers';
+import { ENVIRONMENTS } from './environments';
+import { EVENTS } from './events';
 import { refuseUnreadable } from './filter';
-import * as fleet from './fleet';
-import * as notifiers from './notifiers';
-import * as operations from './operations';
+import { FLEET } from './fleet';
+import { NOTIFIERS } from './notifiers';
+import { OPERATIONS } from './operations';
 import { redactPasswords } from './request-log';
-import * as views from './views';
+import { VIEWS } from './views';
 
-type Work = (context: ActionContext) => Promise<Answer | FileAnswer>;
-
-/** By resource and action: whether it changes data, and its implementation. */
-export const RESOURCES: Record<string, Record<string, [changes: boolean, work: Work]>> = {
-  apps: {
-    list: [false, apps.list],
-    counts: [false, apps.counts],
-    get: [false, apps.get],
-    create: [true, apps.create],
-    adopt: [true, apps.adopt],
-    update: [true, apps.update],
-    label: [true, apps.label],
-    start: [true, apps.command('start')],
-    stop: [true, apps.command('stop')],
-    restart: [true, apps.command('restart')],
-    upgrade: [true, apps.command('upgrade')],
-    move: [true, apps.move],
-    previewMove: [false, apps.previewMove],
-    destroy: [true, apps.destroy],
-    checkDatabase: [false, apps.checkDatabase],
-    logs: [false, apps.logs],
-    load: [false, apps.load],
-    databaseSize: [false, apps.databaseSize],
-    migrate: [true, apps.migrate],
-    resetAdmin: [true, apps.resetAdmin],
-  },
-  appEnvironments: {
-    list: [false, environments.list],
-    cordon: [true, environments.cordon],
-    uncordon: [true, environments.uncordon],
-    drain: [true, environments.drain],
-    move: [true, environments.move],
-    previewMove: [false, environments.previewMove],
-    forget: [true, environments.forget],
-    check: [false, environments.check],
-    join: [true, environments.join],
-    arrival: [false, environments.arrival],
-    confirmAddress: [true, environments.confirmAddress],
-    resetAdmin: [true, environments.resetAdmin],
-  },
-  appContainers: {
-    list: [false, containers.list],
-    create: [true, containers.create],
-    start: [true, containers.act('start')],
-    stop: [true, containers.act('stop')],
-    restart: [true, containers.act('restart')],
-    upgrade: [true, containers.act('upgrade')],
-    destroy: [true, containers.destroy],
-    logs: [false, containers.logs],
-  },
-  appOperations: {
-    list: [false, operations.list],
-    get: [false, operations.get],
-    cancel: [true, operations.cancel],
-    retry: [true, operations.retry],
-  },
-  appViews: {
-    list: [false, views.list],
-    create: [true, views.create],
-    update: [true, views.update],
-    destroy: [true, views.destroy],
-  },
-  appEvents: {
-    list: [false, events.list],
-    export: [false, events.exportFile],
-  },
-  appNotifiers: {
-    list: [false, notifiers.list],
-    update: [true, notifiers.update],
-    test: [true, notifiers.test],
-  },
-  appFleet: {
-    checklist: [false, fleet.checklist],
-    summary: [false, fleet.summary],
-    load: [false, fleet.load],
-  },
+/** By resource and name. */
+export const RESOURCES: Record<string, Record<string, Action>> = {
+  apps: APPS,
+  appEnvironments: ENVIRONMENTS,
+  appContainers: CONTAINERS,
+  appOperations: OPERATIONS,
+  appViews: VIEWS,
+  appEvents: EVENTS,
+  appNotifiers: NOTIFIERS,
+  appFleet: FLEET,
 };
 
 /** What gives access to an app or to a main app is not among what a role gets that manages them. */
@@ -107,6 +41,16 @@ const managed = (resource: string) =>
   Object.keys(RESOURCES[resource])
     .map((name) => `${resource}:${name}`)
     .filter((name) => !SECURITY.includes(name));
+
+/** By permission, what it allows besides the role of this instance. */
+const SNIPPETS = {
+  overview: [...OVERVIEW, 'appOperations:list'],
+  apps: [...managed('apps'), ...OVERVIEW, 'appOperations:*', 'appViews:*'],
+  activity: ['appEvents:*', 'appOperations:list', 'appOperations:get', 'appEnvironments:list'],
+  notifications: ['appNotifiers:*'],
+  environments: managed('appEnvironments'),
+  security: [...SECURITY, 'appContainers:*'],
+};
 
 /**
  * The core would expose every table with its own actions (collections become resources). Of a table without an API of its own
@@ -140,7 +84,7 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
       // Only these actions: users must not reach the tables through the core's own actions.
       only: Object.keys(actions) as never,
       actions: Object.fromEntries(
-        Object.entries(actions).map(([key, [changes, work]]) => [key, action(changes, work, manager)]),
+        Object.entries(actions).map(([key, action]) => [key, served(action, manager)]),
       ) as never,
     });
   }
@@ -151,28 +95,6 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
     before: 'dataSource',
   });
   app.use(refuseUnreadable(Object.keys(RESOURCES)), { tag: 'appSupervisorFilters', before: 'dataSource' });
-  app.acl.registerSnippet({
-    name: 'pm.app-supervisor.overview',
-    actions: ['appSupervisor:*', ...OVERVIEW, 'appOperations:list'],
-  });
-  app.acl.registerSnippet({
-    name: 'pm.app-supervisor.apps',
-    actions: ['appSupervisor:*', ...managed('apps'), ...OVERVIEW, 'appOperations:*', 'appViews:*'],
-  });
-  app.acl.registerSnippet({
-    name: 'pm.app-supervisor.activity',
-    actions: ['appSupervisor:*', 'appEvents:*', 'appOperations:list', 'appOperations:get', 'appEnvironments:list'],
-  });
-  app.acl.registerSnippet({
-    name: 'pm.app-supervisor.notifications',
-    actions: ['appSupervisor:*', 'appNotifiers:*'],
-  });
-  app.acl.registerSnippet({
-    name: 'pm.app-supervisor.environments',
-    actions: ['appSupervisor:*', ...managed('appEnvironments')],
-  });
-  app.acl.registerSnippet({
-    name: 'pm.app-supervisor.security',
-    actions: ['appSupervisor:*', ...SECURITY, 'appContainers:*'],
-  });
+  for (const [name, actions] of Object.entries(SNIPPETS))
+    app.acl.registerSnippet({ name: `pm.app-supervisor.${name}`, actions: ['appSupervisor:*', ...actions] });
 }

@@ -1,18 +1,38 @@
 import { parseInput } from '../definitions/input';
-import { notifierId, notifierInput } from '../notices/notifier-input';
-import { type ActionContext, type Answer, target } from './action';
+import { anyNotifierInput, notifierId, notifierInput } from '../notices/notifier-input';
+import { action } from './action';
 
-/** The notifiers, with the channels that exist in `meta`. */
-export async function list({ supervisor }: ActionContext): Promise<Answer> {
-  const { notifiers, ...meta } = await supervisor.parts.notifierSettings.list();
-  return { data: notifiers, meta };
-}
+const ONE_NOTIFIER = { filterByTk: '`channel` (messages to people) or `webhook`.' };
+const idIn = (name: string) => parseInput(notifierId, name, 'filterByTk');
 
-export async function update({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
-  const id = parseInput(notifierId, target(params), 'filterByTk');
-  return { data: await supervisor.parts.notifierSettings.update(id, parseInput(notifierInput[id], values), userId) };
-}
-
-export async function test({ supervisor, params }: ActionContext): Promise<Answer> {
-  return { data: await supervisor.parts.notifierSettings.test(parseInput(notifierId, target(params), 'filterByTk')) };
-}
+export const NOTIFIERS = {
+  list: action({
+    summary: 'Who is notified of what happens, and how it is going',
+    reads: 'get',
+    gives: 'Both rows; `meta` is `{channels: [{name, title, type}], missing: plugin | channels | null}`.',
+    rows: ['appSupervisorNotifier'],
+    async work({ supervisor }) {
+      const { notifiers, ...meta } = await supervisor.parts.notifierSettings.list();
+      return { data: notifiers, meta };
+    },
+  }),
+  update: action({
+    summary: 'Change a notifier; it tells what happens from the time on at which it is turned on',
+    query: ONE_NOTIFIER,
+    body: anyNotifierInput,
+    gives: 'The row and, if one was made, `secret`, which is in this answer only.',
+    rows: 'appSupervisorNotifier',
+    async work({ supervisor, name, values, userId }) {
+      const id = idIn(name);
+      const settings = parseInput(notifierInput[id], values);
+      return { data: await supervisor.parts.notifierSettings.update(id, settings, userId) };
+    },
+  }),
+  test: action({
+    summary: 'Send a test message by the stored settings',
+    query: ONE_NOTIFIER,
+    gives: 'The result.',
+    rows: 'appSupervisorNoticeResult',
+    work: async ({ supervisor, name }) => ({ data: await supervisor.parts.notifierSettings.test(idIn(name)) }),
+  }),
+};

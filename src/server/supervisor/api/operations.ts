@@ -1,38 +1,67 @@
 import { keysIn } from '../../../shared/fields';
 import { OPERATION } from '../../../shared/operation';
 import { AppSupervisorError } from '../../errors';
-import { type ActionContext, type Answer, pageMeta, paging, sorting, target } from './action';
+import { action, LIST, pageMeta, paging, sorting } from './action';
 import { filtering } from './filter';
 
 const SORTABLE = keysIn(OPERATION, 'sort');
 const FILTERABLE = [...SORTABLE, ...keysIn(OPERATION, 'filter')];
+const ONE_OPERATION = { filterByTk: 'Id of the operation.' };
 
-export async function list({ supervisor, params }: ActionContext): Promise<Answer> {
-  const { page, pageSize } = paging(params);
-  const sort = sorting(params.sort, SORTABLE, ['-createdAt']);
-  const [operations, count] = await supervisor.parts.operations.page(
-    filtering(params.filter, OPERATION, FILTERABLE),
-    sort,
-    page,
-    pageSize,
-  );
-  return {
-    data: operations.map((operation) => supervisor.parts.view.operationRow(operation)),
-    meta: pageMeta(count, page, pageSize),
-  };
-}
-
-export async function get({ supervisor, params }: ActionContext): Promise<Answer> {
-  const id = target(params);
-  const operation = await supervisor.parts.operations.find(id);
-  if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
-  return { data: supervisor.parts.view.operationRow(operation) };
-}
-
-export async function cancel({ supervisor, params, userId }: ActionContext): Promise<Answer> {
-  return { data: supervisor.parts.view.operationRow(await supervisor.parts.service.cancel(target(params), userId)) };
-}
-
-export async function retry({ supervisor, params, userId }: ActionContext): Promise<Answer> {
-  return { data: supervisor.parts.view.operationRow(await supervisor.parts.service.retry(target(params), userId)) };
-}
+export const OPERATIONS = {
+  list: action({
+    summary: 'Operations, newest first',
+    reads: 'get',
+    query: LIST,
+    gives: 'Operation rows, and `meta`.',
+    rows: ['appSupervisorOperation'],
+    async work({ supervisor: { parts }, params }) {
+      const { page, pageSize } = paging(params);
+      const sort = sorting(params.sort, SORTABLE, ['-createdAt']);
+      const filter = filtering(params.filter, OPERATION, FILTERABLE);
+      const [operations, count] = await parts.operations.page(filter, sort, page, pageSize);
+      const data = operations.map((operation) => parts.view.operationRow(operation));
+      return { data, meta: pageMeta(count, page, pageSize) };
+    },
+  }),
+  get: action({
+    summary: 'One operation',
+    reads: 'get',
+    query: ONE_OPERATION,
+    gives: 'The row.',
+    rows: 'appSupervisorOperation',
+    errors: ['UNKNOWN_OPERATION'],
+    async work({ supervisor: { parts }, name: id }) {
+      const operation = await parts.operations.find(id);
+      if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
+      return { data: parts.view.operationRow(operation) };
+    },
+  }),
+  cancel: action({
+    summary: 'Cancel an operation: what has begun stays, and nothing else is begun',
+    query: ONE_OPERATION,
+    gives: 'The operation.',
+    rows: 'appSupervisorOperation',
+    errors: ['UNKNOWN_OPERATION', 'OPERATION_OVER', 'OPERATION_BEGUN'],
+    work: async ({ supervisor: { parts }, name, userId }) => ({
+      data: parts.view.operationRow(await parts.service.cancel(name, userId)),
+    }),
+  }),
+  retry: action({
+    summary: 'Ask again for what the newest operation of an app asked for, if that failed or was cancelled',
+    query: ONE_OPERATION,
+    gives: 'The new operation.',
+    rows: 'appSupervisorOperation',
+    errors: [
+      'UNKNOWN_OPERATION',
+      'OPERATION_OVER',
+      'OPERATION_SUPERSEDED',
+      'UNKNOWN_APP',
+      'UNKNOWN_ENVIRONMENT',
+      'OPERATION_BEGUN',
+    ],
+    work: async ({ supervisor: { parts }, name, userId }) => ({
+      data: parts.view.operationRow(await parts.service.retry(name, userId)),
+    }),
+  }),
+};

@@ -1,27 +1,46 @@
-import { newViewInput, parseInput, viewInput } from '../definitions/input';
-import { type ActionContext, type Answer, target } from './action';
+import { newViewInput, viewInput } from '../definitions/input';
+import { type ActionContext, action } from './action';
 
 /** Whose views these are. Whoever is nobody has views with all others who are nobody. */
 const owner = ({ userId }: ActionContext): string => userId ?? '';
+const ONE_VIEW = { filterByTk: 'Id of the view.' };
 
-/** Only the caller's own ones, as in every action of this file. */
-export async function list(context: ActionContext): Promise<Answer> {
-  return { data: await context.supervisor.parts.views.list(owner(context)) };
-}
-
-export async function create(context: ActionContext): Promise<Answer> {
-  const values = parseInput(newViewInput, context.values);
-  return { data: await context.supervisor.parts.views.create(owner(context), values) };
-}
-
-export async function update(context: ActionContext): Promise<Answer> {
-  const id = target(context.params);
-  const values = parseInput(viewInput, context.values);
-  return { data: await context.supervisor.parts.views.update(owner(context), id, values) };
-}
-
-export async function destroy(context: ActionContext): Promise<Answer> {
-  const id = target(context.params);
-  await context.supervisor.parts.views.destroy(owner(context), id);
-  return { data: id };
-}
+/** Only the caller's own ones. */
+export const VIEWS = {
+  list: action({
+    summary: "The caller's saved views of the list of apps",
+    reads: 'get',
+    gives: 'The views, by name.',
+    rows: ['appSupervisorView'],
+    work: async (context) => ({ data: await context.supervisor.parts.views.list(owner(context)) }),
+  }),
+  create: action({
+    summary: 'Save a view of the list of apps for the caller',
+    body: newViewInput,
+    gives: 'The view.',
+    rows: 'appSupervisorView',
+    work: async (context) => ({ data: await context.supervisor.parts.views.create(owner(context), context.input) }),
+  }),
+  update: action({
+    summary: "Rename one of the caller's views, or save another address in it",
+    query: ONE_VIEW,
+    body: viewInput,
+    gives: 'The view.',
+    rows: 'appSupervisorView',
+    errors: ['UNKNOWN_VIEW'],
+    async work(context) {
+      const { supervisor, name, input } = context;
+      return { data: await supervisor.parts.views.update(owner(context), name, input) };
+    },
+  }),
+  destroy: action({
+    summary: "Delete one of the caller's views",
+    query: ONE_VIEW,
+    gives: 'Its id.',
+    errors: ['UNKNOWN_VIEW'],
+    async work(context) {
+      await context.supervisor.parts.views.destroy(owner(context), context.name);
+      return { data: context.name };
+    },
+  }),
+};
