@@ -3,6 +3,7 @@ import type { AppHost } from '../../src/server/worker/hosting/host';
 import type { AppRecord } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
 import { recordOf } from '../support/fixtures';
+import { stepsOf } from '../support/pictures';
 import { SimulatedHost } from '../support/simulated-host';
 import { authorityOf, Boots, bootQueueOf } from '../support/worker-boots';
 
@@ -20,6 +21,10 @@ const ORDER = [
   'releases the lock',
   'ends its turn',
 ];
+
+it('is drawn in docs/architecture.md step by step', () => {
+  expect(stepsOf('steps')).toEqual(ORDER);
+});
 
 /** @param during what happens while a step goes on @param fails the step that fails */
 function process(during: Record<string, () => void> = {}, fails?: string) {

@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ROOT } from '../../scripts/lib/root.mjs';
 import { recordFor } from '../../src/server/supervisor/rollout/record';
 import { arriving, booted, cancelled, forgotten, placed, rested } from '../../src/server/supervisor/rollout/spec';
 import { say } from '../../src/shared/message';
 import { randomFor } from '../simulation/scheduler';
 import { publishedOf } from '../support/fixtures';
+import { stepsOf } from '../support/pictures';
 import { PlannedApp } from '../support/planned';
 
 const failure = { status: 'error' as const, error: say('NO_CAUSE') };
@@ -17,6 +21,13 @@ function running(environments: string[], values = {}): PlannedApp {
   fleet.published.length = 0;
   return fleet;
 }
+
+it('has its rules drawn in docs/architecture.md, in their order', () => {
+  const source = readFileSync(path.join(ROOT, 'src/server/supervisor/rollout/plan.ts'), 'utf8');
+  const [, list = ''] = /const RULES: readonly Rule\[\] = \[\n(.*?)^\];/ms.exec(source) ?? [];
+  expect(stepsOf('rules')).toEqual([...list.matchAll(/^ {2}(\w+),$/gm)].map(([, rule]) => rule));
+  expect(stepsOf('rules').length).toBeGreaterThan(5);
+});
 
 describe('invariant 3: above and stray: what a Worker knows, and the database does not', () => {
   it('publishes the same again, above what a Worker has done by a newer record', () => {

@@ -10,6 +10,7 @@ import { FakeClock } from '../support/clock';
 import { registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { MemoryDatabase } from '../support/memory-database';
+import { transitions } from '../support/pictures';
 import { SeededRandom } from '../support/random';
 import { TestStores } from '../support/stores';
 
@@ -33,6 +34,8 @@ interface Process {
   story: string[];
   /** The terms of its tenures. */
   terms: Set<number>;
+  /** Called when it ends what it runs. */
+  ending(): void;
   /** Answers that an app ends; null: it takes until the test says so. */
   ends: boolean;
   isOff: boolean;
@@ -50,6 +53,7 @@ function process(instance: string, place = 'here', database = server): Process {
     story: [] as string[],
     terms: new Set<number>(),
     ends: true,
+    ending: () => undefined,
     isOff: false,
     latency: 0,
     describes: async () => undefined,
@@ -88,6 +92,7 @@ function process(instance: string, place = 'here', database = server): Process {
     },
     end: async () => {
       made.story.push('ends');
+      made.ending();
       return made.ends;
     },
   });
@@ -120,6 +125,39 @@ describe('the state of a process', () => {
   ])('is %s', (state, facts) => {
     expect(stateOf(facts)).toBe(state);
   });
+});
+
+it('goes through the states as docs/architecture.md draws them, and in no other way', async () => {
+  const seen = new Set<string>();
+  const random = new SeededRandom();
+  for (let round = 0; round < 40; round++) {
+    clock = new FakeClock();
+    stores = new TestStores({ clock, random: new SeededRandom(), isAlone: false });
+    server = new MemoryDatabase(collections);
+    const one = process('one');
+    let state = '[*]';
+    const note = () => {
+      if (one.tenures.state !== state) seen.add(`${state} --> ${one.tenures.state}`);
+      state = one.tenures.state;
+    };
+    one.ending = note;
+    one.tenures.spends.listen(() => {
+      note();
+      seen.add('spent --> [*]');
+    });
+    note();
+    one.ends = random.fraction() < 0.7;
+    await one.tenures.start();
+    for (let passed = 0; passed < 120_000; passed += 250) {
+      note();
+      const chance = random.fraction();
+      if (chance < 0.02) one.isOff = !one.isOff;
+      else if (chance < 0.03) await change({ holder: 'two', beat: passed });
+      else if (chance < 0.05) await change({ holder: null });
+      await clock.run(250);
+    }
+  }
+  expect([...seen].sort()).toEqual(transitions().sort());
 });
 
 it('invariant 4: another process is known to hold the environment, and not where nobody does', async () => {
