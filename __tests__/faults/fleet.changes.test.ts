@@ -5,6 +5,7 @@ import { AppSupervisorError } from '../../src/server/errors';
 import { isPassword } from '../../src/server/protocol/administrator';
 import { unseal } from '../../src/server/protocol/secrets';
 import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
+import { PATIENCE } from '../../src/server/timing';
 import { failed, type InputCode, say } from '../../src/shared/message';
 import { secretsOf } from '../support/envelope';
 import { recordsIn } from '../support/records';
@@ -662,6 +663,7 @@ describe('an app that was stored without a JWT secret', () => {
 
   it('is not started by a worker that begins before the Supervisor until it has one: sign-ins end but once', async () => {
     await everythingStopped();
+    fleet.recordsWithin = PATIENCE;
     const worker = await fleet.worker('env_a');
     await until('env_a to hold its environment', () => worker.role === 'holder');
     const supervisor = await fleet.supervisor();
@@ -683,7 +685,6 @@ describe('an app that was stored without a JWT secret', () => {
 
   it('is started all the same where no Supervisor comes', async () => {
     await everythingStopped();
-    fleet.secretsWithin = 50;
     const worker = await fleet.worker('env_a');
     await until('env_a to run it', () => worker.runs.length === 1);
     expect(worker.host.running.get('crm')?.jwtSecret).toBeNull();

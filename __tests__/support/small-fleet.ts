@@ -340,7 +340,6 @@ export class WorkerProcess {
       warnings: [],
       handlers: {},
       leaving: fleet.leaving,
-      secretsWithin: fleet.secretsWithin,
       recordsWithin: fleet.recordsWithin,
       beginAgain: 500,
       roundEvery: PACES[fleet.wakeUps ? 'patient' : 'hurried'].round,
@@ -442,8 +441,6 @@ export class SmallFleet {
   beat = BEAT;
   /** What workers that are started from now on give their visitors to go elsewhere, in ms. */
   leaving = LEAVING;
-  /** How long workers that are started from now on wait for JWT secrets that they do not know, in ms; by default as in production. */
-  secretsWithin: number | undefined;
   /** How long workers that are started from now on wait for records before they go from their snapshots, in ms. */
   recordsWithin = RECORDS_WITHIN;
   private readonly supervisors: SupervisorProcess[] = [];
@@ -590,7 +587,6 @@ export class SmallFleet {
     this.beat = BEAT;
     this.leadExpiry = undefined;
     this.leaving = LEAVING;
-    this.secretsWithin = undefined;
     this.recordsWithin = RECORDS_WITHIN;
     this.prefix = `small-${randomUUID()}`;
   }

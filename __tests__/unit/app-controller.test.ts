@@ -52,7 +52,7 @@ function start(): void {
 
 /** Keeps all apps from booting until the returned function is called. */
 async function crowd(): Promise<() => void> {
-  bootQueue.oneByOne();
+  bootQueue.isOneByOne = true;
   const nothing = () => undefined;
   const { signal } = new AbortController();
   const other = await bootQueue.turn({ onPlace: nothing, onLate: nothing, isNext: true, signal });
@@ -869,9 +869,9 @@ describe('an app that crashes its worker', () => {
     await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', provision: 'create' })]);
     host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await create();
-    const oneByOne = vi.spyOn(BootQueue.prototype, 'oneByOne');
+    const oneByOne = vi.spyOn(BootQueue.prototype, 'isOneByOne', 'set');
     await die();
-    expect(oneByOne).toHaveBeenCalledTimes(1);
+    expect(oneByOne).toHaveBeenCalledWith(true);
     oneByOne.mockRestore();
     await die();
     await restart();
@@ -885,6 +885,23 @@ describe('an app that crashes its worker', () => {
     expect(databases.story('crm').filter((line) => line.includes('boots'))).toHaveLength(3);
     // Somebody mended it, and says so.
     expect(await accept({ generation: 11, provision: 'create' })).toMatchObject({ status: 'running' });
+  });
+
+  it('boots alone, and the others at the same time again once it has booted, or is not to', async () => {
+    host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
+    await create();
+    await die();
+    const oneByOne = vi.spyOn(BootQueue.prototype, 'isOneByOne', 'set');
+    for (let crash = 0; crash < 2; crash++) {
+      await die();
+      expect(oneByOne).toHaveBeenLastCalledWith(true);
+    }
+    await restart();
+    expect(crm().error?.code).toBe('APP_CRASH_LOOP');
+    await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', provision: 'create' })]);
+    await quiet();
+    expect(oneByOne).toHaveBeenLastCalledWith(false);
+    oneByOne.mockRestore();
   });
 
   it('is not blamed for a regular shutdown', async () => {

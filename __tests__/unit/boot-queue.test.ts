@@ -8,7 +8,7 @@ import { FakeClock } from '../support/clock';
 function crowd({ oneByOne = false, ...pace }: Partial<BootstrapConfig> & { oneByOne?: boolean }) {
   const clock = new FakeClock();
   const queue = new BootQueue({ concurrency: 1, interval: 0, intervalCap: 1, ...pace }, clock);
-  if (oneByOne) queue.oneByOne();
+  queue.isOneByOne = oneByOne;
   const late: string[] = [];
   const begun: string[] = [];
   const places = new Map<string, number[]>();
@@ -32,7 +32,7 @@ function crowd({ oneByOne = false, ...pace }: Partial<BootstrapConfig> & { oneBy
     ends.get(name)!();
     await settle();
   };
-  return { clock, late, begun, boot, end, settle, placesOf: (name: string) => places.get(name) };
+  return { clock, queue, late, begun, boot, end, settle, placesOf: (name: string) => places.get(name) };
 }
 
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] }));
@@ -71,13 +71,16 @@ describe('booting many apps', () => {
     expect(begun).toHaveLength(5);
   });
 
-  it('can be switched to one boot at a time', async () => {
-    const { begun, boot, end, settle } = crowd({ concurrency: 4, oneByOne: true });
-    for (const name of ['a', 'b']) void boot(name);
+  it('can be switched to one boot at a time, and back', async () => {
+    const { queue, begun, boot, end, settle } = crowd({ concurrency: 2, oneByOne: true });
+    for (const name of ['a', 'b', 'c', 'd']) void boot(name);
     await settle();
     expect(begun).toEqual(['a']);
     await end('a');
     expect(begun).toEqual(['a', 'b']);
+    queue.isOneByOne = false;
+    await settle();
+    expect(begun).toEqual(['a', 'b', 'c']);
   });
 
   it('lets others go on beside one that never ends, and says so', async () => {

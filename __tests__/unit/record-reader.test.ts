@@ -67,6 +67,13 @@ it('takes nothing from a store that went back to before its environment was forg
   expect(done).toEqual(['accepted new', 'accepted new']);
 });
 
+it('reads whatever has changed where a notification names no app', async () => {
+  await writeRecords(stores.records, 'env_a', [recordOf({ name: 'crm' })]);
+  await reader.read([]);
+  await reader.read([]);
+  expect(done).toEqual(['accepted crm']);
+});
+
 it('takes nothing before its process has a tenure, and everything then', async () => {
   await writeRecords(stores.records, 'env_a', [recordOf({ name: 'crm' })], { incarnation: 100 });
   mayRead = false;

@@ -96,7 +96,7 @@ function process(instance: string, place = 'here', database = server): Process {
       return made.ends;
     },
   });
-  for (const event of ['begins', 'resumes', 'spends'] as const)
+  for (const event of ['begins', 'losses', 'resumes', 'spends'] as const)
     made.tenures[event].listen(() => made.story.push(event));
   return made;
 }
@@ -192,7 +192,7 @@ describe('a tenure', () => {
     expect([tenures.state, tenures.mayBegin, story]).toEqual(['holder', true, ['begins']]);
     stores.away = false;
     await clock.run(6_000);
-    expect([story, (await sight())?.lease?.epoch]).toEqual([['begins', 'begins'], tenures.term]);
+    expect([story, (await sight())?.lease?.epoch]).toEqual([['begins', 'losses'], tenures.term]);
   });
 
   it('begins also where the answer to its first announcement was lost', async () => {
@@ -212,7 +212,7 @@ describe('a tenure', () => {
     const { tenures, story } = await started('one');
     stores.flush();
     await clock.run(6_000);
-    expect([story, (await sight())?.lease?.epoch]).toEqual([['begins', 'begins'], tenures.term]);
+    expect([story, (await sight())?.lease?.epoch]).toEqual([['begins', 'losses'], tenures.term]);
     expect(await stores.fleet.readRegistration('env_a')).toMatchObject({ epoch: tenures.term });
   });
 
@@ -310,7 +310,7 @@ describe('a tenure', () => {
     await change({ beat: 0 });
     await clock.run(INTERVAL);
     expect([one.tenures.state, one.tenures.term > term]).toEqual(['holder', true]);
-    expect(one.story).toEqual(['begins', 'begins']);
+    expect(one.story).toEqual(['begins', 'losses']);
     expect((await sight())?.lease?.epoch).toBe(one.tenures.term);
   });
 

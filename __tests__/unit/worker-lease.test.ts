@@ -14,6 +14,7 @@ import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { MemoryDatabase } from '../support/memory-database';
 import { SeededRandom } from '../support/random';
+import { bootQueueOf } from '../support/worker-boots';
 
 const storesOf = (clock: FakeClock) => new MemoryStores({ clock, random: new SeededRandom(1), isAlone: false });
 
@@ -70,6 +71,7 @@ async function worker(instance: string, server: MemoryDatabase, clock: FakeClock
       host: { hosted: { refusals: new Feed(), losses: new Feed() }, serverRoles: async () => null },
       environment: { name: 'env_a', heartbeatInterval: 5_000 },
       only: null,
+      bootQueue: bootQueueOf(clock),
       instance,
       stores,
       bus: {

@@ -32,10 +32,13 @@ export class RecordReader {
 
   constructor(private readonly options: RecordReaderOptions) {}
 
-  /** Reads the records of these apps, by uid; the app index if there are none. Never rejects. */
+  /** Reads the records of these apps, by uid; whatever has changed if none is named. Never rejects. */
   async read(uids: string[]): Promise<void> {
     const { records, environment, controller } = this.options;
-    if (!uids.length) return this.readAppIndex();
+    if (!uids.length) {
+      await this.readRecords();
+      return this.readAppIndex();
+    }
     await this.take(async (isStill) => {
       const read = await records.readSome(environment, uids);
       if (isStill() && !controller.incarnation.isPast(read.incarnation)) await controller.accept(read.records);

@@ -63,7 +63,6 @@ export interface WorkerPartOptions {
   roundEvery?: number;
   beginAgain?: number;
   leaving?: number;
-  secretsWithin?: number;
   recordsWithin?: number;
 }
 
@@ -116,8 +115,6 @@ export function createServices(
   const { main } = coreApps.apps;
   const store = new SnapshotStore(main);
   const followed = only === null ? null : new FollowedSnapshot(store, only);
-  /** Whether apps without a JWT secret have waited for it long enough. */
-  const secrets = { areLate: false };
   /** The tenure, and whether what the last one wrote was read in it: nothing is done before. */
   const known = { tenure: null as object | null, isCurrent: false };
   const databaseId = () => store.databaseId(random.id());
@@ -150,7 +147,7 @@ export function createServices(
     log,
     mayHost: () => tenures.hosts && known.isCurrent,
     isStandby: () => !tenures.hosts,
-    mayBoot: ({ jwtSecret }) => tenures.mayBegin && (jwtSecret !== null || secrets.areLate),
+    mayBoot: () => tenures.mayBegin,
     ...ofApps(options),
   });
   const reporter = new StatusReporter({
@@ -172,5 +169,5 @@ export function createServices(
   const hasFormer =
     options.hasFormer ??
     (() => hasFormerProcess(main.db.options as unknown as HostDatabase, leaseKey(options), stores.leases));
-  return { secrets, known, hasFormer, tenures, controller, reporter, reader };
+  return { known, hasFormer, tenures, controller, reporter, reader };
 }

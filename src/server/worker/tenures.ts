@@ -44,8 +44,10 @@ export interface TenuresOptions extends Omit<AnnouncerOptions, 'term'> {
 
 /** Follows the lease of an environment: begins and ends the tenures of this process, and has them announced. */
 export class Tenures {
-  /** A tenure begins, or the store has lost what was told in it. */
+  /** A tenure begins. */
   readonly begins = new Feed<void>();
+  /** Within a tenure, the store has lost what was told in it. */
+  readonly losses = new Feed<void>();
   /** Something may be begun again: the lease is renewed after a while without. */
   readonly resumes = new Feed<void>();
   /** Nothing more can be hosted by this process. */
@@ -67,7 +69,7 @@ export class Tenures {
     this.lease = options.lease;
     this.announcer = new Announcer({ ...options, term: () => (this.hosts ? this.term : null) });
     this.announcer.accepted.listen(async ({ fresh }) => {
-      if (fresh) await this.tell();
+      if (fresh) await (this.seen.isTold ? this.losses.emitAndWait() : this.tell());
     });
     this.announcer.overtaken.listen((by) => this.overtaken(by));
   }

@@ -22,11 +22,6 @@ const FOLLOWING_ROUND = 5_000;
 const BEGIN_AGAIN = 5_000;
 /** Interval of attempts to read records when a tenure begins, in ms. */
 const ASK_AGAIN = 250;
-/**
- * How long apps that a release before 0.1.1 left without a JWT secret wait for the Supervisor's, in ms: it may start at
- * the same time.
- */
-const SECRETS_WITHIN = 20_000;
 
 interface Running extends Services {
   round?: Timer;
@@ -268,26 +263,29 @@ export class WorkerPart {
 
   /**
    * Begins a tenure: reads what the last one wrote, and then the records, which say what is done. An app whose record does not come in time
-   * goes by the snapshot. Within a tenure it only reads and reports everything again, because the store has lost it. Never rejects.
+   * goes by the snapshot. Never rejects.
    */
   private async beginTenure(running: Running): Promise<void> {
     const { clock, recordsWithin = PATIENCE } = this.options;
-    const { controller, reader, reporter, known } = running;
-    const tenure = known.tenure ?? {};
-    const isNew = tenure !== known.tenure;
+    const { controller, reader, known } = running;
+    const tenure = {};
     known.tenure = tenure;
     const isIts = () => this.running === running && known.tenure === tenure;
-    if (isNew) await this.readCache(running, isIts);
-    reader.forget();
-    reporter.reportAll();
+    await this.readCache(running, isIts);
+    this.forgetStore(running);
     const end = clock.now().mono + recordsWithin;
-    for (let left = recordsWithin; isNew && isIts() && !controller.isRead; left = end - clock.now().mono) {
+    for (let left = recordsWithin; isIts() && !controller.isRead; left = end - clock.now().mono) {
       if (left <= 0) controller.goByCache();
       else await within(clock, left, reader.readRecords(), undefined);
       if (!controller.isRead) await clock.sleep(Math.min(ASK_AGAIN, recordsWithin));
     }
     await reader.readAll();
-    await this.untilSecrets(running);
+  }
+
+  /** What was read of the store, and what was told to it, says nothing any more. */
+  private forgetStore({ reader, reporter }: Running): void {
+    reader.forget();
+    reporter.reportAll();
   }
 
   private async readCache({ controller, known }: Running, isIts: () => boolean): Promise<void> {
@@ -315,6 +313,10 @@ export class WorkerPart {
     tenures.spends.listen(() => this.options.onSpent?.());
     tenures.resumes.listen(() => controller.convergeAll());
     tenures.begins.listen(() => void this.beginTenure(running));
+    tenures.losses.listen(() => {
+      this.forgetStore(running);
+      void reader.readAll();
+    });
   }
 
   /** Redis can be used again: what was published meanwhile was not heard, and what was reported may be lost. */
@@ -326,22 +328,6 @@ export class WorkerPart {
       await reader.readAll();
       await reporter.check();
     });
-  }
-
-  /**
-   * A boot without the stored secret generates a temporary one: sign-ins would end with it, and again with the next
-   * one.
-   */
-  private async untilSecrets(running: Running): Promise<void> {
-    const { clock, secretsWithin = SECRETS_WITHIN } = this.options;
-    const { controller, reader, secrets } = running;
-    const end = clock.now().mono + secretsWithin;
-    while (this.running === running && !secrets.areLate && !controller.apps.haveSecrets() && clock.now().mono < end) {
-      await clock.sleep(Math.min(500, secretsWithin));
-      await reader.readRecords();
-    }
-    secrets.areLate = true;
-    if (this.running === running) controller.convergeAll();
   }
 
   /** What was known before if its database server does not answer now. Never rejects. */

@@ -51,7 +51,7 @@ const asItIs: NonNullable<Stores['sealed']> = (_, record) => record;
 const STORE_RETRY = 500;
 /** How far ahead of this clock that of another Supervisor may have been when it forgot an environment, in ms. */
 const AHEAD = 3_600_000;
-/** Maximum number of apps in one notification; its receiver finds the others in its next round. */
+/** Of more apps a notification names none: its receiver looks what has changed. */
 const MOST_NAMED = 100;
 
 /**
@@ -239,7 +239,7 @@ export class EnvironmentReconciler {
     const unnotified = this.unnotified.get(environment);
     if (!unnotified) return;
     this.unnotified.delete(environment);
-    this.options.bus.notify({ environment }, [...unnotified].slice(0, MOST_NAMED));
+    this.options.bus.notify({ environment }, unnotified.size > MOST_NAMED ? [] : [...unnotified]);
   }
 }
 

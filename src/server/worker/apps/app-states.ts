@@ -14,8 +14,6 @@ export interface AppState {
   record: AppRecord;
   /** Whether the store had this record in this tenure. Otherwise it is the cache's. */
   confirmed: boolean;
-  /** Its record was waited for in vain: what the snapshot has holds. */
-  goesByCache: boolean;
   applied: Applied | null;
   /** The record from which the running object was created. */
   booted: AppRecord | null;
@@ -82,6 +80,8 @@ export interface AppStatesOptions {
 export class AppStates {
   /** Names of apps whose statuses have to be reported. */
   readonly reports = new Feed<string[]>();
+  /** Records were waited for in vain: what the snapshot has holds. */
+  goesByCache = false;
   private readonly held = new Map<string, AppState>();
   /** What was forgotten and has still to end, with its name: by then the app may be assigned again. */
   readonly ending = new Map<AppState, string>();
@@ -106,7 +106,6 @@ export class AppStates {
     this.held.set(record.name, {
       record,
       confirmed,
-      goesByCache: false,
       applied,
       booted: null,
       claimed: null,
@@ -134,6 +133,7 @@ export class AppStates {
 
   /** Nothing is known of any app. */
   clear(): void {
+    this.goesByCache = false;
     this.held.clear();
   }
 
@@ -181,14 +181,9 @@ export class AppStates {
     return [...this.held.values()].map(({ record }) => record).filter((record) => record.desired !== 'removed');
   }
 
-  /** Whether each app has a JWT secret that is to start here: a release before 0.1.1 may have left some without. */
-  haveSecrets(): boolean {
-    return this.records().every(({ jwtSecret, uploads }) => jwtSecret !== null || uploads?.ahead === true);
-  }
-
   /** Names of apps whose records are waited for. */
   awaited(): string[] {
-    return this.all().flatMap(([name, { confirmed, goesByCache }]) => (confirmed || goesByCache ? [] : name));
+    return this.goesByCache ? [] : this.all().flatMap(([name, { confirmed }]) => (confirmed ? [] : name));
   }
 
   names(): string[] {

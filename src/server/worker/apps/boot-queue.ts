@@ -31,15 +31,16 @@ export class BootQueue {
   private readonly waiting: Waiting[] = [];
 
   constructor(
-    { concurrency, interval, intervalCap }: BootstrapConfig,
+    private readonly settings: BootstrapConfig,
     private readonly clock: Clock,
   ) {
+    const { concurrency, interval, intervalCap } = settings;
     this.queue = new PQueue({ concurrency, ...(interval > 0 ? { interval, intervalCap } : {}) });
   }
 
-  /** From now on only one app boots at a time. */
-  oneByOne(): void {
-    this.queue.concurrency = 1;
+  /** Whether only one app boots at a time. */
+  set isOneByOne(isOneByOne: boolean) {
+    this.queue.concurrency = isOneByOne ? 1 : this.settings.concurrency;
   }
 
   /** @returns null when the signal came first */

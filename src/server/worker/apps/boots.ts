@@ -76,6 +76,7 @@ export class AppBoots {
     const ended = await this.inOrder(name, held, held.waiting.signal);
     held.waiting = null;
     limits.noteEnd(name, held);
+    if (!this.isSuspectBeside(held)) this.options.bootQueue.isOneByOne = false;
     if (!ended) return this.giveUp(name, held, applied, status);
     const { record } = ended;
     held.applied = {
@@ -149,6 +150,12 @@ export class AppBoots {
       await lock?.release();
       turn?.end();
     }
+  }
+
+  /** Whether one of the apps that still boot may have crashed the last process. */
+  private isSuspectBeside(booted: AppState): boolean {
+    const others = this.options.apps.all().flatMap(([, held]) => (held === booted ? [] : held));
+    return others.some((held) => held.applied?.unfinished && (this.begun.has(held) || this.wish(held) !== null));
   }
 
   /** Whether an app may still be booted by this record. */

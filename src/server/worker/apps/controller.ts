@@ -40,8 +40,8 @@ export interface AppControllerOptions {
   /** Whether another process hosts this environment, as far as this one knows. */
   isStandby(): boolean;
   authority: HostingAuthority;
-  /** Whether this app may boot now. */
-  mayBoot(record: AppRecord): boolean;
+  /** Whether apps may boot now. */
+  mayBoot(): boolean;
   /** `API_BASE_PATH` of this Worker and the others, without trailing slash; absent: no uploads are copied from them. */
   apiBase?: string;
   /** Absent: as `Uploads` does it. */
@@ -122,14 +122,14 @@ export class AppController {
       this.apps.hold(record, applied, false);
     }
     // One of them may have crashed the last process: a boot on its own identifies it.
-    if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) bootQueue.oneByOne();
+    bootQueue.isOneByOne = this.apps.all().some(([, { applied }]) => applied?.unfinished);
   }
 
   /** The store cannot be read, or has no newer record of some apps: what is known of them stands, and the claim decides. */
   goByCache(): void {
     const apps = this.apps.awaited();
     this.options.log.warn(`No records were found of ${apps.length} app(s); they go on from the snapshot.`, { apps });
-    for (const name of apps) this.apps.get(name)!.goesByCache = true;
+    this.apps.goesByCache = true;
     this.convergeAll();
   }
 
@@ -342,14 +342,14 @@ export class AppController {
   }
 
   /** Whether something may be done by what is known of an app. */
-  private mayGoBy({ confirmed, goesByCache }: AppState): boolean {
-    return (confirmed || goesByCache) && !this.closed && this.options.mayHost();
+  private mayGoBy({ confirmed }: AppState): boolean {
+    return (confirmed || this.apps.goesByCache) && !this.closed && this.options.mayHost();
   }
 
   /** A database is neither created nor adopted by the cache. */
   private mayBoot(held: AppState): boolean {
     const { record, confirmed } = held;
-    return this.mayGoBy(held) && (confirmed || record.provision === 'none') && this.options.mayBoot(record);
+    return this.mayGoBy(held) && (confirmed || record.provision === 'none') && this.options.mayBoot();
   }
 
   private start(name: string, held: AppState, record: AppRecord, decision: Decision): void {
