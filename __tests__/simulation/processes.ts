@@ -188,7 +188,6 @@ export class SupervisorProcess extends SimulatedProcess {
       bus: this.bus,
       instance: name,
       aesKey: KEY,
-      appKey: 'app-key',
       clock: this.machine,
       random: this.random,
       log: this.log,

@@ -64,7 +64,6 @@ export class MemoryFleet {
       bus: this.busOf(made),
       instance,
       aesKey: null,
-      appKey: 'app-key',
       clock,
       random: new SeededRandom(this.supervisors.length),
       log,

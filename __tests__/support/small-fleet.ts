@@ -149,7 +149,6 @@ export class SupervisorProcess {
       ...wire,
       instance,
       aesKey: KEY,
-      appKey: 'app-key',
       clock: systemClock,
       random: systemRandom,
       log,

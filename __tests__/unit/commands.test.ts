@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { requestOf } from '../../src/server/supervisor/requests/commands';
 import { type AppCommand, appCommand } from '../../src/shared/messages';
 import { appOf } from '../support/fixtures';
+import { MemoryFleet } from '../support/memory-fleet';
 
 const crm = appOf({ name: 'crm', environments: ['env_a', 'env_b'] });
 const command = (action: string, environments: string[] = [], payload?: Record<string, unknown>): AppCommand =>
@@ -55,4 +56,17 @@ describe('a command of another plugin', () => {
     expect(outcome(command('stop'), crm, 'env_c')).toBe('COMMAND_ELSEWHERE');
     expect(outcome(command('stop'), null, 'env_a')).toBe('COMMAND_ELSEWHERE');
   });
+});
+
+it('what is no command is told to whoever waits for its outcome by its id, if it has one', async () => {
+  const { part } = await new MemoryFleet().supervisor();
+  const told: unknown[] = [];
+  part.commands.listen(({ requestId, refused }) => told.push([requestId, refused]));
+  for (const value of [{ requestId: 'r', appName: 'a b' }, { requestId: 5 }, null])
+    await expect(part.parts.commands.carryOut(value, null)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  expect(told).toEqual([
+    ['r', 'INVALID_INPUT'],
+    ['', 'INVALID_INPUT'],
+    ['', 'INVALID_INPUT'],
+  ]);
 });

@@ -9,7 +9,7 @@ import type { ProbeState } from '../observability/probes';
 import { basePath } from '../proxy';
 import { registerResources } from '../supervisor/api';
 import { parseInput } from '../supervisor/definitions/input';
-import { COMMAND_METHOD, type CommandOutcome, UNREAD } from '../supervisor/requests/commands';
+import { COMMAND_METHOD, type CommandOutcome, unread } from '../supervisor/requests/commands';
 import { createUploadsFront } from '../worker/uploads/serve';
 import type { WorkerPart } from '../worker/worker';
 import { appModelsOf } from './adapters/app-models';
@@ -179,7 +179,7 @@ export class WorkerRuntime implements Runtime {
   /** The Supervisor decides and records; this process only learns what became of it. */
   async command(value: unknown): Promise<void> {
     const { environment, foundation, commands } = this;
-    let command = UNREAD;
+    let command = unread(value);
     let refused: string | null = null;
     try {
       command = parseInput(appCommand, value);

@@ -83,7 +83,6 @@ export interface SupervisorPartOptions {
   bus: MessageBus;
   instance: string;
   aesKey: Buffer | null;
-  appKey: string;
   clock: Clock;
   random: Random;
   log: Log;

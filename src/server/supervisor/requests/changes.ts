@@ -75,22 +75,14 @@ export class AppChanges {
    * @param follows whether the app goes where it is about to move, if that is alive, and is changed there; otherwise such a move ends
    * @throws TermOver
    */
-  async change(
+  change(
     name: string,
     work: (app: AppDefinition, generation: number, transaction: Transaction, others: Operation[]) => Promise<Request>,
     userId: string | null,
     { asLeader = false, follows = false } = {},
   ): Promise<Operation> {
-    const { appRepository, operations, active, clock, compatibility, leadership } = this.options;
-    let superseded: Operation[] = [];
-    const operation = await this.inTransaction(async (transaction) => {
-      if (asLeader) await leadership.holdTerm(transaction);
-      // Locks the row first, so that two requests for one app run one after the other, across all Supervisors.
-      const found = await appRepository.findLocked(name, transaction);
-      if (!found) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
-      const others = await operations.activeOf(found.uid, transaction);
-      this.assertNotInTheWay(found);
-      const generation = nextGeneration(newestOf(found), clock.now().wall);
+    const { appRepository, compatibility } = this.options;
+    return this.request(name, asLeader, async (found, generation, transaction, others) => {
       const from = this.settled(found, follows);
       const { values, ...request } = await work(from, generation, transaction, others);
       const after = { ...from, ...values, generation };
@@ -102,49 +94,55 @@ export class AppChanges {
       const { placements, previous } = from;
       await appRepository.update(name, { ...placeOf(from), placements, previous, ...values, generation }, transaction);
       const progress = begunIn(after, request.environments ?? Object.keys(after.placements), others);
-      const made = this.newOperation(after, { ...request, progress, createdById: userId });
-      const why = say('SUPERSEDED', { action: sayAction(made.action) });
-      superseded = others.map((other) => ended(other, why, clock.now().wall));
-      for (const other of superseded) await operations.save(other, transaction);
-      await this.store(made, transaction, found);
-      return made;
+      return this.newOperation(after, { ...request, progress, createdById: userId });
     });
-    for (const other of superseded) active.put(other);
-    await this.carryOut([name], operation);
-    return operation;
   }
 
   /**
    * Removes an app from the list; its tombstone keeps what is left to be done.
    * @param ending where it may be, where its data are ended, and how
    */
-  async bury(
+  bury(
     name: string,
     ending: (app: AppDefinition) => { places: string[]; target: string | null; data: DataEnd },
     userId: string | null,
   ): Promise<Operation> {
-    const { appRepository, operations, active, clock } = this.options;
+    return this.request(name, false, async (app, generation, transaction) => {
+      const { places, target, data } = ending(app);
+      const nowhere = { environments: [], targetEnvironment: target, placements: {}, previous: null, paused: null };
+      const definition = { ...app, ...nowhere, generation, initialAdmin: null };
+      const tombstone = { uid: app.uid, name, definition, environments: places, data };
+      await this.options.appRepository.bury(tombstone, transaction);
+      const progress = endsIn(places, target, data);
+      return this.newOperation(definition, { action: 'destroy', progress, data, createdById: userId });
+    });
+  }
+
+  /** @param write writes what is asked for, and returns its operation, by which all others end */
+  private async request(
+    name: string,
+    asLeader: boolean,
+    write: (
+      app: AppDefinition,
+      generation: number,
+      transaction: Transaction,
+      others: Operation[],
+    ) => Promise<Operation>,
+  ): Promise<Operation> {
+    const { appRepository, operations, active, clock, leadership } = this.options;
     let superseded: Operation[] = [];
     const operation = await this.inTransaction(async (transaction) => {
+      if (asLeader) await leadership.holdTerm(transaction);
+      // Locks the row first, so that two requests for one app run one after the other, across all Supervisors.
       const app = await appRepository.findLocked(name, transaction);
       if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
       const others = await operations.activeOf(app.uid, transaction);
       this.assertNotInTheWay(app);
-      const { places, target, data } = ending(app);
-      const generation = nextGeneration(newestOf(app), clock.now().wall);
-      const nowhere = { environments: [], targetEnvironment: target, placements: {}, previous: null, paused: null };
-      const definition = { ...app, ...nowhere, generation, initialAdmin: null };
-      const made = this.newOperation(definition, {
-        action: 'destroy',
-        progress: endsIn(places, target, data),
-        data,
-        createdById: userId,
-      });
-      await appRepository.bury({ uid: app.uid, name, definition, environments: places, data }, transaction);
-      const why = say('SUPERSEDED', { action: sayAction('destroy') });
+      const made = await write(app, nextGeneration(newestOf(app), clock.now().wall), transaction, others);
+      const why = say('SUPERSEDED', { action: sayAction(made.action) });
       superseded = others.map((other) => ended(other, why, clock.now().wall));
       for (const other of superseded) await operations.save(other, transaction);
-      await this.store(made, transaction);
+      await this.store(made, transaction, app);
       return made;
     });
     for (const other of superseded) active.put(other);

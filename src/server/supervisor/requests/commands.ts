@@ -74,8 +74,13 @@ const modelIn = (payload: AppCommand['payload'] = {}): Record<string, unknown> =
     ? (payload.appModel as Record<string, unknown>)
     : payload;
 
-/** What is said of a command that is none, or was not read. */
-export const UNREAD: AppCommand = { requestId: '', appName: '?', action: '?', environments: [] };
+const someId = appCommand.pick({ requestId: true });
+
+/** What is said of a command as long as it is not known to be one: whoever waits for its outcome knows it by its id. */
+export const unread = (value: unknown): AppCommand => {
+  const { requestId = '' } = someId.safeParse(value).data ?? {};
+  return { requestId, appName: '?', action: '?', environments: [] };
+};
 
 /** A command of another plugin, and what became of it. */
 export interface CommandOutcome {
@@ -126,7 +131,7 @@ export class AppCommands {
    */
   async carryOut(value: unknown, from: string | null): Promise<void> {
     const { appCache, onCommand } = this.options;
-    let command = UNREAD;
+    let command = unread(value);
     const app = () => appCache.apps.get(command.appName) ?? null;
     const tell = (refused: string | null) => {
       const { requestId, appName, action } = command;

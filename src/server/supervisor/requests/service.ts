@@ -5,8 +5,6 @@ import { say } from '../../../shared/message';
 import type { Operation } from '../../../shared/operation';
 import type { MoveCause } from '../../../shared/words';
 import { AppSupervisorError } from '../../errors';
-import type { WithDatabase } from '../../nocobase/main-database';
-import type { MessageBus } from '../../protocol/bus';
 import { isAlive } from '../../protocol/health';
 import { changedDatabase } from '../definitions/database-settings';
 import type { UpdateInput } from '../definitions/input';
@@ -19,14 +17,9 @@ import { arriving, booted, isKeptOut, type Place, placed, rested } from '../roll
 import { askedOf } from '../rollout/uploads';
 import { AppChanges, type ChangesOptions, placeOf, type Request } from './changes';
 import { AppCreation, type CreationOptions } from './creation';
-import { OperationRequests } from './operation-requests';
+import { OperationRequests, type OperationRequestsOptions } from './operation-requests';
 
-export interface ServiceOptions extends CreationOptions {
-  app: WithDatabase;
-  bus: MessageBus;
-  leadership: ChangesOptions['leadership'];
-  events: ChangesOptions['events'];
-}
+export type ServiceOptions = CreationOptions & ChangesOptions & OperationRequestsOptions;
 
 /** From where to where an app moves. */
 export interface MoveWish {
