@@ -40,7 +40,7 @@ import { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { EnvironmentCache } from './fleet/environment-cache';
 import { FleetObserver } from './fleet/observer';
 import { ReachWatch, type ReachWatchOptions } from './fleet/reach-watch';
-import { hostsAt, reaches } from './fleet/reachability';
+import { checkReach, hostsAt, reaches } from './fleet/reachability';
 import { FleetView } from './fleet/view';
 import { WorkerRequests } from './fleet/worker-requests';
 import { EnvironmentJoins, type EnvironmentJoinsOptions } from './joining/joins';
@@ -222,6 +222,7 @@ function createProbes(
 ) {
   return {
     reach: new ReachWatch({ observer, environmentCache, clock, reaches: options.reaches ?? reaches }),
+    checkReach: (proxyUrl: string) => checkReach(proxyUrl, options.wsPath, clock.now().wall),
     domains: new DomainWatch({ ...known, bus, addresses, probe: probeDomain ?? null, clock, log }),
   };
 }
@@ -279,8 +280,10 @@ function createOverview(
     Omit<LoadRecorderOptions, 'traffic' | 'appTraffic' | 'clock'>,
   { clock, traffic = () => new Map(), appTraffic, own }: ServicesOptions,
 ) {
-  const redRows = () => checklistOf(gatherFacts(given, own())).filter(({ level }) => level === 'red').length;
+  const checklist = () => checklistOf(gatherFacts(given, own()));
+  const redRows = () => checklist().filter(({ level }) => level === 'red').length;
   return {
+    checklist,
     drains: new Drains(given),
     summary: new Summary({ ...given, clock, redRows }),
     load: new LoadRecorder({ ...given, clock, traffic, appTraffic: appTraffic ?? null }),

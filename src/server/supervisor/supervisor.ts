@@ -7,11 +7,9 @@ import { AppSupervisorError, describeError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
 import { LEADER_INTERVAL } from '../timing';
-import type { OwnFacts } from './checklist/facts';
 import { environmentKey } from './control/keys';
 import type { AppDefinition } from './definitions/repository';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
-import { checkReach, type Reach } from './fleet/reachability';
 import { strangersIn } from './fleet/warnings';
 import { LOAD_STEP } from './overview/series-history';
 import type { CommandOutcome } from './requests/commands';
@@ -171,15 +169,6 @@ export class SupervisorPart {
     const statusesOf = (app: AppDefinition) =>
       Object.fromEntries(app.environments.map((environment) => [environment, statusIn(app, environment).status]));
     return Object.fromEntries(apps.map((app) => [app.name, statusesOf(app)]));
-  }
-
-  /** What the security checklist says about this process. */
-  own(): OwnFacts {
-    return this.options.own();
-  }
-
-  checkReach(proxyUrl: string): Promise<Reach> {
-    return checkReach(proxyUrl, this.options.wsPath, this.options.clock.now().wall);
   }
 
   /** A connection to the Worker of an environment could not be established: it is suspect until it is known to answer. */

@@ -105,7 +105,7 @@ export const ENVIRONMENTS = {
       if (!row) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
       // In shared memory there is no network between them.
       const here = { ok: true, message: say('REACH_THIS_PROCESS') };
-      return { data: row.proxyUrl ? await supervisor.checkReach(row.proxyUrl) : { web: here, ws: here } };
+      return { data: row.proxyUrl ? await supervisor.parts.checkReach(row.proxyUrl) : { web: here, ws: here } };
     },
   }),
   join: action({

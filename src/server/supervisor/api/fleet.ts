@@ -1,5 +1,3 @@
-import { checklistOf } from '../checklist';
-import { gatherFacts } from '../checklist/facts';
 import { action } from './action';
 
 export const FLEET = {
@@ -8,7 +6,7 @@ export const FLEET = {
     reads: 'get',
     gives: 'Rows, red ones first. The text of a row is that of its `code` and `params`.',
     rows: ['appSupervisorChecklistRow'],
-    work: async ({ supervisor }) => ({ data: checklistOf(gatherFacts(supervisor.parts, supervisor.own())) }),
+    work: async ({ supervisor }) => ({ data: supervisor.parts.checklist() }),
   }),
   summary: action({
     summary: 'Counts by status, environments with their apps and load, problems with remedies, what needs attention',

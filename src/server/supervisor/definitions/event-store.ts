@@ -1,11 +1,10 @@
 import type { Filter, Model, Transaction } from '@nocobase/database';
 import { EVENT, type Event } from '../../../shared/event';
 import { fromTable, pickIn } from '../../../shared/fields';
-import { type Message, verbatim } from '../../../shared/message';
-import { message } from '../../../shared/message-schema';
 import type { NotifierId } from '../../../shared/notice';
 import { Feed } from '../../feed';
 import type { WithDatabase } from '../../nocobase/main-database';
+import { storedMessage } from './stored-message';
 
 /** How long events are kept after they ended, in ms. */
 export const KEEP_EVENTS = 90 * 24 * 3_600_000;
@@ -121,15 +120,9 @@ export class EventStore {
 
 function toEvent(row: { toJSON(): object }): Event {
   const stored = fromTable(EVENT, row.toJSON());
-  return { ...stored, message: toMessage(stored.message), cause: stored.cause && toMessage(stored.cause) };
-}
-
-/** The columns are texts. One that a newer release wrote is shown unchanged, so that it does not block the others. */
-function toMessage(stored: unknown): Message {
-  const text = String(stored);
-  try {
-    return message.parse(JSON.parse(text));
-  } catch {
-    return verbatim(text);
-  }
+  return {
+    ...stored,
+    message: storedMessage(String(stored.message)),
+    cause: stored.cause && storedMessage(String(stored.cause)),
+  };
 }

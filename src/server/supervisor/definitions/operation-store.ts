@@ -8,6 +8,7 @@ import { OPERATION, type Operation, type Progress } from '../../../shared/operat
 import { Feed } from '../../feed';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { Random } from '../../random';
+import { storedMessage } from './stored-message';
 
 /** Sorts by time, unique among Supervisors. */
 export const newOperationId = (now: number, random: Random): string => `${now.toString(36)}${random.hex(4)}`;
@@ -129,22 +130,13 @@ function toOperation(row: { toJSON(): object }): Operation {
   const waitingFor = stored.waitingFor as unknown as string | null;
   return {
     ...stored,
-    waitingFor: waitingFor ? toMessage(waitingFor) : null,
+    waitingFor: waitingFor ? storedMessage(waitingFor) : null,
     progress: stored.progress.map(toProgress),
   };
 }
 
-/** The column is a text, in which releases before 0.2.0 stored English sentences. */
+/** The column is a text. */
 const toText = (waitingFor: Message | null): string | null => waitingFor && JSON.stringify(waitingFor);
-/** A row that cannot be parsed is shown unchanged, so that it does not block the others. */
-function toMessage(text: string): Message {
-  try {
-    return text.startsWith('{') ? message.parse(JSON.parse(text)) : verbatim(text);
-  } catch {
-    return verbatim(text);
-  }
-}
-
 const readable = (schema: typeof message, value: unknown): Message =>
   schema.safeParse(value).data ?? verbatim(JSON.stringify(value));
 

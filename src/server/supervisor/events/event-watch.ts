@@ -122,9 +122,7 @@ export class EventWatch {
       const view = observer.environment(name);
       if (!view) continue;
       for (const kind of ['memory', 'disk'] as const) {
-        const nearness = nearnessOf(kind, view, clock.now().wall);
-        if (nearness === 'well') this.end(keyOf({ kind, environment: name, appUid: null }));
-        else if (nearness) this.last(nearness);
+        this.take({ kind, environment: name, appUid: null }, nearnessOf(kind, view, clock.now().wall));
       }
     }
   }
@@ -171,8 +169,8 @@ export class EventWatch {
       const view = observer.environment(name);
       if (!view || !known.has(name)) continue;
       const health = healthOf(view);
-      if (health === 'well') this.end(keyOf({ kind: 'health', environment: name, appUid: null }));
-      else if (health) this.last(this.withCause(health));
+      const lasts = health && health !== 'well' ? this.withCause(health) : health;
+      this.take({ kind: 'health', environment: name, appUid: null }, lasts);
     }
     for (const name of apps) {
       const app = appCache.apps.get(name);
@@ -188,12 +186,16 @@ export class EventWatch {
     const { wall } = this.options.clock.now();
     const subject = { environment, appUid: entry.uid };
     const condition = conditionOf(environment, entry, wall);
+    // Neither lasts beside the other.
     for (const kind of condition === null ? [] : (['failure', 'crash'] as const))
-      if (condition === 'well' || condition?.kind !== kind) this.end(keyOf({ kind, ...subject }));
-    if (condition !== null && condition !== 'well') this.last(condition);
-    const uploads = uploadsOf(environment, entry, wall);
-    if (uploads === 'well') this.end(keyOf({ kind: 'uploads', ...subject }));
-    else if (uploads) this.last(uploads);
+      this.take({ kind, ...subject }, condition !== 'well' && condition?.kind === kind ? condition : 'well');
+    this.take({ kind: 'uploads', ...subject }, uploadsOf(environment, entry, wall));
+  }
+
+  /** @param state null: what lasted still does */
+  private take(subject: Parameters<typeof keyOf>[0], state: Lasting | 'well' | null): void {
+    if (state === 'well') this.end(keyOf(subject));
+    else if (state) this.last(state);
   }
 
   /** Of a process that is gone; one that was stopped needs no cause. */

@@ -1,9 +1,9 @@
 import type { Model, Transaction } from '@nocobase/database';
 import { fromTable } from '../../../shared/fields';
-import { message } from '../../../shared/message-schema';
 import { delivery, NOTIFIER, NOTIFIERS, type Notifier, type NotifierId } from '../../../shared/notice';
 import { schemaOf } from '../../../shared/schema';
 import type { WithDatabase } from '../../nocobase/main-database';
+import { storedMessage } from '../definitions/stored-message';
 
 const deliverySchema = schemaOf(delivery);
 
@@ -39,16 +39,7 @@ export class NotifierStore {
 /** What a newer release wrote, and does not parse, is not sent. */
 function read(id: NotifierId, row: object): Notifier {
   const stored = fromTable(NOTIFIER, { ...row, id });
+  const error = typeof stored.error === 'string' ? storedMessage(stored.error) : stored.error;
   const parsed = deliverySchema.safeParse(stored.delivery);
-  return { ...stored, delivery: parsed.success ? parsed.data : null, error: toMessage(stored.error) };
-}
-
-/** The column is a text. */
-function toMessage(stored: unknown): Notifier['error'] {
-  if (stored === null) return null;
-  try {
-    return message.parse(typeof stored === 'string' ? JSON.parse(stored) : stored);
-  } catch {
-    return null;
-  }
+  return { ...stored, delivery: parsed.success ? parsed.data : null, error };
 }
