@@ -50,6 +50,7 @@ const ORDER = {
     '.',
     'api',
   ],
+  worker: ['sso', 'watchdog', 'files', 'guards', 'hosting', 'uploads', 'apps', '.'],
 };
 
 /** What each folder of src/ui may import; `host.tsx` and `nocobase-client.d.ts` are for all. */
@@ -129,13 +130,6 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/server/', pathNot: '^src/server/index\\.ts$' },
       to: { path: '^src/server/(plugin|index)\\.ts$' },
-    },
-    {
-      name: 'apps-are-hosted',
-      comment: 'worker/apps decides what is done, and worker/hosting does it: it knows nothing of who decides.',
-      severity: 'error',
-      from: { path: '^src/server/worker/hosting/' },
-      to: { path: '^src/server/worker/(apps/|[^/]+$)' },
     },
     {
       name: 'shared-imports-nothing',

@@ -7,7 +7,7 @@ import { EventStore } from '../../src/server/supervisor/definitions/event-store'
 import { newOperationId, OperationStore } from '../../src/server/supervisor/definitions/operation-store';
 import { AppRepository } from '../../src/server/supervisor/definitions/repository';
 import { NotifierStore } from '../../src/server/supervisor/notices/notifier-store';
-import { SnapshotStore } from '../../src/server/worker/snapshot';
+import { SnapshotStore } from '../../src/server/worker/apps/snapshot';
 import { failed, say, verbatim } from '../../src/shared/message';
 import { appOf, eventOf, operationOf, placementOf, publishedOf, recordOf, registrationOf } from '../support/fixtures';
 

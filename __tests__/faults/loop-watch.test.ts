@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { ROOT } from '../../scripts/lib/root.mjs';
-import { readLoopNote } from '../../src/server/worker/watchdog/note';
+import { readLoopNote } from '../../src/server/worker/apps/loop-note';
 
 /** Real processes whose event loop stops, and the thread that watches it. */
 

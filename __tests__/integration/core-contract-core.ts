@@ -40,7 +40,9 @@ const { PluginAppSupervisor } = load('../../src/server/plugin') as typeof import
 const { AppRepository } = load(
   '../../src/server/supervisor/definitions/repository',
 ) as typeof import('../../src/server/supervisor/definitions/repository');
-const { SnapshotStore } = load('../../src/server/worker/snapshot') as typeof import('../../src/server/worker/snapshot');
+const { SnapshotStore } = load(
+  '../../src/server/worker/apps/snapshot',
+) as typeof import('../../src/server/worker/apps/snapshot');
 const databases = load('../../src/server/databases') as typeof import('../../src/server/databases');
 const { recordOf, appOf, placementOf, publishedOf } = load(
   '../support/fixtures',

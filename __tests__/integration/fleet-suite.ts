@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { SnapshotStore } from '../../src/server/worker/snapshot';
+import { SnapshotStore } from '../../src/server/worker/apps/snapshot';
 import { say } from '../../src/shared/message';
 import { recordIn, recordsIn, writeRecords } from '../support/records';
 import { SmallFleet } from '../support/small-fleet';

@@ -7,7 +7,7 @@ import { rekey, rekeyWebhook } from '../../src/server/core/rekey';
 import { seal, unseal } from '../../src/server/protocol/secrets';
 import { AppRepository } from '../../src/server/supervisor/definitions/repository';
 import { NotifierStore } from '../../src/server/supervisor/notices/notifier-store';
-import { SnapshotStore } from '../../src/server/worker/snapshot';
+import { SnapshotStore } from '../../src/server/worker/apps/snapshot';
 import { secretsOf as openerOf } from '../support/envelope';
 import { appOf, recordOf } from '../support/fixtures';
 

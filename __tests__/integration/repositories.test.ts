@@ -7,7 +7,7 @@ import type { AppSupervisorError } from '../../src/server/errors';
 import { filtering } from '../../src/server/supervisor/api/filter';
 import { EventStore } from '../../src/server/supervisor/definitions/event-store';
 import { type AppDefinition, AppRepository } from '../../src/server/supervisor/definitions/repository';
-import { SnapshotStore } from '../../src/server/worker/snapshot';
+import { SnapshotStore } from '../../src/server/worker/apps/snapshot';
 import { APP } from '../../src/shared/app';
 import { EVENT } from '../../src/shared/event';
 import type { Fields } from '../../src/shared/fields';

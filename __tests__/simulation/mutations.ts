@@ -40,7 +40,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'An environment that was forgotten boots its old apps',
     finding: 'C2',
-    changes: [['worker/incarnation.ts', 'return incarnation > this.header.incarnation;', 'return false;']],
+    changes: [['worker/apps/incarnation.ts', 'return incarnation > this.header.incarnation;', 'return false;']],
   },
   {
     what: 'A challenger hosts, too',
@@ -186,7 +186,7 @@ export const MUTANTS: Mutant[] = [
     finding: 'C2',
     changes: [
       [
-        'worker/incarnation.ts',
+        'worker/apps/incarnation.ts',
         'return incarnation !== null && incarnation < this.header.incarnation;',
         'return false;',
       ],
@@ -615,7 +615,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An app that comes stopped while it is copied ahead is never said to be',
-    changes: [['worker/uploads/uploads.ts', "  held.state = 'absent';\n", '']],
+    changes: [['worker/apps/uploads.ts', "  held.state = 'absent';\n", '']],
   },
   {
     what: 'An operation waits for an environment that was forgotten',

@@ -5,10 +5,10 @@ import type { DatabaseLock, ServerRoles } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
 import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
+import type { SnapshotHeader } from '../../src/server/worker/apps/incarnation';
+import type { SnapshotStore } from '../../src/server/worker/apps/snapshot';
 import type { HostingAuthority } from '../../src/server/worker/hosting/claim';
 import type { AppHost, Found, PluginSet } from '../../src/server/worker/hosting/host';
-import type { SnapshotHeader } from '../../src/server/worker/incarnation';
-import type { SnapshotStore } from '../../src/server/worker/snapshot';
 import { type Message, say } from '../../src/shared/message';
 import type { AdminPassword, AppRecord } from '../../src/shared/messages';
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type NewOwner, removeFolders, takeFolders } from '../../src/server/worker/hosting/app-folders';
+import { type NewOwner, removeFolders, takeFolders } from '../../src/server/worker/files/app-folders';
 
 let storage: string;
 beforeEach(() => {

@@ -4,8 +4,8 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Registry } from '@nocobase/utils';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { type ClaimedFile, claimUploads, isMoved } from '../../src/server/worker/guards/files/claim';
-import { fileOf, subfolderOf } from '../../src/server/worker/guards/files/places';
+import { type ClaimedFile, claimUploads, isMoved } from '../../src/server/worker/files/moved-uploads';
+import { fileOf, subfolderOf } from '../../src/server/worker/files/places';
 import { rangeOf, serveFiles } from '../../src/server/worker/guards/files/serve';
 import { coreApp, guardApps, instanceIn, pluginServer } from '../support/core-app';
 

@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { isInside } from '../../src/server/worker/files/places';
 import { type Rules, refusalOf } from '../../src/server/worker/guards/actions';
 import { resetOwn } from '../../src/server/worker/guards/caches';
-import { isInside } from '../../src/server/worker/guards/files/places';
 import { connectionOf } from '../../src/server/worker/guards/foreign-servers';
 import { guardMethod } from '../../src/server/worker/guards/guard';
 import { withImagesByHttp } from '../../src/server/worker/guards/images';

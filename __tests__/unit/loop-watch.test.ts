@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { blame } from '../../src/server/worker/watchdog/note';
+import { blame } from '../../src/server/worker/apps/loop-note';
 import { look } from '../../src/server/worker/watchdog/thread';
 import { WorkMarks, type WorkNote } from '../../src/server/worker/watchdog/work';
 import { entryOf, placementOf, publishedOf } from '../support/fixtures';

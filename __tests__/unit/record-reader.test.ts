@@ -3,7 +3,7 @@ import { systemClock, systemRandom } from '../../src/server/core/system';
 import { AppIndexReader } from '../../src/server/protocol/app-index';
 import { MemoryStores } from '../../src/server/protocol/stores/memory';
 import type { AppController } from '../../src/server/worker/apps/controller';
-import { Incarnation } from '../../src/server/worker/incarnation';
+import { Incarnation } from '../../src/server/worker/apps/incarnation';
 import { RecordReader } from '../../src/server/worker/record-reader';
 import type { AppRecord } from '../../src/shared/messages';
 import { recordOf } from '../support/fixtures';

@@ -14,9 +14,9 @@ import {
 } from '../../src/server/protocol/transfer';
 import { booted, placed } from '../../src/server/supervisor/rollout/spec';
 import { uploadsPublished } from '../../src/server/supervisor/rollout/uploads';
+import { stateBegun } from '../../src/server/worker/files/uploads-state';
 import { filesIn, openIn, partsOf, placeIn } from '../../src/server/worker/uploads/folder';
 import { lacksAfter, transferPlan } from '../../src/server/worker/uploads/plan';
-import { stateBegun } from '../../src/server/worker/uploads/state';
 import { entryOf, publishedOf, recordOf } from '../support/fixtures';
 import { PlannedApp } from '../support/planned';
 

@@ -28,9 +28,9 @@ import { hideInternalErrors } from './nocobase/visitors';
 import { createProbes } from './observability/probes';
 import { basePath } from './proxy';
 import { closeTables, registerResources } from './supervisor/api';
+import { loopFileOf } from './worker/apps/loop-note';
 import { guardHostedApps } from './worker/guards';
 import { watchOwnLoop } from './worker/watchdog/loop-watch';
-import { loopFileOf } from './worker/watchdog/note';
 import type { WorkLog } from './worker/watchdog/work';
 
 // The core freezes built-ins after its start (SES), and would then reject zod's generated code.

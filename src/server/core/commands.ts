@@ -8,7 +8,7 @@ import { environmentKeyOf, fleetKeyOf, Keyring } from '../protocol/keyring';
 import { Secrets } from '../protocol/secrets';
 import { AppRepository } from '../supervisor/definitions/repository';
 import { NotifierStore } from '../supervisor/notices/notifier-store';
-import { SnapshotStore } from '../worker/snapshot';
+import { SnapshotStore } from '../worker/apps/snapshot';
 import { moveToRoles } from './database-roles';
 import { rekey, rekeyWebhook } from './rekey';
 import { keyringOf } from './wire';

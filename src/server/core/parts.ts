@@ -9,9 +9,9 @@ import type { SupervisorPartOptions } from '../supervisor/services';
 import { SupervisorPart } from '../supervisor/supervisor';
 import { adminReset } from '../worker/admin-reset';
 import { BootQueue } from '../worker/apps/boot-queue';
+import { blame, loopFileOf, readLoopNote } from '../worker/apps/loop-note';
 import { AppHost } from '../worker/hosting/host';
 import { workerHandlers } from '../worker/request-handlers';
-import { blame, loopFileOf, readLoopNote } from '../worker/watchdog/note';
 import { WorkerPart } from '../worker/worker';
 import type { Foundation } from './foundation';
 

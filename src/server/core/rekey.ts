@@ -7,7 +7,7 @@ import type { NotifierStore } from '../supervisor/notices/notifier-store';
 /** The secrets of an app, in its definition and in the records created from it. */
 type Secrets = Pick<AppDefinition, 'name' | 'uid' | 'database' | 'jwtSecret'> & { initialAdmin?: InitialAdmin | null };
 
-/** What a main database stores about apps that were hosted there (worker/snapshot.ts). */
+/** What a main database stores about apps that were hosted there (worker/apps/snapshot.ts). */
 export interface Records<T extends Secrets> {
   load(): Promise<Array<{ record: T; applied: unknown }>>;
   save(name: string, record: T, applied: never): Promise<void>;

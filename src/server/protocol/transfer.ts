@@ -115,7 +115,7 @@ export type Lack = z.infer<typeof lack>;
 /** The first line of a list. */
 export const listHead = z.object({
   lacks: z.array(lack).max(1_000),
-  /** Whether files of before an app had a folder of its own were moved there (worker/guards/files/claim.ts). */
+  /** Whether files of before an app had a folder of its own were moved there (worker/files/moved-uploads.ts). */
   isMoved: z.boolean(),
 });
 export type ListHead = z.infer<typeof listHead>;

@@ -4,7 +4,7 @@ import type { Log } from '../log';
 import type { AppIndexReader } from '../protocol/app-index';
 import type { RecordStore } from '../protocol/stores/records';
 import type { AppController } from './apps/controller';
-import type { FollowedSnapshot } from './followed-snapshot';
+import type { FollowedSnapshot } from './apps/followed-snapshot';
 import type { OwnNames } from './hosting/own-name';
 
 export interface RecordReaderOptions {

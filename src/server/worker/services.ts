@@ -13,16 +13,16 @@ import type { Stores } from '../protocol/stores';
 import type { Random } from '../random';
 import type { BootQueue } from './apps/boot-queue';
 import { AppController } from './apps/controller';
-import { FollowedSnapshot } from './followed-snapshot';
+import { FollowedSnapshot } from './apps/followed-snapshot';
+import { type Remembered, SnapshotStore } from './apps/snapshot';
+import type { CopyAhead } from './apps/uploads';
 import { hasFormerProcess } from './former-release';
 import type { HostDatabase } from './hosting/connection';
 import type { AppHost } from './hosting/host';
 import { placeOf } from './installation';
 import { RecordReader } from './record-reader';
 import { StatusReporter } from './reporter';
-import { type Remembered, SnapshotStore } from './snapshot';
 import { Tenures } from './tenures';
-import type { CopyAhead } from './uploads/uploads';
 import type { Vitals } from './vitals';
 
 export interface WorkerPartOptions {

@@ -8,11 +8,11 @@ import type { Lease } from '../lease/lease';
 import { AppIndexReader } from '../protocol/app-index';
 import { COMPARE, PATIENCE } from '../timing';
 import type { AppController } from './apps/controller';
+import { SnapshotStore } from './apps/snapshot';
 import type { AppHost } from './hosting/host';
 import { registrationOf } from './registration';
 import { RemoteStatuses } from './remote-statuses';
 import { createLease, createServices, type Services, type WorkerPartOptions } from './services';
-import { SnapshotStore } from './snapshot';
 import type { WorkerState } from './tenures';
 import { Vitals } from './vitals';
 

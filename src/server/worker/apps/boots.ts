@@ -6,13 +6,13 @@ import { AppSupervisorError, describeError } from '../../errors';
 import { BOOT } from '../../timing';
 import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
-import type { Uploads } from '../uploads/uploads';
 import type { AppState, AppStates } from './app-states';
 import type { BootQueue, Waiting } from './boot-queue';
 import { type Applied, type Because, decide } from './decide';
 import type { Failures } from './failures';
 import type { RoutingExit } from './routing-exit';
 import type { TimeLimits } from './time-limits';
+import type { Uploads } from './uploads';
 
 /** Of an app that was never applied here. */
 export const NEVER = { generation: 0, bootGeneration: 0, unfinished: null, version: null, failure: null };

@@ -7,20 +7,20 @@ import type { Log } from '../../log';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { HostingAuthority } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
-import { Incarnation } from '../incarnation';
-import type { Remembered, Snapshot } from '../snapshot';
-import { type CopyAhead, endAhead, Uploads } from '../uploads/uploads';
 import { type AppState, AppStates, UNTOUCHED } from './app-states';
 import type { BootQueue } from './boot-queue';
 import { AppBoots, keptOut, NEVER } from './boots';
 import { CommandWatch } from './command-watch';
 import { type Decision, decide, doingOf, withPlace } from './decide';
 import { Failures } from './failures';
+import { Incarnation } from './incarnation';
 import { AppRemoval } from './removal';
 import { RoutingExit } from './routing-exit';
+import type { Remembered, Snapshot } from './snapshot';
 import { SnapshotWrites } from './snapshot-writes';
 import { Takeovers } from './takeovers';
 import { STOP_LIMIT, TimeLimits } from './time-limits';
+import { type CopyAhead, endAhead, Uploads } from './uploads';
 
 /** How often is looked whether what is waited for is stuck, in ms. */
 const LOOK = 1_000;

@@ -2,9 +2,9 @@ import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
-import type { SnapshotHeader } from '../incarnation';
-import type { Snapshot } from '../snapshot';
 import type { AppState, AppStates } from './app-states';
+import type { SnapshotHeader } from './incarnation';
+import type { Snapshot } from './snapshot';
 
 /** The least time between two writes of an app's last visit, in ms. */
 const VISITS_EVERY = 60_000;

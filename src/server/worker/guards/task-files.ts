@@ -3,9 +3,9 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { HostConfig } from '../../config';
 import { AppSupervisorError } from '../../errors';
-import { moveAcross } from '../hosting/app-folders';
+import { moveAcross } from '../files/app-folders';
+import { isBelow, isInside } from '../files/places';
 import { type GuardedContext, refuse } from './actions';
-import { isBelow, isInside } from './files/places';
 import { type Guard, guardPlugin } from './guard';
 
 /** The folder of what an app's tasks have made: next to its uploads, so that it is set aside and deleted with them. */

@@ -1,8 +1,8 @@
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { dropDatabase, releaseDatabase } from '../../databases';
+import { removeFolders } from '../files/app-folders';
 import type { AppDatabases } from './app-databases';
-import { removeFolders } from './app-folders';
 
 /**
  * Drops what this app created, its folders too, and nothing else, or removes its ownership marker.

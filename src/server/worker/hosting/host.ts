@@ -25,10 +25,10 @@ import type { FindInstalled, HostPlugin } from '../../nocobase/installed-plugins
 import { createPlaceholderApp, isPlaceholderApp } from '../../nocobase/placeholder-app';
 import { appAdminWarning } from '../../protocol/administrator';
 import { newSecret, type SecretField, type Secrets } from '../../protocol/secrets';
+import { OwnFolders } from '../files/app-folders';
 import { NO_WORK_LOG, type WorkLog } from '../watchdog/work';
 import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
 import { AppDatabases } from './app-databases';
-import { OwnFolders } from './app-folders';
 import type { HostingAuthority } from './claim';
 import type { HostDatabase } from './connection';
 import { endData } from './end-data';
@@ -273,7 +273,7 @@ export class AppHost {
     if (content.underscored !== null) connection.underscored = content.underscored;
     if (plan === 'resumeInstall') await resetPartialInstall(connection, owner);
     log.info(`App ${name}: ${plan}`, { how });
-    await this.folders.take(record, plan);
+    await this.folders.take(record, plan === 'install');
     if (plan === 'upgrade') await markUpgrading(connection, owner, true);
     delete this.coreApps.appErrors[name];
     // Not by `name`: the compiler would take it for unchanged below.

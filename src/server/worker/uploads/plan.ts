@@ -61,11 +61,6 @@ export function lacksAfter({
   return left;
 }
 
-/** That the app begins to run here, or is to be copied here, while another environment has files of it. */
-export function withLack(lacks: readonly Lack[], lack: Lack): Lack[] {
-  return lackOf(lacks, lack.environment) ? [...lacks] : [...lacks, lack];
-}
-
 const lackOf = (lacks: readonly Lack[], environment: string): Lack | null =>
   lacks.find((lack) => lack.environment === environment) ?? null;
 

@@ -16,11 +16,11 @@ import {
   type TransferRequest,
   transferKeyOf,
 } from '../../protocol/transfer';
-import { isMoved } from '../guards/files/claim';
-import { uploadsOf } from '../guards/files/places';
-import { ownerOf } from '../hosting/app-folders';
+import { ownerOf } from '../files/app-folders';
+import { isMoved } from '../files/moved-uploads';
+import { uploadsOf } from '../files/places';
+import { readState, writeState } from '../files/uploads-state';
 import { filesIn, openIn } from './folder';
-import { readState, writeState } from './state';
 
 /** More files of one app are not listed. */
 const MOST_FILES = 200_000;

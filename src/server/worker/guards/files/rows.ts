@@ -1,5 +1,5 @@
 import type { Database } from '@nocobase/database';
-import type { ClaimedFile } from './claim';
+import type { ClaimedFile } from '../../files/moved-uploads';
 
 const PAGE = 500;
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { AppSupervisorError } from '../../../errors';
-import { addressOf, isInside, subfolderOf, uploadsOf } from './places';
+import { addressOf, isInside, subfolderOf, uploadsOf } from '../../files/places';
 
 /** A row of `storages`, which SQL can write. */
 export interface StorageRow {

@@ -4,11 +4,11 @@ import type { AppRecord, StatusEntry } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { describeError, inEnglish } from '../../errors';
 import type { Log } from '../../log';
-import type { AppState, AppStates } from '../apps/app-states';
-import type { OwnFolders } from '../hosting/app-folders';
-import { type FetchProgress, fetchUploads, removeParts } from './fetch';
-import { TransferFailure } from './requests';
-import { readState } from './state';
+import type { OwnFolders } from '../files/app-folders';
+import { readState } from '../files/uploads-state';
+import { type FetchProgress, fetchUploads, removeParts } from '../uploads/fetch';
+import { TransferFailure } from '../uploads/requests';
+import type { AppState, AppStates } from './app-states';
 
 /** An app waits for its uploads as long as something of them arrives at least so often, in ms. */
 export const PATIENCE = 20_000;

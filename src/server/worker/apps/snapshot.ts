@@ -1,9 +1,9 @@
 import type { Model } from '@nocobase/database';
 import { z } from 'zod';
-import { problem } from '../../shared/message-schema';
-import { type AppRecord, appRecord } from '../../shared/messages';
-import { inTransaction, redactSqlErrors, type WithDatabase } from '../nocobase/main-database';
-import type { Applied } from './apps/decide';
+import { problem } from '../../../shared/message-schema';
+import { type AppRecord, appRecord } from '../../../shared/messages';
+import { inTransaction, redactSqlErrors, type WithDatabase } from '../../nocobase/main-database';
+import type { Applied } from './decide';
 import { type SnapshotHeader, snapshotHeader } from './incarnation';
 
 export interface Remembered {

@@ -1,4 +1,4 @@
-import type { AppRecord } from '../../shared/messages';
+import type { AppRecord } from '../../../shared/messages';
 import type { Remembered, Snapshot, SnapshotStore } from './snapshot';
 
 /**

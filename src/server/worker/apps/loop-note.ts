@@ -3,9 +3,9 @@ import path from 'node:path';
 import { z } from 'zod';
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
-import { NEVER } from '../apps/boots';
-import type { Applied } from '../apps/decide';
-import type { Work } from './work';
+import type { Work } from '../watchdog/work';
+import { NEVER } from './boots';
+import type { Applied } from './decide';
 
 const app = z.string();
 const work = z.union([

@@ -4,11 +4,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import type { AppRecord } from '../../../shared/messages';
 import type { Clock } from '../../clock';
+import type { DatabaseConnection } from '../../databases';
 import type { Log } from '../../log';
 import type { Secrets } from '../../protocol/secrets';
-import { readState, stateBegun, writeState } from '../uploads/state';
-import type { HostDatabase } from './connection';
-import type { BootPlan } from './plan';
+import { readState, stateBegun, writeState } from './uploads-state';
 
 /**
  * What an app has on the disk of its Worker, in folders that NocoBase names after the app: keys and uploads, and backups.
@@ -43,7 +42,7 @@ export class OwnFolders {
   constructor(
     readonly storagePath: string,
     private readonly environment: string,
-    private readonly connectionOf: (record: AppRecord) => HostDatabase,
+    private readonly connectionOf: (record: AppRecord) => DatabaseConnection,
     private readonly secrets: Secrets,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -51,13 +50,14 @@ export class OwnFolders {
 
   /**
    * Makes the folders of an app its own before it boots, and notes that it begins here, if it does.
+   * @param installs whether this boot makes its database
    * @throws errors of the file system
    */
-  async take(record: AppRecord, plan: BootPlan = 'start'): Promise<void> {
+  async take(record: AppRecord, installs = false): Promise<void> {
     const { storagePath, environment, clock, log } = this;
     const { name: app, uid, provision } = record;
     const { database, schema, storage } = this.connectionOf(record);
-    const isNew = provision === 'create' && plan === 'install';
+    const isNew = provision === 'create' && installs;
     const aside = await takeFolders(storagePath, {
       app,
       uid,

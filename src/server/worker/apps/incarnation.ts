@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { AppRecord } from '../../shared/messages';
-import type { Clock } from '../clock';
-import { Feed } from '../feed';
+import type { AppRecord } from '../../../shared/messages';
+import type { Clock } from '../../clock';
+import { Feed } from '../../feed';
 
 /** An app that ran here before its environment was forgotten. */
 const leftApp = z.object({

@@ -2,7 +2,6 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { type Lack, lack } from '../../protocol/transfer';
-import { withLack } from './plan';
 
 /** What a Worker knows of the uploads of an app, beside their folder. */
 const uploadsState = z.object({
@@ -52,5 +51,6 @@ export function stateBegun(
   if (!uploads || uploads.generation <= state.seen) return began;
   const isShared = state.environment === uploads.from;
   const added: Lack = { environment: uploads.from, since: now, mirrors: state.given, isShared };
-  return { ...began, seen: uploads.generation, lacks: withLack(state.lacks, added) };
+  const isKnown = state.lacks.some((lack) => lack.environment === uploads.from);
+  return { ...began, seen: uploads.generation, lacks: isKnown ? state.lacks : [...state.lacks, added] };
 }
