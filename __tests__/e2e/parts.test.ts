@@ -38,12 +38,4 @@ describe('a wrong combination of variables', () => {
     expect(output).toContain('APP_DISCOVERY_ADAPTER is "local"; the role "supervisor" needs "remote".');
     expect(code).toBe(1);
   });
-
-  it('does so, too, where PM2 would start several processes', async () => {
-    const { env } = fleet.worker('env_b');
-    const cluster = { APP_PORT: String(await freePort()), exec_mode: 'cluster_mode', instances: '2' };
-    const { code, output } = await commandLine(['start'], { ...env, ...cluster });
-    expect(output).toContain('CLUSTER_MODE (or --instances) is "2"; the role "worker" is one process');
-    expect(code).toBe(1);
-  });
 });

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { type Config, ConfigError, loadConfig, parseConfig } from '../../src/server/config';
 import { BOUNDS } from '../../src/server/config/bounds';
+import { processesOf } from '../../src/server/config/cluster-mode';
 import { inEnglish } from '../../src/server/errors';
 import { LOG_ROOMS } from '../../src/server/log';
 import { say } from '../../src/shared/message';
@@ -372,6 +373,14 @@ describe('rejections', () => {
     const problems = problemsOf({ ...base, ...change });
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(expected);
+  });
+
+  it('are several processes by PM2, which says so with variables of its own', () => {
+    const run = (env: Env) => ({ ...RUN, pm2Processes: processesOf(env) });
+    expect(() => parse(WORKER, run({ exec_mode: 'cluster_mode', instances: '2' }))).toThrow(
+      /\(or --instances\) is "2"; the role "worker" is one process/,
+    );
+    expect(parse(WORKER, run({ exec_mode: 'fork_mode', instances: '2' }))).toMatchObject({ part: 'worker' });
   });
 
   it('are reported all at once', () => {

@@ -8,6 +8,9 @@ export interface WaitOptions {
   what: string;
 }
 
+/** What takes long is asked for this seldom in the end, in ms. */
+const SELDOM = 250;
+
 /**
  * Polls until the answer is truthy.
  *
@@ -15,12 +18,14 @@ export interface WaitOptions {
  */
 export async function waitFor<T>(probe: () => T | Promise<T>, options: WaitOptions): Promise<NonNullable<T>> {
   const { timeout, interval = 100, what } = options;
-  const deadline = performance.now() + timeout;
+  const begun = performance.now();
   for (;;) {
     const answer = await probe();
     if (answer) return answer;
-    if (performance.now() >= deadline) throw new Error(`${what} did not happen within ${timeout / 1000} s.`);
-    await sleep(interval);
+    const waited = performance.now() - begun;
+    if (waited >= timeout) throw new Error(`${what} did not happen within ${timeout / 1000} s.`);
+    // Asking costs something, and who has waited for long does not notice a tenth more.
+    await sleep(Math.max(interval, Math.min(waited / 10, SELDOM)));
   }
 }
 
