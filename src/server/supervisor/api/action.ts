@@ -1,10 +1,9 @@
 import type { Context, Next } from '@nocobase/actions';
 import type { z } from 'zod';
-import { say } from '../../../shared/message';
 import { hostIn } from '../../../shared/origins';
 import { AppSupervisorError, answerOf, type ErrorCode, statusOf } from '../../errors';
 import type { Caller } from '../../protocol/administrator';
-import { parseInput } from '../definitions/input';
+import { invalid, parseInput } from '../definitions/input';
 import type { Permissions } from '../definitions/permissions';
 import type { SupervisorPart } from '../supervisor';
 import type { ROWS } from './openapi-schemas';
@@ -184,5 +183,5 @@ function targetOf(params: Record<string, any>): string {
   const { filterByTk } = params;
   // No name has a zero byte, and PostgreSQL no text.
   if (typeof filterByTk === 'string' && filterByTk !== '' && !filterByTk.includes('\0')) return filterByTk;
-  throw new AppSupervisorError('INVALID_INPUT', { problem: say('INPUT_ONE', { field: 'filterByTk' }) }, 'filterByTk');
+  throw invalid('filterByTk', 'INPUT_ONE');
 }

@@ -1,5 +1,5 @@
 import type { Operation } from '../../../shared/operation';
-import { AppSupervisorError, describeError, type ErrorCode, inEnglish } from '../../errors';
+import { AppSupervisorError, type ErrorCode, inEnglish } from '../../errors';
 import { administratorOf } from '../../protocol/administrator';
 import {
   adoptInput,
@@ -17,7 +17,7 @@ import {
   updateInput,
 } from '../definitions/input';
 import { assertPermitted } from '../definitions/permissions';
-import type { BulkResult } from '../placement/moves';
+import { type BulkResult, forEachApp } from '../requests/bulk';
 import { type ActionContext, type Answer, action, LIST, MOVED, RESET } from './action';
 import { counted, listed } from './app-list';
 
@@ -279,26 +279,14 @@ async function operationsOf(
   return { data: operations, meta };
 }
 
-/**
- * One app that is refused does not keep the others from what is requested for each of them, but a single one is an
- * error.
- */
-async function forEach<T>(
-  names: string[],
-  request: (name: string) => Promise<T>,
-): Promise<{ done: T[]; refused: BulkResult['refused'] }> {
-  const done: T[] = [];
-  const refused: BulkResult['refused'] = [];
-  for (const name of names) {
-    try {
-      done.push(await request(name));
-    } catch (error) {
-      if (!(error instanceof AppSupervisorError) || names.length === 1) throw error;
-      refused.push({ app: name, ...describeError(error) });
-    }
-  }
-  return { done, refused };
-}
+/** A single app that is refused is an error. */
+const forEach = async <T>(names: string[], request: (name: string) => Promise<T>) =>
+  names.length === 1
+    ? { done: [await request(names[0])], refused: [] }
+    : forEachApp(
+        names.map((name) => ({ name })),
+        ({ name }) => request(name),
+      );
 
 /** The answer of an action for several apps. */
 export const bulkRow = (supervisor: Supervisor, { operations, refused }: BulkResult) => ({

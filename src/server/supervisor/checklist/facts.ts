@@ -41,13 +41,7 @@ interface Sources {
 
 /** Everything from memory, as of now. */
 export function gatherFacts({ appCache, observer, environmentCache }: Sources, own: OwnFacts): ChecklistFacts {
-  const apps = [...appCache.apps.values()].map((app) => ({
-    app,
-    reports: app.environments.flatMap((environment) => {
-      const entry = observer.observed(environment, app.name)?.entry;
-      return entry?.uid === app.uid ? [{ environment, entry }] : [];
-    }),
-  }));
+  const apps = [...appCache.apps.values()].map((app) => ({ app, reports: observer.reportsOf(app) }));
   const environments = environmentCache.names().map((name) => ({
     name,
     registration: environmentCache.registrationOf(name),

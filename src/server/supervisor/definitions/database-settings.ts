@@ -1,12 +1,11 @@
 import type { DialectName } from '../../../shared/dialects';
-import { type InputCode, say } from '../../../shared/message';
 import type { AppDatabase } from '../../../shared/messages';
 import { pick } from '../../../shared/pick';
 import { portOf } from '../../databases/connection';
 import { roleNameOf } from '../../databases/role';
 import { AppSupervisorError } from '../../errors';
 import { newSecret, seal } from '../../protocol/secrets';
-import { type CreateInput, serverProblems, type UpdateInput } from './input';
+import { type CreateInput, invalid, serverProblems, type UpdateInput } from './input';
 import type { AppDefinition } from './repository';
 
 /** The complete location of the data, so that no later default can change it. */
@@ -29,10 +28,6 @@ export const newRole = (app: { name: string; uid: string }) => ({ username: role
 export const sharesRole = ({ database }: Pick<AppDefinition, 'database'>): boolean =>
   database.dbConnType !== 'new_connection' && !database.username;
 
-const refuse = (field: string, problem: InputCode): never => {
-  throw new AppSupervisorError('INVALID_INPUT', { problem: say(problem, { field }) }, field);
-};
-
 /**
  * The location of the data is fixed at creation; the connection to it may change. An empty password keeps the stored
  * one, which is used for no other server and no other user than those it was entered for.
@@ -43,17 +38,17 @@ export function changedDatabase(
   { dbConnType = before.dbConnType, database: wanted = {} }: NonNullable<UpdateInput['options']>,
   aesKey: Buffer | null,
 ): AppDatabase {
-  if (dbConnType !== before.dbConnType) refuse('options.dbConnType', 'INPUT_FIXED');
+  if (dbConnType !== before.dbConnType) throw invalid('options.dbConnType', 'INPUT_FIXED');
   // The role of an app's own database is none of its user's settings.
   const [problem] = serverProblems(dbConnType, dbConnType === 'new_connection' ? { ...before, ...wanted } : wanted);
-  if (problem) refuse(`options.database.${problem.field}`, problem.problem);
+  if (problem) throw invalid(`options.database.${problem.field}`, problem.problem);
   for (const field of ['dialect', 'database', 'schema', 'tablePrefix'] as const) {
     if (
       wanted[field] !== undefined &&
       wanted[field] !== before[field] &&
       !(wanted[field] === '' && before[field] === undefined)
     ) {
-      refuse(`options.database.${field}`, 'INPUT_FIXED');
+      throw invalid(`options.database.${field}`, 'INPUT_FIXED');
     }
   }
   const { password, ...rest } = pick(wanted, ['host', 'port', 'username', 'password']);

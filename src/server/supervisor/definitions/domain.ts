@@ -1,4 +1,3 @@
-import { say } from '../../../shared/message';
 import {
   type Addresses,
   type FleetHosts,
@@ -8,6 +7,7 @@ import {
   parseAppsDomain,
 } from '../../../shared/origins';
 import { AppSupervisorError } from '../../errors';
+import { invalid } from './input';
 
 /** The part of an app that decides where visitors find it. */
 interface Placed {
@@ -29,8 +29,7 @@ export function assertDomainOfNoOther(
   fleet: FleetHosts,
 ): void {
   if (addresses.publicUrl === null) throw new AppSupervisorError('PUBLIC_URL_MISSING', {}, 'cname');
-  if (!isNamedHost(cname))
-    throw new AppSupervisorError('INVALID_INPUT', { problem: say('INPUT_DOMAIN_NAME', { field: 'cname' }) }, 'cname');
+  if (!isNamedHost(cname)) throw invalid('cname', 'INPUT_DOMAIN_NAME');
   const holder = fleet.get(cname) ?? holderOf(cname, name, apps, addresses);
   if (holder === null) return;
   if (holder !== 'main' && fleet.has(cname))
@@ -54,8 +53,7 @@ export function assertLabelFree(name: string, apps: Iterable<Placed>, { appsDoma
   const domain = appsDomain && parseAppsDomain(appsDomain);
   if (!domain) return;
   const label = labelOf(name);
-  if (label === null)
-    throw new AppSupervisorError('INVALID_INPUT', { problem: say('INPUT_NAME_LABEL', { field: 'name' }) }, 'name');
+  if (label === null) throw invalid('name', 'INPUT_NAME_LABEL');
   const host = `${label}.${domain.host}`;
   for (const app of apps) {
     if (labelOf(app.name) === label) throw new AppSupervisorError('NAME_TAKEN', { app: app.name }, 'name');

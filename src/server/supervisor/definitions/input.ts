@@ -146,6 +146,10 @@ export const namesInput = z
   .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(1000)], 'INPUT_SOME')
   .transform((value) => (Array.isArray(value) ? value : value.split(',').filter(Boolean)));
 
+/** @param field that has to be another one */
+export const invalid = (field: string, problem: InputCode): AppSupervisorError =>
+  new AppSupervisorError('INVALID_INPUT', { problem: say(problem, { field }) }, field);
+
 /**
  * Parses input of the API.
  * @param name of the whole input, if it is one field

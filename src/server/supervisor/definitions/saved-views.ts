@@ -1,12 +1,12 @@
 import type { Model } from '@nocobase/database';
 import type { z } from 'zod';
 import { pickIn } from '../../../shared/fields';
-import { type Message, say } from '../../../shared/message';
+import { say } from '../../../shared/message';
 import { MOST_VIEWS, VIEW, type ViewRow } from '../../../shared/view';
 import { AppSupervisorError } from '../../errors';
 import { redactSqlErrors, type WithDatabase } from '../../nocobase/main-database';
 import type { Random } from '../../random';
-import type { newViewInput, viewInput } from './input';
+import { invalid, type newViewInput, type viewInput } from './input';
 
 /** The `appViews` table. Every method is about the views of one user. */
 export class ViewStore {
@@ -24,7 +24,10 @@ export class ViewStore {
   /** @throws AppSupervisorError INVALID_INPUT if there are too many, or one with this name */
   async create(userId: string, values: z.infer<typeof newViewInput>): Promise<ViewRow> {
     const views = await this.list(userId);
-    if (views.length >= MOST_VIEWS) throw invalid(say('INPUT_VIEWS', { field: 'name', most: MOST_VIEWS }));
+    if (views.length >= MOST_VIEWS) {
+      const problem = say('INPUT_VIEWS', { field: 'name', most: MOST_VIEWS });
+      throw new AppSupervisorError('INVALID_INPUT', { problem }, 'name');
+    }
     assertFree(views, values.name);
     const view = { id: this.random.hex(6), ...values };
     await redactSqlErrors(() => this.model.create({ ...view, userId }));
@@ -58,7 +61,5 @@ export class ViewStore {
 }
 
 function assertFree(views: readonly ViewRow[], name: string | undefined): void {
-  if (views.some((each) => each.name === name)) throw invalid(say('INPUT_VIEW_TWICE', { field: 'name' }));
+  if (views.some((each) => each.name === name)) throw invalid('name', 'INPUT_VIEW_TWICE');
 }
-
-const invalid = (problem: Message) => new AppSupervisorError('INVALID_INPUT', { problem }, 'name');

@@ -163,10 +163,9 @@ export class CompatibilityPolicy {
   warningsOf(app: AppDefinition): Message[] {
     const { observer, isOneRelease } = this.options;
     if (isOneRelease) return [];
-    const found = app.environments.flatMap((environment) => {
-      const entry = observer.observed(environment, app.name)?.entry;
-      return entry?.uid === app.uid ? appFindings(app.name, environment, entry.plugins, this.installed) : [];
-    });
+    const found = observer
+      .reportsOf(app)
+      .flatMap(({ environment, entry }) => appFindings(app.name, environment, entry.plugins, this.installed));
     // Two environments may lack the same plugin.
     return [...new Map(found.map((error) => [error.message, describeError(error)])).values()];
   }

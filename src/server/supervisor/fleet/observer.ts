@@ -41,6 +41,9 @@ const READS = 32;
 /** How long it waits before it reads a missing registration again, in ms. */
 const READ_AGAIN = 30_000;
 
+/** An app of which environments report. */
+type Reported = Record<'name' | 'uid', string> & { environments: readonly string[] };
+
 /** The changes that a poll found. */
 export interface ObservedChange {
   /** Environments whose apps or health changed. */
@@ -163,6 +166,14 @@ export class FleetObserver {
     const seen = this.environments.get(environment);
     const entry = seen?.entries.get(app);
     return entry && seen?.observation.lastBeat ? { entry, at: seen.observation.lastBeat.wall } : null;
+  }
+
+  /** What the environments of an app have last reported of it. */
+  reportsOf({ name, uid, environments }: Reported): Array<{ environment: string; entry: StatusEntry }> {
+    return environments.flatMap((environment) => {
+      const entry = this.observed(environment, name)?.entry;
+      return entry?.uid === uid ? [{ environment, entry }] : [];
+    });
   }
 
   /**

@@ -76,8 +76,7 @@ export class FleetView {
 
   appRow(app: AppDefinition): AppRow {
     const { observer, active } = this.options;
-    const entries = app.environments.flatMap((environment) => observer.observed(environment, app.name)?.entry ?? []);
-    const mine = entries.filter((entry) => entry.uid === app.uid);
+    const mine = observer.reportsOf(app).map(({ entry }) => entry);
     const [operation] = active.of(app.uid);
     const { dbConnType, password: _, ...database } = app.database;
     return pickIn(APP, 'row', {

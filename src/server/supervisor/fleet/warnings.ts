@@ -54,10 +54,7 @@ export function appWarningsOf(
     environmentCache,
   }: Pick<WarningsOptions, 'compatibility' | 'observer' | 'environmentCache'>,
 ): Message[] {
-  const found = app.environments.flatMap((environment) => {
-    const entry = observer.observed(environment, app.name)?.entry;
-    return entry?.uid === app.uid && entry.adminPassword ? [entry.adminPassword] : [];
-  });
+  const reports = observer.reportsOf(app).map(({ entry }) => entry);
   // In a dialect without roles there is nothing to share.
   const hasRoles = app.environments.some((name) => {
     const mode = environmentCache.registrationOf(name)?.databaseRole?.mode;
@@ -66,12 +63,12 @@ export function appWarningsOf(
   return [
     ...compatibility.warningsOf(app),
     ...(hasRoles && sharesRole(app) ? [say('APP_SHARES_ROLE', { app: app.name })] : []),
-    ...[...new Set(found)].map((each) => appAdminWarning(app.name, each)),
-    ...app.environments.flatMap((environment) => {
-      const entry = observer.observed(environment, app.name)?.entry;
-      const { from, cause = null } = (entry?.uid === app.uid && entry.uploads) || {};
-      return from === undefined || cause === null ? [] : [say('UPLOADS_ELSEWHERE', { environment: from, cause })];
-    }),
+    ...[...new Set(reports.flatMap(({ adminPassword }) => adminPassword ?? []))].map((each) =>
+      appAdminWarning(app.name, each),
+    ),
+    ...reports.flatMap(({ uploads }) =>
+      uploads?.cause ? [say('UPLOADS_ELSEWHERE', { environment: uploads.from, cause: uploads.cause })] : [],
+    ),
   ];
 }
 

@@ -12,7 +12,7 @@ import {
 import { AppSupervisorError } from '../../errors';
 import type { MessageBus } from '../../protocol/bus';
 import { placeOf } from '../definitions/database-settings';
-import type { CheckInput } from '../definitions/input';
+import { type CheckInput, invalid } from '../definitions/input';
 import type { AppDefinition } from '../definitions/repository';
 import type { CompatibilityPolicy } from './compatibility-policy';
 import type { EnvironmentCache } from './environment-cache';
@@ -38,13 +38,7 @@ export class WorkerRequests {
   async checkDatabase({ environment, name = 'unnamed', dbConnType, database }: CheckInput): Promise<DatabaseCheck> {
     const { bus, defaultEnvironments, compatibility } = this.options;
     const target = environment ?? defaultEnvironments?.[0];
-    if (!target) {
-      throw new AppSupervisorError(
-        'INVALID_INPUT',
-        { problem: say('INPUT_REQUIRED', { field: 'environment' }) },
-        'environment',
-      );
-    }
+    if (!target) throw invalid('environment', 'INPUT_REQUIRED');
     compatibility.assertUsable(target, 'environment');
     const place = placeOf({ name, title: name, options: { dbConnType, database } });
     const answer = await bus.request(target, 'checkDatabase', { name, database: place }, CHECK_TIMEOUT);

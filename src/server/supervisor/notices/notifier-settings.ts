@@ -1,7 +1,6 @@
 import type { Application } from '@nocobase/server';
 import type { SettingChange } from '../../../shared/event';
 import { pickIn } from '../../../shared/fields';
-import { type InputCode, say } from '../../../shared/message';
 import {
   NOTIFIER,
   type NoticeResult,
@@ -11,9 +10,9 @@ import {
   type NotifierRow,
 } from '../../../shared/notice';
 import type { Clock } from '../../clock';
-import { AppSupervisorError } from '../../errors';
 import { channelsOf } from '../../nocobase/notifications';
 import { newSecret, seal } from '../../protocol/secrets';
+import { invalid } from '../definitions/input';
 import type { ChangeJournal } from '../events/journal';
 import type { Notices } from './notices';
 import type { NotifierInput } from './notifier-input';
@@ -71,17 +70,14 @@ export class NotifierSettings {
   }
 
   private async assertComplete({ id, kinds, channel, receivers, url }: Notifier): Promise<void> {
-    const refuse = (field: string, code: InputCode = 'INPUT_REQUIRED'): never => {
-      throw new AppSupervisorError('INVALID_INPUT', { problem: say(code, { field }) }, field);
-    };
-    if (id === 'webhook' && url === null) refuse('url');
+    if (id === 'webhook' && url === null) throw invalid('url', 'INPUT_REQUIRED');
     if (id === 'channel') {
       const { channels } = await channelsOf(this.options.app);
-      if (channel === null) refuse('channel');
-      if (!channels.some(({ name }) => name === channel)) refuse('channel', 'INPUT_CHANNEL_UNKNOWN');
-      if (!receivers.length) refuse('receivers');
+      if (channel === null) throw invalid('channel', 'INPUT_REQUIRED');
+      if (!channels.some(({ name }) => name === channel)) throw invalid('channel', 'INPUT_CHANNEL_UNKNOWN');
+      if (!receivers.length) throw invalid('receivers', 'INPUT_REQUIRED');
     }
-    if (!kinds.length) refuse('kinds');
+    if (!kinds.length) throw invalid('kinds', 'INPUT_REQUIRED');
   }
 }
 

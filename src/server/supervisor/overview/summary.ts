@@ -84,10 +84,7 @@ export class Summary {
 
   private attentionApp({ app, statuses }: Looked): AttentionApp {
     const { observer, environmentCache } = this.options;
-    const entries = app.environments.flatMap((environment) => {
-      const entry = observer.observed(environment, app.name)?.entry;
-      return entry?.uid === app.uid ? [entry] : [];
-    });
+    const entries = observer.reportsOf(app).map(({ entry }) => entry);
     const used = entries.flatMap(({ lastVisitAt }) => lastVisitAt ?? []);
     const running = statuses.flatMap(([, { status, since }]) => (status === 'running' ? [since] : []));
     const versions = app.environments.map((name) => environmentCache.registrationOf(name)?.appVersion ?? '');

@@ -3,7 +3,7 @@ import { say } from '../../../shared/message';
 import type { MovePreview } from '../../../shared/move';
 import type { DrainMode } from '../../../shared/words';
 import type { AppDefinition } from '../definitions/repository';
-import type { Refused } from './moves';
+import type { Refused } from '../requests/bulk';
 
 export interface DrainPlan {
   moved: Array<MovePreview & { to: string }>;
@@ -28,7 +28,7 @@ export function drainPlan(
   return { moved, stopped, left };
 }
 
-const isMovable = (preview: MovePreview): preview is DrainPlan['moved'][number] =>
+export const isMovable = (preview: MovePreview): preview is DrainPlan['moved'][number] =>
   preview.refused === null && preview.to !== null;
 
 const isWantedIn = ({ desired, placements }: AppDefinition, environment: string): boolean =>

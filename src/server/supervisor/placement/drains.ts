@@ -1,17 +1,17 @@
 import type { Away } from '../../../shared/environment';
 import type { MovePreview } from '../../../shared/move';
 import type { DrainMode } from '../../../shared/words';
-import { AppSupervisorError, describeError } from '../../errors';
 import type { AppCache } from '../definitions/app-cache';
 import type { OperationCache } from '../definitions/operation-store';
 import type { AppDefinition } from '../definitions/repository';
 import type { ChangeJournal } from '../events/journal';
 import type { EnvironmentCache } from '../fleet/environment-cache';
+import { type BulkResult, forEachApp } from '../requests/bulk';
 import type { AppService } from '../requests/service';
 import { stillAway } from '../rollout/away';
 import { arrivingAt } from '../rollout/spec';
 import { drainPlan, mergeAway } from './drain-plan';
-import type { BulkResult, Moves } from './moves';
+import type { Moves } from './moves';
 
 export interface DrainsOptions {
   appCache: AppCache;
@@ -111,17 +111,9 @@ export class Drains {
   /** Ends the moves to an environment that have not moved their apps yet. @returns those that have by now */
   private async turnBack(apps: readonly AppDefinition[], to: string, userId: string | null): Promise<BulkResult> {
     const { active, service } = this.options;
-    const result = joined();
-    for (const app of apps) {
-      const [operation] = arrivingAt(app) === to ? active.of(app.uid) : [];
-      try {
-        if (operation) await service.cancel(operation.id, userId, true);
-      } catch (error) {
-        if (!(error instanceof AppSupervisorError)) throw error;
-        result.refused.push({ app: app.name, ...describeError(error) });
-      }
-    }
-    return result;
+    const coming = apps.filter((app) => arrivingAt(app) === to && active.of(app.uid).length > 0);
+    const { refused } = await forEachApp(coming, ({ uid }) => service.cancel(active.of(uid)[0].id, userId, true));
+    return { operations: [], refused };
   }
 
   private async command(
@@ -130,17 +122,10 @@ export class Drains {
     apps: readonly AppDefinition[],
     userId: string | null,
   ): Promise<BulkResult> {
-    const result = joined();
-    for (const { name } of apps) {
-      try {
-        const operation = this.options.service.command(name, action, userId, { environments: [environment] });
-        result.operations.push(await operation);
-      } catch (error) {
-        if (!(error instanceof AppSupervisorError)) throw error;
-        result.refused.push({ app: name, ...describeError(error) });
-      }
-    }
-    return result;
+    const { done, refused } = await forEachApp(apps, ({ name }) =>
+      this.options.service.command(name, action, userId, { environments: [environment] }),
+    );
+    return { operations: done, refused };
   }
 }
 

@@ -1,7 +1,6 @@
 import PQueue from 'p-queue';
 import { type Message, say } from '../../../shared/message';
 import type { MovePlan, MovePreview } from '../../../shared/move';
-import type { Operation } from '../../../shared/operation';
 import { AppSupervisorError, describeError } from '../../errors';
 import { isAlive } from '../../protocol/health';
 import type { AppCache } from '../definitions/app-cache';
@@ -11,7 +10,9 @@ import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import type { WorkerRequests } from '../fleet/worker-requests';
+import { type BulkResult, forEachApp } from '../requests/bulk';
 import type { AppService } from '../requests/service';
+import { isMovable } from './drain-plan';
 import { type Place, placesFor, spread } from './places';
 import { lastBoots, moveNotes, type UploadsFacts } from './preview';
 
@@ -41,13 +42,6 @@ export interface MoveRequest {
   /** Whether only environments count that can start the app after the one that it leaves, and the other way round. */
   agrees?: boolean;
 }
-
-/** The answer of an action for several apps: what was begun, and what was refused. */
-export interface BulkResult {
-  operations: Operation[];
-  refused: Refused[];
-}
-export type Refused = { app: string } & Message;
 
 /** By source and target, why the target does not reach the source; null if it does. */
 type Reaches = Map<string, Promise<Message | null>>;
@@ -88,17 +82,13 @@ export class Moves {
 
   /** Begins what a preview says. */
   async begin(previews: readonly MovePreview[], userId: string | null): Promise<BulkResult> {
-    const result: BulkResult = { operations: [], refused: [] };
-    for (const { app, from, to, refused } of previews) {
-      try {
-        if (refused !== null || to === null) result.refused.push({ app, ...(refused ?? say('MOVE_NO_PLACE')) });
-        else result.operations.push(await this.options.service.move(app, { from: from ?? undefined, to }, userId));
-      } catch (error) {
-        if (!(error instanceof AppSupervisorError)) throw error;
-        result.refused.push({ app, ...describeError(error) });
-      }
-    }
-    return result;
+    const movable = previews.filter(isMovable).map((preview) => ({ name: preview.app, ...preview }));
+    const { done, refused } = await forEachApp(movable, ({ name, from, to }) =>
+      this.options.service.move(name, { from: from ?? undefined, to }, userId),
+    );
+    const others = previews.filter((preview) => !isMovable(preview));
+    const left = others.map(({ app, refused: why }) => ({ app, ...(why ?? say('MOVE_NO_PLACE')) }));
+    return { operations: done, refused: [...left, ...refused] };
   }
 
   /** The first of these places that takes the app; if none does, the best one with the reason. */

@@ -1,7 +1,6 @@
 import type { Transaction } from '@nocobase/database';
 import { APP } from '../../../shared/app';
 import { completeIn, pickIn } from '../../../shared/fields';
-import { say } from '../../../shared/message';
 import type { StatusEntry } from '../../../shared/messages';
 import type { Operation } from '../../../shared/operation';
 import type { Addresses } from '../../../shared/origins';
@@ -13,7 +12,7 @@ import type { Random } from '../../random';
 import type { AppCache } from '../definitions/app-cache';
 import { newRole, placeOf } from '../definitions/database-settings';
 import { assertLabelFree } from '../definitions/domain';
-import type { CreateInput } from '../definitions/input';
+import { type CreateInput, invalid } from '../definitions/input';
 import type { OperationStore } from '../definitions/operation-store';
 import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from '../definitions/repository';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
@@ -148,24 +147,12 @@ export class AppCreation {
   private placeFor(input: NewApp): { environments: string[]; targetEnvironment: string } {
     const { defaultEnvironments, compatibility } = this.options;
     const environments = input.environments ?? defaultEnvironments;
-    if (!environments) {
-      throw new AppSupervisorError(
-        'INVALID_INPUT',
-        { problem: say('INPUT_NO_ENVIRONMENT', { field: 'environments' }) },
-        'environments',
-      );
-    }
+    if (!environments) throw invalid('environments', 'INPUT_NO_ENVIRONMENT');
     for (const environment of environments) compatibility.assertUsable(environment, 'environments');
     compatibility.assertAgree(environments, 'environments');
     if (input.initialAdmin) compatibility.assertSetsInitialAdmin(environments, 'environments');
     const targetEnvironment = input.targetEnvironment ?? environments[0];
-    if (!environments.includes(targetEnvironment)) {
-      throw new AppSupervisorError(
-        'INVALID_INPUT',
-        { problem: say('INPUT_TARGET', { field: 'targetEnvironment' }) },
-        'targetEnvironment',
-      );
-    }
+    if (!environments.includes(targetEnvironment)) throw invalid('targetEnvironment', 'INPUT_TARGET');
     return { environments, targetEnvironment };
   }
 

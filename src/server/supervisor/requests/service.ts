@@ -1,13 +1,12 @@
 import type { Transaction } from '@nocobase/database';
 import { APP } from '../../../shared/app';
 import { pickIn } from '../../../shared/fields';
-import { say } from '../../../shared/message';
 import type { Operation } from '../../../shared/operation';
 import type { MoveCause } from '../../../shared/words';
 import { AppSupervisorError } from '../../errors';
 import { isAlive } from '../../protocol/health';
 import { changedDatabase } from '../definitions/database-settings';
-import type { UpdateInput } from '../definitions/input';
+import { invalid, type UpdateInput } from '../definitions/input';
 import { changedLabels, type LabelChange, labelsAlone } from '../definitions/labels';
 import { assertPermitted, EVERYTHING, type Permissions } from '../definitions/permissions';
 import type { AppDefinition } from '../definitions/repository';
@@ -46,8 +45,7 @@ function assertFailsOver(app: AppDefinition, source: string | null, isDown: bool
 /** Nothing would be done, and it would be said that it succeeded. */
 function assertSomewhere({ environments }: AppDefinition): void {
   if (environments.length) return;
-  const problem = say('INPUT_NO_ENVIRONMENT', { field: 'environments' });
-  throw new AppSupervisorError('INVALID_INPUT', { problem }, 'environments');
+  throw invalid('environments', 'INPUT_NO_ENVIRONMENT');
 }
 
 /**
@@ -150,13 +148,8 @@ export class AppService {
     this.assertPlaces(app, environments, added);
     await environmentCache.assertStored(added, 'environments', transaction);
     const wantedTarget = input.targetEnvironment === undefined ? app.targetEnvironment : input.targetEnvironment;
-    if (input.targetEnvironment && !environments.includes(input.targetEnvironment)) {
-      throw new AppSupervisorError(
-        'INVALID_INPUT',
-        { problem: say('INPUT_TARGET', { field: 'targetEnvironment' }) },
-        'targetEnvironment',
-      );
-    }
+    if (input.targetEnvironment && !environments.includes(input.targetEnvironment))
+      throw invalid('targetEnvironment', 'INPUT_TARGET');
     // One that it has stays, whatever has become of it.
     if (input.cname !== undefined && input.cname !== app.cname)
       await this.changes.assertDomainFree(input.cname, app.name, transaction);
@@ -245,10 +238,7 @@ export class AppService {
     const work = async (app: AppDefinition, generation: number) => {
       assertSomewhere(app);
       // A creation that only waits, or was interrupted, goes on: its administrator has been told a password.
-      const isInTheWay = app.environments.some((environment) => {
-        const entry = observer.observed(environment, name)?.entry;
-        return entry?.uid === app.uid && entry.error?.code === 'DATABASE_FOREIGN';
-      });
+      const isInTheWay = observer.reportsOf(app).some(({ entry }) => entry.error?.code === 'DATABASE_FOREIGN');
       if (app.provision !== 'create' || !isInTheWay) throw new AppSupervisorError('NAME_TAKEN', { app: name }, 'name');
       const values = { ...booted(app, generation, 'start'), provision: 'adopt' as const, initialAdmin: null };
       return { values, action: 'adopt' as const };
