@@ -20,6 +20,7 @@ export class PlannedApp {
   stopsOnFailure = true;
   asked = 0;
   agrees = true;
+  passwords = 0;
   now = 1_000;
   /** What was published, as `env_a running 1001`. */
   readonly published: string[] = [];
@@ -55,6 +56,7 @@ export class PlannedApp {
       asked,
       stopsOnFailure,
       agrees: () => this.agrees,
+      newPassword: () => `password ${++this.passwords}`,
       now,
     });
   }
@@ -92,7 +94,7 @@ export class PlannedApp {
 
   /** Its Worker has done what is published, or reports what is given. */
   report(environment: string, values: Partial<StatusEntry> = {}): void {
-    const { generation, boot, desired } = this.wish(environment) ?? { generation: 0, boot: { generation: 0 } };
+    const { generation, boot, desired, work } = this.wish(environment) ?? { generation: 0, boot: { generation: 0 } };
     const status = { running: 'running', onDemand: 'running', stopped: 'stopped', removed: 'not_found' } as const;
     this.entries.set(
       environment,
@@ -102,6 +104,7 @@ export class PlannedApp {
         generation,
         begun: generation,
         bootGeneration: boot.generation,
+        ...(work ? { work: { generation: work.generation, error: null } } : {}),
         ...values,
       }),
     );

@@ -130,6 +130,13 @@ export class SimulatedHost {
 
   async prepareDatabase(): Promise<void> {}
 
+  /** Apps whose roles have got another password. */
+  readonly passwords: string[] = [];
+
+  async setPassword({ name, database }: AppRecord): Promise<void> {
+    if (database.nextPassword) this.passwords.push(`${name} ${database.nextPassword}`);
+  }
+
   async lock(): Promise<DatabaseLock> {
     return { release: async () => undefined, isHeld: async () => true } as unknown as DatabaseLock;
   }

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { DatabaseLock } from '../../src/server/databases';
+import { AppSupervisorError } from '../../src/server/errors';
 import { BootQueue } from '../../src/server/worker/apps/boot-queue';
 import { AppController } from '../../src/server/worker/apps/controller';
 import type { Applied } from '../../src/server/worker/apps/decide';
@@ -93,6 +94,97 @@ beforeEach(() => {
   mayBoot = true;
   reports = [];
   start();
+});
+
+describe('work on the data of an app', () => {
+  const work = { generation: 12, kind: 'password' as const };
+  const database = { dbConnType: 'new_database' as const, database: 'crm', username: 'app_crm', password: 'first' };
+  const asked = { generation: 12, work, database: { ...database, nextPassword: 'second' } };
+  const starts = () => databases.story('boots').length;
+  const denied = () => new AppSupervisorError('DATABASE_ROLE_DENIED', { user: 'worker', server: 'here', sql: 'GRANT' });
+
+  it('is done once, under a claim, and the app runs on', async () => {
+    await create({ database });
+    expect(crm().work).toBeUndefined();
+    await accept(asked);
+    expect([host.claimed, host.passwords]).toEqual([['crm 12'], ['crm second']]);
+    expect(crm()).toMatchObject({ status: 'running', generation: 12, work: { generation: 12, error: null } });
+    await accept({ ...asked, generation: 13 });
+    await restart();
+    expect([starts(), host.passwords, crm().work]).toEqual([2, [], { generation: 12, error: null }]);
+  });
+
+  it.each(['stopped', 'onDemand'] as const)('is done where the app is to be %s', async (desired) => {
+    await accept({ ...asked, desired, boot: { generation: 0, how: 'start' } });
+    expect([starts(), host.passwords]).toEqual([0, ['crm second']]);
+    expect(crm()).toMatchObject({ generation: 12, work: { generation: 12, error: null } });
+  });
+
+  it('is done again by the successor of a process that died in it', async () => {
+    await create({ database });
+    host.setPassword = () => new Promise(() => undefined);
+    await accept(asked);
+    expect(crm().work).toBeUndefined();
+    await restart();
+    expect([host.passwords, crm().work]).toEqual([['crm second'], { generation: 12, error: null }]);
+  });
+
+  it('that fails is reported with its error, holds nothing up, and is tried again', async () => {
+    await create({ database });
+    const { setPassword } = host;
+    host.setPassword = () => Promise.reject(new AppSupervisorError('DATABASE_FAILED', { server: 'here', cause: 'no' }));
+    await accept(asked);
+    expect(crm()).toMatchObject({ status: 'running', generation: 12 });
+    expect(crm().work).toMatchObject({ generation: 12, error: { code: 'DATABASE_FAILED' } });
+    host.setPassword = setPassword;
+    controller.convergeAll();
+    await quiet();
+    expect(host.passwords).toEqual([]);
+    await clock.run(30_000);
+    controller.convergeAll();
+    await quiet();
+    expect([host.passwords, crm().work]).toEqual([['crm second'], { generation: 12, error: null }]);
+  });
+
+  it('that is denied is tried again when the app is started anew, and not before', async () => {
+    await create({ database });
+    const { setPassword } = host;
+    host.setPassword = () => Promise.reject(denied());
+    await accept(asked);
+    host.setPassword = setPassword;
+    await clock.run(300_000);
+    controller.convergeAll();
+    await quiet();
+    expect([host.passwords, crm().work?.error?.code]).toEqual([[], 'DATABASE_ROLE_DENIED']);
+    await accept({ ...asked, generation: 13, boot: { generation: 13, how: 'restart' } });
+    expect([host.passwords, crm().work]).toEqual([['crm second'], { generation: 12, error: null }]);
+  });
+
+  it('goes by no cache', async () => {
+    await create({ database });
+    host.setPassword = () => Promise.reject(new AppSupervisorError('DATABASE_FAILED', { server: 'here', cause: 'no' }));
+    await accept(asked);
+    start();
+    await controller.begin();
+    controller.goByCache();
+    await quiet();
+    expect([crm().status, host.passwords]).toEqual(['running', []]);
+    await readAgain();
+    expect(host.passwords).toEqual(['crm second']);
+  });
+
+  it('is not begun by a process that holds its environment no more, nor by one whose claim is refused', async () => {
+    await create({ database });
+    mayAct = false;
+    await accept(asked);
+    expect([host.passwords, crm().work]).toEqual([[], undefined]);
+    mayAct = true;
+    host.hosted.claim = () => Promise.reject(new HostingTaken('crm', 'env_a', 40));
+    controller.convergeAll();
+    await quiet();
+    expect(host.passwords).toEqual([]);
+    expect(crm()).toMatchObject({ newest: 40, work: { error: { code: 'HOSTING_TAKEN' } } });
+  });
 });
 
 describe('an app that has stopped the loop of the process before', () => {

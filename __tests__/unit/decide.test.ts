@@ -10,6 +10,7 @@ import {
   pendingChanges,
   retryAfter,
 } from '../../src/server/worker/apps/decide';
+import { say } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
 import { recordOf } from '../support/fixtures';
 
@@ -29,6 +30,7 @@ const hostedOf = (values: Partial<Hosted> = {}): Hosted => ({
   retryAt: null,
   generation: 0,
   claimed: null,
+  failedWork: null,
   ...values,
 });
 const poison = { bootGeneration: 10, count: MAX_UNFINISHED_BOOTS };
@@ -255,6 +257,39 @@ describe('an app that crashes its worker', () => {
   });
 });
 
+describe('work on data', () => {
+  const work = { generation: 12, kind: 'password' as const };
+  const failedWork = { generation: 12, error: say('NO_CAUSE'), retryAt: 2_000 };
+  it.each<[string, Case, Decision]>([
+    ['of an app that runs', { coreApps: { state: 'running' } }, { do: 'work' }],
+    ['of one that rests', { record: { desired: 'stopped' }, coreApps: { state: 'stopped' } }, { do: 'work' }],
+    [
+      'of one that waits for a visit',
+      { record: { desired: 'onDemand' }, coreApps: { state: 'dormant' } },
+      { do: 'work' },
+    ],
+    ['of one that does not start', { coreApps: { state: 'error' } }, { do: 'work' }],
+    ['after what is to be booted', {}, boot()],
+    ['that was done', { applied: { work: 12 }, coreApps: { state: 'running' } }, nothing],
+    ['newer than what was done', { applied: { work: 11 }, coreApps: { state: 'running' } }, { do: 'work' }],
+    ['that has failed', { coreApps: { state: 'running', failedWork } }, nothing],
+    ['that has failed a while ago', { coreApps: { state: 'running', failedWork }, mono: 2_000 }, { do: 'work' }],
+    [
+      'that has failed for good',
+      { coreApps: { state: 'running', failedWork: { ...failedWork, retryAt: null } }, mono: 9_000 },
+      nothing,
+    ],
+    [
+      'newer than what has failed',
+      { coreApps: { state: 'running', failedWork: { ...failedWork, generation: 11, retryAt: null } } },
+      { do: 'work' },
+    ],
+    ['of an app that is removed', { record: { desired: 'removed' }, coreApps: { generation: 20 } }, nothing],
+  ])('%s', (_, { record, ...given }, expected) => {
+    expect(decideOn({ ...given, record: { ...record, work } })).toEqual(expected);
+  });
+});
+
 describe('failed boots', () => {
   it('are retried with growing delays, and then no more', () => {
     const waits = [1, 2, 3, 4, 5, 6].map(retryAfter);
@@ -268,6 +303,16 @@ describe('changes that a running app does not have yet', () => {
     ['a title', { title: 'Sales' }, []],
     ['a connection', { database: { dbConnType: 'new_database', database: 'crm', host: 'x' } }, ['options.database']],
     ['a secret', { jwtSecret: 'x' }, ['jwtSecret']],
+    [
+      'a password of its own role, which its pool takes',
+      { database: { dbConnType: 'new_database', database: 'crm', password: 'x', nextPassword: 'y' } },
+      [],
+    ],
+    [
+      'a password that somebody has entered',
+      { database: { dbConnType: 'new_connection', database: 'crm', password: 'x' } },
+      ['options.database'],
+    ],
     ['sign-in by the main app, which is in force at once', { sso: { enabled: true } }, []],
   ])('%s', (_, change, expected) => {
     expect(pendingChanges(recordOf(), recordOf(change), String)).toEqual(expected);
@@ -297,6 +342,7 @@ describe('repeated decisions', () => {
       desired: fc.constantFrom('running' as const, 'onDemand' as const, 'stopped' as const, 'removed' as const),
       boot: fc.record({ generation, how: fc.constantFrom('start' as const, 'restart' as const, 'upgrade' as const) }),
       data: fc.constantFrom('keep' as const, 'drop' as const, 'release' as const),
+      work: fc.option(fc.record({ generation, kind: fc.constant('password' as const) }), { nil: undefined }),
     })
     .map(recordOf);
   const applied = fc.option(
@@ -320,6 +366,9 @@ describe('repeated decisions', () => {
     ),
     failures: fc.integer({ min: 0, max: 6 }),
     claimed: fc.constantFrom(null, recordOf({ environments: ['env_z'] })),
+    failedWork: fc.option(
+      fc.record({ generation, error: fc.constant(say('NO_CAUSE')), retryAt: fc.constantFrom(null, 500, 5_000) }),
+    ),
     retryAt: fc.option(fc.integer({ min: 0, max: 2_000 })),
     generation,
   });
@@ -345,6 +394,8 @@ describe('repeated decisions', () => {
       }
       case 'claim':
         return { applied, coreApps: { ...coreApps, claimed: record } };
+      case 'work':
+        return { applied: appliedOf({ ...applied, uid: record.uid, work: record.work?.generation }), coreApps };
       case 'nothing':
         return { applied, coreApps };
     }

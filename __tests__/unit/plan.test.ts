@@ -676,3 +676,198 @@ describe('whatever is asked for and whatever happens', () => {
     }
   }
 });
+
+describe('work: a new password for the role of the database', () => {
+  const database = { dbConnType: 'new_database' as const, database: 'crm', username: 'app_crm', password: 'first' };
+  const sent = (fleet: PlannedApp, environment: string) => recordFor(fleet.app, fleet.wish(environment)).database;
+  /** Of an app in these environments, one has left. */
+  function left(environments: string[], values = {}): PlannedApp {
+    const fleet = running([...environments, 'env_x'], { database, ...values });
+    fleet.ask(moved(environments));
+    fleet.settle();
+    fleet.report('env_x');
+    fleet.settle();
+    for (const name of environments) fleet.report(name);
+    return fleet;
+  }
+
+  it('tells one place both passwords with its work, and then the new one', () => {
+    const fleet = left(['env_a']);
+    fleet.settle();
+    const { work } = fleet.wish('env_a');
+    expect(work).toEqual({ generation: expect.any(Number), kind: 'password' });
+    expect(sent(fleet, 'env_a')).toEqual({ ...database, nextPassword: 'password 1' });
+    fleet.report('env_a', { work: undefined });
+    fleet.settle();
+    expect(sent(fleet, 'env_a')).toMatchObject({ password: 'first', nextPassword: 'password 1' });
+    fleet.report('env_a');
+    fleet.settle();
+    expect(sent(fleet, 'env_a')).toEqual({ ...database, password: 'password 1' });
+    fleet.converge();
+    expect(fleet.passwords).toBe(1);
+    expect(fleet.settle()).toBeNull();
+  });
+
+  it('tells several places before the first one sets it, one after the other', () => {
+    const fleet = left(['env_a', 'env_b']);
+    fleet.settle();
+    for (const name of ['env_a', 'env_b'])
+      expect(sent(fleet, name)).toMatchObject({ password: 'first', nextPassword: 'password 1' });
+    fleet.report('env_a');
+    fleet.settle();
+    expect([fleet.wish('env_a').work, fleet.wish('env_b').work]).toEqual([undefined, undefined]);
+    fleet.report('env_b');
+    fleet.settle();
+    expect([fleet.wish('env_a').work, fleet.wish('env_b').work]).toEqual([expect.anything(), undefined]);
+    fleet.report('env_a');
+    fleet.settle();
+    expect(fleet.wish('env_b').work).toEqual(fleet.wish('env_a').work);
+    expect(sent(fleet, 'env_b').password).toBe('first');
+    fleet.report('env_b');
+    fleet.settle();
+    for (const name of ['env_a', 'env_b']) expect(sent(fleet, name)).toEqual({ ...database, password: 'password 1' });
+  });
+
+  it('waits for a place that is down: it would lose the database', () => {
+    const fleet = left(['env_a', 'env_b']);
+    fleet.health.set('env_b', 'down');
+    fleet.converge('env_a');
+    expect(fleet.app.database).toEqual({ ...database, renewsPassword: true });
+    fleet.health.delete('env_b');
+    fleet.converge();
+    expect(fleet.app.database).toEqual({ ...database, password: 'password 1' });
+  });
+
+  it('also waits for one that goes down when it is told', () => {
+    const fleet = left(['env_a', 'env_b']);
+    fleet.settle();
+    fleet.health.set('env_b', 'down');
+    fleet.converge('env_a');
+    expect(fleet.wish('env_a').work).toBeUndefined();
+  });
+
+  it('comes after a move, and before the next one', () => {
+    const fleet = running(['env_a'], { database });
+    fleet.ask(moved(['env_b']));
+    fleet.converge();
+    expect(fleet.app.database.password).toBe('password 1');
+    fleet.ask(moved(['env_a']));
+    fleet.settle();
+    fleet.report('env_b');
+    fleet.settle();
+    expect(sent(fleet, 'env_a')).toEqual({ ...database, password: 'password 1' });
+    fleet.converge();
+    expect(fleet.app.database).toEqual({ ...database, password: 'password 2' });
+  });
+
+  it('follows where an environment leaves that knows the password that is being set', () => {
+    const fleet = left(['env_a', 'env_b']);
+    fleet.settle();
+    fleet.ask(moved(['env_a']));
+    fleet.converge();
+    expect(fleet.app.database).toEqual({ ...database, password: 'password 2' });
+  });
+
+  it('is asked of the new place, if the app moves while it is being set', () => {
+    const fleet = left(['env_a']);
+    fleet.settle();
+    fleet.ask(moved(['env_b']));
+    fleet.converge();
+    expect(fleet.app.database).toEqual({ ...database, password: 'password 2' });
+    expect(fleet.wish('env_b').work).toBeDefined();
+  });
+
+  it('is wanted of an app that rests, and when an environment is forgotten', () => {
+    const fleet = running(['env_a'], { database, desired: 'stopped' });
+    fleet.ask((app) => forgotten({ ...app, published: { ...app.published, env_x: publishedOf() } }, 'env_x') ?? {});
+    fleet.converge();
+    expect(fleet.app.database.password).toBe('password 1');
+  });
+
+  it('is wanted when the app has a place again, if it had none', () => {
+    const fleet = running(['env_a'], { database });
+    fleet.ask((app) => forgotten(app, 'env_a') ?? {});
+    fleet.settle();
+    fleet.ask(moved(['env_b']));
+    fleet.converge();
+    expect(fleet.app.database).toEqual({ ...database, password: 'password 1' });
+  });
+
+  it('stays after a stop, a restart and a cancelled request', () => {
+    for (const ask of [
+      (app: PlannedApp['app'], generation: number) => rested(app, generation),
+      (app: PlannedApp['app'], generation: number) => booted(app, generation, 'restart'),
+      (app: PlannedApp['app']) => cancelled(app),
+    ]) {
+      const fleet = left(['env_a', 'env_b']);
+      fleet.settle();
+      fleet.report('env_a');
+      fleet.report('env_b');
+      fleet.settle();
+      fleet.ask(ask);
+      fleet.converge();
+      expect(fleet.app.database).toEqual({ ...database, password: 'password 1' });
+    }
+  });
+
+  it('is not taken for set after a cancelled request', () => {
+    const fleet = running(['env_a'], { database });
+    fleet.ask((app) => ({ database: { ...app.database, renewsPassword: true } }));
+    fleet.settle();
+    fleet.report('env_a');
+    fleet.settle();
+    fleet.ask((app) => ({ database: { ...app.database, renewsPassword: true } }));
+    fleet.report('env_a');
+    const begun = fleet.next();
+    fleet.app = { ...fleet.app, ...begun.change };
+    fleet.ask((app) => cancelled(app));
+    fleet.report('env_a');
+    fleet.settle();
+    expect(fleet.app.database).toMatchObject({ password: 'password 1', nextPassword: 'password 2' });
+    fleet.converge();
+    expect(fleet.app.database).toEqual({ ...database, password: 'password 2' });
+  });
+
+  it('does not go on where it has failed, and both passwords stay known', () => {
+    const fleet = left(['env_a', 'env_b']);
+    fleet.settle();
+    fleet.report('env_a');
+    fleet.report('env_b');
+    fleet.settle();
+    const { generation } = fleet.wish('env_a').work!;
+    fleet.report('env_a', { work: { generation, error: say('NO_CAUSE') } });
+    fleet.settle();
+    expect(fleet.wish('env_b').work).toBeUndefined();
+    expect(sent(fleet, 'env_a')).toMatchObject({ password: 'first', nextPassword: 'password 1' });
+    fleet.converge();
+    expect(fleet.app.database.password).toBe('password 1');
+  });
+
+  it('is set anew where a Worker has set one that a restored database does not know', () => {
+    const fleet = running(['env_a'], { database });
+    fleet.report('env_a', { work: { generation: fleet.now + 50, error: null } });
+    fleet.converge();
+    expect(fleet.app.database.password).toBe('password 1');
+    expect(fleet.wish('env_a').work?.generation).toBeGreaterThan(fleet.now + 50);
+    fleet.report('env_a', { work: { generation: fleet.now + 2 * 86_400_000, error: null } });
+    fleet.settle();
+    expect(fleet.passwords).toBe(1);
+  });
+
+  it.each([
+    ['a role that somebody has entered', { ...database, dbConnType: 'new_connection' as const }],
+    ['no role of its own', { dbConnType: 'new_database' as const, database: 'crm' }],
+  ])('is not wanted with %s', (_, given) => {
+    const fleet = left(['env_a'], { database: given });
+    fleet.converge();
+    expect(fleet.app.database).toEqual(given);
+  });
+
+  it('is not wanted after a stray', () => {
+    const fleet = running(['env_a'], { database });
+    fleet.report('env_c', { status: 'running', generation: 3 });
+    fleet.converge();
+    expect(fleet.wish('env_c')).toBeUndefined();
+    expect(fleet.app.database).toEqual(database);
+  });
+});

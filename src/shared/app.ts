@@ -85,8 +85,21 @@ export const appConnection = object(CONNECTION);
  * The location of an app's data, fixed at creation. Absent names are derived from the app's name and the environment.
  * Host and password belong to the environment unless the kind is `new_connection`.
  */
-export const appDatabase = object({ dbConnType: choice(DB_CONN_TYPES), ...CONNECTION });
+export const appDatabase = object({
+  dbConnType: choice(DB_CONN_TYPES),
+  ...CONNECTION,
+  /** Of an app with a database role of its own: the password that the role is being given. As long as it is here, either of the two signs in. */
+  nextPassword: optional(text()),
+  /** Whether the role is to get another password: an environment that knows it has the app no more. Never in a record. */
+  renewsPassword: optional(flag()),
+});
 export type AppDatabase = ValueOf<typeof appDatabase>;
+
+/** Where the data are, without anything by which they are reached. */
+export function withoutPasswords(database: AppDatabase): AppDatabase {
+  const { password: _, nextPassword: __, renewsPassword: ___, ...place } = database;
+  return place;
+}
 
 /** What the app's settings say about sign-in by the main app; what is absent has the default of sso.ts. */
 const sso = object({
@@ -157,6 +170,9 @@ const pause = object({
   cause: message(),
 });
 
+/** What is done to an app's data there beside booting it. A Worker does it if it last did an older one. */
+const work = object({ generation, kind: choice(['password']) });
+
 /** What is wanted of an app in an environment. */
 const placement = object({
   /** Of the newest request that changed its settings, or what is wanted. What is published there is at least as new. */
@@ -164,6 +180,8 @@ const placement = object({
   want: choice(WANTS),
   /** The newest boot that was asked for there. */
   boot,
+  /** The newest work on its data; absent: none. */
+  work: optional(work),
 });
 export type Placement = ValueOf<typeof placement>;
 
@@ -180,6 +198,7 @@ export type Previous = ValueOf<typeof previous>;
 export const PUBLISHED = {
   generation,
   boot,
+  work: optional(work),
   desired: choice(DESIRED),
   provision,
   /**

@@ -95,6 +95,8 @@ export const statusEntry = z.object({
    * Absent otherwise, and before 0.3.0.
    */
   newest: generation.optional().catch(undefined),
+  /** The newest work on the app's data that was done here, or why it cannot be; absent if there was none. */
+  work: z.object({ generation, error: problem.nullable() }).optional().catch(undefined),
 });
 export type StatusEntry = z.infer<typeof statusEntry>;
 

@@ -41,16 +41,22 @@ function reseal(
  */
 function resealed(app: Secrets, from: Opener, to: Buffer | null): Omit<Secrets, 'name' | 'uid'> | null {
   const password = reseal(app.database.password, app, 'database', from, to);
+  const nextPassword = reseal(app.database.nextPassword, app, 'database', from, to);
   const jwtSecret = reseal(app.jwtSecret, app, 'jwtSecret', from, to);
   const { initialAdmin } = app;
   const hash = reseal(initialAdmin?.password, app, 'initialAdmin', from, to);
   const isSame =
     jwtSecret === app.jwtSecret &&
     password === (app.database.password ?? null) &&
+    nextPassword === (app.database.nextPassword ?? null) &&
     hash === (initialAdmin?.password ?? null);
   if (isSame) return null;
   return {
-    database: password === null ? app.database : { ...app.database, password },
+    database: {
+      ...app.database,
+      ...(password === null ? {} : { password }),
+      ...(nextPassword === null ? {} : { nextPassword }),
+    },
     jwtSecret,
     ...(initialAdmin && hash !== null ? { initialAdmin: { ...initialAdmin, password: hash } } : {}),
   };

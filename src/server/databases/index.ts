@@ -24,7 +24,7 @@ export { inspectDatabase, type PreparedDatabase, type PrepareOptions, prepareDat
 export { releaseDatabase } from './release';
 export { resetPartialInstall } from './reset';
 export { restoreMarker as keepMark } from './restored';
-export { type RoleMaker, roleMakerOf, roleNameOf } from './role';
+export { type RoleMaker, roleMakerOf, roleNameOf, setRolePassword, signsIn } from './role';
 export { inspectServer, type ServerRoles } from './server-roles';
 export { databaseSize } from './size';
 export { markUpgrading } from './upgrade';

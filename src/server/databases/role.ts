@@ -43,6 +43,8 @@ export interface RoleMaker {
   /** The app's role; the connection of the app has it as its user. */
   role: string;
   password: string;
+  /** False: a role that exists keeps the password that it has; it may be newer. */
+  setsPassword?: boolean;
 }
 
 /**
@@ -179,7 +181,7 @@ export async function repairOwnPlace(
       throw new AppSupervisorError('DATABASE_MISSING', { object: place.label, server: place.server, app });
     await assertNotMain(dialect, session, place);
     await roles.resetSettings(session, role).catch(ignoreRefusal);
-    await repairSignIn(maker, place, session).catch(ignoreRefusal);
+    if (maker.setsPassword !== false) await repairSignIn(maker, place, session).catch(ignoreRefusal);
     await roles.takeOver(session, place, role, 'own').catch(ignoreRefusal);
     const foreign = await roles.foreign(session, place, role);
     if (!foreign.length) return;
@@ -223,6 +225,32 @@ async function repairSignIn({ worker, role, password }: RoleMaker, place: Place,
     if (dialect.faultOf(error) !== 'signIn') throw error;
     if (await roles.exists(session, role)) await roles.make(session, role, password);
   }
+}
+
+/** Whether the user of a connection signs in; a server that does not answer refuses nobody. */
+export async function signsIn(connection: DatabaseConnection): Promise<boolean> {
+  const dialect = dialects[connection.dialect];
+  try {
+    const session = await dialect.connect(connection, connection.database ?? null, LABEL);
+    await session.close();
+    return true;
+  } catch (error) {
+    return dialect.faultOf(error) !== 'signIn';
+  }
+}
+
+/**
+ * Gives an app's role another password. Its sessions stay, and a repeated call changes nothing.
+ * @throws DATABASE_ROLE_DENIED, DATABASE_MISSING, and what `withSessions` throws
+ */
+export async function setRolePassword(maker: RoleMaker, dbConnType: DbConnType, app: string): Promise<void> {
+  const { worker, role, password } = maker;
+  const place = placeOf(worker, dbConnType);
+  await withSessions(worker, DEADLINE, async (open) => {
+    const session = await open.app();
+    if (!session) throw new AppSupervisorError('DATABASE_MISSING', { object: place.label, server: place.server, app });
+    if (!(await signsIn({ ...worker, username: role, password }))) await makeRole(maker, place, session);
+  });
 }
 
 /**

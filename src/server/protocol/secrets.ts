@@ -80,7 +80,11 @@ export function withSecrets(record: AppRecord, change: (value: string, field: Se
   const { database, jwtSecret, initialAdmin, uploads } = record;
   return {
     ...record,
-    database: database.password ? { ...database, password: change(database.password, 'database') } : database,
+    database: {
+      ...database,
+      ...(database.password ? { password: change(database.password, 'database') } : {}),
+      ...(database.nextPassword ? { nextPassword: change(database.nextPassword, 'database') } : {}),
+    },
     jwtSecret: jwtSecret ? change(jwtSecret, 'jwtSecret') : jwtSecret,
     ...(initialAdmin
       ? { initialAdmin: { ...initialAdmin, password: change(initialAdmin.password, 'initialAdmin') } }

@@ -169,7 +169,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const watch = new EventWatch({ ...known, events, recorder, environmentCache, clock, log });
   const ends = { onAppEnd: options.onAppEnd, onFinish: (operation: Operation) => watch.noteOperation(operation) };
   const shown = { appCache, observer, active, environmentCache, compatibility, isThisProcess };
-  const apps = new AppReconciler({ ...known, ...shown, ...ends, events, publisher, clock, random, log });
+  const apps = new AppReconciler({ ...known, ...shown, ...ends, events, publisher, clock, random, log, aesKey });
   const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: options.pace?.reconcile });
   const placement = createPlacement({ ...known, environmentCache, compatibility, service, recorder }, options);
   const loop = new ControlLoop({ ...known, ...placement, apps, fleet, removal, environmentCache, appIndex, bus, log });

@@ -5,9 +5,10 @@ import type { Clock } from '../../clock';
 import { inEnglish } from '../../errors';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
+import { newSecret, seal } from '../../protocol/secrets';
 import type { Random } from '../../random';
 import type { AppCache } from '../definitions/app-cache';
-import { requested } from '../definitions/change-events';
+import { passwordRenewed, requested } from '../definitions/change-events';
 import type { EventStore } from '../definitions/event-store';
 import { newOperation, type OperationCache, type OperationStore } from '../definitions/operation-store';
 import {
@@ -43,6 +44,7 @@ export interface AppReconcilerOptions {
   environmentCache: Pick<EnvironmentCache, 'addressOf'>;
   clock: Clock;
   random: Random;
+  aesKey: Buffer | null;
   log: Log;
   /** Nothing of that incarnation of an app is left anywhere, says the leader of this term. Never rejects. */
   onAppEnd(uid: string): Promise<void>;
@@ -104,7 +106,7 @@ export class AppReconciler {
   }
 
   private plan(app: AppDefinition, tombstone: Tombstone | null, open: readonly Operation[]): Plan {
-    const { appCache, compatibility, observer, clock } = this.options;
+    const { appCache, compatibility, observer, clock, aesKey } = this.options;
     const successor = appCache.apps.get(app.name);
     return plan({
       app,
@@ -116,6 +118,7 @@ export class AppReconciler {
       asked: Math.max(0, ...open.map(({ generation }) => generation)),
       stopsOnFailure: open.every(({ onFailure }) => onFailure === 'stop'),
       agrees: () => compatibility.disagreementOf(app.environments) === null,
+      newPassword: () => seal(newSecret(), aesKey),
       now: clock.now().wall,
     });
   }
@@ -144,7 +147,11 @@ export class AppReconciler {
     const after = healing ? seen.map((operation) => giveWay(operation, healing, now)) : seen;
     const changed = after.filter((operation, i) => JSON.stringify(operation) !== JSON.stringify(open[i]));
     if (!acts && !changed.length) return false;
-    const along = (transaction?: Transaction) => this.save(changed, healing, transaction);
+    const renewed = passwordRenewed(app, step.change?.database, now);
+    const along = async (transaction?: Transaction) => {
+      await this.save(changed, healing, transaction);
+      if (renewed) await this.options.events.append([renewed], transaction);
+    };
     if (acts) await publisher.publish(app, step, along);
     else await publisher.note(app, along);
     // What is carried out may have been asked of another Supervisor, of which this process has not heard.

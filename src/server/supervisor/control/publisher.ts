@@ -41,7 +41,10 @@ export class Publisher {
     const { appCache, appRepository, leadership } = this.options;
     const published = { ...app.published, ...publish };
     for (const environment of withdraw) delete published[environment];
-    const asked = Object.values(change.placements ?? {}).map(({ boot }) => boot.generation);
+    const asked = Object.values(change.placements ?? {}).flatMap(({ boot, work }) => [
+      boot.generation,
+      work?.generation ?? 0,
+    ]);
     const generation = Math.max(
       newestOf({ ...app, published }),
       ...Object.values(publish).map((wish) => wish.generation),

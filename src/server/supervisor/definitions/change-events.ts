@@ -122,6 +122,32 @@ function movedBy({ appName: app, progress }: Operation, cause: MoveCause): { mes
     : { message: say('FAILBACK_BEGUN', { app, from, to }), home: to };
 }
 
+/**
+ * The event that the database role of an app has another password, by a change of its row.
+ * @returns null if it is another change
+ */
+export function passwordRenewed(
+  { name, uid, database: before }: Pick<AppDefinition, 'name' | 'uid' | 'database'>,
+  database: AppDefinition['database'] | undefined,
+  at: number,
+): Event | null {
+  if (!before.nextPassword || !database || database.password !== before.nextPassword) return null;
+  return {
+    id: `password ${uid} ${at}`,
+    kind: 'healing',
+    appName: name,
+    appUid: uid,
+    environment: null,
+    message: say('ROLE_PASSWORD_RENEWED', { app: name, role: database.username ?? '' }),
+    cause: null,
+    createdById: null,
+    operationId: null,
+    changes: null,
+    at,
+    endedAt: at,
+  };
+}
+
 /** The event that somebody cancelled an operation. */
 export const cancelRequested = (operation: Operation, userId: string | null, at: number): Event => ({
   ...requested(operation, []),

@@ -1,4 +1,4 @@
-import { APP } from '../../../shared/app';
+import { APP, withoutPasswords } from '../../../shared/app';
 import { ENVIRONMENT } from '../../../shared/environment';
 import { EVENT, type Event } from '../../../shared/event';
 import { defaultsIn, pickIn } from '../../../shared/fields';
@@ -78,7 +78,7 @@ export class FleetView {
     const { observer, active } = this.options;
     const mine = observer.reportsOf(app).map(({ entry }) => entry);
     const [operation] = active.of(app.uid);
-    const { dbConnType, password: _, ...database } = app.database;
+    const { dbConnType, ...database } = withoutPasswords(app.database);
     return pickIn(APP, 'row', {
       ...app,
       desiredState: desiredOf(app),

@@ -54,7 +54,8 @@ export function appWarningsOf(
     environmentCache,
   }: Pick<WarningsOptions, 'compatibility' | 'observer' | 'environmentCache'>,
 ): Message[] {
-  const reports = observer.reportsOf(app).map(({ entry }) => entry);
+  const found = observer.reportsOf(app);
+  const reports = found.map(({ entry }) => entry);
   // In a dialect without roles there is nothing to share.
   const hasRoles = app.environments.some((name) => {
     const mode = environmentCache.registrationOf(name)?.databaseRole?.mode;
@@ -68,6 +69,11 @@ export function appWarningsOf(
     ),
     ...reports.flatMap(({ uploads }) =>
       uploads?.cause ? [say('UPLOADS_ELSEWHERE', { environment: uploads.from, cause: uploads.cause })] : [],
+    ),
+    ...found.flatMap(({ environment, entry: { work } }) =>
+      work?.error
+        ? [say('ROLE_PASSWORD_STAYS', { environment, role: app.database.username ?? '', cause: work.error })]
+        : [],
     ),
   ];
 }

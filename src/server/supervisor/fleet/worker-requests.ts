@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { withoutPasswords } from '../../../shared/app';
 import { type Message, say } from '../../../shared/message';
 import {
   type DatabaseCheck,
@@ -53,7 +54,7 @@ export class WorkerRequests {
    */
   async checkReach(environment: string, app: AppDefinition, isTaken = false): Promise<Message | null> {
     const { bus } = this.options;
-    const { password: _, ...place } = app.database;
+    const place = withoutPasswords(app.database);
     // The role of a database of the environment's own server is the app's; the check is the environment's.
     const { username: __, ...shared } = place;
     const database = place.dbConnType === 'new_connection' ? place : shared;

@@ -6,9 +6,10 @@ import { begin, boot, failed, isBooting, stopsLoop, waiting } from './boots';
 import { hostsOf } from './hosts';
 import { isPublished, startsBoot } from './observed';
 import { type Plan, type Planned, type Rule, Sight, steps } from './sight';
-import { arrived, arrivingAt } from './spec';
+import { arrived, arrivingAt, renewing } from './spec';
 import { staleIn } from './stale';
 import { endsAhead, isAhead, uploadsPublished } from './uploads';
+import { work } from './work';
 
 /**
  * What the leader does about an app: one list of rules, of which the first that applies is carried out. Nothing else decides what is
@@ -81,7 +82,12 @@ const confirmed: Rule = (sight) => {
     return { ends: true };
   }
   const withdraw = Object.keys(app.published).filter((name) => !app.environments.includes(name) && isGone(name));
-  return withdraw.length ? { withdraw } : null;
+  if (!withdraw.length) return null;
+  const change = renewing(
+    app,
+    withdraw.map((name) => app.published[name]),
+  );
+  return { withdraw, ...(Object.keys(change).length ? { change } : {}) };
 };
 
 /** 5. A deleted app leaves all environments at once; then its data are ended in one of them, in which it was placed. */
@@ -224,6 +230,7 @@ const RULES: readonly Rule[] = [
   copyAhead,
   failed,
   boot,
+  work,
   hosts,
   stale,
 ];

@@ -1,4 +1,4 @@
-import { APP } from '../../../shared/app';
+import { APP, withoutPasswords } from '../../../shared/app';
 import { defaultsIn, pickIn } from '../../../shared/fields';
 import type { AppRecord } from '../../../shared/messages';
 import type { AppDefinition, Published } from '../definitions/repository';
@@ -15,14 +15,14 @@ import { isAhead } from './uploads';
 export function recordFor(app: AppDefinition, wish: Published): AppRecord {
   if (wish.desired === 'removed') return removalOf(app, wish);
   const { stray: _, sentTo: __, ...published } = wish;
-  const { password, ...place } = app.database;
+  const { renewsPassword: ___, ...access } = app.database;
   const isPlaced = !isAhead(wish);
   return {
     ...pickIn(APP, 'record', app),
     // Up to 48 KB, and a Worker shows no icon but those of the app index. Workers before 0.3.0 expect the field.
     icon: null,
     paused: isKeptOut(app) ? app.paused : null,
-    database: isPlaced ? app.database : place,
+    database: isPlaced ? access : withoutPasswords(access),
     jwtSecret: isPlaced ? app.jwtSecret : null,
     ...(app.sso ? { sso: app.sso } : {}),
     ...(app.initialAdmin && wish.provision === 'create' && isPlaced ? { initialAdmin: app.initialAdmin } : {}),

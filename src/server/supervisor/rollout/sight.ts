@@ -23,6 +23,8 @@ export interface Planned {
   stopsOnFailure: boolean;
   /** Whether all its environments can start it after each other. */
   agrees(): boolean;
+  /** Another password of its database role, as it is stored. */
+  newPassword(): string;
   /** ms since 1970 */
   now: number;
 }

@@ -1,6 +1,7 @@
-import type { AppDefinition, Placement, Previous } from '../../../shared/app';
+import type { AppDefinition, Placement, Previous, Published } from '../../../shared/app';
 import { desiredOf } from '../definitions/repository';
 import { isPublished } from './observed';
+import { isAhead } from './uploads';
 
 /**
  * The spec of an app: what a request changes. All functions are pure; each request takes the next generation of the app, and gives it to
@@ -12,6 +13,7 @@ import { isPublished } from './observed';
  */
 export type Spec = Pick<
   AppDefinition,
+  | 'database'
   | 'environments'
   | 'targetEnvironment'
   | 'home'
@@ -52,7 +54,12 @@ export function booted(app: Spec, generation: number, how: How, only?: readonly 
   const asked = app.environments.filter(isAsked).map((environment): [string, Placement] => [
     environment,
     // Its settings are known there: nothing but the boot is to be published.
-    { generation: app.placements[environment]?.generation ?? generation, want, boot: { generation, how } },
+    {
+      ...app.placements[environment],
+      generation: app.placements[environment]?.generation ?? generation,
+      want,
+      boot: { generation, how },
+    },
   ]);
   const placements = { ...app.placements, ...Object.fromEntries(asked) };
   return { placements, paused: null, ...(only ? {} : { desired: 'running' as const }) };
@@ -61,8 +68,8 @@ export function booted(app: Spec, generation: number, how: How, only?: readonly 
 /** A stop: everywhere, or only in some environments, as in a drain. */
 export function rested(app: Spec, generation: number, only?: readonly string[]): SpecChange {
   const asked = (only ?? app.environments).map((environment): [string, Placement] => {
-    const { boot = NEVER_BOOTED } = app.placements[environment] ?? {};
-    return [environment, { generation, want: 'stopped', boot }];
+    const place: Placement | undefined = app.placements[environment];
+    return [environment, { ...place, generation, want: 'stopped', boot: place?.boot ?? NEVER_BOOTED }];
   });
   const placements = { ...app.placements, ...Object.fromEntries(asked) };
   return { placements, ...(only ? {} : { desired: 'stopped' as const }) };
@@ -132,7 +139,9 @@ export function cancelled(app: Spec): SpecChange {
   const environments = [...app.environments.filter((name) => !gone.includes(name)), ...back];
   const entries = environments.filter(isThere).map((environment): [string, Placement] => {
     const { generation, desired, boot } = app.published[environment];
-    return [environment, { generation, want: desired as Placement['want'], boot }];
+    // Nobody has asked for it: it goes on.
+    const work = app.placements[environment]?.work ?? app.published[environment].work;
+    return [environment, { generation, want: desired as Placement['want'], boot, ...(work ? { work } : {}) }];
   });
   const { targetEnvironment: target, home, previous } = app;
   const place = {
@@ -177,7 +186,18 @@ export function forgotten(app: Spec, environment: string): SpecChange | null {
     published: omit(published, environment),
     previous: before?.environments.length ? before : null,
     ...(app.paused?.environment === environment && !isKeptOut(app) ? { paused: null } : {}),
+    ...renewing(app, [published[environment]]),
   };
+}
+
+/** Whether the role of its database is the app's own, whose password nobody has entered. */
+export const hasOwnRole = ({ database }: Pick<AppDefinition, 'database'>): boolean =>
+  database.dbConnType !== 'new_connection' && Boolean(database.username);
+
+/** The role gets another password, if an environment that has the app no more was ever given the one that there is. */
+export function renewing(app: Pick<AppDefinition, 'database'>, left: readonly (Published | undefined)[]): SpecChange {
+  const isKnown = left.some((wish) => wish && !wish.stray && !isAhead(wish));
+  return isKnown && hasOwnRole(app) ? { database: { ...app.database, renewsPassword: true } } : {};
 }
 
 const without = (previous: Previous, environment: string): Previous => {

@@ -7,7 +7,7 @@ import { AppSupervisorError, describeError } from '../../errors';
 import { Feed } from '../../feed';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { AppHost, PluginSet } from '../hosting/host';
-import { type Applied, type Hosted, pendingChanges } from './decide';
+import { type Applied, type Hosted, pendingChanges, workOf } from './decide';
 
 /** What this process knows about one app. */
 export interface AppState {
@@ -47,6 +47,7 @@ export interface AppState {
   newest?: StatusEntry['newest'];
   /** The record by which the running app was claimed. */
   claimed: AppRecord | null;
+  failedWork: Hosted['failedWork'];
   /** Whether it is about to be claimed again. */
   isReclaiming: boolean;
   /** The last visit that the snapshot has, and when it was written, by the monotonic clock. */
@@ -64,6 +65,7 @@ export const UNTOUCHED = {
   adminPassword: null,
   newest: undefined,
   claimed: null,
+  failedWork: null,
 } as const;
 
 export interface AppStatesOptions {
@@ -109,6 +111,7 @@ export class AppStates {
       applied,
       booted: null,
       claimed: null,
+      failedWork: null,
       isReclaiming: false,
       state: 'absent',
       plugins: { loaded: null, stale: false },
@@ -229,6 +232,7 @@ export class AppStates {
       adminPassword: held.adminPassword,
       ...(held.uploads === undefined ? {} : { uploads: held.uploads }),
       ...(held.newest === undefined ? {} : { newest: held.newest }),
+      ...workOf(held),
     };
   }
 

@@ -119,7 +119,7 @@ export class AppBoots {
       this.begin(held, record);
       await host.unload(name);
       this.tell(name, held, 'preparing', say('CHECKING_DATABASE'));
-      await host.prepareDatabase(record);
+      await host.prepareDatabase(record, held.confirmed);
       lock = await host.lock(record, authority, 0, signal);
       if (!lock) {
         if (!this.isStill(held, record)) return null;
@@ -139,7 +139,7 @@ export class AppBoots {
       // All of this may have taken long: what was wished meanwhile holds.
       if (!this.isStill(held, record)) return null;
       if (found.content.installed === 'partial') this.tell(name, held, 'preparing', say('RESUMES_INSTALL'));
-      ended = { record, version: await host.start(record, how, found, lock, authority) };
+      ended = { record, version: await host.start(record, how, found, lock, authority, () => held.record) };
       return ended;
     } catch (error) {
       return { record, error };
@@ -167,7 +167,7 @@ export class AppBoots {
   /** What ran of the app ends now. */
   private begin(held: AppState, record: AppRecord): void {
     if (record.boot.generation > (held.applied?.bootGeneration ?? 0)) held.failures = 0;
-    Object.assign(held, { state: 'absent', error: undefined });
+    Object.assign(held, { state: 'absent', error: undefined, failedWork: null });
     this.begun.set(held, record);
   }
 

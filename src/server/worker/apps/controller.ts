@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { type Clock, within } from '../../clock';
@@ -155,12 +156,13 @@ export class AppController {
       if (held) held.confirmed = true;
       if (held && JSON.stringify(held.record) === JSON.stringify(record)) continue;
       if (held) endAhead(held);
+      const isReachedAnew = held && !isDeepStrictEqual(held.record.database, record.database);
       const { name, generation, desired } = record;
       this.options.log.rooms.records?.('Took a record over', { app: name, generation, desired });
       if (!held) this.apps.hold(record, null, true);
       else held.record = record;
       // The app's database has refused an older one: how often says nothing of this one.
-      if (held?.newest !== undefined && generation >= held.newest)
+      if (held && (isReachedAnew || (held.newest !== undefined && generation >= held.newest)))
         Object.assign(held, { failures: 0, retryAt: this.options.clock.now().mono });
       writes.push(this.writes.save(record.name));
       if (held?.isStuck) {
@@ -329,11 +331,12 @@ export class AppController {
       }
       if (decision.do === 'boot' && !this.mayBoot(held)) return;
       // What cannot be undone goes by no cache.
-      if (decision.do === 'remove' && decision.data === 'drop' && !held.confirmed) return;
+      const isLasting = decision.do === 'work' || (decision.do === 'remove' && decision.data === 'drop');
+      if (isLasting && !held.confirmed) return;
       // It writes to the app's database: what is not done now is decided again with the next round.
       if (decision.do === 'remove' && !(await this.options.authority.confirm())) return;
-      if (decision.do === 'claim') {
-        if (!(await this.takeovers.claim(name, held))) return;
+      if (decision.do === 'claim' || decision.do === 'work') {
+        if (!(await this.takeovers[decision.do](name, held))) return;
         continue;
       }
       this.start(name, held, record, decision);
@@ -391,6 +394,7 @@ export class AppController {
         await this.removal.remove(name, held, record, decision.data);
         return;
       case 'claim':
+      case 'work':
       case 'nothing':
     }
   }

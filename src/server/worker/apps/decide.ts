@@ -1,3 +1,4 @@
+import { withoutPasswords } from '../../../shared/app';
 import type { Message } from '../../../shared/message';
 import type { AdminPassword, AppRecord, StatusEntry } from '../../../shared/messages';
 import type { Status } from '../../../shared/types';
@@ -15,6 +16,8 @@ export interface Applied {
   version: string | null;
   /** Why its last boot failed; null if it did not. */
   failure: Message | null;
+  /** The newest work on its data that was done; absent if there was none. */
+  work?: number;
   /** As in `StatusEntry`; kept for a dormant app that a visit starts. */
   adminPassword?: AdminPassword | null;
   /** As in `StatusEntry`, up to a minute old. */
@@ -34,6 +37,15 @@ export interface Hosted {
   generation: number;
   /** The record by which the running app was claimed; null if it does not run. */
   claimed: HostingWish | null;
+  /** Work on its data that has failed; null if none has. */
+  failedWork: FailedWork | null;
+}
+
+export interface FailedWork {
+  generation: number;
+  error: Message;
+  /** When it is tried again, by the monotonic clock; null: when the app is started. */
+  retryAt: number | null;
 }
 
 export type Decision =
@@ -46,6 +58,8 @@ export type Decision =
   | { do: 'remove'; data: 'keep' | 'drop' | 'release' }
   /** It runs, and its record lets fewer environments host it than the one by which it was claimed. */
   | { do: 'claim' }
+  /** Something is to be done to its data. */
+  | { do: 'work' }
   /** It is not booted, and the reason is recorded. */
   | { do: 'keepOut'; because: Because };
 
@@ -70,6 +84,28 @@ export function retryAfter(failures: number): number | null {
  * @param visited whether somebody visited the app
  */
 export function decide(
+  record: AppRecord,
+  applied: Applied | null,
+  hosted: Hosted,
+  mono: number,
+  visited: boolean,
+): Decision {
+  const decision = decideState(record, applied, hosted, mono, visited);
+  return decision.do === 'nothing' && isWorkDue(record, applied, hosted, mono) ? { do: 'work' } : decision;
+}
+
+function isWorkDue(
+  { work, desired }: AppRecord,
+  applied: Applied | null,
+  { failedWork }: Hosted,
+  mono: number,
+): boolean {
+  if (!work || desired === 'removed' || work.generation <= (applied?.work ?? 0)) return false;
+  const hasFailed = failedWork !== null && failedWork.generation >= work.generation;
+  return !hasFailed || (failedWork.retryAt !== null && mono >= failedWork.retryAt);
+}
+
+function decideState(
   record: AppRecord,
   applied: Applied | null,
   hosted: Hosted,
@@ -130,15 +166,34 @@ export function pendingChanges(
 ): string[] {
   if (!booted) return [];
   const differs = (a: unknown, b: unknown) => JSON.stringify(a ?? null) !== JSON.stringify(b ?? null);
-  const place = (each: AppRecord) => ({
-    ...each.database,
-    password: reveal(each.database.password ?? '', each, 'database'),
+  // The password of the app's own role reaches its pool while it runs.
+  const place = ({ database, ...each }: AppRecord) => ({
+    ...withoutPasswords(database),
+    ...(database.dbConnType === 'new_connection'
+      ? { password: reveal(database.password ?? '', each as AppRecord, 'database') }
+      : {}),
   });
   const secret = (each: AppRecord) => reveal(each.jwtSecret ?? '', each, 'jwtSecret');
   const found: string[] = [];
   if (differs(place(booted), place(record))) found.push('options.database');
   if (record.jwtSecret !== null && secret(booted) !== secret(record)) found.push('jwtSecret');
   return found;
+}
+
+/** What a Worker reports of work on an app's data. */
+export function workOf({
+  applied,
+  failedWork,
+}: {
+  applied: Applied | null;
+  failedWork: FailedWork | null;
+}): Pick<StatusEntry, 'work'> {
+  const done = applied?.work ?? 0;
+  if (failedWork && failedWork.generation > done) {
+    const { generation, error } = failedWork;
+    return { work: { generation, error } };
+  }
+  return done > 0 ? { work: { generation: done, error: null } } : {};
 }
 
 /**

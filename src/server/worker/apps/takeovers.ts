@@ -1,18 +1,32 @@
-import { AppSupervisorError, messageOf } from '../../errors';
+import type { Clock } from '../../clock';
+import { AppSupervisorError, describeError, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
+import { NEVER } from './boots';
 import type { Failures } from './failures';
 import { STOP_LIMIT, type TimeLimits } from './time-limits';
 
+/** How long failed work waits before it is tried again, in ms. */
+const AGAIN = 30_000;
+/** Errors after which it is not tried again by itself. */
+const FINAL: ReadonlySet<string> = new Set([
+  'DATABASE_ROLE_DENIED',
+  'DATABASE_MISSING',
+  'DATABASE_OTHER_APP',
+  'KEY_MISSING',
+]);
+
 export interface TakeoversOptions {
   apps: AppStates;
-  host: Pick<AppHost, 'hosted' | 'rest'>;
+  host: Pick<AppHost, 'hosted' | 'rest' | 'setPassword'>;
+  clock: Clock;
   authority: HostingAuthority;
   limits: TimeLimits;
   log: Log;
   inQueue(name: string, work: () => Promise<void>): Promise<void>;
+  save(name: string): Promise<void>;
   failures: Failures;
 }
 
@@ -43,6 +57,35 @@ export class Takeovers {
       log.warn(`App ${name} could not be claimed by its newest record: ${messageOf(error)}`, { app: name });
       return false;
     }
+  }
+
+  /**
+   * Does to the data of an app what its newest record asks for beside booting it, under a claim. A process that dies in it does it again: it
+   * changes nothing twice.
+   * @returns false if this process may not act now
+   */
+  async work(name: string, held: AppState): Promise<boolean> {
+    const { apps, host, authority, clock, log, save } = this.options;
+    const { record } = held;
+    const generation = record.work?.generation ?? 0;
+    try {
+      if (!(await authority.confirm())) return false;
+      await host.hosted.claim(record, authority);
+      if (held.state === 'running') held.claimed = record;
+      await host.setPassword(record);
+      held.applied = { ...(held.applied ?? { ...NEVER, uid: record.uid }), work: generation };
+      held.failedWork = null;
+      await save(name);
+    } catch (error) {
+      const code = error instanceof AppSupervisorError ? error.code : null;
+      if (error instanceof HostingTaken) held.newest = error.newest;
+      if (code === 'HOSTING_TAKEN' || code === 'HOSTING_LOST') this.lost(name);
+      const retryAt = code !== null && FINAL.has(code) ? null : clock.now().mono + AGAIN;
+      held.failedWork = { generation, error: describeError(error), retryAt };
+      log.warn(`App ${name}: work on its data has failed: ${messageOf(error)}`, { app: name });
+    }
+    apps.report(name);
+    return true;
   }
 
   /** Other data were restored into a running app. */

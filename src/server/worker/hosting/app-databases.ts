@@ -8,6 +8,8 @@ import {
   type RoleMaker,
   roleMakerOf,
   type ServerRoles,
+  setRolePassword,
+  signsIn,
 } from '../../databases';
 import {
   connectionOf,
@@ -39,14 +41,46 @@ export class AppDatabases {
     return connectionOf(record, this.main(), (password) => this.open(password, record), this.allowedHosts);
   }
 
+  /** With the password by which the app's role signs in: while it is being given another one, there are two. */
+  async signedIn(record: AppRecord): Promise<HostDatabase> {
+    const connection = this.connectionOf(record);
+    return record.database.nextPassword
+      ? { ...connection, password: await this.passwordNow(record, connection.password ?? '') }
+      : connection;
+  }
+
+  /**
+   * The password by which the role of an app signs in now.
+   * @param known by which it did last
+   * @param record the newest that there is
+   */
+  async passwordNow(record: AppRecord, known: string): Promise<string> {
+    const maker = this.makerOf(record);
+    if (!maker) return known;
+    const { nextPassword } = record.database;
+    const next = nextPassword ? [this.open(nextPassword, record)] : [];
+    const all = new Set([known, ...next, maker.password]);
+    if (all.size === 1) return known;
+    for (const password of all) if (await signsIn({ ...this.connectionOf(record), password })) return password;
+    return known;
+  }
+
+  /** Gives the role of an app the password that its record says it is to have. @throws AppSupervisorError DATABASE_… */
+  async setPassword(record: AppRecord): Promise<void> {
+    const maker = this.makerOf(record);
+    const { nextPassword, dbConnType } = record.database;
+    if (maker && nextPassword)
+      await setRolePassword({ ...maker, password: this.open(nextPassword, record) }, dbConnType, record.name);
+  }
+
   /** As the Worker itself; a separate connection has one user only. */
   workerConnectionOf(record: AppRecord): HostDatabase {
     const isOurs = record.database.dbConnType !== 'new_connection';
     return isOurs ? workerConnectionOf(record, this.main()) : this.connectionOf(record);
   }
 
-  makerOf(record: AppRecord): RoleMaker | null {
-    return roleMakerOf(record, this.connectionOf(record), this.workerConnectionOf(record));
+  makerOf(record: AppRecord, connection = this.connectionOf(record)): RoleMaker | null {
+    return roleMakerOf(record, connection, this.workerConnectionOf(record));
   }
 
   /** The environment's own main database, which no app may use or drop. */

@@ -12,12 +12,12 @@ import type { AppDatabases } from './app-databases';
  */
 export async function endData(
   record: AppRecord,
-  databases: Pick<AppDatabases, 'connectionOf' | 'makerOf' | 'protect'>,
+  databases: Pick<AppDatabases, 'signedIn' | 'makerOf' | 'protect'>,
   storagePath: string,
 ): Promise<Message> {
   const { name, uid } = record;
   const { dbConnType } = record.database;
-  const connection = databases.connectionOf(record);
+  const connection = await databases.signedIn(record);
   if (record.data !== 'drop') {
     await releaseDatabase(connection, dbConnType, { app: name, uid });
     return say('DATA_RELEASED');

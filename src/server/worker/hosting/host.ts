@@ -80,7 +80,7 @@ export class AppHost {
       settings.databaseHosts,
     );
     const connectionOf = (record: AppRecord) => this.databases.connectionOf(record);
-    this.hosted = new HostedDatabases(connectionOf, log);
+    this.hosted = new HostedDatabases(this.databases, log);
     this.folders = new OwnFolders(settings.storagePath, environment, connectionOf, secrets, clock, log);
     this.names = new OwnNames((name) => coreApps.apps[name], log);
   }
@@ -92,7 +92,7 @@ export class AppHost {
    */
   async openBeside(record: AppRecord, starts: boolean): Promise<void> {
     const mainApp = this.coreApps.apps.main;
-    const connection = this.databases.connectionOf(record);
+    const connection = await this.databases.signedIn(record);
     const owner = { app: record.name, uid: record.uid };
     const { underscored } = await inspectDatabase(connection, record.database.dbConnType, owner);
     if (underscored !== null) connection.underscored = underscored;
@@ -126,6 +126,11 @@ export class AppHost {
   /** Deletes the logs that a removed app has written on this instance. */
   async forgetLogs(name: string): Promise<void> {
     await rm(path.join(this.settings.logPath, name), { recursive: true, force: true });
+  }
+
+  /** As in `AppDatabases`. */
+  setPassword(record: AppRecord): Promise<void> {
+    return this.databases.setPassword(record);
   }
 
   /** Ends the data of a removed app as its record says; returns what was done. */
@@ -190,16 +195,22 @@ export class AppHost {
     return this.coreApps.isInCommand(name);
   }
 
-  /** Makes sure that the database of an app is there, and is the app's. @throws AppSupervisorError DATABASE_… */
-  async prepareDatabase(record: AppRecord): Promise<void> {
+  /**
+   * Makes sure that the database of an app is there, and is the app's.
+   * @param setsPassword whether the app's role may be given the password of the record, if another one signs in
+   * @throws AppSupervisorError DATABASE_…
+   */
+  async prepareDatabase(record: AppRecord, setsPassword = true): Promise<void> {
     const { name, uid, provision } = record;
     const { dbConnType } = record.database;
-    await prepareDatabase(this.databases.connectionOf(record), dbConnType, {
+    const connection = await this.databases.signedIn(record);
+    const maker = this.databases.makerOf(record, connection);
+    await prepareDatabase(connection, dbConnType, {
       app: name,
       uid,
       mayCreate: provision === 'create',
       adopt: provision === 'adopt',
-      maker: this.databases.makerOf(record),
+      maker: maker && { ...maker, setsPassword },
       createByOther: () =>
         createByOtherPlugin(this.supervisor, name, this.databases.workerConnectionOf(record), dbConnType),
       protect: this.databases.protect(),
@@ -223,7 +234,7 @@ export class AppHost {
     const { environment } = this;
     const mark = markOf(record.uid, authority);
     try {
-      const connection = this.databases.connectionOf(record);
+      const connection = await this.databases.signedIn(record);
       return await acquireLock(connection, { app: record.name, environment, mark, timeoutMs, signal });
     } catch (error) {
       const isBusy = error instanceof AppSupervisorError && error.code === 'LOCK_BUSY' && timeoutMs === 0;
@@ -235,13 +246,15 @@ export class AppHost {
   /** What is in the database of an app, and what is installed here: under the lock, since another environment may just have installed it. */
   async inspect(record: AppRecord): Promise<Found> {
     const owner = { app: record.name, uid: record.uid };
-    const content = await inspectDatabase(this.databases.connectionOf(record), record.database.dbConnType, owner);
+    const connection = await this.databases.signedIn(record);
+    const content = await inspectDatabase(connection, record.database.dbConnType, owner);
     const plugins = await this.findInstalled(content.plugins.map(({ name }) => name));
     return { content, host: { version: this.coreApps.apps.main.getPackageVersion(), plugins } };
   }
 
   /**
    * Installs, upgrades or starts an app that was claimed, under the lock.
+   * @param newest the newest record of the app, as long as it runs
    * @returns the version of NocoBase of its data
    * @throws AppSupervisorError and errors of the core
    */
@@ -251,8 +264,9 @@ export class AppHost {
     found: Found,
     lock: DatabaseLock,
     authority: HostingAuthority,
+    newest: () => AppRecord,
   ): Promise<string> {
-    return this.work.runStart(record.name, () => this.startNow(record, how, found, lock, authority));
+    return this.work.runStart(record.name, () => this.startNow(record, how, found, lock, authority, newest));
   }
 
   private async startNow(
@@ -261,10 +275,11 @@ export class AppHost {
     { content, host }: Found,
     lock: DatabaseLock,
     authority: HostingAuthority,
+    newest: () => AppRecord,
   ): Promise<string> {
     const { name, uid } = record;
     this.work.noteStart(name, uid, record.boot.generation);
-    const connection = this.databases.connectionOf(record);
+    const connection = await this.databases.signedIn(record);
     const owner = { app: name, uid };
     const log = this.log.bound({ app: name });
     log.rooms.boot?.('Begins', { how, generation: record.generation, content, host });
@@ -278,7 +293,7 @@ export class AppHost {
     delete this.coreApps.appErrors[name];
     // Not by `name`: the compiler would take it for unchanged below.
     this.coreApps.appStatus[record.name] = 'preparing';
-    const app = this.register(record, this.hosted.guarded(record, connection, authority), this.coreApps.apps.main);
+    const app = this.register(record, this.hosted.guarded(connection, authority, newest), this.coreApps.apps.main);
     await app.runCommandThrowError('start', ...(plan === 'start' ? [] : ['--quickstart']));
     // The command does nothing while another one runs (application.ts:843), so its end proves nothing.
     if (this.coreApps.appStatus[name] !== 'running') {

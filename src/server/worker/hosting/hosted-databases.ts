@@ -2,6 +2,7 @@ import type { AppRecord } from '../../../shared/messages';
 import { type DatabaseLock, type HostPlace, withHostPlace } from '../../databases';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
+import type { AppDatabases } from './app-databases';
 import { claimHosting, endBootInTheWay, type HostingAuthority, leaveHosting } from './claim';
 import type { HostDatabase } from './connection';
 import { guardPool } from './guarded-pool';
@@ -14,7 +15,7 @@ export class HostedDatabases {
   readonly losses = new Feed<string>();
 
   constructor(
-    private readonly connectionOf: (record: AppRecord) => HostDatabase,
+    private readonly databases: Pick<AppDatabases, 'signedIn' | 'passwordNow'>,
     private readonly log: Log,
   ) {}
 
@@ -27,9 +28,14 @@ export class HostedDatabases {
     return this.inPlace(record, (place) => claimHosting(place, record, authority), lock);
   }
 
-  /** The same connection, of which each that a pool opens has to find this process in the app's database. */
-  guarded({ name, uid }: AppRecord, connection: HostDatabase, authority: HostingAuthority): HostDatabase {
-    return guardPool(connection, uid, authority, (found) => {
+  /**
+   * The same connection, of which each that a pool opens has to find this process in the app's database.
+   * @param newest the newest record of the app, by which its role may have another password
+   */
+  guarded(connection: HostDatabase, authority: HostingAuthority, newest: () => AppRecord): HostDatabase {
+    const { name, uid } = newest();
+    const passwordNow = (known: string) => this.databases.passwordNow(newest(), known).catch(() => known);
+    return guardPool(connection, uid, authority, passwordNow, (found) => {
       if (found === 'lost') return this.losses.emit(name);
       this.log.warn(`App ${name} was refused its database, which another process has taken over.`, { app: name });
       this.refusals.emit(name);
@@ -49,8 +55,8 @@ export class HostedDatabases {
     await this.inPlace(record, (place) => endBootInTheWay(place, record, authority));
   }
 
-  private inPlace<T>(record: AppRecord, work: (place: HostPlace) => Promise<T>, lock?: DatabaseLock): Promise<T> {
+  private async inPlace<T>(record: AppRecord, work: (place: HostPlace) => Promise<T>, lock?: DatabaseLock): Promise<T> {
     const { name, uid, database } = record;
-    return withHostPlace(this.connectionOf(record), database.dbConnType, { app: name, uid }, work, lock);
+    return withHostPlace(await this.databases.signedIn(record), database.dbConnType, { app: name, uid }, work, lock);
   }
 }

@@ -1,0 +1,148 @@
+import { Database } from '@nocobase/database';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type DatabaseConnection, prepareDatabase, roleNameOf } from '../../src/server/databases';
+import { AppDatabases } from '../../src/server/worker/hosting/app-databases';
+import { HostedDatabases } from '../../src/server/worker/hosting/hosted-databases';
+import type { AppRecord } from '../../src/shared/messages';
+import { recordOf } from '../support/fixtures';
+import { recordedLog } from '../support/log';
+import { authorityOf } from '../support/worker-boots';
+import { type Ground, on, sql, startGround } from './databases-places';
+
+/** Another password for the database role of an app that runs in two environments, as their Workers give it. */
+
+let ground: Ground;
+beforeAll(async () => {
+  ground = await startGround();
+});
+afterAll(() => ground?.stop());
+
+let count = 0;
+
+describe.each(['postgres', 'mariadb', 'mysql'] as const)('on %s', (dialect) => {
+  const pools: Database[] = [];
+  let worker: DatabaseConnection;
+  let databases: AppDatabases;
+  let record: AppRecord;
+
+  const told = (values: Partial<AppRecord['database']>) => ({ ...record, database: { ...record.database, ...values } });
+  const main = () => on(dialect === 'postgres' ? ground.postgres : ground.mariadb, dialect, worker.database ?? '');
+  const signsIn = (password: string) =>
+    sql({ ...main(), username: record.database.username, password }, 'SELECT 1 AS one').then(
+      () => true,
+      () => false,
+    );
+
+  /** Each query opens a connection of its own. */
+  async function poolIn(environment: string): Promise<Database> {
+    const hosted = new HostedDatabases(databases, recordedLog());
+    const authority = authorityOf({ environment, holder: environment });
+    await hosted.claim(record, authority);
+    const connection = await databases.signedIn(record);
+    const guarded = hosted.guarded(connection, authority, () => record);
+    const pool = new Database({ ...guarded, logging: false, pool: { max: 1, maxUses: 1 } } as never);
+    pools.push(pool);
+    return pool;
+  }
+  const ask = (pool: Database) => pool.sequelize.query('SELECT 1 AS one');
+
+  beforeEach(async () => {
+    const name = `password_${dialect}_${++count}`;
+    worker = on(dialect === 'postgres' ? ground.postgres : ground.mariadb, dialect, name);
+    const uid = `uid-${name}`;
+    const database = { dbConnType: 'new_database' as const, database: name, username: roleNameOf({ name, uid }) };
+    const environments = ['env_a', 'env_b'];
+    record = recordOf({ name, uid, environments, hosts: environments, database: { ...database, password: 'first' } });
+    databases = new AppDatabases(
+      () => worker as never,
+      (password) => password,
+      false,
+      [],
+    );
+    await prepareDatabase(databases.connectionOf(record), 'new_database', {
+      app: name,
+      uid,
+      mayCreate: true,
+      maker: databases.makerOf(record),
+    });
+  });
+  afterEach(async () => {
+    for (const pool of pools.splice(0)) await pool.close();
+  });
+
+  it('leaves both with the database before, while and after it is given, and nobody with the former one', async () => {
+    const [one, other] = [await poolIn('env_a'), await poolIn('env_b')];
+    await ask(one);
+    record = told({ nextPassword: 'second' });
+    await Promise.all([ask(one), ask(other)]);
+    expect([await signsIn('first'), await signsIn('second')]).toEqual([true, false]);
+    await databases.setPassword(record);
+    expect([await signsIn('first'), await signsIn('second')]).toEqual([false, true]);
+    await Promise.all([ask(one), ask(other)]);
+    record = told({ password: 'second', nextPassword: undefined });
+    await Promise.all([ask(one), ask(other)]);
+  });
+
+  it('is given once, whoever begins it anew, and the app starts by either record', async () => {
+    const former = record;
+    record = told({ nextPassword: 'second' });
+    expect((await databases.signedIn(record)).password).toBe('first');
+    await databases.setPassword(record);
+    const session = await poolIn('env_a');
+    await databases.setPassword(record);
+    await ask(session);
+    expect((await databases.signedIn(record)).password).toBe('second');
+    expect((await databases.signedIn(former)).password).toBe('first');
+    await prepareDatabase(await databases.signedIn(record), 'new_database', {
+      app: record.name,
+      uid: record.uid,
+      mayCreate: false,
+      maker: databases.makerOf(record, await databases.signedIn(record)),
+    });
+    expect([await signsIn('first'), await signsIn('second')]).toEqual([false, true]);
+  });
+
+  it('is not taken back by a start by the cache of an environment that was forgotten', async () => {
+    const former = record;
+    await databases.setPassword(told({ nextPassword: 'second' }));
+    const { name: app, uid } = record;
+    const maker = { ...databases.makerOf(former)!, setsPassword: false };
+    const starts = prepareDatabase(databases.connectionOf(former), 'new_database', {
+      app,
+      uid,
+      mayCreate: false,
+      maker,
+    });
+    await expect(starts).rejects.toMatchObject({ code: 'DATABASE_SIGN_IN' });
+    expect([await signsIn('first'), await signsIn('second')]).toEqual([false, true]);
+  });
+
+  it('stays with the app that runs when an older copy of the Supervisor’s database says another one', async () => {
+    const former = record;
+    record = told({ nextPassword: 'second' });
+    await databases.setPassword(record);
+    const pool = await poolIn('env_a');
+    record = former;
+    await ask(pool);
+  });
+
+  it('is not given by a Worker that may not, which says what an administrator can run', async () => {
+    const { database, username, password } = { ...worker, username: 'weak', password: 'weak' };
+    const create = {
+      postgres: [`CREATE ROLE weak LOGIN PASSWORD 'weak'`, `GRANT CONNECT ON DATABASE ${database} TO weak`],
+      mariadb: [
+        `CREATE USER IF NOT EXISTS weak@'%' IDENTIFIED BY 'weak'`,
+        `GRANT SELECT ON \`${database}\`.* TO weak@'%'`,
+      ],
+      mysql: [
+        `CREATE USER IF NOT EXISTS weak@'%' IDENTIFIED BY 'weak'`,
+        `GRANT SELECT ON \`${database}\`.* TO weak@'%'`,
+      ],
+    }[dialect];
+    for (const statement of create) await sql(main(), statement);
+    worker = { ...worker, username, password };
+    record = told({ nextPassword: 'second' });
+    await expect(databases.setPassword(record)).rejects.toMatchObject({ code: 'DATABASE_ROLE_DENIED' });
+    expect((await databases.signedIn(record)).password).toBe('first');
+  });
+});
