@@ -256,7 +256,7 @@ export const byWorkers: Attack[] = [
   },
   {
     finding: 'G5',
-    title: 'the same secrets, by a Worker whose environment was forgotten',
+    title: 'a Worker whose environment was forgotten, with the key that it had',
     run: (stage) =>
       Insider.use(stage, async (insider) => {
         const { manager } = stage;
@@ -267,11 +267,14 @@ export const byWorkers: Attack[] = [
         await manager.untilEnvironment(EVIL, ({ health }) => health === 'down', { what: 'down' });
         await manager.api.post(`appEnvironments:forget?filterByTk=${EVIL}`);
         const back = insider.worker(insider.speak());
-        const proxyUrl = `http://127.0.0.1:${stage.sinkPort}`;
-        await back.appear({ ...insider.registration, proxyUrl });
-        const row = await manager.untilEnvironment(EVIL, ({ health }) => health === 'online', { what: 'online' });
-        const found = row.proxyUrl === proxyUrl ? ['visitors are sent to where it is now'] : [];
-        return [...found, ...(await reportsOthers(stage, back))];
+        await back.appear(insider.registration);
+        await sleep(ANSWERED_WITHIN);
+        const isListed = (await manager.environments()).some(({ name }) => name === EVIL);
+        const found = isListed ? ['it is an environment again'] : [];
+        // Somebody adds an environment of that name.
+        const { data } = await manager.api.post('appEnvironments:join', { name: EVIL, url: EXPECTED });
+        const isGivenAgain = JSON.stringify(data).includes(insider.variables.APP_SUPERVISOR_ENVIRONMENT_KEY);
+        return isGivenAgain ? [...found, 'the next Worker of that name gets the same key'] : found;
       }),
   },
 ];

@@ -314,33 +314,33 @@ export function databaseSuite(open: () => Promise<Database>): void {
         false,
       ]);
       expect([...(await registry.read()).states]).toEqual([
-        ['env_a', { incarnation: 0, isRemoved: false, isForgotten: false, proxyUrls: [] }],
-        ['env_b', { incarnation: NOW + 2, isRemoved: true, isForgotten: true, proxyUrls: [] }],
+        ['env_a', { floor: 0, isRemoved: false, isForgotten: false, proxyUrls: [] }],
+        ['env_b', { floor: NOW + 2, isRemoved: true, isForgotten: true, proxyUrls: [] }],
       ]);
       await registry.noteRemoved('env_b');
       expect(await registry.has('env_b')).toBe(false);
-      expect(await registry.stateOf('env_b')).toMatchObject({ incarnation: NOW + 2, isRemoved: false });
+      expect(await registry.stateOf('env_b')).toMatchObject({ floor: NOW + 2, isRemoved: false });
       expect(await registry.names()).toEqual(['env_a', 'env_b']);
       expect((await registry.all()).map(({ name }) => name)).toEqual(['env_a']);
     });
 
-    it('that were forgotten come back in their new incarnation, without what was decided about them', async () => {
+    it('that were forgotten come back in their new floor, without what was decided about them', async () => {
       const registry = new EnvironmentRegistry({ db });
-      expect(await registry.stateOf('env_c')).toMatchObject({ incarnation: 0, isRemoved: false });
+      expect(await registry.stateOf('env_c')).toMatchObject({ floor: 0, isRemoved: false });
       await registry.remember(registrationOf('env_c'), NOW);
       await registry.change('env_c', { cordoned: true });
-      expect(await registry.stateOf('env_c')).toMatchObject({ incarnation: 0, isRemoved: false });
+      expect(await registry.stateOf('env_c')).toMatchObject({ floor: 0, isRemoved: false });
       expect(await registry.forget('env_c', NOW + 2)).toBe(NOW + 2);
       // Through another Supervisor, at the same time.
       expect(await registry.forget('env_c', NOW + 3)).toBeNull();
-      expect(await registry.stateOf('env_c')).toMatchObject({ incarnation: NOW + 2, isRemoved: true });
+      expect(await registry.stateOf('env_c')).toMatchObject({ floor: NOW + 2, isRemoved: true });
       // What another Supervisor had found before, and writes only now.
       await registry.remember(registrationOf('env_c'), NOW + 3);
       expect((await registry.all()).map(({ name }) => name)).not.toContain('env_c');
       await registry.noteRemoved('env_c');
       await registry.remember(registrationOf('env_c'), NOW + 3);
       const [found] = (await registry.all()).filter(({ name }) => name === 'env_c');
-      expect(found).toMatchObject({ cordoned: false, incarnation: NOW + 2, registration: { name: 'env_c' } });
+      expect(found).toMatchObject({ cordoned: false, floor: NOW + 2, registration: { name: 'env_c' } });
     });
 
     it('of which nothing sensible is known are left out', async () => {
@@ -363,10 +363,10 @@ export function databaseSuite(open: () => Promise<Database>): void {
       const store = new SnapshotStore({ db });
       for (const name of ['crm', 'shop']) await store.save(name, recordOf({ name }), applied);
       expect(await store.loadHeader()).toBeNull();
-      await store.saveHeader({ incarnation: 0, left: [], removed: [] });
+      await store.saveHeader({ floor: 0, publicKey: null, removed: [] }, []);
       const removed = [{ uid: 'uid-1', generation: 5, at: NOW }];
-      const header = { incarnation: NOW, left: [{ name: 'crm', at: NOW }], removed };
-      await store.saveHeader(header);
+      const header = { floor: NOW, publicKey: 'public', removed };
+      await store.saveHeader(header, ['crm']);
       expect(await store.loadHeader()).toEqual(header);
       expect((await store.load()).map(({ record }) => record.name)).toEqual(['shop']);
       await store.remove('shop');
@@ -378,7 +378,7 @@ export function databaseSuite(open: () => Promise<Database>): void {
       expect(asked).toEqual([asked[0], asked[0]]);
       expect(['one', 'two']).toContain(asked[0]);
       const store = new SnapshotStore({ db });
-      await store.saveHeader({ incarnation: 0, left: [], removed: [] });
+      await store.saveHeader({ floor: 0, publicKey: null, removed: [] }, []);
       expect([await store.databaseId('three'), await store.load()]).toEqual([asked[0], []]);
     });
 

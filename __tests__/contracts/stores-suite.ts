@@ -101,15 +101,15 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     const names = async (environment = 'env_a') =>
       (await recordsIn(records(), environment)).map(({ name }) => name).sort();
     const countOf = (n: number) => ({ term: 1, n });
-    const none = { mark: '', count: null, incarnation: null, records: [] };
+    const none = { mark: '', count: null, floor: null, records: [] };
 
     it('are read as they were written, all of them or by uid', async () => {
       await publish('env_a', [crm, shop]);
       const all = await recordsIn(records(), 'env_a');
       expect(all.sort((a, b) => a.name.localeCompare(b.name))).toEqual([crm, shop]);
-      expect(await records().readSome('env_a', ['uid-2', 'nobody'])).toEqual({ incarnation: 0, records: [shop] });
-      expect(await records().readSome('env_a', [])).toEqual({ incarnation: 0, records: [] });
-      expect(await records().readSome('env_b', ['uid-1'])).toEqual({ incarnation: null, records: [] });
+      expect(await records().readSome('env_a', ['uid-2', 'nobody'])).toEqual({ floor: 0, records: [shop] });
+      expect(await records().readSome('env_a', [])).toEqual({ floor: 0, records: [] });
+      expect(await records().readSome('env_b', ['uid-1'])).toEqual({ floor: null, records: [] });
       expect(await records().read('env_b', null)).toEqual(none);
     });
 
@@ -135,7 +135,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
 
     it('invariant 3: are written over what their writer left, and over nothing else', async () => {
       const write = (from: string, n: number, written: AppRecord[]) =>
-        records().write('env_a', { from, count: countOf(n), incarnation: 0, records: written, removed: [], term: 1 });
+        records().write('env_a', { from, count: countOf(n), floor: 0, records: written, removed: [], term: 1 });
       const first = (await write('', 1, [crm])) as string;
       expect([await records().mark('env_a'), await write('', 2, [shop])]).toEqual([first, null]);
       const second = (await write(first, 2, [recordOf({ generation: 11 })])) as string;
@@ -190,16 +190,16 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       const third = await records().mark('env_a');
       await stores.fleet.forget('env_a', 5, 1);
       const last = (await records().read('env_a', third))!;
-      expect(last).toMatchObject({ incarnation: 5, records: [] });
+      expect(last).toMatchObject({ floor: 5, records: [] });
       expect([third, '']).not.toContain(last.mark);
     });
 
-    it('say for which incarnation of their environment they are', async () => {
+    it('say for which floor of their environment they are', async () => {
       const first = await publish('env_a', [crm]);
       const later = 1_700_000_000_123;
-      await publish('env_a', [], { incarnation: later, removed: ['uid-1'] });
-      expect(await records().read('env_a', first)).toMatchObject({ incarnation: later, records: [] });
-      expect((await records().readSome('env_a', [])).incarnation).toBe(later);
+      await publish('env_a', [], { floor: later, removed: ['uid-1'] });
+      expect(await records().read('env_a', first)).toMatchObject({ floor: later, records: [] });
+      expect((await records().readSome('env_a', [])).floor).toBe(later);
     });
   });
 
@@ -424,8 +424,8 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     it('keeps all of an environment that has come back since, whoever forgets it once more', async () => {
       await stores.fleet.forget('env_a', 100, 1);
       await hold('env_a');
-      await writeRecords(stores.records, 'env_a', [recordOf()], { incarnation: 100 });
-      for (const incarnation of [99, 100]) expect(await stores.fleet.forget('env_a', incarnation, 1)).toBe(false);
+      await writeRecords(stores.records, 'env_a', [recordOf()], { floor: 100 });
+      for (const floor of [99, 100]) expect(await stores.fleet.forget('env_a', floor, 1)).toBe(false);
       expect([(await sight())?.lease?.instance, (await recordsIn(stores.records, 'env_a')).length]).toEqual(['one', 1]);
     });
   });
@@ -687,7 +687,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     const write = { environment: 'env_a', instance: 'one', epoch: 1, version: 1, entries: [], removed: [] };
     const index = { term: 1, from: '', count: { term: 1, n: 1 }, changes: [], entries: new Map(), gone: [] };
     const calls: Array<() => Promise<unknown>> = [
-      () => away.records.write('env_a', { ...index, records: [], removed: [], incarnation: 0 }),
+      () => away.records.write('env_a', { ...index, records: [], removed: [], floor: 0 }),
       () => away.records.mark('env_a'),
       () => away.records.read('env_a', null),
       () => away.records.readSome('env_a', ['uid-1']),

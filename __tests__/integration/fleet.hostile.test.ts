@@ -75,7 +75,7 @@ function facts({ supervisor, workers }: Scene) {
     shown: ['crm', 'shop'].map((name) => supervisor.shows(name)),
     supervisors: workers.map(({ part }) => part.appIndex.supervisor?.publicUrl),
     drops: fleet.databases.journal.filter((line) => line.includes(' drops ')),
-    left: workers.map(({ part }) => part.controller?.incarnation.left),
+    floors: workers.map(({ part }) => part.controller?.floor.current),
     // A leader that believed it would go on from it.
     isTermFar: supervisor.parts.leadership.term > Date.now() + 60_000,
   };
@@ -94,7 +94,7 @@ const QUIET = {
   shown: ['env_a running', 'env_b running'],
   supervisors: ['https://main.example.test', 'https://main.example.test'],
   drops: [],
-  left: [[], []],
+  floors: [0, 0],
   isTermFar: false,
 };
 
@@ -209,8 +209,8 @@ describe('whoever writes to Redis', () => {
         await redis.del(keys.lease('env_a'), keys.term(), keys.records('env_a'), keys.manifests());
         const { lease, registration } = wish;
         await stores.leases.announce({ environment: 'env_a', lease, registration, ttl: 1_000 }).catch(() => undefined);
-        for (const incarnation of [0, LATER])
-          await writeRecords(stores.records, 'env_a', [wish.record, wish.newcomer], { term: 5, incarnation }).catch(
+        for (const floor of [0, LATER])
+          await writeRecords(stores.records, 'env_a', [wish.record, wish.newcomer], { term: 5, floor }).catch(
             () => undefined,
           );
         const write = { environment: 'env_a', instance: 'evil', epoch: LATER, version: LATER, removed: [], from: null };

@@ -61,8 +61,8 @@ async function ownRedis(args: string[] = []) {
   return redis;
 }
 
-async function publish(records: Stores['records'], published: AppRecord[]): Promise<void> {
-  await writeRecords(records, 'env_a', published);
+async function publish(records: Stores['records'], published: AppRecord[], floor = 0): Promise<void> {
+  await writeRecords(records, 'env_a', published, { floor });
 }
 
 const announcement = {
@@ -182,6 +182,40 @@ describe('a Worker that has only the key of its environment', () => {
     await read(worker.stores);
     await stores.sso.issue('late', SSO_CODE, 60_000);
     expect(await worker.stores.sso.redeem('late')).toEqual(SSO_CODE);
+  });
+});
+
+describe('a Worker whose environment was forgotten', () => {
+  const workerOf = (prefix: string, floor: number) => {
+    const environment = { name: 'env_a', key: environmentKeyOf(fleetKeyOf(FLEET_SECRET), 'env_a', floor) };
+    return connect({ prefix, keyring: new Keyring({ fleetKey: null, environment, atRest: null }) });
+  };
+
+  it('invariant 13: learns that with the key of before, and can neither read nor write anything else', async () => {
+    const prefix = `wire-${randomUUID()}`;
+    const { stores } = await connect({ prefix });
+    const [before, now] = [await workerOf(prefix, 0), await workerOf(prefix, 100)];
+    await publish(stores.records, [recordOf()]);
+    expect(await before.stores.records.read('env_a', null)).toMatchObject({ floor: 0, records: [{ name: 'crm' }] });
+    await stores.fleet.forget('env_a', 100, 1);
+    await publish(stores.records, [recordOf({ name: 'shop', uid: 'uid-2' })], 100);
+    const read = await before.stores.records.read('env_a', null);
+    expect(read).toMatchObject({ floor: 100, hasOtherKey: true, records: [], refused: ['uid-2'] });
+    expect(await now.stores.records.read('env_a', null)).toMatchObject({ floor: 100, records: [{ name: 'shop' }] });
+    await before.stores.leases.announce(announcement);
+    expect((await stores.fleet.poll()).environments.get('env_a')).toMatchObject({ lease: null, doubt: 'key' });
+    expect(await stores.fleet.readRegistration('env_a')).toBeNull();
+    await now.stores.leases.announce(announcement);
+    expect((await stores.fleet.poll()).environments.get('env_a')?.lease).not.toBeNull();
+    // A Supervisor whose database fell back to before that learns it here, too.
+    const restored = await connect({ prefix });
+    expect((await restored.stores.fleet.poll()).environments.get('env_a')?.doubt).toBe('key');
+    expect(await restored.stores.records.read('env_a', null)).toMatchObject({
+      floor: 100,
+      records: [{ name: 'shop' }],
+    });
+    await now.stores.leases.announce({ ...announcement, lease: leaseOf({ epoch: 5, beat: 2 }) });
+    expect((await restored.stores.fleet.poll()).environments.get('env_a')?.lease).not.toBeNull();
   });
 });
 

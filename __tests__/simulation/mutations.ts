@@ -40,7 +40,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'An environment that was forgotten boots its old apps',
     finding: 'C2',
-    changes: [['worker/apps/incarnation.ts', 'return incarnation > this.header.incarnation;', 'return false;']],
+    changes: [['worker/apps/controller.ts', 'floor > this.floor.current', '(false as boolean)']],
   },
   {
     what: 'A challenger hosts, too',
@@ -184,13 +184,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A Worker reads what an older copy of Redis has of before it was forgotten',
     finding: 'C2',
-    changes: [
-      [
-        'worker/apps/incarnation.ts',
-        'return incarnation !== null && incarnation < this.header.incarnation;',
-        'return false;',
-      ],
-    ],
+    changes: [['worker/record-reader.ts', 'floor === null || floor >= this.options.controller.floor.current', 'true']],
     test: 'unit/record-reader.test.ts',
   },
   {
@@ -586,7 +580,7 @@ export const MUTANTS: Mutant[] = [
     test: 'unit/app-cache.test.ts',
   },
   {
-    what: 'Records are published for whatever incarnation of their environment',
+    what: 'Records are published whatever the floor of their environment',
     changes: [['supervisor/control/environment-reconciler.ts', 'if (isRemoved) {', 'if (false as boolean) {']],
     test: 'unit/environment-reconciler.test.ts',
   },

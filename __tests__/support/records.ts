@@ -20,9 +20,9 @@ export async function writeRecords(
   records: RecordStore,
   environment: string,
   written: AppRecord[],
-  { term = 1, incarnation = 0, removed = [] as string[] } = {},
+  { term = 1, floor = 0, removed = [] as string[] } = {},
 ): Promise<string | null> {
   const { mark: from, count } = (await records.read(environment, null))!;
   const next = countAfter(count ?? NO_COUNT, term, 0);
-  return records.write(environment, { from, count: next, incarnation, records: written, removed, term });
+  return records.write(environment, { from, count: next, floor, records: written, removed, term });
 }

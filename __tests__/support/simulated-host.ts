@@ -5,7 +5,7 @@ import type { DatabaseLock, ServerRoles } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
 import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
-import type { SnapshotHeader } from '../../src/server/worker/apps/incarnation';
+import type { SnapshotHeader } from '../../src/server/worker/apps/floor';
 import type { SnapshotStore } from '../../src/server/worker/apps/snapshot';
 import type { HostingAuthority } from '../../src/server/worker/hosting/claim';
 import type { AppHost, Found, PluginSet } from '../../src/server/worker/hosting/host';
@@ -274,9 +274,9 @@ export class SimulatedSnapshot {
     return structuredClone(this.header);
   }
 
-  async saveHeader(header: SnapshotHeader): Promise<void> {
+  async saveHeader(header: SnapshotHeader, gone: string[]): Promise<void> {
     if (this.away) throw new Error('The database is away.');
-    for (const { name } of header.left) this.rows.delete(name);
+    for (const name of gone) this.rows.delete(name);
     this.header = structuredClone(header);
   }
 

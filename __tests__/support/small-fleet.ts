@@ -83,6 +83,7 @@ export interface WorkerOptions {
 interface Wire {
   stores: RedisStores;
   bus: RedisBus;
+  keyring: Keyring;
   close(): Promise<void>;
 }
 
@@ -499,6 +500,7 @@ export class SmallFleet {
     return {
       stores,
       bus,
+      keyring,
       close: async () => {
         await bus.close();
         await stores.close();

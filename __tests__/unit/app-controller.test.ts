@@ -1425,19 +1425,18 @@ describe('work that does not end', () => {
 describe('an environment that was forgotten', () => {
   const shop = () =>
     recordOf({ name: 'shop', uid: 'uid-2', provision: 'create', environments: ['env_a'], generation: 30 });
-  const left = () => controller.incarnation.left;
 
-  it('starts empty, names what it had, and keeps that over restarts', async () => {
+  it('starts empty, and keeps that over restarts', async () => {
     await create();
     await controller.acceptAll([], 100);
     await quiet();
-    expect([controller.apps.names(), left()]).toEqual([[], ['crm']]);
+    expect(controller.apps.names()).toEqual([]);
     expect(host.running.size).toBe(0);
     expect(snapshot.rows.size).toBe(0);
     await restart();
     await controller.acceptAll([], 100);
     await quiet();
-    expect([controller.apps.names(), left(), host.running.size]).toEqual([[], ['crm'], 0]);
+    expect([controller.apps.names(), controller.floor.current, host.running.size]).toEqual([[], 100, 0]);
   });
 
   it('takes what it had from its former processes, as soon as it may act', async () => {
@@ -1625,15 +1624,15 @@ describe('an environment that was forgotten', () => {
     expect([...host.running.keys()]).toEqual(['shop']);
   });
 
-  it('runs again what is assigned to it again, and names it no longer', async () => {
+  it('runs again what is assigned to it again', async () => {
     await create();
     await controller.acceptAll([], 100);
     await quiet();
     await controller.acceptAll([recordOf({ environments: ['env_a'], generation: 40 })], 100);
     await quiet();
-    expect([crm().status, left()]).toEqual(['running', []]);
+    expect(crm().status).toBe('running');
     await restart();
-    expect([crm().status, left()]).toEqual(['running', []]);
+    expect(crm().status).toBe('running');
   });
 
   it('ends what it had also if its database cannot be written, and boots none of it after a restart', async () => {
@@ -1641,20 +1640,20 @@ describe('an environment that was forgotten', () => {
     snapshot.away = true;
     await expect(controller.acceptAll([], 100)).rejects.toThrow('away');
     await quiet();
-    expect([host.running.size, left()]).toEqual([0, ['crm']]);
+    expect(host.running.size).toBe(0);
     snapshot.away = false;
     await controller.acceptAll([], 100);
-    expect([snapshot.rows.size, snapshot.header?.incarnation]).toEqual([0, 100]);
+    expect([snapshot.rows.size, snapshot.header?.floor]).toEqual([0, 100]);
   });
 
   it.each<[string, number | null]>([
     ['does not say so', null],
     ['is the same', 0],
-  ])('is not taken for one that was not: the store %s', async (_, incarnation) => {
+  ])('is not taken for one that was not: the store %s', async (_, floor) => {
     await create();
-    await controller.acceptAll([], incarnation);
+    await controller.acceptAll([], floor);
     await quiet();
-    expect([crm().status, left()]).toEqual(['running', []]);
+    expect(crm().status).toBe('running');
   });
 
   it('is not taken for one by an older copy of the store', async () => {
@@ -1672,16 +1671,5 @@ describe('an environment that was forgotten', () => {
     await controller.acceptAll([], 100);
     await quiet();
     expect([host.running.size, controller.apps.names()]).toEqual([0, []]);
-  });
-
-  it('names what was left for 90 days', async () => {
-    await create();
-    await controller.acceptAll([], 100);
-    await clock.run(89 * 24 * 3_600_000);
-    await restart();
-    expect(left()).toEqual(['crm']);
-    await clock.run(2 * 24 * 3_600_000);
-    await restart();
-    expect(left()).toEqual([]);
   });
 });

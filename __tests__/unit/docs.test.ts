@@ -534,7 +534,11 @@ describe('docker-compose.yml', () => {
     expect(Object.values(one).filter((value) => ofSupervisor.has(value))).toEqual([]);
     // As "Add environment" gives them.
     const config = parseConfig({ ...services.supervisor.environment, ...keys }, RUN) as SupervisorConfig;
-    const { variables } = workerKeysOf({ fleetKey: keyringOf(config).fleetKey!, redis: config.redis }, 'env_a', null);
+    const { variables } = workerKeysOf(
+      { fleetKey: keyringOf(config).fleetKey!, redis: config.redis, floor: 0 },
+      'env_a',
+      null,
+    );
     expect(one).toMatchObject(Object.fromEntries(variables));
   });
 
@@ -621,7 +625,7 @@ describe('docker-compose.yml', () => {
       const { APP_SUPERVISOR_REDIS_URL: url = '', APP_COMMAND_REDIS_URL } = all[index];
       expect(url).toMatch(new RegExp(`^redis://${name}:[0-9a-f]{64}@redis:6379/0$`));
       expect(APP_COMMAND_REDIS_URL).toBe(url);
-      expect(users).toContain(`user ${name} on >${new URL(url).password} resetkeys `);
+      expect(users).toContain(`user ${name} on resetpass >${new URL(url).password} resetkeys `);
     }
     const administrator = readFileSync(path.join(folder, 'redis/default'), 'utf8');
     expect(users).toMatch(new RegExp(`^user default on >${administrator} ~\\* &\\* \\+@all\n`));

@@ -158,6 +158,36 @@ describe('a Worker that has only the key of its environment', () => {
   });
 });
 
+describe('the key of an environment that was forgotten', () => {
+  const keyOf = (floor: number) => environmentKeyOf(fleetKeyOf(FLEET_SECRET), 'env_a', floor);
+  const worker = (floor: number) => {
+    const keyring = new Keyring({ fleetKey: null, environment: { name: 'env_a', key: keyOf(floor) }, atRest: null });
+    return new Envelope(keyring, new Refusals(log, systemClock));
+  };
+
+  it('is another one from then on, and the same as ever before', () => {
+    expect(new Set([0, 1, 100].map((floor) => keyOf(floor).toString('hex'))).size).toBe(3);
+    expect(keyOf(0)).toEqual(environmentKeyOf(fleetKeyOf(FLEET_SECRET), 'env_a'));
+    expect(keyOf(100)).not.toEqual(environmentKeyOf(fleetKeyOf(FLEET_SECRET), 'env_b', 100));
+  });
+
+  it('invariant 13: signs nothing and opens nothing of the environment that has its name now', () => {
+    const [before, now] = [worker(0), worker(100)];
+    expect(envelope.check('env_a', 'here', before.sign('env_a', 'here', 1, '{}'))).toMatchObject({ order: 1 });
+    envelope.keyring.raise('env_a', 100);
+    // An older copy of the database does not bring it back.
+    envelope.keyring.raise('env_a', 50);
+    expect(envelope.check('env_a', 'here', before.sign('env_a', 'here', 1, '{}'))).toBe('key');
+    expect(before.check('env_a', 'here', envelope.sign('env_a', 'here', 1, '{}'))).toBe('key');
+    expect(before.decrypt('env_a', 'here', envelope.encrypt('env_a', 'here', '{}'))).toBeNull();
+    expect(envelope.decrypt('env_a', 'here', before.encrypt('env_a', 'here', '{}'))).toBeNull();
+    expect(envelope.check('env_a', 'here', now.sign('env_a', 'here', 1, '{}'))).toMatchObject({ order: 1 });
+    const { publicKey } = envelope.keyring;
+    const proof = envelope.keyring.proofFor('env_a', publicKey!);
+    expect([before, now].map(({ keyring }) => keyring.proofFor('env_a', publicKey!) === proof)).toEqual([false, true]);
+  });
+});
+
 describe('the secrets of a record', () => {
   const keyring = keyringOf();
   const key = keyring.of('env_a')!;

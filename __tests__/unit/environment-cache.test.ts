@@ -33,7 +33,7 @@ it('a transaction that places an app does not wait for a read, which needs a con
 
 it('drops what is observed of an environment that was forgotten, and not of one that an older copy lacks', async () => {
   const names = ['env_a', 'env_b', 'env_c', 'env_d'];
-  const rowOf = (name: string) => ({ name, registration: registrationOf(name), incarnation: 10, isRemoved: false });
+  const rowOf = (name: string) => ({ name, registration: registrationOf(name), floor: 10, isRemoved: false });
   const forgotten: string[] = [];
   let rows = names.map(rowOf);
   const registry = {
@@ -48,22 +48,26 @@ it('drops what is observed of an environment that was forgotten, and not of one 
     remember: () => undefined,
     forget: (name: string) => forgotten.push(name),
   };
-  const options = { registry, observer, clock: new FakeClock(), log: recordedLog() };
+  const raised: string[] = [];
+  const keyring = { raise: (name: string, floor: number) => void raised.push(`${name} ${floor}`) };
+  const options = { registry, observer, keyring, clock: new FakeClock(), log: recordedLog() };
   const cache = new EnvironmentCache(options as unknown as Options);
   await cache.load();
   const gone = { registration: null as never };
   rows = [
-    { ...rowOf('env_a'), ...gone, incarnation: 20, isRemoved: true },
-    { ...rowOf('env_b'), ...gone, incarnation: 20 },
+    { ...rowOf('env_a'), ...gone, floor: 20, isRemoved: true },
+    { ...rowOf('env_b'), ...gone, floor: 20 },
     { ...rowOf('env_c'), ...gone },
   ];
   await cache.load();
   expect([forgotten.sort(), cache.all(), [...cache.forgotten]]).toEqual([['env_a', 'env_b'], [], [['env_a', 20]]]);
+  expect(raised.slice(-3)).toEqual(['env_a 20', 'env_b 20', 'env_c 10']);
 });
 
-it('knows the incarnation of an environment that it has had forgotten and that came back', async () => {
+it('knows the floor of an environment that it has had forgotten and that came back', async () => {
   const seen = new Map<string, object>();
-  const known = [{ name: 'env_a', registration: registrationOf('env_a'), incarnation: 10 }];
+  const raised: string[] = [];
+  const known = [{ name: 'env_a', registration: registrationOf('env_a'), floor: 10 }];
   const options = {
     registry: {
       read: async () => ({ known, states: new Map(known.map((row) => [row.name, row])) }),
@@ -79,14 +83,16 @@ it('knows the incarnation of an environment that it has had forgotten and that c
     },
     stores: { fleet: { forget: async () => true }, leases: { left: async () => new Map() } },
     leadership: { newestTerm: async () => 1 },
+    keyring: { raise: (name: string, floor: number) => void raised.push(`${name} ${floor}`) },
     clock: new FakeClock(),
     log: recordedLog(),
   };
   const cache = new EnvironmentCache(options as unknown as Options);
   await cache.load();
   await cache.forget('env_a');
+  expect(raised).toEqual(['env_a 10', 'env_a 20']);
   await cache.noteRemoved('env_a');
   seen.set('env_a', { health: 'online', registration: registrationOf('env_a') });
   await cache.remember(new Set(['env_a']));
-  expect(cache.all()).toMatchObject([{ name: 'env_a', incarnation: 20 }]);
+  expect(cache.all()).toMatchObject([{ name: 'env_a', floor: 20 }]);
 });

@@ -20,8 +20,8 @@ let wakes: string[];
 let seen: string[];
 let leads: boolean;
 let foreign: boolean;
-/** Incarnations in the database, and for which environments they were looked up. */
-let incarnations: Record<string, number>;
+/** Floors in the database, and for which environments they were looked up. */
+let floors: Record<string, number>;
 /** By the Workers. */
 let reported: Record<string, number>;
 let asked: string[];
@@ -43,11 +43,11 @@ const remove = (name: string) => {
   apps.delete(name);
   reconciler.noteApps([name]);
 };
-const publish = (environment: string, records: AppRecord[], incarnation = 0) =>
-  writeRecords(store.records, environment, records, { incarnation });
+const publish = (environment: string, records: AppRecord[], floor = 0) =>
+  writeRecords(store.records, environment, records, { floor });
 const stored = async (environment = 'env_a') =>
   (await recordsIn(store.records, environment)).map(({ name, generation }) => `${name} ${generation}`).sort();
-const incarnationOf = async (environment: string) => (await store.records.read(environment, null))?.incarnation;
+const floorOf = async (environment: string) => (await store.records.read(environment, null))?.floor;
 
 beforeEach(() => {
   store = new TestStores();
@@ -56,7 +56,7 @@ beforeEach(() => {
   wakes = [];
   seen = [];
   leads = true;
-  incarnations = {};
+  floors = {};
   reported = {};
   asked = [];
   removed = new Set();
@@ -74,7 +74,7 @@ beforeEach(() => {
       get foreign() {
         return foreign;
       },
-      environment: (name: string) => ({ registration: { incarnation: reported[name] ?? 0 } }),
+      environment: (name: string) => ({ registration: { floor: reported[name] ?? 0 } }),
     },
     leadership: {
       get leads() {
@@ -82,10 +82,13 @@ beforeEach(() => {
       },
     },
     registry: {
+      raise: async (environment: string, floor: number) => {
+        floors[environment] = floor;
+      },
       stateOf: async (environment: string) => {
         asked.push(environment);
-        const incarnation = incarnations[environment] ?? 0;
-        return { incarnation, isRemoved: removed.has(environment), isForgotten: gone.has(environment), proxyUrls: [] };
+        const floor = floors[environment] ?? 0;
+        return { floor, isRemoved: removed.has(environment), isForgotten: gone.has(environment), proxyUrls: [] };
       },
     },
     records: store.records,
@@ -139,36 +142,36 @@ describe('a pass over an environment', () => {
     expect([store.calls, wakes]).toEqual([['records.mark', 'records.mark'], []]);
   });
 
-  it('says which incarnation of the environment its records are for, at rest without looking it up', async () => {
-    const said = () => incarnationOf('env_b');
-    incarnations = { env_b: 100 };
+  it('says which floor of the environment its records are for, at rest without looking it up', async () => {
+    const said = () => floorOf('env_b');
+    floors = { env_b: 100 };
     await settle();
     expect([await said(), asked.sort()]).toEqual([100, ['env_a', 'env_b']]);
     await settle();
     expect(asked).toHaveLength(2);
     // A flush loses it; meanwhile another Supervisor has forgotten the environment.
-    incarnations = { env_b: 200 };
+    floors = { env_b: 200 };
     store.flush();
     await settle();
     expect(await said()).toBe(200);
     // A failover to an older copy brings back what was, with its records.
-    incarnations = { env_b: 300 };
-    reconciler.noteIncarnation('env_b', 300);
+    floors = { env_b: 300 };
+    reconciler.noteFloor('env_b', 300);
     await publish('env_b', [recordFor(app('old'), publishedOf())], 200);
     await pass();
     expect([await said(), await stored('env_b')]).toEqual([300, []]);
   });
 
   it('goes by its Worker where the database and the store went back to before it was forgotten, unless that cannot be', async () => {
-    incarnations = { env_a: 100 };
+    floors = { env_a: 100 };
     set(app('crm'));
     await settle();
     reported = { env_a: 200 };
     await settle();
-    expect([await incarnationOf('env_a'), await stored()]).toEqual([200, ['crm 10']]);
+    expect([await floorOf('env_a'), await stored(), floors.env_a]).toEqual([200, ['crm 10'], 200]);
     reported = { env_a: 10 ** 12 };
     await settle();
-    expect(await incarnationOf('env_a')).toBe(200);
+    expect(await floorOf('env_a')).toBe(200);
   });
 
   it.each([
@@ -177,22 +180,22 @@ describe('a pass over an environment', () => {
   ])('that was forgotten %s', async (_, left, expected) => {
     await new Announcing(() => store.leases).beat('env_b');
     await publish('env_b', [recordFor(app('old'), publishedOf())]);
-    incarnations = { env_b: 200 };
+    floors = { env_b: 200 };
     gone.add('env_b');
     store.left = left;
     await settle();
-    expect([await incarnationOf('env_b'), await store.fleet.readRegistration('env_b')]).toMatchObject(expected);
+    expect([await floorOf('env_b'), await store.fleet.readRegistration('env_b')]).toMatchObject(expected);
     expect(await stored('env_b')).toEqual([]);
   });
 
-  it('publishes nothing for the next incarnation of an environment that another Supervisor has forgotten', async () => {
+  it('publishes nothing for the next floor of an environment that another Supervisor has forgotten', async () => {
     set(app('crm'));
     await settle();
     let heard = 0;
     reconciler.forgotten.listen(() => {
       heard++;
     });
-    incarnations = { env_a: 200 };
+    floors = { env_a: 200 };
     removed.add('env_a');
     await store.fleet.forget('env_a', 200, 1);
     // It is back, and this process has not heard of it.
@@ -205,7 +208,7 @@ describe('a pass over an environment', () => {
       set(app('shop'));
     };
     for (let i = 0; i < 3; i++) await pass();
-    expect([await stored(), await incarnationOf('env_a')]).toEqual([['shop 10'], 200]);
+    expect([await stored(), await floorOf('env_a')]).toEqual([['shop 10'], 200]);
   });
 
   it('invariant 1: writes everything again after a flush', async () => {

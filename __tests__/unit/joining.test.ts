@@ -51,7 +51,7 @@ function facts(variables: Env = {}): JoinFacts {
   };
   const config = parseConfig(env, START) as SupervisorConfig;
   const database = { dialect: 'postgres' as const, host: 'postgres', port: 5432 };
-  return { ...config, fleetKey: keyringOf(config).fleetKey!, database };
+  return { ...config, fleetKey: keyringOf(config).fleetKey!, floor: 0, database };
 }
 
 const variablesOf = (given: JoinFacts, request: JoinRequest = REQUEST) =>
@@ -76,6 +76,27 @@ describe('the variables of a new environment', () => {
   it('are the same for an equal request, and others for another name', () => {
     expect(variablesOf(facts())).toEqual(variablesOf(facts()));
     expect(variablesOf(facts()).APP_KEY).not.toBe(variablesOf(facts(), { ...REQUEST, name: 'env_c' }).APP_KEY);
+  });
+
+  it('are others once the environment was forgotten', () => {
+    const supervisor = {
+      APP_SUPERVISOR_AES_SECRET_KEY: AES,
+      APP_SUPERVISOR_REDIS_URL: 'redis://supervisor:of-main@redis:6379/0',
+      APP_COMMAND_REDIS_URL: 'redis://supervisor:of-main@redis:6379/0',
+    };
+    const [before, now] = [0, 100].map((floor) => ({ ...facts(supervisor), floor }));
+    const changed = Object.entries(variablesOf(now)).filter(([name, value]) => variablesOf(before)[name] !== value);
+    expect(changed.map(([name]) => name)).toEqual([
+      'APP_SUPERVISOR_ENVIRONMENT_KEY',
+      'APP_KEY',
+      'APP_SUPERVISOR_REDIS_URL',
+      'APP_COMMAND_REDIS_URL',
+    ]);
+    expect(settingsFor(now, REQUEST).steps).not.toEqual(settingsFor(before, REQUEST).steps);
+    const own = files(now).shell.match(/APP_SUPERVISOR_ENVIRONMENT_KEY='(\w+)'/)?.[1];
+    expect(own).toBe(environmentKeyOf(now.fleetKey, 'env_b', 100).toString('hex'));
+    expect(files(now).kubernetes).toContain('ENVIRONMENT_FLOOR=100');
+    expect(keyFilesOf(supervisorConfig(supervisor), ['env_b=100'], false).files.env_b).toContain(own);
   });
 
   it('have the settings in which the Supervisor differs from the defaults', () => {
@@ -130,7 +151,7 @@ describe('the variables of a new environment', () => {
     const { username, password } = new URL(variables.APP_SUPERVISOR_REDIS_URL);
     expect(JSON.parse(variables.APP_COMMAND_REDIS_URL)).toMatchObject({ username, password, name: 'm' });
     expect(settingsFor(given, REQUEST).steps).toEqual([
-      { kind: 'redis', commands: expect.stringContaining(`ACL SETUSER ${username} on >${password} `) },
+      { kind: 'redis', commands: expect.stringContaining(`ACL SETUSER ${username} on resetpass >${password} `) },
     ]);
     expect(settingsFor(facts(), REQUEST).steps).toEqual([]);
   });
@@ -311,9 +332,10 @@ function joins(
   const options = {
     own: () => ({ config: { part: 'supervisor', ...given } }),
     database: () => given.database,
-    fleetKey: given.fleetKey,
+    keyring: { fleetKey: given.fleetKey, floorOf: () => 0 },
     events: { append: async (added: Event[]) => void events.push(...added) },
     environmentCache: {
+      load: async () => undefined,
       expect: async (name: string, addresses: string[]) => void expected.push(name, ...addresses),
       names: () => Object.keys(known),
       registrationOf: (name: string) => (known[name] ? { ...registrationOf(name), ...known[name] } : null),
@@ -384,7 +406,9 @@ describe('appEnvironments:join', () => {
       field: 'name',
     });
     expect((await joins({}, { env_b: {} }).made.join(REQUEST, '7')).name).toBe('env_b');
-    await expect(joins({ fleetKey: null }).made.join(REQUEST, '7')).rejects.toMatchObject({ code: 'NOT_ON_THIS_PART' });
+    await expect(joins({ keyring: undefined }).made.join(REQUEST, '7')).rejects.toMatchObject({
+      code: 'NOT_ON_THIS_PART',
+    });
   });
 });
 
@@ -485,7 +509,7 @@ describe('the files that docker-compose.yml and deploy/kubernetes give to Worker
   });
 
   it('are refused for what is no environment', () => {
-    for (const name of ['../env', '', '-x y'])
+    for (const name of ['../env', '', '-x y', 'env_b=x', '=100'])
       expect(() => keyFilesOf(supervisorConfig(supervisor), [name], false)).toThrow('no name');
   });
 });

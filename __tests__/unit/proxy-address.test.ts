@@ -39,7 +39,7 @@ describe('an address', () => {
   it('that 0.1.1 has stored is read', () => {
     const { name, url, proxyUrl, appVersion, plugins, serves, fingerprints, warnings } = registrationOf('env_a');
     const stored = { name, url, proxyUrl, appVersion, plugins, serves, fingerprints, warnings, setsInitialAdmin: true };
-    expect(registration.safeParse(stored).data).toMatchObject({ proxyUrl: 'http://env_a:15000', incarnation: 0 });
+    expect(registration.safeParse(stored).data).toMatchObject({ proxyUrl: 'http://env_a:15000', floor: 0 });
   });
 
   it('that is reported is used once it is confirmed; until then the former one is', () => {
@@ -155,7 +155,7 @@ describe('an environment', () => {
     const forgotten = part.forget('env_a');
     await fleet.run(4_000);
     await forgotten;
-    await fleet.environment('env_a', { incarnation: fleet.clock.now().wall });
+    await fleet.environment('env_a', { floor: fleet.clock.now().wall });
     await fleet.run(40_000, 'env_a');
     expect(fleet.database.visible('appEnvironments')).toMatchObject([
       { registration: { name: 'env_a' }, proxyUrls: [] },

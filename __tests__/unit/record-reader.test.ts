@@ -3,7 +3,7 @@ import { systemClock, systemRandom } from '../../src/server/core/system';
 import { AppIndexReader } from '../../src/server/protocol/app-index';
 import { MemoryStores } from '../../src/server/protocol/stores/memory';
 import type { AppController } from '../../src/server/worker/apps/controller';
-import { Incarnation } from '../../src/server/worker/apps/incarnation';
+import { Floor } from '../../src/server/worker/apps/floor';
 import { RecordReader } from '../../src/server/worker/record-reader';
 import type { AppRecord } from '../../src/shared/messages';
 import { recordOf } from '../support/fixtures';
@@ -11,7 +11,7 @@ import { recordedLog } from '../support/log';
 import { writeRecords } from '../support/records';
 
 let stores: MemoryStores;
-let incarnation: Incarnation;
+let floor: Floor;
 let done: string[];
 let reader: RecordReader;
 let mayRead: boolean;
@@ -20,7 +20,12 @@ let writing: Promise<void> | null;
 
 beforeEach(() => {
   stores = new MemoryStores({ clock: systemClock, random: systemRandom, isAlone: true });
-  incarnation = new Incarnation({ clock: systemClock, mayHost: () => true, saveHeader: async () => undefined });
+  floor = new Floor({
+    environment: 'env_a',
+    clock: systemClock,
+    mayHost: () => true,
+    saveHeader: async () => undefined,
+  });
   done = [];
   mayRead = true;
   writing = null;
@@ -32,7 +37,7 @@ beforeEach(() => {
     await writing;
   };
   const controller = {
-    incarnation,
+    floor,
     accept,
     acceptAll: accept,
     convergeAll: () => void done.push('converged'),
@@ -56,12 +61,12 @@ it('a round in which apps cannot be checked still converges, and rejects nothing
 });
 
 it('takes nothing from a store that went back to before its environment was forgotten', async () => {
-  incarnation.enter(200, []);
-  await writeRecords(stores.records, 'env_a', [recordOf({ name: 'old' })], { incarnation: 100 });
+  floor.rise(200, []);
+  await writeRecords(stores.records, 'env_a', [recordOf({ name: 'old' })], { floor: 100 });
   await reader.read(['uid-1']);
   await reader.readRecords();
   expect(done).toEqual([]);
-  await writeRecords(stores.records, 'env_a', [recordOf({ name: 'new' })], { incarnation: 200 });
+  await writeRecords(stores.records, 'env_a', [recordOf({ name: 'new' })], { floor: 200 });
   await reader.read(['uid-1']);
   await reader.readRecords();
   expect(done).toEqual(['accepted new', 'accepted new']);
@@ -75,7 +80,7 @@ it('reads whatever has changed where a notification names no app', async () => {
 });
 
 it('takes nothing before its process has a tenure, and everything then', async () => {
-  await writeRecords(stores.records, 'env_a', [recordOf({ name: 'crm' })], { incarnation: 100 });
+  await writeRecords(stores.records, 'env_a', [recordOf({ name: 'crm' })], { floor: 100 });
   mayRead = false;
   await reader.readRecords();
   await reader.read(['uid-1']);

@@ -159,7 +159,7 @@ describe('of an app that', () => {
     const forgotten = part.forget('env_evil');
     await fleet.run(4_000, 'env_a', 'env_b');
     await forgotten;
-    await fleet.environment('env_evil', { incarnation: fleet.clock.now().wall });
+    await fleet.environment('env_evil', { floor: fleet.clock.now().wall });
     await fleet.beat('env_evil');
     await lie();
     expect(told.length).toBeGreaterThan(0);

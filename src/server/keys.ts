@@ -8,7 +8,7 @@ import { keyFilesOf } from './supervisor/joining/key-files';
  * The program `dist/server/keys.js`, which needs neither NocoBase nor a network. Out of the variables of a Supervisor it makes what
  * docker-compose.yml and deploy/kubernetes give to Workers, as **Add environment** does:
  *
- *     node keys.js [--supervisor] FOLDER ENVIRONMENT…
+ *     node keys.js [--supervisor] FOLDER ENVIRONMENT[=FLOOR]…
  *
  * writes `FOLDER/ENVIRONMENT.env` for each environment, and prints the commands that make the users of Redis, with `--supervisor`
  * also that of the Supervisor.

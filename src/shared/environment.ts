@@ -105,10 +105,10 @@ const FIELDS = {
   /** Whether the leader still has to remove it from apps, operations and tombstones, because it was forgotten. */
   isRemoved: { type: flag(), default: false, in: ['table'] },
   /**
-   * When it was last forgotten, in ms since 1970; 0 for never. A Worker of an older incarnation starts empty. In its registration: the
+   * When it was last forgotten, in ms since 1970; 0 for never. A Worker of an older floor starts empty. In its registration: the
    * one to which it belongs.
    */
-  incarnation: { type: bigInt(), default: 0, since: '0.3.0', in: ['table', 'registration'] },
+  floor: { type: bigInt(), default: 0, since: '0.3.0', in: ['table', 'registration'] },
 } as const satisfies Fields;
 
 export const ENVIRONMENT = {

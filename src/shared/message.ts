@@ -215,7 +215,7 @@ export const MESSAGES = {
   WORK_BACKGROUND: '',
   WORK_NODE: 'type node workflow',
   APPS_STUCK: 'environment apps',
-  APPS_LEFT: 'environment apps',
+  KEY_ENDED: 'environment',
   ENVIRONMENT_REFUSES: 'url',
   PROXY_ADDRESS_NEW: 'environment address',
   PROXY_ADDRESS_CHANGED: 'environment address former',

@@ -130,7 +130,7 @@ function writtenRecords(method: string, args: unknown[], result: unknown) {
 
 const storedRecords = ({ redis }: World) =>
   (redis.stores.records as unknown as { environments: StoredRecords }).environments;
-type StoredRecords = Map<string, { incarnation: number; byUid: Map<string, AppRecord> }>;
+type StoredRecords = Map<string, { floor: number; byUid: Map<string, AppRecord> }>;
 
 function storedRecord(world: World, environment: string, name: string): AppRecord | undefined {
   const { byUid } = storedRecords(world).get(environment) ?? {};
@@ -320,13 +320,13 @@ function checkBoots(world: World): void {
   const stands = new Set<string>();
   /** By environment, when the store heard that it was forgotten, and the apps that were published for it since. */
   const assigned = new Map<string, { at: number; uids: Set<string> }>();
-  /** By environment, the incarnation that its stored records are for. */
-  let incarnations = new Map<string, number>();
+  /** By environment, the floor that its stored records are for. */
+  let floors = new Map<string, number>();
   const { onCommand: publish, onLoss } = world.redis;
   world.redis.onLoss = () => {
     onLoss();
     assigned.clear();
-    incarnations = new Map([...storedRecords(world)].map(([name, { incarnation }]) => [name, incarnation]));
+    floors = new Map([...storedRecords(world)].map(([name, { floor }]) => [name, floor]));
     for (const key of readable.keys()) {
       const [environment, name, uid] = key.split(' ');
       const record = storedRecord(world, environment, name);
@@ -339,11 +339,11 @@ function checkBoots(world: World): void {
     if (isForgotten) assigned.set(args[0] as string, { at: world.scheduler.now, uids: new Set() });
     const written = writtenRecords(method, args, result);
     if (!written) return;
-    const { environment, records, incarnation } = written;
+    const { environment, records, floor } = written;
     // An older copy of Redis does not know it before a leader has said so again.
-    if (incarnation > 0 && incarnations.get(environment) !== incarnation && !assigned.has(environment))
+    if (floor > 0 && floors.get(environment) !== floor && !assigned.has(environment))
       assigned.set(environment, { at: world.scheduler.now, uids: new Set() });
-    incarnations.set(environment, incarnation);
+    floors.set(environment, floor);
     for (const { uid } of records) assigned.get(environment)?.uids.add(uid);
     for (const record of records) {
       const key = keyOf(environment, record);

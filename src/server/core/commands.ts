@@ -6,6 +6,7 @@ import type { Config } from '../config';
 import type { DatabaseConnection } from '../databases';
 import { environmentKeyOf, fleetKeyOf, Keyring } from '../protocol/keyring';
 import { Secrets } from '../protocol/secrets';
+import { EnvironmentRegistry } from '../supervisor/definitions/environment-registry';
 import { AppRepository } from '../supervisor/definitions/repository';
 import { NotifierStore } from '../supervisor/notices/notifier-store';
 import { SnapshotStore } from '../worker/apps/snapshot';
@@ -51,11 +52,13 @@ export function registerCommands(app: Application, config: Config | null): void 
   app
     .command(`${ENVIRONMENT_KEY} <environment>`)
     .description('Prints APP_SUPERVISOR_ENVIRONMENT_KEY for the Worker of an environment; on the Supervisor')
-    .action((environment: string) => {
+    .preload()
+    .action(async (environment: string) => {
       if (config?.part !== 'supervisor') throw new Error('Only the Supervisor has the keys of all environments.');
       if (!ENVIRONMENT_NAME.test(environment)) throw new Error(`"${environment}" is no name of an environment.`);
       const { aesKey, host } = config;
-      console.log(environmentKeyOf(fleetKeyOf(aesKey ?? host.appKey), environment).toString('hex'));
+      const { floor } = await new EnvironmentRegistry(app).stateOf(environment);
+      console.log(environmentKeyOf(fleetKeyOf(aesKey ?? host.appKey), environment, floor).toString('hex'));
     });
   registerDatabaseRoles(app, config);
 }

@@ -28,6 +28,7 @@ const commonOptions = (config: ActiveConfig, { wire, instance, clock, random, lo
   findInstalled,
   aesKey: config.aesKey,
   appKey: config.host.appKey,
+  keyring: wire.keyring,
   warnings: config.warnings,
   publicUrl: config.publicUrl,
   appsDomain: config.appsDomain,
@@ -46,7 +47,6 @@ export function createSupervisorPart(
   return new SupervisorPart({
     ...commonOptions(config, foundation),
     wsPath: config.host.wsPath,
-    fleetKey: foundation.wire.keyring.fleetKey,
     probeDomain: createDomainProbe({
       prove: foundation.wire.proveDomain,
       publicPath: publicPathOf(config),

@@ -133,7 +133,7 @@ export class WorkerRuntime implements Runtime {
 
   info() {
     const { worker, foundation, config } = this;
-    const warnings = [...config.warnings, ...foundation.adminPassword.warnings()];
+    const warnings = [...config.warnings, ...foundation.adminPassword.warnings(), ...worker.warnings()];
     return { environment: worker.environment, warnings, ...worker.about() };
   }
 

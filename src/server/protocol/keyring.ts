@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { createHash, createHmac, createPrivateKey, createPublicKey, hkdfSync, type KeyObject } from 'node:crypto';
 
 /** The keys of one environment, which the Supervisor and that environment alone have. */
 export interface EnvironmentKey {
@@ -38,16 +38,23 @@ export const keyId = (bytes: Buffer): string => createHash('sha256').update(byte
 /** Of `APP_SUPERVISOR_AES_SECRET_KEY`, or of `APP_KEY` where that is not set. */
 export const fleetKeyOf = (secret: Buffer | string): Buffer => derive(secret, 'fleet');
 
-/** What `APP_SUPERVISOR_ENVIRONMENT_KEY` of this environment is, in 64 hex digits. */
-export const environmentKeyOf = (fleetKey: Buffer, environment: string): Buffer =>
-  derive(fleetKey, `environment ${environment}`);
+/** No name of an environment has a space. */
+const since = (environment: string, floor: number): string => (floor ? `${environment} ${floor}` : environment);
+
+/**
+ * What `APP_SUPERVISOR_ENVIRONMENT_KEY` of this environment is, in 64 hex digits.
+ * @param floor when the environment was last forgotten, which ends the key that it had; 0: never
+ */
+export const environmentKeyOf = (fleetKey: Buffer, environment: string, floor = 0): Buffer =>
+  derive(fleetKey, `environment ${since(environment, floor)}`);
 
 /**
  * A secret that the Worker of an environment is started with, in 64 hex digits; the same for every request.
  * @param purpose names the secret, such as `APP_KEY`
+ * @param floor as in `environmentKeyOf`
  */
-export const workerSecretOf = (fleetKey: Buffer, environment: string, purpose: string): string =>
-  derive(fleetKey, `worker ${purpose} ${environment}`).toString('hex');
+export const workerSecretOf = (fleetKey: Buffer, environment: string, purpose: string, floor = 0): string =>
+  derive(fleetKey, `worker ${purpose} ${since(environment, floor)}`).toString('hex');
 
 /** By which the Supervisors of a fleet know each other behind the domains of its apps (domain-proof.ts). */
 export const domainKeyOf = (fleetKey: Buffer): Buffer => derive(fleetKey, 'domains');
@@ -55,6 +62,7 @@ export const domainKeyOf = (fleetKey: Buffer): Buffer => derive(fleetKey, 'domai
 /** The keys that a process has: those of the whole fleet, or those of its own environment. */
 export class Keyring {
   private readonly environments = new Map<string, EnvironmentKey>();
+  private readonly floors = new Map<string, number>();
   private known: SupervisorKey | null = null;
 
   constructor(private readonly keys: GivenKeys) {
@@ -66,7 +74,8 @@ export class Keyring {
     const { fleetKey, environment: own } = this.keys;
     const known = this.environments.get(environment);
     if (known) return known;
-    const key = fleetKey ? environmentKeyOf(fleetKey, environment) : own?.name === environment ? own.key : null;
+    const given = own?.name === environment ? own.key : null;
+    const key = fleetKey ? environmentKeyOf(fleetKey, environment, this.floorOf(environment)) : given;
     if (!key) return null;
     const made = {
       id: keyId(key),
@@ -78,12 +87,30 @@ export class Keyring {
     return made;
   }
 
+  /** When an environment was last forgotten, as far as this process knows; 0: never. */
+  floorOf(environment: string): number {
+    return this.floors.get(environment) ?? 0;
+  }
+
+  /** An environment was forgotten: from now on its key is the one of this floor, unless a newer one is known. */
+  raise(environment: string, floor: number): void {
+    if (floor <= this.floorOf(environment)) return;
+    this.floors.set(environment, floor);
+    this.environments.delete(environment);
+  }
+
+  /** By which whoever has the key of an environment knows the Supervisor's public key; null without that key. */
+  proofFor(environment: string, publicKey: string): string | null {
+    const key = this.of(environment)?.authentication;
+    return key ? createHmac('sha256', key).update(`supervisor\n${publicKey}`).digest('base64url') : null;
+  }
+
   /** Whether a key that this process has used so far has this id. */
   hasMade(id: string): boolean {
     return this.known?.id === id || [...this.environments.values()].some((key) => key.id === id);
   }
 
-  /** Null until a record has brought it, on a Worker that has only its environment's key. */
+  /** Null until its environment's records have brought it, on a Worker that has only its environment's key. */
   get supervisor(): SupervisorKey | null {
     return this.known;
   }
@@ -111,7 +138,7 @@ export class Keyring {
     return this.known && (this.known.publicKey.export({ format: 'jwk' }).x as string);
   }
 
-  /** Takes the public key over that an authenticated record brings. */
+  /** Takes over a public key that is proven, or was once. */
   learn(text: string): void {
     if (this.isWhole || this.publicKey === text) return;
     try {

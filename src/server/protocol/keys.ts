@@ -9,7 +9,7 @@
  * | `registration:<env>` | string | `Registration` | until forgotten |
  * | `lease:<env>` | string | `Lease`: who announces that it holds the environment | as long as a lease |
  * | `standby:<env>` | string | instance that waits for the environment | as long as a lease |
- * | `records:<env>` | hash | uid → `AppRecord`; `:count` of the last write, with the incarnation of the environment | until confirmed gone; `:count` for ever |
+ * | `records:<env>` | hash | uid → `AppRecord`; `:count` of the last write, with the floor of the environment | until confirmed gone; `:count` for ever |
  * | `statuses:<env>` | hash | name → `StatusEntry` | until released |
  * | `version:<env>` | string | version of the statuses | until released |
  * | `term` | string | newest term of a leading Supervisor that has written | for ever |

@@ -18,7 +18,7 @@ export type Refusal = (typeof REFUSALS)[number];
 const MEANINGS: Record<Refusal, string> = {
   unreadable: 'holds something that is not ours',
   unsigned: 'holds something that is not signed; releases before 0.3.0 sign nothing',
-  key: 'is signed with another key; APP_SUPERVISOR_AES_SECRET_KEY, or APP_KEY where that is not set, has to be the same everywhere',
+  key: 'is signed with another key; APP_SUPERVISOR_AES_SECRET_KEY, or APP_KEY where that is not set, has to be the same everywhere, and a Worker whose environment was forgotten needs a new APP_SUPERVISOR_ENVIRONMENT_KEY',
   forged: 'is signed wrongly: somebody else writes to this Redis',
   replayed: 'holds something older than before: somebody else writes to this Redis, or it is an old copy',
   unsealed: 'holds secrets that are not sealed',

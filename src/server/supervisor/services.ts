@@ -11,6 +11,7 @@ import type { AppTrafficCount } from '../observability/app-traffic';
 import type { TrafficCount } from '../observability/traffic';
 import { AppIndexWriter } from '../protocol/app-index';
 import type { MessageBus } from '../protocol/bus';
+import type { Keyring } from '../protocol/keyring';
 import type { Stores } from '../protocol/stores';
 import type { Random } from '../random';
 import { checklistOf } from './checklist';
@@ -97,8 +98,8 @@ export interface SupervisorPartOptions {
   findInstalled: FindInstalled;
   /** For the security checklist, and for the Workers of new environments. */
   own(): OwnFacts;
-  /** Null or absent in shared memory. */
-  fleetKey?: Buffer | null;
+  /** Absent where nothing is signed. */
+  keyring?: Pick<Keyring, 'fleetKey' | 'floorOf' | 'raise'>;
   /** Makes the driver of the engine that the Supervisor was given; absent: it was given none. */
   driver?(fleet: () => string): WorkerDriver;
   /** Proxy addresses of an environment that variables of the Supervisor name; absent: none. */
@@ -139,7 +140,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const known = createKnown(main, options);
   const { appCache, active, leadership, observer } = known;
   const appIndex = new AppIndexWriter(stores.appIndex, { instance, ...addresses }, clock);
-  const environmentCache = new EnvironmentCache({ ...known, stores, clock, log, addressesOf: options.addressesOf });
+  const environmentCache = new EnvironmentCache({ ...options, ...known });
   const events = new EventStore(main);
   const removal = new EnvironmentRemoval({ ...known, store: stores.fleet, environmentCache, bus, clock });
   const compatibility = new CompatibilityPolicy({

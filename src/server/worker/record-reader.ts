@@ -29,6 +29,8 @@ export class RecordReader {
   /** How often that was forgotten. */
   private forgotten = 0;
   private closed = false;
+  /** Whether the records are for another key of the environment than this process has. */
+  hasOtherKey = false;
 
   constructor(private readonly options: RecordReaderOptions) {}
 
@@ -41,7 +43,7 @@ export class RecordReader {
     }
     await this.take(async (isStill) => {
       const read = await records.readSome(environment, uids);
-      if (isStill() && !controller.incarnation.isPast(read.incarnation)) await controller.accept(read.records);
+      if (isStill() && this.isNow(read.floor)) await controller.accept(read.records);
     });
   }
 
@@ -61,10 +63,12 @@ export class RecordReader {
     const { records, environment, followed, controller } = this.options;
     await this.take(async (isStill) => {
       const read = followed
-        ? { records: await followed.records(), incarnation: null, mark: null }
+        ? { records: await followed.records(), floor: null, mark: null, hasOtherKey: false }
         : await records.read(environment, this.mark);
-      if (!read || !isStill() || controller.incarnation.isPast(read.incarnation)) return;
-      await controller.acceptAll(read.records, read.incarnation);
+      if (!read || !isStill()) return;
+      this.hasOtherKey = read.hasOtherKey ?? false;
+      if (!this.isNow(read.floor)) return;
+      await controller.acceptAll(read.records, read.floor);
       // The writes may have lasted until the next tenure, which reads everything anew.
       if (isStill()) this.mark = read.mark;
     });
@@ -93,6 +97,11 @@ export class RecordReader {
       const { log } = this.options;
       (log.rooms.records ?? log.debug)(`Records could not be read, what is known stands: ${messageOf(error)}`);
     }
+  }
+
+  /** Not of an older copy of the store. */
+  private isNow(floor: number | null): boolean {
+    return floor === null || floor >= this.options.controller.floor.current;
   }
 
   private async checkApps(): Promise<void> {

@@ -18,10 +18,8 @@ export interface RegistrationOptions {
   warnings: Message[];
   /** Apps on which work does not end. */
   stuck: string[];
-  /** Apps that it had before it was forgotten. */
-  left: string[];
-  /** Of the environment, as the Worker knows it. */
-  incarnation: number;
+  /** When the environment was last forgotten, as the Worker knows it. */
+  floor: number;
   /** Null if its database server did not answer. */
   roles: ServerRoles | null;
 }
@@ -32,18 +30,7 @@ export interface RegistrationOptions {
  */
 export async function registrationOf(
   main: Application,
-  {
-    environment,
-    aesKey,
-    hasOwnKey = false,
-    epoch,
-    appKey,
-    warnings,
-    stuck,
-    left,
-    incarnation,
-    roles,
-  }: RegistrationOptions,
+  { environment, aesKey, hasOwnKey = false, epoch, appKey, warnings, stuck, floor, roles }: RegistrationOptions,
   adminPassword: AdminPassword | null,
 ): Promise<Registration> {
   const rows = await main.db
@@ -62,13 +49,12 @@ export async function registrationOf(
       ...(adminPassword ? [workerAdminWarning(environment.name, environment.url)] : []),
       ...(stuck.length ? [say('APPS_STUCK', { environment: environment.name, apps: stuck.join(', ') })] : []),
       ...(roles?.warnings ?? []),
-      ...(left.length ? [say('APPS_LEFT', { environment: environment.name, apps: left.join(', ') })] : []),
     ],
     setsInitialAdmin: true,
     databaseRole: roles && { mode: roles.mode, user: roles.user, server: roles.server, sql: roles.sql },
     signs: true,
     epoch,
-    incarnation,
+    floor,
     hasOwnKey,
   };
 }

@@ -13,6 +13,7 @@ import type { Stores } from '../protocol/stores';
 import type { Random } from '../random';
 import type { BootQueue } from './apps/boot-queue';
 import { AppController } from './apps/controller';
+import type { FloorOptions } from './apps/floor';
 import { FollowedSnapshot } from './apps/followed-snapshot';
 import { type Remembered, SnapshotStore } from './apps/snapshot';
 import type { CopyAhead } from './apps/uploads';
@@ -45,6 +46,7 @@ export interface WorkerPartOptions {
   /** Folder to which apps write; absent: its disk is not looked at. */
   storagePath?: string;
   /** As in `AppControllerOptions`. */
+  keyring?: FloorOptions['keyring'];
   apiBase?: string;
   copyAhead?: CopyAhead;
   blame?(row: Remembered): Remembered;
@@ -66,7 +68,13 @@ export interface WorkerPartOptions {
   recordsWithin?: number;
 }
 
-const ofApps = ({ leaving, apiBase, copyAhead, blame }: WorkerPartOptions) => ({ leaving, apiBase, copyAhead, blame });
+const ofApps = ({ keyring, leaving, apiBase, copyAhead, blame }: WorkerPartOptions) => ({
+  keyring,
+  leaving,
+  apiBase,
+  copyAhead,
+  blame,
+});
 
 /** A process that runs one app is next to the one that runs the others, which holds the environment itself. */
 const leaseKey = ({ environment, only }: Pick<WorkerPartOptions, 'environment' | 'only'>) =>

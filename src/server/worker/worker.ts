@@ -1,3 +1,4 @@
+import { type Message, say } from '../../shared/message';
 import type { AdminPassword, AppRecord, Registration } from '../../shared/messages';
 import type { PartInfo, Status } from '../../shared/types';
 import { type Timer, within } from '../clock';
@@ -114,6 +115,11 @@ export class WorkerPart {
         Object.fromEntries(names.map((place) => [place, statusIn(place, app) ?? 'unknown'])),
       ]),
     );
+  }
+
+  /** Its own problems, as messages that say what to do. */
+  warnings(): Message[] {
+    return this.running?.reader.hasOtherKey ? [say('KEY_ENDED', { environment: this.environment })] : [];
   }
 
   /** The content of this worker's own page: its Supervisor, and the apps that it hosts. */
@@ -307,8 +313,7 @@ export class WorkerPart {
   private listen(running: Running): void {
     const { tenures, controller, reporter, reader } = running;
     reader.reads.listen(() => this.records.emit());
-    for (const changes of [controller.limits.changes, controller.incarnation.changes])
-      changes.listen(() => this.announce());
+    for (const changes of [controller.limits.changes, controller.floor.changes]) changes.listen(() => this.announce());
     controller.apps.reports.listen((names) => reporter.report(names));
     tenures.spends.listen(() => this.options.onSpent?.());
     tenures.resumes.listen(() => controller.convergeAll());
@@ -362,8 +367,7 @@ export class WorkerPart {
         roles: this.roles,
         epoch,
         stuck: controller.apps.stuck(),
-        left: controller.incarnation.left,
-        incarnation: controller.incarnation.current,
+        floor: controller.floor.current,
       },
       this.mainAdminPassword,
     );

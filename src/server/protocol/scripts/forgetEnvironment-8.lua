@@ -1,11 +1,11 @@
 --[[
   Removes everything about an environment, under the term of a leading Supervisor: nothing when a newer term has written, or when
-  this incarnation of the environment, or a newer one, is known already: it may have come back meanwhile.
+  this floor of the environment, or a newer one, is known already: it may have come back meanwhile.
 
   KEYS[1] records (hash)   KEYS[2] newest term (string, signed)   KEYS[3] names of all environments (set)
   KEYS[4..8] its other keys
-  ARGV[1] term, signed   ARGV[2] environment   ARGV[3] field of the records' mark, whose order is the incarnation
-  ARGV[4] the incarnation that follows   ARGV[5] the new mark
+  ARGV[1] term, signed   ARGV[2] environment   ARGV[3] field of the records' mark, whose order is the floor
+  ARGV[4] the floor that follows   ARGV[5] the new mark
 
   Returns {1 when removed, else 0; the newest term, as it is signed}
 ]]

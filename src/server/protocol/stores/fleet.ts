@@ -24,13 +24,13 @@ export interface FleetStore {
   readRegistration(environment: string): Promise<Registration | null>;
   /**
    * Removes everything about an environment in one transaction: registration, lease, records and statuses. What
-   * remains is the incarnation that its next records are for. Does nothing if that is known already: the environment may have
+   * remains is the floor that its next records are for. Does nothing if that is known already: the environment may have
    * come back meanwhile.
    * @param term as in `RecordStore`
    * @returns whether anything was removed
    * @throws StaleTerm if a newer term has written; then nothing was removed
    */
-  forget(environment: string, incarnation: number, term: number): Promise<boolean>;
+  forget(environment: string, floor: number, term: number): Promise<boolean>;
 }
 
 export interface FleetObservation {

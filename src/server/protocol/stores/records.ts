@@ -18,16 +18,16 @@ export interface RecordStore {
   mark(environment: string): Promise<string>;
   /** All records of `environment`, unordered; null while they still have the reader's mark. */
   read(environment: string, mark: string | null): Promise<RecordsRead | null>;
-  /** Those of these uids, at the same moment as the incarnation that they are for. */
-  readSome(environment: string, uids: string[]): Promise<Pick<RecordsRead, 'incarnation' | 'records'>>;
+  /** Those of these uids, at the same moment as the floor that they are for. */
+  readSome(environment: string, uids: string[]): Promise<Pick<RecordsRead, 'floor' | 'records'>>;
 }
 
 export interface RecordsWrite {
   /** The mark that the records must have. */
   from: string;
   count: Count;
-  /** Which incarnation of the environment they are for. A Worker of an older one starts empty, see `EnvironmentRegistry.forget`. */
-  incarnation: number;
+  /** Which floor of the environment they are for. A Worker of an older one starts empty, see `EnvironmentRegistry.forget`. */
+  floor: number;
   /** Each is written as a whole. */
   records: AppRecord[];
   /** Fields that are removed. */
@@ -40,7 +40,9 @@ export interface RecordsRead {
   /** Null if there is none, or none that is believed. */
   count: Count | null;
   /** As last written or forgotten; null if the store has lost it, or never had it. */
-  incarnation: number | null;
+  floor: number | null;
+  /** They are not for the key that this process has of the environment. Absent if they are. */
+  hasOtherKey?: boolean;
   records: AppRecord[];
   /** Fields in which there is something else: not signed for this place, or not a record of that uid. Absent if there is none. */
   refused?: string[];

@@ -23,7 +23,7 @@ export interface EnvironmentReconcilerOptions {
   appCache: AppCache;
   observer: FleetObserver;
   leadership: Leadership;
-  registry: Pick<EnvironmentRegistry, 'stateOf'>;
+  registry: Pick<EnvironmentRegistry, 'stateOf' | 'raise'>;
   records: RecordStore;
   fleet: Pick<FleetStore, 'forget'>;
   leases: Pick<LeaseStore, 'left'>;
@@ -38,7 +38,7 @@ export interface EnvironmentReconcilerOptions {
 interface Left {
   mark: string;
   count: Count;
-  incarnation: number;
+  floor: number;
   /** By uid, with secrets sealed as its Worker reads them. */
   records: Map<string, AppRecord>;
   /** Names of apps whose definitions have changed since; null: all may have. */
@@ -63,8 +63,8 @@ export class EnvironmentReconciler {
   private readonly left = new Map<string, Left>();
   /** An environment was forgotten, through a Supervisor of which this one has not heard. */
   readonly forgotten = new Feed<void>();
-  /** By environment, the incarnation for which records are written. */
-  private readonly incarnations = new Map<string, number>();
+  /** By environment, the floor for which records are written. */
+  private readonly floors = new Map<string, number>();
   /** By environment, the uids of apps for whose records it was not notified. */
   private readonly unnotified = new Map<string, Set<string>>();
   /** Writes of one environment come one after the other. */
@@ -75,12 +75,12 @@ export class EnvironmentReconciler {
   /** Another process led: nothing that is known can be relied on. */
   invalidate(): void {
     this.left.clear();
-    this.incarnations.clear();
+    this.floors.clear();
   }
 
   /** An environment was forgotten, and this is stored. */
-  noteIncarnation(environment: string, incarnation: number): void {
-    this.incarnations.set(environment, incarnation);
+  noteFloor(environment: string, floor: number): void {
+    this.floors.set(environment, floor);
     this.left.delete(environment);
   }
 
@@ -117,7 +117,7 @@ export class EnvironmentReconciler {
     return this.inTurn(environment, async () => {
       const { records } = this.options;
       const left = this.left.get(environment);
-      const isNewer = this.reportedBy(environment) > (left?.incarnation ?? 0);
+      const isNewer = this.reportedBy(environment) > (left?.floor ?? 0);
       if (!left || isNewer || (await records.mark(environment)) !== left.mark) return this.compare(environment);
       return this.write(environment, left);
     });
@@ -142,15 +142,15 @@ export class EnvironmentReconciler {
     this.left.delete(environment);
     const read = await records.read(environment, null);
     if (!read) return null;
-    const incarnation = await this.incarnationFor(environment, read);
-    if (incarnation === null || !leadership.leads) return STORE_RETRY;
+    const floor = await this.floorFor(environment, read);
+    if (floor === null || !leadership.leads) return STORE_RETRY;
     const { mark, count } = read;
     // What is refused is in the way of what is to be written; what is for another incarnation is gone:
     // at once, or what is left of it would be for this one.
-    const isOther = incarnation !== read.incarnation;
+    const isOther = floor !== read.floor;
     const removed = [...(read.refused ?? []), ...(isOther ? read.records.map(({ uid }) => uid) : [])];
     const found = new Map(isOther ? [] : read.records.map((record) => [record.uid, record]));
-    const left = { mark, count: count ?? NO_COUNT, incarnation, records: found, stale: null };
+    const left = { mark, count: count ?? NO_COUNT, floor, records: found, stale: null };
     if ((isOther || removed.length) && !(await this.put(environment, left, [], removed))) return 0;
     this.left.set(environment, left);
     return this.write(environment, left);
@@ -188,8 +188,8 @@ export class EnvironmentReconciler {
     const { leadership, sealed = asItIs } = this.options;
     const { term } = leadership;
     const count = countAfter(left.count, term, Math.floor(this.options.clock.now().wall));
-    const { mark: from, incarnation } = left;
-    const write = { from, count, incarnation, records, removed, term };
+    const { mark: from, floor } = left;
+    const write = { from, count, floor, records, removed, term };
     const mark = await this.options.records.write(environment, write);
     if (mark === null) {
       this.left.delete(environment);
@@ -202,36 +202,38 @@ export class EnvironmentReconciler {
   }
 
   /**
-   * For which incarnation of an environment its records are to be: by it a Worker that was away for long finds out that it was
+   * For which floor of an environment its records are to be: by it a Worker that was away for long finds out that it was
    * forgotten. The store or its Worker has a newer one than the database only if that went back to an older copy.
    *
    * @returns null if another pass is needed
    */
-  private async incarnationFor(environment: string, { incarnation: stored }: RecordsRead): Promise<number | null> {
+  private async floorFor(environment: string, { floor: stored }: RecordsRead): Promise<number | null> {
     const { fleet, leases, leadership, registry, appCache } = this.options;
-    const known = this.incarnations.get(environment);
+    const known = this.floors.get(environment);
     const reported = this.reportedBy(environment);
     if (known !== undefined && stored === known && reported <= known) return known;
-    const { incarnation: last, isRemoved, isForgotten } = await registry.stateOf(environment);
+    const { floor: last, isRemoved, isForgotten } = await registry.stateOf(environment);
     if (isRemoved) {
       this.forgotten.emit();
       return null;
     }
-    const incarnation = Math.max(last, stored ?? 0, reported);
+    const floor = Math.max(last, stored ?? 0, reported);
+    // The other Supervisors take its key over from there.
+    if (floor > last) await registry.raise(environment, floor);
     // Forgotten while another process led: what is known here of its apps may be older.
-    if (known !== undefined && known !== incarnation) await appCache.load();
-    this.incarnations.set(environment, incarnation);
-    if (stored === incarnation || !isForgotten || !leadership.leads) return incarnation;
+    if (known !== undefined && known !== floor) await appCache.load();
+    this.floors.set(environment, floor);
+    if (stored === floor || !isForgotten || !leadership.leads) return floor;
     // An older copy may also have the registration of a forgotten environment that has not come back.
     const isGone = !(await leases.left([environment])).get(environment);
-    return isGone && (await fleet.forget(environment, incarnation, leadership.term)) ? null : incarnation;
+    return isGone && (await fleet.forget(environment, floor, leadership.term)) ? null : floor;
   }
 
-  /** The incarnation to which its Worker belongs, which reads nothing that is for an older one; 0 if it does not say, or cannot be. */
+  /** The floor to which its Worker belongs, which reads nothing that is for an older one; 0 if it does not say, or cannot be. */
   private reportedBy(environment: string): number {
     const { observer, clock } = this.options;
-    const { incarnation = 0 } = observer.environment(environment)?.registration ?? {};
-    return incarnation <= clock.now().wall + AHEAD ? incarnation : 0;
+    const { floor = 0 } = observer.environment(environment)?.registration ?? {};
+    return floor <= clock.now().wall + AHEAD ? floor : 0;
   }
 
   /** Also of what a failed write may have written: a frozen store carries it out later, and then nothing is missing there. */

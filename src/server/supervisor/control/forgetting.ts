@@ -34,15 +34,15 @@ export class EnvironmentRemoval {
   constructor(private readonly options: ForgettingOptions) {}
 
   /** @throws TermOver, StaleTerm, and if the database or the store cannot be reached */
-  async reconcile(environment: string, incarnation: number): Promise<number> {
+  async reconcile(environment: string, floor: number): Promise<number> {
     const { registry, environmentCache, environments, leadership, bus, store, observer } = this.options;
     // Once more: the request may not have reached the store, or the store has lost it since.
-    if (!observer.foreign) await store.forget(environment, incarnation, leadership.term);
+    if (!observer.foreign) await store.forget(environment, floor, leadership.term);
     const names = await this.removeReferences(environment);
     if (names.length) bus.notify('definitions', names);
     await leadership.write((transaction) => registry.noteRemoved(environment, transaction));
     // From here on something may be published for it: of what was published before, nothing is left.
-    environments.noteIncarnation(environment, incarnation);
+    environments.noteFloor(environment, floor);
     await environmentCache.noteRemoved(environment);
     // Other Supervisors show it again when it comes back.
     bus.notify('definitions', []);

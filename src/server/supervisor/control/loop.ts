@@ -184,8 +184,8 @@ export class ControlLoop {
 
   private passEnvironment(name: string): Promise<number | null> {
     const { environments, environmentCache, removal } = this.options;
-    const incarnation = environmentCache.forgotten.get(name);
-    return incarnation === undefined ? environments.reconcile(name) : removal.reconcile(name, incarnation);
+    const floor = environmentCache.forgotten.get(name);
+    return floor === undefined ? environments.reconcile(name) : removal.reconcile(name, floor);
   }
 
   /** Publishes the app index. */

@@ -1,4 +1,4 @@
-import type { Model, Transaction } from '@nocobase/database';
+import { type Model, Op, type Transaction } from '@nocobase/database';
 import { ENVIRONMENT, type StoredEnvironment } from '../../../shared/environment';
 import { fromTable } from '../../../shared/fields';
 import { type Registration, registration } from '../../../shared/messages';
@@ -6,7 +6,7 @@ import type { WithDatabase } from '../../nocobase/main-database';
 
 export type CachedEnvironment = StoredEnvironment;
 /** Of an environment that may be unknown, expected or forgotten. */
-export interface EnvironmentState extends Pick<StoredEnvironment, 'incarnation' | 'isRemoved'> {
+export interface EnvironmentState extends Pick<StoredEnvironment, 'floor' | 'isRemoved'> {
   /** Its proxy addresses that are confirmed. */
   proxyUrls: readonly string[];
   /** Whether it was forgotten and has not come back. */
@@ -18,7 +18,7 @@ export type EnvironmentSettings = Partial<Pick<StoredEnvironment, 'cordoned' | '
 /** Most proxy addresses that are kept for one environment. */
 const MOST_ADDRESSES = 8;
 
-/** The `appEnvironments` table. The row of an environment that was forgotten stays, without a registration, for its incarnation. */
+/** The `appEnvironments` table. The row of an environment that was forgotten stays, without a registration, for its floor. */
 export class EnvironmentRegistry {
   constructor(private readonly app: WithDatabase) {}
 
@@ -77,23 +77,29 @@ export class EnvironmentRegistry {
 
   /**
    * @param now ms since 1970
-   * @returns its next incarnation; null if another request has forgotten it meanwhile
+   * @returns its next floor; null if another request has forgotten it meanwhile
    */
   async forget(name: string, now: number): Promise<number | null> {
-    const { incarnation: last } = await this.stateOf(name);
-    const incarnation = Math.max(last + 1, now);
+    const { floor: last } = await this.stateOf(name);
+    const floor = Math.max(last + 1, now);
     const values = {
       registration: {},
       cordoned: false,
       away: [],
       load: null,
       proxyUrls: [],
-      incarnation,
+      floor,
       isRemoved: true,
     };
-    const where = { name, incarnation: last, isRemoved: false };
+    const where = { name, floor: last, isRemoved: false };
     const [changed] = await this.app.db.getModel('appEnvironments').update(values, { where });
-    return changed ? incarnation : null;
+    return changed ? floor : null;
+  }
+
+  /** It was forgotten at this time, of which this copy of the database does not know. */
+  async raise(name: string, floor: number): Promise<void> {
+    const where = { name, floor: { [Op.lt]: floor } };
+    await this.app.db.getModel('appEnvironments').update({ floor }, { where });
   }
 
   /** Nothing refers to a forgotten environment any more. */
@@ -113,7 +119,7 @@ export class EnvironmentRegistry {
 
   async stateOf(name: string): Promise<EnvironmentState> {
     const row = await this.repository.findOne({ filterByTk: name });
-    return row ? stateIn(storedIn(row)) : { incarnation: 0, isRemoved: false, isForgotten: false, proxyUrls: [] };
+    return row ? stateIn(storedIn(row)) : { floor: 0, isRemoved: false, isForgotten: false, proxyUrls: [] };
   }
 
   private get repository() {
@@ -134,9 +140,9 @@ function storedIn(row: Model): StoredRow {
 
 const isKnown = (row: StoredRow): row is CachedEnvironment => row.registration !== null;
 
-const stateIn = ({ incarnation, isRemoved, registration, proxyUrls }: StoredRow): EnvironmentState => ({
-  incarnation,
+const stateIn = ({ floor, isRemoved, registration, proxyUrls }: StoredRow): EnvironmentState => ({
+  floor,
   isRemoved,
   proxyUrls: proxyUrls ?? [],
-  isForgotten: incarnation > 0 && registration === null,
+  isForgotten: floor > 0 && registration === null,
 });

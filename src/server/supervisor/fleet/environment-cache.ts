@@ -9,6 +9,7 @@ import type { Clock } from '../../clock';
 import { AppSupervisorError, messageOf } from '../../errors';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
+import type { Keyring } from '../../protocol/keyring';
 import type { FleetStore } from '../../protocol/stores/fleet';
 import type { LeaseStore } from '../../protocol/stores/leases';
 import type {
@@ -28,6 +29,8 @@ export interface KnownEnvironmentsOptions {
   stores: { fleet: Pick<FleetStore, 'forget'>; leases: Pick<LeaseStore, 'left'> };
   /** `Leadership`. */
   leadership: { newestTerm(): Promise<number> };
+  /** Absent where nothing is signed. */
+  keyring?: Pick<Keyring, 'raise'>;
   /** As in `SupervisorPartOptions`. */
   addressesOf?(environment: string): readonly string[];
 }
@@ -39,7 +42,7 @@ export class EnvironmentCache {
   private byName = new Map<string, CachedEnvironment>();
   /** As last read, also of those that were forgotten or are expected. */
   private states: ReadonlyMap<string, EnvironmentState> = new Map();
-  /** Environments that were forgotten and that the leader has not removed yet, with their incarnations. */
+  /** Environments that were forgotten and that the leader has not removed yet, with their floors. */
   forgotten: ReadonlyMap<string, number> = new Map();
   /**
    * One write after the other, so that each environment gets one row; and one read after the other, which must not end after a change that
@@ -124,13 +127,14 @@ export class EnvironmentCache {
     const { registry, observer } = this.options;
     const { known, states } = await registry.read();
     // Through another Supervisor. An environment that is missing in an older copy of the database was not forgotten.
-    const isNewer = ({ name, incarnation }: CachedEnvironment) => (states.get(name)?.incarnation ?? 0) > incarnation;
+    const isNewer = ({ name, floor }: CachedEnvironment) => (states.get(name)?.floor ?? 0) > floor;
     const gone = [...this.forgotten.keys(), ...this.all().flatMap((one) => (isNewer(one) ? one.name : []))];
     const shown = this.shown();
     this.byName = new Map(known.map((environment) => [environment.name, environment]));
     this.states = states;
+    for (const [name, { floor }] of states) this.options.keyring?.raise(name, floor);
     const pending = [...states].filter(([, { isRemoved }]) => isRemoved);
-    this.forgotten = new Map(pending.map(([name, { incarnation }]) => [name, incarnation]));
+    this.forgotten = new Map(pending.map(([name, { floor }]) => [name, floor]));
     for (const { name, registration } of known) observer.remember(name, registration);
     for (const name of gone) if (!this.byName.has(name)) observer.forget(name);
     // One that could not be stored when it was found.
@@ -174,8 +178,8 @@ export class EnvironmentCache {
       if (!registration || isDeepStrictEqual(known?.registration, registration)) continue;
       const now = clock.now().wall;
       const proxyUrls = await registry.remember(registration, now);
-      const { incarnation = 0 } = this.states.get(name) ?? {};
-      const row = { incarnation, ...known, name, registration, lastSeenAt: now, proxyUrls };
+      const { floor = 0 } = this.states.get(name) ?? {};
+      const row = { floor, ...known, name, registration, lastSeenAt: now, proxyUrls };
       this.byName.set(name, completeIn(ENVIRONMENT, 'table', row));
       isNew = true;
     }
@@ -198,14 +202,15 @@ export class EnvironmentCache {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE, REDIS_UNREACHABLE; then nothing has changed
    */
   async forget(name: string): Promise<void> {
-    const { observer, registry, clock, log } = this.options;
+    const { observer, registry, keyring, clock, log } = this.options;
     await this.assertForgettable(name);
-    const incarnation = await this.turns.add(async () => {
+    const floor = await this.turns.add(async () => {
       const found = await registry.forget(name, clock.now().wall);
       if (found === null) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
       this.byName.delete(name);
+      keyring?.raise(name, found);
       this.states = new Map(this.states).set(name, {
-        incarnation: found,
+        floor: found,
         isRemoved: true,
         isForgotten: true,
         proxyUrls: [],
@@ -213,7 +218,7 @@ export class EnvironmentCache {
       this.forgotten = new Map([...this.forgotten, [name, found]]);
       return found;
     });
-    await this.clear(name, incarnation).catch((error) => {
+    await this.clear(name, floor).catch((error) => {
       log.warn(
         `Redis still has environment ${name}, which was forgotten; the leading Supervisor removes it: ${messageOf(error)}`,
         {
@@ -235,9 +240,9 @@ export class EnvironmentCache {
       throw new AppSupervisorError('ENVIRONMENT_ALIVE', { environment: name });
   }
 
-  private async clear(name: string, incarnation: number): Promise<void> {
+  private async clear(name: string, floor: number): Promise<void> {
     const { stores, leadership } = this.options;
-    await stores.fleet.forget(name, incarnation, await leadership.newestTerm());
+    await stores.fleet.forget(name, floor, await leadership.newestTerm());
   }
 
   /** Whether it is held now: what this process has observed may be old. @throws AppSupervisorError REDIS_UNREACHABLE */

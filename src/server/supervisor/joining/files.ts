@@ -151,7 +151,7 @@ function dockerOf(settings: WorkerSettings): string {
 }
 
 /** What differs from environment to environment in deploy/kubernetes; keys and passwords are those of its Secrets. */
-function kubernetesOf({ environment, url, proxyUrl, database }: WorkerSettings): string {
+function kubernetesOf({ environment, url, proxyUrl, database, floor }: WorkerSettings): string {
   const suffix = identifierOf(environment, '-');
   return `# In deploy/kubernetes (docs/kubernetes.md): save it as environments/${suffix}/kustomization.yaml, add
 # ../../environments/${suffix} to the resources of your overlay, and apply the overlay.
@@ -168,7 +168,7 @@ configMapGenerator:
   - name: environment
     literals:
       - ENVIRONMENT_NAME=${environment}
-      - ENVIRONMENT_URL=${url}
+${floor ? `      - ENVIRONMENT_FLOOR=${floor}\n` : ''}      - ENVIRONMENT_URL=${url}
 ${proxyUrl ? `      - ENVIRONMENT_PROXY_URL=${proxyUrl}\n` : ''}      - DB_DATABASE=${database.database}`;
 }
 

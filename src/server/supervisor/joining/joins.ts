@@ -3,6 +3,7 @@ import { type Message, say } from '../../../shared/message';
 import type { Clock } from '../../clock';
 import { createMainDatabase, type DatabaseConnection, dropMainDatabase, type WorkerDatabase } from '../../databases';
 import { AppSupervisorError, describeError } from '../../errors';
+import type { Keyring } from '../../protocol/keyring';
 import type { Random } from '../../random';
 import type { OwnFacts } from '../checklist/facts';
 import { changed } from '../definitions/change-events';
@@ -20,8 +21,8 @@ export interface EnvironmentJoinsOptions extends WarningsOptions {
   own(): OwnFacts;
   /** The Supervisor's main database. */
   database(): DatabaseConnection;
-  /** Null or absent in shared memory, where there are no Workers. */
-  fleetKey?: Buffer | null;
+  /** Absent, or without a key of the fleet, in shared memory, where there are no Workers. */
+  keyring?: Pick<Keyring, 'fleetKey' | 'floorOf'>;
   wsPath: string;
   events: Pick<EventStore, 'append'>;
   environmentCache: EnvironmentCache;
@@ -49,7 +50,7 @@ export class EnvironmentJoins {
    */
   async join(request: JoinRequest, userId: string | null): Promise<JoinAnswer> {
     const { events, clock, random, createDatabase = createMainDatabase } = this.options;
-    const facts = this.facts();
+    const facts = await this.facts(request.name);
     this.assertOwnNames(request.name);
     const { name } = request;
     const message = say('JOIN_REQUESTED', { environment: name });
@@ -61,7 +62,7 @@ export class EnvironmentJoins {
     const unmade = facts.join.role ? await createDatabase(settings.database).then(() => null, describeError) : null;
     return {
       name,
-      files: filesOf(settings, initialPasswordOf(facts.fleetKey, name)),
+      files: filesOf(settings, initialPasswordOf(facts, name)),
       steps: settings.steps,
       warnings: [
         ...this.known(name),
@@ -75,7 +76,7 @@ export class EnvironmentJoins {
   /** @param address where the Supervisor reaches the Worker */
   async arrival({ name, address }: { name: string; address: string }): Promise<Arrival> {
     const { observer, environmentCache } = this.options;
-    const { host } = this.facts();
+    const { host } = await this.facts(name);
     const answered = await probe(address, host.apiBasePath);
     // One that is ready has registered before.
     await observer.poll();
@@ -99,7 +100,7 @@ export class EnvironmentJoins {
    */
   async prepare(request: JoinRequest): Promise<Prepared> {
     const { createDatabase = createMainDatabase, dropDatabase = dropMainDatabase } = this.options;
-    const facts = this.facts();
+    const facts = await this.facts(request.name);
     this.assertOwnNames(request.name);
     const settings = settingsFor(facts, request);
     await this.expect(settings);
@@ -107,12 +108,16 @@ export class EnvironmentJoins {
     return { settings, takeBack: async () => (isNew ? dropDatabase(settings.database) : undefined) };
   }
 
-  private facts(): JoinFacts {
-    const { own, database, fleetKey } = this.options;
+  private async facts(environment: string): Promise<JoinFacts> {
+    const { own, database, keyring, environmentCache } = this.options;
     const { config } = own();
-    if (config.part !== 'supervisor' || !fleetKey)
+    if (config.part !== 'supervisor' || !keyring?.fleetKey)
       throw new AppSupervisorError('NOT_ON_THIS_PART', { part: config.part });
-    return { redis: config.redis, host: config.host, join: config.join, fleetKey, database: database() };
+    const { redis, host, join } = config;
+    // Another Supervisor may have forgotten it a moment ago.
+    await environmentCache.load();
+    const floor = keyring.floorOf(environment);
+    return { redis, host, join, fleetKey: keyring.fleetKey, floor, database: database() };
   }
 
   /** Environments with one main database, or one container, would take each other's place. */

@@ -12,16 +12,25 @@ export interface KeyFiles {
   commands: string[];
 }
 
-/** @throws an Error that names what is no environment */
+/**
+ * @param environments `NAME`, or `NAME=FLOOR` of one that was forgotten (`environmentKeyOf`)
+ * @throws an Error that names what is no environment
+ */
 export function keyFilesOf(
   { redis, aesKey, host }: SupervisorConfig,
   environments: string[],
   withSupervisor: boolean,
 ): KeyFiles {
-  const wrong = environments.find((name) => !ENVIRONMENT_NAME.test(name));
-  if (wrong !== undefined) throw new Error(`"${wrong}" is no name of an environment.`);
+  const named = environments.map((text) => {
+    const [, name = '', floor = '0'] = /^([^=]*)(?:=(\d{1,15}))?$/.exec(text) ?? [];
+    if (!ENVIRONMENT_NAME.test(name)) throw new Error(`"${text}" is no name of an environment.`);
+    return { name, floor: Number(floor) };
+  });
   const fleetKey = fleetKeyOf(aesKey ?? host.appKey);
-  const workers = environments.map((name) => ({ name, ...workerKeysOf({ fleetKey, redis }, name, null) }));
+  const workers = named.map(({ name, floor }) => ({
+    name,
+    ...workerKeysOf({ fleetKey, redis, floor }, name, null),
+  }));
   return {
     files: Object.fromEntries(workers.map(({ name, variables }) => [name, variables.map(lineOf).join('')])),
     commands: [...(withSupervisor ? supervisorUsers(redis) : []), ...workers.flatMap(({ acl }) => acl ?? [])],

@@ -66,7 +66,8 @@ export function workerAcl({ name, password }: RedisUser, prefix: string, environ
 
 const acl = (name: string, password: string, keys: string[], channels: string[], commands: string): string =>
   [
-    `ACL SETUSER ${name} on >${password} resetkeys`,
+    // Also a password of before.
+    `ACL SETUSER ${name} on resetpass >${password} resetkeys`,
     ...keys,
     'resetchannels',
     ...channels,

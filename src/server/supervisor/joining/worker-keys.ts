@@ -10,18 +10,21 @@ export interface WorkerKeys {
   acl: string | null;
 }
 
-/** @param server where the Worker reaches Redis, `host[:port]`; null: at the address of the Supervisor */
+/**
+ * @param facts.floor as in `environmentKeyOf`
+ * @param server where the Worker reaches Redis, `host[:port]`; null: at the address of the Supervisor
+ */
 export function workerKeysOf(
-  { fleetKey, redis }: { fleetKey: Buffer; redis: RedisConfig },
+  { fleetKey, redis, floor }: { fleetKey: Buffer; redis: RedisConfig; floor: number },
   environment: string,
   server: string | null,
 ): WorkerKeys {
-  const user = redisUserOf(fleetKey, environment);
+  const user = redisUserOf(fleetKey, environment, floor);
   const address = (url: string) => addressForWorker(url, user, server);
   const isOwn = hasOwnUser(redis.stateUrl) || hasOwnUser(redis.commandUrl);
   return {
     variables: [
-      ...workerSecretsOf(fleetKey, environment),
+      ...workerSecretsOf(fleetKey, environment, floor),
       ['APP_SUPERVISOR_REDIS_URL', address(redis.stateUrl)],
       ['APP_COMMAND_REDIS_URL', address(redis.commandUrl)],
     ],
@@ -29,13 +32,13 @@ export function workerKeysOf(
   };
 }
 
-export const workerSecretsOf = (fleetKey: Buffer, environment: string): [name: string, value: string][] => [
+export const workerSecretsOf = (fleetKey: Buffer, environment: string, floor = 0): [name: string, value: string][] => [
   // Of this environment alone: with the key of the fleet it could act as every environment.
-  ['APP_SUPERVISOR_ENVIRONMENT_KEY', environmentKeyOf(fleetKey, environment).toString('hex')],
-  ['APP_KEY', workerSecretOf(fleetKey, environment, 'APP_KEY')],
+  ['APP_SUPERVISOR_ENVIRONMENT_KEY', environmentKeyOf(fleetKey, environment, floor).toString('hex')],
+  ['APP_KEY', workerSecretOf(fleetKey, environment, 'APP_KEY', floor)],
 ];
 
-export const redisUserOf = (fleetKey: Buffer, environment: string): RedisUser => ({
+export const redisUserOf = (fleetKey: Buffer, environment: string, floor = 0): RedisUser => ({
   name: containerOf(environment),
-  password: workerSecretOf(fleetKey, environment, 'Redis'),
+  password: workerSecretOf(fleetKey, environment, 'Redis', floor),
 });

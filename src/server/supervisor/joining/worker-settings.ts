@@ -15,6 +15,8 @@ export interface JoinFacts {
   host: HostConfig;
   join: SupervisorConfig['join'];
   fleetKey: Buffer;
+  /** When the environment was last forgotten, as in `environmentKeyOf`. */
+  floor: number;
   /** Of this Supervisor. */
   database: Pick<DatabaseConnection, 'dialect' | 'host' | 'port'>;
 }
@@ -31,6 +33,8 @@ export interface WorkerSettings {
   proxyUrl: string | null;
   /** In the order in which they are shown, without the addresses of the environment. Contains secrets. */
   variables: [name: string, value: string][];
+  /** As in `JoinFacts`. */
+  floor: number;
   /** Where its main database is made, as seen by this Supervisor. */
   database: WorkerDatabase;
   /** For an administrator. */
@@ -69,6 +73,7 @@ export function settingsFor(facts: JoinFacts, request: JoinRequest): WorkerSetti
       ['DB_DATABASE', database.database],
       ...(join.timeZone ? ([['TZ', join.timeZone]] as [string, string][]) : []),
     ],
+    floor: facts.floor,
     database,
     steps: [
       ...(join.role ? [] : [{ kind: 'database' as const, commands: workerSql(database) }]),
@@ -85,8 +90,8 @@ export function settingsFor(facts: JoinFacts, request: JoinRequest): WorkerSetti
 export const isSecret = (variable: string): boolean => /(?:_KEY|_PASSWORD|_REDIS_URL)$/.test(variable);
 
 /** A password of the first administrator that nobody has to know: the page gives him another one. */
-export const initialPasswordOf = (fleetKey: Buffer, environment: string): string =>
-  workerSecretOf(fleetKey, environment, 'INIT_ROOT_PASSWORD').slice(0, 24);
+export const initialPasswordOf = ({ fleetKey, floor }: Pick<JoinFacts, 'fleetKey' | 'floor'>, environment: string) =>
+  workerSecretOf(fleetKey, environment, 'INIT_ROOT_PASSWORD', floor).slice(0, 24);
 
 function databaseFor({ database, join }: JoinFacts, { name }: JoinRequest, password: string): WorkerDatabase {
   const { dialect, host = 'localhost', port } = database;

@@ -14,7 +14,7 @@ import { AppBoots, keptOut, NEVER } from './boots';
 import { CommandWatch } from './command-watch';
 import { type Decision, decide, doingOf, withPlace } from './decide';
 import { Failures } from './failures';
-import { Incarnation } from './incarnation';
+import { Floor, type FloorOptions } from './floor';
 import { AppRemoval } from './removal';
 import { RoutingExit } from './routing-exit';
 import type { Remembered, Snapshot } from './snapshot';
@@ -36,6 +36,7 @@ export interface AppControllerOptions {
   log: Log;
   /** Replaces `LEAVING`. */
   leaving?: number;
+  keyring?: FloorOptions['keyring'];
   /** Whether this process may host apps now. */
   mayHost(): boolean;
   /** Whether another process hosts this environment, as far as this one knows. */
@@ -61,7 +62,7 @@ export class AppController {
   /** One task of an app after the other. */
   private readonly queues = new KeyedQueue();
   private readonly writes: SnapshotWrites;
-  readonly incarnation: Incarnation;
+  readonly floor: Floor;
   private readonly failures: Failures;
   private readonly boots: AppBoots;
   private readonly commands: CommandWatch;
@@ -78,7 +79,7 @@ export class AppController {
       onCore: (name) => this.commands.note(name),
     });
     this.writes = new SnapshotWrites({ ...options, apps: this.apps });
-    this.incarnation = new Incarnation({ ...options, saveHeader: (header) => this.writes.saveHeader(header) });
+    this.floor = new Floor({ ...options, saveHeader: (...header) => this.writes.saveHeader(...header) });
     this.limits = new TimeLimits(this.apps, options.clock, options.log);
     this.commands = new CommandWatch({ ...options, apps: this.apps, changes: this.limits.changes });
     const converge = (name: string) => this.converge(name);
@@ -95,7 +96,7 @@ export class AppController {
     this.removal = new AppRemoval({
       ...common,
       mayLeave: () => !this.closed && !options.isStandby(),
-      remember: (record) => this.incarnation.removed(record),
+      remember: (record) => this.floor.removed(record),
       removeFromSnapshot: (name) => this.writes.remove(name),
     });
     this.exit = new RoutingExit(this.apps, options.clock, options.leaving);
@@ -116,9 +117,9 @@ export class AppController {
     const header = await snapshot.loadHeader();
     const found = await snapshot.load();
     if (!isIts()) return;
-    this.incarnation.restore(header);
+    this.floor.restore(header);
     this.apps.clear();
-    for (const row of this.incarnation.present(found)) {
+    for (const row of this.floor.present(found)) {
       const { record, applied } = blame(row);
       this.apps.hold(record, applied, false);
     }
@@ -147,9 +148,9 @@ export class AppController {
    */
   async accept(records: AppRecord[]): Promise<void> {
     const writes: Promise<void>[] = [];
-    this.incarnation.assigned(new Set(records.map(({ name }) => name)));
+    this.floor.assigned(records.map(({ name }) => name));
     for (const received of records) {
-      const held = this.apps.heldFor(received, this.incarnation.removedAs(received));
+      const held = this.apps.heldFor(received, this.floor.removedAs(received));
       const record = withPlace(received, held?.record);
       // From a store that is an old copy: the Supervisor replaces it.
       if (held && held.record.generation > record.generation) continue;
@@ -172,6 +173,7 @@ export class AppController {
     }
     for (const record of records) this.converge(record.name);
     await Promise.all(writes);
+    await this.floor.save();
   }
 
   /** Checks everything again: a retry may be due, and what was refused may be possible now. */
@@ -183,28 +185,27 @@ export class AppController {
    * Accepts all records of the store. An app that was reported as removed and has no record any more is forgotten. Any
    * other app without a record stays as it is: a missing record is never an instruction, unless the environment was forgotten.
    *
-   * @param incarnation of the environment, as the store says; null if it does not say
+   * @param floor of the environment, as the store says; null if it does not say
    */
-  async acceptAll(records: AppRecord[], incarnation: number | null = null): Promise<void> {
+  async acceptAll(records: AppRecord[], floor: number | null = null): Promise<void> {
     const present = new Set(records.map((record) => record.name));
-    if (incarnation !== null && this.incarnation.isOver(incarnation)) this.startAnew(incarnation, present);
+    if (floor !== null && floor > this.floor.current) this.startAnew(floor, present);
     for (const [name, held] of this.apps.all()) {
       if (held.record.desired === 'removed' && held.status === 'not_found' && !present.has(name))
         this.apps.forget(name);
     }
     await this.accept(records);
-    await this.incarnation.save();
   }
 
   /** The environment was forgotten: what it had of apps ends, except of those that were assigned to it again. */
-  private startAnew(incarnation: number, present: ReadonlySet<string>): void {
+  private startAnew(floor: number, present: ReadonlySet<string>): void {
     const left = this.apps.all().filter(([name]) => !present.has(name));
     const names = left.map(([name]) => name);
     if (names.length)
       this.options.log.warn('This environment was forgotten meanwhile; its apps are not started any more.', {
         apps: names,
       });
-    this.incarnation.enter(incarnation, names);
+    this.floor.rise(floor, names);
     for (const [name, held] of left) {
       held.waiting?.abort();
       this.commands.forget(name, held);

@@ -3,7 +3,7 @@ import { messageOf } from '../../errors';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
 import type { AppState, AppStates } from './app-states';
-import type { SnapshotHeader } from './incarnation';
+import type { SnapshotHeader } from './floor';
 import type { Snapshot } from './snapshot';
 
 /** The least time between two writes of an app's last visit, in ms. */
@@ -50,10 +50,10 @@ export class SnapshotWrites {
   }
 
   /** @throws errors of the database */
-  async saveHeader(header: SnapshotHeader): Promise<void> {
+  async saveHeader(header: SnapshotHeader, gone: string[]): Promise<void> {
     // A write of one of these apps that is under way would bring it back.
-    await Promise.all(header.left.map(({ name }) => this.queue.idle(name)));
-    await this.options.snapshot.saveHeader(header);
+    await Promise.all(gone.map((name) => this.queue.idle(name)));
+    await this.options.snapshot.saveHeader(header, gone);
   }
 
   /**

@@ -4,7 +4,7 @@ import { problem } from '../../../shared/message-schema';
 import { type AppRecord, appRecord } from '../../../shared/messages';
 import { inTransaction, redactSqlErrors, type WithDatabase } from '../../nocobase/main-database';
 import type { Applied } from './decide';
-import { type SnapshotHeader, snapshotHeader } from './incarnation';
+import { type SnapshotHeader, snapshotHeader } from './floor';
 
 export interface Remembered {
   record: AppRecord;
@@ -53,12 +53,11 @@ export class SnapshotStore {
     return row ? (snapshotHeader.safeParse(row.toJSON().record).data ?? null) : null;
   }
 
-  /** Removes the apps that it names as left, in the same transaction. */
-  async saveHeader(header: SnapshotHeader): Promise<void> {
-    const names = header.left.map(({ name }) => name);
+  /** @param gone apps that are removed in the same transaction */
+  async saveHeader(header: SnapshotHeader, gone: string[]): Promise<void> {
     const values = { name: HEADER, record: header, applied: null };
     await inTransaction(this.app, undefined, async (transaction) => {
-      for (const name of names) await this.repository.destroy({ filterByTk: name, transaction });
+      for (const name of gone) await this.repository.destroy({ filterByTk: name, transaction });
       await this.repository.updateOrCreate({ filterKeys: ['name'], values, transaction });
     });
   }

@@ -34,8 +34,8 @@ export class MemoryFleet implements FleetStore {
     return structuredClone(this.leases.registrationOf(environment));
   }
 
-  async forget(environment: string, incarnation: number, term: number): Promise<boolean> {
-    if (!this.records.forget(environment, incarnation, term)) return false;
+  async forget(environment: string, floor: number, term: number): Promise<boolean> {
+    if (!this.records.forget(environment, floor, term)) return false;
     for (const store of [this.leases, this.statuses]) store.forget(environment);
     return true;
   }

@@ -6,11 +6,11 @@ import type { MemoryTerm } from './term';
 interface Stored {
   mark: string;
   count: Count;
-  incarnation: number;
+  floor: number;
   byUid: Map<string, AppRecord>;
 }
 
-const markOf = (count: Count, incarnation: number): string => JSON.stringify({ count, incarnation });
+const markOf = (count: Count, floor: number): string => JSON.stringify({ count, floor });
 
 /** `RecordStore` of one process. */
 export class MemoryRecords implements RecordStore {
@@ -19,15 +19,15 @@ export class MemoryRecords implements RecordStore {
   constructor(private readonly term: MemoryTerm) {}
 
   async write(environment: string, write: RecordsWrite): Promise<string | null> {
-    const { from, count, incarnation, records, removed, term } = write;
+    const { from, count, floor, records, removed, term } = write;
     this.term.check(term);
     const stored = this.environments.get(environment);
     if (from !== (stored?.mark ?? '')) return null;
     const byUid = stored?.byUid ?? new Map<string, AppRecord>();
     for (const uid of removed) byUid.delete(uid);
     for (const record of records) byUid.set(record.uid, structuredClone(record));
-    const mark = markOf(count, incarnation);
-    this.environments.set(environment, { mark, count, incarnation, byUid });
+    const mark = markOf(count, floor);
+    this.environments.set(environment, { mark, count, floor, byUid });
     return mark;
   }
 
@@ -38,21 +38,21 @@ export class MemoryRecords implements RecordStore {
   async read(environment: string, mark: string | null): Promise<RecordsRead | null> {
     const stored = this.environments.get(environment);
     if (stored && stored.mark === mark) return null;
-    const { count = null, incarnation = null, byUid = new Map<string, AppRecord>() } = stored ?? {};
-    return structuredClone({ mark: stored?.mark ?? '', count, incarnation, records: [...byUid.values()] });
+    const { count = null, floor = null, byUid = new Map<string, AppRecord>() } = stored ?? {};
+    return structuredClone({ mark: stored?.mark ?? '', count, floor, records: [...byUid.values()] });
   }
 
-  async readSome(environment: string, uids: string[]): Promise<Pick<RecordsRead, 'incarnation' | 'records'>> {
-    const { incarnation = null, byUid = new Map<string, AppRecord>() } = this.environments.get(environment) ?? {};
-    return structuredClone({ incarnation, records: uids.flatMap((uid) => byUid.get(uid) ?? []) });
+  async readSome(environment: string, uids: string[]): Promise<Pick<RecordsRead, 'floor' | 'records'>> {
+    const { floor = null, byUid = new Map<string, AppRecord>() } = this.environments.get(environment) ?? {};
+    return structuredClone({ floor, records: uids.flatMap((uid) => byUid.get(uid) ?? []) });
   }
 
   /** @returns whether it was not forgotten before */
-  forget(environment: string, incarnation: number, term: number): boolean {
+  forget(environment: string, floor: number, term: number): boolean {
     this.term.check(term);
-    if ((this.environments.get(environment)?.incarnation ?? -1) >= incarnation) return false;
+    if ((this.environments.get(environment)?.floor ?? -1) >= floor) return false;
     const count = { ...NO_COUNT, term };
-    this.environments.set(environment, { mark: markOf(count, incarnation), count, incarnation, byUid: new Map() });
+    this.environments.set(environment, { mark: markOf(count, floor), count, floor, byUid: new Map() });
     return true;
   }
 }

@@ -84,14 +84,14 @@ export class RedisFleet implements FleetStore {
     return null;
   }
 
-  async forget(environment: string, incarnation: number, term: number): Promise<boolean> {
+  async forget(environment: string, floor: number, term: number): Promise<boolean> {
     const { connection } = this;
     const { keys } = connection;
     const { registration, lease, statuses, version, standby } = keys;
     const gone = [registration, lease, statuses, version, standby].map((key) => key(environment));
-    const mark = recordsMark(connection, environment, { count: { ...NO_COUNT, term }, incarnation });
+    const mark = recordsMark(connection, environment, { count: { ...NO_COUNT, term }, floor });
     const places = [keys.records(environment), keys.term(), keys.environments(), ...gone];
-    const args = [environment, COUNT, incarnation, mark];
+    const args = [environment, COUNT, floor, mark];
     if (!(await connection.underTerm(term, this.forgetEnvironment, places, args))) return false;
     this.onForget(environment);
     this.newest.delete(environment);

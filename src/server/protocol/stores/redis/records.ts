@@ -1,26 +1,46 @@
 import { z } from 'zod';
 import { type AppRecord, appRecord } from '../../../../shared/messages';
+import { bodyOf, SUPERVISOR } from '../../envelope';
 import { hasSealedSecrets, RecordSealer } from '../../secrets';
-import { COUNT, type Count, count } from '../counts';
+import { COUNT, count } from '../counts';
 import type { RecordStore, RecordsRead, RecordsWrite } from '../records';
 import { placeOf, type Script, type StoreConnection } from './connection';
 
-/** The mark of an environment's records. Its order is the incarnation. */
+/**
+ * The mark of an environment's records. Its order is the floor. The Supervisor signs it for all environments, so that also a Worker reads it
+ * whose key has ended with the former floor.
+ */
 const recordsHead = z.object({
   count,
-  /** Of the Supervisor, for what several environments read. */
+  /** Of the Supervisor, with the proof for a Worker that knows none: by its environment's key. */
   publicKey: z.string(),
+  proof: z.string(),
 });
+type RecordsHead = z.infer<typeof recordsHead>;
 
 export function recordsMark(
   connection: StoreConnection,
   environment: string,
-  written: Pick<RecordsWrite, 'count' | 'incarnation'>,
+  written: Pick<RecordsWrite, 'count' | 'floor'>,
 ): string {
-  const publicKey = connection.envelope.keyring.publicKey ?? '';
-  const head = { count: written.count, publicKey } satisfies z.infer<typeof recordsHead>;
-  return connection.sign(environment, placeOf(connection.keys.records(environment), COUNT), written.incarnation, head);
+  const { keyring } = connection.envelope;
+  keyring.raise(environment, written.floor);
+  const publicKey = keyring.publicKey ?? '';
+  const proof = keyring.proofFor(environment, publicKey) ?? '';
+  const head = { count: written.count, publicKey, proof } satisfies RecordsHead;
+  return connection.sign(SUPERVISOR, placeOf(connection.keys.records(environment), COUNT), written.floor, head);
 }
+
+/** What a mark says that may not be believed. */
+function headIn(mark: string): RecordsHead | null {
+  try {
+    return recordsHead.safeParse(JSON.parse(bodyOf(mark) ?? '')).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+type Head = Pick<RecordsRead, 'hasOtherKey' | 'floor' | 'count'>;
 
 /** `RecordStore` in a hash for each environment. */
 export class RedisRecords implements RecordStore {
@@ -65,25 +85,30 @@ export class RedisRecords implements RecordStore {
       if (record) records.push(record);
       else refused.push(uid);
     }
-    const { count = null, incarnation = null } = head ?? {};
-    return { mark: found, count, incarnation, records, ...(refused.length ? { refused } : {}) };
+    return { mark: found, ...head, records, ...(refused.length ? { refused } : {}) };
   }
 
-  async readSome(environment: string, uids: string[]): Promise<Pick<RecordsRead, 'incarnation' | 'records'>> {
+  async readSome(environment: string, uids: string[]): Promise<Pick<RecordsRead, 'floor' | 'records'>> {
     const { redis, keys } = this.connection;
     const [mark, ...texts] = await redis.hmget(keys.records(environment), COUNT, ...uids);
-    const records = uids.flatMap((uid, i) => this.open(environment, uid, texts[i]) ?? []);
-    return { incarnation: this.openHead(environment, mark ?? '')?.incarnation ?? null, records };
+    const { floor } = this.openHead(environment, mark ?? '');
+    return { floor, records: uids.flatMap((uid, i) => this.open(environment, uid, texts[i]) ?? []) };
   }
 
   /** However records are read, a Worker knows from then on what the Supervisor has signed. */
-  private openHead(environment: string, mark: string): { incarnation: number; count: Count } | undefined {
+  private openHead(environment: string, mark: string): Head {
     const { connection } = this;
+    const { keyring, refusals } = connection.envelope;
     const place = placeOf(connection.keys.records(environment), COUNT);
-    const read = connection.open(environment, place, mark || null, recordsHead);
-    if (!read) return undefined;
-    connection.envelope.keyring.learn(read.value.publicKey);
-    return { incarnation: read.order, count: read.value.count };
+    const said = headIn(mark);
+    const isProven = () => said !== null && keyring.proofFor(environment, said.publicKey) === said.proof;
+    if (said && isProven()) keyring.learn(said.publicKey);
+    const read = connection.open(SUPERVISOR, place, mark || null, recordsHead);
+    // Whoever has the keys of all environments follows; a Worker has its own key, or one of before.
+    if (read) keyring.raise(environment, read.order);
+    const hasOtherKey = said !== null && keyring.own === environment && !isProven();
+    if (hasOtherKey) refusals.note(place, 'key');
+    return { floor: read?.order ?? null, count: read?.value.count ?? null, ...(hasOtherKey ? { hasOtherKey } : {}) };
   }
 
   private signed(environment: string, record: AppRecord): string {
