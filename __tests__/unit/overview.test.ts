@@ -197,7 +197,7 @@ describe('the history of load', () => {
     for (let index = 0; index < 600; index++) history.add(`env_${index}`, sample(1), NOW);
     expect(history.of('env_499', NOW).memory.at(-1)).toBe(1);
     expect(history.of('env_500', NOW).memory.at(-1)).toBeNull();
-    history.keep(['env_1']);
+    history.keep((name) => name === 'env_1');
     expect(history.of('env_499', NOW).memory.at(-1)).toBeNull();
   });
 });

@@ -1,4 +1,3 @@
-import type { EnvironmentLoad } from '../../../shared/summary';
 import {
   LOAD_POINTS,
   LOAD_STEP,
@@ -22,25 +21,14 @@ export type LoadSample = Sample<Series>;
 export type CoarseLoad = { end: number } & SeriesValues<Series>;
 
 /** The last hour of each environment, within fixed memory. The time is an argument: ms since 1970. */
-export class LoadHistory {
-  private readonly history = new SeriesHistory(SERIES, MOST_ENVIRONMENTS);
-
-  add(name: string, sample: LoadSample, now: number): void {
-    this.history.add(name, sample, now);
-  }
-
-  /** Forgets the others. */
-  keep(names: readonly string[]): void {
-    this.history.keep((name) => names.includes(name));
-  }
-
-  of(name: string, now: number): EnvironmentLoad {
-    return { name, ...this.history.of(name, now) };
+export class LoadHistory extends SeriesHistory<Series> {
+  constructor() {
+    super(SERIES, MOST_ENVIRONMENTS);
   }
 
   /** To be stored. */
   coarse(name: string, now: number): CoarseLoad {
-    const { memory, delay, requests, errors } = this.history.of(name, now);
+    const { memory, delay, requests, errors } = this.of(name, now);
     const means = (values: Array<number | null>) =>
       Array.from({ length: LOAD_POINTS / COARSE }, (_, index) =>
         meanOf(values.slice(index * COARSE, (index + 1) * COARSE)),
@@ -61,7 +49,7 @@ export class LoadHistory {
     for (let slot = Math.max(newest - LOAD_POINTS, end - LOAD_POINTS) + 1; slot <= end; slot++) {
       const index = Math.floor((slot - end + LOAD_POINTS - 1) / COARSE);
       const sample = Object.fromEntries(SERIES.map((series) => [series, stored[series][index] ?? null]));
-      this.history.fill(name, sample as LoadSample, slot, now);
+      this.fill(name, sample as LoadSample, slot, now);
     }
   }
 }

@@ -58,7 +58,7 @@ export class LoadRecorder {
       const load = { memory: lease?.memory ?? null, delay: lease?.eventLoopDelay ?? null };
       this.history.add(name, { ...load, requests: rate('requests'), errors: rate('errors') }, wall);
     }
-    this.history.keep(names);
+    this.history.keep((name) => names.includes(name));
     this.sampleApps(wall, mono);
     this.last = { mono, counts };
   }
@@ -98,7 +98,7 @@ export class LoadRecorder {
     return {
       step: LOAD_STEP,
       end: slotOf(now) * LOAD_STEP,
-      environments: environmentCache.names().map((name) => this.history.of(name, now)),
+      environments: environmentCache.names().map((name) => ({ name, ...this.history.of(name, now) })),
     };
   }
 }

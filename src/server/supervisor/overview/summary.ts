@@ -48,8 +48,9 @@ export class Summary {
     const { wall } = clock.now();
     const statusIn = view.judge();
     const looked = [...appCache.apps.values()].map((app) => ({ app, statuses: view.statusesOf(app, statusIn) }));
+    const environments = this.environmentFacts();
     const facts = {
-      environments: this.environmentFacts(),
+      environments,
       apps: looked.map((each) => this.problemApp(each)),
       placeFor: (environment: string) => moves.bestPlace([environment]),
     };
@@ -63,7 +64,7 @@ export class Summary {
         this.redRows(),
         wall,
       ),
-      environments: this.environments(looked),
+      environments: this.environments(looked, environments),
     };
   }
 
@@ -71,8 +72,10 @@ export class Summary {
     const { environmentCache, observer } = this.options;
     return environmentCache.names().map((name) => {
       const view = observer.environment(name);
+      const health = view?.health ?? ('unknown' as const);
       const since = view?.since ?? environmentCache.get(name)?.lastSeenAt ?? 0;
-      return { name, health: view?.health ?? ('unknown' as const), since, warnings: warningsOf(name, this.options) };
+      const lease = isAlive(health) ? (view?.lease ?? null) : null;
+      return { name, health, since, lease, warnings: warningsOf(name, this.options) };
     });
   }
 
@@ -99,8 +102,11 @@ export class Summary {
     };
   }
 
-  private environments(looked: readonly Looked[]): EnvironmentSummary[] {
-    const { environmentCache, observer } = this.options;
+  private environments(
+    looked: readonly Looked[],
+    facts: ReturnType<Summary['environmentFacts']>,
+  ): EnvironmentSummary[] {
+    const { environmentCache } = this.options;
     const cells = new Map<string, Cell[]>();
     for (const { app, statuses } of looked) {
       for (const [environment, { status }] of statuses) {
@@ -110,15 +116,12 @@ export class Summary {
       }
     }
     const natural = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
-    return environmentCache.names().map((name) => {
-      const view = observer.environment(name);
-      const health = view?.health ?? 'unknown';
-      const lease = isAlive(health) ? view?.lease : null;
+    return facts.map(({ name, health, since, lease }) => {
       const apps = (cells.get(name) ?? []).sort((one, other) => natural.compare(one.title, other.title));
       return {
         name,
         health,
-        since: view?.since ?? environmentCache.get(name)?.lastSeenAt ?? 0,
+        since,
         cordoned: environmentCache.get(name)?.cordoned ?? false,
         memory: lease?.memory ?? null,
         eventLoopDelay: lease?.eventLoopDelay ?? null,
