@@ -18,6 +18,7 @@ import {
 } from '../../protocol/health';
 import type { Stores } from '../../protocol/stores';
 import { changesBetween } from '../../protocol/stores/statuses';
+import { HealthReports } from './health-reports';
 import {
   type EnvironmentView,
   type Found,
@@ -65,15 +66,9 @@ export class FleetObserver {
   private readonly observer: StoreObservation;
   private polling: Promise<boolean> | null = null;
   private again = false;
-  /**
-   * The last reported health of each environment and since when it is so by the monotonic clock, those of which
-   * somebody was shown another one since, and what polls have found since.
-   */
-  private readonly reporting = {
-    health: new Map<string, { is: Health; since: number }>(),
-    shown: new Set<string>(),
-    ...nothingFound(),
-  };
+  private readonly reports = new HealthReports();
+  /** What polls have found since the last report. */
+  private found = nothingFound();
   private cutOff: { at: number; version: number; since: number } | null = null;
   /** Set if the store belongs to another fleet: none of its content is ours. */
   foreign = false;
@@ -132,13 +127,11 @@ export class FleetObserver {
     const isRefusing = judged.health === 'online' && seen.unreachableSince !== null;
     const { health, since } = isRefusing ? { health: 'suspect' as const, since: seen.unreachableSince! } : judged;
     const alive = health === 'online' || health === 'suspect' || health === 'stopping';
-    const reported = this.reporting.health.get(name);
-    if (health !== reported?.is) this.reporting.shown.add(name);
     return {
       name,
       health,
       since,
-      lastsFor: health === reported?.is ? now.mono - reported.since : 0,
+      lastsFor: this.reports.show(name, health, now.mono),
       lease: alive ? seen.observation.lease : null,
       held: seen.held,
       released: seen.observation.releasedAt !== null,
@@ -196,7 +189,7 @@ export class FleetObserver {
 
   forget(environment: string): void {
     this.environments.delete(environment);
-    this.reporting.health.delete(environment);
+    this.reports.forget(environment);
     this.version++;
   }
 
@@ -228,8 +221,8 @@ export class FleetObserver {
   /** Also what a poll has found that failed after it: whoever reads is shown it. */
   private reportFound(): void {
     if (!this.observer.lastPoll) return;
-    const { changed, apps } = this.reporting;
-    Object.assign(this.reporting, nothingFound());
+    const { changed, apps } = this.found;
+    this.found = nothingFound();
     this.report(changed, apps);
   }
 
@@ -247,12 +240,8 @@ export class FleetObserver {
   private report(environments: Set<string>, apps: Set<string>): void {
     for (const name of this.names()) {
       const health = this.environment(name)?.health;
-      const from = this.reporting.health.get(name)?.is;
-      // A page that was read in between shows what no report has named, even if it is over.
-      const wasShown = this.reporting.shown.delete(name);
-      if (health === undefined || (health === from && !wasShown)) continue;
-      this.log.rooms.fleet?.('The health of an environment changed', { environment: name, from, to: health });
-      if (health !== from) this.reporting.health.set(name, { is: health, since: this.clock.now().mono });
+      if (health === undefined || !this.reports.take(name, health, this.clock.now().mono)) continue;
+      this.log.rooms.fleet?.('The health of an environment changed', { environment: name, to: health });
       environments.add(name);
       for (const app of this.environments.get(name)?.entries.keys() ?? []) apps.add(app);
     }
@@ -281,7 +270,7 @@ export class FleetObserver {
     const lostNow = flushed && this.fleet !== null;
 
     const names = new Set([...environments.keys(), ...this.environments.keys()]);
-    const poll: Poll = { ...this.reporting, now, announced: new Map() };
+    const poll: Poll = { ...this.found, now, announced: new Map() };
     const reads = [...names].flatMap((name) => {
       const found: Found = environments.get(name) ?? { lease: null, statusVersion: 0, standby: null };
       const silence = found.lease && left ? silenceOf(found.lease, left.get(name) ?? 0) : 0;
