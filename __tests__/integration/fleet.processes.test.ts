@@ -139,7 +139,7 @@ describe('a worker', () => {
     limits.noteStuck('crm', apps.get('crm')!, 60_000);
     await until('The warning', () => warnings().includes('APPS_STUCK'));
     await supervisor.toShow('crm', 'env_a error');
-    limits.noteEnd('crm', apps.get('crm')!);
+    limits.noteEnd(apps.get('crm')!);
     await until('Its end', () => !warnings().includes('APPS_STUCK'));
   });
 

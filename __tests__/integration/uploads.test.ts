@@ -467,7 +467,6 @@ describe('an app that has moved to a Worker', () => {
       clock,
       log: recordedLog(),
       mayHost: () => true,
-      isStandby: () => false,
       authority: authorityOf(),
       mayBoot: () => true,
       apiBase: '/api',

@@ -34,7 +34,7 @@ export const MUTANTS: Mutant[] = [
       ],
       ['worker/apps/boots.ts', 'const wish = turn && this.wish(held);', 'const wish = turn && queued;'],
       ['worker/apps/boots.ts', 'held.record === record && ', ''],
-      ['worker/apps/controller.ts', 'held?.waiting && !this.boots.isWanted(held)', 'false'],
+      ['worker/apps/controller.ts', 'held.waiting && !this.boots.isWanted(held)', 'false'],
     ],
   },
   {

@@ -49,7 +49,7 @@ export class Boots {
     this.boots = new AppBoots({
       ...options,
       apps: this.apps,
-      limits: new TimeLimits(this.apps, clock, recordedLog()),
+      limits: new TimeLimits(this.apps, options.host, clock, recordedLog()),
       authority: authorityOf(),
       exit: new RoutingExit(this.apps, clock, 0),
       uploads: { before: async () => undefined },

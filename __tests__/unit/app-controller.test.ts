@@ -20,7 +20,6 @@ let host: SimulatedHost;
 let bootQueue: BootQueue;
 let controller: AppController;
 let mayAct: boolean;
-let isStandby: boolean;
 let mayHost: boolean;
 let mayBoot: boolean;
 let reports: StatusEntry[];
@@ -38,7 +37,6 @@ function start(): void {
     clock,
     log: recordedLog(),
     mayHost: () => mayHost,
-    isStandby: () => isStandby,
     authority: { ...authorityOf(), confirm: async () => mayAct },
     mayBoot: () => mayBoot,
     leaving: 20,
@@ -90,7 +88,6 @@ beforeEach(() => {
   snapshot = new SimulatedSnapshot();
   mayAct = true;
   mayHost = true;
-  isStandby = false;
   mayBoot = true;
   reports = [];
   start();
@@ -1383,7 +1380,7 @@ describe('work that does not end', () => {
       host.commanding.add('crm');
       host.coreApps.setStatus('crm', 'commanding');
       await clock.run(1_000_000);
-      expect(controller.apps.get('crm')).toMatchObject({ isStuck: true, isHung: false });
+      expect(controller.apps.get('crm')).toMatchObject({ late: 'work' });
     });
   });
 
@@ -1430,6 +1427,8 @@ describe('an environment that was forgotten', () => {
     await create();
     await controller.acceptAll([], 100);
     await quiet();
+    expect([crm().status, crm().generation]).toEqual(['not_found', 10]);
+    await controller.acceptAll([], 100);
     expect(controller.apps.names()).toEqual([]);
     expect(host.running.size).toBe(0);
     expect(snapshot.rows.size).toBe(0);
@@ -1446,7 +1445,8 @@ describe('an environment that was forgotten', () => {
     await quiet();
     expect([host.running.size, host.left]).toEqual([0, []]);
     mayAct = true;
-    await clock.run(5_000);
+    controller.convergeAll();
+    await quiet();
     expect(host.left).toEqual(['crm 10']);
   });
 
@@ -1457,18 +1457,13 @@ describe('an environment that was forgotten', () => {
     mayHost = false;
     await clock.run(5_000);
     mayHost = mayAct = true;
-    await clock.run(5_000);
+    controller.convergeAll();
+    await quiet();
     expect(host.left).toEqual(['crm 10']);
   });
 
   it.each<[string, () => void | Promise<void>]>([
-    [
-      'another process hosts',
-      () => {
-        isStandby = true;
-        return controller.standDown();
-      },
-    ],
+    ['another process hosts', () => controller.standDown()],
     ['its process has closed', () => controller.close()],
   ])('does not go on with what it had once %s', async (_, end) => {
     await create();
@@ -1527,7 +1522,7 @@ describe('an environment that was forgotten', () => {
 
     it('says so also where nothing was assigned again', async () => {
       await clock.run(61_000);
-      expect([controller.apps.names(), controller.apps.stuck()]).toEqual([[], ['crm']]);
+      expect([crm().status, controller.apps.stuck()]).toEqual(['error', ['crm']]);
       end();
       await clock.run(1_000);
       expect(controller.apps.stuck()).toEqual([]);
@@ -1537,30 +1532,11 @@ describe('an environment that was forgotten', () => {
       await clock.run(ms);
       await assign();
       mayHost = false;
-      isStandby = true;
       let isOver = false;
       void controller.standDown().then(() => (isOver = true));
       await clock.run(62_000);
       expect(isOver).toBe(true);
     });
-  });
-
-  it('shows of what was assigned to it again nothing that its former start says', async () => {
-    await create();
-    let end = () => {};
-    host.bootScripts.set('crm', {
-      takes: new Promise((resolve) => (end = resolve)),
-      fails: new Error('It is broken.'),
-    });
-    await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
-    mayAct = false;
-    await controller.acceptAll([], 100);
-    await controller.acceptAll([recordOf({ environments: ['env_a'], generation: 40 })], 100);
-    host.coreApps.setStatus('crm', 'initialized');
-    expect(crm().status).toBe('waiting');
-    end();
-    await clock.run(60_000);
-    expect([crm().status, crm().error]).toEqual(['waiting', undefined]);
   });
 
   it('remembers what was assigned to it again while it was still removed', async () => {
@@ -1576,27 +1552,6 @@ describe('an environment that was forgotten', () => {
     expect(await snapshot.load()).toMatchObject([{ record: { generation: 40 } }]);
   });
 
-  it('keeps a displaced process only until what it had has ended, not until that was taken from former ones', async () => {
-    await create();
-    let end = () => {};
-    const { rest } = host;
-    host.rest = async (name) => {
-      await new Promise<void>((resolve) => (end = resolve));
-      await rest.call(host, name);
-    };
-    host.hosted.leave = () => new Promise(() => undefined);
-    await controller.acceptAll([], 100);
-    mayHost = false;
-    isStandby = true;
-    let isOver = false;
-    void controller.standDown().then(() => (isOver = true));
-    await clock.run(10_000);
-    expect(isOver).toBe(false);
-    end();
-    await clock.run(2_000);
-    expect(isOver).toBe(true);
-  });
-
   it('does not keep a displaced process from becoming a standby', async () => {
     await create();
     let end = () => {};
@@ -1605,7 +1560,6 @@ describe('an environment that was forgotten', () => {
     await controller.acceptAll([shop()], 100);
     await accept({ generation: 40, boot: { generation: 40, how: 'start' } });
     mayAct = mayHost = false;
-    isStandby = true;
     let isOver = false;
     void controller.standDown().then(() => (isOver = true));
     end();
@@ -1670,6 +1624,6 @@ describe('an environment that was forgotten', () => {
     void controller.accept([recordOf({ environments: ['env_a'], provision: 'create' })]);
     await controller.acceptAll([], 100);
     await quiet();
-    expect([host.running.size, controller.apps.names()]).toEqual([0, []]);
+    expect([host.running.size, crm().status]).toEqual([0, 'not_found']);
   });
 });

@@ -272,7 +272,7 @@ function isExplained(holder: WorkerProcess, { name, environments }: AppDefinitio
   if (held?.status !== 'error' || !held.error) return false;
   // It says that it starts when it is assigned again, and nobody has to ask for what is asked for already. From elsewhere it will be removed.
   if (held.error.code === 'HOSTING_TAKEN') return !environments.includes(holder.environment);
-  if (held.isStuck) return true;
+  if (held.late === 'work') return true;
   return held.failures >= ATTEMPTS || (held.applied?.unfinished?.count ?? 0) >= CRASHES;
 }
 

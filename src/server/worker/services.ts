@@ -154,7 +154,6 @@ export function createServices(
     clock,
     log,
     mayHost: () => tenures.hosts && known.isCurrent,
-    isStandby: () => !tenures.hosts,
     mayBoot: () => tenures.mayBegin,
     ...ofApps(options),
   });

@@ -28,10 +28,8 @@ export interface AppState {
   isQueued: boolean;
   /** Ends the waiting of a boot for its turn. */
   waiting: AbortController | null;
-  /** What is done with it takes too long, and may never end: nothing else is begun. */
-  isStuck: boolean;
-  /** A command of the core in it takes too long, and may never end. */
-  isHung: boolean;
+  /** What takes too long, and may never end: work on it, beside which nothing else is begun, or a command of the core in it. */
+  late: 'work' | 'command' | null;
   /** The reported status. */
   status: Status;
   since: number;
@@ -85,10 +83,6 @@ export class AppStates {
   /** Records were waited for in vain: what the snapshot has holds. */
   goesByCache = false;
   private readonly held = new Map<string, AppState>();
-  /** What was forgotten and has still to end, with its name: by then the app may be assigned again. */
-  readonly ending = new Map<AppState, string>();
-  /** Why apps are stuck, by name: the work that does not end may have begun before the app was forgotten and assigned again. */
-  private readonly late = new Map<string, Message>();
 
   constructor(private readonly options: AppStatesOptions) {
     options.coreApps.onStatus = (name) => this.observe(name);
@@ -120,8 +114,7 @@ export class AppStates {
       visited: false,
       isQueued: false,
       waiting: null,
-      isStuck: false,
-      isHung: false,
+      late: null,
       status: 'waiting',
       since: now,
       generation: 0,
@@ -131,7 +124,6 @@ export class AppStates {
       adminPassword: applied?.adminPassword ?? null,
       saved: { lastVisitAt, at: Number.NEGATIVE_INFINITY },
     });
-    this.markLate(record.name);
   }
 
   /** Nothing is known of any app. */
@@ -236,10 +228,8 @@ export class AppStates {
     };
   }
 
-  /** Also what was forgotten. */
   stuck(): string[] {
-    const held = this.all().flatMap(([name, { isStuck, isHung }]) => (isStuck || isHung ? name : []));
-    return [...new Set([...held, ...this.late.keys()])];
+    return this.all().flatMap(([name, { late }]) => (late ? name : []));
   }
 
   /**
@@ -247,7 +237,7 @@ export class AppStates {
    * @param message for people who wait
    */
   show(name: string, held: AppState, status: Status, message?: Message): void {
-    if (this.held.get(name) !== held || held.isStuck || held.isHung) return;
+    if (this.held.get(name) !== held || held.late) return;
     if (held.status !== status) held.since = this.options.clock.now().wall;
     if (status === 'running' && held.status !== 'running') {
       // Immediately: "running" with the plugins of the previous object would be read as another reason to restart.
@@ -260,57 +250,26 @@ export class AppStates {
     this.report(name);
   }
 
-  /**
-   * What is done with an app did not end in time; where it stands is what it said last.
-   * @param held the state with which that began; the app may have been forgotten since, and assigned again
-   */
-  showStuck(name: string, held: AppState, seconds: number): AppSupervisorError {
-    const error = stuckAt(name, held, seconds);
-    this.late.set(name, describeError(error));
-    this.markLate(name);
-    held.isStuck = true;
-    return error;
-  }
-
-  /** It has ended. What was answered meanwhile was not done. */
-  endStuck(name: string, held: AppState): void {
-    this.late.delete(name);
-    for (const late of [held, this.held.get(name), ...this.endingOf(name)]) {
-      if (late?.isStuck) Object.assign(late, { isStuck: false, generation: 0 });
-    }
-  }
-
-  private endingOf(name: string): AppState[] {
-    return [...this.ending].flatMap(([held, other]) => (other === name ? held : []));
-  }
-
-  private markLate(name: string): void {
-    const held = this.held.get(name);
-    const error = this.late.get(name);
-    if (!held || !error) return;
-    Object.assign(held, { isStuck: false, error });
-    this.show(name, held, 'error');
-    // Whatever is asked for is answered with it.
-    Object.assign(held, { isStuck: true, begun: held.record.generation, generation: held.record.generation });
-    this.report(name);
-  }
-
-  /** A command of the core did not end in time. The app may still be worked on. */
-  showHung(name: string, seconds: number): AppSupervisorError | null {
-    const held = this.held.get(name);
-    if (!held) return null;
-    const error = stuckAt(name, held, seconds);
+  /** What is done with an app, or a command of the core in it, did not end in time; where it stands is what it said last. */
+  showLate(name: string, held: AppState, seconds: number, late: 'work' | 'command'): AppSupervisorError {
+    const at = held.message ?? say('NO_PROGRESS');
+    const error = new AppSupervisorError('APP_STUCK', { app: name, seconds, at });
     held.error = describeError(error);
     this.show(name, held, 'error');
-    held.isHung = true;
+    held.late = late;
     return error;
+  }
+
+  /** Whatever is asked for while work on an app does not end is answered with that. */
+  answerLate(name: string, held: AppState): void {
+    Object.assign(held, { begun: held.record.generation, generation: held.record.generation });
+    this.report(name);
   }
 
   /** A progress message of the core, for people who wait. */
   reportProgress(name: string, message: Message): void {
     const held = this.held.get(name);
     if (!held || held.status === 'running' || isDeepStrictEqual(held.message, message)) return;
-    if (this.endingOf(name).length) return;
     held.message = message;
     this.report(name);
   }
@@ -355,8 +314,6 @@ export class AppStates {
 
   /** The core changed an app's status by itself: a command, an enabled plugin, an error. */
   private observe(name: string): void {
-    // It speaks of what was forgotten.
-    if (this.endingOf(name).length) return;
     this.options.onCore(name);
     const held = this.held.get(name);
     const status = this.options.coreApps.appStatus[name];
@@ -382,8 +339,4 @@ export class AppStates {
     held.plugins = { loaded, stale: false };
     if (loaded?.own.length) this.report(name);
   }
-}
-
-function stuckAt(app: string, { message }: AppState, seconds: number): AppSupervisorError {
-  return new AppSupervisorError('APP_STUCK', { app, seconds, at: message ?? say('NO_PROGRESS') });
 }

@@ -75,7 +75,7 @@ export class AppBoots {
     await uploads.before(name, held, held.waiting.signal);
     const ended = await this.inOrder(name, held, held.waiting.signal);
     held.waiting = null;
-    limits.noteEnd(name, held);
+    limits.noteEnd(held);
     if (!this.isSuspectBeside(held)) this.options.bootQueue.isOneByOne = false;
     if (!ended) return this.giveUp(name, held, applied, status);
     const { record } = ended;
@@ -191,7 +191,7 @@ export class AppBoots {
 
   private tell(name: string, held: AppState, status: 'waiting' | 'preparing', message: Message): void {
     const { apps } = this.options;
-    if (held.isStuck) apps.reportProgress(name, message);
+    if (held.late === 'work') apps.reportProgress(name, message);
     else apps.show(name, held, status, message);
   }
 

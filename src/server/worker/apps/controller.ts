@@ -11,7 +11,6 @@ import type { AppHost } from '../hosting/host';
 import { type AppState, AppStates, UNTOUCHED } from './app-states';
 import type { BootQueue } from './boot-queue';
 import { AppBoots, keptOut, NEVER } from './boots';
-import { CommandWatch } from './command-watch';
 import { type Decision, decide, doingOf, withPlace } from './decide';
 import { Failures } from './failures';
 import { Floor, type FloorOptions } from './floor';
@@ -39,8 +38,6 @@ export interface AppControllerOptions {
   keyring?: FloorOptions['keyring'];
   /** Whether this process may host apps now. */
   mayHost(): boolean;
-  /** Whether another process hosts this environment, as far as this one knows. */
-  isStandby(): boolean;
   authority: HostingAuthority;
   /** Whether apps may boot now. */
   mayBoot(): boolean;
@@ -65,7 +62,6 @@ export class AppController {
   readonly floor: Floor;
   private readonly failures: Failures;
   private readonly boots: AppBoots;
-  private readonly commands: CommandWatch;
   private readonly removal: AppRemoval;
   readonly takeovers: Takeovers;
   readonly exit: RoutingExit;
@@ -76,12 +72,11 @@ export class AppController {
     this.apps = new AppStates({
       ...options,
       onAdminPassword: (name) => void this.writes.save(name),
-      onCore: (name) => this.commands.note(name),
+      onCore: (name) => this.limits.noteCommand(name),
     });
     this.writes = new SnapshotWrites({ ...options, apps: this.apps });
     this.floor = new Floor({ ...options, saveHeader: (...header) => this.writes.saveHeader(...header) });
-    this.limits = new TimeLimits(this.apps, options.clock, options.log);
-    this.commands = new CommandWatch({ ...options, apps: this.apps, changes: this.limits.changes });
+    this.limits = new TimeLimits(this.apps, options.host, options.clock, options.log);
     const converge = (name: string) => this.converge(name);
     this.failures = new Failures({ ...options, apps: this.apps, converge });
     const mayHost = () => !this.closed && options.mayHost();
@@ -95,7 +90,6 @@ export class AppController {
     };
     this.removal = new AppRemoval({
       ...common,
-      mayLeave: () => !this.closed && !options.isStandby(),
       remember: (record) => this.floor.removed(record),
       removeFromSnapshot: (name) => this.writes.remove(name),
     });
@@ -156,24 +150,29 @@ export class AppController {
       if (held && held.record.generation > record.generation) continue;
       if (held) held.confirmed = true;
       if (held && JSON.stringify(held.record) === JSON.stringify(record)) continue;
-      if (held) endAhead(held);
-      const isReachedAnew = held && !isDeepStrictEqual(held.record.database, record.database);
-      const { name, generation, desired } = record;
-      this.options.log.rooms.records?.('Took a record over', { app: name, generation, desired });
-      if (!held) this.apps.hold(record, null, true);
-      else held.record = record;
-      // The app's database has refused an older one: how often says nothing of this one.
-      if (held && (isReachedAnew || (held.newest !== undefined && generation >= held.newest)))
-        Object.assign(held, { failures: 0, retryAt: this.options.clock.now().mono });
-      writes.push(this.writes.save(record.name));
-      if (held?.isStuck) {
-        held.begun = held.generation = generation;
-        this.apps.report(name);
-      } else if (held?.waiting && !this.boots.isWanted(held)) held.waiting.abort();
+      writes.push(this.follow(held, record));
     }
     for (const record of records) this.converge(record.name);
     await Promise.all(writes);
     await this.floor.save();
+  }
+
+  /** @param held the app; undefined: it is new here. @returns when the record is written */
+  private follow(held: AppState | undefined, record: AppRecord): Promise<void> {
+    const { name, generation, desired } = record;
+    this.options.log.rooms.records?.('Took a record over', { app: name, generation, desired });
+    if (!held) this.apps.hold(record, null, true);
+    else {
+      endAhead(held);
+      const isReachedAnew = !isDeepStrictEqual(held.record.database, record.database);
+      held.record = record;
+      // The app's database has refused an older one: how often says nothing of this one.
+      if (isReachedAnew || (held.newest !== undefined && generation >= held.newest))
+        Object.assign(held, { failures: 0, retryAt: this.options.clock.now().mono });
+      if (held.late === 'work') this.apps.answerLate(name, held);
+      else if (held.waiting && !this.boots.isWanted(held)) held.waiting.abort();
+    }
+    return this.writes.save(name);
   }
 
   /** Checks everything again: a retry may be due, and what was refused may be possible now. */
@@ -197,9 +196,9 @@ export class AppController {
     await this.accept(records);
   }
 
-  /** The environment was forgotten: what it had of apps ends, except of those that were assigned to it again. */
+  /** The environment was forgotten: what it had of apps counts as removed, except of those that were assigned to it again. */
   private startAnew(floor: number, present: ReadonlySet<string>): void {
-    const left = this.apps.all().filter(([name]) => !present.has(name));
+    const left = this.apps.all().filter(([name, { record }]) => !present.has(name) && record.desired !== 'removed');
     const names = left.map(([name]) => name);
     if (names.length)
       this.options.log.warn('This environment was forgotten meanwhile; its apps are not started any more.', {
@@ -207,10 +206,9 @@ export class AppController {
       });
     this.floor.rise(floor, names);
     for (const [name, held] of left) {
-      held.waiting?.abort();
-      this.commands.forget(name, held);
-      this.apps.forget(name);
-      void this.inQueue(name, this.removal.leave(name, held));
+      Object.assign(held, { confirmed: true, generation: 0 });
+      void this.follow(held, { ...held.record, desired: 'removed', data: 'keep' });
+      this.converge(name);
     }
   }
 
@@ -253,18 +251,11 @@ export class AppController {
         // The previous status is no longer valid, should this process report again.
         this.apps.show(name, held, 'waiting');
       });
-      await this.whileBusy(name, held, () => true);
+      while (this.queues.isBusy(name) && held.late !== 'work')
+        await within(this.options.clock, LOOK, this.queues.idle(name), undefined);
     });
-    const { ending } = this.apps;
-    const left = [...ending].map(([held, name]) => this.whileBusy(name, held, () => ending.has(held)));
-    await Promise.all([...held, ...left]);
+    await Promise.all(held);
     return this.apps.stuck().length === 0;
-  }
-
-  /** Waits while something is done with an app that is not stuck. */
-  private async whileBusy(name: string, held: AppState, isWaitedFor: () => boolean): Promise<void> {
-    while (this.queues.isBusy(name) && isWaitedFor() && !held.isStuck)
-      await within(this.options.clock, LOOK, this.queues.idle(name), undefined);
   }
 
   /** The process shuts down regularly: a boot that this interrupts is not the app's fault. */
@@ -334,14 +325,14 @@ export class AppController {
       // What cannot be undone goes by no cache.
       const isLasting = decision.do === 'work' || (decision.do === 'remove' && decision.data === 'drop');
       if (isLasting && !held.confirmed) return;
-      // It writes to the app's database: what is not done now is decided again with the next round.
-      if (decision.do === 'remove' && !(await this.options.authority.confirm())) return;
       if (decision.do === 'claim' || decision.do === 'work') {
         if (!(await this.takeovers[decision.do](name, held))) return;
         continue;
       }
       this.start(name, held, record, decision);
       await this.carryOut(name, held, record, decision);
+      // This process may not act now: that is decided again with the next round.
+      if (decision.do === 'remove' && held.generation < record.generation) return;
     }
   }
 
@@ -357,7 +348,7 @@ export class AppController {
   }
 
   private start(name: string, held: AppState, record: AppRecord, decision: Decision): void {
-    this.commands.forget(name, held);
+    this.limits.endCommand(name, held);
     held.begun = record.generation;
     held.message = undefined;
     held.doing = doingOf(record, held.applied, decision);

@@ -14,8 +14,6 @@ export interface AppRemovalOptions {
   limits: TimeLimits;
   host: AppHost;
   authority: HostingAuthority;
-  /** Whether no other process hosts the environment, as far as this one knows, and this one has not closed. */
-  mayLeave(): boolean;
   clock: Clock;
   log: Log;
   /** Whatever an older copy of the store says later, the app is not here any more. */
@@ -36,21 +34,6 @@ const hasHosted = ({ applied, record }: AppState): boolean =>
 /** Removes apps from this environment, with their data if the record says so. */
 export class AppRemoval {
   constructor(private readonly options: AppRemovalOptions) {}
-
-  /**
-   * Ends an app of an environment that was forgotten, and takes it from its former processes. That is repeated here, because no record
-   * will request it again.
-   *
-   * @returns the work, for the app's queue
-   */
-  leave(name: string, held: AppState): () => Promise<void> {
-    const { apps, clock, mayLeave } = this.options;
-    apps.ending.set(held, name);
-    return async () => {
-      await this.rest(name, held).finally(() => apps.ending.delete(held));
-      while (!(await this.leaveDatabase(name, held, held.record)) && mayLeave()) await clock.sleep(BETWEEN);
-    };
-  }
 
   private async rest(name: string, held: AppState): Promise<void> {
     const { host, limits } = this.options;
@@ -109,8 +92,8 @@ export class AppRemoval {
     }
     await host.forgetLogs(name).catch((error) => log.warn(`The logs of app ${name} stay: ${messageOf(error)}`));
     await remember(record);
-    // What was assigned anew meanwhile has this name now.
-    if ((apps.get(name) ?? held) === held) {
+    // It may have been assigned anew meanwhile.
+    if (held.record === record) {
       await removeFromSnapshot(name);
       apps.forgetVisits(name);
     }
