@@ -136,13 +136,13 @@ describe('the installation of a Worker', () => {
     const network = await detour(0, port);
     closing.push(() => network.close());
     const main = { dialect: 'postgres' as const, host, port, username, password, database: DATABASE };
-    const one = await placeOf(main, 'env_a', async () => 'id-1');
+    const one = await placeOf(main, 'env_a', async () => 'id-1')();
     expect(one).toMatch(/^[0-9a-f]{12}$/);
-    expect(await placeOf({ ...main, port: network.port }, 'env_a', async () => 'id-1')).toBe(one);
-    expect(await placeOf(main, 'env_b', async () => 'id-1')).not.toBe(one);
+    expect(await placeOf({ ...main, port: network.port }, 'env_a', async () => 'id-1')()).toBe(one);
+    expect(await placeOf(main, 'env_b', async () => 'id-1')()).not.toBe(one);
     // Of two machines that both call theirs by this address.
-    expect(await placeOf(main, 'env_a', async () => 'id-2')).not.toBe(one);
+    expect(await placeOf(main, 'env_a', async () => 'id-2')()).not.toBe(one);
     // A copy of it, with its id.
-    expect(await placeOf({ ...main, database: 'leases_copy' }, 'env_a', async () => 'id-1')).not.toBe(one);
+    expect(await placeOf({ ...main, database: 'leases_copy' }, 'env_a', async () => 'id-1')()).not.toBe(one);
   });
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { lasting, nearestLimit, PressureGauge } from '../../src/server/worker/pressure';
+import { lasting, nearestLimit, Vitals } from '../../src/server/worker/vitals';
 
 const half = { used: 50, limit: 100 };
 
@@ -26,11 +26,11 @@ describe('what is near its limit', () => {
   });
 
   it('is read of this process and its disk', async () => {
-    const gauge = new PressureGauge(process.cwd());
-    expect(gauge.read()).toEqual({ memory: null, disk: null });
-    await expect.poll(() => gauge.read().disk).toMatchObject({ of: 'disk', limit: expect.any(Number) });
-    for (let time = 0; time < 6; time++) gauge.read();
-    const { memory, disk } = gauge.read();
+    const gauge = new Vitals(process.cwd());
+    expect(gauge.read().pressures!).toEqual({ memory: null, disk: null });
+    await expect.poll(() => gauge.read().pressures!.disk).toMatchObject({ of: 'disk', limit: expect.any(Number) });
+    for (let time = 0; time < 6; time++) gauge.read().pressures!;
+    const { memory, disk } = gauge.read().pressures!;
     for (const one of [memory!, disk!]) {
       expect(one.used).toBeGreaterThan(0);
       expect(one.used).toBeLessThanOrEqual(one.limit);
@@ -39,9 +39,9 @@ describe('what is near its limit', () => {
 
   it('is no longer known of a disk that is gone', async () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'pressure-'));
-    const gauge = new PressureGauge(folder);
-    await expect.poll(() => gauge.read().disk).not.toBeNull();
+    const gauge = new Vitals(folder);
+    await expect.poll(() => gauge.read().pressures!.disk).not.toBeNull();
     rmSync(folder, { recursive: true });
-    await expect.poll(() => gauge.read().disk).toBeNull();
+    await expect.poll(() => gauge.read().pressures!.disk).toBeNull();
   });
 });

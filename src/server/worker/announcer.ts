@@ -22,7 +22,7 @@ export interface AnnouncerOptions {
   /** Of this process's tenure; null while it has none. */
   term(): number | null;
   vitals(): Pick<Lease, 'memory' | 'eventLoopDelay' | 'pressures'>;
-  /** What names the main database, whatever address leads to it. */
+  /** What names the main database, whatever address leads to it; asked often. */
   place(): Promise<string>;
   /** The registration of the environment as it is now. */
   describe(epoch: number): Promise<Registration>;
@@ -49,7 +49,6 @@ export class Announcer {
   /** Whether the registration may have changed, and whether the process is about to end. */
   private isOld = true;
   private isStopping = false;
-  private place: string | null = null;
   private timer: Timer | null = null;
   private announcing: Promise<void> | null = null;
   private isDue = false;
@@ -123,16 +122,16 @@ export class Announcer {
     const { leases, environment, interval, instance, log, term, place } = this.options;
     const epoch = term();
     const ttl = expiryOf(interval);
-    this.place ??= await this.soon(place());
+    const named = await this.soon(place());
     if (epoch === null) this.isRefused = false;
     if (epoch === null || (this.isRefused && !(await this.isFree(ttl))))
-      return leases.wait(environment, { instance, place: this.place }, ttl);
+      return leases.wait(environment, { instance, place: named }, ttl);
     const registration = await this.describe(epoch);
     const isKnown = this.announced !== null;
-    const lease = this.lease(epoch, this.place);
+    const lease = this.lease(epoch, named);
     const answer = await leases.announce({ environment, lease, registration, ttl, isKnown });
     log.rooms.lease?.('Announced', { epoch, beat: this.beat, ...answer });
-    await this.heard(answer, epoch, ttl);
+    await this.heard(answer, lease, ttl);
   }
 
   /** Whether the other installation is gone. The store may only have lost its content: then that announces itself anew. */
@@ -144,7 +143,7 @@ export class Announcer {
     return this.freeSince !== null && mono - this.freeSince >= ttl;
   }
 
-  private async heard(answer: Announced, epoch: number, ttl: number): Promise<void> {
+  private async heard(answer: Announced, { epoch, place = '' }: Lease, ttl: number): Promise<void> {
     const { leases, environment, instance, log, term } = this.options;
     const wasRefused = this.isRefused;
     this.isRefused = answer.by === 'otherInstallation';
@@ -162,7 +161,7 @@ export class Announcer {
       log.warn(
         `Environment ${environment} is held by another installation (${answer.instance}); nothing is begun here.`,
       );
-    await leases.wait(environment, { instance, place: this.place ?? '' }, ttl);
+    await leases.wait(environment, { instance, place }, ttl);
   }
 
   private async withdrawNow(epoch: number): Promise<void> {

@@ -7,11 +7,22 @@ import { fingerprint } from '../protocol/secrets';
  *
  * @param databaseId reads the id that is stored in the database
  */
-export async function placeOf(
+export function placeOf(
   main: DatabaseConnection,
   environment: string,
   databaseId: () => Promise<string>,
-): Promise<string> {
-  const [id, server] = await Promise.all([databaseId(), identifyServer(main)]);
-  return fingerprint([id, server, environment].join('|'));
+): () => Promise<string> {
+  let known: Promise<string> | null = null;
+  const read = async () => {
+    const [id, server] = await Promise.all([databaseId(), identifyServer(main)]);
+    return fingerprint([id, server, environment].join('|'));
+  };
+  return () => {
+    // It may hang: it is asked once, and again if it fails.
+    known ??= read().catch((error) => {
+      known = null;
+      throw error;
+    });
+    return known;
+  };
 }

@@ -136,7 +136,7 @@ export function createServices(
     random,
     log,
     vitals: () => vitals.read(),
-    place: options.place ?? (() => placeOf(main.db.options as unknown as HostDatabase, environment, databaseId)),
+    place: options.place ?? placeOf(main.db.options as unknown as HostDatabase, environment, databaseId),
     describe,
     end: () => {
       Object.assign(known, { tenure: null, isCurrent: false });

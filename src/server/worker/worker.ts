@@ -43,6 +43,8 @@ export class WorkerPart {
   private left = false;
   private readonly vitals: Vitals;
   private lease: Lease | null = null;
+  /** The registration that is under way. */
+  private asked: { epoch: number; answer: Promise<Registration> } | null = null;
 
   constructor(private readonly options: WorkerPartOptions) {
     this.host = options.host;
@@ -357,7 +359,18 @@ export class WorkerPart {
     if (tenures?.hosts) void tenures.announcer.refresh();
   }
 
-  private async registration(epoch: number): Promise<Registration> {
+  /** The main database may hang: it is asked once in a term. */
+  private registration(epoch: number): Promise<Registration> {
+    if (this.asked?.epoch !== epoch) {
+      const answer = this.describe(epoch).finally(() => {
+        if (this.asked?.answer === answer) this.asked = null;
+      });
+      this.asked = { epoch, answer };
+    }
+    return this.asked.answer;
+  }
+
+  private async describe(epoch: number): Promise<Registration> {
     const { controller } = this.running!;
     this.roles = await this.inspectRoles();
     return registrationOf(
