@@ -30,11 +30,11 @@ export function workerHandlers(
     resetAdmin,
     async checkDatabase(payload) {
       const { name, database } = checkRequest.parse(payload);
-      return host.checkDatabase(name, database);
+      return host.databases.check(name, database);
     },
     async databaseSize(payload) {
       const record = recordOf(sizeRequest.parse(payload).name);
-      return { bytes: record ? await host.databaseSize(record) : null };
+      return { bytes: record ? await host.databases.size(record) : null };
     },
     async uploadsSize(payload) {
       return uploadsSizeOf(host.folders.storagePath, sizeRequest.parse(payload).name);

@@ -1,11 +1,14 @@
+import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import {
   checkDatabase,
   type DatabaseCheck,
   databaseSize,
+  dropDatabase,
   inspectServer,
   type Protected,
   type RoleMaker,
+  releaseDatabase,
   roleMakerOf,
   type ServerRoles,
   setRolePassword,
@@ -93,6 +96,21 @@ export class AppDatabases {
   async serverRoles(): Promise<ServerRoles> {
     this.roles = await inspectServer(this.main(), this.mayShareRole);
     return this.roles;
+  }
+
+  /**
+   * Drops what a removed app created, and nothing else, or removes its ownership marker.
+   * @returns what was done
+   * @throws AppSupervisorError DATABASE_…
+   */
+  async end(record: AppRecord): Promise<Message> {
+    const { name, uid, data } = record;
+    const { dbConnType } = record.database;
+    const connection = await this.signedIn(record);
+    if (data === 'drop')
+      return dropDatabase(connection, dbConnType, { uid, protect: this.protect(), maker: this.makerOf(record) });
+    await releaseDatabase(connection, dbConnType, { app: name, uid });
+    return say('DATA_RELEASED');
   }
 
   /** Bytes that the database of an app takes; null if there is none. */

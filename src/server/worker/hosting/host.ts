@@ -9,7 +9,6 @@ import type { HostConfig } from '../../config';
 import {
   acquireLock,
   createByOtherPlugin,
-  type DatabaseCheck,
   type DatabaseLock,
   inspectDatabase,
   markOf,
@@ -25,13 +24,12 @@ import type { FindInstalled, HostPlugin } from '../../nocobase/installed-plugins
 import { createPlaceholderApp, isPlaceholderApp } from '../../nocobase/placeholder-app';
 import { appAdminWarning } from '../../protocol/administrator';
 import { newSecret, type SecretField, type Secrets } from '../../protocol/secrets';
-import { OwnFolders } from '../files/app-folders';
+import { OwnFolders, removeFolders } from '../files/app-folders';
 import { NO_WORK_LOG, type WorkLog } from '../watchdog/work';
 import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
 import { AppDatabases } from './app-databases';
 import type { HostingAuthority } from './claim';
 import type { HostDatabase } from './connection';
-import { endData } from './end-data';
 import { HostedDatabases } from './hosted-databases';
 import { OwnNames } from './own-name';
 import { newerOf, type PluginVersion, planBoot } from './plan';
@@ -58,7 +56,7 @@ export class AppHost {
   readonly hosted: HostedDatabases;
   readonly names: OwnNames;
   readonly folders: OwnFolders;
-  private readonly databases: AppDatabases;
+  readonly databases: AppDatabases;
 
   constructor(
     private readonly supervisor: AppSupervisor,
@@ -133,9 +131,11 @@ export class AppHost {
     return this.databases.setPassword(record);
   }
 
-  /** Ends the data of a removed app as its record says; returns what was done. */
+  /** Ends the data of a removed app as its record says, and its folders with them. @returns what was done; throws as `AppDatabases.end` */
   async endData(record: AppRecord): Promise<Message> {
-    return endData(record, this.databases, this.settings.storagePath);
+    const outcome = await this.databases.end(record);
+    if (outcome.code === 'DATA_DROPPED') await removeFolders(this.settings.storagePath, record.name);
+    return outcome;
   }
 
   /** Shows an error of work that failed before it created an app. */
@@ -378,16 +378,6 @@ export class AppHost {
   private stand(name: string, status: 'stopped' | 'error'): void {
     this.coreApps.apps[name] = createPlaceholderApp(name);
     this.coreApps.setStatus(name, status);
-  }
-
-  /** Checks whether an app could use a database with this environment's connection. */
-  checkDatabase(name: string, database: AppRecord['database']): Promise<DatabaseCheck> {
-    return this.databases.check(name, database);
-  }
-
-  /** Bytes that the database of an app takes; null if there is none. */
-  databaseSize(record: AppRecord): Promise<number | null> {
-    return this.databases.size(record);
   }
 
   /** What the environment's own database role may do. */
