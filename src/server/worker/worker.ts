@@ -7,7 +7,7 @@ import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Lease } from '../lease/lease';
 import { AppIndexReader } from '../protocol/app-index';
-import { COMPARE, PATIENCE } from '../timing';
+import { COMPARE, INTERVAL, PATIENCE } from '../timing';
 import type { AppController } from './apps/controller';
 import { SnapshotStore } from './apps/snapshot';
 import type { AppHost } from './hosting/host';
@@ -17,12 +17,8 @@ import { createLease, createServices, type Services, type WorkerPartOptions } fr
 import type { WorkerState } from './tenures';
 import { Vitals } from './vitals';
 
-/** How often everything is read if this process follows another process's snapshot, in ms: nothing notifies it. */
-const FOLLOWING_ROUND = 5_000;
-/** Delay before the next attempt to begin, in ms. */
-const BEGIN_AGAIN = 5_000;
 /** Interval of attempts to read records when a tenure begins, in ms. */
-const ASK_AGAIN = 250;
+const ASK_AGAIN = INTERVAL / 20;
 
 interface Running extends Services {
   round?: Timer;
@@ -181,7 +177,7 @@ export class WorkerPart {
       this.running?.controller.close();
       this.running?.round?.cancel();
       this.running = null;
-      this.options.clock.timeout(this.options.beginAgain ?? BEGIN_AGAIN, () => {
+      this.options.clock.timeout(this.options.beginAgain ?? INTERVAL, () => {
         this.starting = false;
         if (!this.left) this.start();
       });
@@ -238,7 +234,8 @@ export class WorkerPart {
     const { controller, reporter, reader, tenures } = running;
     this.listen(running);
     this.running = running;
-    running.round = clock.interval(roundEvery ?? (only === null ? COMPARE : FOLLOWING_ROUND), () => {
+    // Nothing notifies a process that follows another process's snapshot.
+    running.round = clock.interval(roundEvery ?? (only === null ? COMPARE : INTERVAL), () => {
       void reader.readAll();
       void reporter.check();
       void this.checkRoles();
@@ -253,7 +250,7 @@ export class WorkerPart {
 
   /** Before the first row of its lease is written, no process of release 0.2.0 may be there. Never rejects. */
   private async untilFormerHasEnded(running: Running, lease: Lease): Promise<void> {
-    const { clock, log, environment, beginAgain = BEGIN_AGAIN } = this.options;
+    const { clock, log, environment, beginAgain = INTERVAL } = this.options;
     if (lease.isAlone) return;
     for (let found = 0; this.running === running; ) {
       try {
@@ -297,7 +294,7 @@ export class WorkerPart {
   }
 
   private async readCache({ controller, known }: Running, isIts: () => boolean): Promise<void> {
-    const { clock, log, beginAgain = BEGIN_AGAIN } = this.options;
+    const { clock, log, beginAgain = INTERVAL } = this.options;
     while (isIts() && !known.isCurrent) {
       try {
         await controller.begin(isIts);

@@ -6,6 +6,7 @@ import { messageOf } from '../../errors';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
+import { INTERVAL } from '../../timing';
 import type { HostingAuthority } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import { type AppState, AppStates, UNTOUCHED } from './app-states';
@@ -23,7 +24,7 @@ import { STOP_LIMIT, TimeLimits } from './time-limits';
 import { type CopyAhead, endAhead, Uploads } from './uploads';
 
 /** How often is looked whether what is waited for is stuck, in ms. */
-const LOOK = 1_000;
+const LOOK = INTERVAL / 5;
 
 export interface AppControllerOptions {
   environment: string;

@@ -3,6 +3,7 @@ import type { AppRecord } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError, inEnglish, messageOf } from '../../errors';
 import type { Log } from '../../log';
+import { INTERVAL } from '../../timing';
 import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
@@ -24,8 +25,6 @@ export interface AppRemovalOptions {
 
 /** How often a database server that does not answer is asked to drop data. */
 const ATTEMPTS = 4;
-/** The time between two attempts, in ms. */
-const BETWEEN = 5_000;
 
 /** Whether a process of this environment has begun to start it, also if that failed, and not another app of its name. */
 const hasHosted = ({ applied, record }: AppState): boolean =>
@@ -128,7 +127,7 @@ export class AppRemoval {
         const isAway = error instanceof AppSupervisorError && error.code === 'DATABASE_UNREACHABLE';
         if (!isAway || record.data !== 'drop' || attempt === ATTEMPTS || held.record !== record) throw error;
       }
-      await clock.sleep(BETWEEN);
+      await clock.sleep(INTERVAL);
       if (!(await authority.confirm())) return null;
     }
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError, messageOf } from '../../errors';
 import type { Log } from '../../log';
+import { COMPARE } from '../../timing';
 import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
@@ -8,8 +9,6 @@ import { NEVER } from './boots';
 import type { Failures } from './failures';
 import { STOP_LIMIT, type TimeLimits } from './time-limits';
 
-/** How long failed work waits before it is tried again, in ms. */
-const AGAIN = 30_000;
 /** Errors after which it is not tried again by itself. */
 const FINAL: ReadonlySet<string> = new Set([
   'DATABASE_ROLE_DENIED',
@@ -80,7 +79,7 @@ export class Takeovers {
       const code = error instanceof AppSupervisorError ? error.code : null;
       if (error instanceof HostingTaken) held.newest = error.newest;
       if (code === 'HOSTING_TAKEN' || code === 'HOSTING_LOST') this.lost(name);
-      const retryAt = code !== null && FINAL.has(code) ? null : clock.now().mono + AGAIN;
+      const retryAt = code !== null && FINAL.has(code) ? null : clock.now().mono + COMPARE;
       held.failedWork = { generation, error: describeError(error), retryAt };
       log.warn(`App ${name}: work on its data has failed: ${messageOf(error)}`, { app: name });
     }
