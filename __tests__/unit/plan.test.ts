@@ -259,6 +259,16 @@ describe('invariant 4: a boot', () => {
     expect(fleet.app.paused).toBeNull();
   });
 
+  it('goes on if somebody has asked for one since the failover, and for new settings since', () => {
+    const fleet = failedOver();
+    fleet.ask((app, generation) => booted(app, generation, 'restart'));
+    fleet.converge();
+    fleet.ask(moved(['env_b']));
+    fleet.converge();
+    comesBack(fleet);
+    expect(fleet.app.paused).toBeNull();
+  });
+
   it('goes on whatever is said by a Worker where nobody has placed it', () => {
     const fleet = running(['env_a']);
     fleet.report('env_evil', { ...stopsLoop, generation: 1, bootGeneration: fleet.now + 1_000_000 });

@@ -63,7 +63,12 @@ export const labels = list(label, { max: [MOST_LABELS, 'INPUT_LABELS'], unique: 
 export const generation = bigInt({ min: [0], strict: true });
 
 /** The newest requested boot. A worker boots again only if it last applied an older one. */
-export const boot = object({ generation, how: choice(['start', 'restart', 'upgrade']) });
+export const boot = object({
+  generation,
+  how: choice(['start', 'restart', 'upgrade']),
+  /** Whether somebody has asked for it: a boot that follows from where the app is placed says nothing of what it did elsewhere. */
+  isAsked: optional(flag()),
+});
 export type Boot = ValueOf<typeof boot>;
 
 const CONNECTION = {

@@ -37,9 +37,9 @@ function uploadsOf({ app, planned }: Sight, target: string, generation: number):
   return { from, generation, wait: app.environments.length === 1 && health !== 'down', address };
 }
 
-/** Whether somebody has asked for a boot since. A move, and new settings, make a place at least as new as its boot. */
+/** Whether somebody has asked for a boot since. */
 const isAsked = ({ placements }: Sight['app'], since: number): boolean =>
-  Object.values(placements).some(({ generation, boot }) => boot.generation > Math.max(generation, since));
+  Object.values(placements).some(({ boot }) => boot.isAsked && boot.generation > since);
 
 /**
  * An app that has stopped the loop of a process is started nowhere, also where a failover has brought it before that process could say so.

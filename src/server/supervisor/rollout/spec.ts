@@ -58,7 +58,7 @@ export function booted(app: Spec, generation: number, how: How, only?: readonly 
       ...app.placements[environment],
       generation: app.placements[environment]?.generation ?? generation,
       want,
-      boot: { generation, how },
+      boot: { generation, how, isAsked: true },
     },
   ]);
   const placements = { ...app.placements, ...Object.fromEntries(asked) };
