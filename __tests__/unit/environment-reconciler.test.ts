@@ -30,6 +30,7 @@ let gone: Set<string>;
 /** Environments that were forgotten, and that apps may still refer to. */
 let removed: Set<string>;
 /** What a read of definitions finds. */
+let delays: number[];
 let refresh: () => void;
 let reconciler: EnvironmentReconciler;
 
@@ -58,6 +59,7 @@ beforeEach(() => {
   leads = true;
   floors = {};
   reported = {};
+  delays = [];
   asked = [];
   removed = new Set();
   gone = new Set();
@@ -99,7 +101,7 @@ beforeEach(() => {
       return record;
     },
     bus: { notify: ({ environment }: { environment: string }) => wakes.push(environment) },
-    queue: { add: () => undefined },
+    queue: { add: (_: string, after: number) => delays.push(after) },
     log: recordedLog(),
     clock: { now: () => ({ wall: 1_000_000, mono: 0 }) },
   } as unknown as EnvironmentReconcilerOptions);
@@ -250,6 +252,8 @@ describe('a pass over an environment', () => {
     set(app('crm', { published: { env_a: publishedOf({ generation: 12 }) } }));
     await reconciler.publish('env_a');
     expect(await stored()).toEqual(['crm 10', 'evil 10', 'shop 10']);
+    // Not at once: whoever writes there may write on.
+    expect(delays).toEqual([500]);
     await pass();
     expect(await stored()).toEqual(['crm 12', 'shop 10']);
   });

@@ -47,7 +47,7 @@ interface Left {
 
 const asItIs: NonNullable<Stores['sealed']> = (_, record) => record;
 
-/** Delay before the next attempt if the store could not be written, in ms. */
+/** Delay before the next attempt if the store could not be written, or somebody else has written there, in ms. */
 const STORE_RETRY = 500;
 /** How far ahead of this clock that of another Supervisor may have been when it forgot an environment, in ms. */
 const AHEAD = 3_600_000;
@@ -151,7 +151,7 @@ export class EnvironmentReconciler {
     const removed = [...(read.refused ?? []), ...(isOther ? read.records.map(({ uid }) => uid) : [])];
     const found = new Map(isOther ? [] : read.records.map((record) => [record.uid, record]));
     const left = { mark, count: count ?? NO_COUNT, floor, records: found, stale: null };
-    if ((isOther || removed.length) && !(await this.put(environment, left, [], removed))) return 0;
+    if ((isOther || removed.length) && !(await this.put(environment, left, [], removed))) return STORE_RETRY;
     this.left.set(environment, left);
     return this.write(environment, left);
   }
@@ -176,7 +176,7 @@ export class EnvironmentReconciler {
     if (unnotified.size) this.unnotified.set(environment, unnotified);
     const gone = surplus.map(({ uid }) => uid);
     if (missing.length || gone.length) {
-      if (!(await this.put(environment, left, missing, gone))) return 0;
+      if (!(await this.put(environment, left, missing, gone))) return STORE_RETRY;
       log.rooms.records?.('Published', { environment, apps: missing.map(({ name }) => name), removed: gone });
     }
     this.notify(environment);
