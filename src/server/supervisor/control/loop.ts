@@ -4,7 +4,6 @@ import type { AppIndexWriter } from '../../protocol/app-index';
 import type { MessageBus } from '../../protocol/bus';
 import { StaleTerm } from '../../protocol/stores/terms';
 import type { AppCache } from '../definitions/app-cache';
-import type { OperationCache } from '../definitions/operation-store';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver, ObservedChange } from '../fleet/observer';
 import { failoverPlaces } from '../rollout/failover';
@@ -36,7 +35,6 @@ export interface ControlLoopOptions {
   removal: EnvironmentRemoval;
   failovers: FailoverPass;
   appCache: AppCache;
-  active: OperationCache;
   observer: FleetObserver;
   environmentCache: EnvironmentCache;
   appIndex: AppIndexWriter;

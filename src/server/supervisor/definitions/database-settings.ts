@@ -1,4 +1,6 @@
+import { APP } from '../../../shared/app';
 import type { DialectName } from '../../../shared/dialects';
+import { pickIn } from '../../../shared/fields';
 import type { AppDatabase } from '../../../shared/messages';
 import { pick } from '../../../shared/pick';
 import { portOf } from '../../databases/connection';
@@ -60,3 +62,13 @@ export function changedDatabase(
     throw new AppSupervisorError('PASSWORD_REQUIRED', { app: name }, 'options.database.password');
   return { ...before, ...rest, ...(password ? { password: seal(password, aesKey) } : {}) };
 }
+
+/** The settings that a request changes, as they are stored. @throws AppSupervisorError as `changedDatabase` */
+export const settingsIn = (
+  app: AppDefinition,
+  { options, ...settings }: UpdateInput,
+  aesKey: Buffer | null,
+): Partial<AppDefinition> => ({
+  ...pickIn(APP, 'table', settings),
+  ...(options && { database: changedDatabase(app, options, aesKey), sso: options.sso ?? app.sso }),
+});

@@ -1,7 +1,6 @@
-import { APP, labels as labelsType } from '../../../shared/app';
-import { pickIn } from '../../../shared/fields';
+import { labels as labelsType } from '../../../shared/app';
 import { changesBetween } from './change-events';
-import { changedDatabase } from './database-settings';
+import { settingsIn } from './database-settings';
 import { parseInput, type UpdateInput } from './input';
 import { inputOf } from './input-schema';
 import type { AppDefinition } from './repository';
@@ -24,18 +23,14 @@ export function changedLabels(before: readonly string[], { add, remove }: LabelC
 
 /**
  * The new labels, if a request changes nothing else; otherwise null.
- * @throws AppSupervisorError as `changedDatabase`
+ * @throws AppSupervisorError as `settingsIn`
  */
 export function labelsAlone(
   app: AppDefinition,
-  { options, ...settings }: UpdateInput,
+  input: UpdateInput,
   aesKey: Buffer | null,
 ): Pick<AppDefinition, 'labels'> | null {
-  const after: AppDefinition = {
-    ...app,
-    ...pickIn(APP, 'table', settings),
-    ...(options && { database: changedDatabase(app, options, aesKey), sso: options.sso ?? app.sso }),
-  };
+  const after: AppDefinition = { ...app, ...settingsIn(app, input, aesKey) };
   const changed = changesBetween(app, after).map(({ field }) => field);
   return changed.length === 1 && changed[0] === 'labels' ? { labels: after.labels } : null;
 }

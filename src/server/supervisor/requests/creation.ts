@@ -19,6 +19,7 @@ import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import { begunIn } from '../rollout/progress';
+import { begun } from '../rollout/spec';
 import type { AppChanges } from './changes';
 
 export interface CreationOptions {
@@ -87,16 +88,7 @@ export class AppCreation {
       jwtSecret: seal(jwtSecret || newSecret(), aesKey),
       sso: input.options?.sso ?? null,
       generation,
-      placements: Object.fromEntries(
-        environments.map((environment) => [
-          environment,
-          {
-            generation,
-            want: input.startMode === 'withMain' ? 'running' : 'onDemand',
-            boot: { generation, how: 'start' },
-          },
-        ]),
-      ),
+      placements: {},
       previous: null,
       paused: null,
       provision: action,
@@ -115,7 +107,10 @@ export class AppCreation {
           name === input.name ? [newestOf(definition)] : [],
         ),
       ];
-      const app = appOf(nextGeneration(Math.max(...former, orphan?.generation ?? 0), now));
+      const generation = nextGeneration(Math.max(...former, orphan?.generation ?? 0), now);
+      const bare = appOf(generation);
+      const placements = Object.fromEntries(environments.map((name) => [name, begun(bare, generation)]));
+      const app = { ...bare, placements };
       const progress = begunIn(app, environments, []);
       const created = this.changes.newOperation(app, { action, progress, createdById: userId });
       await appRepository.create(app, transaction);

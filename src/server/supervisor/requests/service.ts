@@ -1,11 +1,9 @@
 import type { Transaction } from '@nocobase/database';
-import { APP } from '../../../shared/app';
-import { pickIn } from '../../../shared/fields';
 import type { Operation } from '../../../shared/operation';
 import type { MoveCause } from '../../../shared/words';
 import { AppSupervisorError } from '../../errors';
 import { isAlive } from '../../protocol/health';
-import { changedDatabase } from '../definitions/database-settings';
+import { settingsIn } from '../definitions/database-settings';
 import { invalid, type UpdateInput } from '../definitions/input';
 import { changedLabels, type LabelChange, labelsAlone } from '../definitions/labels';
 import { assertPermitted, EVERYTHING, type Permissions } from '../definitions/permissions';
@@ -162,15 +160,7 @@ export class AppService {
     const isMove = app.environments.length === 1 && environments.length === 1 && added.length === 1;
     const action = isMove ? ('move' as const) : ('update' as const);
     if (isMove && this.copiesAhead(app, input, place)) return { action, values: arriving(app, added[0], generation) };
-    const settings: Partial<AppDefinition> = {
-      ...pickIn(APP, 'table', input),
-      ...(input.options
-        ? {
-            database: changedDatabase(app, input.options, aesKey),
-            sso: input.options.sso ?? app.sso,
-          }
-        : {}),
-    };
+    const settings = settingsIn(app, input, aesKey);
     return { action, values: { ...settings, ...placed({ ...app, ...settings, ...placeOf(app) }, place, generation) } };
   }
 

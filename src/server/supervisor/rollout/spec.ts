@@ -27,6 +27,7 @@ export type Spec = Pick<
 export type SpecChange = Partial<Spec>;
 /** Where an app is placed. */
 export type Place = Pick<AppDefinition, 'environments' | 'targetEnvironment' | 'home'>;
+type Begun = Pick<Spec, 'desired' | 'startMode' | 'paused' | 'placements'>;
 type How = Placement['boot']['how'];
 
 const NEVER_BOOTED = { generation: 0, how: 'start' } as const;
@@ -224,7 +225,7 @@ const previousOf = ({ environments, targetEnvironment, home, placements }: Spec)
 });
 
 /** What is wanted in an environment that is new. An app that is kept out is so there, too: nobody has asked for a boot. */
-function begun(app: Spec, generation: number): Placement {
+export function begun(app: Begun, generation: number): Placement {
   const want = desiredOf(app) as Placement['want'];
   const asked = isKeptOut(app) ? newestBoot(app) : generation;
   return { generation, want, boot: want === 'stopped' ? NEVER_BOOTED : { generation: asked, how: 'start' } };
