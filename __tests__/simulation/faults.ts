@@ -34,7 +34,7 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
     world.scheduler.after(event.ms, () => loseMessages(slot, NOTHING));
   },
   databaseFailOver: (world, event) => {
-    const database = databaseOf(world, event);
+    const database = troubled(world, event);
     database.failOver(copiedAt(event));
     if (database !== world.database) return;
     world.hasLostApps = true;
@@ -48,6 +48,8 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
     // It wins over what was published since.
     world.redis.onLoss();
   },
+  // Its sessions end, and it is as it was: with the rows of who hosted the app then.
+  appDatabaseFailOver: (world, event) => world.ground.hosting.restore(nameOfApp(world, event), copiedAt(event)),
   databasePartition: (world, event) => {
     const slot = slotOf(world, event);
     partDatabase(slot, true);
@@ -58,34 +60,30 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
   flush: (world) => world.redis.flush(),
   failOver: (world, event) => world.redis.failOver(event.ms),
   readOnly: (world, event) => {
-    world.redis.isReadOnly = true;
-    world.scheduler.after(event.ms, () => {
-      world.redis.isReadOnly = false;
-    });
+    change(world, { isReadOnly: true });
+    world.scheduler.after(event.ms, () => change(world, { isReadOnly: false }));
   },
   redisAway: (world, event) => {
-    world.redis.isAway = true;
-    world.scheduler.after(event.ms, () => {
-      world.redis.isAway = false;
-    });
+    change(world, { isAway: true });
+    world.scheduler.after(event.ms, () => change(world, { isAway: false }));
   },
   redisFrozen: (world, event) => {
     world.redis.frozenUntil = Math.max(world.redis.frozenUntil, world.scheduler.now + event.ms);
   },
   databaseSlow: (world, event) => {
-    const database = databaseOf(world, event);
+    const database = troubled(world, event);
     database.slower = 100 + (event.choice % 1_500);
     world.scheduler.after(event.ms, () => {
-      database.slower = 0;
+      troubled(world, event).slower = 0;
     });
   },
-  databaseCut: (world, event) => databaseOf(world, event).cut(),
+  databaseCut: (world, event) => troubled(world, event).cut(),
   databaseAway: (world, event) => {
-    const database = databaseOf(world, event);
+    const database = troubled(world, event);
     database.isAway = true;
     database.cut();
     world.scheduler.after(event.ms, () => {
-      database.isAway = false;
+      troubled(world, event).isAway = false;
     });
   },
   // All processes of an environment, for good; nobody forgets it.
@@ -108,11 +106,27 @@ const FLEET_EXISTS = 3_000;
 export const copiedAt = ({ at, ms }: PlannedEvent): number =>
   Math.max(at - Math.min(ms, 20_000), Math.min(at, FLEET_EXISTS));
 
+/** The app, and its database, that an event is about. */
+export const nameOfApp = ({ plan }: World, { which }: PlannedEvent): string => `app${(which % plan.apps) + 1}`;
+
 const slotOf = (world: World, { which }: PlannedEvent): AnySlot => world.slots[which % world.slots.length];
 
 export function databaseOf(world: World, { which }: PlannedEvent): DatabaseServer {
   const all = [world.database, ...world.environments.map(({ database }) => database)];
   return all[which % all.length];
+}
+
+/** The database of a fault that begins or ends. */
+function troubled(world: World, event: PlannedEvent): DatabaseServer {
+  const database = databaseOf(world, event);
+  database.troubledAt = world.scheduler.now;
+  return database;
+}
+
+/** A fault of Redis begins or ends. */
+function change({ redis, scheduler }: World, state: Partial<Pick<World['redis'], 'isAway' | 'isReadOnly'>>): void {
+  redis.troubledAt = scheduler.now;
+  Object.assign(redis, state);
 }
 
 function freeze(world: World, slot: AnySlot, ms: number): void {
@@ -160,9 +174,9 @@ function upgrade(world: World): void {
 
 /** But for what is frozen or stalled: commands that wait there are on their way until then. */
 export function endFaults(world: World): void {
-  Object.assign(world.redis, { isAway: false, isReadOnly: false });
+  change(world, { isAway: false, isReadOnly: false });
   for (const database of [world.database, ...world.environments.map((one) => one.database)])
-    Object.assign(database, { isAway: false, slower: 0 });
+    Object.assign(database, { isAway: false, slower: 0, troubledAt: world.scheduler.now });
   for (const slot of world.slots) {
     loseMessages(slot, NOTHING);
     partDatabase(slot, false);

@@ -350,7 +350,10 @@ export class PlayedHost {
       this.note(`is refused the database of ${name}`);
       this.hosted.refusals.emit(name);
     };
-    const lost = () => this.hosted.losses.emit(name);
+    const lost = () => {
+      this.note(`finds no row of its own in the database of ${name}`);
+      this.hosted.losses.emit(name);
+    };
     const { machine } = this;
     const pool = { place: placeOf(record), app: name, uid, machine, authority, refusedAt: null, refused, lost };
     this.pools.set(name, pool);

@@ -29,6 +29,10 @@ export interface BootLock {
 export class HostingGround {
   private readonly places = new Map<string, Map<string, HostRow>>();
   readonly pools = new Set<Pool>();
+  /** By incarnation of an app, when its database last fell back to an older copy, in true ms. */
+  readonly restoredAt = new Map<string, number>();
+  /** By place and time. */
+  private readonly copies = new Map<string, { owner: string; rows: Map<string, HostRow> | undefined }>();
   /** By environment and incarnation of an app: the newest generation in which it has left it. */
   readonly left = new Map<string, number>();
   /** Who boots in a database: the session lock that the real host takes. */
@@ -105,6 +109,26 @@ export class HostingGround {
     }
     pool.refusedAt ??= this.now();
     pool.refused();
+  }
+
+  /** Keeps what a database says of its hosts, for a failover to it. */
+  copy(place: string, at: number): void {
+    const owner = this.ownerOf(place);
+    if (owner) this.copies.set(`${place} ${at}`, { owner, rows: structuredClone(this.places.get(place)) });
+  }
+
+  /** A replica of a database takes over that was behind. One of another app, or from before it was made, does not. */
+  restore(place: string, at: number): void {
+    const copy = this.copies.get(`${place} ${at}`);
+    if (!copy || copy.owner !== this.ownerOf(place)) return;
+    this.restoredAt.set(copy.owner, this.now());
+    if (copy.rows) this.places.set(place, structuredClone(copy.rows));
+    else this.places.delete(place);
+    for (const key of this.left.keys()) if (key.endsWith(` ${copy.owner}`)) this.left.delete(key);
+    for (const row of copy.rows?.values() ?? [])
+      if (row.gone) this.left.set(`${row.environment} ${row.uid}`, row.generation);
+    this.endBootOf(place);
+    for (const pool of this.pools) if (pool.place === place) pool.machine.enter(() => this.connect(pool));
   }
 
   drop(place: string): void {

@@ -423,8 +423,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'supervisor/fleet/observer.ts',
-        'if (health === undefined || (health === from && !wasShown)) continue;',
-        'if (health === undefined || (health === from && !wasShown) || environments.size === 0) continue;',
+        'if (health === undefined || !this.reports.take(name, health, this.clock.now().mono)) continue;',
+        'if (health === undefined || !this.reports.take(name, health, this.clock.now().mono) || environments.size === 0) continue;',
       ],
     ],
   },
@@ -562,7 +562,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An environment that an app has left keeps its record',
-    changes: [['supervisor/rollout/plan.ts', 'return withdraw.length ? { withdraw } : null;', 'return null;']],
+    changes: [['supervisor/rollout/plan.ts', 'if (!withdraw.length) return null;', 'if (withdraw) return null;']],
   },
   {
     what: 'A pass writes what follows from a spec that has changed meanwhile',
@@ -716,5 +716,92 @@ export const MUTANTS: Mutant[] = [
       ],
     ],
     test: 'unit/plan.test.ts',
+  },
+  {
+    what: 'No app fails over',
+    finding: 'oracle',
+    changes: [
+      ['supervisor/rollout/failover.ts', "return failover === 'automatic' && isThere", 'return false && isThere'],
+    ],
+  },
+  {
+    what: 'No app returns by itself',
+    finding: 'oracle',
+    changes: [
+      ['supervisor/rollout/failover.ts', "return isAway && failback === 'automatic'", 'return false && isAway'],
+    ],
+  },
+  {
+    what: 'A failover forgets where the app was at home',
+    finding: 'oracle',
+    changes: [['supervisor/rollout/failover.ts', "cause === 'failover' ? (home ?? source) : null", 'null']],
+  },
+  {
+    what: 'A failover takes an app from a Worker that has lost Redis alone',
+    finding: 'oracle',
+    changes: [
+      ['supervisor/placement/failovers.ts', 'if (await this.isServing(environment)) {', 'if (false as boolean) {'],
+    ],
+  },
+  {
+    what: 'An operation is retried that a newer one has superseded',
+    finding: 'oracle',
+    changes: [
+      [
+        'supervisor/requests/operation-requests.ts',
+        'if (await this.options.operations.isSuperseded(operation, transaction))',
+        'if (false as boolean)',
+      ],
+    ],
+  },
+  {
+    what: 'A move that fails is not undone',
+    finding: 'oracle',
+    changes: [['supervisor/rollout/boots.ts', 'if (before.every(', 'if (!before && before.every(']],
+  },
+  {
+    what: 'A leader that died is replaced after 90 s',
+    finding: 'bound',
+    changes: [
+      [
+        'supervisor/control/leader.ts',
+        'interval: LEADER_INTERVAL,\n      expiry,',
+        'interval: LEADER_INTERVAL,\n      expiry: expiry ?? 90_000,',
+      ],
+    ],
+  },
+  {
+    what: 'A leader that ends does not hand over',
+    finding: 'bound',
+    changes: [
+      ['supervisor/supervisor.ts', 'await services.leadership.resign().catch(', 'await Promise.resolve().catch('],
+    ],
+  },
+  {
+    what: 'A standby takes over after a minute',
+    finding: 'bound',
+    changes: [['lease/lease.ts', 'now - since >= expiry)', 'now - since >= 4 * expiry)']],
+  },
+  {
+    what: 'A failover comes 100 s after its delay',
+    finding: 'bound',
+    changes: [
+      [
+        'supervisor/rollout/failover.ts',
+        'app.failoverDelay * 1_000 - downFor',
+        'app.failoverDelay * 1_000 + 100_000 - downFor',
+      ],
+    ],
+  },
+  {
+    what: 'Nobody is notified of what is published',
+    finding: 'bound',
+    changes: [
+      [
+        'supervisor/control/environment-reconciler.ts',
+        'this.options.bus.notify({ environment }, unnotified.size > MOST_NAMED ? [] : [...unnotified]);',
+        '',
+      ],
+    ],
   },
 ];

@@ -103,7 +103,7 @@ export class Link {
   private losing = { out: false, in: false };
   /** Since when nothing comes in, in true ms. */
   private deafSince = Number.POSITIVE_INFINITY;
-  /** When it was last seen to lose something, in true ms. */
+  /** When it last began or ended to lose something, in true ms. */
   troubledAt = Number.NEGATIVE_INFINITY;
   /** Until then nothing that it sends arrives; then all of it does. In true ms. */
   stalledUntil = 0;
@@ -129,6 +129,8 @@ export class Link {
   set lost(losing: { out: boolean; in: boolean }) {
     if (!losing.in) this.deafSince = Number.POSITIVE_INFINITY;
     else if (!this.losing.in) this.deafSince = this.redis.scheduler.now;
+    const isChanged = losing.in !== this.losing.in || losing.out !== this.losing.out;
+    if (isChanged) this.troubledAt = this.redis.scheduler.now;
     this.losing = losing;
   }
 

@@ -1,5 +1,6 @@
 import { messageOf } from '../../src/server/errors';
 import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
+import { nameOfApp as nameOf } from './faults';
 import { list } from './judge/pages';
 import type { ActionKind, PlannedEvent } from './plan';
 import type { SupervisorProcess } from './processes';
@@ -42,9 +43,13 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
     const newest = failed.filter(({ isNewest }) => isNewest);
     if (newest.length) await part.parts.service.retry(newest[event.choice % newest.length].id, '1');
   },
-  async retryOld(_world, { part }, event) {
+  async retryOld(world, { part }, event) {
     const failed = await ended(part);
-    if (failed.length) await part.parts.service.retry(failed[event.choice % failed.length].id, '1');
+    if (!failed.length) return;
+    const { id, isNewest } = failed[event.choice % failed.length];
+    await part.parts.service.retry(id, '1');
+    // What a newer one has undone or done is not asked for again.
+    if (!isNewest && !world.hasLostApps) world.violate(`an operation is retried after a newer one: ${id}`);
   },
   async visit(world, _supervisor, event) {
     const workers = world.workers.filter(({ machine }) => machine.isUp);
@@ -65,8 +70,15 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
     const [worker] = world.workers.filter(({ machine, host }) => machine.isUp && host.running.has(name));
     await worker?.host.command(name, event.ms);
   },
+  async cordon(world, { part }, event) {
+    const { name } = world.environments[event.which % world.environments.length];
+    await part.parts.environmentCache.change(name, { cordoned: true });
+    world.cordoned.set(name, world.scheduler.now);
+    world.scheduler.after(event.ms, () => uncordon(world, name, event));
+  },
   async forget(world, _supervisor, event) {
     const environment = world.environments[event.which % world.environments.length];
+    world.cordoned.delete(environment.name);
     for (const slot of environment.slots) {
       slot.isGone = true;
       world.kill(slot, 0);
@@ -77,6 +89,22 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
 
 /** How long somebody waits who is told that it cannot be done now, in ms. */
 const ASKS_AGAIN = 10_000;
+
+/** Somebody lets it take apps again, and does not give up before it does. */
+function uncordon(world: World, name: string, event: PlannedEvent): void {
+  world.cordoned.delete(name);
+  const asked = supervisorOf(world, event);
+  const again = () => world.scheduler.after(ASKS_AGAIN, () => uncordon(world, name, event));
+  if (!asked) {
+    again();
+    return;
+  }
+  const done = asked.part.parts.drains.uncordon(name, false, '1').catch((error) => {
+    if (error.code !== 'UNKNOWN_ENVIRONMENT') again();
+    throw error;
+  });
+  settle(world, `uncordons ${name}`, done);
+}
 
 /** Somebody has it forgotten, and does not give up before it is. */
 function forget(world: World, environment: EnvironmentOfWorld, event: PlannedEvent): void {
@@ -141,7 +169,8 @@ export function act(world: World, event: PlannedEvent): void {
   const supervisor = supervisorOf(world, event);
   if (!supervisor) return;
   const kind = event.do as ActionKind;
-  const what = `${kind} ${kind === 'forget' ? '' : nameOf(world, event)} by ${supervisor.name}`;
+  const isOfApp = kind !== 'forget' && kind !== 'cordon';
+  const what = `${kind} ${isOfApp ? nameOf(world, event) : ''} by ${supervisor.name}`;
   settle(world, what, ACTION_WORKS[kind](world, supervisor, event));
 }
 
@@ -155,8 +184,6 @@ function settle(world: World, what: string, work: Promise<unknown>): void {
     },
   );
 }
-
-const nameOf = (world: World, { which }: PlannedEvent): string => `app${(which % world.plan.apps) + 1}`;
 
 /** Where an app runs. Where apps fail over, most do, from one environment, and half of them return by themselves. */
 function placesOf(world: World, event: PlannedEvent) {

@@ -63,6 +63,8 @@ const FAULTS = {
   stall: 2,
   /** Only as an outage. */
   gone: 0,
+  /** Only beside changes. */
+  appDatabaseFailOver: 0,
 } as const;
 const ACTIONS = {
   create: 4,
@@ -81,6 +83,8 @@ const ACTIONS = {
   fail: 1,
   list: 1,
   forget: 1,
+  /** Drawn apart. */
+  cordon: 0,
 } as const;
 export type FaultKind = keyof typeof FAULTS;
 export type ActionKind = keyof typeof ACTIONS;
@@ -99,6 +103,23 @@ export const HELD_BACK: Array<{
 }> = [];
 
 const FAULTY_FOR = 240_000;
+/** What is played beside changes: what falls back to an older copy as often as all else together. */
+const BESIDE_CHANGES = [
+  ...(['databaseFailOver', 'workerDatabaseFailOver', 'appDatabaseFailOver'] as const),
+  ...(['kill', 'freeze', 'partition', 'failOver', 'flush', 'databaseCut', 'terminate'] as const),
+];
+/** What is asked of an app, and takes effect in its environments. */
+const CHANGES: readonly string[] = [
+  'create',
+  'start',
+  'stop',
+  'restart',
+  'change',
+  'move',
+  'destroyKeep',
+  'destroyDrop',
+];
+
 /** What takes a Worker away, for long enough that its apps leave. */
 const OUTAGES = ['kill', 'freeze', 'partition'] as const;
 
@@ -175,8 +196,42 @@ export function planOf(seed: number, { all = false }: PlanOptions = {}): Plan {
     which: placeOf(oneOf(creations)),
     ms: 45_000 + below(50_000),
   }));
-  const events = [...creations, ...faults, ...actions, ...outages].sort((a, b) => a.at - b.at);
+  const drawn = [...creations, ...faults, ...actions, ...outages];
+  const beside = calm
+    ? []
+    : besideChanges(
+        seed,
+        drawn.filter(({ do: kind }) => CHANGES.includes(kind)),
+        supervisors,
+      );
+  const events = [...drawn, ...beside].sort((a, b) => a.at - b.at);
   return { ...settings, failover, events };
+}
+
+/** Faults in the seconds around changes, and environments that take no apps for a while: of a stream of their own. */
+function besideChanges(seed: number, changes: PlannedEvent[], supervisors: number): PlannedEvent[] {
+  const random = randomFor(seed, 'beside changes');
+  const below = (max: number) => Math.floor(random.fraction() * max);
+  const faults = Array.from({ length: below(4) }, (): PlannedEvent => {
+    const { at, which } = changes[below(changes.length)];
+    const kind = BESIDE_CHANGES[below(BESIDE_CHANGES.length)];
+    const moment = { at: Math.max(4_000, at + below(6_000) - 1_000), ms: 500 * 2 ** below(6), choice: below(1_000) };
+    switch (kind) {
+      case 'databaseFailOver':
+        return { ...moment, do: kind, which: 0 };
+      case 'workerDatabaseFailOver':
+        return { ...moment, do: 'databaseFailOver', which: 1 + below(4) };
+      case 'appDatabaseFailOver':
+        return { ...moment, do: kind, which };
+      default:
+        return { ...moment, do: kind, which: random.fraction() < 0.3 ? below(supervisors) : below(1_000) };
+    }
+  });
+  const cordons = Array.from({ length: random.fraction() < 0.3 ? 1 : 0 }, (): PlannedEvent => {
+    const at = 20_000 + below(FAULTY_FOR - 80_000);
+    return { at, do: 'cordon', which: below(1_000), ms: 45_000 + below(15_000), choice: below(1_000) };
+  });
+  return [...faults, ...cordons];
 }
 
 /** In few lines, for people. */

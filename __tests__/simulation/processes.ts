@@ -26,6 +26,8 @@ const LOST_AFTER = 5_000;
 
 /** A database server, and how it fares. */
 export class DatabaseServer {
+  /** When it last was away or slow, or ended sessions of all, in true ms. */
+  troubledAt = Number.NEGATIVE_INFINITY;
   isAway = false;
   /** What each statement takes longer, in ms. */
   slower = 0;
@@ -90,6 +92,8 @@ abstract class SimulatedProcess {
   readonly link: Link;
   protected readonly bus: SimulatedBus;
   private isOff = false;
+  /** When its connection to its database last went or came back, in true ms. */
+  partedAt = Number.NEGATIVE_INFINITY;
   protected readonly random;
   readonly log;
 
@@ -118,6 +122,7 @@ abstract class SimulatedProcess {
   }
 
   set isOffDatabase(isOff: boolean) {
+    if (isOff !== this.isOff) this.partedAt = this.around.scheduler.now;
     this.isOff = isOff;
     if (isOff) this.database.cut(this.name);
   }

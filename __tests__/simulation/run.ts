@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { BOOT } from '../../src/server/timing';
-import { copiedAt, databaseOf, endFaults, FAULT_WORKS } from './faults';
+import { copiedAt, databaseOf, endFaults, FAULT_WORKS, nameOfApp } from './faults';
 import { installChecks } from './judge/checks';
 import { checkReads, ONLY_VISITS } from './judge/pages';
 import { checkQuiet } from './judge/quiet';
@@ -33,6 +33,8 @@ export async function run(plan: Plan): Promise<Outcome> {
   for (const event of plan.events) {
     const at = copiedAt(event);
     if (event.do === 'databaseFailOver') scheduler.at(at, () => databaseOf(world, event).copy(at));
+    if (event.do === 'appDatabaseFailOver')
+      scheduler.at(at, () => world.ground.hosting.copy(nameOfApp(world, event), at));
     scheduler.at(event.at, () => play(world, event));
   }
   letVisitorsIn(world);

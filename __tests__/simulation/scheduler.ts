@@ -96,6 +96,8 @@ export interface Timepiece {
 export class Machine implements Clock {
   isDead = false;
   isFrozen = false;
+  /** When it last went on after it was frozen, in true ms. */
+  thawedAt = Number.NEGATIVE_INFINITY;
   /** How many timers of it wait. */
   timers = 0;
   private backlog: Array<() => void> = [];
@@ -174,6 +176,7 @@ export class Machine implements Clock {
 
   thaw(): void {
     this.isFrozen = false;
+    this.thawedAt = this.scheduler.now;
     const { backlog } = this;
     this.backlog = [];
     for (const work of backlog) this.scheduler.after(0, () => this.enter(work));

@@ -57,6 +57,10 @@ export class World {
   readonly forgetting = new Set<string>();
   /** When a process of an environment was last asked to end, in ms: it gives its environment back. */
   readonly releasedAt = new Map<string, number>();
+  /** Environments that take no apps, and since when somebody was told so, in ms. */
+  readonly cordoned = new Map<string, number>();
+  /** When a Supervisor that led was last asked to end, in ms. */
+  askedLeaderAt = Number.NEGATIVE_INFINITY;
   /** When the Supervisors' database last fell back to an older copy, in true ms. */
   fellBackAt = Number.NEGATIVE_INFINITY;
   /** The first thing that was wrong. */
@@ -174,6 +178,8 @@ export class World {
       if (process instanceof WorkerProcess) this.releasedAt.set(process.environment, this.scheduler.now);
     };
     noteRelease();
+    if (process instanceof SupervisorProcess && process.leads && !process.isOffDatabase)
+      this.askedLeaderAt = this.scheduler.now;
     process.isLeaving = true;
     const end = () => {
       if (slot.process !== process) return;

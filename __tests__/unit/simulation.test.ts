@@ -1,4 +1,9 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import { FAULT_PLANS } from '../simulation/fault-plans';
+import { BOUNDS } from '../simulation/judge/bounds';
 import { watchLoop } from '../simulation/loop-writes';
 import { describePlan, type Plan, planOf } from '../simulation/plan';
 import regressions from '../simulation/regressions.json';
@@ -37,10 +42,40 @@ describe('a simulated fleet keeps what is promised', () => {
   });
 });
 
+describe('a fault after which who hosts is decided anew', () => {
+  it.each(Object.entries(FAULT_PLANS))('%s', async (_, { plan, shows, never }) => {
+    const { journal } = await holds(plan);
+    let from = 0;
+    for (const line of shows) {
+      const at = journal.slice(from).findIndex((one) => line.test(one));
+      expect(at, `${line} in\n${journal.slice(from).join('\n')}`).not.toBe(-1);
+      from += at + 1;
+    }
+    expect(journal.filter((line) => never?.test(line))).toEqual([]);
+  });
+
+  it('is in the table of docs/simulation.md, with a test on real servers that there is', async () => {
+    const docs = await readFile(path.join(ROOT, 'docs/simulation.md'), 'utf8');
+    const rows = [
+      ...docs.matchAll(/^\| [^|]+ \| (?:"([^"]+)"|none: [^|]+) \| \[[^\]]+\]\(\.\.\/([^)]+)\) "([^"]+)" \|$/gm),
+    ];
+    expect(rows.flatMap(([, plan]) => plan ?? [])).toEqual(Object.keys(FAULT_PLANS));
+    for (const [, , file, title] of rows) expect(await readFile(path.join(ROOT, file), 'utf8'), title).toContain(title);
+  });
+});
+
 describe('the control loop', () => {
   it.each(TERMS)('writes in its term only: seed %i', async (seed) => {
     watchLoop();
     await holds(planOf(seed));
+  });
+});
+
+describe('the judge', () => {
+  it('holds a fleet to the times that docs/invariants.md promises', async () => {
+    const docs = await readFile(path.join(ROOT, 'docs/invariants.md'), 'utf8');
+    const promised = [...docs.matchAll(/^\| `(\w+)` \| (\d+) s \|/gm)].map(([, name, s]) => [name, Number(s) * 1_000]);
+    expect(Object.fromEntries(promised)).toEqual(BOUNDS);
   });
 });
 

@@ -6,11 +6,12 @@ import { changedByLoop } from '../loop-writes';
 import type { SupervisorProcess, WorkerProcess } from '../processes';
 import { termOfTransaction, watchTerms } from '../terms';
 import type { EnvironmentOfWorld, World } from '../world';
+import { checkBounds, checkWoken } from './bounds';
 import { checkMoves } from './failovers';
 import { checkHost, checkHosted, checkOnlyHost, checkRefused, checkStoodDown } from './hosts';
 import { MOST_ARE_SILENT } from './oracle';
 import { checkPages, checkStoredIndex } from './pages';
-import { checkSecrets } from './secrets';
+import { checkSecrets, notePlaced } from './secrets';
 import { checkSuspicion } from './suspicion';
 
 /** What must never be, looked at with every event that could bring it about. */
@@ -22,7 +23,10 @@ const STANDS_DOWN = 12_000;
 
 export function installChecks(world: World): void {
   watchTerms();
-  world.database.database.onCommit = (transaction) => checkTerm(world, transaction);
+  world.database.database.onCommit = (transaction) => {
+    checkTerm(world, transaction);
+    notePlaced(world, transaction);
+  };
   checkStore(world);
   checkBoots(world);
   const everySecond = () => {
@@ -38,6 +42,7 @@ export function installChecks(world: World): void {
     checkSuspicion(world, (process) => isJudged(world, process));
     checkDefinitionReads(world);
     checkStoredIndex(world);
+    checkBounds(world);
     world.scheduler.after(1_000, everySecond);
   };
   everySecond();
@@ -77,6 +82,7 @@ function checkStore(world: World): void {
     if (written) {
       const { environment, records } = written;
       checkSecrets(world, environment, records);
+      checkWoken(world, environment, records);
       for (const { name, uid, generation } of records) {
         const key = `${environment} ${name} ${uid}`;
         // A database that fell back to an older copy wins, also by what a leader has just read of it.

@@ -9,6 +9,8 @@ import type { Sight } from './quiet';
 const DOWN_AFTER = 10_000;
 /** How long after another one a beat comes at most, in ms. */
 const BEAT = 6_000;
+/** How long after it every Supervisor knows that an environment takes no apps, in ms. */
+const KNOWN_TO_ALL = 35_000;
 /** How much faster the clock of a Supervisor may run than the true one. */
 const SHARE = 0.95;
 
@@ -34,10 +36,18 @@ export function checkMoves(world: World, isHealthy: (process: World['workers'][n
   for (const { id, appName, cause, createdById, progress } of all(world)) {
     if (known.has(id)) continue;
     known.add(id);
+    const to = progress.find(({ of }) => of === 'boot')?.environment ?? '';
+    const cordonedAt = world.cordoned.get(to) ?? now;
+    // Otherwise the database may have lost it.
+    if (now - cordonedAt > KNOWN_TO_ALL && world.fellBackAt < cordonedAt)
+      world.violate(`${appName} moves to ${to}, which takes no apps`);
     const from = progress.find(({ of }) => of === 'leave')?.environment ?? '';
     const app = (world.database.database.visible('apps') as Array<{ name: string; failoverDelay: number }>).find(
       ({ name }) => name === appName,
     );
+    const serving = world.plan.failover === 'probed' && world.workers.find((worker) => servesFor(worker, now, from));
+    if (cause === 'failover' && !createdById && serving)
+      world.violate(`${appName} leaves ${from}, where ${serving.name} says that it hosts`);
     const silentFor = now - (well.get(from) ?? Number.NEGATIVE_INFINITY);
     if (silentFor > DOWN_AFTER) forcedIn(world).add(id);
     if (cause !== 'failover' || createdById || !app) continue;
@@ -49,6 +59,16 @@ export function checkMoves(world: World, isHealthy: (process: World['workers'][n
   }
   for (const process of world.workers) if (isHealthy(process)) well.set(process.environment, now);
 }
+
+/** How long ago a process must have taken its environment before whoever asks it hears so, in ms: two questions and their answers. */
+const ANSWERS = 15_000;
+
+/** Whether a process has served an environment for some time, and answers whoever asks it. */
+const servesFor = (
+  { isHost, machine, environment, startedAt }: World['workers'][number],
+  now: number,
+  from: string,
+): boolean => environment === from && isHost && machine.isUp && now - Math.max(startedAt, machine.thawedAt) > ANSWERS;
 
 function forcedIn(world: World): Set<string> {
   const ids = forced.get(world) ?? new Set<string>();

@@ -1,9 +1,18 @@
 import type { AppDefinition, Tombstone } from '../../../src/server/supervisor/definitions/repository';
 import type { AppRecord } from '../../../src/shared/messages';
+import type { MemoryTransaction } from '../../support/memory-database';
 import type { World } from '../world';
 
 /** By world, `<environment> <uid>` of each place that an app had once: a database that falls back to a copy loses it. */
 const placed = new WeakMap<World, Set<string>>();
+
+/** A request has placed apps; its database may lose that at once. */
+export function notePlaced(world: World, { writes }: MemoryTransaction): void {
+  const known = placed.get(world) ?? new Set<string>();
+  placed.set(world, known);
+  for (const row of writes.get('apps')?.values() ?? [])
+    for (const each of (row?.environments as string[] | undefined) ?? []) known.add(`${each} ${row?.uid}`);
+}
 
 /** No environment is given a secret of an app that no request placed there, and none by which an app is removed there. */
 export function checkSecrets(world: World, environment: string, records: readonly AppRecord[]): void {

@@ -1,0 +1,253 @@
+import type { AppDefinition } from '../../../src/shared/app';
+import type { AppRecord } from '../../../src/shared/messages';
+import type { Operation } from '../../../src/shared/operation';
+import type { SupervisorProcess, WorkerProcess } from '../processes';
+import type { EnvironmentOfWorld, World } from '../world';
+import { shouldLeave } from './oracle';
+import { processWellSince, redisWellSince } from './wellness';
+
+/**
+ * What is promised in time, looked at every second. Each bound counts from when nothing was in the way any more, and has some seconds on top
+ * for latencies, clocks that run slowly, and the second between two looks.
+ */
+
+/** In ms, as docs/invariants.md has them in its table "How soon"; a test compares the two. */
+export const BOUNDS = {
+  leads: 12_000,
+  handsOver: 2_000,
+  takesOver: 20_000,
+  down: 20_000,
+  failsOver: 15_000,
+  restored: 30_000,
+  woken: 3_000,
+  goesOn: 10_000,
+} as const;
+
+/** In ms. */
+const SLACK = 3_000;
+/** How long without a wake-up each of the few messages of a request may take, in ms in all. */
+const UNWOKEN = 100_000;
+/** By an announcement of three intervals, an environment is down, in ms. */
+const ANNOUNCED_FOR = 15_000;
+
+/** What was seen first when, by what it is about. */
+class Since {
+  private readonly times = new Map<unknown, number>();
+
+  /** @returns for how long it has been so, in ms; 0 if it is not */
+  lasts(key: unknown, isSo: boolean, now: number, from = 0): number {
+    if (!isSo) this.times.delete(key);
+    else if (!this.times.has(key)) this.times.set(key, now);
+    return isSo ? now - Math.max(this.times.get(key)!, from) : 0;
+  }
+}
+
+interface Sight {
+  world: World;
+  since: Since;
+  now: number;
+  /** Since when Redis and each Supervisor that serves are well; those that are not are left out. */
+  redis: number;
+  supervisors: Map<SupervisorProcess, number>;
+}
+
+const sinces = new WeakMap<World, Since>();
+
+export function checkBounds(world: World): void {
+  const since = sinces.get(world) ?? new Since();
+  sinces.set(world, since);
+  const supervisors = new Map(
+    world.supervisors.flatMap(({ process }) => {
+      const at = process?.part.loaded ? processWellSince(process) : Number.POSITIVE_INFINITY;
+      return process && Number.isFinite(at) ? [[process, at] as const] : [];
+    }),
+  );
+  const sight = { world, since, now: world.scheduler.now, redis: redisWellSince(world), supervisors };
+  checkLead(sight);
+  for (const environment of world.environments) {
+    checkTakeover(environment, sight);
+    checkDown(environment, sight);
+  }
+  checkFailover(sight);
+  checkRestored(sight);
+  checkProgress(sight);
+}
+
+/** A Supervisor that is well leads: soon where the last leader could hand over. */
+function checkLead({ world, since, now, supervisors }: Sight): void {
+  const { askedLeaderAt, database } = world;
+  const isLed = world.supervisors.some(({ process }) => process?.leads && !process.isLeaving);
+  for (const [process, wellSince] of supervisors) {
+    const unled = since.lasts(process, !isLed, now, wellSince);
+    const wasReady = wellSince < askedLeaderAt - BOUNDS.leads && database.troubledAt < askedLeaderAt;
+    const isHandedOver = wasReady && since.lasts('unled', !isLed, now, 0) >= now - askedLeaderAt - SLACK;
+    const ago = now - (isHandedOver ? askedLeaderAt : now);
+    if (unled > BOUNDS.leads + SLACK)
+      world.violate(`nobody leads for ${seconds(unled)} s, although ${process.name} is well`);
+    if (!isLed && ago > BOUNDS.handsOver + SLACK)
+      world.violate(
+        `nobody leads ${seconds(ago)} s after the leader was asked to end, although ${process.name} is well`,
+      );
+  }
+  since.lasts('unled', !isLed, now, 0);
+}
+
+/** A process that is well holds its environment when no other one does. */
+function checkTakeover({ name, slots }: EnvironmentOfWorld, { world, since, now }: Sight): void {
+  const processes = slots.flatMap(({ process }) => process ?? []);
+  const isHeld = processes.some(({ isHost, machine, isLeaving }) => machine.isUp && isHost && !isLeaving);
+  for (const process of processes) {
+    const wellSince = process.part.role === 'challenger' ? processWellSince(process) : Number.POSITIVE_INFINITY;
+    const isMissing = !isHeld && Number.isFinite(wellSince);
+    const unheld = since.lasts(process, isMissing, now, Number.isFinite(wellSince) ? wellSince : now);
+    if (unheld > BOUNDS.takesOver + SLACK)
+      world.violate(`nobody holds ${name} for ${seconds(unheld)} s, although ${process.name} is well`);
+  }
+}
+
+/** Whoever sees the fleet shows as down what has no process any more. */
+function checkDown({ name, slots }: EnvironmentOfWorld, sight: Sight): void {
+  const { world, since, now, supervisors } = sight;
+  const isDead = slots.every(({ process }) => !process);
+  if (!isDead || isMostGone(sight)) {
+    since.lasts(name, false, now);
+    return;
+  }
+  const dead = since.lasts(name, true, now, sight.redis);
+  for (const [process, wellSince] of supervisors) {
+    const health = process.part.parts.observer.environment(name)?.health;
+    // Another Supervisor has been asked to forget it, or it has never been seen.
+    if (health === undefined || health === 'down' || !process.part.parts.environmentCache.get(name)) continue;
+    if (Math.min(dead, now - wellSince) > BOUNDS.down + SLACK)
+      world.violate(`${process.name} shows ${name} as ${health}, which is dead for ${seconds(dead)} s`);
+  }
+}
+
+/** More than half of the fleet is silent, or was in the last minutes: it may be the Supervisor that is cut off. */
+function isMostGone({ world, since, now }: Sight): boolean {
+  const isHeard = ({ machine, link, part }: WorkerProcess) => machine.isUp && !link.isCut && part.isAnnounced;
+  const gone = world.environments.filter(({ slots }) => !slots.some(({ process }) => process && isHeard(process)));
+  const isMost = 2 * gone.length > world.environments.length;
+  const isFew = since.lasts('few are gone', !isMost, now);
+  return isMost || isFew < 200_000;
+}
+
+/** An app leaves an environment that is down, if another one can have it. */
+function checkFailover(sight: Sight): void {
+  const { world, since, now, supervisors } = sight;
+  const leader = [...supervisors].find(([process]) => process.leads);
+  const ledSince = since.lasts('leader', Boolean(leader), now);
+  for (const app of rows<AppDefinition>(world, 'apps')) {
+    const [only] = app.environments;
+    const environment = world.environments.find(({ name }) => name === only);
+    const isDead = environment?.slots.every(({ process }) => !process) && shouldLeave(app, only);
+    const mayLeave = isDead && leader && !isMostGone(sight) && hasPlace(world, app, leader[0]);
+    const from = Math.max(sight.redis, leader?.[1] ?? now, now - ledSince);
+    const stays = since.lasts(`failover of ${app.uid}`, Boolean(mayLeave), now, from);
+    const delay = ANNOUNCED_FOR + app.failoverDelay * 1_000 * 1.05;
+    if (stays > delay + BOUNDS.failsOver + SLACK)
+      world.violate(
+        `${app.name} stays in ${only}, which is dead for ${seconds(stays)} s, with a delay of ${app.failoverDelay} s`,
+      );
+  }
+}
+
+/** Whether an environment is well that agrees with the one that an app leaves, and nothing says that it could not have it. */
+function hasPlace(
+  world: World,
+  { environments: [only], published }: AppDefinition,
+  { part }: SupervisorProcess,
+): boolean {
+  const { environmentCache, observer } = part.parts;
+  const stored = rows<{ name: string; cordoned: boolean }>(world, 'appEnvironments');
+  const takesApps = (name: string) => stored.some((row) => row.name === name && !row.cordoned);
+  const release = (name: string) => environmentCache.registrationOf(name)?.appVersion;
+  return world.environments.some(({ name, slots }) => {
+    const isWell = slots.some(({ process }) => process?.isHost && Number.isFinite(processWellSince(process)));
+    const isOnline = observer.environment(name)?.health === 'online';
+    return (
+      name !== only && takesApps(name) && isWell && isOnline && release(name) === release(only) && !published[name]
+    );
+  });
+}
+
+/** What follows from the database is in Redis. */
+function checkRestored({ world, since, now, redis, supervisors }: Sight): void {
+  const leader = [...supervisors].find(([process]) => process.leads);
+  for (const { name, uid, published } of rows<AppDefinition>(world, 'apps'))
+    for (const [environment, { generation }] of Object.entries(published)) {
+      const stored = storedIn(world, environment).get(uid)?.generation;
+      const isLost = leader !== undefined && stored === undefined;
+      const lost = since.lasts(`${environment} ${uid}`, isLost, now, Math.max(redis, leader?.[1] ?? now));
+      if (lost > BOUNDS.restored + SLACK)
+        world.violate(
+          `${name} is published in ${environment} as of ${generation}, and not in Redis for ${seconds(lost)} s`,
+        );
+    }
+}
+
+/** A Worker that is woken acts on what is published. @param environment for which records were written */
+export function checkWoken(world: World, environment: string, records: readonly AppRecord[]): void {
+  const { scheduler, plan } = world;
+  const at = scheduler.now;
+  if (plan.lost > 0) return;
+  const holder = holderOf(world, environment);
+  const isUndisturbed = () => {
+    const since = holder ? Math.max(redisWellSince(world), processWellSince(holder)) : at;
+    return holder === holderOf(world, environment) && since < at;
+  };
+  if (!holder || !isUndisturbed() || at - holder.startedAt < BOUNDS.takesOver) return;
+  scheduler.after(BOUNDS.woken, () => {
+    if (!isUndisturbed()) return;
+    for (const { name, uid, generation, desired } of records) {
+      // Something newer has come since.
+      if (storedIn(world, environment).get(uid)?.generation !== generation) continue;
+      const known = holder.part.controller?.apps.get(name)?.record;
+      const isKnown = known?.uid === uid ? known.generation >= generation : desired === 'removed';
+      if (!isKnown)
+        world.violate(
+          `${holder.name} does not know generation ${generation} of ${name} ${seconds(BOUNDS.woken)} s after it was published`,
+        );
+    }
+  });
+}
+
+const holderOf = ({ workers }: World, environment: string): WorkerProcess | undefined =>
+  workers.find((worker) => worker.environment === environment && worker.part.role === 'holder');
+
+/** While all is well, an operation ends, goes on, or waits for a boot or an end of its app. */
+function checkProgress({ world, since, now, redis, supervisors }: Sight): void {
+  const isCalm = world.slots.every(({ process }) => process && Number.isFinite(processWellSince(process)));
+  const isServed = [...supervisors].some(([process]) => process.leads && isSeen(world, process));
+  const wellSince = isCalm ? Math.max(redis, ...world.slots.map(({ process }) => processWellSince(process!))) : now;
+  const within = world.plan.lost === 0 ? BOUNDS.goesOn : UNWOKEN;
+  for (const { id, appName, action, finishedAt, progress } of rows<Operation>(world, 'appOperations')) {
+    const isIdle = isCalm && isServed && finishedAt === null && !isWorkedOn(world, appName);
+    // What it has come to: a step forward is progress.
+    const stays = since.lasts(`${id} ${JSON.stringify(progress)}`, isIdle, now, wellSince);
+    if (stays > within + SLACK) world.violate(`${action} of ${appName} does nothing for ${seconds(stays)} s`);
+  }
+}
+
+/** Whether a Supervisor shows each environment as it is: online. */
+const isSeen = ({ environments }: World, { part }: SupervisorProcess): boolean =>
+  environments.every(({ name }) => part.parts.observer.environment(name)?.health === 'online');
+
+const BUSY = new Set<string>(['waiting', 'preparing', 'initializing', 'commanding']);
+
+function isWorkedOn({ workers }: World, name: string): boolean {
+  return workers.some(({ host, part }) => {
+    const status = part.controller?.apps.entry(name)?.status ?? '';
+    return host.ending.has(name) || BUSY.has(status) || part.controller?.apps.stuck().includes(name);
+  });
+}
+
+function storedIn({ redis }: World, environment: string): Map<string, { generation: number }> {
+  const { environments } = redis.stores.records as unknown as {
+    environments: Map<string, { byUid: Map<string, { generation: number }> }>;
+  };
+  return environments.get(environment)?.byUid ?? new Map();
+}
+
+const rows = <T>({ database }: World, table: string): T[] => database.database.visible(table) as T[];
+const seconds = (ms: number): number => Math.floor(ms / 1_000);
