@@ -233,7 +233,7 @@ export class AppStates {
   }
 
   /**
-   * Of an app that was forgotten while it was worked on, and maybe assigned again, nothing is shown.
+   * Of a state that belongs to a tenure that is over nothing is shown.
    * @param message for people who wait
    */
   show(name: string, held: AppState, status: Status, message?: Message): void {

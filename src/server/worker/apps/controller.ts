@@ -306,7 +306,7 @@ export class AppController {
     // Decides each step again with the newest record. The limit prevents an endless loop of a decision that changes
     // nothing.
     for (let step = 0; step < 8; step++) {
-      // What an environment that was forgotten had of it ends before it is begun anew.
+      // It belongs to a tenure that is over, or was removed and came back since.
       if (this.apps.get(name) !== held) return;
       if (!this.mayGoBy(held)) return;
       const { record } = held;
