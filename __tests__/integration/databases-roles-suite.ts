@@ -64,10 +64,16 @@ async function expectFrozenDropEnded(app: TestApp): Promise<void> {
     () => drop(app),
   );
   await dropByHand(app.worker);
-  const again = { ...app, uid: 'uid-again' };
+  // Another app: with nothing of the first one's.
+  const password = 'secret-of-again';
+  const [connection, maker] = [app.connection, app.maker].map((of) => ({ ...of, password })) as [
+    TestApp['connection'],
+    TestApp['maker'],
+  ];
+  const again = { ...app, uid: 'uid-again', connection, maker };
   await create(again);
   expect(await process.wake()).toMatchObject({ code: 'DATABASE_UNREACHABLE' });
-  expect(await inspectDatabase(app.connection, 'new_database', again)).toMatchObject({ mark: { uid: 'uid-again' } });
+  expect(await inspectDatabase(connection, 'new_database', again)).toMatchObject({ mark: { uid: 'uid-again' } });
   await drop(again);
 }
 

@@ -4,7 +4,6 @@ import {
   acquireLock,
   type DatabaseConnection,
   type DatabaseLock,
-  endLockHolder,
   type HostPlace,
   type HostRow,
   inspectDatabase,
@@ -296,19 +295,6 @@ describe.each(SERVERS)('invariant 4: a claim in %s', (kind) => {
     expect(await inPlace((place) => endBootInTheWay(place, record, successor))).toBe(true);
     expect(await lock.lost).toMatchObject({ code: 'LOCK_LOST' });
     await claim('two', 2);
-  });
-
-  it('loses its lock on a main database', async () => {
-    const lock = await acquireLock(connection, {
-      app: 'main',
-      environment: 'env_a',
-      timeoutMs: 0,
-      key: 'environment env_a',
-    });
-    await endLockHolder(connection, 'environment env_b');
-    expect(await lock.isHeld()).toBe(true);
-    await endLockHolder(connection, 'environment env_a');
-    expect(await lock.lost).toMatchObject({ code: 'LOCK_LOST' });
   });
 });
 

@@ -1,15 +1,11 @@
-import { AppSupervisorError } from '../errors';
-import { type Place, placeOf } from './connection';
-import { assertNotMain } from './content';
+import { AppSupervisorError, fail } from '../errors';
+import { aboutOf, placeOf } from './connection';
+import { assertNotMain, readContent } from './content';
 import { explainDenied } from './create';
-import { type Dialect, readAsData } from './dialect';
-import { dialects } from './dialects';
 import { endDrops } from './drop-fence';
-import { withSessions } from './open';
-import type { Owner } from './ownership-marker';
-import { MARKER_TABLE, readMarker, refuseForeignMarker } from './ownership-marker';
-import { makeRole, type RoleMaker, rolesOf } from './role';
-import type { Session } from './session';
+import { inPlace, type OpenPlace } from './open';
+import { MARKER_TABLE, type Owner, refuseForeignMarker } from './ownership-marker';
+import { makeRole, type RoleMaker } from './role';
 
 /** Time limit for changing the owner of some hundred tables, in ms. */
 const DEADLINE = 120_000;
@@ -28,21 +24,17 @@ export async function adoptOwnPlace(
 ): Promise<void> {
   const { worker, role } = maker;
   const place = placeOf(worker, dbConnType);
-  const dialect = dialects[worker.dialect];
-  const roles = rolesOf(dialect);
-  const details = { app: owner.app, object: place.label, server: place.server };
-  await withSessions(worker, DEADLINE, async (open) => {
-    const session = await open.app();
-    if (!session || !(await dialect.hasSchema(session, place)))
-      throw new AppSupervisorError('DATABASE_MISSING', details);
-    await assertNotMain(dialect, session, place);
-    await refuseOther(dialect, session, place, owner);
-    await endDrops(session, place);
-    const left = (await roles.left(session, place, role)).slice(0, 5).join(', ');
-    if (left)
-      throw new AppSupervisorError('DATABASE_NOT_OURS', { ...details, user: worker.username ?? '', what: left });
-    await makeRole(maker, place, session);
-    await explainDenied(dialect, place, 'owner', () => roles.give(session, place, role));
+  const about = aboutOf(place, owner.app);
+  await inPlace(place, DEADLINE, async (found) => {
+    const at = found ?? fail('DATABASE_MISSING', about);
+    const { roles, session } = at;
+    await assertNotMain(at);
+    await refuseOther(at, owner);
+    await endDrops(at);
+    const what = (await roles.left(session, place, role)).slice(0, 5).join(', ');
+    if (what) throw new AppSupervisorError('DATABASE_NOT_OURS', { ...about, user: worker.username ?? '', what });
+    await makeRole(maker, at);
+    await explainDenied(place, 'owner', () => roles.give(session, place, role));
     await roles.takeOver(session, place, role, 'ours');
     // A database of schemas is shared with other apps, which stay in it.
     if (place.kind === 'database') await roles.closeToFormer(session, place, role);
@@ -50,19 +42,11 @@ export async function adoptOwnPlace(
 }
 
 /** Whether there is a NocoBase app, of no app of a fleet or of this one. */
-async function refuseOther(dialect: Dialect, session: Session, place: Place, owner: Owner): Promise<void> {
-  const details = { app: owner.app, object: place.label, server: place.server };
-  const names = (await dialect.relations(session, place)).map(({ name }) => name);
-  if (names.includes(MARKER_TABLE)) {
-    const mark = await readAsData(dialect, session, place, MARKER_TABLE, () => readMarker(dialect, session, place));
-    if (!mark) throw new AppSupervisorError('DATABASE_FOREIGN', details);
-    return refuseForeignMarker(dialect, place, mark, owner);
-  }
-  if (!names.length) throw new AppSupervisorError('DATABASE_UNMARKED', details);
-  const [versions] = ['applicationVersion', 'application_version']
-    .map((name) => place.prefix + name)
-    .filter((name) => names.includes(name));
-  const read = () => session.query(`SELECT value FROM ${dialect.table(place, versions)}`);
-  const found = versions ? await readAsData(dialect, session, place, versions, read) : null;
-  if (!found?.[0]?.value) throw new AppSupervisorError('DATABASE_FOREIGN', details);
+async function refuseOther(at: OpenPlace, owner: Owner): Promise<void> {
+  const { mark, empty, version } = await readContent(at, true);
+  if (mark) return refuseForeignMarker(at.place, mark, owner);
+  if (empty) fail('DATABASE_UNMARKED', aboutOf(at.place, owner.app));
+  // What has the name of the marker and is none is no sign of an app without one.
+  const isOdd = (await at.relations()).some(({ name }) => name === MARKER_TABLE);
+  if (isOdd || !version) fail('DATABASE_FOREIGN', aboutOf(at.place, owner.app));
 }

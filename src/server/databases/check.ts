@@ -7,8 +7,8 @@ import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf, 
 import { readContent } from './content';
 import { createDenied, explainDenied } from './create';
 import type { Creatable, Dialect } from './dialect';
-import { dialects } from './dialects';
-import { type Opener, withSessions } from './open';
+import { dialectOf } from './dialects';
+import { type Opener, OpenPlace, withSessions } from './open';
 import { removeMarkerSql } from './ownership-marker';
 import { roleDenied } from './role';
 import type { ServerRoles } from './server-roles';
@@ -91,25 +91,21 @@ class Inspection {
     private readonly report: Report,
     private readonly options: CheckOptions,
   ) {
-    this.dialect = dialects[place.connection.dialect];
+    this.dialect = dialectOf(place);
   }
 
   async run(): Promise<Verdict> {
     const { place, dialect, report } = this;
     // MySQL and MariaDB also report "denied" for a database that does not exist.
-    const app = await explainDenied(dialect, place, 'database', () => this.open.app());
+    const app = await explainDenied(place, 'database', () => this.open.app());
     const session = app ?? (await this.open.server(this.options.protect?.database));
     report('reachable', true, connected('reachable', place.server));
     report('signIn', true, connected('signIn', place.server, place.user));
 
     const reserved = ownerOf(place, this.options.protect);
     if (reserved) {
-      report(
-        'content',
-        false,
-        text('CHECK_RESERVED', { object: place.label, owner: reserved }),
-        text('REMEDY_OTHER_NAME'),
-      );
+      const message = text('CHECK_RESERVED', { object: place.label, owner: reserved });
+      report('content', false, message, text('REMEDY_OTHER_NAME'));
       return 'taken';
     }
     if (!app && place.kind === 'schema' && this.options.roles !== 'made') {
@@ -118,7 +114,7 @@ class Inspection {
       return 'unusable';
     }
     const missing = !app ? 'database' : (await dialect.hasSchema(app, place)) ? null : 'schema';
-    const verdict = missing ? await this.absent(session, missing) : await this.present(session);
+    const verdict = missing ? await this.absent(session, missing) : await this.present(new OpenPlace(place, session));
     return verdict === 'unusable' || verdict === 'taken' || (await this.supportsLocks(session, Boolean(app)))
       ? verdict
       : 'unusable';
@@ -132,9 +128,9 @@ class Inspection {
     return 'free';
   }
 
-  private async present(session: Session): Promise<Verdict> {
-    const { place, dialect, report } = this;
-    const { mark, empty, version, isMain } = await readContent(dialect, session, place, true);
+  private async present(at: OpenPlace): Promise<Verdict> {
+    const { place, report } = this;
+    const { mark, empty, version, isMain } = await readContent(at, true);
     if (isMain) {
       const message = text('CHECK_RESERVED', { object: place.label, owner: text('OWNER_OTHER_MAIN') });
       report('content', false, message, text('REMEDY_OTHER_NAME'));
@@ -142,14 +138,14 @@ class Inspection {
     }
     if (mark && mark.uid !== this.options.uid) {
       const message = text('CHECK_OTHER_APP', { object: place.label, app: mark.app, uid: mark.uid });
-      report('content', false, message, text('REMEDY_FREE_NAME', { sql: removeMarkerSql(dialect, place) }));
+      report('content', false, message, text('REMEDY_FREE_NAME', { sql: removeMarkerSql(place) }));
       return 'taken';
     }
     if (!mark && !empty && !version) {
       report('content', false, text('CHECK_FOREIGN', { object: place.label }), text('REMEDY_OTHER_NAME'));
       return 'taken';
     }
-    if (!this.hasRole() || !(await this.may(session, this.options.roles === 'made' ? 'owner' : 'tables')))
+    if (!this.hasRole() || !(await this.may(at.session, this.options.roles === 'made' ? 'owner' : 'tables')))
       return 'unusable';
     report('create', true, text('CHECK_CREATES_TABLES', { object: place.label, user: userOf(place.user) }));
     if (!mark && version) {
@@ -163,16 +159,14 @@ class Inspection {
   /** Whether the app gets a role of its own, or may do without. */
   private hasRole(): boolean {
     const { roles } = this.options;
-    if (roles === 'denied') {
-      const error = roleDenied(this.place.connection);
-      this.report('create', false, describeError(error), remedyOf(error.params.sql));
-    }
-    return roles !== 'denied';
+    return roles !== 'denied' || this.refuse(roleDenied(this.place.connection));
   }
 
   private async may(session: Session, what: Creatable): Promise<boolean> {
-    if (await this.dialect.mayCreate(session, this.place, what)) return true;
-    const error = createDenied(this.dialect, this.place, what);
+    return (await this.dialect.mayCreate(session, this.place, what)) || this.refuse(createDenied(this.place, what));
+  }
+
+  private refuse(error: AppSupervisorError): false {
     this.report('create', false, describeError(error), remedyOf(error.params.sql));
     return false;
   }
@@ -183,11 +177,8 @@ class Inspection {
     if (!isShared) return true;
     const second = exists ? await this.open.app() : await this.open.server(this.options.protect?.database);
     const shared = second !== null && (await isShared(first, second));
-    if (shared) {
-      this.report('session', false, text('CHECK_POOLED', { server: this.place.server }), text('REMEDY_POOL_MODE'));
-    } else {
-      this.report('session', true, text('CHECK_LOCKS'));
-    }
+    if (!shared) this.report('session', true, text('CHECK_LOCKS'));
+    else this.report('session', false, text('CHECK_POOLED', { server: this.place.server }), text('REMEDY_POOL_MODE'));
     return !shared;
   }
 }

@@ -53,6 +53,9 @@ export interface Place {
   label: Message;
 }
 
+/** What errors say of the place of an app. */
+export const aboutOf = ({ label, server }: Place, app: string) => ({ app, object: label, server });
+
 export const portOf = (connection: Pick<DatabaseConnection, 'dialect' | 'port'>) =>
   Number(connection.port) || (DIALECTS[connection.dialect].port ?? 0);
 

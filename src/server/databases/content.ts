@@ -1,10 +1,11 @@
 import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
 import type { Place } from './connection';
-import { type Dialect, hasTable, type Relation, readAsData } from './dialect';
+import { hasTable, type Relation } from './dialect';
 import { HOSTS_TABLE } from './hosts';
+import type { OpenPlace } from './open';
 import { MARKER_TABLE, type OwnershipMarker, readMarker } from './ownership-marker';
-import type { Row, Session } from './session';
+import type { Row } from './session';
 
 export interface PluginRow {
   name: string;
@@ -38,23 +39,16 @@ export const OWN_TABLES: readonly string[] = [MARKER_TABLE, HOSTS_TABLE];
  * The content of the app's place, determined from its tables only.
  * @param asData whether the session may do more than the app, and must run none of its code
  */
-export async function readContent(
-  dialect: Dialect,
-  session: Session,
-  place: Place,
-  asData = false,
-): Promise<FoundContent> {
-  const relations = await dialect.relations(session, place);
+export async function readContent(at: OpenPlace, asData = false): Promise<FoundContent> {
+  const { prefix } = at.place;
+  const relations = await at.relations();
   const names = new Set(relations.map(({ name }) => name));
   const read = <T>(table: string, work: () => Promise<T>): Promise<T | null> =>
-    asData && dialect.roles ? readAsData(dialect, session, place, table, work) : work();
-  const mark = hasTable(relations, MARKER_TABLE)
-    ? await read(MARKER_TABLE, () => readMarker(dialect, session, place))
-    : null;
+    asData && at.dialect.roles ? readAsData(at, table, work) : work();
+  const mark = hasTable(relations, MARKER_TABLE) ? await read(MARKER_TABLE, () => readMarker(at)) : null;
   const select = async (camel: string, snake: string): Promise<Row[]> => {
-    const name = [camel, snake].map((base) => place.prefix + base).find((table) => names.has(table));
-    const rows = () => session.query(`SELECT * FROM ${dialect.table(place, name ?? '')}`);
-    return (name && (await read(name, rows))) || [];
+    const name = [camel, snake].map((base) => prefix + base).find((table) => names.has(table));
+    return (name && (await read(name, () => at.query(`SELECT * FROM ${at.table(name)}`)))) || [];
   };
   const version = (await select('applicationVersion', 'application_version'))[0]?.value;
   const plugins = (await select('applicationPlugins', 'application_plugins')).map((row) => ({
@@ -63,11 +57,8 @@ export async function readContent(
     enabled: isTrue(row.enabled),
     builtIn: isTrue(row.builtIn ?? row.built_in),
   }));
-  const underscored = names.has(`${place.prefix}application_version`)
-    ? true
-    : names.has(`${place.prefix}applicationVersion`)
-      ? false
-      : null;
+  const underscored =
+    names.has(`${prefix}application_version`) || (names.has(`${prefix}applicationVersion`) ? false : null);
   const tables = relations.filter((relation) => !OWN_TABLES.some((name) => hasTable([relation], name))).length;
   const installed = version || mark?.installed ? 'complete' : tables > 0 ? 'partial' : 'none';
   return {
@@ -81,13 +72,29 @@ export async function readContent(
   };
 }
 
+/**
+ * What a table of an app says, read as somebody who may do more than the app: what is no table is not read, because a view runs code.
+ * @returns null if there is no such table
+ */
+async function readAsData<T>(at: OpenPlace, table: string, read: () => Promise<T>): Promise<T | null> {
+  const isThere = async () => hasTable(await at.relations(), table);
+  // Before the lock, which needs a table, and after it: nobody can put a view in its place then.
+  if (!(await isThere())) return null;
+  return at.roles
+    .lockTable(at.session, at.table(table), async () => ((await isThere()) ? read() : null))
+    .catch((error) => {
+      if (at.dialect.faultOf(error) === 'noTable') return null;
+      throw error;
+    });
+}
+
 /** By the names of its tables alone, which are safe to read as any user. */
 const hasMainTables = (relations: Relation[]): boolean =>
   !hasTable(relations, MARKER_TABLE) && relations.some(({ name }) => /app_?supervisor_?leaders$/i.test(name));
 
 /** @throws DATABASE_RESERVED for the main database of a process, whoever owns it */
-export async function assertNotMain(dialect: Dialect, session: Session, place: Place): Promise<void> {
-  if (hasMainTables(await dialect.relations(session, place))) refuseMain(place);
+export async function assertNotMain(at: OpenPlace): Promise<void> {
+  if (hasMainTables(await at.relations())) refuseMain(at.place);
 }
 
 export function refuseMain(place: Place): never {

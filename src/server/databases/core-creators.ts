@@ -1,8 +1,7 @@
 import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError } from '../errors';
-import { type DatabaseConnection, placeOf } from './connection';
+import { aboutOf, type DatabaseConnection, placeOf } from './connection';
 import { ensurePlace } from './create';
-import { dialects } from './dialects';
 import { withSessions } from './open';
 
 const DEADLINE = 15_000;
@@ -41,10 +40,9 @@ export function replaceCoreCreators(supervisor: CreatorRegistry): void {
       const connection = app.options.database as DatabaseConnection;
       const place = placeOf(connection, (appOptions?.dbConnType || 'new_database') as DbConnType);
       await withSessions(connection, DEADLINE, (open) =>
-        ensurePlace(dialects[connection.dialect], open, place, {
+        ensurePlace(open, place, {
           mayCreate: true,
-          missing: () =>
-            new AppSupervisorError('DATABASE_MISSING', { object: place.label, server: place.server, app: app.name }),
+          missing: () => new AppSupervisorError('DATABASE_MISSING', aboutOf(place, app.name)),
         }),
       );
     },

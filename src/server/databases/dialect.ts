@@ -92,8 +92,11 @@ export interface Dialect {
   adminSql(place: Place, what: Creatable): string;
   /** Tables and views in the app's place, without those of extensions. */
   relations(session: Session, place: Place): Promise<Relation[]>;
-  /** Drops everything in the app's place except the tables `keep`. */
-  empty(session: Session, place: Place, keep: readonly string[]): Promise<void>;
+  /**
+   * How a place is emptied of its tables and views: what is said first, what follows each statement that drops one, and what drops the rest of
+   * what an installation may have made.
+   */
+  emptying: { first?: string; each: string; dropRest?(session: Session, place: Place): Promise<void> };
   /** Bytes that the app's place takes, indexes included, without reading the data. */
   size(session: Session, place: Place): Promise<number>;
   /** Another schema with tables in the app's database; null if there is none. */
@@ -204,27 +207,3 @@ export async function tryCreate(dialect: Dialect, create: () => Promise<unknown>
 /** A view of that name is not ours. */
 export const hasTable = (relations: Relation[], table: string): boolean =>
   relations.some(({ name, kind }) => name === table && kind === 'TABLE');
-
-/**
- * What a table of an app says, read as somebody who may do more than the app: what is no table is not read, because a view runs code.
- * @returns null if there is no such table
- */
-export async function readAsData<T>(
-  dialect: Dialect,
-  session: Session,
-  place: Place,
-  table: string,
-  read: () => Promise<T>,
-): Promise<T | null> {
-  const { roles } = dialect;
-  if (!roles) throw new Error('This dialect has no roles.');
-  const isThere = async () => hasTable(await dialect.relations(session, place), table);
-  // Before the lock, which needs a table, and after it: nobody can put a view in its place then.
-  if (!(await isThere())) return null;
-  return roles
-    .lockTable(session, dialect.table(place, table), async () => ((await isThere()) ? read() : null))
-    .catch((error) => {
-      if (dialect.faultOf(error) === 'noTable') return null;
-      throw error;
-    });
-}

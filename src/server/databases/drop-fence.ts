@@ -4,8 +4,7 @@ import { hasSchemas } from '../../shared/dialects';
 import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
 import type { Place } from './connection';
-import { dialects } from './dialects';
-import type { Session } from './session';
+import type { OpenPlace } from './open';
 
 /**
  * A process may freeze between the check of a place and its drop, and go on when the place has another owner. So the session that drops a
@@ -23,12 +22,11 @@ const BETWEEN = 50;
  *
  * @throws DATABASE_FAILED if another drop cannot be ended
  */
-export async function beginDrop(session: Session, place: Place): Promise<void> {
-  const { drops } = dialects[place.connection.dialect];
+export async function beginDrop({ place, session, dialect }: OpenPlace): Promise<void> {
   const [name] = namesOf(place);
   await patiently(place, async () => {
-    const isMarked = await drops?.mark(session, name);
-    const ended = await drops?.endOthers(session, name);
+    const isMarked = await dialect.drops?.mark(session, name);
+    const ended = await dialect.drops?.endOthers(session, name);
     return isMarked !== false && !ended;
   });
 }
@@ -36,12 +34,12 @@ export async function beginDrop(session: Session, place: Place): Promise<void> {
 /**
  * Ends the drops of a place, and waits until their sessions are gone. Call it before a marker of a new owner is written there.
  *
- * @param session of the user that drops there
+ * @param at in a session of the user that drops there
  * @throws DATABASE_FAILED if one cannot be ended
  */
-export async function endDrops(session: Session, place: Place): Promise<void> {
-  const { drops } = dialects[place.connection.dialect];
-  for (const name of namesOf(place)) await patiently(place, async () => !(await drops?.endOthers(session, name)));
+export async function endDrops({ place, session, dialect }: OpenPlace): Promise<void> {
+  for (const name of namesOf(place))
+    await patiently(place, async () => !(await dialect.drops?.endOthers(session, name)));
 }
 
 async function patiently(place: Place, isDone: () => Promise<boolean>): Promise<void> {
@@ -55,7 +53,10 @@ async function patiently(place: Place, isDone: () => Promise<boolean>): Promise<
   }
 }
 
-/** The names of the marks of drops that would drop the place: its own, and that of the database that its schema is in. */
+/**
+ * The names of the marks of drops that would drop the place: its own, and that of the database that its schema is in.
+ * @param place with the sign-in of the user that drops there
+ */
 function namesOf({ connection, kind, database, schema }: Place): string[] {
   // Any user of MariaDB and MySQL can hold a lock whose name he knows, and only its holder could be ended.
   const secret = hasSchemas(connection.dialect) ? '' : (connection.password ?? '');

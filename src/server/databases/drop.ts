@@ -1,12 +1,10 @@
 import { type Message, say } from '../../shared/message';
 import type { DbConnType } from '../../shared/types';
-import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf } from './connection';
+import { type DatabaseConnection, ownerOf, type Protected, placeOf } from './connection';
 import { readContent } from './content';
-import type { Dialect } from './dialect';
-import { dialects } from './dialects';
 import { beginDrop } from './drop-fence';
-import { type Opener, withSessions } from './open';
-import { dropRole, isPlaceThere, type RoleMaker } from './role';
+import { inPlace, type Opener, OpenPlace, withSessions } from './open';
+import { isPlaceThere, type RoleMaker } from './role';
 import type { Session } from './session';
 
 /** In ms; the server deletes the files during this time. */
@@ -25,59 +23,44 @@ export async function dropDatabase(
   options: { uid: string; protect?: Protected; maker?: RoleMaker | null },
 ): Promise<Message> {
   const place = placeOf(connection, dbConnType);
-  const dialect = dialects[connection.dialect];
   const reserved = ownerOf(place, options.protect);
   if (reserved) return say('DATA_KEPT', { why: say('KEPT_RESERVED', { object: place.label, owner: reserved }) });
-  const { maker } = options;
-  const check = () => whetherToDrop(dialect, connection, place, options.uid, maker);
+  const { maker, uid } = options;
+  // As the app's role: the Worker itself reads nothing that an app can have changed.
+  const check = () =>
+    inPlace<Message | 'drop' | null>(place, DEADLINE, async (at) => at && ((await whyKept(at, uid, maker)) ?? 'drop'));
   // First without a session outside of the place, which a user that has created nothing may not be allowed.
   let verdict = !maker || (await isPlaceThere(maker, dbConnType)) ? await check() : null;
-  const dropper = maker?.worker ?? connection;
+  if (verdict !== 'drop' && (verdict || !maker)) return outcomeOf(verdict);
+  const dropper = placeOf(maker?.worker ?? connection, dbConnType);
   const openBy = (open: Opener) => (place.kind === 'schema' ? open.app() : open.server(options.protect?.database));
-  return withSessions(dropper, DEADLINE, async (open) => {
-    if (verdict === 'drop') {
-      const session = await openBy(open);
-      const isPooled = (other: Session | null) => session && other && dialect.lock.isShared?.(session, other);
+  return withSessions(dropper.connection, DEADLINE, async (open) => {
+    const session = await openBy(open);
+    const at = session && new OpenPlace(dropper, session);
+    if (verdict === 'drop' && at) {
+      const isPooled = (other: Session | null) => other && at.dialect.lock.isShared?.(at.session, other);
       // Behind such a pooler the end of a session would not be the end of this process's connection.
-      if (await withSessions(dropper, DEADLINE, async (second) => isPooled(await openBy(second)))) {
+      if (await withSessions(dropper.connection, DEADLINE, async (second) => isPooled(await openBy(second)))) {
         verdict = say('KEPT_POOLED', { server: place.server });
-      } else if (session) {
-        await beginDrop(session, place);
+      } else {
+        await beginDrop(at);
         verdict = await check();
-        if (verdict === 'drop') await dialect.drop(session, place);
+        if (verdict === 'drop') await at.dialect.drop(at.session, place);
       }
     }
-    if (verdict && verdict !== 'drop') return say('DATA_KEPT', { why: verdict });
-    if (maker) await dropRole(open, maker, place, options.protect);
-    return say('DATA_DROPPED');
+    if (maker && at && (verdict === 'drop' || !verdict)) await at.roles.drop(at.session, place, maker.role);
+    return outcomeOf(verdict);
   });
 }
 
-/**
- * As the app's role: the Worker itself reads nothing that an app can have changed.
- * @returns why the place is kept; null if there is none
- */
-const whetherToDrop = (
-  dialect: Dialect,
-  connection: DatabaseConnection,
-  place: Place,
-  uid: string,
-  maker?: RoleMaker | null,
-): Promise<Message | 'drop' | null> =>
-  withSessions(connection, DEADLINE, async (open) => {
-    const session = await open.app();
-    if (!session || !(await dialect.hasSchema(session, place))) return null;
-    return (await whyKept(dialect, session, place, uid, maker)) ?? 'drop';
-  });
+/** @param verdict why it is kept; null if there is none */
+const outcomeOf = (verdict: Message | 'drop' | null): Message =>
+  verdict && verdict !== 'drop' ? say('DATA_KEPT', { why: verdict }) : say('DATA_DROPPED');
 
-async function whyKept(
-  dialect: Dialect,
-  session: Session,
-  place: Place,
-  uid: string,
-  maker?: RoleMaker | null,
-): Promise<Message | null> {
-  const { mark } = await readContent(dialect, session, place);
+/** @returns why the place is kept */
+async function whyKept(at: OpenPlace, uid: string, maker?: RoleMaker | null): Promise<Message | null> {
+  const { place, session, dialect } = at;
+  const { mark } = await readContent(at);
   if (!mark) return say('KEPT_UNMARKED', { object: place.label });
   if (mark.uid !== uid) return say('KEPT_OTHER_APP', { object: place.label, app: mark.app, uid: mark.uid });
   if (!mark.created) return say('KEPT_NOT_CREATED', { object: place.label });

@@ -3,13 +3,12 @@ import { z } from 'zod';
 import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError, fail } from '../errors';
 import { PATIENCE } from '../timing';
-import { type DatabaseConnection, type Place, placeOf } from './connection';
-import { type Dialect, hasTable, type SessionMark, tryCreate } from './dialect';
+import { aboutOf, type DatabaseConnection, placeOf } from './connection';
+import { hasTable, type SessionMark, tryCreate } from './dialect';
 import { dialects } from './dialects';
 import { type DatabaseLock, lockKey } from './lock';
-import { databaseError, withSessions } from './open';
+import { databaseError, inPlace, OpenPlace } from './open';
 import { type Owner, readMarker, refuseForeignMarker } from './ownership-marker';
-import type { Session } from './session';
 
 /** A table in an app's database and schema with one row for each environment that hosted the app, beside the ownership marker. */
 export const HOSTS_TABLE = 'app_supervisor_hosts';
@@ -100,100 +99,87 @@ export function withHostPlace<T>(
   lock?: Pick<DatabaseLock, 'use'>,
 ): Promise<T> {
   const place = placeOf(connection, dbConnType);
-  const dialect = dialects[connection.dialect];
-  const run = async (session: Session) => {
+  const run = async (at: OpenPlace) => {
     // Before the table is made: nothing is made in a place of somebody else.
-    await checkOwner(dialect, session, place, owner);
-    await makeTable(dialect, session, place);
-    for (const limit of dialect.transaction.limits) await session.query(limit).catch(() => undefined);
-    return work(new SqlHostPlace(dialect, session, place, owner, connection));
+    await checkOwner(at, owner);
+    await makeTable(at);
+    for (const limit of at.dialect.transaction.limits) await at.query(limit).catch(() => undefined);
+    return work(new SqlHostPlace(at, owner));
   };
-  if (lock) return lock.use(run).catch((error) => Promise.reject(databaseError(connection, error)));
-  return withSessions(connection, DEADLINE, async (open) => {
-    const details = { object: place.label, server: place.server, app: owner.app };
-    const session = (await open.app()) ?? fail('DATABASE_MISSING', details);
-    if (!(await dialect.hasSchema(session, place))) fail('DATABASE_MISSING', details);
-    return run(session);
-  });
+  if (lock)
+    return lock
+      .use((session) => run(new OpenPlace(place, session)))
+      .catch((error) => Promise.reject(databaseError(connection, error)));
+  return inPlace(place, DEADLINE, async (at) => run(at ?? fail('DATABASE_MISSING', aboutOf(place, owner.app))));
 }
 
 /**
  * Before a transaction, which a change of tables commits in MySQL; and only if it is missing, because MySQL lets that wait for a transaction
  * in which somebody is frozen.
  */
-async function makeTable(dialect: Dialect, session: Session, place: Place): Promise<void> {
-  if (hasTable(await dialect.relations(session, place), HOSTS_TABLE)) return;
-  const sql = `CREATE TABLE IF NOT EXISTS ${dialect.table(place, HOSTS_TABLE)} (${COLUMNS})${dialect.transaction.table}`;
+async function makeTable(at: OpenPlace): Promise<void> {
+  if (hasTable(await at.relations(), HOSTS_TABLE)) return;
+  const sql = `CREATE TABLE IF NOT EXISTS ${at.table(HOSTS_TABLE)} (${COLUMNS})${at.dialect.transaction.table}`;
   // PostgreSQL's IF NOT EXISTS still fails when two sessions run it at the same time.
-  await tryCreate(dialect, () => session.query(sql));
+  await tryCreate(at.dialect, () => at.query(sql));
 }
-
-/** SQL that removes the rows from a place. */
-export const removeHostsSql = (dialect: Dialect, place: Place) =>
-  `DROP TABLE IF EXISTS ${dialect.table(place, HOSTS_TABLE)}`;
 
 /**
  * @param locking as `Dialect.transaction`
  * @throws DATABASE_UNMARKED, DATABASE_OTHER_APP
  */
-async function checkOwner(dialect: Dialect, session: Session, place: Place, owner: Owner, locking = ''): Promise<void> {
-  const mark = await readMarker(dialect, session, place, locking).catch((error) => {
-    if (dialect.faultOf(error) === 'noTable') return null;
+async function checkOwner(at: OpenPlace, owner: Owner, locking = ''): Promise<void> {
+  const mark = await readMarker(at, locking).catch((error) => {
+    if (at.dialect.faultOf(error) === 'noTable') return null;
     throw error;
   });
-  if (!mark) return fail('DATABASE_UNMARKED', { object: place.label, server: place.server, app: owner.app });
-  refuseForeignMarker(dialect, place, mark, owner);
+  refuseForeignMarker(at.place, mark ?? fail('DATABASE_UNMARKED', aboutOf(at.place, owner.app)), owner);
 }
 
 /** Every change locks the row of the place's owner: two changes follow each other, also where there are no rows yet. */
 class SqlHostPlace implements HostPlace {
   constructor(
-    private readonly dialect: Dialect,
-    private readonly session: Session,
-    private readonly place: Place,
+    private readonly at: OpenPlace,
     private readonly owner: Owner,
-    private readonly connection: DatabaseConnection,
   ) {}
 
-  async rows(): Promise<HostRow[]> {
-    const table = this.dialect.table(this.place, HOSTS_TABLE);
-    return readRows(await this.session.query(`SELECT ${ROW} FROM ${table} ORDER BY environment LIMIT ${MOST_ROWS}`));
+  async rows(locking = ''): Promise<HostRow[]> {
+    const sql = `SELECT ${ROW} FROM ${this.at.table(HOSTS_TABLE)} ORDER BY environment LIMIT ${MOST_ROWS}${locking}`;
+    return readRows(await this.at.query(sql));
   }
 
   async change<T extends object>(judge: (rows: HostRow[]) => T & RowChange): Promise<T> {
-    const { dialect, session } = this;
-    await session.query(dialect.transaction.begin);
+    const { at, owner } = this;
+    const { begin, locking } = at.dialect.transaction;
+    await at.query(begin);
     try {
-      await checkOwner(dialect, session, this.place, this.owner, dialect.transaction.locking);
-      const table = dialect.table(this.place, HOSTS_TABLE);
-      const found = await session.query(
-        `SELECT ${ROW} FROM ${table} ORDER BY environment LIMIT ${MOST_ROWS}${dialect.transaction.locking}`,
-      );
-      const change = judge(readRows(found));
-      for (const environment of change.remove ?? [])
-        await session.query(`DELETE FROM ${table} WHERE environment = ?`, [environment]);
-      for (const row of change.write ?? []) await this.write(table, row);
-      await session.query('COMMIT');
+      await checkOwner(at, owner, locking);
+      const change = judge(await this.rows(locking));
+      const remove = `DELETE FROM ${at.table(HOSTS_TABLE)} WHERE environment = ?`;
+      for (const environment of change.remove ?? []) await at.query(remove, [environment]);
+      for (const row of change.write ?? []) await this.write(row);
+      await at.query('COMMIT');
       return change;
     } catch (error) {
-      await session.query('ROLLBACK').catch(() => undefined);
+      await at.query('ROLLBACK').catch(() => undefined);
       throw error;
     }
   }
 
-  private async write(table: string, row: HostRow): Promise<void> {
-    const { dialect, session } = this;
+  private async write(row: HostRow): Promise<void> {
+    const { at } = this;
+    const table = at.table(HOSTS_TABLE);
+    const { environment } = row;
     const values = VALUES.map((column) => (column === 'gone' ? Number(row.gone) : row[column]));
-    await session.query(dialect.insertIgnore(table, ROW, `?${', ?'.repeat(VALUES.length)}`), [
-      row.environment,
-      ...values,
-    ]);
+    const insert = at.dialect.insertIgnore(table, ROW, `?${', ?'.repeat(VALUES.length)}`);
+    await at.query(insert, [environment, ...values]);
     const set = VALUES.map((column) => `${column} = ?`).join(', ');
-    await session.query(`UPDATE ${table} SET ${set} WHERE environment = ?`, [...values, row.environment]);
+    await at.query(`UPDATE ${table} SET ${set} WHERE environment = ?`, [...values, environment]);
   }
 
   async endSessions(environment: string, exceptOf: string | null): Promise<void> {
-    const { dialect, session, owner } = this;
+    const { at, owner } = this;
+    const { dialect, session, place } = at;
     const group = markGroup(owner.uid, environment);
     const until = performance.now() + PATIENCE;
     for (;;) {
@@ -201,24 +187,19 @@ class SqlHostPlace implements HostPlace {
       if (!left.length) return;
       await dialect.endSessions(session, left);
       if (performance.now() >= until) {
-        const { server } = this.place;
-        throw new AppSupervisorError('HOSTING_HELD', {
-          app: owner.app,
-          environment,
-          sessions: left.join(', '),
-          server,
-        });
+        const sessions = left.join(', ');
+        throw new AppSupervisorError('HOSTING_HELD', { app: owner.app, environment, sessions, server: place.server });
       }
       await delay(LOOK_AGAIN);
     }
   }
 
   async endBoot(environments: string[], exceptOf: string): Promise<boolean> {
-    const { dialect, session, owner, connection } = this;
-    const backend = await dialect.lock.holder?.(session, lockKey(connection));
+    const { dialect, session, place } = this.at;
+    const backend = await dialect.lock.holder?.(session, lockKey(place.connection));
     if (!backend) return false;
     for (const environment of environments) {
-      const marked = await dialect.marked(session, markGroup(owner.uid, environment), exceptOf);
+      const marked = await dialect.marked(session, markGroup(this.owner.uid, environment), exceptOf);
       if (!marked.includes(backend)) continue;
       await dialect.endSessions(session, [backend]);
       return true;

@@ -17,15 +17,12 @@ export {
   withHostPlace,
 } from './hosts';
 export { identifyServer } from './identity';
-export { acquireLock, type DatabaseLock, endLockHolder, type LockOptions, lockKey } from './lock';
+export { acquireLock, type DatabaseLock, type LockOptions, lockKey } from './lock';
 export { type Move, moveToRole } from './move';
+export { keepMark, markUpgrading, releaseDatabase, resetPartialInstall } from './own-place';
 export type { Owner } from './ownership-marker';
 export { inspectDatabase, type PreparedDatabase, type PrepareOptions, prepareDatabase } from './prepare';
-export { releaseDatabase } from './release';
-export { resetPartialInstall } from './reset';
-export { restoreMarker as keepMark } from './restored';
 export { type RoleMaker, roleMakerOf, roleNameOf, setRolePassword, signsIn } from './role';
 export { inspectServer, type ServerRoles } from './server-roles';
 export { databaseSize } from './size';
-export { markUpgrading } from './upgrade';
 export { createMainDatabase, dropMainDatabase, type WorkerDatabase, workerSql } from './worker-database';

@@ -7,7 +7,7 @@ import { AppSupervisorError, fail } from '../errors';
 import { type DatabaseConnection, serverOf } from './connection';
 import type { Dialect, SessionMark } from './dialect';
 import { dialects } from './dialects';
-import { databaseError, openApp, withSessions } from './open';
+import { databaseError, openApp } from './open';
 import { type Session, within } from './session';
 
 /** Interval at which a waiting caller retries, in ms. */
@@ -56,62 +56,16 @@ export interface DatabaseLock {
  * @throws LOCK_BUSY, LOCK_POOLED, DATABASE_MISSING, DATABASE_UNREACHABLE, DATABASE_SIGN_IN, DATABASE_FAILED
  */
 export async function acquireLock(connection: DatabaseConnection, options: LockOptions): Promise<DatabaseLock> {
-  const dialect = dialects[connection.dialect];
-  const label = `nocobase lock: ${options.app} by ${options.environment}`;
-  const server = serverOf(connection);
-  const answer = <T>(work: Promise<T>) =>
-    within(
-      ANSWER_TIMEOUT,
-      work,
-      () =>
-        new AppSupervisorError('DATABASE_UNREACHABLE', {
-          server,
-          cause: say('NO_ANSWER_WITHIN', { seconds: ANSWER_TIMEOUT / 1000 }),
-        }),
-    );
-  const open = async () =>
-    (await openApp(connection, label)) ??
-    fail('DATABASE_MISSING', {
-      object: say('DATABASE', { name: String(connection.database) }),
-      server,
-      app: options.app,
-    });
-  const key = lockKey(connection, options.key);
-
+  const server = new LockServer(connection, options);
   let session: Session | undefined;
   try {
-    session = await open();
-    // A server that does not know these settings still has the lock.
-    if (dialect.lock.watch) await answer(dialect.lock.watch(session)).catch(() => {});
-    await refusePooler(dialect, session, answer, open, () => pooled(server, options.app));
-    const { mark } = options;
-    // Before it may have the lock: whoever is frozen from here on can be ended.
-    if (mark && !(await answer(dialect.mark((...query) => (session as Session).query(...query), mark))))
-      throw new Error('The session cannot be marked.');
-    await waitFor(() => answer(dialect.lock.tryTake(session as Session, key)), options);
-    const backend = await verify(dialect, session, key, answer, () => pooled(server, options.app));
-    return new HeldLock(dialect, session, key, backend, options.app, answer);
+    session = await server.open();
+    return await take(server, session, options);
   } catch (error) {
     await session?.close();
     if (options.signal?.aborted && error === options.signal.reason) throw error;
     throw databaseError(connection, error);
   }
-}
-
-/**
- * Ends the session that holds a lock, whoever that is. Does nothing if nobody holds it.
- *
- * @returns the server's id of the session if this user may not end it
- * @throws DATABASE_UNREACHABLE, DATABASE_SIGN_IN, DATABASE_FAILED
- */
-export async function endLockHolder(connection: DatabaseConnection, purpose: string): Promise<string | null> {
-  const dialect = dialects[connection.dialect];
-  return withSessions(connection, ANSWER_TIMEOUT, async (open) => {
-    const session = await open.app();
-    const holder = session && (await dialect.lock.holder?.(session, lockKey(connection, purpose)));
-    if (!holder) return null;
-    return (await dialect.endSessions(session, [holder])) > 0 ? null : holder;
-  });
 }
 
 /**
@@ -127,22 +81,76 @@ export function lockKey(connection: DatabaseConnection, purpose = 'boot'): bigin
     .readBigInt64BE();
 }
 
-type Answer = <T>(work: Promise<T>) => Promise<T>;
+/** What a lock is taken on, and held. */
+class LockServer {
+  readonly dialect: Dialect;
+  readonly key: bigint;
 
-const pooled = (server: string, app: string) => new AppSupervisorError('LOCK_POOLED', { server, app });
+  constructor(
+    private readonly connection: DatabaseConnection,
+    private readonly options: LockOptions,
+  ) {
+    this.dialect = dialects[connection.dialect];
+    this.key = lockKey(connection, options.key);
+  }
+
+  async open(): Promise<Session> {
+    const { app, environment } = this.options;
+    const object = say('DATABASE', { name: String(this.connection.database) });
+    const session = await openApp(this.connection, `nocobase lock: ${app} by ${environment}`);
+    return session ?? fail('DATABASE_MISSING', { object, server: this.name, app });
+  }
+
+  /** Nobody waits for a server that does not answer. */
+  answer<T>(work: Promise<T>): Promise<T> {
+    const cause = say('NO_ANSWER_WITHIN', { seconds: ANSWER_TIMEOUT / 1000 });
+    const late = () => new AppSupervisorError('DATABASE_UNREACHABLE', { server: this.name, cause });
+    return within(ANSWER_TIMEOUT, work, late);
+  }
+
+  poll(session: Session) {
+    return this.answer(this.dialect.lock.poll(session, this.key));
+  }
+
+  lost(): AppSupervisorError {
+    return new AppSupervisorError('LOCK_LOST', { app: this.options.app });
+  }
+
+  pooled(): AppSupervisorError {
+    return new AppSupervisorError('LOCK_POOLED', { server: this.name, app: this.options.app });
+  }
+
+  private get name(): string {
+    return serverOf(this.connection);
+  }
+}
+
+async function take(server: LockServer, session: Session, options: LockOptions): Promise<DatabaseLock> {
+  const { dialect, key } = server;
+  const { mark } = options;
+  // A server that does not know these settings still has the lock.
+  if (dialect.lock.watch) await server.answer(dialect.lock.watch(session)).catch(() => {});
+  await refusePooler(server, session);
+  // Before it may have the lock: whoever is frozen from here on can be ended.
+  if (mark && !(await server.answer(dialect.mark((...query) => session.query(...query), mark))))
+    throw new Error('The session cannot be marked.');
+  await waitFor(() => server.answer(dialect.lock.tryTake(session, key)), options);
+  // Twice, because a pooler that rotates its connections is only visible at the second look.
+  const [first, second] = [await server.poll(session), await server.poll(session)];
+  if (first.held && second.held && first.backend === second.backend)
+    return new HeldLock(server, session, first.backend);
+  // We took the lock, so its holder is now the pooler, which would block every boot of this app as long as it runs.
+  if (dialect.lock.evict) await server.answer(dialect.lock.evict(session, key)).catch(() => {});
+  throw server.pooled();
+}
 
 /** Before the lock is taken: a lock that a pooler keeps would stay on a connection that is not ours. */
-async function refusePooler(
-  dialect: Dialect,
-  session: Session,
-  answer: Answer,
-  open: () => Promise<Session>,
-  error: () => Error,
-) {
-  if (!dialect.lock.isShared) return;
-  const second = await open();
+async function refusePooler(server: LockServer, session: Session): Promise<void> {
+  const { isShared } = server.dialect.lock;
+  if (!isShared) return;
+  const second = await server.open();
   try {
-    if (await answer(dialect.lock.isShared(session, second))) throw error();
+    if (await server.answer(isShared(session, second))) throw server.pooled();
   } finally {
     await second.close();
   }
@@ -163,22 +171,6 @@ async function waitFor(
   signal?.throwIfAborted();
 }
 
-/** Checks the lock twice, because a pooler that rotates its connections is only visible at the second check. */
-async function verify(
-  dialect: Dialect,
-  session: Session,
-  key: bigint,
-  answer: Answer,
-  error: () => Error,
-): Promise<string> {
-  const first = await answer(dialect.lock.poll(session, key));
-  const second = await answer(dialect.lock.poll(session, key));
-  if (first.held && second.held && first.backend === second.backend) return first.backend;
-  // We took the lock, so its holder is now the pooler, which would block every boot of this app as long as it runs.
-  if (dialect.lock.evict) await answer(dialect.lock.evict(session, key)).catch(() => {});
-  throw error();
-}
-
 class HeldLock implements DatabaseLock {
   readonly lost: Promise<AppSupervisorError>;
   private lose!: () => void;
@@ -188,12 +180,9 @@ class HeldLock implements DatabaseLock {
   private beat: NodeJS.Timeout;
 
   constructor(
-    private readonly dialect: Dialect,
+    private readonly server: LockServer,
     private readonly session: Session,
-    private readonly key: bigint,
     private readonly backend: string,
-    private readonly app: string,
-    private readonly answer: Answer,
   ) {
     this.lost = new Promise((resolve) => {
       this.lose = () => {
@@ -201,7 +190,7 @@ class HeldLock implements DatabaseLock {
         this.state = 'lost';
         clearTimeout(this.beat);
         void this.session.close();
-        resolve(new AppSupervisorError('LOCK_LOST', { app: this.app }));
+        resolve(this.server.lost());
       };
     });
     this.beat = this.scheduleHeartbeat();
@@ -209,14 +198,14 @@ class HeldLock implements DatabaseLock {
   }
 
   async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    if (this.state !== 'held') fail('LOCK_LOST', { app: this.app });
+    if (this.state !== 'held') throw this.server.lost();
     this.users++;
     try {
       const lost = this.lost.then((error) => Promise.reject(error));
       return await within(USE_LIMIT, Promise.race([work(this.session), lost]), () => {
         // What hangs there may hold rows that others wait for.
         this.lose();
-        return new AppSupervisorError('LOCK_LOST', { app: this.app });
+        return this.server.lost();
       });
     } finally {
       this.users--;
@@ -226,7 +215,7 @@ class HeldLock implements DatabaseLock {
   async isHeld(): Promise<boolean> {
     if (this.state !== 'held') return false;
     if (this.users) return true;
-    const seen = await this.answer(this.dialect.lock.poll(this.session, this.key)).catch(() => null);
+    const seen = await this.server.poll(this.session).catch(() => null);
     if (!seen?.held || seen.backend !== this.backend) this.lose();
     return this.state === 'held';
   }
@@ -236,7 +225,8 @@ class HeldLock implements DatabaseLock {
     this.state = 'released';
     clearTimeout(this.beat);
     // The end of the connection also releases it, but only when the server has noticed the end.
-    await this.answer(this.dialect.lock.release(this.session, this.key)).catch(() => {});
+    const { server } = this;
+    await server.answer(server.dialect.lock.release(this.session, server.key)).catch(() => {});
     await this.session.close();
   }
 

@@ -1,12 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppSupervisorError, fail } from '../errors';
-import { type DatabaseConnection, type Place, placeOf } from './connection';
-import { type Dialect, readAsData } from './dialect';
-import { dialects } from './dialects';
-import { withSessions } from './open';
-import type { Owner } from './ownership-marker';
-import { MARKER_TABLE, readMarker, refuseForeignMarker } from './ownership-marker';
-import type { Session } from './session';
+import { aboutOf, type DatabaseConnection, placeOf } from './connection';
+import { readContent } from './content';
+import type { Roles } from './dialect';
+import { inPlace } from './open';
+import { type Owner, refuseForeignMarker } from './ownership-marker';
 
 /** Time limit for changing the owner of some hundred tables, in ms. */
 const DEADLINE = 120_000;
@@ -35,42 +33,33 @@ export async function moveToRole(
   { role, password, workers }: Move,
 ): Promise<void> {
   const place = placeOf(admin, dbConnType);
-  const dialect = dialects[admin.dialect];
-  const { roles } = dialect;
-  const details = { app: owner.app, object: place.label, server: place.server };
-  await withSessions(admin, DEADLINE, async (open) => {
-    const session = await open.app();
-    if (!session || !roles || !(await dialect.hasSchema(session, place))) return fail('DATABASE_MISSING', details);
-    await refuseOther(dialect, session, place, owner);
+  const about = aboutOf(place, owner.app);
+  await inPlace(place, DEADLINE, async (at) => {
+    if (!at?.dialect.roles) return fail('DATABASE_MISSING', about);
+    const { roles, session } = at;
+    const { mark } = await readContent(at, true);
+    refuseForeignMarker(place, mark ?? fail('DATABASE_UNMARKED', about), owner);
     const remaining = async () => {
       const what = (await roles.foreign(session, place, role)).slice(0, 5).join(', ');
-      if (what) throw new AppSupervisorError('DATABASE_NOT_OWNED', { ...details, role, what });
+      if (what) throw new AppSupervisorError('DATABASE_NOT_OWNED', { ...about, role, what });
     };
     // What cannot be moved is found before anything is changed.
     if (!roles.movesOwners) await remaining();
     await roles.make(session, role, password);
     for (const worker of workers) await roles.admit(session, place, role, worker);
-    await patiently(dialect, () => roles.give(session, place, role));
-    await patiently(dialect, () => roles.takeOver(session, place, role, 'all'));
+    await patiently(roles, () => roles.give(session, place, role));
+    await patiently(roles, () => roles.takeOver(session, place, role, 'all'));
     await remaining();
   });
 }
 
-/** Whether the place belongs to the app, by its marker alone. */
-async function refuseOther(dialect: Dialect, session: Session, place: Place, owner: Owner): Promise<void> {
-  const mark = await readAsData(dialect, session, place, MARKER_TABLE, () => readMarker(dialect, session, place));
-  if (!mark)
-    throw new AppSupervisorError('DATABASE_UNMARKED', { app: owner.app, object: place.label, server: place.server });
-  refuseForeignMarker(dialect, place, mark, owner);
-}
-
 /** Repeats what failed only because the running app was in the way. */
-async function patiently(dialect: Dialect, work: () => Promise<void>): Promise<void> {
+async function patiently(roles: Roles, work: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
-      if (attempt === ATTEMPTS || !dialect.roles?.isInTheWay(error)) throw error;
+      if (attempt === ATTEMPTS || !roles.isInTheWay(error)) throw error;
       await delay(BETWEEN);
     }
   }

@@ -1,8 +1,9 @@
 import { say } from '../../shared/message';
 import { AppSupervisorError, messageOf } from '../errors';
-import { type DatabaseConnection, serverOf } from './connection';
-import { dialects } from './dialects';
-import { type Session, within } from './session';
+import { type DatabaseConnection, type Place, serverOf } from './connection';
+import type { Dialect, Relation, Roles } from './dialect';
+import { dialectOf, dialects } from './dialects';
+import { type Row, type Session, within } from './session';
 
 /** A database has answered: its errors have an SQLSTATE. */
 const isOfServer = (error: unknown): boolean => {
@@ -103,3 +104,48 @@ export async function withSessions<T>(
     await Promise.all([...opened].map((session) => session.close()));
   }
 }
+
+/** A place of an app, in one session: on its database, or on its server. */
+export class OpenPlace {
+  readonly dialect: Dialect;
+
+  constructor(
+    readonly place: Place,
+    readonly session: Session,
+  ) {
+    this.dialect = dialectOf(place);
+  }
+
+  /** @throws if the dialect has none, which `roleMakerOf` excludes */
+  get roles(): Roles {
+    if (!this.dialect.roles) throw new Error('This dialect has no roles.');
+    return this.dialect.roles;
+  }
+
+  query(sql: string, params?: readonly unknown[]): Promise<Row[]> {
+    return this.session.query(sql, params);
+  }
+
+  table(name: string): string {
+    return this.dialect.table(this.place, name);
+  }
+
+  relations(): Promise<Relation[]> {
+    return this.dialect.relations(this.session, this.place);
+  }
+
+  hasSchema(): Promise<boolean> {
+    return this.dialect.hasSchema(this.session, this.place);
+  }
+}
+
+/**
+ * Works in a place, as `withSessions`.
+ * @param work gets null if there is no such database or schema
+ */
+export const inPlace = <T>(place: Place, ms: number, work: (at: OpenPlace | null) => Promise<T>): Promise<T> =>
+  withSessions(place.connection, ms, async (open) => {
+    const session = await open.app();
+    const at = session && new OpenPlace(place, session);
+    return work(at && (await at.hasSchema()) ? at : null);
+  });

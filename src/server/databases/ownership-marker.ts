@@ -1,8 +1,9 @@
 import { say } from '../../shared/message';
 import { AppSupervisorError, fail } from '../errors';
 import type { Place } from './connection';
-import { type Dialect, tryCreate } from './dialect';
-import type { Session } from './session';
+import { tryCreate } from './dialect';
+import { dialectOf } from './dialects';
+import type { OpenPlace } from './open';
 
 /** A table with one row in an app's database and schema that identifies its owner. No prefix: one place, one app. */
 export const MARKER_TABLE = 'app_supervisor_mark';
@@ -37,14 +38,10 @@ export interface OwnershipMarker {
 }
 
 /** @param locking see `Dialect.transaction` */
-export async function readMarker(
-  dialect: Dialect,
-  session: Session,
-  place: Place,
-  locking = '',
-): Promise<OwnershipMarker | null> {
-  const sql = `SELECT uid, app, created, installed, upgrading FROM ${tableOf(dialect, place)} WHERE id = 1${locking}`;
-  const row = (await session.query(sql))[0];
+export async function readMarker(at: OpenPlace, locking = ''): Promise<OwnershipMarker | null> {
+  const table = at.table(MARKER_TABLE);
+  const sql = `SELECT uid, app, created, installed, upgrading FROM ${table} WHERE id = 1${locking}`;
+  const row = (await at.query(sql))[0];
   if (!row) return null;
   return {
     uid: String(row.uid),
@@ -56,14 +53,9 @@ export async function readMarker(
 }
 
 /** @throws DATABASE_OTHER_APP if the marker belongs to another app */
-export function refuseForeignMarker(
-  dialect: Dialect,
-  place: Place,
-  mark: OwnershipMarker,
-  { uid }: Pick<Owner, 'uid'>,
-): void {
+export function refuseForeignMarker(place: Place, mark: OwnershipMarker, { uid }: Pick<Owner, 'uid'>): void {
   if (mark.uid === uid) return;
-  const sql = removeMarkerSql(dialect, place);
+  const sql = removeMarkerSql(place);
   throw new AppSupervisorError('DATABASE_OTHER_APP', {
     object: place.label,
     server: place.server,
@@ -74,57 +66,35 @@ export function refuseForeignMarker(
 }
 
 /** Writes the marker if there is none, and returns the current one: of two concurrent writers the first one wins. */
-export async function writeMarker(
-  dialect: Dialect,
-  session: Session,
-  place: Place,
-  mark: Omit<OwnershipMarker, 'upgrading'>,
-): Promise<OwnershipMarker> {
-  const table = tableOf(dialect, place);
+export async function writeMarker(at: OpenPlace, mark: Omit<OwnershipMarker, 'upgrading'>): Promise<OwnershipMarker> {
+  const { dialect } = at;
+  const table = at.table(MARKER_TABLE);
   // PostgreSQL's IF NOT EXISTS still fails when two sessions run it at the same time.
-  await tryCreate(dialect, () => session.query(`CREATE TABLE IF NOT EXISTS ${table} (${COLUMNS})`));
-  await session.query(dialect.insertIgnore(table, 'id, uid, app, created, installed, created_at', '1, ?, ?, ?, ?, ?'), [
-    mark.uid,
-    mark.app,
-    mark.created ? 1 : 0,
-    mark.installed ? 1 : 0,
-    new Date().toISOString(),
-  ]);
-  const written = await readMarker(dialect, session, place);
-  if (!written) return fail('DATABASE_FAILED', { server: place.server, cause: say('MARKER_VANISHED', { table }) });
-  return written;
+  await tryCreate(dialect, () => at.query(`CREATE TABLE IF NOT EXISTS ${table} (${COLUMNS})`));
+  const insert = dialect.insertIgnore(table, 'id, uid, app, created, installed, created_at', '1, ?, ?, ?, ?, ?');
+  await at.query(insert, [...valuesOf(mark), new Date().toISOString()]);
+  const cause = say('MARKER_VANISHED', { table });
+  return (await readMarker(at)) ?? fail('DATABASE_FAILED', { server: at.place.server, cause });
 }
 
 /** Assigns the marker to another app, whoever owned it. */
-export async function reassignMarker(
-  dialect: Dialect,
-  session: Session,
-  place: Place,
-  mark: Omit<OwnershipMarker, 'upgrading'>,
-): Promise<void> {
-  await writeMarker(dialect, session, place, mark);
-  await session.query(
-    `UPDATE ${tableOf(dialect, place)} SET uid = ?, app = ?, created = ?, installed = ? WHERE id = 1`,
-    [mark.uid, mark.app, mark.created ? 1 : 0, mark.installed ? 1 : 0],
-  );
+export async function reassignMarker(at: OpenPlace, mark: Omit<OwnershipMarker, 'upgrading'>): Promise<void> {
+  await writeMarker(at, mark);
+  const set = 'uid = ?, app = ?, created = ?, installed = ?';
+  await at.query(`UPDATE ${at.table(MARKER_TABLE)} SET ${set} WHERE id = 1`, valuesOf(mark));
 }
 
-/** Records that a complete installation was seen. */
-export async function recordInstalled(dialect: Dialect, session: Session, place: Place): Promise<void> {
-  await session.query(`UPDATE ${tableOf(dialect, place)} SET installed = 1 WHERE id = 1`);
-}
+const valuesOf = ({ uid, app, created, installed }: Omit<OwnershipMarker, 'upgrading'>) => [
+  uid,
+  app,
+  Number(created),
+  Number(installed),
+];
 
-/** Records that an upgrade begins, or that it has ended. */
-export async function recordUpgrading(
-  dialect: Dialect,
-  session: Session,
-  place: Place,
-  upgrading: boolean,
-): Promise<void> {
-  await session.query(`UPDATE ${tableOf(dialect, place)} SET upgrading = ${upgrading ? 1 : 0} WHERE id = 1`);
+/** Records that a complete installation was seen, or that an upgrade begins or has ended. */
+export async function record(at: OpenPlace, what: 'installed' | 'upgrading', isSo: boolean): Promise<void> {
+  await at.query(`UPDATE ${at.table(MARKER_TABLE)} SET ${what} = ${Number(isSo)} WHERE id = 1`);
 }
 
 /** SQL that removes the marker from a place. */
-export const removeMarkerSql = (dialect: Dialect, place: Place) => `DROP TABLE ${tableOf(dialect, place)};`;
-
-const tableOf = (dialect: Dialect, place: Place) => dialect.table(place, MARKER_TABLE);
+export const removeMarkerSql = (place: Place) => `DROP TABLE ${dialectOf(place).table(place, MARKER_TABLE)};`;

@@ -1,22 +1,13 @@
 import type { DbConnType } from '../../shared/types';
-import { AppSupervisorError } from '../errors';
+import { AppSupervisorError, fail } from '../errors';
 import { adoptOwnPlace } from './adopt';
-import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf } from './connection';
-import { type DatabaseContent, type FoundContent, readContent, refuseMain } from './content';
+import { aboutOf, type DatabaseConnection, ownerOf, type Place, type Protected, placeOf } from './connection';
+import { type DatabaseContent, readContent, refuseMain } from './content';
 import { ensurePlace, explainDenied } from './create';
-import type { Dialect } from './dialect';
-import { dialects } from './dialects';
 import { endDrops } from './drop-fence';
-import { withSessions } from './open';
-import {
-  type Owner,
-  type OwnershipMarker,
-  recordInstalled,
-  refuseForeignMarker,
-  writeMarker,
-} from './ownership-marker';
+import { inPlace, type OpenPlace, withSessions } from './open';
+import { type Owner, type OwnershipMarker, record, refuseForeignMarker, writeMarker } from './ownership-marker';
 import { makeOwnPlace, type RoleMaker, repairOwnPlace } from './role';
-import type { Session } from './session';
 
 /** A broken database fails within this time, in ms. */
 const DEADLINE = 15_000;
@@ -55,27 +46,24 @@ export async function prepareDatabase(
   const reserved = ownerOf(place, options.protect);
   if (reserved)
     throw new AppSupervisorError('DATABASE_RESERVED', { object: place.label, server: place.server, owner: reserved });
-  const dialect = dialects[connection.dialect];
-  const worker = options.maker?.worker ?? connection;
+  const worker = placeOf(options.maker?.worker ?? connection, dbConnType);
   // Without our deadline: another plugin may order a database somewhere.
-  if (options.mayCreate && options.createByOther && !(await exists(dialect, worker, placeOf(worker, dbConnType))))
+  if (options.mayCreate && options.createByOther && !(await inPlace(worker, DEADLINE, async (at) => at !== null)))
     await options.createByOther();
   const isMade = await prepareRole(dbConnType, options);
   return withSessions(connection, DEADLINE, async (open) => {
-    const missing = () =>
-      new AppSupervisorError('DATABASE_MISSING', { object: place.label, server: place.server, app: options.app });
-    const ensured = await ensurePlace(dialect, open, place, {
+    const ensured = await ensurePlace(open, place, {
       mayCreate: options.mayCreate && !options.maker,
-      missing,
+      missing: () => new AppSupervisorError('DATABASE_MISSING', aboutOf(place, options.app)),
       main: options.protect,
     });
-    const { session } = ensured;
+    const { at } = ensured;
     const created = ensured.created || isMade;
-    const { mark: found, empty: _, isMain, ...content } = await readContent(dialect, session, place);
+    const { mark: found, empty: _, isMain, ...content } = await readContent(at);
     if (isMain) refuseMain(place);
-    const mark = found ?? (await markPlace(dialect, session, place, { ...content, created }, options, worker));
-    refuseForeignMarker(dialect, place, mark, options);
-    if (content.installed === 'complete' && !mark.installed) await recordInstalled(dialect, session, place);
+    const mark = found ?? (await markPlace(at, { ...content, created }, options, worker));
+    refuseForeignMarker(place, mark, options);
+    if (content.installed === 'complete' && !mark.installed) await record(at, 'installed', true);
     return { ...content, created, mark: { uid: mark.uid, created: mark.created, upgrading: mark.upgrading } };
   });
 }
@@ -90,12 +78,6 @@ async function prepareRole(dbConnType: DbConnType, options: PrepareOptions): Pro
   return false;
 }
 
-const exists = (dialect: Dialect, connection: DatabaseConnection, place: Place): Promise<boolean> =>
-  withSessions(connection, DEADLINE, async (open) => {
-    const session = await open.app();
-    return session !== null && (await dialect.hasSchema(session, place));
-  });
-
 /** The same without creating or adopting anything: what to do next with a prepared database. */
 export const inspectDatabase = (
   connection: DatabaseConnection,
@@ -106,41 +88,19 @@ export const inspectDatabase = (
 
 /**
  * Writes our marker into a place without one, or refuses the place.
- * @param worker the sign-in that drops there
+ * @param worker by the sign-in that drops there
  */
 async function markPlace(
-  dialect: Dialect,
-  session: Session,
-  place: Place,
+  at: OpenPlace,
   content: DatabaseContent & { created: boolean },
   { app, uid, mayCreate, adopt }: PrepareOptions,
-  worker: DatabaseConnection,
+  worker: Place,
 ): Promise<OwnershipMarker> {
-  const details = { object: place.label, server: place.server, app };
   const isEmpty = content.installed === 'none';
-  if (isEmpty && !mayCreate) throw new AppSupervisorError('DATABASE_UNMARKED', details);
-  if (!isEmpty && !(adopt && content.version)) throw new AppSupervisorError('DATABASE_FOREIGN', details);
+  if (isEmpty && !mayCreate) fail('DATABASE_UNMARKED', aboutOf(at.place, app));
+  if (!isEmpty && !(adopt && content.version)) fail('DATABASE_FOREIGN', aboutOf(at.place, app));
   const mark = { uid, app, created: content.created, installed: !isEmpty };
   // A drop that begins from now on finds the place unmarked, or another app's.
-  await withSessions(worker, DEADLINE, async (open) => {
-    const own = await open.app();
-    if (own) await endDrops(own, place);
-  });
-  return explainDenied(dialect, place, 'tables', () => writeMarker(dialect, session, place, mark));
-}
-
-/** For work on a place that already belongs to the app. */
-export async function readOwn(
-  dialect: Dialect,
-  session: Session,
-  place: Place,
-  owner: Owner,
-): Promise<FoundContent & { mark: OwnershipMarker }> {
-  const content = await readContent(dialect, session, place);
-  if (!content.mark) {
-    const code = content.empty ? 'DATABASE_UNMARKED' : 'DATABASE_FOREIGN';
-    throw new AppSupervisorError(code, { object: place.label, server: place.server, app: owner.app });
-  }
-  refuseForeignMarker(dialect, place, content.mark, owner);
-  return { ...content, mark: content.mark };
+  await inPlace(worker, DEADLINE, async (own) => own && endDrops(own));
+  return explainDenied(at.place, 'tables', () => writeMarker(at, mark));
 }

@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError } from '../errors';
-import { type DatabaseConnection, type Place, type Protected, placeOf, serverOf } from './connection';
+import { aboutOf, type DatabaseConnection, type Place, type Protected, placeOf, serverOf } from './connection';
 import { assertNotMain, readContent, refuseMain } from './content';
-import { createDenied, explainDenied } from './create';
-import { type Dialect, type Roles, tryCreate } from './dialect';
-import { dialects } from './dialects';
-import { LABEL, type Opener, withSessions } from './open';
+import { ensureDatabase, explainDenied, orDenied } from './create';
+import { dialectOf, dialects } from './dialects';
+import { inPlace, LABEL, OpenPlace, withSessions } from './open';
 import { type Owner, refuseForeignMarker } from './ownership-marker';
-import type { Session } from './session';
 
 /**
  * The database role of an app. Host and port are the environment's, role and password are the app's. The Worker's own
@@ -62,12 +60,6 @@ export function roleMakerOf(
   return { worker, role, password: connection.password ?? '' };
 }
 
-/** @throws if the dialect has no roles, which `roleMakerOf` excludes */
-export function rolesOf(dialect: Dialect): Roles {
-  if (!dialect.roles) throw new Error('This dialect has no roles.');
-  return dialect.roles;
-}
-
 /**
  * Makes an app's role, and its database or schema if that is missing, and gives the role what it needs there. A repeated
  * call changes nothing, and a place with anything else in it stays as it is.
@@ -84,68 +76,46 @@ export async function makeOwnPlace(
 ): Promise<boolean> {
   const { worker, role } = maker;
   const place = placeOf(worker, dbConnType);
-  const dialect = dialects[worker.dialect];
-  const roles = rolesOf(dialect);
   return withSessions(worker, DEADLINE, async (open) => {
     const server = await open.server(main?.database);
-    const found = await openOwn(open, dialect);
+    // Null also if another environment's Worker made it, whose databases this one may not enter: that one repairs it.
+    const found = await open.app().catch(ignoreRefusal(place));
     // Before anything of it is given away.
-    if (found) await refuseTaken(dialect, found, place, owner);
-    await makeRole(maker, place, server);
-    const { session, created } = await openPlace(dialect, open, server, place);
+    if (found) await refuseTaken(new OpenPlace(place, found), owner);
+    await makeRole(maker, new OpenPlace(place, server));
+    // A schema's is shared, and made for the first of them.
+    const { at, created } = await ensureDatabase(open, place, main);
     // Somebody else has made it in the meantime.
-    if (!found && !created) await refuseTaken(dialect, session, place, owner);
-    await explainDenied(dialect, place, 'owner', () => roles.give(session, place, role));
-    const givesSchema = place.kind === 'schema' && !(await dialect.hasSchema(session, place));
-    if (givesSchema) await roles.giveSchema(session, place, role);
+    if (!found && !created) await refuseTaken(at, owner);
+    await explainDenied(place, 'owner', () => at.roles.give(at.session, place, role));
+    const givesSchema = place.kind === 'schema' && !(await at.hasSchema());
+    if (givesSchema) await at.roles.giveSchema(at.session, place, role);
     return place.kind === 'schema' ? givesSchema : created;
   });
 }
 
 /** Refuses a place in which there is anything but this app. */
-async function refuseTaken(dialect: Dialect, session: Session, place: Place, { app, uid }: Owner): Promise<void> {
-  const foreign = () => new AppSupervisorError('DATABASE_FOREIGN', { object: place.label, server: place.server, app });
-  const { isMain, mark, empty } = await readContent(dialect, session, place, true).catch((error) => {
-    // It belongs to a role that is not this Worker's.
-    throw dialect.faultOf(error) === 'denied' ? foreign() : error;
-  });
+async function refuseTaken(at: OpenPlace, { app, uid }: Owner): Promise<void> {
+  const { place, session, dialect } = at;
+  const foreign = () => new AppSupervisorError('DATABASE_FOREIGN', aboutOf(place, app));
+  // It may belong to a role that is not this Worker's.
+  const { isMain, mark, empty } = await orDenied(place, () => readContent(at, true), foreign);
   if (isMain) refuseMain(place);
-  if (mark) return refuseForeignMarker(dialect, place, mark, { uid });
+  if (mark) return refuseForeignMarker(place, mark, { uid });
   const tenant = place.kind === 'database' ? await dialect.otherTenant(session, place) : null;
   if (!empty || tenant) throw foreign();
-}
-
-/** The app's database, which is made if it is missing. A schema's is shared, and made for the first of them. */
-async function openPlace(
-  dialect: Dialect,
-  open: Opener,
-  server: Session,
-  place: Place,
-): Promise<{ session: Session; created: boolean }> {
-  // MySQL and MariaDB report "denied" for a database that does not exist, too.
-  const found = await explainDenied(dialect, place, 'database', () => open.app());
-  if (found) return { session: found, created: false };
-  const created = await explainDenied(dialect, place, 'database', () =>
-    tryCreate(dialect, () => dialect.create(server, place, 'database')),
-  );
-  const session = await open.app();
-  if (!session) throw createDenied(dialect, place, 'database');
-  return { session, created };
 }
 
 /**
  * Makes the role, or sets its password.
  * @throws DATABASE_ROLE_DENIED with the SQL for an administrator
  */
-export async function makeRole({ role, password }: RoleMaker, place: Place, session: Session): Promise<void> {
-  const dialect = dialects[place.connection.dialect];
-  try {
-    await rolesOf(dialect).make(session, role, password);
-  } catch (error) {
-    if (error instanceof AppSupervisorError || dialect.faultOf(error) !== 'denied') throw error;
-    throw roleDenied(place.connection);
-  }
-}
+export const makeRole = ({ role, password }: RoleMaker, { place, roles, session }: OpenPlace): Promise<void> =>
+  orDenied(
+    place,
+    () => roles.make(session, role, password),
+    () => roleDenied(place.connection),
+  );
 
 /** The Worker's role may not make roles. */
 export const roleDenied = (worker: DatabaseConnection): AppSupervisorError =>
@@ -168,63 +138,34 @@ export async function repairOwnPlace(
 ): Promise<void> {
   const { worker, role } = maker;
   const place = placeOf(worker, dbConnType);
-  const dialect = dialects[worker.dialect];
-  const roles = rolesOf(dialect);
+  const about = aboutOf(place, app);
+  const ignore = ignoreRefusal(place);
   await withSessions(worker, DEADLINE, async (open) => {
-    const ignoreRefusal = (error: unknown) => {
-      if (!isRefused(dialect, error)) throw error;
-    };
-    const session = await open.app().catch(ignoreRefusal);
+    const session = await open.app().catch(ignore);
     if (session === undefined) return;
+    const at = session && new OpenPlace(place, session);
     // Without it the app's role is gone, too, and its sign-in would fail for a reason that says nothing.
-    if (!session || !(await dialect.hasSchema(session, place)))
-      throw new AppSupervisorError('DATABASE_MISSING', { object: place.label, server: place.server, app });
-    await assertNotMain(dialect, session, place);
-    await roles.resetSettings(session, role).catch(ignoreRefusal);
-    if (maker.setsPassword !== false) await repairSignIn(maker, place, session).catch(ignoreRefusal);
-    await roles.takeOver(session, place, role, 'own').catch(ignoreRefusal);
-    const foreign = await roles.foreign(session, place, role);
+    if (!at || !(await at.hasSchema())) throw new AppSupervisorError('DATABASE_MISSING', about);
+    const { roles } = at;
+    await assertNotMain(at);
+    await roles.resetSettings(at.session, role).catch(ignore);
+    if (maker.setsPassword !== false) await repairSignIn(maker, at).catch(ignore);
+    await roles.takeOver(at.session, place, role, 'own').catch(ignore);
+    const foreign = await roles.foreign(at.session, place, role);
     if (!foreign.length) return;
-    const what = foreign.slice(0, 5).join(', ');
-    throw new AppSupervisorError('DATABASE_NOT_OWNED', { app, object: place.label, server: place.server, role, what });
+    throw new AppSupervisorError('DATABASE_NOT_OWNED', { ...about, role, what: foreign.slice(0, 5).join(', ') });
   });
 }
 
-/** Drops the role after its database or schema. */
-export async function dropRole(
-  open: Opener,
-  { worker, role }: RoleMaker,
-  place: Place,
-  main?: Protected,
-): Promise<void> {
-  const dialect = dialects[worker.dialect];
-  const session = place.kind === 'schema' ? await open.app() : await open.server(main?.database);
-  if (session) await rolesOf(dialect).drop(session, place, role);
-}
-
-const isRefused = (dialect: Dialect, error: unknown) => ['denied', 'signIn'].includes(dialect.faultOf(error));
-
-/**
- * The Worker's own session on the app's database. Null if there is no database, or if another environment's Worker made
- * it, whose databases this one may not enter: that one repairs it.
- */
-const openOwn = (open: Opener, dialect: Dialect): Promise<Session | null> =>
-  open.app().catch((error) => {
-    if (!isRefused(dialect, error)) throw error;
-    return null;
-  });
+/** What this user may not do, or where it may not sign in, is undefined. */
+const ignoreRefusal = (place: Place) => (error: unknown) => {
+  if (!['denied', 'signIn'].includes(dialectOf(place).faultOf(error))) throw error;
+};
 
 /** An app can change the password of its own role: then it is set again. */
-async function repairSignIn({ worker, role, password }: RoleMaker, place: Place, session: Session): Promise<void> {
-  const dialect = dialects[worker.dialect];
-  const roles = rolesOf(dialect);
-  try {
-    const own = await dialect.connect({ ...worker, username: role, password }, place.database, LABEL);
-    await own.close();
-  } catch (error) {
-    if (dialect.faultOf(error) !== 'signIn') throw error;
-    if (await roles.exists(session, role)) await roles.make(session, role, password);
-  }
+async function repairSignIn({ worker, role, password }: RoleMaker, { roles, session }: OpenPlace): Promise<void> {
+  if (await signsIn({ ...worker, username: role, password })) return;
+  if (await roles.exists(session, role)) await roles.make(session, role, password);
 }
 
 /** Whether the user of a connection signs in; a server that does not answer refuses nobody. */
@@ -248,8 +189,8 @@ export async function setRolePassword(maker: RoleMaker, dbConnType: DbConnType, 
   const place = placeOf(worker, dbConnType);
   await withSessions(worker, DEADLINE, async (open) => {
     const session = await open.app();
-    if (!session) throw new AppSupervisorError('DATABASE_MISSING', { object: place.label, server: place.server, app });
-    if (!(await signsIn({ ...worker, username: role, password }))) await makeRole(maker, place, session);
+    if (!session) throw new AppSupervisorError('DATABASE_MISSING', aboutOf(place, app));
+    if (!(await signsIn({ ...worker, username: role, password }))) await makeRole(maker, new OpenPlace(place, session));
   });
 }
 
@@ -258,11 +199,7 @@ export async function setRolePassword(maker: RoleMaker, dbConnType: DbConnType, 
  * @throws what `withSessions` throws
  */
 export const isPlaceThere = (maker: RoleMaker, dbConnType: DbConnType): Promise<boolean> =>
-  withSessions(maker.worker, DEADLINE, async (open) => {
-    const dialect = dialects[maker.worker.dialect];
-    const place = placeOf(maker.worker, dbConnType);
-    const session = await open.app();
-    if (!session || !(await dialect.hasSchema(session, place))) return false;
-    await repairSignIn(maker, place, session);
-    return true;
+  inPlace(placeOf(maker.worker, dbConnType), DEADLINE, async (at) => {
+    if (at) await repairSignIn(maker, at);
+    return at !== null;
   });

@@ -1,7 +1,6 @@
 import type { DbConnType } from '../../shared/types';
 import { type DatabaseConnection, placeOf } from './connection';
-import { dialects } from './dialects';
-import { withSessions } from './open';
+import { inPlace } from './open';
 
 /** Time limit in ms: less than whoever asks waits. */
 const DEADLINE = 4_000;
@@ -11,11 +10,5 @@ const DEADLINE = 4_000;
  * if there is none.
  * @throws AppSupervisorError as `withSessions`
  */
-export async function databaseSize(connection: DatabaseConnection, dbConnType: DbConnType): Promise<number | null> {
-  const place = placeOf(connection, dbConnType);
-  const dialect = dialects[connection.dialect];
-  return withSessions(connection, DEADLINE, async (open) => {
-    const session = await open.app();
-    return session && (await dialect.hasSchema(session, place)) ? dialect.size(session, place) : null;
-  });
-}
+export const databaseSize = (connection: DatabaseConnection, dbConnType: DbConnType): Promise<number | null> =>
+  inPlace(placeOf(connection, dbConnType), DEADLINE, async (at) => (at ? at.dialect.size(at.session, at.place) : null));

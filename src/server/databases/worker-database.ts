@@ -19,7 +19,7 @@ export async function createMainDatabase(connection: DatabaseConnection): Promis
   const dialect = dialects[connection.dialect];
   return withSessions(connection, DEADLINE, async (open) => {
     if (await open.app()) return false;
-    return explainDenied(dialect, place, 'database', () =>
+    return explainDenied(place, 'database', () =>
       tryCreate(dialect, async () => dialect.create(await open.server(), place, 'database')),
     );
   });

@@ -1,4 +1,5 @@
 import type { DialectName } from '../../../shared/dialects';
+import type { Place } from '../connection';
 import type { Dialect } from '../dialect';
 import { mysql } from './mysql';
 import { postgres } from './postgres';
@@ -6,3 +7,5 @@ import { sqlite } from './sqlite';
 
 /** The implementation of every dialect. */
 export const dialects: Record<DialectName, Dialect> = { postgres, kingbase: postgres, mysql, mariadb: mysql, sqlite };
+
+export const dialectOf = ({ connection }: Pick<Place, 'connection'>): Dialect => dialects[connection.dialect];

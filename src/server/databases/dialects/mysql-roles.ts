@@ -2,7 +2,7 @@ import type { Roles } from '../dialect';
 
 /** The roles of apps on MariaDB and MySQL: users that sign in from anywhere, with one database each. */
 
-const quote = (name: string) => `\`${name.replace(/`/g, '``')}\``;
+export const quote = (name: string) => `\`${name.replace(/`/g, '``')}\``;
 /** The name in a grant is a LIKE pattern: unescaped, `a_b` also means the database `axb`. */
 const pattern = (database: string) => quote(database.replace(/[\\_%]/g, '\\$&'));
 const text = (value: string) => `'${value.replace(/\\/g, '\\\\').replace(/'/g, "''")}'`;

@@ -10,7 +10,7 @@ import {
 } from '../dialect';
 import { loadDriver } from '../drivers';
 import { CONNECT_TIMEOUT, ConnectionLoss, closeWithin, KEEP_ALIVE_DELAY, type Row, type Session } from '../session';
-import { roles } from './mysql-roles';
+import { quote, roles } from './mysql-roles';
 
 /** MariaDB and MySQL: one language, two drivers. */
 
@@ -84,8 +84,6 @@ function faultOf(error: unknown): Fault {
   return FAULTS[errno ?? 0] ?? 'other';
 }
 
-const quote = (name: string) => `\`${name.replace(/`/g, '``')}\``;
-
 /**
  * Whether one line of SHOW GRANTS lets the user create `database`; the name in a grant is a LIKE pattern. A line
  * without `ON` grants a role, whose permissions the server does not show here: that counts as permitted, and the
@@ -102,6 +100,15 @@ export function grantsCreate(line: string, database: string): boolean {
   return new RegExp(`^${pattern}$`).test(database);
 }
 
+const take = async (session: Session, name: string): Promise<boolean> =>
+  Number((await session.query('SELECT GET_LOCK(?, 0) AS taken', [name]))[0]?.taken) === 1;
+
+/** The id of another session that has the lock. */
+async function holderOf(session: Session, name: string): Promise<string | null> {
+  const [row] = await session.query('SELECT NULLIF(IS_USED_LOCK(?), CONNECTION_ID()) AS id', [name]);
+  return row?.id ? String(row.id) : null;
+}
+
 /** At most 64 characters. */
 const nameOf = (key: bigint) => `app_supervisor:${BigInt.asUintN(64, key).toString(16)}`;
 
@@ -111,9 +118,7 @@ const lock: SessionLock = {
     await session.query('SET SESSION wait_timeout = 300');
   },
 
-  async tryTake(session, key) {
-    return Number((await session.query('SELECT GET_LOCK(?, 0) AS taken', [nameOf(key)]))[0]?.taken) === 1;
-  },
+  tryTake: (session, key) => take(session, nameOf(key)),
   async poll(session, key) {
     const sql = 'SELECT CONNECTION_ID() AS id, COALESCE(IS_USED_LOCK(?) = CONNECTION_ID(), 0) AS held';
     const row = (await session.query(sql, [nameOf(key)]))[0];
@@ -122,31 +127,24 @@ const lock: SessionLock = {
   async release(session, key) {
     await session.query('SELECT RELEASE_LOCK(?)', [nameOf(key)]);
   },
-  async holder(session, key) {
-    const id = (await session.query('SELECT IS_USED_LOCK(?) AS id', [nameOf(key)]))[0]?.id;
-    return id === null || id === undefined ? null : String(id);
-  },
+  holder: (session, key) => holderOf(session, nameOf(key)),
 };
 
 const dropLock = (name: string) => `app_supervisor:drop:${name}`;
 
 /** By a lock, whose name contains a secret: what a session calls itself is not seen by others. */
 const drops: DropMarks = {
-  async mark(session, name) {
-    return Number((await session.query('SELECT GET_LOCK(?, 0) AS taken', [dropLock(name)]))[0]?.taken) === 1;
-  },
+  mark: (session, name) => take(session, dropLock(name)),
   async endOthers(session, name) {
-    const sql = 'SELECT NULLIF(IS_USED_LOCK(?), CONNECTION_ID()) AS id';
-    const id = (await session.query(sql, [dropLock(name)]))[0]?.id;
-    if (id === null || id === undefined) return false;
-    await kill(session, Number(id));
-    return true;
+    const id = await holderOf(session, dropLock(name));
+    if (id) await kill(session, id);
+    return id !== null;
   },
 };
 
-async function kill(session: Session, id: number): Promise<void> {
+async function kill(session: Session, id: string): Promise<void> {
   // 1094: it has ended meanwhile.
-  await session.query(`KILL ${id}`).catch((error) => {
+  await session.query(`KILL ${Number(id)}`).catch((error) => {
     if (error?.errno !== 1094) throw error;
   });
 }
@@ -185,12 +183,7 @@ export const mysql: Dialect = {
     const rows = await session.query(sql, [place.database]);
     return rows.map((row) => ({ name: String(row.name), kind: /VIEW/i.test(String(row.kind)) ? 'VIEW' : 'TABLE' }));
   },
-  async empty(session, place, keep) {
-    await session.query('SET FOREIGN_KEY_CHECKS = 0');
-    for (const { name, kind } of await mysql.relations(session, place)) {
-      if (!keep.includes(name)) await session.query(`DROP ${kind} IF EXISTS ${quote(name)}`);
-    }
-  },
+  emptying: { first: 'SET FOREIGN_KEY_CHECKS = 0', each: '' },
   async size(session, place) {
     const sql = 'SELECT SUM(data_length + index_length) AS size FROM information_schema.tables WHERE table_schema = ?';
     const [row] = await session.query(sql, [place.database]);
@@ -231,7 +224,7 @@ export const mysql: Dialect = {
        AND user = SUBSTRING_INDEX(USER(), '@', 1) AND id IN (${ids.map(() => '?').join()})`,
       ids,
     );
-    for (const row of open) await kill(session, Number(row.id));
+    for (const row of open) await kill(session, String(row.id));
     return open.length;
   },
   async queryBy(opened, sql, params) {

@@ -6,7 +6,7 @@ import type { Session } from '../session';
 
 /** The roles of apps on PostgreSQL. */
 
-const quote = (name: string) => `"${name.replace(/"/g, '""')}"`;
+export const quote = (name: string) => `"${name.replace(/"/g, '""')}"`;
 const literal = (text: string) => `'${text.replace(/'/g, "''")}'`;
 
 /** Connections of one app at a time, from all its environments: a pool has 5 by default, and the server 100 in all. */
@@ -21,7 +21,7 @@ const OURS = "pg_catalog.pg_has_role(f.o, 'USAGE')";
 /** As the new owner in `changedOwnersSql`. */
 const NOBODY = "'-'";
 
-const flag = async (session: Session, sql: string, params: unknown[] = []) =>
+export const flag = async (session: Session, sql: string, params: unknown[] = []) =>
   (await session.query(`SELECT (${sql}) AS yes`, params))[0]?.yes === true;
 
 /** Works with a pooler, too, which lends another connection after each transaction. */

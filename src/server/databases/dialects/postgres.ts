@@ -13,7 +13,7 @@ import {
 } from '../dialect';
 import { loadDriver } from '../drivers';
 import { CONNECT_TIMEOUT, ConnectionLoss, closeWithin, KEEP_ALIVE_DELAY, type Row, type Session } from '../session';
-import { roles } from './postgres-roles';
+import { flag, quote, roles } from './postgres-roles';
 
 /**
  * PostgreSQL ≥ 12, and Kingbase, which uses the same protocol (from its documentation; not tested on a Kingbase
@@ -84,11 +84,7 @@ function faultOf(error: unknown): Fault {
   return FAULTS[code ?? ''] ?? 'other';
 }
 
-const quote = (name: string) => `"${name.replace(/"/g, '""')}"`;
 const schemaOf = (place: Place) => quote(place.schema as string);
-
-const flag = async (session: Session, sql: string, params: unknown[]) =>
-  (await session.query(`SELECT (${sql}) AS yes`, params))[0]?.yes === true;
 
 const KINDS: Record<string, Relation['kind']> = {
   r: 'TABLE',
@@ -125,11 +121,7 @@ const leftoversSql = `
     WHERE c.typnamespace = to_regnamespace(?) AND ${notOfExtension('pg_type')}
     AND (c.typtype IN ('e', 'r', 'd') OR (c.typtype = 'c' AND (SELECT relkind FROM pg_class k WHERE k.oid = c.typrelid) = 'c'))`;
 
-async function empty(session: Session, place: Place, keep: readonly string[]): Promise<void> {
-  for (const { name, kind } of await relations(session, place)) {
-    // A cascade may already have dropped it.
-    if (!keep.includes(name)) await session.query(`DROP ${kind} IF EXISTS ${schemaOf(place)}.${quote(name)} CASCADE`);
-  }
+async function dropRest(session: Session, place: Place): Promise<void> {
   const schema = schemaOf(place);
   for (const { object } of await session.query(leftoversSql, [schema, schema, schema])) {
     await session.query(`DROP ${object} CASCADE`).catch((error) => {
@@ -258,12 +250,12 @@ export const postgres: Dialect = {
   hasSchema: (session, place) => flag(session, 'EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = ?)', [place.schema]),
   mayCreate(session, place, what) {
     if (what === 'database')
-      return flag(session, 'SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user', []);
+      return flag(session, 'SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user');
     if (what === 'owner')
       return flag(session, "EXISTS (SELECT 1 FROM pg_database WHERE datname = ? AND pg_has_role(datdba, 'USAGE'))", [
         place.database,
       ]);
-    if (what === 'schema') return flag(session, "has_database_privilege(current_database(), 'CREATE')", []);
+    if (what === 'schema') return flag(session, "has_database_privilege(current_database(), 'CREATE')");
     return flag(session, "has_schema_privilege(?, 'CREATE') AND has_schema_privilege(?, 'USAGE')", [
       place.schema,
       place.schema,
@@ -285,7 +277,7 @@ export const postgres: Dialect = {
     return `${grant} (connected to database ${quote(place.database)})`;
   },
   relations,
-  empty,
+  emptying: { each: ' CASCADE', dropRest },
   async size(session, place) {
     const sql =
       place.kind === 'database'

@@ -82,12 +82,7 @@ export const sqlite: Dialect = {
     );
     return rows.map((row) => ({ name: String(row.name), kind: row.type === 'view' ? 'VIEW' : 'TABLE' }));
   },
-  async empty(session, place, keep) {
-    await session.query('PRAGMA foreign_keys = OFF');
-    for (const { name, kind } of await sqlite.relations(session, place)) {
-      if (!keep.includes(name)) await session.query(`DROP ${kind} IF EXISTS ${quote(name)}`);
-    }
-  },
+  emptying: { first: 'PRAGMA foreign_keys = OFF', each: '' },
   async size(session) {
     const sql = 'SELECT page_count * page_size AS size FROM pragma_page_count(), pragma_page_size()';
     const [row] = await session.query(sql);
