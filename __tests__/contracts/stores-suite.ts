@@ -466,8 +466,8 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     it('is read whole by those who have none or whose count nobody knows', async () => {
       await begin(['crm', 'shop']);
       const found = (await stores.appIndex.read(null))!;
-      expect(found).toMatchObject({ count: countOf(1), complete: true, refused: [], gone: [] });
-      expect(found.entries.get('crm')).toEqual({ at: countOf(1), value: { field: 'crm', title: 't' } });
+      expect(found.count).toEqual(countOf(1));
+      expect(found.entries.get('crm')).toMatchObject({ at: countOf(1), value: { field: 'crm', title: 't' } });
       expect(await read(0)).toEqual({ n: 1, fields: ['crm', 'shop'] });
     });
 
@@ -495,12 +495,8 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       mark = (await write(mark, 2, ['wiki'], { gone: ['crm'], changes: [first, second] })) as string;
       await write(mark, 3, ['crm'], { gone: ['shop'], changes: [first, second, third] });
       for (const from of [1, 2, 0, null]) {
-        const found = (await stores.appIndex.read(from === null ? null : countOf(from)))!;
-        const before = from === 1 ? ['crm', 'shop'] : from === 2 ? ['shop', 'wiki'] : [];
-        const now = new Set(found.complete ? [] : before);
-        for (const field of found.gone) now.delete(field);
-        for (const field of found.entries.keys()) now.add(field);
-        expect([found.count, ...[...now].sort()]).toEqual([countOf(3), 'crm', 'wiki']);
+        const { count, entries } = (await stores.appIndex.read(from === null ? null : countOf(from)))!;
+        expect([count, ...[...entries.keys()].sort()]).toEqual([countOf(3), 'crm', 'wiki']);
       }
     });
 

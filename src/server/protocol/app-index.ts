@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type AppIndexEntry, appIndexEntry } from '../../shared/messages';
 import type { Clock } from '../clock';
-import type { AppIndexFound, AppIndexHead, AppIndexStore } from './stores/app-index';
+import type { AppIndexFound, AppIndexHead, AppIndexStore, AppIndexValue } from './stores/app-index';
 import { type Count, countAfter, isAfter, NO_COUNT } from './stores/counts';
 
 /** The Supervisor, as its workers know it. */
@@ -34,12 +34,12 @@ export class AppIndexWriter {
   private readonly uids = new Map<string, string>();
   /** Names whose definitions have changed since their texts were made; null: all may have. */
   private noted: Set<string> | null = null;
-  /** Null: another process led. */
+  /** What the store had at last, of these texts and no others; null: another process led, or it is not known what was written. */
   private left: Left | null = null;
+  /** The last count that this writer has left. */
+  private count = NO_COUNT;
   /** The store is compared, whatever its mark. */
   private isDoubted = true;
-  /** Whether the store had these texts, and no others, with the mark that was left. */
-  private isExact = false;
 
   constructor(
     private readonly store: AppIndexStore,
@@ -53,7 +53,6 @@ export class AppIndexWriter {
   invalidate(): void {
     this.noted = null;
     this.left = null;
-    this.isExact = false;
   }
 
   /** The next write compares everything. */
@@ -82,23 +81,21 @@ export class AppIndexWriter {
   /** Null if somebody else has written meanwhile. */
   private async writeOnce(apps: ReadonlyMap<string, AppIndexEntry>, term: number): Promise<boolean | null> {
     const found = await this.compare();
-    let isMended = false;
-    if (found && this.isExact && this.isBehind(found)) {
-      // Whoever has read it with this count has to read nothing again.
-      if (!(await this.put(found.mark, this.left as Left, this.differing(found), term))) return null;
-      isMended = true;
-    }
+    const { left } = this;
+    const isBehind =
+      found && left && found.mark !== left.mark && (!found.head || isAfter(left.count, found.head.count));
+    // Whoever has read it with this count has to read nothing again.
+    if (isBehind && !(await this.put(found.mark, left, this.differing(found), term))) return null;
     const noted = this.takeOver(apps);
-    const fields = found && !isMended ? this.differing(found) : noted;
-    if (found && !isMended) this.left = this.leftIn(found);
-    const { mark, count, changes } = this.left as Left;
+    const fields = found && !isBehind ? this.differing(found) : noted;
+    const from = found && !isBehind ? this.leftIn(found) : (this.left as Left);
     if (!fields.length) {
-      this.isExact = true;
-      return isMended;
+      this.left = from;
+      return Boolean(isBehind);
     }
-    const next = countAfter(count, term, Math.floor(this.clock.now().wall));
-    const head = { count: next, changes: followed(changes, { count: next, fields }) };
-    return (await this.put(mark, head, fields, term)) ? true : null;
+    const count = countAfter(from.count, term, Math.floor(this.clock.now().wall));
+    const head = { count, changes: followed(from.changes, { count, fields }) };
+    return (await this.put(from.mark, head, fields, term)) || null;
   }
 
   /** Everything that is there; null if it is as this writer left it. */
@@ -110,16 +107,10 @@ export class AppIndexWriter {
     return found;
   }
 
-  /** Whether the store has lost what this writer left, or is an older copy. */
-  private isBehind({ mark, head }: AppIndexFound): boolean {
-    return this.left !== null && mark !== this.left.mark && (!head || isAfter(this.left.count, head.count));
-  }
-
   /** From where to go on: above every count that is known. */
-  private leftIn(found: AppIndexFound): Left {
-    const { count, changes } = found.head ?? { count: NO_COUNT, changes: [] };
-    if (!this.left || !isAfter(this.left.count, count)) return { mark: found.mark, count, changes };
-    return { mark: found.mark, count: this.left.count, changes: [] };
+  private leftIn({ mark, head }: AppIndexFound): Left {
+    const { count, changes } = head ?? { count: NO_COUNT, changes: [] };
+    return isAfter(this.count, count) ? { mark, count: this.count, changes: [] } : { mark, count, changes };
   }
 
   private differing({ entries }: AppIndexFound): string[] {
@@ -128,17 +119,15 @@ export class AppIndexWriter {
   }
 
   private async put(from: string, head: AppIndexHead, fields: string[], term: number): Promise<boolean> {
-    this.isExact = false;
     // Until it is known what was written.
-    this.isDoubted = true;
+    this.left = null;
     const { texts } = this;
     const entries = new Map(fields.flatMap((field) => (texts.has(field) ? [[field, texts.get(field) as string]] : [])));
     const gone = fields.filter((field) => !texts.has(field));
     const mark = await this.store.write({ ...head, from, entries, gone, term });
     if (mark === null) return false;
     this.left = { ...head, mark };
-    this.isExact = true;
-    this.isDoubted = false;
+    this.count = head.count;
     return true;
   }
 
@@ -181,8 +170,8 @@ function followed(changes: AppIndexHead['changes'], change: AppIndexHead['change
 /** A hosting process's copy of the index. It reads only changes; without a change a read costs one value. */
 export class AppIndexReader {
   private count: Count | null = null;
-  /** By field. */
-  private readonly entries = new Map<string, { at: Count; entry: AppIndexEntry }>();
+  /** By field, of what was parsed: null where it is no entry of an app. */
+  private entries = new Map<string, AppIndexValue & { entry: AppIndexEntry | null }>();
   /** By name: of two incarnations the one that was written last. */
   private byName = new Map<string, AppIndexEntry>();
   /** Null until the Supervisor has published itself. */
@@ -196,14 +185,16 @@ export class AppIndexReader {
     // One that began later may have ended earlier.
     if (!found || (this.count && !isAfter(found.count, this.count))) return false;
     this.count = found.count;
-    const refused = new Set(found.refused);
-    const isGone = (field: string) => !found.entries.has(field) && !refused.has(field);
-    for (const field of found.complete ? [...this.entries.keys()].filter(isGone) : found.gone)
-      this.entries.delete(field);
-    for (const [field, { at, value }] of found.entries) this.take(field, at, value);
-    this.byName = new Map();
+    this.supervisor = supervisorEntry.safeParse(found.entries.get(MANAGER)?.value).data ?? null;
+    const before = this.entries;
+    this.entries = new Map();
+    for (const [field, { at, value }] of found.entries) {
+      const known = before.get(field);
+      const entry = known && known.value === value ? known.entry : entryOf(field, value);
+      this.entries.set(field, { at, value, entry });
+    }
     const inOrder = [...this.entries.values()].sort((one, other) => (isAfter(one.at, other.at) ? 1 : -1));
-    for (const { entry } of inOrder) this.byName.set(entry.name, entry);
+    this.byName = new Map(inOrder.flatMap(({ entry }) => (entry ? [[entry.name, entry]] : [])));
     return true;
   }
 
@@ -216,14 +207,9 @@ export class AppIndexReader {
   all(): AppIndexEntry[] {
     return [...this.byName.values()];
   }
+}
 
-  private take(field: string, at: Count, value: unknown): void {
-    if (field === MANAGER) {
-      this.supervisor = supervisorEntry.safeParse(value).data ?? null;
-      return;
-    }
-    const { data } = appIndexEntry.safeParse(value);
-    if (data?.uid === field) this.entries.set(field, { at, entry: data });
-    else this.entries.delete(field);
-  }
+function entryOf(field: string, value: unknown): AppIndexEntry | null {
+  const { data } = appIndexEntry.safeParse(value);
+  return data?.uid === field ? data : null;
 }

@@ -128,12 +128,6 @@ export function bodyOf(text: string): string | null {
   return head && text.slice(head[0].length);
 }
 
-/** The order that it says, the same way. */
-export function orderOf(text: string): number | null {
-  const head = TEXT.exec(text);
-  return head && Number(head[2]);
-}
-
 /** Neither a place nor a number nor a body contains a line break. */
 const signedText = (place: string, order: number, body: string): string => `${FORMAT}\n${place}\n${order}\n${body}`;
 

@@ -1,4 +1,5 @@
-import { createHash, createHmac, createPrivateKey, createPublicKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { authenticate } from './cipher';
 
 /** The keys of one environment, which the Supervisor and that environment alone have. */
 export interface EnvironmentKey {
@@ -63,10 +64,11 @@ export const domainKeyOf = (fleetKey: Buffer): Buffer => derive(fleetKey, 'domai
 export class Keyring {
   private readonly environments = new Map<string, EnvironmentKey>();
   private readonly floors = new Map<string, number>();
-  private known: SupervisorKey | null = null;
+  /** Null until its environment's records have brought it, on a Worker that has only its environment's key. */
+  supervisor: SupervisorKey | null = null;
 
   constructor(private readonly keys: GivenKeys) {
-    if (keys.fleetKey) this.known = supervisorKeyOf(derive(keys.fleetKey, 'supervisor'));
+    if (keys.fleetKey) this.supervisor = supervisorKeyOf(derive(keys.fleetKey, 'supervisor'));
   }
 
   /** Null if this process has no key of that environment. */
@@ -102,17 +104,12 @@ export class Keyring {
   /** By which whoever has the key of an environment knows the Supervisor's public key; null without that key. */
   proofFor(environment: string, publicKey: string): string | null {
     const key = this.of(environment)?.authentication;
-    return key ? createHmac('sha256', key).update(`supervisor\n${publicKey}`).digest('base64url') : null;
+    return key ? authenticate(key, `supervisor\n${publicKey}`).toString('base64url') : null;
   }
 
   /** Whether a key that this process has used so far has this id. */
   hasMade(id: string): boolean {
-    return this.known?.id === id || [...this.environments.values()].some((key) => key.id === id);
-  }
-
-  /** Null until its environment's records have brought it, on a Worker that has only its environment's key. */
-  get supervisor(): SupervisorKey | null {
-    return this.known;
+    return this.supervisor?.id === id || [...this.environments.values()].some((key) => key.id === id);
   }
 
   /** Whether this process has the keys of all environments. */
@@ -135,7 +132,7 @@ export class Keyring {
 
   /** The Supervisor's public key as text, for records. */
   get publicKey(): string | null {
-    return this.known && (this.known.publicKey.export({ format: 'jwk' }).x as string);
+    return this.supervisor && (this.supervisor.publicKey.export({ format: 'jwk' }).x as string);
   }
 
   /** Takes over a public key that is proven, or was once. */
@@ -143,7 +140,7 @@ export class Keyring {
     if (this.isWhole || this.publicKey === text) return;
     try {
       const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: text }, format: 'jwk' });
-      this.known = { id: keyId(Buffer.from(text, 'base64url')), publicKey, privateKey: null };
+      this.supervisor = { id: keyId(Buffer.from(text, 'base64url')), publicKey, privateKey: null };
     } catch {
       // Not a key: what it had stays.
     }

@@ -21,7 +21,10 @@ export interface AppIndexStore {
   mark(): Promise<string>;
   /** Everything, for the writer. */
   inspect(): Promise<AppIndexFound>;
-  /** What has changed since a count, null for a first read; null while there is nothing newer. */
+  /**
+   * All of it once it has changed since a count, null for a first read; null while there is nothing newer. An entry that is not believed is
+   * as it was before, and one that has not changed is the same object again.
+   */
   read(since: Count | null): Promise<AppIndexRead | null>;
 }
 
@@ -52,11 +55,12 @@ export interface AppIndexFound {
 
 export interface AppIndexRead {
   count: Count;
-  /** Whether `entries` and `refused` are all that is there; if not, what is neither in them nor in `gone` is unchanged. */
-  complete: boolean;
-  /** By field, unparsed, with the count of the write that wrote it. */
-  entries: Map<string, { at: Count; value: unknown }>;
-  /** Fields whose text is not believed: what is known of them stands. */
-  refused: string[];
-  gone: string[];
+  /** By field, with the count of the write that wrote it. */
+  entries: ReadonlyMap<string, AppIndexValue>;
+}
+
+export interface AppIndexValue {
+  at: Count;
+  /** Unparsed. */
+  value: unknown;
 }

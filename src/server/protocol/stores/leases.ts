@@ -38,12 +38,9 @@ export interface Waiting {
 }
 
 export type Announced =
-  /** @see fresh whether the store did not have this tenure: statuses have to be written again */
+  /** `fresh`: the store did not have this tenure, so statuses have to be written again. */
   | { by: 'me'; fresh: boolean }
   /** Refused: a process of another installation, which has another main database, holds an environment of this name. */
   | { by: 'otherInstallation'; instance: string }
-  /**
-   * Refused: a tenure with this epoch was announced, which is not below the announced one.
-   * @see instance who announces it still; null: nobody
-   */
+  /** Refused: a tenure with this epoch was announced, which is not below the announced one. `instance`: who announces it still, if anybody. */
   | { by: 'newer'; epoch: number; instance: string | null };

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../../../clock';
-import { bodyOf, orderOf, SUPERVISOR } from '../../envelope';
+import { bodyOf, SUPERVISOR } from '../../envelope';
 import {
   type AppIndexFound,
   type AppIndexHead,
   type AppIndexRead,
   type AppIndexStore,
+  type AppIndexValue,
   type AppIndexWrite,
   appIndexHead,
 } from '../app-index';
@@ -17,8 +18,7 @@ import { placeOf, type Script, type StoreConnection } from './connection';
 const WITHOUT_PAUSE = 50;
 
 /** An entry that was believed. */
-interface Believed {
-  at: Count;
+interface Believed extends AppIndexValue {
   /** Of its text; null once it was gone at that count. */
   digest: string | null;
 }
@@ -69,10 +69,7 @@ export class RedisAppIndex implements AppIndexStore {
     const entries: AppIndexFound['entries'] = new Map();
     const texts = new Map<string, string>();
     await this.each(Object.entries(found), ([field, text]) => {
-      const isOurs =
-        this.texts.get(field) === text ||
-        this.isOurs(field, text) ||
-        connection.envelope.open(SUPERVISOR, placeOf(key, field), text) !== null;
+      const isOurs = this.texts.get(field) === text || connection.envelope.open(SUPERVISOR, placeOf(key, field), text);
       if (isOurs) texts.set(field, text);
       entries.set(field, isOurs ? splitOf(bodyOf(text) ?? '').text : null);
     });
@@ -93,66 +90,42 @@ export class RedisAppIndex implements AppIndexStore {
     const now = this.openHead(mark ?? '');
     // It has changed meanwhile: whoever changed it notifies once more.
     if (!now || isAfter(now.count, head.count)) return this.readAll();
-    return this.readOf(
-      head,
-      fields.map((field, i) => [field, texts[i]]),
-      false,
-    );
+    return this.take(head, new Map(fields.map((field, i) => [field, texts[i]])));
   }
 
   private async readAll(): Promise<AppIndexRead | null> {
     const { redis, keys } = this.connection;
     const { [COUNT]: mark = '', ...found } = await redis.hgetall(keys.appIndex());
     const head = this.openHead(mark);
-    if (!head) return null;
-    const gone = [...this.believed.keys()].filter((field) => !(field in found));
-    for (const field of gone) this.leave(field, head.count);
-    return this.readOf(head, Object.entries(found), true);
+    const gone = [...this.believed.keys()].map((field): [string, null] => [field, null]);
+    return head && this.take(head, new Map<string, string | null>([...gone, ...Object.entries(found)]));
   }
 
-  private async readOf(
-    { count }: AppIndexHead,
-    found: Array<[field: string, text: string | null]>,
-    complete: boolean,
-  ): Promise<AppIndexRead> {
-    const read: AppIndexRead = { count, complete, entries: new Map(), refused: [], gone: [] };
-    await this.each(found, ([field, text]) => {
-      if (text === null) {
-        this.leave(field, count);
-        read.gone.push(field);
-        return;
-      }
-      const entry = this.open(field, text);
-      if (entry) read.entries.set(field, entry);
-      else read.refused.push(field);
-    });
-    return read;
+  private async take({ count }: AppIndexHead, found: Map<string, string | null>): Promise<AppIndexRead> {
+    await this.each(found, ([field, text]) => (text === null ? this.leave(field, count) : this.open(field, text)));
+    return { count, entries: new Map([...this.believed].filter(([, { digest }]) => digest !== null)) };
   }
 
   /** An entry that comes back as it was before it was gone is not believed. */
   private leave(field: string, at: Count): void {
     const last = this.believed.get(field);
-    if (last && !isAfter(last.at, at)) this.believed.set(field, { at, digest: null });
+    if (last && !isAfter(last.at, at)) this.believed.set(field, { at, digest: null, value: null });
   }
 
-  private open(field: string, text: string): { at: Count; value: unknown } | null {
-    const { connection } = this;
-    const place = placeOf(connection.keys.appIndex(), field);
+  /** What is known of an entry that is not believed stands. */
+  private open(field: string, text: string): void {
+    const { envelope, keys } = this.connection;
+    const place = placeOf(keys.appIndex(), field);
     const digest = digestOf(text);
     const last = this.believed.get(field);
-    if (last?.digest === digest) return { at: last.at, value: JSON.parse(splitOf(bodyOf(text) ?? '').text) };
-    const opened = connection.envelope.open(SUPERVISOR, place, text);
-    if (!opened) return null;
+    if (last?.digest === digest) return;
+    const opened = envelope.open(SUPERVISOR, place, text);
+    if (!opened) return;
     const { n, text: json } = splitOf(opened.body);
     const at = { term: opened.order, n };
     const isOld = last && (isAfter(last.at, at) || (last.digest === null && !isAfter(at, last.at)));
-    if (isOld) {
-      connection.envelope.refusals.note(place, 'replayed');
-      return null;
-    }
-    const value = connection.envelope.parse(place, json, z.unknown());
-    this.believed.set(field, { at, digest });
-    return { at, value };
+    if (isOld) envelope.refusals.note(place, 'replayed');
+    else this.believed.set(field, { at, digest, value: envelope.parse(place, json, z.unknown()) });
   }
 
   /** Null if there is none, or none that is believed. */
@@ -167,14 +140,6 @@ export class RedisAppIndex implements AppIndexStore {
   private sign(field: string, { term, n }: Count, text: string): string {
     const { connection } = this;
     return connection.envelope.sign(SUPERVISOR, placeOf(connection.keys.appIndex(), field), term, `${n} ${text}`);
-  }
-
-  /** Whether the Supervisor's key has signed a text for its place: to sign it again takes a third of the time of a check. */
-  private isOurs(field: string, text: string): boolean {
-    const { connection } = this;
-    const place = placeOf(connection.keys.appIndex(), field);
-    const [order, body] = [orderOf(text), bodyOf(text)];
-    return order !== null && body !== null && connection.envelope.sign(SUPERVISOR, place, order, body) === text;
   }
 
   /** With pauses, in which the process does what else it has to do. */

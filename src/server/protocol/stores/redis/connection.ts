@@ -1,5 +1,6 @@
 import type Redis from 'ioredis';
 import type { z } from 'zod';
+import type { Lease } from '../../../../shared/messages';
 import type { Clock } from '../../../clock';
 import type { Log } from '../../../log';
 import { RedisConnection } from '../../connect';
@@ -26,8 +27,8 @@ export class StoreConnection {
   readonly connection: RedisConnection;
   /** The last term under which this process wrote. */
   private term = { term: -1, signed: '' };
-  /** By environment, the epoch of the lease that was last believed. */
-  readonly epochs = new Map<string, number>();
+  /** By environment, the newest lease that was believed: what is older was written again by somebody else. */
+  readonly newest = new Map<string, Pick<Lease, 'epoch' | 'beat'>>();
 
   constructor(
     address: string,

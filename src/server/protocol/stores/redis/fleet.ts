@@ -1,4 +1,4 @@
-import { type Lease, type Registration, registration } from '../../../../shared/messages';
+import { type Registration, registration } from '../../../../shared/messages';
 import forgetEnvironment from '../../scripts/forgetEnvironment-8.lua';
 import { COUNT, NO_COUNT } from '../counts';
 import { type EnvironmentObservation, type FleetObservation, type FleetStore, foreignTo } from '../fleet';
@@ -18,8 +18,6 @@ export class RedisFleet implements FleetStore {
    * polled more often.
    */
   private leases = new Map<string, ReadLease>();
-  /** By environment, the newest lease that was believed: what is older was written again by somebody else. */
-  private readonly newest = new Map<string, Pick<Lease, 'epoch' | 'beat'>>();
   /** The environments that the last poll found. */
   private names: string[] = [];
   /** The connection of the last poll. */
@@ -51,7 +49,9 @@ export class RedisFleet implements FleetStore {
     const environments: FleetObservation['environments'] = new Map();
     names.forEach((name, i) => {
       const [text, version, waits] = rest.slice(3 * i, 3 * i + 3);
-      const read = text === null ? null : this.leaseOf(name, text, before.get(name));
+      const last = before.get(name);
+      const read = text === null ? null : last?.text === text ? last : this.openLease(name, text);
+      if (read) this.leases.set(name, read);
       const waiting = this.connection.open(name, keys.standby(name), waits, standby)?.value;
       environments.set(name, {
         lease: read?.lease ?? null,
@@ -77,7 +77,7 @@ export class RedisFleet implements FleetStore {
     const key = connection.keys.registration(environment);
     const read = connection.open(environment, key, await connection.redis.get(key), registration);
     if (!read) return null;
-    const epoch = this.newest.get(environment)?.epoch ?? read.order;
+    const epoch = connection.newest.get(environment)?.epoch ?? read.order;
     if (read.order === epoch && read.value.name === environment) return read.value;
     // A newer one is of a holder that nobody polled yet.
     if (read.order <= epoch) connection.envelope.refusals.note(key, 'replayed');
@@ -94,8 +94,7 @@ export class RedisFleet implements FleetStore {
     const args = [environment, COUNT, floor, mark];
     if (!(await connection.underTerm(term, this.forgetEnvironment, places, args))) return false;
     this.onForget(environment);
-    this.newest.delete(environment);
-    connection.epochs.delete(environment);
+    connection.newest.delete(environment);
     return true;
   }
 
@@ -108,23 +107,17 @@ export class RedisFleet implements FleetStore {
     );
   }
 
-  private leaseOf(environment: string, text: string, before: ReadLease | undefined): ReadLease {
-    const read = before?.text === text ? before : this.openLease(environment, text);
-    this.leases.set(environment, read);
-    return read;
-  }
-
   private openLease(environment: string, text: string): ReadLease {
-    const { connection, newest } = this;
+    const { connection } = this;
     const found = openLease(connection, environment, text);
-    const last = newest.get(environment);
-    const isOld =
-      typeof found !== 'string' && last && (found.epoch - last.epoch || found.beat - last.beat) < 0 ? 'replayed' : null;
-    const doubt = isOld ?? (typeof found === 'string' ? found : null);
-    if (doubt) connection.envelope.note(environment, connection.keys.lease(environment), doubt);
-    if (doubt || typeof found === 'string') return { text, lease: null, doubt: doubt ?? undefined };
-    newest.set(environment, { epoch: found.epoch, beat: found.beat });
-    connection.epochs.set(environment, found.epoch);
-    return { text, lease: found };
+    const last = connection.newest.get(environment);
+    const isOld = typeof found !== 'string' && last && (found.epoch - last.epoch || found.beat - last.beat) < 0;
+    if (typeof found !== 'string' && !isOld) {
+      connection.newest.set(environment, found);
+      return { text, lease: found };
+    }
+    const doubt = typeof found === 'string' ? found : 'replayed';
+    connection.envelope.note(environment, connection.keys.lease(environment), doubt);
+    return { text, lease: null, doubt };
   }
 }

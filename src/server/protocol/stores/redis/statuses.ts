@@ -42,9 +42,9 @@ export class RedisStatuses implements StatusStore {
   }
 
   async read(environment: string): Promise<StatusEntry[]> {
-    const { redis, keys, epochs } = this.connection;
+    const { redis, keys, newest } = this.connection;
     const texts = await redis.hgetall(keys.statuses(environment));
-    const epoch = epochs.get(environment);
+    const epoch = newest.get(environment)?.epoch;
     const before = this.believed.get(environment) ?? new Map<string, Believed>();
     const known = new Map([...before].filter(([, status]) => epoch === undefined || status.epoch === epoch));
     this.believed.set(environment, known);
@@ -60,7 +60,7 @@ export class RedisStatuses implements StatusStore {
     const read = connection.open(environment, place, text, signedStatus);
     if (!read) return last;
     const { epoch, entry } = read.value;
-    const current = connection.epochs.get(environment) ?? epoch;
+    const current = connection.newest.get(environment)?.epoch ?? epoch;
     // Of a holder that nobody polled yet.
     if (epoch > current) return last;
     if ((last && read.order < last.version) || epoch < current || entry.name !== name) {
