@@ -32,7 +32,7 @@ describe('what a Worker asks a database of an app, in PostgreSQL', () => {
     ['its tables', (session) => relations(session, place)],
     ['its size', (session) => size(session, place)],
     ['what is not its own', (session) => roles!.foreign(session, place, 'app_crm')],
-    ['what an app could not adopt', (session) => roles!.left(session, place, 'app_crm')],
+    ['what an app could not adopt', (session) => roles!.left!(session, place, 'app_crm')],
   ])('compares equal types, or sees nothing of the app: %s', async (_, ask) => {
     const asked: string[] = [];
     const query = async (sql: string) => {

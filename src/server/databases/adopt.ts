@@ -31,11 +31,11 @@ export async function adoptOwnPlace(
     await assertNotMain(at);
     await refuseOther(at, owner);
     await endDrops(at);
-    const what = (await roles.left(session, place, role)).slice(0, 5).join(', ');
+    const what = (await (roles.left ?? roles.foreign)(session, place, role)).slice(0, 5).join(', ');
     if (what) throw new AppSupervisorError('DATABASE_NOT_OURS', { ...about, user: worker.username ?? '', what });
     await makeRole(maker, at);
     await explainDenied(place, 'owner', () => roles.give(session, place, role));
-    await roles.takeOver(session, place, role, 'ours');
+    await roles.takeOver?.(session, place, role, 'ours');
     // A database of schemas is shared with other apps, which stay in it.
     if (place.kind === 'database') await roles.closeToFormer(session, place, role);
   });

@@ -127,17 +127,21 @@ export interface Dialect {
   queryBy(opened: unknown, sql: string, params: readonly unknown[]): Promise<Row[]>;
 }
 
-/** What the Worker does as itself with the role of an app. Nothing of it runs code that is stored in the app's place. */
+/**
+ * What the Worker does as itself with the role of an app. Nothing of it runs code that is stored in the app's place. What is absent
+ * has no meaning there: objects of MariaDB and MySQL have no owner that could be changed, and what runs with others' rights has to be made anew.
+ */
 export interface Roles {
   /** What the session's own role may do. */
   rights(session: Session): Promise<{ isSuperuser: boolean; mayMakeRoles: boolean }>;
   /** SQL with which an administrator lets `worker` make roles. */
   adminSql(worker: string): string;
-  exists(session: Session, role: string): Promise<boolean>;
+  /** Absent: it makes no difference. */
+  exists?(session: Session, role: string): Promise<boolean>;
   /** Makes a role that may sign in and nothing else; if it exists, sets its password. */
   make(session: Session, role: string, password: string): Promise<void>;
   /** Takes back the settings that the role has given to its own sessions to come: some of them let no session begin. */
-  resetSettings(session: Session, role: string): Promise<void>;
+  resetSettings?(session: Session, role: string): Promise<void>;
   /**
    * Closes the session's database to everybody else, and lets the role create what it likes in it.
    * @throws an error that `faultOf` calls `denied`
@@ -146,22 +150,20 @@ export interface Roles {
   /** Closes an adopted database to the roles of apps that it belonged to before. */
   closeToFormer(session: Session, place: Place, role: string): Promise<void>;
   /** Makes the app's missing schema, which the role owns. */
-  giveSchema(session: Session, place: Place, role: string): Promise<void>;
+  giveSchema?(session: Session, place: Place, role: string): Promise<void>;
   /**
    * Makes the role own what is in the place, if the place was given to it.
    * @param from `own`: what the session's own role owns; `ours`: also what roles own of which it is a member; `all`: what anybody owns
    */
-  takeOver(session: Session, place: Place, role: string, from: 'own' | 'ours' | 'all'): Promise<void>;
+  takeOver?(session: Session, place: Place, role: string, from: 'own' | 'ours' | 'all'): Promise<void>;
   /** What `takeOver` of `ours` would leave to others, for people. The role need not exist. */
-  left(session: Session, place: Place, role: string): Promise<string[]>;
-  /** Whether objects have owners that can be changed; otherwise what runs with others' rights has to be made anew. */
-  movesOwners: boolean;
+  left?(session: Session, place: Place, role: string): Promise<string[]>;
   /** Makes a Worker's role a master of the app's role, and the owner of the app's database. */
-  admit(session: Session, place: Place, role: string, worker: string): Promise<void>;
+  admit?(session: Session, place: Place, role: string, worker: string): Promise<void>;
   /** Runs `work` while nobody can replace a table. Fails rather than that a function of the app runs. */
   lockTable<T>(session: Session, table: string, work: () => Promise<T>): Promise<T>;
   /** Whether another session holds what is needed. */
-  isInTheWay(error: unknown): boolean;
+  isInTheWay?(error: unknown): boolean;
   /** What in the place belongs to others, for people. */
   foreign(session: Session, place: Place, role: string): Promise<string[]>;
   /** Drops a role that owns nothing any more. It need not exist. */

@@ -44,11 +44,11 @@ export async function moveToRole(
       if (what) throw new AppSupervisorError('DATABASE_NOT_OWNED', { ...about, role, what });
     };
     // What cannot be moved is found before anything is changed.
-    if (!roles.movesOwners) await remaining();
+    if (!roles.takeOver) await remaining();
     await roles.make(session, role, password);
-    for (const worker of workers) await roles.admit(session, place, role, worker);
+    for (const worker of workers) await roles.admit?.(session, place, role, worker);
     await patiently(roles, () => roles.give(session, place, role));
-    await patiently(roles, () => roles.takeOver(session, place, role, 'all'));
+    await patiently(roles, async () => roles.takeOver?.(session, place, role, 'all'));
     await remaining();
   });
 }
@@ -59,7 +59,7 @@ async function patiently(roles: Roles, work: () => Promise<void>): Promise<void>
     try {
       return await work();
     } catch (error) {
-      if (attempt === ATTEMPTS || !roles.isInTheWay(error)) throw error;
+      if (attempt === ATTEMPTS || !roles.isInTheWay?.(error)) throw error;
       await delay(BETWEEN);
     }
   }

@@ -89,7 +89,7 @@ export async function makeOwnPlace(
     if (!found && !created) await refuseTaken(at, owner);
     await explainDenied(place, 'owner', () => at.roles.give(at.session, place, role));
     const givesSchema = place.kind === 'schema' && !(await at.hasSchema());
-    if (givesSchema) await at.roles.giveSchema(at.session, place, role);
+    if (givesSchema) await at.roles.giveSchema?.(at.session, place, role);
     return place.kind === 'schema' ? givesSchema : created;
   });
 }
@@ -148,9 +148,9 @@ export async function repairOwnPlace(
     if (!at || !(await at.hasSchema())) throw new AppSupervisorError('DATABASE_MISSING', about);
     const { roles } = at;
     await assertNotMain(at);
-    await roles.resetSettings(at.session, role).catch(ignore);
+    await roles.resetSettings?.(at.session, role).catch(ignore);
     if (maker.setsPassword !== false) await repairSignIn(maker, at).catch(ignore);
-    await roles.takeOver(at.session, place, role, 'own').catch(ignore);
+    await roles.takeOver?.(at.session, place, role, 'own').catch(ignore);
     const foreign = await roles.foreign(at.session, place, role);
     if (!foreign.length) return;
     throw new AppSupervisorError('DATABASE_NOT_OWNED', { ...about, role, what: foreign.slice(0, 5).join(', ') });
@@ -165,7 +165,8 @@ const ignoreRefusal = (place: Place) => (error: unknown) => {
 /** An app can change the password of its own role: then it is set again. */
 async function repairSignIn({ worker, role, password }: RoleMaker, { roles, session }: OpenPlace): Promise<void> {
   if (await signsIn({ ...worker, username: role, password })) return;
-  if (await roles.exists(session, role)) await roles.make(session, role, password);
+  const isThere = (await roles.exists?.(session, role)) ?? true;
+  if (isThere) await roles.make(session, role, password);
 }
 
 /** Whether the user of a connection signs in; a server that does not answer refuses nobody. */

@@ -31,14 +31,12 @@ export const roles: Roles = {
   },
   adminSql: (worker) =>
     `GRANT CREATE USER ON *.* TO ${user(worker)}; GRANT ALL ON \`%\`.* TO ${user(worker)} WITH GRANT OPTION;`,
-  exists: async () => true,
   async make(session, role, password) {
     await session.query(`CREATE USER IF NOT EXISTS ${user(role)}`);
     await session.query(
       `ALTER USER ${user(role)} IDENTIFIED BY ${text(password)} WITH MAX_USER_CONNECTIONS ${CONNECTIONS}`,
     );
   },
-  resetSettings: async () => undefined,
   async give(session, place, role) {
     await session.query(`GRANT ALL ON ${pattern(place.database)}.* TO ${user(role)}`);
   },
@@ -53,14 +51,7 @@ export const roles: Roles = {
         `REVOKE ALL PRIVILEGES ON ${pattern(place.database)}.* FROM ${text(String(name))}@${text(String(host))}`,
       );
   },
-  giveSchema: async () => undefined,
-  takeOver: async () => undefined,
-  // These have no owner that could be changed.
-  left: (session, place, role) => roles.foreign(session, place, role),
-  movesOwners: false,
-  admit: async () => undefined,
   lockTable: (_session, _table, work) => work(),
-  isInTheWay: () => false,
   // These run with the rights of whoever made them.
   async foreign(session, place, role) {
     const made = (table: string, name: string, schema: string) =>

@@ -187,7 +187,7 @@ async function foreign(session: Session, place: Place, role: string): Promise<st
   return rows.map(({ name }) => String(name));
 }
 
-export const roles: Roles = {
+export const roles = {
   async rights(session) {
     const [row] = await session.query(
       'SELECT rolsuper AS "isSuperuser", rolsuper OR rolcreaterole AS "mayMakeRoles" FROM pg_catalog.pg_roles WHERE rolname = current_user',
@@ -231,7 +231,6 @@ export const roles: Roles = {
     const rows = await find().finally(() => session.query('ROLLBACK').catch(() => undefined));
     return rows.map(({ kind, identity }) => `${kind} ${identity}`);
   },
-  movesOwners: true,
   async admit(session, place, role, worker) {
     await session.query(`GRANT ${quote(role)} TO ${quote(worker)} WITH ADMIN OPTION`);
     // A shared database stays whose it is.
@@ -271,4 +270,4 @@ export const roles: Roles = {
     return rows.map((row) => ({ database: String(row.database), isOwn: row.isOwn === true }));
   },
   closeSql: (databases) => `REVOKE CONNECT, TEMPORARY ON DATABASE ${databases.map(quote).join(', ')} FROM PUBLIC;`,
-};
+} satisfies Roles;

@@ -13,6 +13,7 @@ if newer then return {0, newer} end
 if (redis.call('HGET', KEYS[1], ARGV[2]) or '') ~= ARGV[3] then return {0, ARGV[1]} end
 local removed = tonumber(ARGV[5])
 for i = 6, 5 + removed do redis.call('HDEL', KEYS[1], ARGV[i]) end
-for i = 6 + removed, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+-- Many with one command, as far as Lua's stack allows.
+for i = 6 + removed, #ARGV, 2000 do redis.call('HSET', KEYS[1], unpack(ARGV, i, math.min(i + 1999, #ARGV))) end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[4])
 return {1, ARGV[1]}
