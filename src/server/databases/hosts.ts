@@ -63,25 +63,7 @@ export interface RowChange {
 }
 
 /** The rows of one app, and the sessions that processes have in its database. */
-export interface HostPlace {
-  /** The rows as they are now. It waits for nobody who changes them, and may be frozen. */
-  rows(): Promise<HostRow[]>;
-  /**
-   * Reads the rows of the place and changes them, in one transaction in which nobody else does.
-   * @throws DATABASE_OTHER_APP, DATABASE_UNMARKED if the place does not belong to the app, and DATABASE_…
-   */
-  change<T extends object>(judge: (rows: HostRow[]) => T & RowChange): Promise<T>;
-  /**
-   * Ends the sessions that processes of an environment have there for the app, except of one holder, and waits until they are gone.
-   * @throws HOSTING_HELD if one cannot be ended
-   */
-  endSessions(environment: string, exceptOf: string | null): Promise<void>;
-  /**
-   * Ends a session that has the boot lock, if it is of one of these environments, except of one holder.
-   * @returns whether there was one
-   */
-  endBoot(environments: string[], exceptOf: string): Promise<boolean>;
-}
+export type HostPlace = Pick<SqlHostPlace, 'rows' | 'change' | 'endSessions' | 'endBoot'>;
 
 /** A process as a connection of an app's pool proves itself. */
 export type Host = Pick<HostRow, 'environment' | 'holder' | 'term'>;
@@ -137,17 +119,22 @@ async function checkOwner(at: OpenPlace, owner: Owner, locking = ''): Promise<vo
 }
 
 /** Every change locks the row of the place's owner: two changes follow each other, also where there are no rows yet. */
-class SqlHostPlace implements HostPlace {
+class SqlHostPlace {
   constructor(
     private readonly at: OpenPlace,
     private readonly owner: Owner,
   ) {}
 
+  /** The rows as they are now. Without `locking` it waits for nobody who changes them, and may be frozen. */
   async rows(locking = ''): Promise<HostRow[]> {
     const sql = `SELECT ${ROW} FROM ${this.at.table(HOSTS_TABLE)} ORDER BY environment LIMIT ${MOST_ROWS}${locking}`;
     return readRows(await this.at.query(sql));
   }
 
+  /**
+   * Reads the rows of the place and changes them, in one transaction in which nobody else does.
+   * @throws DATABASE_OTHER_APP, DATABASE_UNMARKED if the place does not belong to the app, and DATABASE_…
+   */
   async change<T extends object>(judge: (rows: HostRow[]) => T & RowChange): Promise<T> {
     const { at, owner } = this;
     const { begin, locking } = at.dialect.transaction;
@@ -177,6 +164,10 @@ class SqlHostPlace implements HostPlace {
     await at.query(`UPDATE ${table} SET ${set} WHERE environment = ?`, [...values, environment]);
   }
 
+  /**
+   * Ends the sessions that processes of an environment have there for the app, except of one holder, and waits until they are gone.
+   * @throws HOSTING_HELD if one cannot be ended
+   */
   async endSessions(environment: string, exceptOf: string | null): Promise<void> {
     const { at, owner } = this;
     const { dialect, session, place } = at;
@@ -194,6 +185,10 @@ class SqlHostPlace implements HostPlace {
     }
   }
 
+  /**
+   * Ends a session that has the boot lock, if it is of one of these environments, except of one holder.
+   * @returns whether there was one
+   */
   async endBoot(environments: string[], exceptOf: string): Promise<boolean> {
     const { dialect, session, place } = this.at;
     const backend = await dialect.lock.holder?.(session, lockKey(place.connection));

@@ -1,7 +1,7 @@
 /** The databases of apps: check, create, mark, lock, empty and drop them. */
-export { type Check, type CheckName, checkDatabase, type DatabaseCheck, type Verdict } from './check';
+export { checkDatabase, type DatabaseCheck, type Verdict } from './check';
 export { type DatabaseConnection, isAllowedHost, isHost, type Protected } from './connection';
-export type { DatabaseContent, PluginRow } from './content';
+export type { DatabaseContent } from './content';
 export { createByOtherPlugin, replaceCoreCreators } from './core-creators';
 export { dropDatabase } from './drop';
 export {
@@ -12,7 +12,6 @@ export {
   type HostRow,
   judgeAdmission,
   markOf,
-  type RowChange,
   readRows,
   withHostPlace,
 } from './hosts';
@@ -21,7 +20,7 @@ export { acquireLock, type DatabaseLock, type LockOptions, lockKey } from './loc
 export { type Move, moveToRole } from './move';
 export { keepMark, markUpgrading, releaseDatabase, resetPartialInstall } from './own-place';
 export type { Owner } from './ownership-marker';
-export { inspectDatabase, type PreparedDatabase, type PrepareOptions, prepareDatabase } from './prepare';
+export { inspectDatabase, prepareDatabase } from './prepare';
 export { type RoleMaker, roleMakerOf, roleNameOf, setRolePassword, signsIn } from './role';
 export { inspectServer, type ServerRoles } from './server-roles';
 export { databaseSize } from './size';
