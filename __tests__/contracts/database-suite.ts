@@ -135,7 +135,7 @@ export function databaseSuite(open: () => Promise<Database>): void {
       const waiting = { ...operation, waitingFor: say('WAITS_FOR_BEGIN', { environment: 'env_a' }) };
       expect(await store.save(waiting)).toBe(true);
       expect(await store.find(operation.id)).toMatchObject({ ...waiting, createdAt: expect.any(Number) });
-      expect(await store.activeOf(operation.appUid)).toMatchObject([
+      expect(await store.active({ appUid: operation.appUid })).toMatchObject([
         { id: operation.id, waitingFor: waiting.waitingFor },
       ]);
       expect(await store.save(ended)).toBe(true);
@@ -166,7 +166,7 @@ export function databaseSuite(open: () => Promise<Database>): void {
       await store.save({ ...operationOf([]), id: ids[1], state: 'succeeded', finishedAt: NOW });
       expect((await store.active()).map(({ id }) => id)).toEqual([ids[0], ids[2]]);
       await store.create(operationOf(['env_a boot'], { id: 'op-shop', appName: 'shop' }));
-      expect((await store.activeNamed(['crm'])).map(({ id }) => id)).toEqual([ids[0], ids[2]]);
+      expect((await store.active({ appName: { $in: ['crm'] } })).map(({ id }) => id)).toEqual([ids[0], ids[2]]);
     });
 
     it('come by page and filter', async () => {

@@ -41,20 +41,20 @@ export class AppCache {
       this.appRepository.versions(),
       this.appRepository.allTombstones(),
     ]);
-    const environmentCache = new Map(this.apps);
+    const before = new Map(this.apps);
     const isKnown = (name: string, version: string) => {
-      const app = environmentCache.get(name);
+      const app = before.get(name);
       return app !== undefined && versionOf(app) === version;
     };
     const changed = new Set([...versions].filter((one) => !isKnown(...one)).map(([name]) => name));
     const read = await this.read([...changed]);
-    const gone = [...environmentCache.keys()].filter((name) => !versions.has(name));
+    const gone = [...before.keys()].filter((name) => !versions.has(name));
     const first = !this.loaded;
     this.apps.clear();
     for (const name of versions.keys()) {
       // An app deleted between the two queries.
-      const app = changed.has(name) ? read.get(name) : environmentCache.get(name);
-      if (app) this.apps.set(name, this.newer(app, environmentCache));
+      const app = changed.has(name) ? read.get(name) : before.get(name);
+      if (app) this.apps.set(name, this.newer(app, before));
     }
     const names = [...changed, ...gone, ...this.replaceTombstones(tombstones)];
     this.loaded = true;

@@ -23,7 +23,6 @@ export const eventOf = (said: Pick<Event, 'id' | 'kind' | 'message' | 'at'> & Pa
 /** That an event is about this app. */
 export const ofApp = ({ name, uid }: Pick<AppDefinition, 'name' | 'uid'>) => ({ appName: name, appUid: uid });
 
-const DAY = 86_400_000;
 /** In characters. */
 const LONGEST = 200;
 const SECRET = /password|secret|token|key|credential/i;
@@ -66,27 +65,6 @@ function shortened(value: string | undefined): string | null {
   if (value.startsWith('data:')) return value.slice(0, value.indexOf(';'));
   return value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value;
 }
-
-/**
- * The event that a command of another plugin was refused, once a day for the same cause.
- * @param app null if it is not of the environment whose Worker sent the command, or there is none
- */
-export const commandRefused = (
-  message: Message,
-  app: Pick<AppDefinition, 'name' | 'uid'> | null,
-  environment: string | null,
-  cause: Message,
-  { action, at }: { action: string; at: number },
-): Event =>
-  eventOf({
-    id: `refusal command ${environment} ${app?.uid} ${action} ${cause.code} ${Math.floor(at / DAY)}`,
-    kind: 'refusal',
-    ...(app && ofApp(app)),
-    environment,
-    message,
-    cause,
-    at,
-  });
 
 /** The event that an operation was requested or, without a person, begun by the control loop. */
 export function requested(operation: Operation, changes: SettingChange[]): Event {

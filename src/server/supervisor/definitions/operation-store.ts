@@ -43,19 +43,14 @@ export class OperationStore {
     private readonly onEnd: (operation: Operation) => void = () => undefined,
   ) {}
 
-  /** Unfinished operations, in the order of their requests. */
-  async active(transaction?: Transaction): Promise<Operation[]> {
-    return this.findActive({}, transaction);
-  }
-
-  /** The same for apps with these names, of all their incarnations. */
-  async activeNamed(appNames: string[], transaction?: Transaction): Promise<Operation[]> {
-    return this.findActive({ appName: { $in: appNames } }, transaction);
-  }
-
-  /** The same for one app. */
-  async activeOf(appUid: string, transaction?: Transaction): Promise<Operation[]> {
-    return this.findActive({ appUid }, transaction);
+  /** Unfinished operations, in the order of their requests. @param filter those of one app, or of apps with these names; default: all */
+  async active(filter: Filter = {}, transaction?: Transaction): Promise<Operation[]> {
+    const rows = await this.repository.find({
+      filter: { ...filter, state: { $in: ['queued', 'running'] } },
+      sort: ['generation', 'id'],
+      transaction,
+    });
+    return rows.map(toOperation);
   }
 
   /** Whether a later operation of the same app exists, finished or not. */
@@ -68,15 +63,6 @@ export class OperationStore {
   async newestGeneration(appName: string, transaction?: Transaction): Promise<number> {
     const row = await this.repository.findOne({ filter: { appName }, sort: ['-generation'], transaction });
     return row ? toOperation(row).generation : 0;
-  }
-
-  private async findActive(filter: Filter, transaction?: Transaction): Promise<Operation[]> {
-    const rows = await this.repository.find({
-      filter: { ...filter, state: { $in: ['queued', 'running'] } },
-      sort: ['generation', 'id'],
-      transaction,
-    });
-    return rows.map(toOperation);
   }
 
   async find(id: string): Promise<Operation | null> {
@@ -183,14 +169,14 @@ export class OperationCache {
 
   /** Reads the operations of one app. */
   async refresh(uid: string): Promise<void> {
-    const { operations, outdated } = await this.read(() => this.operations.activeOf(uid));
+    const { operations, outdated } = await this.read(() => this.operations.active({ appUid: uid }));
     if (outdated.has(uid)) return this.refresh(uid);
     this.replace(uid, operations);
   }
 
   /** Reads the operations of apps with these names, of all their incarnations. */
   async refreshNamed(names: string[]): Promise<void> {
-    const { operations, outdated } = await this.read(() => this.operations.activeNamed(names));
+    const { operations, outdated } = await this.read(() => this.operations.active({ appName: { $in: names } }));
     this.take(operations, outdated, (operation) => names.includes(operation.appName));
   }
 

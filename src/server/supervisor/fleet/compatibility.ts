@@ -57,24 +57,16 @@ export function appFindings(
   plugins: AppPlugin[],
   supervisor: Installed,
 ): AppSupervisorError[] {
-  const found: AppSupervisorError[] = [];
-  const addIfAny = (plugins: AppPlugin[], error: (named: { owner: string; plugins: string }) => AppSupervisorError) => {
-    if (plugins.length) found.push(error({ owner: app, plugins: listOf(plugins) }));
-  };
-  addIfAny(
-    plugins.filter((plugin) => !plugin.installed),
-    (named) => new AppSupervisorError('PLUGINS_ABSENT', { ...named, environment }),
-  );
+  const absent = plugins.filter((plugin) => !plugin.installed);
   const here = plugins.filter((plugin) => plugin.installed);
-  addIfAny(
-    here.filter((plugin) => supervisor.plugins.get(plugin.name) === null),
-    (named) => new AppSupervisorError('PLUGINS_MISSING', named),
-  );
-  addIfAny(
-    here.filter((plugin) => plugin.version !== supervisor.appVersion && differs(plugin, supervisor)),
-    (named) => new AppSupervisorError('PLUGINS_DIFFER', named),
-  );
-  return found;
+  const missing = here.filter((plugin) => supervisor.plugins.get(plugin.name) === null);
+  const other = here.filter((plugin) => plugin.version !== supervisor.appVersion && differs(plugin, supervisor));
+  const named = (some: AppPlugin[]) => ({ owner: app, plugins: listOf(some) });
+  return [
+    ...(absent.length ? [new AppSupervisorError('PLUGINS_ABSENT', { ...named(absent), environment })] : []),
+    ...(missing.length ? [new AppSupervisorError('PLUGINS_MISSING', named(missing))] : []),
+    ...(other.length ? [new AppSupervisorError('PLUGINS_DIFFER', named(other))] : []),
+  ];
 }
 
 /**

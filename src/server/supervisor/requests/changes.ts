@@ -136,7 +136,7 @@ export class AppChanges {
       // Locks the row first, so that two requests for one app run one after the other, across all Supervisors.
       const app = await appRepository.findLocked(name, transaction);
       if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
-      const others = await operations.activeOf(app.uid, transaction);
+      const others = await operations.active({ appUid: app.uid }, transaction);
       this.assertNotInTheWay(app);
       const made = await write(app, nextGeneration(newestOf(app), clock.now().wall), transaction, others);
       const why = say('SUPERSEDED', { action: sayAction(made.action) });

@@ -1,4 +1,3 @@
-import type { Event } from '../../../shared/event';
 import { say } from '../../../shared/message';
 import { type AppCommand, appCommand } from '../../../shared/messages';
 import type { Clock } from '../../clock';
@@ -8,7 +7,7 @@ import { administratorOf } from '../../protocol/administrator';
 import type { MessageBus } from '../../protocol/bus';
 import type { Leadership } from '../control/leader';
 import type { AppCache } from '../definitions/app-cache';
-import { commandRefused } from '../definitions/change-events';
+import { eventOf, ofApp } from '../definitions/change-events';
 import type { EventStore } from '../definitions/event-store';
 import { createInput, parseInput } from '../definitions/input';
 import type { AppDefinition } from '../definitions/repository';
@@ -26,6 +25,7 @@ type Known = (typeof KNOWN)[number];
 /** Commands that a Worker may send in a minute. */
 const MOST = 30;
 const MINUTE = 60_000;
+const DAY = 86_400_000;
 
 /** The request that the page would make. */
 export type CommandRequest =
@@ -186,9 +186,16 @@ export class AppCommands {
     log.warn(`The command "${action}" of another plugin was refused (${cause.code}): ${messageOf(error)}`, about);
     // Of an app that is not there a Worker could name any number.
     const known = app && (from === null || app.environments.includes(from)) ? app : null;
-    const event: Event = commandRefused(say('COMMAND_REFUSED', { app: appName, action }), known, from, cause, {
-      action,
-      at: clock.now().wall,
+    const at = clock.now().wall;
+    // Once a day for the same cause.
+    const event = eventOf({
+      id: `refusal command ${from} ${known?.uid} ${action} ${cause.code} ${Math.floor(at / DAY)}`,
+      kind: 'refusal',
+      ...(known && ofApp(known)),
+      environment: from,
+      message: say('COMMAND_REFUSED', { app: appName, action }),
+      cause,
+      at,
     });
     await events.append([event]).catch((failure) => {
       log.warn(`A refused command could not be recorded: ${messageOf(failure)}`, about);

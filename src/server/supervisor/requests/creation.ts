@@ -165,7 +165,7 @@ export class AppCreation {
     const alike = [...appCache.apps.keys()].find((name) => name.toLowerCase() === app.toLowerCase());
     if (alike) throw new AppSupervisorError('NAME_TAKEN', { app: alike }, 'name');
     assertLabelFree(app, appCache.apps.values(), this.options.addresses);
-    const others = await operations.activeNamed([app], transaction);
+    const others = await operations.active({ appName: app }, transaction);
     if (others.some(({ data }) => data === 'drop')) throw new AppSupervisorError('DROP_PENDING', { app }, 'name');
   }
 }
