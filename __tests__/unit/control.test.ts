@@ -64,7 +64,8 @@ describe('an app that is changed through another Supervisor', () => {
       await appCache.refresh(['crm']);
     });
     await fleet.run(2_000, 'env_a', 'env_b');
-    expect(fleet.app('crm').published.env_a.boot).toEqual({ generation: restart?.generation, how: 'restart' });
+    const boot = { generation: restart?.generation, how: 'restart', isAsked: true };
+    expect(fleet.app('crm').published.env_a.boot).toEqual(boot);
     for (let i = 0; i < 2; i++) {
       await fleet.says('env_a', 'crm');
       await fleet.says('env_b', 'crm', { status: 'not_found' });
