@@ -300,7 +300,8 @@ export function databaseSuite(open: () => Promise<Database>): void {
       await registry.remember(registrationOf('env_a'), NOW);
       await registry.change('env_a', { cordoned: true });
       await registry.remember(registrationOf('env_a', { url: 'http://moved' }), NOW + 1);
-      await registry.remember(registrationOf('env_b'), NOW);
+      expect(await registry.remember(registrationOf('env_b'), NOW, ['http://named'])).toEqual(['http://named']);
+      expect(await registry.remember(registrationOf('env_b'), NOW, ['http://other'])).toEqual(['http://named']);
       const all = await registry.all();
       expect(all.map(({ name, cordoned }) => [name, cordoned])).toEqual([
         ['env_a', true],

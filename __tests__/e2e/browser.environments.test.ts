@@ -94,10 +94,10 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await page.getByTestId('environment-unconfirmed-env_simulated').getByText('http://env_simulated:15000').waitFor();
     await page
       .getByTestId('environment-warnings-env_simulated')
-      .getByText('which nobody has confirmed. Until somebody does, nobody can visit apps there.')
+      .getByText('No app may run there and nobody is sent there before it is admitted.')
       .waitFor();
     await page.getByTestId('environment-confirm-address-env_simulated').click();
-    await page.getByText('Confirm http://env_simulated:15000 as the proxy address of env_simulated?').waitFor();
+    await page.getByText('Admit environment env_simulated?').waitFor();
     await page.getByTestId('environment-confirm-env_simulated').click();
     await page.getByTestId('environment-unconfirmed-env_simulated').waitFor({ state: 'detached' });
     const drain = page.getByTestId('environment-drain-env_simulated');

@@ -116,7 +116,7 @@ export class Manager {
   async confirmAddress(name: string, address: string): Promise<void> {
     const isAsked = (row: EnvironmentRow) => [row.unconfirmedProxyUrl, row.proxyUrl].includes(address);
     const { proxyUrl } = await this.untilEnvironment(name, isAsked, { what: `says that it is at ${address}` });
-    if (proxyUrl !== address) await this.api.post(`appEnvironments:confirmAddress?filterByTk=${name}`, { address });
+    if (proxyUrl !== address) await this.api.post(`appEnvironments:admit?filterByTk=${name}`, { address });
   }
 
   async untilEnvironment(

@@ -15,6 +15,8 @@ export class PlannedApp {
   readonly entries = new Map<string, StatusEntry>();
   readonly health = new Map<string, Health>();
   readonly forgotten = new Set<string>();
+  /** Environments that are to be admitted. */
+  readonly closed = new Set<string>();
   readonly outdated = new Set<string>();
   taken: string[] = [];
   stopsOnFailure = true;
@@ -36,8 +38,9 @@ export class PlannedApp {
     const isSeen = health === 'online' || health === 'suspect';
     return {
       health,
-      entry: isSeen ? (this.entries.get(environment) ?? null) : null,
+      entry: isSeen && !this.closed.has(environment) ? (this.entries.get(environment) ?? null) : null,
       address: `http://${environment}`,
+      isAdmitted: !this.closed.has(environment),
       isKnown: !this.forgotten.has(environment),
       isCurrent: !this.outdated.has(environment),
     };

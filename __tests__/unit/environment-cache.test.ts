@@ -12,10 +12,11 @@ it('a transaction that places an app does not wait for a read, which needs a con
     read: () => new Promise((resolve) => (answer = () => resolve({ known: [], states: new Map() }))),
     has: async () => true,
   };
-  const observer = { names: () => [] };
+  const observer = { names: () => [], environment: () => null };
   const cache = new EnvironmentCache({
     registry,
     observer,
+    addressesOf: (name: string) => [`http://${name}`],
     clock: new FakeClock(),
     log: recordedLog(),
   } as unknown as Options);

@@ -24,7 +24,7 @@ const ALLOWED: Record<string, Record<string, Snippet[]>> = {
   appEnvironments: {
     list: ['overview', 'apps', 'activity', 'environments'],
     ...each(['cordon', 'uncordon', 'drain', 'move', 'previewMove', 'forget', 'check'], ['environments']),
-    ...each(['join', 'arrival', 'resetAdmin', 'confirmAddress'], ['security']),
+    ...each(['join', 'arrival', 'resetAdmin', 'admit'], ['security']),
   },
   appContainers: each(['list', 'create', 'start', 'stop', 'restart', 'upgrade', 'destroy', 'logs'], ['security']),
   appOperations: {
@@ -81,7 +81,7 @@ const OTHERS: Record<string, string[]> = {
   'appEnvironments:forget': ['move', 'to'],
   'appEnvironments:join': [...JOINED, 'image', 'network', 'redis', 'database'],
   'appEnvironments:arrival': ['name', 'address'],
-  'appEnvironments:confirmAddress': ['address'],
+  'appEnvironments:admit': ['address'],
   'appContainers:create': [...JOINED, 'redis', 'database', 'memory', 'cpus'],
   'appViews:create': ['name', 'address'],
   'appViews:update': ['name', 'address'],

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/server/config';
+import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
 import { proxyAddressOf } from '../../src/server/supervisor/fleet/proxy-address';
 import { httpAddress } from '../../src/shared/http-address';
 import { registration } from '../../src/shared/messages';
@@ -107,15 +108,22 @@ describe('an environment', () => {
 
   it('that comes by itself is not visited before an operator confirms its address', async () => {
     await appears();
-    expect(asked()).toEqual(['', FIRST, ['PROXY_ADDRESS_NEW']]);
+    expect(asked()).toEqual(['', FIRST, ['TO_BE_ADMITTED']]);
     expect(reached()).toEqual(['', false, null]);
     const { environmentCache } = part.parts;
-    await expect(environmentCache.confirm('env_a', OTHER)).rejects.toMatchObject({ code: 'ADDRESS_DIFFERS' });
-    await expect(environmentCache.confirm('env_b', OTHER)).rejects.toMatchObject({ code: 'UNKNOWN_ENVIRONMENT' });
-    await environmentCache.confirm('env_a', FIRST);
+    await expect(environmentCache.admit('env_a', OTHER)).rejects.toMatchObject({ code: 'ADDRESS_DIFFERS' });
+    await expect(environmentCache.admit('env_b', OTHER)).rejects.toMatchObject({ code: 'UNKNOWN_ENVIRONMENT' });
+    const create = () =>
+      part.parts.service.create(
+        { ...parseInput(createInput, { name: 'crm', title: 'crm', environments: ['env_a'] }), initialAdmin: null },
+        '1',
+      );
+    await expect(create()).rejects.toMatchObject({ code: 'NOT_ADMITTED', params: { environment: 'env_a' } });
+    expect(await environmentCache.admit('env_a', FIRST)).toBe(true);
+    expect(environmentCache.isAdmitted('env_a')).toBe(true);
     expect(asked()).toEqual([FIRST, null, []]);
     expect(reached()).toEqual([FIRST, true, FIRST]);
-    await expect(environmentCache.confirm('env_a', FIRST)).rejects.toMatchObject({ code: 'ADDRESS_DIFFERS' });
+    await expect(environmentCache.admit('env_a', FIRST)).rejects.toMatchObject({ code: 'ADDRESS_DIFFERS' });
     // Another Supervisor goes by the same row.
     await begin();
     expect(reached()).toEqual([FIRST, true, FIRST]);
@@ -142,7 +150,7 @@ describe('an environment', () => {
     await reports(FIRST);
     expect(asked()).toEqual([FIRST, null, []]);
     await reports(OTHER);
-    await part.parts.environmentCache.confirm('env_a', OTHER);
+    expect(await part.parts.environmentCache.admit('env_a', OTHER)).toBe(false);
     expect(reached()).toEqual([OTHER, true, OTHER]);
     await reports(FIRST);
     expect(reached()).toEqual([OTHER, true, OTHER]);
@@ -177,11 +185,23 @@ describe('an environment', () => {
     expect(reached()).toEqual([FIRST, true, FIRST]);
   });
 
-  it('that variables of the Supervisor name needs nobody', async () => {
+  it('that variables of the Supervisor name needs nobody, also when they do not name it any more', async () => {
     fleet.isNamed = true;
     await appears();
     expect(asked()).toEqual([FIRST, null, []]);
     await reports(OTHER);
     expect(reached()).toEqual([FIRST, true, FIRST]);
+    fleet.isNamed = false;
+    await begin();
+    expect(reached()).toEqual([FIRST, true, FIRST]);
+  });
+
+  it('that variables name after it came is admitted by them', async () => {
+    await appears();
+    fleet.isNamed = true;
+    await begin();
+    expect(asked()).toEqual([FIRST, null, []]);
+    await fleet.run(40_000, 'env_a');
+    expect(fleet.database.visible('appEnvironments')).toMatchObject([{ proxyUrls: [FIRST] }]);
   });
 });

@@ -16,6 +16,7 @@ const CODES = {
   UNKNOWN_ENVIRONMENT: [404, 'environment'],
   ENVIRONMENT_ALIVE: [409, 'environment'],
   ADDRESS_DIFFERS: [409, 'environment address'],
+  NOT_ADMITTED: [409, 'environment'],
   UNKNOWN_OPERATION: [404, 'operation'],
   UNKNOWN_VIEW: [404, 'view'],
   NAME_TAKEN: [409, 'app'],

@@ -121,3 +121,9 @@ export type Registration = In<typeof ENVIRONMENT, 'registration'>;
 /** As stored in the Supervisor's database. */
 export type StoredEnvironment = In<typeof ENVIRONMENT, 'table'>;
 export type EnvironmentRow = In<typeof ENVIRONMENT, 'row'>;
+
+/** Whether nobody but its Worker has named it: nothing is published for it, and nobody is sent there. */
+export const isToBeAdmitted = ({
+  proxyUrl,
+  unconfirmedProxyUrl,
+}: Pick<EnvironmentRow, 'proxyUrl' | 'unconfirmedProxyUrl'>) => proxyUrl === '' && unconfirmedProxyUrl !== null;

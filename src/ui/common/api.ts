@@ -214,8 +214,8 @@ function ofEnvironments({ send, get, post }: Senders) {
       post<ContainerRow>(`appContainers:${action}`, { filterByTk: environment }),
     containerLog: (environment: string, lines: number) =>
       get<string[]>('appContainers:logs', { filterByTk: environment, lines }),
-    confirmAddress: (name: string, address: string) =>
-      post<EnvironmentRow>('appEnvironments:confirmAddress', { filterByTk: name }, { address }),
+    admit: (name: string, address: string) =>
+      post<EnvironmentRow>('appEnvironments:admit', { filterByTk: name }, { address }),
     cordon: (name: string) => post<EnvironmentRow>('appEnvironments:cordon', { filterByTk: name }),
     async drain(name: string, mode: DrainMode, to?: string): Promise<BulkAnswer> {
       const { operations, left } = await bulk('appEnvironments:drain', name, { mode, to });

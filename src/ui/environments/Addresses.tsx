@@ -1,5 +1,6 @@
 import { useRequest } from 'ahooks';
 import { Button, Flex, Popconfirm, Typography } from 'antd';
+import { isToBeAdmitted } from '../../shared/environment';
 import { say } from '../../shared/message';
 import type { EnvironmentRow } from '../../shared/types';
 import { type Reach, useApi } from '../common/api';
@@ -28,7 +29,7 @@ export function Addresses({ environment, onChange }: { environment: EnvironmentR
       </Typography.Link>
       {proxyUrl !== url && proxyUrl && <Secondary>{t('Proxy: {{url}}', { url: proxyUrl })}</Secondary>}
       {unconfirmedProxyUrl !== null && (
-        <Unconfirmed environment={name} address={unconfirmedProxyUrl} onChange={onChange} />
+        <Unconfirmed environment={environment} address={unconfirmedProxyUrl} onChange={onChange} />
       )}
       <Button
         type="link"
@@ -54,38 +55,60 @@ export function Addresses({ environment, onChange }: { environment: EnvironmentR
   );
 }
 
-/** The proxy address that the Worker reports and nobody has confirmed yet. */
+/** The proxy address that the Worker reports and nobody has confirmed yet: of an environment that is to be admitted the first one. */
 function Unconfirmed({
   environment,
   address,
   onChange,
 }: {
-  environment: string;
+  environment: EnvironmentRow;
   address: string;
   onChange: () => void;
 }) {
+  const { name, instance, appVersion } = environment;
   const { t, failure } = useHost();
   const api = useApi();
-  const { loading, runAsync } = useRequest(() => api.confirmAddress(environment, address), {
+  const { loading, runAsync } = useRequest(() => api.admit(name, address), {
     manual: true,
     onError: (error) => failure(problemText(t, (error as ApiError).problems[0])),
     onFinally: onChange,
   });
+  const isNew = isToBeAdmitted(environment);
+  const action = isNew ? t('Admit') : t('Confirm address');
+  const sent = t('The Supervisor will send the visitors of its apps there, with their sessions.');
   return (
     <>
-      <Typography.Text type="warning" data-testid={`environment-unconfirmed-${environment}`}>
-        {t('Not confirmed: {{url}}', { url: address })}
+      <Typography.Text type="warning" data-testid={`environment-unconfirmed-${name}`}>
+        {isNew ? t('To be admitted: {{url}}', { url: address }) : t('Not confirmed: {{url}}', { url: address })}
       </Typography.Text>
       <Popconfirm
-        title={t('Confirm {{url}} as the proxy address of {{environment}}?', { url: address, environment })}
-        description={t('The Supervisor will send the visitors of its apps there, with their sessions.')}
-        okText={t('Confirm address')}
+        title={
+          isNew
+            ? t('Admit environment {{environment}}?', { environment: name })
+            : t('Confirm {{url}} as the proxy address of {{environment}}?', { url: address, environment: name })
+        }
+        description={
+          isNew ? (
+            <Flex vertical gap="small" style={{ maxWidth: 420 }}>
+              <span>{t('Apps may run there: its Worker then gets their secrets.')}</span>
+              <span>{sent}</span>
+              <span>{t('Compare what it says with the Worker that you have started:')}</span>
+              <Secondary>{address}</Secondary>
+              <Secondary>
+                {t('Process: {{instance}}, NocoBase {{version}}', { instance, version: appVersion })}
+              </Secondary>
+            </Flex>
+          ) : (
+            sent
+          )
+        }
+        okText={action}
         cancelText={t('Cancel')}
         onConfirm={() => runAsync().catch(() => undefined)}
-        okButtonProps={{ 'data-testid': `environment-confirm-${environment}` }}
+        okButtonProps={{ 'data-testid': `environment-confirm-${name}` }}
       >
-        <Button size="small" loading={loading} data-testid={`environment-confirm-address-${environment}`}>
-          {t('Confirm address')}
+        <Button size="small" loading={loading} data-testid={`environment-confirm-address-${name}`}>
+          {action}
         </Button>
       </Popconfirm>
     </>

@@ -1,5 +1,6 @@
 import { MoreOutlined } from '@ant-design/icons';
 import { Flex, Space, type TableColumnType, Tooltip, Typography } from 'antd';
+import { isToBeAdmitted } from '../../shared/environment';
 import type { EnvironmentRow, Status } from '../../shared/types';
 import type { EnvironmentAction } from '../common/api';
 import { messageText } from '../common/errors';
@@ -99,12 +100,14 @@ export function Warnings({ environment: { name, warnings } }: { environment: Env
   );
 }
 
-function HealthCell({ environment: { health, since } }: { environment: EnvironmentRow }) {
+function HealthCell({ environment }: { environment: EnvironmentRow }) {
   const t = useT();
+  const { health, since } = environment;
   const { label, tone: look } = HEALTH[health];
   return (
-    <Flex gap="small" align="center">
+    <Flex gap="small" align="center" wrap>
       <StateTag tone={look}>{t(label)}</StateTag>
+      {isToBeAdmitted(environment) && <StateTag tone="warning">{t('To be admitted')}</StateTag>}
       <Secondary>
         <Since at={since} />
       </Secondary>

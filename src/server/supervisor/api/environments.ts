@@ -1,7 +1,7 @@
 import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
 import { drainInput, forgetInput, moveInput, uncordonInput } from '../definitions/input';
-import { arrivalInput, confirmInput, joinInput } from '../joining/join-input';
+import { admitInput, arrivalInput, joinInput } from '../joining/join-input';
 import { type ActionContext, action, MOVED, RESET } from './action';
 import { bulkRow } from './apps';
 
@@ -126,17 +126,18 @@ export const ENVIRONMENTS = {
     work: async ({ supervisor, input }) => ({ data: await supervisor.parts.joins.arrival(input) }),
   }),
   // Visitors with their sessions are sent there from now on, so it needs the permission of whoever adds environments.
-  confirmAddress: action({
-    summary: 'Confirm the proxy address that the Worker of an environment reports: visitors are sent there',
+  admit: action({
+    summary:
+      'Admit an environment, or confirm its new proxy address: apps may run there, and visitors are sent to the address that its Worker reports',
     query: ONE_ENVIRONMENT,
-    body: confirmInput,
+    body: admitInput,
     gives: 'The row.',
     rows: 'appSupervisorEnvironment',
     errors: ['UNKNOWN_ENVIRONMENT', 'ADDRESS_DIFFERS'],
     async work({ supervisor, name, input: { address }, userId }) {
       const { environmentCache, journal } = supervisor.parts;
-      await environmentCache.confirm(name, address);
-      await journal.ofEnvironment(name, say('ADDRESS_CONFIRMED', { environment: name, address }), userId);
+      const code = (await environmentCache.admit(name, address)) ? 'ENVIRONMENT_ADMITTED' : 'ADDRESS_CONFIRMED';
+      await journal.ofEnvironment(name, say(code, { environment: name, address }), userId);
       return { data: rowOf(supervisor, name) };
     },
   }),

@@ -33,7 +33,7 @@ const SECURITY = [
   'appEnvironments:resetAdmin',
   'appEnvironments:join',
   'appEnvironments:arrival',
-  'appEnvironments:confirmAddress',
+  'appEnvironments:admit',
   'appFleet:checklist',
 ];
 const OVERVIEW = ['appFleet:summary', 'appFleet:load', 'appEvents:*', 'appEnvironments:list'];

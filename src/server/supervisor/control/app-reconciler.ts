@@ -41,7 +41,7 @@ export interface AppReconcilerOptions {
   publisher: Publisher;
   queue: WorkQueue;
   compatibility: Pick<CompatibilityPolicy, 'disagreementOf'>;
-  environmentCache: Pick<EnvironmentCache, 'addressOf'>;
+  environmentCache: Pick<EnvironmentCache, 'addressOf' | 'isAdmitted'>;
   clock: Clock;
   random: Random;
   aesKey: Buffer | null;
@@ -235,8 +235,12 @@ export class AppReconciler {
   private observe(environment: string, name: string): Observed {
     const { observer, environmentCache } = this.options;
     const view = observer.environment(environment);
+    const { health, entry } = observer.evidence(environment, name);
+    const isAdmitted = environmentCache.isAdmitted(environment);
     return {
-      ...observer.evidence(environment, name),
+      health,
+      entry: isAdmitted ? entry : null,
+      isAdmitted,
       address: environmentCache.addressOf(environment) ?? null,
       isKnown: view !== null,
       isCurrent: view?.trouble !== 'OUTDATED',

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Model, Op, type Transaction } from '@nocobase/database';
 import { ENVIRONMENT, type StoredEnvironment } from '../../../shared/environment';
 import { fromTable } from '../../../shared/fields';
@@ -41,13 +42,15 @@ export class EnvironmentRegistry {
 
   /**
    * The row of an environment that was forgotten, and that something still refers to, stays without a registration.
+   * @param named addresses of it that count as confirmed, if none does yet
    * @returns its proxy addresses that are confirmed
    */
-  async remember(value: Registration, now: number): Promise<string[]> {
+  async remember(value: Registration, now: number, named: readonly string[] = []): Promise<string[]> {
     const { name } = value;
     const row: Model | null = await this.repository.findOne({ filterByTk: name });
-    const proxyUrls = row ? (storedIn(row).proxyUrls ?? []) : [];
-    const isWritten = Array.isArray(row?.get('proxyUrls'));
+    const stored = row ? (storedIn(row).proxyUrls ?? []) : [];
+    const proxyUrls = stored.length ? stored : [...named];
+    const isWritten = isDeepStrictEqual(row?.get('proxyUrls'), proxyUrls);
     const values = { name, registration: value, lastSeenAt: now, ...(isWritten ? {} : { proxyUrls }) };
     const where = { name, isRemoved: false };
     const [changed] = await this.app.db.getModel('appEnvironments').update(values, { where });

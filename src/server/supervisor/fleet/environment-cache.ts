@@ -19,7 +19,7 @@ import type {
   EnvironmentState,
 } from '../definitions/environment-registry';
 import type { FleetObserver } from './observer';
-import { type ProxyAddress, proxyAddressOf } from './proxy-address';
+import { isAdmitted, type ProxyAddress, proxyAddressOf } from './proxy-address';
 
 export interface KnownEnvironmentsOptions {
   registry: EnvironmentRegistry;
@@ -33,6 +33,7 @@ export interface KnownEnvironmentsOptions {
   keyring?: Pick<Keyring, 'raise'>;
   /** As in `SupervisorPartOptions`. */
   addressesOf?(environment: string): readonly string[];
+  defaultEnvironments?: string[] | null;
 }
 
 /** The known environments: those in the database, and those that the observer has just found. */
@@ -87,17 +88,25 @@ export class EnvironmentCache {
     return proxyAddressOf(this.registrationOf(name)?.proxyUrl ?? '', confirmed);
   }
 
+  /** Whether it belongs to the fleet, as `isAdmitted`; in shared memory it is this process. */
+  isAdmitted(name: string): boolean {
+    return Boolean(this.options.defaultEnvironments) || isAdmitted(this.proxyAddressOf(name));
+  }
+
   /**
-   * From now on its Worker is reached where it says.
-   * @param address that was shown to whoever confirms it
+   * From now on the environment belongs to the fleet, and its Worker is reached where it says.
+   * @param address that was shown to whoever admits it
+   * @returns whether it did not belong to the fleet before
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ADDRESS_DIFFERS
    */
-  async confirm(name: string, address: string): Promise<void> {
+  async admit(name: string, address: string): Promise<boolean> {
     await this.settled();
     this.assertKnown(name);
     const { unconfirmed } = this.proxyAddressOf(name);
     if (unconfirmed !== address) throw new AppSupervisorError('ADDRESS_DIFFERS', { environment: name, address });
+    const isNew = !this.isAdmitted(name);
     await this.change(name, { proxyUrls: [address] });
+    return isNew;
   }
 
   /** Somebody adds an environment, and says where it will be reached: there it needs no confirmation. */
@@ -175,9 +184,12 @@ export class EnvironmentCache {
       const registration = observer.environment(name)?.registration;
       const known = this.byName.get(name);
       if (this.forgotten.has(name)) continue;
-      if (!registration || isDeepStrictEqual(known?.registration, registration)) continue;
+      // What variables of the Supervisor name stays admitted when they do not name it any more.
+      const named = this.options.addressesOf?.(name) ?? [];
+      const isNamedNow = named.length > 0 && known?.proxyUrls?.length === 0;
+      if (!registration || (isDeepStrictEqual(known?.registration, registration) && !isNamedNow)) continue;
       const now = clock.now().wall;
-      const proxyUrls = await registry.remember(registration, now);
+      const proxyUrls = await registry.remember(registration, now, named);
       const { floor = 0 } = this.states.get(name) ?? {};
       const row = { floor, ...known, name, registration, lastSeenAt: now, proxyUrls };
       this.byName.set(name, completeIn(ENVIRONMENT, 'table', row));
@@ -276,12 +288,13 @@ export class EnvironmentCache {
 
   /**
    * For the transaction of a request that places an app.
-   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT if one of them is not known, or was forgotten through any Supervisor
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT if one of them is not known, or was forgotten through any Supervisor; NOT_ADMITTED
    */
   async assertStored(names: string[], field: string, transaction: Transaction): Promise<void> {
     for (const name of names) {
-      if (await this.options.registry.has(name, transaction)) continue;
-      throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name }, field);
+      if (!(await this.options.registry.has(name, transaction)))
+        throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name }, field);
+      if (!this.isAdmitted(name)) throw new AppSupervisorError('NOT_ADMITTED', { environment: name }, field);
     }
   }
 

@@ -9,6 +9,12 @@ export interface ProxyAddress {
 }
 
 /**
+ * Whether an environment belongs to the fleet: somebody else than its Worker has named it, with an address. Nothing is published for one that
+ * does not, and what it reports decides nothing.
+ */
+export const isAdmitted = ({ address }: Pick<ProxyAddress, 'address'>): boolean => address !== '';
+
+/**
  * A Worker says at which address it is reached, and visitors with their sessions are sent there: to whatever it names in the network of the
  * Supervisor. So an address that it reports counts once somebody else has named it, too. Until then the former one holds. In shared memory
  * there is none.

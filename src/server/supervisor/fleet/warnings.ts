@@ -41,7 +41,7 @@ function addressWarning(environment: string, environmentCache: Pick<EnvironmentC
   return [
     former
       ? say('PROXY_ADDRESS_CHANGED', { environment, address, former })
-      : say('PROXY_ADDRESS_NEW', { environment, address }),
+      : say('TO_BE_ADMITTED', { environment, address }),
   ];
 }
 

@@ -38,4 +38,4 @@ export const joinInput = z.strictObject(joinFields) as unknown as z.ZodType<Join
 
 export const arrivalInput = z.strictObject({ name, address });
 
-export const confirmInput = z.strictObject({ address });
+export const admitInput = z.strictObject({ address });

@@ -241,9 +241,10 @@ export class Moves {
       return describeError(error);
     }
     if (!isAlive(observer.environment(name)?.health ?? 'unknown')) return say('MOVE_PLACE_AWAY', { environment: name });
-    const { serves = true, proxyUrl } = environmentCache.registrationOf(name) ?? {};
-    const isReached = !proxyUrl || environmentCache.addressOf(name) !== null;
-    return serves && isReached ? null : say('MOVE_PLACE_NO_VISITORS', { environment: name });
+    if (!environmentCache.isAdmitted(name))
+      return describeError(new AppSupervisorError('NOT_ADMITTED', { environment: name }));
+    const { serves = true } = environmentCache.registrationOf(name) ?? {};
+    return serves ? null : say('MOVE_PLACE_NO_VISITORS', { environment: name });
   }
 
   private async bootsOf(apps: AppDefinition[]): Promise<Map<string, number>> {

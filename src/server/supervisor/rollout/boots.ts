@@ -163,6 +163,8 @@ function bootOrder({ places, app }: Sight): string[] {
 /** What an app waits for. */
 export function waiting(sight: Sight): Message | null {
   const { app, planned } = sight;
+  const [closed] = planned.ending ? [] : sight.closed;
+  if (closed !== undefined) return say('WAITS_FOR_ADMISSION', { environment: closed });
   const held = bootOrder(sight).flatMap((name) => (startsBoot(app, name) ? (heldIn(sight, name) ?? []) : []));
   if (held.length && !app.paused) return say('WAITS_FOR_LEAVING', { environment: held[0] });
   const to = arrivingAt(app);

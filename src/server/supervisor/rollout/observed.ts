@@ -6,7 +6,10 @@ import { isAhead } from './uploads';
 /** What is known about one environment by its lease, and about an app in it: `entry` only under a live one. */
 export interface Observed {
   health: Health;
+  /** Null if it is not admitted: what it reports decides nothing. */
   entry: StatusEntry | null;
+  /** Whether anything may be published there. */
+  isAdmitted: boolean;
   /** Of its Worker; null if it is not known. */
   address: string | null;
   /** False if it was forgotten. */
