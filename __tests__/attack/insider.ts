@@ -4,7 +4,7 @@ import { systemClock, systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keyring } from '../../src/server/protocol/keyring';
-import { Keys } from '../../src/server/protocol/keys';
+import { Keys } from '../../src/server/protocol/redis-keys';
 import { fingerprint } from '../../src/server/protocol/secrets';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { containerOf, databaseOf } from '../../src/server/supervisor/joining/names';

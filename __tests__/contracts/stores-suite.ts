@@ -44,7 +44,7 @@ const GUARDS: { [S in Subject]: Record<keyof Stores[S], Guard> } = {
   leases: { announce: 'lease', wait: 'newest', release: 'lease', left: 'reads', hasFormer: 'reads' },
   fleet: {
     poll: 'reads',
-    claim: 'constant',
+    nameFleet: 'constant',
     readRegistration: 'reads',
     forget: 'term',
   },
@@ -399,8 +399,8 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
   describe('the fleet', () => {
     it('is whose it was first, until that is lost', async () => {
       expect((await stores.fleet.poll()).fleet).toBeNull();
-      expect(await stores.fleet.claim('one')).toBe('one');
-      expect(await stores.fleet.claim('two')).toBe('one');
+      expect(await stores.fleet.nameFleet('one')).toBe('one');
+      expect(await stores.fleet.nameFleet('two')).toBe('one');
       expect((await stores.fleet.poll()).fleet).toBe('one');
       await hold('env_a');
       await under.flush();
@@ -692,7 +692,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       () => away.leases.release('env_a', 'one', 1),
       () => away.leases.left(['env_a']),
       () => away.fleet.poll(),
-      () => away.fleet.claim('one'),
+      () => away.fleet.nameFleet('one'),
       () => away.fleet.readRegistration('env_a'),
       () => away.fleet.forget('env_a', 1, 1),
       () => away.statuses.write({ ...write, from: null }),

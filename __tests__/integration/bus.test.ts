@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
-import { Keys } from '../../src/server/protocol/keys';
+import { Keys } from '../../src/server/protocol/redis-keys';
 import { busSuite } from '../contracts/bus-suite';
 import { testEnvelope } from '../support/envelope';
 import { recordedLog } from '../support/log';

@@ -4,7 +4,11 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { query } from '../../scripts/fleet';
 import { systemClock } from '../../src/server/core/system';
 import { hashPassword, isPassword } from '../../src/server/protocol/administrator';
-import { findAdminPassword, setAdminPassword, watchAdminPassword } from '../../src/server/worker/hosting/administrator';
+import {
+  findAdminPassword,
+  setAdminPassword,
+  watchAdminPassword,
+} from '../../src/server/worker/hosting/first-administrator';
 import type { AdminPassword } from '../../src/shared/messages';
 import { until } from '../support/wait';
 

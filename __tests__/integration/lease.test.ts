@@ -83,14 +83,14 @@ describe('on SQLite, which is one process by definition', () => {
     await db.sync();
     const rowOf = async () => (await db.getRepository(workerLeases.name).findOne()).toJSON();
     const first = processOn(db, 'one');
-    expect([await first.lease.claim(), await first.claims()]).toEqual([false, true]);
+    expect([await first.lease.take(), await first.takes()]).toEqual([false, true]);
     const row = await rowOf();
     expect(row).toMatchObject({ holder: 'one', term: first.lease.term });
     expect([await first.looks(100_000), await rowOf()]).toEqual([true, row]);
     expect([await first.lease.raiseAbove(row.term + 1e6), first.lease.term]).toEqual([true, row.term + 1e6 + 1]);
     // The first one has died.
     const second = processOn(db, 'two');
-    expect(await second.claims()).toBe(true);
+    expect(await second.takes()).toBe(true);
     expect(second.lease.term).toBeGreaterThan(first.lease.term);
   });
 });
@@ -117,15 +117,15 @@ describe('a connection of its own', () => {
     closing.push(() => network.close());
     const db = await open({ port: network.port });
     closing.push(() => db.close());
-    const { lease, clock, claims } = processOn(db, 'one', 'env_hangs');
+    const { lease, clock, takes } = processOn(db, 'one', 'env_hangs');
     closing.push(() => lease.options.connection.reset());
-    expect(await claims()).toBe(true);
+    expect(await takes()).toBe(true);
     network.holdBack();
-    const claim = lease.claim();
+    const claim = lease.take();
     await expect.poll(() => network.heldBack()).toBeGreaterThan(0);
     clock.pass(expiryOf(INTERVAL) / 3);
     await expect(claim).rejects.toThrow('does not answer');
-    expect(await claims()).toBe(true);
+    expect(await takes()).toBe(true);
   });
 });
 

@@ -6,7 +6,7 @@ import { freePort, type Redis as RedisServer } from '../../scripts/fleet';
 import { findProgram } from '../../scripts/lib/programs.mjs';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
-import { Keys } from '../../src/server/protocol/keys';
+import { Keys } from '../../src/server/protocol/redis-keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { say } from '../../src/shared/message';
 import { startRedis } from '../setup/services';
@@ -198,7 +198,7 @@ export const redisFaultsSuite = (of: 'redis' | 'valkey') => {
         const line = `Redis (${name}) cannot be used: it is a node of a Redis Cluster, which is not supported. Use one Redis, or Redis with Sentinel.`;
         await until(line, () => log.at('error').includes(line));
       }
-      await expect(stores.fleet.claim('one')).rejects.toThrow();
+      await expect(stores.fleet.nameFleet('one')).rejects.toThrow();
       expect(await stores.warnings()).toEqual([say('REDIS_CLUSTER')]);
       expect(await admin.dbsize()).toBe(0);
     });

@@ -8,7 +8,7 @@ import { freePort, type Redis as RedisServer } from '../../scripts/fleet';
 import { findProgram } from '../../scripts/lib/programs.mjs';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
-import { Keys } from '../../src/server/protocol/keys';
+import { Keys } from '../../src/server/protocol/redis-keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { startRedis } from '../setup/services';
 import { makeCertificates } from '../support/certificates';

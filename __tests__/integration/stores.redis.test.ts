@@ -5,7 +5,7 @@ import { systemClock, systemRandom } from '../../src/server/core/system';
 import { inEnglish } from '../../src/server/errors';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { environmentKeyOf, fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
-import { Keys } from '../../src/server/protocol/keys';
+import { Keys } from '../../src/server/protocol/redis-keys';
 import type { Stores } from '../../src/server/protocol/stores';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import type { AppRecord } from '../../src/shared/messages';
@@ -222,7 +222,7 @@ describe('a Worker whose environment was forgotten', () => {
 describe('two fleets on one Redis', () => {
   it('do not see each other', async () => {
     const [one, two] = [await connect(), await connect()];
-    await one.stores.fleet.claim('one');
+    await one.stores.fleet.nameFleet('one');
     await publish(one.stores.records, [recordOf()]);
     await one.stores.leases.announce(announcement);
     expect(await two.stores.fleet.poll()).toMatchObject({ fleet: null, environments: new Map() });

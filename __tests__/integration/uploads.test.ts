@@ -24,7 +24,7 @@ import { PATIENCE } from '../../src/server/worker/apps/uploads';
 import { takeFolders } from '../../src/server/worker/files/app-folders';
 import { readState, stateBegun, writeState } from '../../src/server/worker/files/uploads-state';
 import { type FetchOptions, fetchUploads } from '../../src/server/worker/uploads/fetch';
-import { TransferFailure } from '../../src/server/worker/uploads/requests';
+import { TransferFailure } from '../../src/server/worker/uploads/peer-requests';
 import { createUploadsFront } from '../../src/server/worker/uploads/serve';
 import { say } from '../../src/shared/message';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';

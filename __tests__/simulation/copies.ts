@@ -1,5 +1,5 @@
 import { type CopyAhead, pause } from '../../src/server/worker/apps/uploads';
-import { TransferFailure } from '../../src/server/worker/uploads/requests';
+import { TransferFailure } from '../../src/server/worker/uploads/peer-requests';
 import { say } from '../../src/shared/message';
 import { type Machine, randomFor } from './scheduler';
 

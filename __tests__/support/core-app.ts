@@ -7,7 +7,7 @@ import { Application, type AppSupervisor } from '@nocobase/server';
 import { vi } from 'vitest';
 import { parseConfig } from '../../src/server/config';
 import { type Guarded, guardHostedApps } from '../../src/server/worker/guards';
-import { NO_WORK_LOG } from '../../src/server/worker/watchdog/work';
+import { NO_WORK_LOG } from '../../src/server/worker/watchdog/busy-with';
 import { FakeClock } from './clock';
 
 /** Apps of the core's own classes, which are not started: no database is there. */

@@ -3,7 +3,7 @@ import { type Fleet, waitFor } from '../../scripts/fleet';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
 import type { RedisBus } from '../../src/server/protocol/bus/redis';
-import { Keys } from '../../src/server/protocol/keys';
+import { Keys } from '../../src/server/protocol/redis-keys';
 import { fingerprint } from '../../src/server/protocol/secrets';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { pendingChanges } from '../../src/server/worker/apps/decide';

@@ -11,7 +11,7 @@ import { writeRecords } from './records';
  */
 export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience = 60_000): Promise<void> {
   const environment = 'env_a';
-  equal('the fleet', await stores.fleet.claim('fleet-1'), 'fleet-1');
+  equal('the fleet', await stores.fleet.nameFleet('fleet-1'), 'fleet-1');
   await writeRecords(stores.records, environment, [recordOf(), recordOf({ name: 'gone', uid: 'gone' })]);
   const left = await writeRecords(stores.records, environment, [], { removed: ['gone'] });
   equal('records', (await stores.records.read(environment, null))?.records.length, 1);

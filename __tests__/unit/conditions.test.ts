@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type AppCondition, appsOf, type Membership } from '../../src/server/core/adapters/conditions';
+import { type AppCondition, appsOf, type Membership } from '../../src/server/core/adapters/app-condition';
 import type { AppModel } from '../../src/server/core/adapters/managed';
 
 const app = (name: string, environments: string[], options: AppModel['options'] = {}): AppModel => ({

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { asideOf, isAside, type NewContainer, verdictOn } from '../../src/server/supervisor/containers/upgrade';
+import {
+  asideOf,
+  isAside,
+  type NewContainer,
+  verdictOn,
+} from '../../src/server/supervisor/containers/container-upgrade';
 import { containerOf } from '../../src/server/supervisor/joining/names';
 
 describe('the former container of an upgrade', () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { appKey } from '../../src/server/supervisor/control/keys';
+import { appKey } from '../../src/server/supervisor/control/queue-keys';
 import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
 import type { StatusEntry } from '../../src/shared/messages';
 import type { Operation } from '../../src/shared/operation';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { forgetInput } from '../../src/server/supervisor/definitions/input';
 import { drainPlan, mergeAway } from '../../src/server/supervisor/placement/drain-plan';
-import { stillAway } from '../../src/server/supervisor/rollout/away';
+import { stillAway } from '../../src/server/supervisor/rollout/drained';
 import { say } from '../../src/shared/message';
 import type { MovePreview } from '../../src/shared/move';
 import { appOf, placementOf, publishedOf } from '../support/fixtures';

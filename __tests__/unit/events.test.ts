@@ -281,7 +281,7 @@ describe('two Supervisors', () => {
     two.isAway = true;
     one.see(viewOf('down', { since: 77 }));
     await clock.run(500);
-    await one.leadership.claim();
+    await one.leadership.take();
     let release = () => {};
     one.held = new Promise((resolve) => {
       release = resolve;
@@ -293,7 +293,7 @@ describe('two Supervisors', () => {
     one.held = null;
     release();
     await clock.run(1);
-    await one.leadership.claim();
+    await one.leadership.take();
     await clock.run(20_000);
     expect(await rows()).toMatchObject([{ at: 77, endedAt: expect.any(Number) }]);
   });

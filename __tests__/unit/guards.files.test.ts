@@ -4,9 +4,9 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Registry } from '@nocobase/utils';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { type ClaimedFile, claimUploads, isMoved } from '../../src/server/worker/files/moved-uploads';
-import { fileOf, subfolderOf } from '../../src/server/worker/files/places';
-import { rangeOf, serveFiles } from '../../src/server/worker/guards/files/serve';
+import { fileOf, subfolderOf } from '../../src/server/worker/files/file-addresses';
+import { type FormerFile, isMoved, moveFormerUploads } from '../../src/server/worker/files/moved-uploads';
+import { rangeOf, serveFiles } from '../../src/server/worker/guards/files/serve-file';
 import { coreApp, guardApps, instanceIn, pluginServer } from '../support/core-app';
 
 /** Uploads of apps, with the storage types and backup managers of NocoBase itself. */
@@ -187,8 +187,8 @@ describe('backups of an app', () => {
 });
 
 describe('files of before apps had folders', () => {
-  const claim = (app: string, files: ClaimedFile[], ofMain: string[] = []) =>
-    claimUploads(app, Readable.from(files), {
+  const claim = (app: string, files: FormerFile[], ofMain: string[] = []) =>
+    moveFormerUploads(app, Readable.from(files), {
       storagePath: storage,
       storageRoots: ['/nowhere', path.join(place, 'extra')],
       isOfMain: async (file) => ofMain.includes(file),

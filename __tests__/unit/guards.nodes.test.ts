@@ -4,7 +4,7 @@ import { type AddressInfo, createServer as createTcpServer, type Server, type So
 import path from 'node:path';
 import type { Application } from '@nocobase/server';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { refuseAsync } from '../../src/server/worker/guards/time-limits';
+import { refuseAsync } from '../../src/server/worker/guards/evaluation-limit';
 import { coreApp, guardApps, hostPackage, IN_MEMORY, instanceIn, pluginServer } from '../support/core-app';
 
 /** Guards on what workflows, requests and plugins of an app use, with NocoBase's own classes: attacks beside honest use. */

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { isInside } from '../../src/server/worker/files/places';
+import { isInside } from '../../src/server/worker/files/file-addresses';
 import { type Rules, refusalOf } from '../../src/server/worker/guards/actions';
 import { resetOwn } from '../../src/server/worker/guards/caches';
 import { connectionOf } from '../../src/server/worker/guards/foreign-servers';

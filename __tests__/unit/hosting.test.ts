@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { createPlaceholderApp, isPlaceholderApp } from '../../src/server/nocobase/placeholder-app';
 import { seal, unseal } from '../../src/server/protocol/secrets';
-import { connectionOf, connectionToCheck, type HostDatabase } from '../../src/server/worker/hosting/connection';
-import { compareVersions, type PluginVersion, planBoot } from '../../src/server/worker/hosting/plan';
+import { connectionOf, connectionToCheck, type HostDatabase } from '../../src/server/worker/hosting/host-database';
+import { compareVersions, type PluginVersion, planBoot } from '../../src/server/worker/hosting/start-kind';
 import type { AppDatabase } from '../../src/shared/messages';
 import { recordOf } from '../support/fixtures';
 

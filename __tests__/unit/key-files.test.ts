@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { closeKeyFiles } from '../../src/server/core/key-files';
+import { closeKeyFiles } from '../../src/server/core/app-key-files';
 
 const storage = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-keys-'));
 afterAll(() => fs.rmSync(storage, { recursive: true, force: true }));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { blame } from '../../src/server/worker/apps/loop-note';
+import { WorkMarks, type WorkNote } from '../../src/server/worker/watchdog/busy-with';
 import { look } from '../../src/server/worker/watchdog/thread';
-import { WorkMarks, type WorkNote } from '../../src/server/worker/watchdog/work';
 import { entryOf, placementOf, publishedOf } from '../support/fixtures';
 import { PlannedApp } from '../support/planned';
 

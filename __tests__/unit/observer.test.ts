@@ -28,7 +28,7 @@ beforeEach(async () => {
   beats = 0;
   versions = 0;
   observer = newBoard();
-  await store.fleet.claim(FLEET);
+  await store.fleet.nameFleet(FLEET);
 });
 
 const newBoard = () => {
@@ -343,7 +343,7 @@ describe('a flushed store', () => {
     await observer.poll();
     expect(flushes).toBe(1);
     // Everybody writes theirs again.
-    await store.fleet.claim(FLEET);
+    await store.fleet.nameFleet(FLEET);
     await tell('env_a', await beat('env_a', { epoch }), [entryOf()]);
     await watch(10_000, 'env_a');
     expect(observer.environment('env_a')).toMatchObject({ health: 'online', since: seen?.since });
@@ -356,7 +356,7 @@ describe('a flushed store', () => {
     await beat('env_a');
     await watch(3_000);
     store.flush();
-    await store.fleet.claim(FLEET);
+    await store.fleet.nameFleet(FLEET);
     await observer.poll();
     expect(health()).toBe('online');
     await watch(20_000);
@@ -444,7 +444,7 @@ describe('a store that is down', () => {
 describe('another fleet with the same prefix', () => {
   it('is not shown as ours', async () => {
     store.flush();
-    await store.fleet.claim('fleet-2');
+    await store.fleet.nameFleet('fleet-2');
     announcing.register(registrationOf('theirs'));
     await beat('theirs');
     await observer.poll();

@@ -5,7 +5,7 @@ import { watchBody } from '../../src/server/proxy/bodies';
 import { Occupancy } from '../../src/server/proxy/occupancy';
 import { Pace } from '../../src/server/proxy/pace';
 import { trustOf, visitorAddress } from '../../src/server/proxy/peer';
-import { isSignIn, SignInTurns } from '../../src/server/proxy/places';
+import { isSignIn, SignInTurns } from '../../src/server/proxy/request-places';
 import { FakeClock } from '../support/clock';
 
 const occupancy = (more: Partial<typeof BOUNDS>) => new Occupancy({ ...BOUNDS, ...more });

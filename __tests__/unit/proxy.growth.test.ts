@@ -7,7 +7,7 @@ import { answer } from '../../src/server/proxy/answers';
 import { isForm } from '../../src/server/proxy/bodies';
 import { passedCookies, passedSetCookie, passes } from '../../src/server/proxy/cookies';
 import { pageFor } from '../../src/server/proxy/error-page';
-import { createGuard, isServable } from '../../src/server/proxy/guard';
+import { createGuard, isServable } from '../../src/server/proxy/gateway-guard';
 import {
   isAmbiguous,
   isLoop,
@@ -22,7 +22,7 @@ import { createSelector } from '../../src/server/proxy/selector';
 import { requestedEnvironment, withPin } from '../../src/server/proxy/sticky-environment';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
 import { hasToken, isSignedIn, isTokenOfMain, withoutTokensOfMain } from '../../src/server/proxy/tokens';
-import { visitorLocation, workerUrl } from '../../src/server/proxy/uploads';
+import { visitorLocation, workerUrl } from '../../src/server/proxy/upload-addresses';
 import { isReadOnly, originForm, pathOf } from '../../src/server/proxy/url';
 import { destination, isVisit, visit } from '../../src/server/proxy/visit';
 import { redactPasswords } from '../../src/server/supervisor/api/request-log';

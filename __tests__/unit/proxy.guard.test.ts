@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, it, vi } from 'vitest';
 import { BOUNDS } from '../../src/server/config/bounds';
-import { createGuard, type GuardOptions, isServable } from '../../src/server/proxy/guard';
+import { createGuard, type GuardOptions, isServable } from '../../src/server/proxy/gateway-guard';
 import { createNaming } from '../../src/server/proxy/naming';
 import { FakeClock } from '../support/clock';
 import { originsOf } from '../support/origins';

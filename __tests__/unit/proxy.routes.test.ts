@@ -1,12 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ANSWERS, type AnswerCode, answer, hasCause } from '../../src/server/proxy/answers';
 import { pageFor } from '../../src/server/proxy/error-page';
-import { CONNECT_TIMEOUT, classify, IDLE_TIMEOUT } from '../../src/server/proxy/failures';
 import { createNaming, INVALID_APP } from '../../src/server/proxy/naming';
 import { pageFinder } from '../../src/server/proxy/pages';
 import { References } from '../../src/server/proxy/references';
 import { createSelector } from '../../src/server/proxy/selector';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
+import { CONNECT_TIMEOUT, classify, IDLE_TIMEOUT } from '../../src/server/proxy/upstream-failures';
 import { basePath, isReadOnly, originForm, pathOf } from '../../src/server/proxy/url';
 import { destination, isVisit } from '../../src/server/proxy/visit';
 import { verbatim } from '../../src/shared/message';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { leavesFolder, visitorLocation, workerUrl } from '../../src/server/proxy/uploads';
+import { leavesFolder, visitorLocation, workerUrl } from '../../src/server/proxy/upload-addresses';
 
 describe('a redirect of an app’s answer', () => {
   const of = (location: string, publicPath = '/', host = 'Shop.test:8443') =>

@@ -2,7 +2,7 @@ import dns from 'node:dns';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
-import { Keys } from '../../src/server/protocol/keys';
+import { Keys } from '../../src/server/protocol/redis-keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { testEnvelope } from '../support/envelope';
 import { leaseOf, registrationOf } from '../support/fixtures';

@@ -4,7 +4,7 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type ActiveConfig, parseConfig } from '../../src/server/config';
 import { createRuntime } from '../../src/server/core/create-runtime';
-import { NO_WORK_LOG } from '../../src/server/worker/watchdog/work';
+import { NO_WORK_LOG } from '../../src/server/worker/watchdog/busy-with';
 import { recordedLog } from '../support/log';
 
 /** A server that counts who comes. */

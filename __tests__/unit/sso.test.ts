@@ -6,8 +6,8 @@ import { challengeOf, createSsoFront } from '../../src/server/proxy/sso';
 import { destination } from '../../src/server/proxy/visit';
 import { vouchFor } from '../../src/server/supervisor/sso/vouching';
 import { enter } from '../../src/server/worker/sso/accounts';
-import { entranceOf, isPrivilegedRole, nameOf, refusalOf, sessionOf } from '../../src/server/worker/sso/decide';
 import type { Identities } from '../../src/server/worker/sso/identities';
+import { entranceOf, isPrivilegedRole, nameOf, refusalOf, sessionOf } from '../../src/server/worker/sso/whom';
 import { parseAppsDomain } from '../../src/shared/origins';
 import { createdIn, isTopLevel, NO_SSO, type SsoSettings, ssoOf } from '../../src/shared/sso';
 

@@ -15,8 +15,8 @@ import {
 import { booted, placed } from '../../src/server/supervisor/rollout/spec';
 import { uploadsPublished } from '../../src/server/supervisor/rollout/uploads';
 import { stateBegun } from '../../src/server/worker/files/uploads-state';
+import { lacksAfter, transferPlan } from '../../src/server/worker/uploads/copy-plan';
 import { filesIn, openIn, partsOf, placeIn } from '../../src/server/worker/uploads/folder';
-import { lacksAfter, transferPlan } from '../../src/server/worker/uploads/plan';
 import { entryOf, publishedOf, recordOf } from '../support/fixtures';
 import { PlannedApp } from '../support/planned';
 

@@ -1,6 +1,6 @@
 import type Redis from 'ioredis';
 import { type Api, type Fleet, query, waitFor } from '../../scripts/fleet';
-import { Keys } from '../../src/server/protocol/keys';
+import { Keys } from '../../src/server/protocol/redis-keys';
 import { appName, environmentsOf, pairsOf, type Size } from './data';
 import type { Lead, SupervisorDatabase } from './lead';
 import { type Load, round, type Spread, spreadOf, timed, vitalsOf, watch } from './measure';

@@ -5,7 +5,7 @@ import { createLog } from '../../src/server/log';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Envelope, type Opened, SUPERVISOR } from '../../src/server/protocol/envelope';
 import { fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
-import { Keys } from '../../src/server/protocol/keys';
+import { Keys } from '../../src/server/protocol/redis-keys';
 import { type Refusal, Refusals } from '../../src/server/protocol/refusals';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { WorkerPart } from '../../src/server/worker/worker';

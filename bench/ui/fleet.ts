@@ -5,7 +5,7 @@ import { type Fleet, waitFor } from '../../scripts/fleet';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
-import { Keys } from '../../src/server/protocol/keys';
+import { Keys } from '../../src/server/protocol/redis-keys';
 import type { Status } from '../../src/shared/types';
 import { appName, environmentsOf, type Size, writeApps } from '../scale/data';
 

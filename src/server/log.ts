@@ -23,7 +23,7 @@ export interface Log extends LogSink {
   bound(subject: LogSubject): Log;
   /**
    * Lines of a debug room, which exists only while `APP_SUPERVISOR_DEBUG` names it:
-   * `log.rooms.lease?.('Claimed', { epoch })` costs nothing otherwise, and does not evaluate its arguments.
+   * `log.rooms.lease?.('Taken', { term })` costs nothing otherwise, and does not evaluate its arguments.
    */
   readonly rooms: Readonly<Partial<Record<LogRoom, (message: string, details?: object) => void>>>;
 }

@@ -6,11 +6,11 @@ import { type ActiveConfig, type Config, loadConfig } from './config';
 import { CommandAdapter } from './core/adapters/command';
 import { DiscoveryAdapter } from './core/adapters/discovery';
 import { ProcessAdapter } from './core/adapters/process';
+import { closeKeyFiles } from './core/app-key-files';
 import { collections } from './core/collections';
 import { registerCommands } from './core/commands';
 import { createRuntime } from './core/create-runtime';
 import { registerEntries } from './core/entries';
-import { closeKeyFiles } from './core/key-files';
 import { ensureMainSecret } from './core/main-secret';
 import { registerPartInfo } from './core/part-info';
 
@@ -30,8 +30,8 @@ import { basePath } from './proxy';
 import { closeTables, registerResources } from './supervisor/api';
 import { loopFileOf } from './worker/apps/loop-note';
 import { guardHostedApps } from './worker/guards';
+import type { WorkLog } from './worker/watchdog/busy-with';
 import { watchOwnLoop } from './worker/watchdog/loop-watch';
-import type { WorkLog } from './worker/watchdog/work';
 
 // The core freezes built-ins after its start (SES), and would then reject zod's generated code.
 z.config({ jitless: true });

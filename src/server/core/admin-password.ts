@@ -4,7 +4,7 @@ import type { AdminPassword } from '../../shared/messages';
 import type { Clock } from '../clock';
 import { Feed } from '../feed';
 import { OWN_ADMIN_WARNING } from '../protocol/administrator';
-import { watchAdminPassword } from '../worker/hosting/administrator';
+import { watchAdminPassword } from '../worker/hosting/first-administrator';
 
 /** The problem of the password of the main app's root user. */
 export class MainAdminPassword {

@@ -1,7 +1,7 @@
 import type { AppSupervisor } from '@nocobase/server';
 import type { ActiveConfig } from '../config';
 import type { FindInstalled } from '../nocobase/installed-plugins';
-import type { WorkLog } from '../worker/watchdog/work';
+import type { WorkLog } from '../worker/watchdog/busy-with';
 import { endAfterFailedStart } from './first-start';
 import { type Foundation, layFoundation } from './foundation';
 import { LocalRuntime } from './local-runtime';

@@ -8,7 +8,7 @@ import { createLog, type Log, type LogSink } from '../log';
 import { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { FindInstalled } from '../nocobase/installed-plugins';
 import type { Random } from '../random';
-import type { WorkLog } from '../worker/watchdog/work';
+import type { WorkLog } from '../worker/watchdog/busy-with';
 import { MainAdminPassword } from './admin-password';
 import { MainApp } from './main-app';
 import { MainSignUp } from './main-sign-up';

@@ -6,7 +6,7 @@ import { RedisBus } from '../protocol/bus/redis';
 import { type ProveDomain, proveDomainBy } from '../protocol/domain-proof';
 import { Envelope } from '../protocol/envelope';
 import { domainKeyOf, fleetKeyOf, Keyring } from '../protocol/keyring';
-import { Keys } from '../protocol/keys';
+import { Keys } from '../protocol/redis-keys';
 import { Refusals } from '../protocol/refusals';
 import type { Stores } from '../protocol/stores';
 import { MemoryStores } from '../protocol/stores/memory';

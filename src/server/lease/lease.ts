@@ -31,7 +31,7 @@ export interface LeaseOptions {
   log: Log;
 }
 
-/** How often a claim is repeated at once, because somebody has changed the row since it was read. */
+/** How often taking it is repeated at once, because somebody has changed the row since it was read. */
 const TURNS = 3;
 
 /** The database did not answer in time. */
@@ -65,7 +65,7 @@ export class Lease {
   private seen: (LeaseRow & { since: number; lookedAt: number }) | null = null;
   /** When the last renewal began, by the monotonic clock. */
   private renewedAt = Number.NEGATIVE_INFINITY;
-  private claiming: Promise<boolean> | null = null;
+  private taking: Promise<boolean> | null = null;
   private timer: Timer | null = null;
   /** For when the lease of another process runs out, which is between two looks. */
   private end: Timer | null = null;
@@ -91,16 +91,16 @@ export class Lease {
     const { clock, interval } = this.options;
     if (this.timer || this.isOver) return;
     this.timer = clock.interval(Math.min(interval, this.expiry / 3), () => this.look());
-    void this.claim().catch(() => undefined);
+    void this.take().catch(() => undefined);
   }
 
-  /** Claims now, and renews on its own timer from here on: no work delays it. @throws if the database cannot be reached now */
+  /** Takes it now, and renews on its own timer from here on: no work delays it. @throws if the database cannot be reached now */
   async start(): Promise<void> {
     this.want();
     this.watch();
     // A look that is under way takes nothing.
-    await this.claiming?.catch(() => undefined);
-    await this.claim();
+    await this.taking?.catch(() => undefined);
+    await this.take();
   }
 
   /** Whether any process has ever had it. @throws if the database cannot be reached */
@@ -109,7 +109,7 @@ export class Lease {
     return this.ask(async () => (await this.model.findOne({ where: key })) !== null);
   }
 
-  /** From here on a claim takes it. */
+  /** From here on it is taken when it may be. */
   want(): void {
     this.isWanted = true;
   }
@@ -120,18 +120,18 @@ export class Lease {
   }
 
   /** Renews the lease, or takes it if that may be. @returns whether this process certainly has it now */
-  claim(): Promise<boolean> {
+  take(): Promise<boolean> {
     if (this.isOver) return Promise.resolve(false);
-    this.claiming ??= this.claimNow().finally(() => {
-      this.claiming = null;
+    this.taking ??= this.takeNow().finally(() => {
+      this.taking = null;
       this.notify();
     });
-    return this.claiming;
+    return this.taking;
   }
 
   /** One renewal, awaited. Never rejects. @returns whether this process certainly has the lease */
   async confirm(): Promise<boolean> {
-    return this.isHeld && (await this.claim().catch(() => false));
+    return this.isHeld && (await this.take().catch(() => false));
   }
 
   /**
@@ -140,7 +140,7 @@ export class Lease {
    */
   async raiseAbove(term: number): Promise<boolean> {
     this.above = Math.max(this.above, term);
-    if (this.term <= term) await this.claiming?.catch(() => undefined);
+    if (this.term <= term) await this.taking?.catch(() => undefined);
     if (this.term <= term) await this.confirm();
     return this.leads && this.term > term;
   }
@@ -160,7 +160,7 @@ export class Lease {
 
   /** Ends the renewal, when the process is about to end. */
   stop(): void {
-    // A claim that is under way must not take it again.
+    // One that is under way must not take it again.
     this.isOver = true;
     this.timer?.cancel();
     this.timer = null;
@@ -172,7 +172,7 @@ export class Lease {
   async resign(): Promise<void> {
     this.stop();
     // It may be about to get it.
-    await this.claiming?.catch(() => undefined);
+    await this.taking?.catch(() => undefined);
     this.isHeld = false;
     this.notify();
     const { connection, instance } = this.options;
@@ -182,7 +182,7 @@ export class Lease {
 
   private look(): void {
     const { what, log } = this.options;
-    void this.claim().catch((error) => {
+    void this.take().catch((error) => {
       const tell = this.isWanted ? log.warn : log.debug;
       tell(`The lease of ${what} could not be renewed, it is tried again: ${messageOf(error)}`);
     });
@@ -190,13 +190,13 @@ export class Lease {
     this.notify();
   }
 
-  private async claimNow(): Promise<boolean> {
-    for (let turn = 0; turn < TURNS; turn++) if (await this.claimOnce()) return this.leads;
+  private async takeNow(): Promise<boolean> {
+    for (let turn = 0; turn < TURNS; turn++) if (await this.takeOnce()) return this.leads;
     return false;
   }
 
   /** @returns false if the row has changed since it was read */
-  private async claimOnce(): Promise<boolean> {
+  private async takeOnce(): Promise<boolean> {
     const { instance, clock } = this.options;
     // Before the beat is written, so that no challenger counts from an earlier time.
     const begun = clock.now().mono;

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Failure } from './failures';
+import type { Failure } from './upstream-failures';
 
 /** Written by the nginx of the image (docker/away), which keeps NocoBase from writing it. */
 const AWAY = 'x-app-supervisor-away';

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../clock';
 import type { Bounds } from '../config/bounds';
 import type { LimitName } from '../observability/metrics';
 import type { AnswerCode } from './answers';
-import { gather, intercept, takeArrived } from './arrival';
+import { gather, intercept, takeArrived } from './body-arrival';
 import { hasBody } from './headers';
 import { JsonMeter } from './json-meter';
 import { FormMeter } from './multipart';

@@ -28,9 +28,9 @@ import { basePath, pathOf, readTarget } from './url';
 import { createWeb } from './web';
 import { createWs } from './ws';
 
-export { recordBodies } from './arrival';
+export { recordBodies } from './body-arrival';
 export { createDomainFront, type DomainFront } from './domains';
-export { createGuard, type Guard, type GuardOptions, type WaitingGuard } from './guard';
+export { createGuard, type Guard, type GuardOptions, type WaitingGuard } from './gateway-guard';
 export { VIA } from './headers';
 export { LIMITS, type Limits } from './limits';
 export { type AppNaming, createNaming, INVALID_APP } from './naming';

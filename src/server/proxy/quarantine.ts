@@ -1,6 +1,6 @@
 import type { Log } from '../log';
-import type { Failure } from './failures';
 import type { RouteEnvironment } from './table';
+import type { Failure } from './upstream-failures';
 
 /**
  * Targets that the proxy currently avoids. Only failed connections put a target here, never its reported health, so an

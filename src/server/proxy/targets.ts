@@ -2,9 +2,9 @@ import http from 'node:http';
 import https from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import type { Clock } from '../clock';
-import { CONNECT_TIMEOUT, IDLE_TIMEOUT, timeout } from './failures';
 import type { Limits } from './limits';
 import type { RouteEnvironment } from './table';
+import { CONNECT_TIMEOUT, IDLE_TIMEOUT, timeout } from './upstream-failures';
 
 /** Maximum number of idle connections to one worker; further ones are closed when they become idle. */
 const MAX_IDLE = 256;

@@ -9,7 +9,6 @@ import { choose } from './choose';
 import type { Context } from './context';
 import type { CookieRules } from './cookies';
 import { isForPeople, pageFor } from './error-page';
-import { classify, type Failure } from './failures';
 import { isGone, onGone } from './gone';
 import {
   hasBody,
@@ -26,16 +25,17 @@ import {
 import { lingerOverUpload } from './linger';
 import { isOwnHost } from './origins';
 import { type Peer, peerOf, visitorAddress } from './peer';
-import { enter } from './places';
 import { addTrailers, pump, writeHead } from './pump';
 import { noteUnreachable } from './quarantine';
+import { enter } from './request-places';
 import { isSsoCallback } from './sso';
 import { statusClass } from './status-class';
 import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 import { hasToken, withoutTokensOfMain } from './tokens';
-import { visitorLocation, workerUrl } from './uploads';
+import { visitorLocation, workerUrl } from './upload-addresses';
+import { classify, type Failure } from './upstream-failures';
 import { isReadOnly, pathOf, readTarget } from './url';
 import { isVisit, visit } from './visit';
 import { waitsFor } from './waiting';

@@ -8,7 +8,6 @@ import { awayOf } from './away';
 import { choose } from './choose';
 import type { Context } from './context';
 import { passedSetCookie } from './cookies';
-import { classify, type Failure } from './failures';
 import { isLoop, switchingHeaders, upgradeHeaders, VIA } from './headers';
 import { limitOfWebSockets } from './occupancy';
 import { peerOf, visitorAddress } from './peer';
@@ -18,6 +17,7 @@ import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 import { withoutTokensOfMain } from './tokens';
+import { classify, type Failure } from './upstream-failures';
 import { waitsFor } from './waiting';
 import { answerFor, busyReason } from './web';
 

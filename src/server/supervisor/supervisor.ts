@@ -7,7 +7,7 @@ import { AppSupervisorError, describeError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
 import { LEADER_INTERVAL } from '../timing';
-import { environmentKey } from './control/keys';
+import { environmentKey } from './control/queue-keys';
 import type { AppDefinition } from './definitions/repository';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { strangersIn } from './fleet/warnings';
@@ -215,7 +215,7 @@ export class SupervisorPart {
     attempt.services = running;
     const { appCache, active, leadership, environmentCache, compatibility, observer, loop, load } = running;
     // Beside a leader of the release that has written former rows, they would change again.
-    while ((await this.options.rows?.areFormer(main)) && !(await leadership.claim())) {
+    while ((await this.options.rows?.areFormer(main)) && !(await leadership.take())) {
       await clock.sleep(LEADER_INTERVAL);
       this.assertGoesOn();
     }
@@ -224,7 +224,7 @@ export class SupervisorPart {
     await appCache.load();
     await active.load();
     // Provides the fleet's id, which must be known before the first poll shows environments.
-    await leadership.claim();
+    await leadership.take();
     await environmentCache.load();
     load.restore();
     await observer.poll();
@@ -305,7 +305,7 @@ export class SupervisorPart {
       if (!this.running) return;
       if (!names.length) {
         // Of no app: the lead is free, or an environment was forgotten.
-        void leadership.claim().catch(() => undefined);
+        void leadership.take().catch(() => undefined);
         this.readEnvironments(running);
       }
       for (const name of names) this.changedNames.add(name);

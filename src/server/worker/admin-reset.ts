@@ -4,7 +4,7 @@ import type { Clock } from '../clock';
 import { AppSupervisorError } from '../errors';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { RequestHandlers } from '../protocol/bus';
-import { setAdminPassword } from './hosting/administrator';
+import { setAdminPassword } from './hosting/first-administrator';
 
 /** How long an app that starts for this may take, in ms. */
 const STARTS_WITHIN = 60_000;

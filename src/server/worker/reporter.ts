@@ -23,7 +23,7 @@ export interface ReporterOptions {
    */
   epoch(): number | null;
   entries(names: string[] | 'all'): StatusEntry[];
-  /** The store refused the write: the lease has to be claimed again. */
+  /** The store refused the write: the lease has to be taken again. */
   onRefused(): void;
 }
 

@@ -8,7 +8,7 @@ import type { RequestHandlers } from '../protocol/bus';
 import type { AppHost } from './hosting/host';
 import { lastLines } from './log-lines';
 import { uploadsSizeOf } from './uploads/folder';
-import { uploadsUnreached } from './uploads/requests';
+import { uploadsUnreached } from './uploads/peer-requests';
 
 const name = z.string().regex(APP_NAME);
 const logsRequest = z.object({ name, lines: z.number().int().min(1).max(1000), until: z.number().optional() });

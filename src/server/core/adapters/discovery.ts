@@ -4,7 +4,7 @@ import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { Manifests } from '../manifests';
-import { type AppCondition, appsOf, conditionNamespace, type Membership, membership } from './conditions';
+import { type AppCondition, appsOf, conditionNamespace, type Membership, membership } from './app-condition';
 import type { EnvironmentInfo, Managed } from './managed';
 
 type CoreStatus = NonNullable<CoreAppRegistry['appStatus'][string]>;

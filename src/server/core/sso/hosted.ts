@@ -21,8 +21,8 @@ import type { SsoStore } from '../../protocol/stores/sso';
 import { handOver, pageAsked, SSO_HEADERS, signInPage, ssoCookie, ssoPage } from '../../proxy';
 import { languageOf } from '../../visitor-texts';
 import { enter } from '../../worker/sso/accounts';
-import { refusalOf, sessionOf } from '../../worker/sso/decide';
 import type { SsoSessions } from '../../worker/sso/sessions';
+import { refusalOf, sessionOf } from '../../worker/sso/whom';
 
 /** The part of a sign-in by the main app that runs in the app: `appSso:callback` (docs/app-sso.md). */
 

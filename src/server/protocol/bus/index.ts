@@ -57,7 +57,7 @@ export type RequestHandlers = Record<string, (payload: unknown) => Promise<unkno
 
 /** A Supervisor that Workers ask. */
 export interface AskedSupervisor {
-  /** Whether there is such an environment: nothing is looked at that claims to come from another one. */
+  /** Whether there is such an environment: nothing is looked at that says that it comes from another one. */
   knows(environment: string): boolean;
   /** Null if another Supervisor is to answer: all of them hear what is asked. */
   answer(environment: string, method: string, payload: unknown): Promise<unknown> | null;

@@ -7,7 +7,7 @@ import type { Log } from '../../log';
 import type { Random } from '../../random';
 import { RedisConnection } from '../connect';
 import { type Envelope, SUPERVISOR } from '../envelope';
-import type { Keys } from '../keys';
+import type { Keys } from '../redis-keys';
 import {
   type AskedSupervisor,
   type Audience,

@@ -19,7 +19,7 @@ export interface FleetStore {
    * Writes this fleet's id if there is none. Returns the id in the store: a different one means that the store belongs
    * to another fleet.
    */
-  claim(id: string): Promise<string>;
+  nameFleet(id: string): Promise<string>;
   /** The registration of the environment's last holder; null if there is none, or none that is believed. */
   readRegistration(environment: string): Promise<Registration | null>;
   /**
@@ -34,7 +34,7 @@ export interface FleetStore {
 }
 
 export interface FleetObservation {
-  /** Null if the store has lost its content since the last claim. */
+  /** Null if the store has lost its content since it was named. */
   fleet: string | null;
   /** The store was reached anew since the last poll: it may be an older copy, which has never had a lease or has lost it. */
   isNew: boolean;

@@ -7,8 +7,8 @@ import type { ChangeJournal } from '../events/journal';
 import type { EventRecorder } from '../events/recorder';
 import type { EnvironmentJoins } from '../joining/joins';
 import { type MakeInput, makeInput, type RemoveInput } from './container-input';
+import { specOf } from './container-spec';
 import type { ContainerState, Death, End, OwnContainer, WorkerDriver } from './driver';
-import { specOf } from './spec';
 
 export interface ContainersOptions {
   /** Null: the Supervisor was given no engine. */

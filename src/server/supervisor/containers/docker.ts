@@ -6,10 +6,10 @@ import type { SupervisorConfig } from '../../config';
 import { AppSupervisorError, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { CONTAINER_OPTIONS } from '../joining/container-options';
+import { asideOf, isAside, verdictOn } from './container-upgrade';
 import { type EngineEvent, eventOf, isWanted, statusOf, textOf } from './docker-answers';
 import { containerFor, LABEL, SECOND, secretsArchive, volumesOf } from './docker-spec';
 import type { ContainerSpec, ContainerState, ContainerWatcher, Death, End, OwnContainer, WorkerDriver } from './driver';
-import { asideOf, isAside, verdictOn } from './upgrade';
 
 /** Containers in a Docker Engine. */
 

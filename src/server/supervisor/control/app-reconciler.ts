@@ -25,9 +25,9 @@ import type { Observed } from '../rollout/observed';
 import { plan } from '../rollout/plan';
 import { begunIn, ended, followed } from '../rollout/progress';
 import type { Plan } from '../rollout/sight';
-import { appKey, environmentKey } from './keys';
 import type { Leadership } from './leader';
 import { Outdated, type Publisher } from './publisher';
+import { appKey, environmentKey } from './queue-keys';
 import type { WorkQueue } from './work-queue';
 
 export interface AppReconcilerOptions {

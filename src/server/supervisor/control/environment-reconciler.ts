@@ -15,8 +15,8 @@ import type { EnvironmentRegistry } from '../definitions/environment-registry';
 import type { AppDefinition, Published } from '../definitions/repository';
 import type { FleetObserver } from '../fleet/observer';
 import { recordFor } from '../rollout/record';
-import { environmentKey } from './keys';
 import type { Leadership } from './leader';
+import { environmentKey } from './queue-keys';
 import type { WorkQueue } from './work-queue';
 
 export interface EnvironmentReconcilerOptions {

@@ -6,8 +6,8 @@ import type { EnvironmentRegistry } from '../definitions/environment-registry';
 import { KEEP_OPERATIONS, type OperationCache, type OperationStore } from '../definitions/operation-store';
 import type { AppRepository } from '../definitions/repository';
 import type { EnvironmentReconciler } from './environment-reconciler';
-import { appKey, environmentKey, INDEX } from './keys';
 import { type Leadership, TermOver } from './leader';
+import { appKey, environmentKey, INDEX } from './queue-keys';
 import type { WorkQueue } from './work-queue';
 
 /** Interval at which everything is compared without an event, in ms. */
@@ -57,7 +57,7 @@ export class FleetReconciler {
     for (const { name, uid } of appCache.tombstones.values()) queue.add(appKey({ name, uid }));
     await this.clean();
     if (!leadership.leads) throw new TermOver();
-    const owner = await store.claim(leadership.fleet);
+    const owner = await store.nameFleet(leadership.fleet);
     if (owner !== leadership.fleet) {
       log.error(
         'Another fleet uses the same APP_SUPERVISOR_KEY_PREFIX on this Redis; this one publishes nothing until it has its own.',

@@ -8,8 +8,8 @@ import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import { forgotten } from '../rollout/spec';
 import type { EnvironmentReconciler } from './environment-reconciler';
-import { appKey } from './keys';
 import type { Leadership } from './leader';
+import { appKey } from './queue-keys';
 import type { WorkQueue } from './work-queue';
 
 export interface ForgettingOptions {

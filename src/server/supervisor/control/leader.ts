@@ -62,7 +62,7 @@ export class Leadership {
     });
   }
 
-  /** The fleet's id; empty before the first claim. */
+  /** The fleet's id; empty before the lease is read. */
   get fleet(): string {
     this.fleetId = (this.lease.row.fleet as string | undefined) ?? this.fleetId;
     return this.fleetId;
@@ -92,7 +92,7 @@ export class Leadership {
   }
 
   /**
-   * Claims now, and renews on its own timer from here on: no work delays it.
+   * Takes the lead now, if it may, and renews on its own timer from here on: no work delays it.
    * @throws if the database cannot be reached now
    */
   start(): Promise<void> {
@@ -105,9 +105,9 @@ export class Leadership {
   }
 
   /** Renews or takes the lead. @returns whether this process has it now */
-  claim(): Promise<boolean> {
+  take(): Promise<boolean> {
     this.lease.want();
-    return this.lease.claim();
+    return this.lease.take();
   }
 
   /**

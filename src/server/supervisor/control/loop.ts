@@ -11,8 +11,8 @@ import type { AppReconciler } from './app-reconciler';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import type { FleetReconciler } from './fleet-reconciler';
 import type { EnvironmentRemoval } from './forgetting';
-import { appKey, environmentKey, FLEET, failoverKey, INDEX, type LoopKey, parseKey } from './keys';
 import { type Leadership, TermOver } from './leader';
+import { appKey, environmentKey, FLEET, failoverKey, INDEX, type LoopKey, parseKey } from './queue-keys';
 import type { WorkQueue } from './work-queue';
 
 /** How long changes are collected before the app index is written, in ms. */

@@ -8,7 +8,7 @@ import type { AppRow, EnvironmentRow, EventRow, OperationRow, ShownStatus, Statu
 import type { AppCache } from '../definitions/app-cache';
 import type { OperationCache } from '../definitions/operation-store';
 import { type AppDefinition, desiredOf } from '../definitions/repository';
-import { stillAway } from '../rollout/away';
+import { stillAway } from '../rollout/drained';
 import { progressNow } from '../rollout/progress';
 import { isAhead } from '../rollout/uploads';
 import type { CompatibilityPolicy } from './compatibility-policy';

@@ -12,8 +12,8 @@ import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import { checkReach, probe } from '../fleet/reachability';
 import { type WarningsOptions, warningsOf } from '../fleet/warnings';
-import { arrivalOf } from './arrival';
 import { filesOf } from './files';
+import { arrivalOf } from './joined-worker';
 import { databaseOf } from './names';
 import { initialPasswordOf, type JoinFacts, settingsFor, type WorkerSettings } from './worker-settings';
 

@@ -8,7 +8,7 @@ import type { ChangeJournal } from '../events/journal';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import { type BulkResult, forEachApp } from '../requests/bulk';
 import type { AppService } from '../requests/service';
-import { stillAway } from '../rollout/away';
+import { stillAway } from '../rollout/drained';
 import { arrivingAt } from '../rollout/spec';
 import { drainPlan, mergeAway } from './drain-plan';
 import type { Moves } from './moves';

@@ -59,9 +59,9 @@ const stray: Rule = (sight) => {
 /** 3. It has its database: from now on a missing one is an error, and the first administrator is not needed any more. */
 const firstRun: Rule = (sight) => {
   const { app } = sight;
-  const claims = Object.keys(app.published).filter((name) => app.published[name].provision !== 'none');
-  if (!claims.some((name) => sight.see(name).isUp)) return null;
-  const publish = sight.publishing(sight.again(claims, { provision: 'none' }));
+  const making = Object.keys(app.published).filter((name) => app.published[name].provision !== 'none');
+  if (!making.some((name) => sight.see(name).isUp)) return null;
+  const publish = sight.publishing(sight.again(making, { provision: 'none' }));
   return { publish, change: { provision: 'none', initialAdmin: null } };
 };
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
-import type { Work } from '../watchdog/work';
+import type { Work } from '../watchdog/busy-with';
 import { NEVER } from './boots';
 import type { Applied } from './decide';
 

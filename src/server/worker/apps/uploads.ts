@@ -7,7 +7,7 @@ import type { Log } from '../../log';
 import type { OwnFolders } from '../files/app-folders';
 import { readState } from '../files/uploads-state';
 import { type FetchProgress, fetchUploads, removeParts } from '../uploads/fetch';
-import { TransferFailure } from '../uploads/requests';
+import { TransferFailure } from '../uploads/peer-requests';
 import type { AppState, AppStates } from './app-states';
 
 /** An app waits for its uploads as long as something of them arrives at least so often, in ms. */

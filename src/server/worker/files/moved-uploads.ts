@@ -1,16 +1,16 @@
 import { copyFile, link, lstat, mkdir, realpath, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { isBelow, rootOf, sharedUploads, subfolderOf, uploadsOf } from './places';
+import { isBelow, rootOf, sharedUploads, subfolderOf, uploadsOf } from './file-addresses';
 
 /** A file as a row of an app names it. */
-export interface ClaimedFile {
+export interface FormerFile {
   /** Of its storage; SQL can write it. */
   documentRoot: unknown;
   path: unknown;
   filename: unknown;
 }
 
-export interface ClaimOptions {
+export interface MoveOptions {
   storagePath: string;
   /** Folders beside `storage/uploads` that the operator allowed. */
   storageRoots: string[];
@@ -41,21 +41,21 @@ export const markMoved = async (storagePath: string, app: string): Promise<void>
  * @returns how many were found
  * @throws errors of the file system, such as a full disk
  */
-export async function claimUploads(
+export async function moveFormerUploads(
   app: string,
-  files: AsyncIterable<ClaimedFile>,
-  options: ClaimOptions,
+  files: AsyncIterable<FormerFile>,
+  options: MoveOptions,
 ): Promise<number> {
   const { storagePath } = options;
   const folder = uploadsOf(storagePath, app);
   await mkdir(folder, { recursive: true });
   let found = 0;
-  for await (const file of files) if (await claim(folder, file, options)) found++;
+  for await (const file of files) if (await moveFile(folder, file, options)) found++;
   await markMoved(storagePath, app);
   return found;
 }
 
-async function claim(folder: string, file: ClaimedFile, options: ClaimOptions): Promise<boolean> {
+async function moveFile(folder: string, file: FormerFile, options: MoveOptions): Promise<boolean> {
   const { storagePath, storageRoots, isOfMain } = options;
   const [below, name] = [file.path ?? '', file.filename];
   if (typeof below !== 'string' || typeof name !== 'string' || !name) return false;

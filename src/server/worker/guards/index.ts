@@ -2,9 +2,11 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import type { Clock } from '../../clock';
 import type { HostConfig } from '../../config';
 import type { GuardConfig } from '../../config/guards';
-import type { WorkLog } from '../watchdog/work';
+import type { WorkLog } from '../watchdog/busy-with';
 import { actions } from './actions';
 import { caches } from './caches';
+import { requests } from './custom-requests';
+import { timeLimits } from './evaluation-limit';
 import { files } from './files';
 import { foreignServers } from './foreign-servers';
 import { type Guard, isHosted } from './guard';
@@ -15,13 +17,11 @@ import { loops } from './loops';
 import { mails } from './mail';
 import { mcp } from './mcp';
 import { plugins } from './plugins';
-import { requests } from './requests';
 import { scripts } from './scripts';
 import { taskFiles } from './task-files';
 import { tasks } from './tasks';
 import { templates } from './templates';
-import { timeLimits } from './time-limits';
-import { workOfApps } from './work';
+import { workOfApps } from './work-notes';
 
 /** What the guards need of this process. */
 export interface Guarded {

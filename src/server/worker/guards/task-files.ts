@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { HostConfig } from '../../config';
 import { AppSupervisorError } from '../../errors';
 import { moveAcross } from '../files/app-folders';
-import { isBelow, isInside } from '../files/places';
+import { isBelow, isInside } from '../files/file-addresses';
 import { type GuardedContext, refuse } from './actions';
 import { type Guard, guardPlugin } from './guard';
 

@@ -1,8 +1,8 @@
 import type { HostConfig } from '../../config';
 import type { GuardConfig } from '../../config/guards';
 import { moduleOf } from '../../nocobase/plugin-classes';
+import { type Limit, limitTo } from './evaluation-limit';
 import { type Guard, replaceOnce } from './guard';
-import { type Limit, limitTo } from './time-limits';
 
 /** A variable in a template: what `SLOW` matches, but each character in one way only. */
 const VARIABLE = /{{[\w:\s\-+.,@/()?=*$]+}}/g;

@@ -20,7 +20,7 @@ import {
   type HostDatabase,
   schemasDatabaseOf,
   workerConnectionOf,
-} from './connection';
+} from './host-database';
 
 /** How this process reaches the databases of its apps: as the app's role, and as itself. */
 export class AppDatabases {

@@ -1,7 +1,7 @@
 import { type Admission, admitConnection } from '../../databases';
 import { AppSupervisorError } from '../../errors';
 import type { HostingAuthority } from './claim';
-import type { HostDatabase } from './connection';
+import type { HostDatabase } from './host-database';
 
 /** A connection as Sequelize's hooks get it from any driver. */
 interface Opened {

@@ -25,15 +25,15 @@ import { createPlaceholderApp, isPlaceholderApp } from '../../nocobase/placehold
 import { appAdminWarning } from '../../protocol/administrator';
 import { newSecret, type SecretField, type Secrets } from '../../protocol/secrets';
 import { OwnFolders, removeFolders } from '../files/app-folders';
-import { NO_WORK_LOG, type WorkLog } from '../watchdog/work';
-import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
+import { NO_WORK_LOG, type WorkLog } from '../watchdog/busy-with';
 import { AppDatabases } from './app-databases';
 import type { HostingAuthority } from './claim';
-import type { HostDatabase } from './connection';
+import { findAdminPassword, installAs, watchAdminPassword } from './first-administrator';
+import type { HostDatabase } from './host-database';
 import { HostedDatabases } from './hosted-databases';
 import { OwnNames } from './own-name';
-import { newerOf, type PluginVersion, planBoot } from './plan';
 import { watchRestores } from './restores';
+import { newerOf, type PluginVersion, planBoot } from './start-kind';
 
 /** The enabled plugins of an app. */
 export interface PluginSet {

@@ -4,8 +4,8 @@ import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import type { AppDatabases } from './app-databases';
 import { claimHosting, endBootInTheWay, type HostingAuthority, leaveHosting } from './claim';
-import type { HostDatabase } from './connection';
 import { guardPool } from './guarded-pool';
+import type { HostDatabase } from './host-database';
 
 /** What this process writes into the databases of its apps to host them, and what it finds there. */
 export class HostedDatabases {

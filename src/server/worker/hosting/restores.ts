@@ -3,7 +3,7 @@ import { keepMark, type Owner } from '../../databases';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { retryWhenBusy } from '../../nocobase/busy';
-import type { HostDatabase } from './connection';
+import type { HostDatabase } from './host-database';
 
 /**
  * NocoBase's backup plugin replaces the data of a running app, and restarts it by itself.

@@ -2,8 +2,8 @@ import type { Filter, Model } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import type { SsoUser } from '../../../shared/messages';
 import { createdIn, isSameFleet, type SsoSettings } from '../../../shared/sso';
-import { type Account, entranceOf, isPrivilegedRole, type Known, nameOf } from './decide';
 import type { Identities, Person } from './identities';
+import { type Account, entranceOf, isPrivilegedRole, type Known, nameOf } from './whom';
 
 /** The accounts of an app: its own users, in its own database. */
 

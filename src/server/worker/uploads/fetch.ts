@@ -25,12 +25,12 @@ import {
   type Wanted,
 } from '../../protocol/transfer';
 import { secretBytes } from '../../random';
+import { uploadsOf } from '../files/file-addresses';
 import { markMoved } from '../files/moved-uploads';
-import { uploadsOf } from '../files/places';
 import { readState, stateBegun, type UploadsState, writeState } from '../files/uploads-state';
+import { isNewer, lacksAfter, transferPlan } from './copy-plan';
 import { filesIn, placeIn } from './folder';
-import { isNewer, lacksAfter, transferPlan } from './plan';
-import { contentOf, refusal, refusalIn, SILENCE, send, TransferFailure } from './requests';
+import { contentOf, refusal, refusalIn, SILENCE, send, TransferFailure } from './peer-requests';
 
 /** Files that are fetched at the same time: most are small, and what they take is the way there and back. */
 const AT_ONCE = 4;

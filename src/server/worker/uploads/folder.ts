@@ -3,7 +3,7 @@ import { type FileHandle, lstat, mkdir, open, opendir, realpath } from 'node:fs/
 import path from 'node:path';
 import type { UploadsSize } from '../../../shared/messages';
 import { type ListedFile, PATH_LENGTH } from '../../protocol/transfer';
-import { uploadsOf } from '../files/places';
+import { uploadsOf } from '../files/file-addresses';
 
 /** Folders below one another that are looked into. */
 const DEPTH = 32;

@@ -17,8 +17,8 @@ import {
   transferKeyOf,
 } from '../../protocol/transfer';
 import { ownerOf } from '../files/app-folders';
+import { uploadsOf } from '../files/file-addresses';
 import { isMoved } from '../files/moved-uploads';
-import { uploadsOf } from '../files/places';
 import { readState, writeState } from '../files/uploads-state';
 import { filesIn, openIn } from './folder';
 

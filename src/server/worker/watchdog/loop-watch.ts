@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../clock';
+import { NO_WORK_LOG, type WorkLog, WorkMarks } from './busy-with';
 import { look, type ThreadData, watchLoop, writeOver } from './thread';
-import { NO_WORK_LOG, type WorkLog, WorkMarks } from './work';
 
 /** How often the loop shows that it turns, and how often that is looked at, in ms. */
 const EVERY = 1_000;

@@ -25,7 +25,7 @@ export class MemoryFleet implements FleetStore {
     return { fleet: this.fleet, isNew: false, environments };
   }
 
-  async claim(id: string): Promise<string> {
+  async nameFleet(id: string): Promise<string> {
     this.fleet ??= id;
     return this.fleet;
   }

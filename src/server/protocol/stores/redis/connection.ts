@@ -5,7 +5,7 @@ import type { Clock } from '../../../clock';
 import type { Log } from '../../../log';
 import { RedisConnection } from '../../connect';
 import { type Envelope, SUPERVISOR } from '../../envelope';
-import type { Keys } from '../../keys';
+import type { Keys } from '../../redis-keys';
 import commonLua from '../../scripts/common.lua';
 import { StaleTerm } from '../terms';
 

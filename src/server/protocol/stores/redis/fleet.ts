@@ -66,7 +66,7 @@ export class RedisFleet implements FleetStore {
     return { fleet, isNew, environments };
   }
 
-  async claim(id: string): Promise<string> {
+  async nameFleet(id: string): Promise<string> {
     const { redis, keys } = this.connection;
     await redis.setnx(keys.fleet(), id);
     return (await redis.get(keys.fleet())) ?? id;

@@ -5,7 +5,7 @@ import type { Log } from '../../../log';
 import type { Random } from '../../../random';
 import type { RedisConnection } from '../../connect';
 import type { Envelope } from '../../envelope';
-import type { Keys } from '../../keys';
+import type { Keys } from '../../redis-keys';
 import writeHashLua from '../../scripts/writeHash-2.lua';
 import type { Stores } from '..';
 import { RedisAppIndex } from './app-index';

@@ -2,12 +2,12 @@ import type { Application } from '@nocobase/server';
 import type { HostConfig } from '../../../config';
 import type { GuardConfig } from '../../../config/guards';
 import { AppSupervisorError, messageOf } from '../../../errors';
-import { type ClaimOptions, claimUploads, isMoved } from '../../files/moved-uploads';
-import { uploadsOf } from '../../files/places';
+import { uploadsOf } from '../../files/file-addresses';
+import { isMoved, type MoveOptions, moveFormerUploads } from '../../files/moved-uploads';
 import { runsCommands } from '../actions';
 import { type Guard, guardPlugin, type Replacement } from '../guard';
 import { localFilesOf, namesFile } from './rows';
-import { serveFiles } from './serve';
+import { serveFiles } from './serve-file';
 import { type Confinement, confinedLocal, ownRequests, type StorageClass, s3WithOwnKeys } from './storage-types';
 
 /** NocoBase's file manager, as far as it is confined. */
@@ -107,13 +107,13 @@ async function moveUploads(
 ): Promise<void> {
   const mainDb = main()?.db;
   if (!mainDb || (await isMoved(storagePath, app.name))) return;
-  const options: ClaimOptions = {
+  const options: MoveOptions = {
     storagePath,
     storageRoots,
     isOfMain: (file) => namesFile(mainDb, file.slice(file.lastIndexOf('/') + 1)),
   };
   try {
-    const found = await claimUploads(app.name, localFilesOf(app.db), options);
+    const found = await moveFormerUploads(app.name, localFilesOf(app.db), options);
     if (found) app.logger.info(`App ${app.name}: ${found} uploads were moved to its own folder.`);
   } catch (error) {
     app.logger.error(

@@ -1,10 +1,10 @@
 import type { Database } from '@nocobase/database';
-import type { ClaimedFile } from '../../files/moved-uploads';
+import type { FormerFile } from '../../files/moved-uploads';
 
 const PAGE = 500;
 
 /** Every row of an app that names a file of a local storage. */
-export async function* localFilesOf(db: Database): AsyncGenerator<ClaimedFile> {
+export async function* localFilesOf(db: Database): AsyncGenerator<FormerFile> {
   const storages = db.getModel('storages');
   if (!storages) return;
   const local = new Map<string, unknown>();

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { AppSupervisorError } from '../../../errors';
-import { addressOf, isInside, subfolderOf, uploadsOf } from '../../files/places';
+import { addressOf, isInside, subfolderOf, uploadsOf } from '../../files/file-addresses';
 
 /** A row of `storages`, which SQL can write. */
 export interface StorageRow {

@@ -100,7 +100,7 @@ export const isPrivilegedRole = (name: string, snippets: readonly string[]): boo
   name === 'root' || name === 'admin' || snippets.some((snippet) => PRIVILEGED.test(snippet));
 
 /** What a request says of its visitor's session; empty: nothing. */
-export interface Claimed {
+export interface Presented {
   bearer: string;
   authenticator: string;
   cookie: string;
@@ -112,7 +112,7 @@ export interface Claimed {
  * @returns `why`: why the main app may begin a session, or null; `isInCookie`: the browser's cookie has the session that has
  * ended, and no other one
  */
-export function sessionOf({ bearer, authenticator, cookie, cookieAuthenticator }: Claimed): {
+export function sessionOf({ bearer, authenticator, cookie, cookieAuthenticator }: Presented): {
   why: NoSession | null;
   isInCookie: boolean;
 } {

@@ -1,6 +1,6 @@
 import type { Application } from '@nocobase/server';
 import type { HostConfig } from '../../config';
-import type { WorkLog } from '../watchdog/work';
+import type { WorkLog } from '../watchdog/busy-with';
 import { type Guard, guardPlugin } from './guard';
 
 type Listener = (...args: unknown[]) => unknown;

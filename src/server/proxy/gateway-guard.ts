@@ -14,10 +14,10 @@ import { type AppNaming, INVALID_APP } from './naming';
 import { Occupancy } from './occupancy';
 import type { Origins } from './origins';
 import { peerOf, visitorAddress } from './peer';
-import { isSignIn, SignInTurns } from './places';
+import { isSignIn, SignInTurns } from './request-places';
 import type { SsoFront } from './sso';
 import { isSignedIn, type TokenSecret } from './tokens';
-import { leavesFolder, uploadIn } from './uploads';
+import { leavesFolder, uploadIn } from './upload-addresses';
 import { pathOf, readTarget } from './url';
 
 /**
