@@ -19,6 +19,14 @@ describe('the glossary', () => {
     expect(declaredIn(readFileSync(path.join(ROOT, file), 'utf8'))).toContain(symbol);
   });
 
+  it('has what became of each concept of before, as decision 9 says', () => {
+    const page = readFileSync(path.join(ROOT, 'docs/decisions/0009-few-concepts.md'), 'utf8');
+    const rows = [...page.matchAll(/^\| (\d+) \| [^|]+ \| ([^|]+) \|$/gm)];
+    expect(rows.map(([, number]) => Number(number))).toEqual(Array.from({ length: 77 }, (_, i) => i + 1));
+    const names = concepts.map(({ name }) => name);
+    expect(rows.flatMap(([, , now]) => (now === '*gone*' || names.includes(now) ? [] : [now]))).toEqual([]);
+  });
+
   it('is read row by row', () => {
     const head = '## Terms\n\n| term | meaning | defined as |\n|---|---|---|\n';
     const page = `${head}| **one** | a, \`b\` | [\`One\`](../src/one.ts) |\n| **two** | c | nowhere |\n\n## Next\n`;
