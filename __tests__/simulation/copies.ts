@@ -9,9 +9,10 @@ const REFUSED = 0.15;
 const STEP = 2_000;
 
 /** Plays the copies with which moves begin, as one Worker makes them: most are short, and some take a minute. */
-export function playedCopies(machine: Machine, seed: number, name: string): CopyAhead {
+export function playedCopies(machine: Machine, seed: number, name: string, onBegin: (uid: string) => void): CopyAhead {
   const random = randomFor(seed, `${name} copies`);
-  return async (_app, _record, signal, onProgress) => {
+  return async (_app, { uid }, signal, onProgress) => {
+    onBegin(uid);
     const takes = 50 * 2 ** (random.fraction() * 10);
     const isRefused = random.fraction() < REFUSED;
     const progress = { files: 0, bytes: 0, ofFiles: Math.ceil(takes / STEP), ofBytes: 0 };

@@ -48,6 +48,8 @@ export class Ground {
   readonly owners = new Map<string, string>();
   /** The newest release that ran in a database. */
   readonly versions = new Map<string, number>();
+  /** `<uid> <environment>` where a copy of an app's uploads has begun. */
+  readonly copied = new Set<string>();
   readonly hosting: HostingGround;
   /** Who boots an app, by its name, whatever the locks say. */
   readonly booting = new Map<string, Machine>();

@@ -798,4 +798,20 @@ export const MUTANTS: Mutant[] = [
       ],
     ],
   },
+  {
+    what: 'An app moves without its uploads',
+    finding: 'uploads',
+    changes: [['supervisor/requests/service.ts', 'return isAlone && isFree', 'return false && isAlone && isFree']],
+  },
+  {
+    what: 'An environment that is cordoned gets apps',
+    finding: 'cordon',
+    changes: [
+      [
+        'supervisor/fleet/compatibility-policy.ts',
+        'if (environmentCache.get(environment)?.cordoned)',
+        'if (environmentCache.get(environment)?.cordoned && !environment)',
+      ],
+    ],
+  },
 ];

@@ -2,6 +2,7 @@ import { messageOf } from '../../src/server/errors';
 import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
 import { nameOfApp as nameOf } from './faults';
 import { list } from './judge/pages';
+import { isWellIn, noteMove } from './judge/uploads';
 import type { ActionKind, PlannedEvent } from './plan';
 import type { SupervisorProcess } from './processes';
 import type { EnvironmentOfWorld, World } from './world';
@@ -24,8 +25,14 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
   restart: (world, { part }, event) => part.parts.service.command(nameOf(world, event), 'restart', '1'),
   change: (world, { part }, event) =>
     part.parts.service.update(nameOf(world, event), { environments: environmentsOf(world, event) } as never, '1'),
-  move: (world, { part }, event) =>
-    part.parts.service.move(nameOf(world, event), { to: environmentsOf(world, event)[0] }, '1'),
+  async move(world, { part }, event) {
+    const name = nameOf(world, event);
+    const [to] = environmentsOf(world, event);
+    const from = isWellIn(world, name);
+    const operation = await part.parts.service.move(name, { to }, '1');
+    if (from !== null) noteMove(world, from, to, operation);
+    return operation;
+  },
   destroyKeep: (world, { part }, event) => part.parts.service.destroy(nameOf(world, event), 'keep', '1'),
   async destroyDrop(world, { part }, event) {
     const name = nameOf(world, event);

@@ -202,14 +202,18 @@ export function planOf(seed: number, { all = false }: PlanOptions = {}): Plan {
     : besideChanges(
         seed,
         drawn.filter(({ do: kind }) => CHANGES.includes(kind)),
-        supervisors,
+        { supervisors, environments: environments.length },
       );
   const events = [...drawn, ...beside].sort((a, b) => a.at - b.at);
   return { ...settings, failover, events };
 }
 
 /** Faults in the seconds around changes, and environments that take no apps for a while: of a stream of their own. */
-function besideChanges(seed: number, changes: PlannedEvent[], supervisors: number): PlannedEvent[] {
+function besideChanges(
+  seed: number,
+  changes: PlannedEvent[],
+  { supervisors, environments }: { supervisors: number; environments: number },
+): PlannedEvent[] {
   const random = randomFor(seed, 'beside changes');
   const below = (max: number) => Math.floor(random.fraction() * max);
   const faults = Array.from({ length: below(4) }, (): PlannedEvent => {
@@ -227,11 +231,19 @@ function besideChanges(seed: number, changes: PlannedEvent[], supervisors: numbe
         return { ...moment, do: kind, which: random.fraction() < 0.3 ? below(supervisors) : below(1_000) };
     }
   });
-  const cordons = Array.from({ length: random.fraction() < 0.3 ? 1 : 0 }, (): PlannedEvent => {
-    const at = 20_000 + below(FAULTY_FOR - 80_000);
-    return { at, do: 'cordon', which: below(1_000), ms: 45_000 + below(15_000), choice: below(1_000) };
-  });
+  const cordons = random.fraction() < 0.3 ? cordoned(environments, below) : [];
   return [...faults, ...cordons];
+}
+
+/** An environment takes no apps for a while, and somebody wants to move one there when everybody knows that. */
+function cordoned(environments: number, below: (max: number) => number): PlannedEvent[] {
+  const at = 20_000 + below(FAULTY_FOR - 80_000);
+  const which = below(environments);
+  const choice = which + environments * below(50);
+  return [
+    { at, do: 'cordon', which, ms: 50_000 + below(10_000), choice: below(1_000) },
+    { at: at + 38_000 + below(10_000), do: 'move', which: below(1_000), ms: 500, choice },
+  ];
 }
 
 /** In few lines, for people. */

@@ -322,7 +322,9 @@ export class WorkerProcess extends SimulatedProcess {
       log: this.log,
       warnings: [],
       handlers: {},
-      copyAhead: playedCopies(this.machine, around.seed, name),
+      copyAhead: playedCopies(this.machine, around.seed, name, (uid) =>
+        around.ground.copied.add(`${uid} ${environment}`),
+      ),
     });
     // Those of the real process are the same for all, never twice the same, and took a third of the time.
     Object.assign(this.part, { vitals: VITALS });

@@ -7,12 +7,13 @@ import type { SupervisorProcess, WorkerProcess } from '../processes';
 import { termOfTransaction, watchTerms } from '../terms';
 import type { EnvironmentOfWorld, World } from '../world';
 import { checkBounds, checkWoken } from './bounds';
-import { checkMoves } from './failovers';
+import { checkCordons, checkMoves } from './failovers';
 import { checkHost, checkHosted, checkOnlyHost, checkRefused, checkStoodDown } from './hosts';
 import { MOST_ARE_SILENT } from './oracle';
 import { checkPages, checkStoredIndex } from './pages';
 import { checkSecrets, notePlaced } from './secrets';
 import { checkSuspicion } from './suspicion';
+import { checkUploads } from './uploads';
 
 /** What must never be, looked at with every event that could bring it about. */
 
@@ -38,6 +39,7 @@ export function installChecks(world: World): void {
     checkStoodDown(world);
     checkHosted(world);
     checkMoves(world, (process) => wellFor(world, process) > IS_HEALTHY);
+    checkCordons(world);
     checkPages(world, ({ name }) => wasStopped(world, name));
     checkSuspicion(world, (process) => isJudged(world, process));
     checkDefinitionReads(world);
@@ -367,6 +369,7 @@ function checkBoots(world: World): void {
     const worker = world.workers.find((one) => one.machine === machine);
     const link = worker?.link;
     checkNewest(world, worker, record);
+    checkUploads(world, environment, record);
     if (!stands.has(keyOf(environment, record))) checkAlone(world, environment, record);
     checkOnlyHost(world, environment, record);
     const readableAt = readable.get(keyOf(environment, record)) ?? Number.POSITIVE_INFINITY;

@@ -23,6 +23,32 @@ const forced = new WeakMap<World, Set<string>>();
 const all = (world: World): Operation[] =>
   (world.database.database.visible('appOperations') as unknown as Operation[]).filter(({ cause }) => cause !== null);
 
+/** Operations that were looked at. */
+const placed = new WeakMap<World, Set<string>>();
+
+/** Called every second: nobody moves an app to where none are taken. */
+export function checkCordons(world: World): void {
+  const operations = world.database.database.visible('appOperations') as unknown as Operation[];
+  const known = placed.get(world) ?? new Set<string>();
+  placed.set(world, known);
+  const bootIn = ({ progress }: Operation) => progress.find(({ of }) => of === 'boot')?.environment;
+  for (const operation of operations) {
+    const { id, action, appUid, appName, createdById, cause, generation } = operation;
+    if (known.has(id)) continue;
+    known.add(id);
+    const to = bootIn(operation) ?? '';
+    const cordonedAt = world.cordoned.get(to) ?? world.scheduler.now;
+    // Otherwise the database may have lost it.
+    const isKnown = world.scheduler.now - cordonedAt > KNOWN_TO_ALL && world.fellBackAt < cordonedAt;
+    // What failed there may be asked for anew, and what failed elsewhere comes back.
+    const isNew = operations.every(
+      (one) => one.appUid !== appUid || one.generation >= generation || bootIn(one) !== to,
+    );
+    if (isKnown && action === 'move' && (createdById || cause) && isNew)
+      world.violate(`${appName} moves to ${to}, which takes no apps`);
+  }
+}
+
 /**
  * Called every second: no app is moved out of an environment that is well, or was until just now.
  * @param isHealthy whether a process has been well for some time
@@ -36,11 +62,6 @@ export function checkMoves(world: World, isHealthy: (process: World['workers'][n
   for (const { id, appName, cause, createdById, progress } of all(world)) {
     if (known.has(id)) continue;
     known.add(id);
-    const to = progress.find(({ of }) => of === 'boot')?.environment ?? '';
-    const cordonedAt = world.cordoned.get(to) ?? now;
-    // Otherwise the database may have lost it.
-    if (now - cordonedAt > KNOWN_TO_ALL && world.fellBackAt < cordonedAt)
-      world.violate(`${appName} moves to ${to}, which takes no apps`);
     const from = progress.find(({ of }) => of === 'leave')?.environment ?? '';
     const app = (world.database.database.visible('apps') as Array<{ name: string; failoverDelay: number }>).find(
       ({ name }) => name === appName,
