@@ -275,13 +275,8 @@ describe('work on data', () => {
     ['that has failed', { coreApps: { state: 'running', failedWork } }, nothing],
     ['that has failed a while ago', { coreApps: { state: 'running', failedWork }, mono: 2_000 }, { do: 'work' }],
     [
-      'that has failed for good',
-      { coreApps: { state: 'running', failedWork: { ...failedWork, retryAt: null } }, mono: 9_000 },
-      nothing,
-    ],
-    [
       'newer than what has failed',
-      { coreApps: { state: 'running', failedWork: { ...failedWork, generation: 11, retryAt: null } } },
+      { coreApps: { state: 'running', failedWork: { ...failedWork, generation: 11 } } },
       { do: 'work' },
     ],
     ['of an app that is removed', { record: { desired: 'removed' }, coreApps: { generation: 20 } }, nothing],
@@ -367,7 +362,7 @@ describe('repeated decisions', () => {
     failures: fc.integer({ min: 0, max: 6 }),
     claimed: fc.constantFrom(null, recordOf({ environments: ['env_z'] })),
     failedWork: fc.option(
-      fc.record({ generation, error: fc.constant(say('NO_CAUSE')), retryAt: fc.constantFrom(null, 500, 5_000) }),
+      fc.record({ generation, error: fc.constant(say('NO_CAUSE')), retryAt: fc.constantFrom(500, 5_000) }),
     ),
     retryAt: fc.option(fc.integer({ min: 0, max: 2_000 })),
     generation,

@@ -200,6 +200,23 @@ describe('a drain', () => {
     expect(operations.map(({ appName, action }) => `${action} ${appName}`)).toEqual(['start crm', 'start wiki']);
   });
 
+  it('is over although a move back ends meanwhile', async () => {
+    part.parts.loop.stop();
+    expect((await drain('move', 'env_c')).begun).toEqual(['move crm', 'move wiki']);
+    const { drains, service, active } = part.parts;
+    const cancel = service.cancel.bind(service);
+    service.cancel = async (...first) => {
+      service.cancel = cancel;
+      const cancelled = await cancel(...first);
+      // Somebody else cancels the other one.
+      for (const { id } of active.of(fleet.app('wiki').uid)) await cancel(id, '2', true);
+      expect(active.of(fleet.app('wiki').uid)).toEqual([]);
+      return cancelled;
+    };
+    expect(await drains.uncordon('env_a', true, '1')).toEqual({ operations: [], refused: [] });
+    expect(row('env_a')).toMatchObject({ cordoned: false, away: [] });
+  });
+
   it('is over when the environment is uncordoned without its apps', async () => {
     await drain('move');
     await moved('crm', 'env_a', 'env_b');

@@ -838,19 +838,24 @@ describe('work: a new password for the role of the database', () => {
     expect(fleet.app.database).toEqual({ ...database, password: 'password 2' });
   });
 
-  it('does not go on where it has failed, and both passwords stay known', () => {
+  it('is asked of the next place where one has failed, and ends when all have it', () => {
     const fleet = left(['env_a', 'env_b']);
     fleet.settle();
     fleet.report('env_a');
     fleet.report('env_b');
     fleet.settle();
     const { generation } = fleet.wish('env_a').work!;
-    fleet.report('env_a', { work: { generation, error: say('NO_CAUSE') } });
+    const failed = { work: { generation, error: say('NO_CAUSE') } };
+    fleet.report('env_a', failed);
     fleet.settle();
-    expect(fleet.wish('env_b').work).toBeUndefined();
+    expect(fleet.wish('env_b').work).toEqual({ generation, kind: 'password' });
+    fleet.report('env_a', failed);
+    fleet.report('env_b');
+    fleet.settle();
     expect(sent(fleet, 'env_a')).toMatchObject({ password: 'first', nextPassword: 'password 1' });
+    expect(fleet.wish('env_a').work).toEqual({ generation, kind: 'password' });
     fleet.converge();
-    expect(fleet.app.database.password).toBe('password 1');
+    expect(fleet.app.database).toEqual({ ...database, password: 'password 1' });
   });
 
   it('is set anew where a Worker has set one that a restored database does not know', () => {

@@ -169,7 +169,7 @@ async function repairSignIn({ worker, role, password }: RoleMaker, { roles, sess
   if (isThere) await roles.make(session, role, password);
 }
 
-/** Whether the user of a connection signs in; a server that does not answer refuses nobody. */
+/** Whether the user of a connection signs in. @throws what else the server answers: it says nothing of the password */
 export async function signsIn(connection: DatabaseConnection): Promise<boolean> {
   const dialect = dialects[connection.dialect];
   try {
@@ -177,7 +177,8 @@ export async function signsIn(connection: DatabaseConnection): Promise<boolean> 
     await session.close();
     return true;
   } catch (error) {
-    return dialect.faultOf(error) !== 'signIn';
+    if (dialect.faultOf(error) !== 'signIn') throw error;
+    return false;
   }
 }
 

@@ -110,20 +110,13 @@ export function passwordRenewed(
   at: number,
 ): Event | null {
   if (!before.nextPassword || !database || database.password !== before.nextPassword) return null;
-  return {
+  return eventOf({
     id: `password ${uid} ${at}`,
     kind: 'healing',
-    appName: name,
-    appUid: uid,
-    environment: null,
+    ...ofApp({ name, uid }),
     message: say('ROLE_PASSWORD_RENEWED', { app: name, role: database.username ?? '' }),
-    cause: null,
-    createdById: null,
-    operationId: null,
-    changes: null,
     at,
-    endedAt: at,
-  };
+  });
 }
 
 /** The event that somebody cancelled an operation. */

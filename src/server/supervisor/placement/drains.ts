@@ -112,7 +112,11 @@ export class Drains {
   private async turnBack(apps: readonly AppDefinition[], to: string, userId: string | null): Promise<BulkResult> {
     const { active, service } = this.options;
     const coming = apps.filter((app) => arrivingAt(app) === to && active.of(app.uid).length > 0);
-    const { refused } = await forEachApp(coming, ({ uid }) => service.cancel(active.of(uid)[0].id, userId, true));
+    const { refused } = await forEachApp(coming, async ({ uid }) => {
+      // It may have ended while others were turned back.
+      const [operation] = active.of(uid);
+      if (operation) await service.cancel(operation.id, userId, true);
+    });
     return { operations: [], refused };
   }
 

@@ -1,4 +1,5 @@
 import type { Placement } from '../../../shared/app';
+import type { Message } from '../../../shared/message';
 import { isCredible } from '../../credible';
 import { isAlive } from '../../protocol/health';
 import { isBooting } from './boots';
@@ -18,8 +19,11 @@ export const work: Rule = (sight) => {
   const { nextPassword } = app.database;
   const asked = places.filter((name) => app.placements[name].work);
   if (!nextPassword || !asked.length) return begins(sight);
-  const next = asked.find((name) => doneIn(sight, name) < newestIn(sight, name));
-  if (next === undefined) return ends(sight, nextPassword);
+  const left = asked.filter((name) => doneIn(sight, name) < newestIn(sight, name));
+  if (!left.length) return ends(sight, nextPassword);
+  // Another place may be permitted what one is not, which then finds it done: it goes on trying.
+  const next = left.find((name) => !hasFailedIn(sight, name));
+  if (next === undefined) return null;
   const { wish, place } = sight.see(next);
   if (!isPublished(wish) || !place?.work || (wish.work?.generation ?? 0) >= place.work.generation) return null;
   // Who has not been told would lose the database.
@@ -54,11 +58,21 @@ function ends(sight: Sight, password: string): Step {
 
 const newestIn = ({ app }: Sight, environment: string): number => app.placements[environment].work?.generation ?? 0;
 
+/** The newest work that a Worker has begun there, as it says. */
+function toldOf(sight: Sight, environment: string): { generation: number; error: Message | null } {
+  const { isMine, entry } = sight.see(environment);
+  return (isMine && entry?.work) || { generation: 0, error: null };
+}
+
 /** The newest work that a Worker has done there, as far as it can be believed. */
 function doneIn(sight: Sight, environment: string): number {
-  const { isMine, entry } = sight.see(environment);
-  const { generation, error } = (isMine && entry?.work) || { generation: 0, error: null };
+  const { generation, error } = toldOf(sight, environment);
   return error === null && isCredible(generation, sight.planned.now) ? generation : 0;
+}
+
+function hasFailedIn(sight: Sight, environment: string): boolean {
+  const { generation, error } = toldOf(sight, environment);
+  return error !== null && generation >= newestIn(sight, environment);
 }
 
 /** The database of the Supervisors was restored: the role has a password that is not known any more. */

@@ -167,7 +167,7 @@ export class AppBoots {
   /** What ran of the app ends now. */
   private begin(held: AppState, record: AppRecord): void {
     if (record.boot.generation > (held.applied?.bootGeneration ?? 0)) held.failures = 0;
-    Object.assign(held, { state: 'absent', error: undefined, failedWork: null });
+    Object.assign(held, { state: 'absent', error: undefined });
     this.begun.set(held, record);
   }
 

@@ -44,8 +44,8 @@ export interface Hosted {
 export interface FailedWork {
   generation: number;
   error: Message;
-  /** When it is tried again, by the monotonic clock; null: when the app is started. */
-  retryAt: number | null;
+  /** When it is tried again, by the monotonic clock. */
+  retryAt: number;
 }
 
 export type Decision =
@@ -102,7 +102,7 @@ function isWorkDue(
 ): boolean {
   if (!work || desired === 'removed' || work.generation <= (applied?.work ?? 0)) return false;
   const hasFailed = failedWork !== null && failedWork.generation >= work.generation;
-  return !hasFailed || (failedWork.retryAt !== null && mono >= failedWork.retryAt);
+  return !hasFailed || mono >= failedWork.retryAt;
 }
 
 function decideState(

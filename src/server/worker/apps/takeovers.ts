@@ -9,14 +9,6 @@ import { NEVER } from './boots';
 import type { Failures } from './failures';
 import { STOP_LIMIT, type TimeLimits } from './time-limits';
 
-/** Errors after which it is not tried again by itself. */
-const FINAL: ReadonlySet<string> = new Set([
-  'DATABASE_ROLE_DENIED',
-  'DATABASE_MISSING',
-  'DATABASE_OTHER_APP',
-  'KEY_MISSING',
-]);
-
 export interface TakeoversOptions {
   apps: AppStates;
   host: Pick<AppHost, 'hosted' | 'rest' | 'setPassword'>;
@@ -79,8 +71,7 @@ export class Takeovers {
       const code = error instanceof AppSupervisorError ? error.code : null;
       if (error instanceof HostingTaken) held.newest = error.newest;
       if (code === 'HOSTING_TAKEN' || code === 'HOSTING_LOST') this.lost(name);
-      const retryAt = code !== null && FINAL.has(code) ? null : clock.now().mono + COMPARE;
-      held.failedWork = { generation, error: describeError(error), retryAt };
+      held.failedWork = { generation, error: describeError(error), retryAt: clock.now().mono + COMPARE };
       log.warn(`App ${name}: work on its data has failed: ${messageOf(error)}`, { app: name });
     }
     apps.report(name);
