@@ -43,6 +43,7 @@ beforeAll(async () => {
     [NORTH, SOUTH].map(async (name) => {
       const worker = SimulatedWorker.of(fleet, name);
       await worker.appear({ appVersion: version });
+      await manager.confirmAddress(name, `http://${name}:15000`);
       worker.obey();
       await manager.untilEnvironment(name, ({ health }) => health === 'online', { what: 'online' });
       return worker;

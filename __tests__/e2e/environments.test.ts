@@ -303,6 +303,7 @@ describe('taking an environment out of service', () => {
     }
     expect(await refusal(act('forget', 'env_simulated'))).toMatchObject({ status: 409, code: 'ENVIRONMENT_ALIVE' });
 
+    await manager.confirmAddress('env_simulated', 'http://env_simulated:15000');
     const { operation } = await manager.begin('create', { name: 'simulated', environments: ['env_simulated'] });
     await worker.leave();
     await manager.untilEnvironment('env_simulated', ({ health }) => health === 'down', { what: 'down' });

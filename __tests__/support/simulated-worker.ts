@@ -104,6 +104,8 @@ export class SimulatedWorker {
         () => false,
       );
     await waitFor(isConnected, { timeout: 60_000, interval: 15, what: 'A connection to Redis' });
+    // It has the key of the whole fleet: of an environment that was forgotten it takes the one of now.
+    await stores.records.readSome(this.environment, []);
     this.lease.registered++;
     await this.beat();
   }

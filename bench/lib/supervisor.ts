@@ -52,6 +52,7 @@ export class MeasuredFleet {
     const { version } = (await this.manager.api.get('app:getInfo')).data;
     await worker.appear({ url: origin, proxyUrl: origin, appVersion: version });
     await this.manager.untilEnvironment(environment, ({ health }) => health === 'online', { what: 'online' });
+    await this.manager.confirmAddress(environment, origin);
     await this.manager.begin('create', { name: app, environments: [environment] });
     await waitForHttp(`${this.fleet.supervisor.url}/app?__appName=${app}`, { timeout: 20_000 });
   }

@@ -28,6 +28,15 @@ export async function writeApps(server: PostgresServer, database: string, { apps
   await query(server, database, 'DELETE FROM "appTombstones"');
   await query(server, database, 'DELETE FROM "appEnvironments"');
   await query(server, database, 'DELETE FROM apps');
+  // As somebody who admitted them: at the addresses that the simulated Workers report.
+  await query(
+    server,
+    database,
+    `INSERT INTO "appEnvironments" (name, registration, "proxyUrls", "lastSeenAt", cordoned, "isRemoved", floor, "createdAt", "updatedAt")
+     SELECT name, '{}', json_build_array('http://127.0.0.1:1/' || name, 'http://' || name || ':15000'), 0, false, false, 0, now(), now()
+     FROM (SELECT 'env_' || lpad(i::text, 3, '0') AS name FROM generate_series(1, $1::int) i) names`,
+    [environments],
+  );
   await query(
     server,
     database,
