@@ -26,6 +26,8 @@ export interface Boot {
 }
 
 export interface GroundOptions {
+  /** Whether apps have database roles of their own. */
+  roles: boolean;
   /** In true ms. */
   now(): number;
   note(line: string): void;
@@ -50,6 +52,8 @@ export class Ground {
   readonly versions = new Map<string, number>();
   /** `<uid> <environment>` where a copy of an app's uploads has begun. */
   readonly copied = new Set<string>();
+  /** The password of an app's role, by name of its database. */
+  readonly passwords = new Map<string, string>();
   readonly hosting: HostingGround;
   /** Who boots an app, by its name, whatever the locks say. */
   readonly booting = new Map<string, Machine>();
@@ -76,6 +80,20 @@ export class Ground {
     if (owners.get(place) !== record.uid) throw new AppSupervisorError('DATABASE_FOREIGN', details);
   }
 
+  /** The role of an app gets a password. Whoever runs the app has to know it by then. */
+  setPassword(place: string, password: string, machine: Machine): void {
+    if (this.passwords.get(place) === password) return;
+    this.passwords.set(place, password);
+    for (const pool of this.hosting.pools) {
+      const row = this.hosting.row(place, pool.authority.environment);
+      const isHost = row?.uid === pool.uid && row.holder === pool.authority.holder && !row.gone;
+      if (pool.place === place && isHost && pool.refusedAt === null && !pool.knows(password))
+        this.options.violate(
+          `${pool.app} loses its database in ${pool.machine.name}: ${machine.name} sets another password`,
+        );
+    }
+  }
+
   /** @returns whether nobody else has it */
   lock(place: string, machine: Machine, environment: string): boolean {
     const { locks } = this.hosting;
@@ -94,6 +112,7 @@ export class Ground {
     if (this.owners.has(placeOf(record)) && this.options.isRunning(record.uid, placeOf(record)))
       this.options.violate(`${record.name}: its data were dropped while it runs`);
     this.owners.delete(placeOf(record));
+    this.passwords.delete(placeOf(record));
     this.versions.delete(placeOf(record));
     this.hosting.drop(placeOf(record));
   }
@@ -186,7 +205,8 @@ export class PlayedHost {
   }
 
   async serverRoles() {
-    return { mode: 'none' as const, user: '', server: '', sql: '', warnings: [] };
+    const mode = this.ground.options.roles ? ('made' as const) : ('none' as const);
+    return { mode, user: '', server: '', sql: '', warnings: [] };
   }
 
   async forgetLogs(): Promise<void> {}
@@ -240,13 +260,38 @@ export class PlayedHost {
   }
 
   /** Visitors of a running app are thrown out only for a boot that was asked for. */
-  async prepareDatabase(record: AppRecord): Promise<void> {
+  async prepareDatabase(record: AppRecord, setsPassword: boolean): Promise<void> {
     const { name, uid, boot } = record;
     const ended = this.unloaded.get(name);
     if (ended?.uid === uid && ended.boot.generation >= boot.generation)
       this.ground.options.violate(`${name} runs in ${this.machine.name} and is booted again, unasked`);
     await this.machine.sleep(20);
     this.ground.claim(record);
+    const { password } = record.database;
+    if (password && setsPassword && !this.signsIn(record))
+      this.ground.setPassword(placeOf(record), password, this.machine);
+    this.signIn(record);
+  }
+
+  /** Work on data, as the real one does it. */
+  async setPassword(record: AppRecord): Promise<void> {
+    await this.machine.sleep(20);
+    const { nextPassword } = record.database;
+    if (!nextPassword) return;
+    this.note(`sets the password of ${record.name}`);
+    this.ground.setPassword(placeOf(record), nextPassword, this.machine);
+  }
+
+  private signsIn(record: AppRecord): boolean {
+    const { password, nextPassword } = record.database;
+    const now = this.ground.passwords.get(placeOf(record));
+    return !password || now === password || (now !== undefined && now === nextPassword);
+  }
+
+  private signIn(record: AppRecord): void {
+    if (this.signsIn(record)) return;
+    const { username: user = '' } = record.database;
+    throw new AppSupervisorError('DATABASE_SIGN_IN', { server: 'here', user, cause: 'another password' });
   }
 
   /** The boot lock, as the real one. */
@@ -283,6 +328,7 @@ export class PlayedHost {
     _found: Found,
     lock: DatabaseLock,
     authority: HostingAuthority,
+    newest: () => AppRecord,
   ): Promise<string> {
     const { machine, ground } = this;
     const { name } = record;
@@ -311,7 +357,7 @@ export class PlayedHost {
       }
       if (ends === 'failed') throw new Error('It does not start.');
       if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: name });
-      this.connect(record, authority);
+      this.connect(record, authority, newest);
       this.running.set(name, record);
       this.coreApps.setStatus(name, 'running');
       this.note(`runs ${name} ${record.generation}`);
@@ -322,9 +368,10 @@ export class PlayedHost {
   }
 
   /** A session on the database of an app. */
-  private async open({ name, uid, ...record }: AppRecord): Promise<HostPlace> {
+  private async open(record: AppRecord): Promise<HostPlace> {
     await this.machine.sleep(5);
-    return this.ground.hosting.place(placeOf({ name, uid, ...record }), name, uid);
+    this.signIn(record);
+    return this.ground.hosting.place(placeOf(record), record.name, record.uid);
   }
 
   /** What runs of an app ends for a boot. */
@@ -345,7 +392,7 @@ export class PlayedHost {
     if (this.running.delete(name)) this.note(`ends ${name}`);
   }
 
-  private connect(record: AppRecord, authority: HostingAuthority): void {
+  private connect(record: AppRecord, authority: HostingAuthority, newest: () => AppRecord): void {
     const { name, uid } = record;
     this.disconnect(name);
     const refused = () => {
@@ -357,7 +404,11 @@ export class PlayedHost {
       this.hosted.losses.emit(name);
     };
     const { machine } = this;
-    const pool = { place: placeOf(record), app: name, uid, machine, authority, refusedAt: null, refused, lost };
+    const knows = (password: string) => {
+      const { database } = newest();
+      return [record.database.password, database.password, database.nextPassword].includes(password);
+    };
+    const pool = { place: placeOf(record), app: name, uid, machine, authority, refusedAt: null, knows, refused, lost };
     this.pools.set(name, pool);
     this.ground.hosting.pools.add(pool);
   }

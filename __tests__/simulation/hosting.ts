@@ -13,6 +13,8 @@ export interface Pool {
   authority: HostingAuthority;
   /** When the server refused a new one, in true ms; null while they work. */
   refusedAt: number | null;
+  /** Whether it would try this password. */
+  knows(password: string): boolean;
   /** A connection was refused. */
   refused(): void;
   /** A connection found no row of this process. */

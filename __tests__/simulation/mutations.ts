@@ -712,6 +712,22 @@ export const MUTANTS: Mutant[] = [
     test: 'unit/plan.test.ts',
   },
   {
+    what: 'An environment that an app has left keeps the password of its role',
+    changes: [
+      ['supervisor/rollout/spec.ts', 'return isKnown && hasOwnRole(app)', 'return !isKnown && hasOwnRole(app)'],
+    ],
+  },
+  {
+    what: 'A role gets its password before all places of the app know it',
+    changes: [
+      [
+        'supervisor/rollout/work.ts',
+        '  if (!places.every((name) => name === next || sight.see(name).isReported)) return null;\n',
+        '',
+      ],
+    ],
+  },
+  {
     what: 'No app fails over',
     finding: 'oracle',
     changes: [

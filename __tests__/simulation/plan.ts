@@ -21,6 +21,8 @@ export interface Plan {
    * nobody knows that it still hosts. Absent: none do.
    */
   failover?: 'none' | 'probed' | 'cutOff';
+  /** Whether apps have database roles of their own, which get other passwords. Absent: they have none. */
+  roles?: boolean;
   /** How far clocks are off: rate and wall. */
   skew: number;
   /** Whether what is held back is played, too. */
@@ -205,7 +207,8 @@ export function planOf(seed: number, { all = false }: PlanOptions = {}): Plan {
         { supervisors, environments: environments.length },
       );
   const events = [...drawn, ...beside].sort((a, b) => a.at - b.at);
-  return { ...settings, failover, events };
+  const roles = randomFor(seed, 'roles').fraction() < 0.5;
+  return { ...settings, failover, ...(roles ? { roles } : {}), events };
 }
 
 /** Faults in the seconds around changes, and environments that take no apps for a while: of a stream of their own. */

@@ -75,6 +75,7 @@ export class World {
     const clock = new Machine(this.scheduler, 'redis', { rate: 1, offset: 0 });
     this.redis = new SimulatedRedis(this.scheduler, randomFor(seed, 'redis'), clock);
     this.ground = new Ground({
+      roles: plan.roles === true,
       now: () => this.scheduler.now,
       note: (line) => this.note(line),
       violate: (what) => this.violate(what),

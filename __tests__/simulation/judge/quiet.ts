@@ -9,6 +9,7 @@ import { routeOf } from '../visitors';
 import type { EnvironmentOfWorld, World } from '../world';
 import { checkFailovers } from './failovers';
 import { ATTEMPTS, CRASHES, eventKey, faultOf, isAsTold, isStillToBoot, lastingOf } from './oracle';
+import { passwordToldTo } from './secrets';
 
 /** What must be true when nothing has been broken or asked for during some minutes. */
 
@@ -137,6 +138,7 @@ function checkApp(app: AppDefinition, sight: Sight): void {
       say(`${app.name} is shown as waiting in ${environment}, for nothing.`);
   }
   checkProvision(app, sight);
+  checkRole(app, sight);
   checkReturn(app, newest, sight);
   checkCopies(app, sight);
   checkAsked(app, newest, sight);
@@ -161,6 +163,32 @@ function checkApp(app: AppDefinition, sight: Sight): void {
 function checkProvision({ name, uid, provision, published }: AppDefinition, { holders, say }: Sight): void {
   const runs = Object.keys(published).some((one) => holders.get(one)?.host.running.get(name)?.uid === uid);
   if (runs && provision !== 'none') say(`${name} runs, and may still ${provision} its database.`);
+}
+
+/** Whoever has the app can sign in, and nobody who has left it: the password that was made last is that of the role, and no work is left. */
+function checkRole(app: AppDefinition, { world, operations, holders, say }: Sight): void {
+  const { name, uid, database, environments, placements, published, previous, paused, provision } = app;
+  const now = world.ground.passwords.get(database.database ?? name);
+  if (!database.username || now === undefined || world.ground.owners.get(database.database ?? name) !== uid) return;
+  for (const { uid: one, knows, machine, refusedAt } of world.ground.hosting.pools)
+    if (one === uid && refusedAt === null && !knows(now))
+      say(`${name} has no password for its database in ${machine.name}.`);
+  const isSettled =
+    environments.every((one) => placements[one] && holders.has(one) && isAsTold(uid, published[one], entryIn(one))) &&
+    Object.keys(published).every((one) => environments.includes(one) || !holders.has(one)) &&
+    operations.every(({ appUid, finishedAt }) => appUid !== uid || finishedAt !== null);
+  if (!isSettled || !environments.length || previous || paused || provision !== 'none') return;
+  if (database.nextPassword || database.renewsPassword) say(`the role of ${name} is still to get another password.`);
+  if (now !== database.password) say(`the role of ${name} has not the password that is stored.`);
+  // A database that fell back does not know where the app was.
+  const left = world.fellBackAt > 0 ? [] : world.environments.filter((one) => !environments.includes(one.name));
+  for (const one of left)
+    if (!published[one.name] && passwordToldTo(world, one.name, uid) === now)
+      say(`${one.name}, which ${name} has left, knows the password of its role.`);
+
+  function entryIn(environment: string) {
+    return holders.get(environment)?.part.controller?.apps.entry(name) ?? null;
+  }
 }
 
 /**

@@ -14,10 +14,18 @@ export function notePlaced(world: World, { writes }: MemoryTransaction): void {
     for (const each of (row?.environments as string[] | undefined) ?? []) known.add(`${each} ${row?.uid}`);
 }
 
+/** By world, `<environment> <uid>` with the password of the app's role that was told there last. */
+const told = new WeakMap<World, Map<string, string>>();
+
+export const passwordToldTo = (world: World, environment: string, uid: string): string | undefined =>
+  told.get(world)?.get(`${environment} ${uid}`);
+
 /** No environment is given a secret of an app that no request placed there, and none by which an app is removed there. */
 export function checkSecrets(world: World, environment: string, records: readonly AppRecord[]): void {
   const known = placed.get(world) ?? new Set<string>();
   placed.set(world, known);
+  const passwords = told.get(world) ?? new Map<string, string>();
+  told.set(world, passwords);
   const rows = <T>(table: string) => world.database.database.visible(table) as T[];
   for (const { uid, environments } of rows<AppDefinition>('apps'))
     for (const each of environments) known.add(`${each} ${uid}`);
@@ -27,6 +35,7 @@ export function checkSecrets(world: World, environment: string, records: readonl
       if (!stray && !uploads?.ahead) known.add(`${each} ${uid}`);
   for (const { name, uid, desired, data, jwtSecret, initialAdmin, database, uploads } of records) {
     const ends = desired === 'removed';
+    if (!ends && database.password) passwords.set(`${environment} ${uid}`, database.password);
     const found = [
       jwtSecret !== null && 'a JWT secret',
       initialAdmin && 'its first administrator',
