@@ -36,6 +36,7 @@ const secretsOf = (app: string, key: Buffer | null) => ({
     database: app,
     host: 'db',
     password: seal(`password of ${app}`, key),
+    nextPassword: seal(`new password of ${app}`, key),
   },
   jwtSecret: seal(`secret of ${app}`, key),
   initialAdmin: { username: 'ada', email: null, password: seal(`hash of ${app}`, key) },
@@ -69,13 +70,14 @@ async function opened(key: Buffer | null): Promise<string[]> {
   ];
   const secrets = resting.flatMap(({ database, jwtSecret, initialAdmin }) => [
     database.password,
+    database.nextPassword,
     jwtSecret,
     initialAdmin?.password,
   ]);
   return secrets.filter((secret) => typeof secret === 'string').map((secret) => unseal(secret, key, 'any'));
 }
 const ALL = ['crm', 'gone', 'hosted'].flatMap((name) =>
-  ['password', 'secret', 'hash'].map((what) => `${what} of ${name}`),
+  ['password', 'new password', 'secret', 'hash'].map((what) => `${what} of ${name}`),
 );
 
 describe('another key', () => {

@@ -35,6 +35,50 @@ describe('an operation that was cancelled through another Supervisor', () => {
   });
 });
 
+describe('new secrets of an app', () => {
+  it('are told at once to all its places, which restart with them one after the other', async () => {
+    const { part } = await fleet.supervisor();
+    const all = ['env_a', 'env_b'];
+    for (const name of all) await fleet.environment(name);
+    await fleet.runningApp({ part } as never, 'crm', all);
+    const before = fleet.app('crm');
+    const { id, generation } = await part.parts.service.renewSecrets('crm', '1');
+    await fleet.clock.run(200);
+    const now = fleet.app('crm');
+    expect(now.jwtSecret).not.toBe(before.jwtSecret);
+    const { env_a, env_b } = now.published;
+    expect(Math.min(env_a.generation, env_b.generation)).toBeGreaterThanOrEqual(generation);
+    expect([env_a.boot, env_b.boot]).toEqual([
+      { generation, how: 'restart', isAsked: true },
+      before.published.env_b.boot,
+    ]);
+    for (const name of all) await fleet.says(name, 'crm');
+    await fleet.says('env_b', 'crm');
+    expect(fleet.app('crm').published.env_b.boot).toEqual({ generation, how: 'restart', isAsked: true });
+    expect(fleet.operation(id)).toMatchObject({ action: 'renewSecrets', state: 'succeeded' });
+    expect(fleet.app('crm').jwtSecret).toBe(now.jwtSecret);
+    const events = fleet.database.visible('appEvents') as Array<{ message: string; operationId: string | null }>;
+    expect(JSON.stringify(events.find(({ operationId }) => operationId === id))).toContain('ACTION_RENEW_SECRETS');
+  });
+
+  it('start nothing that rests', async () => {
+    const { part } = await fleet.supervisor();
+    await fleet.environment('env_a');
+    await fleet.runningApp({ part } as never, 'crm', ['env_a']);
+    await part.parts.service.command('crm', 'stop', '1');
+    await fleet.says('env_a', 'crm', { status: 'stopped' });
+    const before = fleet.app('crm');
+    const { id } = await part.parts.service.renewSecrets('crm', '1');
+    await fleet.says('env_a', 'crm', { status: 'stopped' });
+    expect(fleet.app('crm')).toMatchObject({
+      desired: 'stopped',
+      published: { env_a: { desired: 'stopped', boot: before.published.env_a.boot } },
+    });
+    expect(fleet.app('crm').jwtSecret).not.toBe(before.jwtSecret);
+    expect(fleet.operation(id).state).toBe('succeeded');
+  });
+});
+
 describe('an app that is changed through another Supervisor', () => {
   it('is not taken for idle by a leader that has not heard of it', async () => {
     const [leader, other] = [await fleet.supervisor(), await fleet.supervisor()];

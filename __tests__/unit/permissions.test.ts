@@ -19,7 +19,7 @@ const ALLOWED: Record<string, Record<string, Snippet[]>> = {
     ...each(['list', 'counts', 'get', 'create', 'adopt', 'update', 'label', 'start', 'stop', 'restart'], ['apps']),
     ...each(['upgrade', 'move', 'previewMove', 'destroy', 'checkDatabase', 'logs', 'load', 'migrate'], ['apps']),
     databaseSize: ['apps'],
-    resetAdmin: ['security'],
+    ...each(['resetAdmin', 'renewSecrets'], ['security']),
   },
   appEnvironments: {
     list: ['overview', 'apps', 'activity', 'environments'],

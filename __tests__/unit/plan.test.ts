@@ -3,7 +3,15 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { recordFor } from '../../src/server/supervisor/rollout/record';
-import { arriving, booted, cancelled, forgotten, placed, rested } from '../../src/server/supervisor/rollout/spec';
+import {
+  arriving,
+  booted,
+  cancelled,
+  forgotten,
+  placed,
+  restartedWith,
+  rested,
+} from '../../src/server/supervisor/rollout/spec';
 import { say } from '../../src/shared/message';
 import { randomFor } from '../simulation/scheduler';
 import { publishedOf } from '../support/fixtures';
@@ -876,6 +884,22 @@ describe('work: a new password for the role of the database', () => {
     const fleet = left(['env_a'], { database: given });
     fleet.converge();
     expect(fleet.app.database).toEqual(given);
+  });
+
+  it('follows new secrets, and a place that rests goes on to rest', () => {
+    const fleet = running(['env_a', 'env_b'], { database });
+    fleet.ask((app, generation) => rested(app, generation, ['env_b']));
+    fleet.converge();
+    fleet.ask((app, generation) => ({
+      ...restartedWith(app, generation),
+      database: { ...app.database, renewsPassword: true },
+    }));
+    const { asked } = fleet;
+    fleet.converge();
+    expect(fleet.wish('env_a')).toMatchObject({ desired: 'running', boot: { generation: asked, how: 'restart' } });
+    expect(fleet.wish('env_b')).toMatchObject({ desired: 'stopped', boot: { how: 'start' } });
+    expect(fleet.wish('env_b').generation).toBeGreaterThan(asked);
+    expect(fleet.app.database).toEqual({ ...database, password: 'password 1' });
   });
 
   it('is not wanted after a stray', () => {

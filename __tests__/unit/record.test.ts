@@ -40,16 +40,29 @@ describe('the record of an environment', () => {
 });
 
 describe('the secrets in a record', () => {
-  const SECRETS = { password: 'of the role', jwtSecret: 'of its tokens', admin: 'of its first administrator' };
+  const SECRETS = {
+    password: 'of the role',
+    nextPassword: 'to be of it',
+    jwtSecret: 'of its tokens',
+    admin: 'of its first administrator',
+  };
   const app = appOf({
     title: 'Private',
     cname: 'private.example.com',
     sso: { enabled: true },
     provision: 'create',
-    database: { dbConnType: 'new_database', database: 'place', username: 'role', password: SECRETS.password },
+    database: {
+      dbConnType: 'new_database',
+      database: 'place',
+      username: 'role',
+      password: SECRETS.password,
+      nextPassword: SECRETS.nextPassword,
+      renewsPassword: true,
+    },
     jwtSecret: SECRETS.jwtSecret,
     initialAdmin: { username: 'ada', email: null, password: SECRETS.admin },
   });
+  const { renewsPassword: _, ...access } = app.database;
   const uploads = fc.record({
     from: fc.constant('env_b'),
     generation: fc.nat(),
@@ -81,18 +94,19 @@ describe('the secrets in a record', () => {
         const found = Object.entries(SECRETS).flatMap(([name, secret]) => (text.includes(secret) ? name : []));
         const isRemoved = wish.desired === 'removed';
         const isAhead = wish.uploads?.ahead === true;
-        const placed = ['password', 'jwtSecret', ...(wish.provision === 'create' ? ['admin'] : [])];
-        const removed = wish.data === 'keep' ? [] : ['password'];
+        const placed = ['password', 'nextPassword', 'jwtSecret', ...(wish.provision === 'create' ? ['admin'] : [])];
+        const removed = wish.data === 'keep' ? [] : ['password', 'nextPassword'];
         const wanted = isRemoved ? removed : isAhead ? [] : placed;
         expect(found).toEqual(wanted);
         expect(record).not.toHaveProperty('stray');
         expect(record).not.toHaveProperty('sentTo');
+        expect(record.database).not.toHaveProperty('renewsPassword');
         if (!isRemoved) return;
         expect(record.uploads).toBeUndefined();
         const { database, ...others } = record;
         const said = ['Private', 'private.example.com', 'enabled', 'env_a', ...(wish.data === 'keep' ? ['place'] : [])];
         for (const each of said) expect(JSON.stringify(wish.data === 'keep' ? record : others)).not.toContain(each);
-        expect(database).toEqual(wish.data === 'keep' ? { dbConnType: 'new_database' } : app.database);
+        expect(database).toEqual(wish.data === 'keep' ? { dbConnType: 'new_database' } : access);
       }),
     );
   });

@@ -341,6 +341,7 @@ export const MESSAGES = {
   ACTION_STOP: '',
   ACTION_RESTART: '',
   ACTION_UPGRADE: '',
+  ACTION_RENEW_SECRETS: '',
   ACTION_DESTROY: '',
   ACTION_DROP: '',
 } as const;
@@ -373,6 +374,7 @@ const ACTION_CODES = {
   stop: 'ACTION_STOP',
   restart: 'ACTION_RESTART',
   upgrade: 'ACTION_UPGRADE',
+  renewSecrets: 'ACTION_RENEW_SECRETS',
   destroy: 'ACTION_DESTROY',
   drop: 'ACTION_DROP',
 } as const;

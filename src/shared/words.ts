@@ -58,7 +58,18 @@ export type DomainState = (typeof DOMAIN_STATES)[number];
 export const DOMAIN_REASONS = ['noPublicUrl', 'unresolved', 'unreachable', 'tls', 'elsewhere'] as const;
 export type DomainReason = (typeof DOMAIN_REASONS)[number];
 
-export const ACTIONS = ['create', 'adopt', 'update', 'move', 'start', 'stop', 'restart', 'upgrade', 'destroy'] as const;
+export const ACTIONS = [
+  'create',
+  'adopt',
+  'update',
+  'move',
+  'start',
+  'stop',
+  'restart',
+  'upgrade',
+  'renewSecrets',
+  'destroy',
+] as const;
 export type Action = (typeof ACTIONS)[number];
 
 /** Who moves an app when its only environment is down, and who brings it home again: whoever asks for it, or the Supervisor. */

@@ -103,7 +103,7 @@ function Gone({ name }: { name: string }) {
 }
 
 const DIRECT = ['start', 'stop', 'restart'] as const;
-const MORE = ['upgrade', 'resetAdmin', 'destroy'] as const;
+const MORE = ['upgrade', 'resetAdmin', 'renewSecrets', 'destroy'] as const;
 
 function Head({
   app,

@@ -19,7 +19,7 @@ interface Props {
   handle: RowHandler;
 }
 
-const MORE = ['restart', 'upgrade', 'move', 'resetAdmin'] as const;
+const MORE = ['restart', 'upgrade', 'move', 'resetAdmin', 'renewSecrets'] as const;
 
 /** Actions for one app. A disabled action says why. */
 export const RowActions = memo(function RowActions({ app, environments, handle }: Props) {

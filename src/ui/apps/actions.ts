@@ -8,7 +8,7 @@ export type AppAction = OperateAction | 'visit' | 'edit' | 'move' | 'destroy' | 
 /** The reason why an action is disabled; null if it is enabled. */
 export type Refusal = Message | null;
 
-const STARTING = ['create', 'adopt', 'start', 'restart', 'upgrade'];
+const STARTING = ['create', 'adopt', 'start', 'restart', 'upgrade', 'renewSecrets'];
 /** What would have no effect on an app without an environment. */
 const NEEDS_ENVIRONMENT: AppAction[] = ['start', 'restart', 'upgrade', 'visit', 'resetAdmin'];
 const doing = (app: AppRow): OperationRow['action'] | undefined =>

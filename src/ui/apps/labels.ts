@@ -8,6 +8,7 @@ export const ACTION_LABELS: Record<AppAction, string> = {
   stop: key('Stop'),
   restart: key('Restart'),
   upgrade: key('Upgrade'),
+  renewSecrets: key('New secrets'),
   visit: key('Visit'),
   edit: key('Edit'),
   move: key('Move'),
@@ -29,6 +30,7 @@ export const OPERATION_LABELS: Record<Action, string> = {
   stop: key('Stopping'),
   restart: key('Restarting'),
   upgrade: key('Upgrading'),
+  renewSecrets: key('Getting new secrets'),
   destroy: key('Deleting'),
 };
 

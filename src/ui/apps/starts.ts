@@ -1,6 +1,6 @@
 import type { OperationRow } from '../../shared/types';
 
-const STARTING: OperationRow['action'][] = ['create', 'adopt', 'start', 'restart', 'upgrade'];
+const STARTING: OperationRow['action'][] = ['create', 'adopt', 'start', 'restart', 'upgrade', 'renewSecrets'];
 
 /**
  * How long an app took to start, in ms, oldest first: each time that an operation has started it in an environment.

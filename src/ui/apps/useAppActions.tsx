@@ -31,6 +31,13 @@ const QUESTIONS: Record<OperateAction, { one: string; many: string; consequence:
     many: key('Upgrade {{count}} apps?'),
     consequence: key('The upgrade changes the data of the app and cannot be undone. Make a backup first.'),
   },
+  renewSecrets: {
+    one: key('New secrets for "{{app}}"?'),
+    many: key('New secrets for {{count}} apps?'),
+    consequence: key(
+      'All users of the app sign in again, and it restarts; several environments restart one after the other. Its database role gets a new password afterwards.',
+    ),
+  },
 };
 
 /**

@@ -24,7 +24,7 @@ import { allPages } from './pages';
 import { type AppsFilter, type AppsQuery, appsFilter } from './query';
 import type { Page } from './refresher';
 
-export type OperateAction = 'start' | 'stop' | 'restart' | 'upgrade';
+export type OperateAction = 'start' | 'stop' | 'restart' | 'upgrade' | 'renewSecrets';
 export type EnvironmentAction = 'cordon' | 'uncordon' | 'drain' | 'forget';
 
 /** Whether an address answers, and a description of the answer. */

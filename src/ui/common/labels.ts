@@ -13,6 +13,7 @@ export const OPERATION_NAMES: Record<Action, string> = {
   stop: key('Stop'),
   restart: key('Restart'),
   upgrade: key('Upgrade'),
+  renewSecrets: key('New secrets'),
   destroy: key('Delete'),
 };
 

@@ -158,6 +158,16 @@ export const APPS = {
   stop: command('stop', 'Stop'),
   restart: command('restart', 'Restart'),
   upgrade: command('upgrade', 'Upgrade the data'),
+  renewSecrets: action({
+    summary:
+      'A new JWT secret, by which all users sign in again, with a restart; then another password for the database role',
+    query: SOME_APPS,
+    gives: 'The operations.',
+    rows: ['appSupervisorOperation'],
+    errors: CHANGES_APP,
+    work: async ({ supervisor, params, userId }) =>
+      operationsOf(supervisor, params.filterByTk, (name) => supervisor.parts.service.renewSecrets(name, userId)),
+  }),
   move: action({
     summary: 'Move to another environment; without `to` to the one that fits best',
     query: SOME_APPS,

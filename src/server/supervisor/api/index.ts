@@ -29,6 +29,7 @@ export const RESOURCES: Record<string, Record<string, Action>> = {
 /** What gives access to an app or to a main app is not among what a role gets that manages them. */
 const SECURITY = [
   `${CHANGE_SIGN_IN.resource}:${CHANGE_SIGN_IN.action}`,
+  'apps:renewSecrets',
   'apps:resetAdmin',
   'appEnvironments:resetAdmin',
   'appEnvironments:join',

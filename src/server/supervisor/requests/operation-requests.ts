@@ -168,4 +168,4 @@ function askedAnew({ action, progress }: Operation, app: AppDefinition, generati
 }
 
 const bootHow = (action: Action): 'start' | 'restart' | 'upgrade' =>
-  action === 'restart' || action === 'upgrade' ? action : 'start';
+  action === 'renewSecrets' ? 'restart' : action === 'restart' || action === 'upgrade' ? action : 'start';

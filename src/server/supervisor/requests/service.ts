@@ -3,6 +3,7 @@ import type { Operation } from '../../../shared/operation';
 import type { MoveCause } from '../../../shared/words';
 import { AppSupervisorError } from '../../errors';
 import { isAlive } from '../../protocol/health';
+import { newSecret, seal } from '../../protocol/secrets';
 import { settingsIn } from '../definitions/database-settings';
 import { invalid, type UpdateInput } from '../definitions/input';
 import { changedLabels, type LabelChange, labelsAlone } from '../definitions/labels';
@@ -10,7 +11,7 @@ import { assertPermitted, EVERYTHING, type Permissions } from '../definitions/pe
 import type { AppDefinition } from '../definitions/repository';
 import { causeOf, failsOver, homeAfter, returnsTo } from '../rollout/failover';
 import { startsBoot } from '../rollout/observed';
-import { arriving, booted, isKeptOut, type Place, placed, rested } from '../rollout/spec';
+import { arriving, booted, hasOwnRole, isKeptOut, type Place, placed, restartedWith, rested } from '../rollout/spec';
 import { askedOf } from '../rollout/uploads';
 import { AppChanges, type ChangesOptions, placeOf, type Request } from './changes';
 import { AppCreation, type CreationOptions } from './creation';
@@ -216,6 +217,20 @@ export class AppService {
       return { values, action, environments, onFailure };
     };
     return this.changes.change(name, work, userId, { follows: environments === undefined });
+  }
+
+  /**
+   * A new JWT secret, by which all users of an app sign in again, and another password for the role of its database. The app restarts where it
+   * does not rest: NocoBase reads the secret when it makes an app.
+   */
+  async renewSecrets(name: string, userId: string | null): Promise<Operation> {
+    const { aesKey } = this.options;
+    const work = async (app: AppDefinition, generation: number) => {
+      const database = hasOwnRole(app) ? { ...app.database, renewsPassword: true } : app.database;
+      const values = { ...restartedWith(app, generation), database, jwtSecret: seal(newSecret(), aesKey) };
+      return { values, action: 'renewSecrets' as const };
+    };
+    return this.changes.change(name, work, userId, { follows: true });
   }
 
   /**

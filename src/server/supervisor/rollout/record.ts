@@ -15,7 +15,7 @@ import { isAhead } from './uploads';
 export function recordFor(app: AppDefinition, wish: Published): AppRecord {
   if (wish.desired === 'removed') return removalOf(app, wish);
   const { stray: _, sentTo: __, ...published } = wish;
-  const { renewsPassword: ___, ...access } = app.database;
+  const access = accessOf(app);
   const isPlaced = !isAhead(wish);
   return {
     ...pickIn(APP, 'record', app),
@@ -30,6 +30,8 @@ export function recordFor(app: AppDefinition, wish: Published): AppRecord {
   };
 }
 
+const accessOf = ({ database: { renewsPassword: _, ...access } }: Pick<AppDefinition, 'database'>) => access;
+
 /** Name, uid, generation and the removal; what else a record has says nothing. How the data are reached, a Worker that has the app knows. */
 function removalOf({ name, uid, database }: AppDefinition, { generation, data }: Published): AppRecord {
   return {
@@ -38,7 +40,7 @@ function removalOf({ name, uid, database }: AppDefinition, { generation, data }:
     uid,
     title: name,
     sort: 0,
-    database: data === 'keep' ? { dbConnType: 'new_database' } : database,
+    database: data === 'keep' ? { dbConnType: 'new_database' } : accessOf({ database }),
     generation,
     boot: { generation: 0, how: 'start' },
     desired: 'removed',

@@ -66,6 +66,17 @@ export function booted(app: Spec, generation: number, how: How, only?: readonly 
   return { placements, paused: null, ...(only ? {} : { desired: 'running' as const }) };
 }
 
+/** New secrets: they are told at once everywhere, and the app restarts where it does not rest. */
+export function restartedWith(app: Spec, generation: number): SpecChange {
+  const entries = Object.entries(app.placements).map(([name, place]): [string, Placement] => [
+    name,
+    { ...place, generation },
+  ]);
+  const placements = Object.fromEntries(entries);
+  const running = isKeptOut(app) ? [] : Object.keys(placements).filter((name) => placements[name].want !== 'stopped');
+  return running.length ? booted({ ...app, placements }, generation, 'restart', running) : { placements };
+}
+
 /** A stop: everywhere, or only in some environments, as in a drain. */
 export function rested(app: Spec, generation: number, only?: readonly string[]): SpecChange {
   const asked = (only ?? app.environments).map((environment): [string, Placement] => {
