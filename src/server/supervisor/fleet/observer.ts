@@ -70,9 +70,7 @@ export class FleetObserver {
   /** What polls have found since the last report. */
   private found = nothingFound();
   private cutOff: { at: number; version: number; since: number } | null = null;
-  /** Set if the store belongs to another fleet: none of its content is ours. */
-  foreign = false;
-  /** The fleet id in the store at the last poll; null after a flush. */
+  /** The fleet id in the store at the last poll that read all, or that found another fleet's; null after a flush. */
   private fleet: string | null = null;
   /** Increases with everything that may change what is shown. */
   version = 0;
@@ -99,6 +97,16 @@ export class FleetObserver {
       this.polling = null;
     });
     return this.polling;
+  }
+
+  /** Whether the store belongs to another fleet: none of its content is ours. */
+  get foreign(): boolean {
+    return this.isOthers(this.fleet);
+  }
+
+  private isOthers(fleet: string | null): boolean {
+    const own = this.ownFleet();
+    return fleet !== null && own !== null && fleet !== own;
   }
 
   /** Whether the last successful poll is recent enough to prove anything. */
@@ -253,9 +261,11 @@ export class FleetObserver {
 
   private async pollOnce(): Promise<boolean> {
     const { fleet, isNew, environments } = await this.stores.fleet.poll();
-    this.foreign = fleet !== null && this.ownFleet() !== null && fleet !== this.ownFleet();
     // Another fleet's environments are not ours to show: this counts as a failed poll.
-    if (this.foreign) return false;
+    if (this.isOthers(fleet)) {
+      this.fleet = fleet;
+      return false;
+    }
     const now = this.clock.now();
     const disconnectedFor = this.observer.lastPoll ? now.mono - this.observer.lastPoll.mono : 0;
     if (disconnectedFor > DISCONNECTED_AFTER) {
