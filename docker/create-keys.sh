@@ -9,6 +9,8 @@
 #   postgres/password        PostgreSQL and the roles: the password of the superuser
 #   redis/users.acl, redis/default  Redis: its users, and the password of the one who may do everything
 #
+# ENVIRONMENTS names the environments; one that was forgotten as NAME=FLOOR (keys.ts).
+#
 # With OWNER (uid:gid) the files, except for those of Redis, and the folders in /storage belong to it: releases before 0.3.0 ran
 # as root.
 set -eu
@@ -97,6 +99,7 @@ trap 'rm -rf "$made"' EXIT
 # shellcheck disable=SC2086
 (set -a && . "$file" && node "$program" --supervisor "$made" $environments) > "$made/commands"
 for environment in $environments; do
+  environment=${environment%%=*}
   { cat "$made/$environment.env" && echo "DB_PASSWORD=$(quoted "$worker_role")"; } | write "$root/workers/$environment/worker.env"
 done
 

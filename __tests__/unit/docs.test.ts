@@ -555,6 +555,24 @@ describe('docker-compose.yml', () => {
     expect(makeKeys(earlier).output).not.toContain('Made');
   });
 
+  it('gives an environment that was forgotten what belongs to its floor, and the others what they had', () => {
+    const { ENVIRONMENTS } = services.keys.environment!;
+    const home = mkdtempSync(path.join(folder, 'forgotten-'));
+    const [before, now, later] = [ENVIRONMENTS, 'env_a=100 env_b', 'env_a=100 env_b'].map((names) => {
+      const { keys, worker } = makeKeys(home, { ENVIRONMENTS: names });
+      const acl = readFileSync(path.join(home, 'redis/users.acl'), 'utf8');
+      return { keys, one: worker('env_a'), other: worker('env_b'), acl };
+    });
+    expect([now.keys, now.other, later]).toEqual([before.keys, before.other, now]);
+    const config = parseConfig({ ...services.supervisor.environment, ...now.keys }, RUN) as SupervisorConfig;
+    const given = (floor: number) =>
+      workerKeysOf({ fleetKey: keyringOf(config).fleetKey!, redis: config.redis, floor }, 'env_a', null);
+    expect(now.one).toMatchObject(Object.fromEntries(given(100).variables));
+    const rules = [0, 100].map((floor) => given(floor).acl!.replace('ACL SETUSER', 'user'));
+    expect(rules.map((rule) => now.acl.includes(rule))).toEqual([false, true]);
+    expect(rules.map((rule) => before.acl.includes(rule))).toEqual([true, false]);
+  });
+
   it('gives each Worker a password of its own at each start, which is written nowhere', () => {
     const start = (...files: string[]) => {
       const env = { PATH: process.env.PATH, ENTRYPOINT: path.join(folder, 'entrypoint') };

@@ -210,6 +210,24 @@ describe('the secrets of a record', () => {
     expect(secrets().open(sealed.initialAdmin!.password, sealed, 'initialAdmin')).toBe('the hash');
   });
 
+  it('are opened also after the environment was forgotten, by whoever has the keys of before; sealed with the new one', () => {
+    const fleet = keyringOf();
+    const opened = (value: string) => new Secrets(fleet, 'env_a').open(value, record, 'jwtSecret');
+    const sealed = [0, 100, 200].map((floor) => {
+      fleet.raise('env_a', floor);
+      return new RecordSealer(fleet).seal('env_a', record).jwtSecret!;
+    });
+    expect(new Set(sealed).size).toBe(3);
+    // What was last known of it may be read after what is newer.
+    fleet.raise('env_a', 50);
+    expect(sealed.map(opened)).toEqual(sealed.map(() => 'the secret'));
+    const late = keyringOf();
+    late.raise('env_a', 200);
+    expect(() => new Secrets(late, 'env_a').open(sealed[1], record, 'jwtSecret')).toThrow();
+    const own = new Keyring({ fleetKey: null, environment: { name: 'env_a', key: Buffer.alloc(32, 7) }, atRest: null });
+    expect(() => new Secrets(own, 'env_a').open(sealed[0], record, 'jwtSecret')).toThrow();
+  });
+
   it('are sealed anew when they changed, and for each environment', () => {
     const one = sealer();
     const first = one.seal('env_a', record);

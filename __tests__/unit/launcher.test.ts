@@ -3,9 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Instance } from '../../scripts/fleet';
-import type { FleetConfig } from '../../scripts/fleet/config';
+import type { FleetConfig, InstanceConfig } from '../../scripts/fleet/config';
+import { FleetKeys } from '../../scripts/fleet/keys';
 import { FleetState } from '../../scripts/fleet/state';
 import { summaryOf } from '../../scripts/fleet/summary';
+import { fleetKeyOf } from '../../src/server/protocol/keyring';
+import { containerOf } from '../../src/server/supervisor/joining/names';
+import { redisUserOf, workerSecretsOf } from '../../src/server/supervisor/joining/worker-keys';
 
 describe('the summary of npm start', () => {
   const instance = (name: string, port: number, password: string) =>
@@ -64,4 +68,25 @@ describe('the state of a fleet', () => {
     });
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
+});
+
+it('an environment that was forgotten gets the keys, and the user of Redis, of its floor', () => {
+  const instance = (name: string) => ({ name, part: 'worker', env: {} }) as InstanceConfig;
+  const instances = [{ ...instance('supervisor'), part: 'supervisor' }, instance('env_a'), instance('env_b')];
+  const keys = (floors?: Record<string, number>) => {
+    const saved = { appKey: 'x', aesKey: 'ab'.repeat(32), supervisorRedisPassword: 'y', ...(floors && { floors }) };
+    const made = new FleetKeys({ instances } as FleetConfig, { read: () => saved } as never);
+    return ['env_a', 'env_b'].map((name) => ({
+      ...made.of(instance(name)),
+      url: made.redisUrlOf(instance(name), 'redis://127.0.0.1'),
+      rules: made.redisUsers()[containerOf(name)],
+    }));
+  };
+  const [before, now] = [keys(), keys({ env_a: 100 })];
+  expect(now[1]).toEqual(before[1]);
+  const fleetKey = fleetKeyOf(Buffer.alloc(32, 0xab));
+  expect(now[0]).toMatchObject(Object.fromEntries(workerSecretsOf(fleetKey, 'env_a', 100)));
+  const { password } = redisUserOf(fleetKey, 'env_a', 100);
+  expect([now[0].url.includes(password), now[0].rules.includes(password)]).toEqual([true, true]);
+  expect(before[0].rules).not.toContain(password);
 });

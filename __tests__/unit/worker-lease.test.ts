@@ -1,15 +1,19 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { collections } from '../../src/server/core/collections';
+import { formerSecrets } from '../../src/server/core/commands';
 import { workerRoutes } from '../../src/server/core/routes';
 import { Feed } from '../../src/server/feed';
 import { workerLeases } from '../../src/server/lease/tables';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
+import { RecordSealer, Secrets } from '../../src/server/protocol/secrets';
 import { MemoryStores } from '../../src/server/protocol/stores/memory';
 import { RoutingTable } from '../../src/server/proxy/table';
+import { FollowedSnapshot } from '../../src/server/worker/apps/followed-snapshot';
 import { SnapshotStore } from '../../src/server/worker/apps/snapshot';
 import { createLease, type WorkerPartOptions } from '../../src/server/worker/services';
 import { WorkerPart } from '../../src/server/worker/worker';
 import { FakeClock } from '../support/clock';
+import { FLEET_SECRET, keyringOf } from '../support/envelope';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { MemoryDatabase } from '../support/memory-database';
@@ -59,7 +63,13 @@ it('a Worker that ends before it has begun looks at its lease no more', async ()
 });
 
 /** A Worker that has begun a second ago, on the main database of its environment. */
-async function worker(instance: string, server: MemoryDatabase, clock: FakeClock, stores = storesOf(clock)) {
+async function worker(
+  instance: string,
+  server: MemoryDatabase,
+  clock: FakeClock,
+  stores = storesOf(clock),
+  more: Partial<WorkerPartOptions> = {},
+) {
   const coreApps = new CoreAppRegistry({} as never);
   Object.assign(coreApps.apps, { main: { db: server.connect(instance) } });
   const made = {
@@ -84,6 +94,7 @@ async function worker(instance: string, server: MemoryDatabase, clock: FakeClock
       clock,
       random: new SeededRandom(1),
       log: recordedLog(),
+      ...more,
     } as unknown as WorkerPartOptions),
   };
   made.part.records.listen(() => workerRoutes(made.part)(made.routes));
@@ -118,4 +129,47 @@ it('invariant 6: a Worker that begins without Redis serves the apps of its snaps
   const standby = await worker('two', server, clock, stores);
   expect(standby.routes.loaded).toBe(false);
   for (const { part } of [one, standby]) await part.stop();
+});
+
+describe('an environment that was forgotten', () => {
+  const forgotten = async (record = recordOf({ environments: ['env_a'], desired: 'onDemand' })) => {
+    const server = new MemoryDatabase(collections);
+    const store = new SnapshotStore({ db: server.connect('before') } as never);
+    const keyring = keyringOf();
+    keyring.raise('env_a', 100);
+    const sealed = new RecordSealer(keyring).seal('env_a', record);
+    await store.save('crm', sealed, null);
+    await store.saveHeader({ floor: 100, publicKey: null, removed: [] }, []);
+    return { server, store, sealed, key: keyring.of('env_a')!.id };
+  };
+
+  it('has a standby that signs with its key, also if it is forgotten later', async () => {
+    const { server, store, key } = await forgotten();
+    const clock = new FakeClock();
+    const one = await worker('one', server, clock);
+    const keyring = keyringOf();
+    const two = await worker('two', server, clock, storesOf(clock), { keyring });
+    expect(keyring.of('env_a')?.id).toBe(key);
+    await store.saveHeader({ floor: 200, publicKey: null, removed: [] }, []);
+    await clock.run(60_000);
+    expect([two.part.role, keyring.floorOf('env_a')]).toEqual(['challenger', 200]);
+    for (const { part } of [two, one]) await part.stop();
+  });
+
+  it('has its secrets opened by commands, and by processes of one app', async () => {
+    const { server, store, sealed } = await forgotten(recordOf({ environments: ['env_a'], jwtSecret: 'the secret' }));
+    const keyring = keyringOf();
+    const opened: string[] = [];
+    const openBeside = async (record: typeof sealed) =>
+      void opened.push(new Secrets(keyring, 'env_a').open(record.jwtSecret!, record, 'jwtSecret'));
+    const coreApps = { apps: { main: { db: server.connect('one') } } };
+    const feeds = { stores: { returns: new Feed() }, bus: { returns: new Feed() } };
+    const given = { coreApps, host: { openBeside }, environment: { name: 'env_a' }, keyring, clock: new FakeClock() };
+    await new WorkerPart({ ...given, ...feeds } as unknown as WorkerPartOptions).openForCommand('crm', false);
+    expect(opened).toEqual(['the secret']);
+    expect(await new FollowedSnapshot(store, 'crm').loadHeader()).toEqual({ floor: 100, publicKey: null, removed: [] });
+    const config = { part: 'worker', environment: { name: 'env_a' }, host: {}, oldAesKey: Buffer.from(FLEET_SECRET) };
+    const former = await formerSecrets(config as never, store);
+    expect(former.open(sealed.jwtSecret!, sealed, 'jwtSecret')).toBe('the secret');
+  });
 });

@@ -19,7 +19,7 @@ const PREFIX = 'app-supervisor';
 export class FleetKeys {
   constructor(
     private readonly config: FleetConfig,
-    private readonly state: FleetState,
+    private readonly state: Pick<FleetState, 'read'>,
   ) {}
 
   get rolePasswords(): RolePasswords {
@@ -35,7 +35,9 @@ export class FleetKeys {
   of(instance: InstanceConfig): InstanceKeys {
     const { appKey, aesKey } = this.state.read();
     if (!this.areOwn(instance)) return { APP_KEY: appKey, APP_SUPERVISOR_AES_SECRET_KEY: aesKey };
-    return Object.fromEntries(workerSecretsOf(this.fleetKey, instance.name)) as InstanceKeys;
+    return Object.fromEntries(
+      workerSecretsOf(this.fleetKey, instance.name, this.floorOf(instance.name)),
+    ) as InstanceKeys;
   }
 
   /** The address of the fleet's own Redis, as the user of an instance. */
@@ -67,7 +69,15 @@ export class FleetKeys {
 
   /** Its password stays when a test changes the keys: the users of a running server are not made again. */
   private workerUser(environment: string): RedisUser {
-    return redisUserOf(fleetKeyOf(Buffer.from(this.state.read().aesKey, 'hex')), environment);
+    return redisUserOf(
+      fleetKeyOf(Buffer.from(this.state.read().aesKey, 'hex')),
+      environment,
+      this.floorOf(environment),
+    );
+  }
+
+  private floorOf(environment: string): number {
+    return this.state.read().floors?.[environment] ?? 0;
   }
 
   private areOwn({ part }: InstanceConfig): boolean {

@@ -20,6 +20,8 @@ interface Saved {
   redisPassword?: string;
   /** Of the Supervisor's user in it. */
   supervisorRedisPassword?: string;
+  /** By environment that was forgotten, as `app-supervisor:environment-key --floor` says (docs/environments.md). */
+  floors?: Record<string, number>;
   config: FleetConfig | null;
   /** The process that started it and stops it. */
   launcher: ProcessIdentity | null;

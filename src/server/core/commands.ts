@@ -9,16 +9,22 @@ import { Secrets } from '../protocol/secrets';
 import { EnvironmentRegistry } from '../supervisor/definitions/environment-registry';
 import { AppRepository } from '../supervisor/definitions/repository';
 import { NotifierStore } from '../supervisor/notices/notifier-store';
+import { raiseKey } from '../worker/apps/floor';
 import { SnapshotStore } from '../worker/apps/snapshot';
 import { moveToRoles } from './database-roles';
 import { rekey, rekeyWebhook } from './rekey';
 import { keyringOf } from './wire';
 
-/** What was sealed with the former key, in this database and for this environment. */
-function formerSecrets(config: Config | null): Secrets {
+/** What was sealed with the former key, in this database and for this environment. @throws errors of the database */
+export async function formerSecrets(
+  config: Config | null,
+  snapshot: Pick<SnapshotStore, 'loadHeader'>,
+): Promise<Secrets> {
   const environment = config?.part === 'worker' ? config.environment.name : '';
   const nothing = { fleetKey: null, environment: null, atRest: null };
-  return new Secrets(config ? keyringOf({ ...config, aesKey: config.oldAesKey }) : new Keyring(nothing), environment);
+  const keyring = config ? keyringOf({ ...config, aesKey: config.oldAesKey }) : new Keyring(nothing);
+  await raiseKey(snapshot, environment, keyring);
+  return new Secrets(keyring, environment);
 }
 
 const REKEY = 'app-supervisor:rekey';
@@ -36,13 +42,10 @@ export function registerCommands(app: Application, config: Config | null): void 
     .description('Encrypts all secrets anew: from APP_SUPERVISOR_AES_OLD_SECRET_KEY to APP_SUPERVISOR_AES_SECRET_KEY')
     .preload()
     .action(async () => {
-      const { changed, unreadable } = await rekey(
-        new AppRepository(app),
-        new SnapshotStore(app),
-        formerSecrets(config),
-        config?.aesKey ?? null,
-      );
-      const isRead = await rekeyWebhook(new NotifierStore(app), formerSecrets(config), config?.aesKey ?? null);
+      const [to, snapshot] = [config?.aesKey ?? null, new SnapshotStore(app)];
+      const from = await formerSecrets(config, snapshot);
+      const { changed, unreadable } = await rekey(new AppRepository(app), snapshot, from, to);
+      const isRead = await rekeyWebhook(new NotifierStore(app), from, to);
       console.log(`Apps with new secrets at rest: ${changed}.`);
       const left = [...unreadable, ...(isRead ? [] : ['the webhook'])];
       if (left.length) {
@@ -52,13 +55,15 @@ export function registerCommands(app: Application, config: Config | null): void 
   app
     .command(`${ENVIRONMENT_KEY} <environment>`)
     .description('Prints APP_SUPERVISOR_ENVIRONMENT_KEY for the Worker of an environment; on the Supervisor')
+    .option('--floor', 'only when it was last forgotten, from which its keys are derived; 0: never')
     .preload()
-    .action(async (environment: string) => {
+    .action(async (environment: string, { floor: isFloor = false }: { floor?: boolean }) => {
       if (config?.part !== 'supervisor') throw new Error('Only the Supervisor has the keys of all environments.');
       if (!ENVIRONMENT_NAME.test(environment)) throw new Error(`"${environment}" is no name of an environment.`);
       const { aesKey, host } = config;
       const { floor } = await new EnvironmentRegistry(app).stateOf(environment);
-      console.log(environmentKeyOf(fleetKeyOf(aesKey ?? host.appKey), environment, floor).toString('hex'));
+      const key = environmentKeyOf(fleetKeyOf(aesKey ?? host.appKey), environment, floor).toString('hex');
+      console.log(isFloor ? floor : key);
     });
   registerDatabaseRoles(app, config);
 }

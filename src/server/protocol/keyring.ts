@@ -60,10 +60,18 @@ export const workerSecretOf = (fleetKey: Buffer, environment: string, purpose: s
 /** By which the Supervisors of a fleet know each other behind the domains of its apps (domain-proof.ts). */
 export const domainKeyOf = (fleetKey: Buffer): Buffer => derive(fleetKey, 'domains');
 
+const keyFrom = (key: Buffer): EnvironmentKey => ({
+  id: keyId(key),
+  authentication: derive(key, 'authentication'),
+  sealing: derive(key, 'sealing'),
+  transport: derive(key, 'transport'),
+});
+
 /** The keys that a process has: those of the whole fleet, or those of its own environment. */
 export class Keyring {
   private readonly environments = new Map<string, EnvironmentKey>();
-  private readonly floors = new Map<string, number>();
+  /** By environment, when it was forgotten, as far as this process knows. */
+  private readonly floors = new Map<string, Set<number>>();
   /** Null until its environment's records have brought it, on a Worker that has only its environment's key. */
   supervisor: SupervisorKey | null = null;
 
@@ -79,25 +87,32 @@ export class Keyring {
     const given = own?.name === environment ? own.key : null;
     const key = fleetKey ? environmentKeyOf(fleetKey, environment, this.floorOf(environment)) : given;
     if (!key) return null;
-    const made = {
-      id: keyId(key),
-      authentication: derive(key, 'authentication'),
-      sealing: derive(key, 'sealing'),
-      transport: derive(key, 'transport'),
-    };
+    const made = keyFrom(key);
     this.environments.set(environment, made);
     return made;
   }
 
+  /**
+   * With which a secret of an environment was sealed: whoever keeps one opens it also after a key has ended, by which nothing is signed or
+   * believed any more. Null if this process has not that key.
+   */
+  opening(environment: string, id: string): EnvironmentKey | null {
+    const { fleetKey } = this.keys;
+    const ended = fleetKey ? [0, ...(this.floors.get(environment) ?? [])] : [];
+    const keys = ended.map((floor) => keyFrom(environmentKeyOf(fleetKey!, environment, floor)));
+    return [this.of(environment), ...keys].find((key) => key?.id === id) ?? null;
+  }
+
   /** When an environment was last forgotten, as far as this process knows; 0: never. */
   floorOf(environment: string): number {
-    return this.floors.get(environment) ?? 0;
+    return Math.max(0, ...(this.floors.get(environment) ?? []));
   }
 
   /** An environment was forgotten: from now on its key is the one of this floor, unless a newer one is known. */
   raise(environment: string, floor: number): void {
-    if (floor <= this.floorOf(environment)) return;
-    this.floors.set(environment, floor);
+    const known = this.floors.get(environment) ?? new Set();
+    if (known.has(floor)) return;
+    this.floors.set(environment, known.add(floor));
     this.environments.delete(environment);
   }
 

@@ -68,8 +68,8 @@ export class Secrets {
   open(value: string, app: Owner, field: SecretField): string {
     if (!value.startsWith(BOUND)) return unseal(value, this.keyring.atRest, app.name);
     const [id, body] = value.slice(BOUND.length).split(':');
-    const key = this.keyring.of(this.environment);
-    const plain = key?.id === id ? decrypt(body ?? '', key.sealing, `${app.uid}\n${field}`) : null;
+    const key = this.keyring.opening(this.environment, id);
+    const plain = key ? decrypt(body ?? '', key.sealing, `${app.uid}\n${field}`) : null;
     if (plain === null) throw new AppSupervisorError('KEY_MISSING', { app: app.name, key: id });
     return plain;
   }

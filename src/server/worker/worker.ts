@@ -9,6 +9,7 @@ import type { Lease } from '../lease/lease';
 import { AppIndexReader } from '../protocol/app-index';
 import { COMPARE, INTERVAL, PATIENCE } from '../timing';
 import type { AppController } from './apps/controller';
+import { raiseKey } from './apps/floor';
 import { SnapshotStore } from './apps/snapshot';
 import type { AppHost } from './hosting/host';
 import { registrationOf } from './registration';
@@ -191,8 +192,10 @@ export class WorkerPart {
    * @throws AppSupervisorError and errors of the core
    */
   async openForCommand(name: string, starts: boolean): Promise<void> {
-    const { main } = this.options.coreApps.apps;
-    const found = await new SnapshotStore(main).find(name);
+    const { coreApps, keyring } = this.options;
+    const snapshot = new SnapshotStore(coreApps.apps.main);
+    await raiseKey(snapshot, this.environment, keyring);
+    const found = await snapshot.find(name);
     if (!found || found.record.desired === 'removed') throw new AppSupervisorError('UNKNOWN_APP', { app: name });
     await this.host.openBeside(found.record, starts);
   }
@@ -239,8 +242,10 @@ export class WorkerPart {
       void reader.readAll();
       void reporter.check();
       void this.checkRoles();
+      void this.followKey();
       void controller.saveVisits();
     });
+    void this.followKey();
     await bus.onNotify({ environment: environment.name }, (uids) => void reader.read(uids));
     await bus.serve(environment.name, handlers, () => !tenures.isElsewhere);
     await this.untilFormerHasEnded(running, this.lease);
@@ -332,6 +337,14 @@ export class WorkerPart {
       await reader.readAll();
       await reporter.check();
     });
+  }
+
+  /** Another process that holds the environment may have learned that it was forgotten. Never rejects. */
+  private async followKey(): Promise<void> {
+    const { coreApps, keyring, log } = this.options;
+    await raiseKey(new SnapshotStore(coreApps.apps.main), this.environment, keyring).catch((error) =>
+      log.warn(`The snapshot does not say by which key this environment goes: ${messageOf(error)}`),
+    );
   }
 
   /** What was known before if its database server does not answer now. Never rejects. */

@@ -28,6 +28,19 @@ const NO_HEADER: SnapshotHeader = { floor: 0, publicKey: null, removed: [] };
 const REMEMBERED_FOR = 24 * 3_600_000;
 const MOST_REMOVED = 500;
 
+/**
+ * What a process that begins no tenure signs, and opens of the snapshot, goes by the same key of the environment.
+ * @throws errors of the database
+ */
+export async function raiseKey(
+  snapshot: { loadHeader(): Promise<SnapshotHeader | null> },
+  environment: string,
+  keyring: Pick<Keyring, 'raise'> | undefined,
+): Promise<void> {
+  const header = await snapshot.loadHeader();
+  if (header) keyring?.raise(environment, header.floor);
+}
+
 export interface FloorOptions {
   environment: string;
   clock: Clock;

@@ -1,4 +1,5 @@
 import type { AppRecord } from '../../../shared/messages';
+import type { SnapshotHeader } from './floor';
 import type { Remembered, Snapshot, SnapshotStore } from './snapshot';
 
 /**
@@ -33,9 +34,10 @@ export class FollowedSnapshot implements Snapshot {
 
   async remove(): Promise<void> {}
 
-  /** The other process finds out what becomes of the environment, and removes the app from the snapshot. */
-  async loadHeader(): Promise<null> {
-    return null;
+  /** Of the environment as a whole; that this app was removed, the other process says by removing it. */
+  async loadHeader(): Promise<SnapshotHeader | null> {
+    const header = await this.store.loadHeader();
+    return header && { ...header, removed: [] };
   }
 
   async saveHeader(): Promise<void> {}
