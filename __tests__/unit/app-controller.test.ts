@@ -146,6 +146,18 @@ describe('work on the data of an app', () => {
     expect([host.passwords, crm().work]).toEqual([['crm second'], { generation: 12, error: null }]);
   });
 
+  it('waits until the next process of the Worker knows both passwords', async () => {
+    await create({ database });
+    snapshot.away = true;
+    await accept(asked);
+    expect([crm().status, host.passwords, crm().work?.error]).toEqual(['running', [], expect.anything()]);
+    snapshot.away = false;
+    await clock.run(30_000);
+    controller.convergeAll();
+    await quiet();
+    expect([host.passwords, crm().work]).toEqual([['crm second'], { generation: 12, error: null }]);
+  });
+
   it('goes by no cache', async () => {
     await create({ database });
     host.setPassword = () => Promise.reject(new AppSupervisorError('DATABASE_FAILED', { server: 'here', cause: 'no' }));

@@ -87,6 +87,7 @@ export class AppController {
       apps: this.apps,
       limits: this.limits,
       save: (name: string) => this.writes.save(name),
+      write: (name: string) => this.writes.write(name),
       failures: this.failures,
     };
     this.removal = new AppRemoval({

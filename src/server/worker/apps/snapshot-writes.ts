@@ -25,20 +25,23 @@ export class SnapshotWrites {
   constructor(private readonly options: SnapshotWritesOptions) {}
 
   /** Never rejects. */
-  async save(name: string): Promise<void> {
-    const { apps, snapshot, clock, log, mayHost } = this.options;
-    try {
-      await this.queue.add(name, async () => {
-        const held = apps.get(name);
-        if (!held || !mayHost()) return;
-        const lastVisitAt = apps.lastVisitAt(name);
-        held.saved = { lastVisitAt, at: clock.now().mono };
-        const { record, applied, adminPassword } = held;
-        await snapshot.save(name, record, applied && { ...applied, adminPassword, lastVisitAt });
-      });
-    } catch (error) {
-      log.warn(`The snapshot of app ${name} could not be written: ${messageOf(error)}`, { app: name });
-    }
+  save(name: string): Promise<void> {
+    return this.write(name).catch((error) => {
+      this.options.log.warn(`The snapshot of app ${name} could not be written: ${messageOf(error)}`, { app: name });
+    });
+  }
+
+  /** @throws errors of the database */
+  write(name: string): Promise<void> {
+    const { apps, snapshot, clock, mayHost } = this.options;
+    return this.queue.add(name, async () => {
+      const held = apps.get(name);
+      if (!held || !mayHost()) return;
+      const lastVisitAt = apps.lastVisitAt(name);
+      held.saved = { lastVisitAt, at: clock.now().mono };
+      const { record, applied, adminPassword } = held;
+      await snapshot.save(name, record, applied && { ...applied, adminPassword, lastVisitAt });
+    });
   }
 
   /** @throws errors of the database */

@@ -17,7 +17,8 @@ export interface TakeoversOptions {
   limits: TimeLimits;
   log: Log;
   inQueue(name: string, work: () => Promise<void>): Promise<void>;
-  save(name: string): Promise<void>;
+  /** Writes the snapshot of an app. @throws errors of the database */
+  write(name: string): Promise<void>;
   failures: Failures;
 }
 
@@ -56,17 +57,19 @@ export class Takeovers {
    * @returns false if this process may not act now
    */
   async work(name: string, held: AppState): Promise<boolean> {
-    const { apps, host, authority, clock, log, save } = this.options;
+    const { apps, host, authority, clock, log, write } = this.options;
     const { record } = held;
     const generation = record.work?.generation ?? 0;
     try {
       if (!(await authority.confirm())) return false;
       await host.hosted.claim(record, authority);
       if (held.state === 'running') held.claimed = record;
+      // First: the next process of this environment has to know both passwords.
+      await write(name);
       await host.setPassword(record);
       held.applied = { ...(held.applied ?? { ...NEVER, uid: record.uid }), work: generation };
       held.failedWork = null;
-      await save(name);
+      await write(name);
     } catch (error) {
       const code = error instanceof AppSupervisorError ? error.code : null;
       if (error instanceof HostingTaken) held.newest = error.newest;
