@@ -133,13 +133,7 @@ describe.each(SERVERS)('the pool of an app in %s', (kind) => {
   function poolOf(holder: string, term = 1, environment = 'env_a'): Database {
     told = [];
     const authority = authorityOf({ environment, holder, term: () => term });
-    const guarded = guardPool(
-      connection as never,
-      'uid-1',
-      authority,
-      async (known) => known,
-      (found) => told.push(`${holder} ${found}`),
-    );
+    const guarded = guardPool(connection as never, 'uid-1', authority, (found) => told.push(`${holder} ${found}`));
     const pool = new Database({ ...guarded, logging: false, pool: { max: 1 } } as never);
     pools.push(pool);
     return pool;

@@ -1,11 +1,19 @@
+import { EventEmitter } from 'node:events';
 import { Database } from '@nocobase/database';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AppSupervisor } from '@nocobase/server';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type DatabaseConnection, prepareDatabase, roleNameOf } from '../../src/server/databases';
+import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { AppDatabases } from '../../src/server/worker/hosting/app-databases';
+import { AppHost } from '../../src/server/worker/hosting/host';
 import { HostedDatabases } from '../../src/server/worker/hosting/hosted-databases';
+import { watchRestores } from '../../src/server/worker/hosting/restores';
 import type { AppRecord } from '../../src/shared/messages';
+import { FakeClock } from '../support/clock';
+import { secretsOf } from '../support/envelope';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
+import { until } from '../support/wait';
 import { authorityOf } from '../support/worker-boots';
 import { type Ground, on, sql, startGround } from './databases-places';
 
@@ -39,10 +47,40 @@ describe.each(['postgres', 'mariadb', 'mysql'] as const)('on %s', (dialect) => {
     const authority = authorityOf({ environment, holder: environment });
     await hosted.claim(record, authority);
     const connection = await databases.signedIn(record);
-    const guarded = hosted.guarded(connection, authority, () => record);
-    const pool = new Database({ ...guarded, logging: false, pool: { max: 1, maxUses: 1 } } as never);
+    const guarded = hosted.guarded(connection, authority, record);
+    return poolOf(
+      databases.following(
+        guarded,
+        () => record,
+        () => undefined,
+      ),
+    );
+  }
+  function poolOf(options: object): Database {
+    const pool = new Database({ ...options, logging: false, pool: { max: 1, maxUses: 1 } } as never);
     pools.push(pool);
     return pool;
+  }
+  /** What there is of an app beside the process that hosts it, as for a task of it. */
+  async function openBeside() {
+    const core = {
+      emit: () => true,
+      registerApp: ({ appModel }: { appModel: { options: { database: object } } }) => {
+        const database = { ...appModel.options.database };
+        const app = Object.assign(new EventEmitter(), { options: { database }, db: poolOf(database) });
+        return coreApps.addApp(Object.assign(app, { name: record.name, setMaintainingMessage() {} }) as never);
+      },
+    } as unknown as AppSupervisor;
+    const coreApps = new CoreAppRegistry(core);
+    coreApps.apps.main = Object.assign(new EventEmitter(), { name: 'main', db: { options: worker } }) as never;
+    const settings = { logPath: '/nowhere', storagePath: '/nowhere', databaseHosts: [] };
+    const none = async () => [];
+    const log = recordedLog();
+    const host = new AppHost(core, coreApps, secretsOf(null), 'env_a', settings, new FakeClock(), log, none);
+    await host.openBeside(async () => record, false);
+    const { db, options } = coreApps.apps[record.name];
+    const passwords = () => [db.options.password, (options.database as { password?: string }).password];
+    return { host, db, passwords };
   }
   const ask = (pool: Database) => pool.sequelize.query('SELECT 1 AS one');
 
@@ -81,6 +119,35 @@ describe.each(['postgres', 'mariadb', 'mysql'] as const)('on %s', (dialect) => {
     await Promise.all([ask(one), ask(other)]);
     record = told({ password: 'second', nextPassword: undefined });
     await Promise.all([ask(one), ask(other)]);
+  });
+
+  it('is known to what an app does beside its pool: its backups sign in by its options', async () => {
+    const { host, db, passwords } = await openBeside();
+    const other = await openBeside();
+    await ask(db);
+    record = told({ nextPassword: 'second' });
+    await ask(other.db);
+    expect(other.passwords()).toEqual(['first', 'first']);
+    await host.setPassword(record);
+    expect([passwords(), other.passwords()]).toEqual([
+      ['second', 'second'],
+      ['first', 'first'],
+    ]);
+    await Promise.all([ask(db), ask(other.db)]);
+    expect(other.passwords()).toEqual(['second', 'second']);
+  });
+
+  it('is used when the app starts by itself, after its data were restored', async () => {
+    const { name: app, uid } = record;
+    const connection = await databases.signedIn(record);
+    const started = new EventEmitter();
+    const now = () => databases.refreshed(connection, record);
+    const onStart = vi.fn();
+    watchRestores(started as never, now, { app, uid }, true, onStart, recordedLog());
+    record = told({ nextPassword: 'second' });
+    await databases.setPassword(record);
+    started.emit('__started');
+    await until('The start', () => onStart.mock.calls.length === 1);
   });
 
   it('is given once, whoever begins it anew, and the app starts by either record', async () => {

@@ -160,8 +160,10 @@ describe('an environment that was forgotten', () => {
     const { server, store, sealed } = await forgotten(recordOf({ environments: ['env_a'], jwtSecret: 'the secret' }));
     const keyring = keyringOf();
     const opened: string[] = [];
-    const openBeside = async (record: typeof sealed) =>
-      void opened.push(new Secrets(keyring, 'env_a').open(record.jwtSecret!, record, 'jwtSecret'));
+    const openBeside = async (newest: () => Promise<typeof sealed>) => {
+      const record = await newest();
+      opened.push(new Secrets(keyring, 'env_a').open(record.jwtSecret!, record, 'jwtSecret'));
+    };
     const coreApps = { apps: { main: { db: server.connect('one') } } };
     const feeds = { stores: { returns: new Feed() }, bus: { returns: new Feed() } };
     const given = { coreApps, host: { openBeside }, environment: { name: 'env_a' }, keyring, clock: new FakeClock() };

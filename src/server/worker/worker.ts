@@ -194,10 +194,13 @@ export class WorkerPart {
   async openForCommand(name: string, starts: boolean): Promise<void> {
     const { coreApps, keyring } = this.options;
     const snapshot = new SnapshotStore(coreApps.apps.main);
-    await raiseKey(snapshot, this.environment, keyring);
-    const found = await snapshot.find(name);
-    if (!found || found.record.desired === 'removed') throw new AppSupervisorError('UNKNOWN_APP', { app: name });
-    await this.host.openBeside(found.record, starts);
+    const newest = async () => {
+      await raiseKey(snapshot, this.environment, keyring);
+      const found = await snapshot.find(name);
+      if (!found || found.record.desired === 'removed') throw new AppSupervisorError('UNKNOWN_APP', { app: name });
+      return found.record;
+    };
+    await this.host.openBeside(newest, starts);
   }
 
   /** The main app is about to end, and its database with it. */

@@ -47,9 +47,12 @@ export class AppDatabases {
   /** With the password by which the app's role signs in: while it is being given another one, there are two. */
   async signedIn(record: AppRecord): Promise<HostDatabase> {
     const connection = this.connectionOf(record);
-    return record.database.nextPassword
-      ? { ...connection, password: await this.passwordNow(record, connection.password ?? '') }
-      : connection;
+    return record.database.nextPassword ? this.refreshed(connection, record) : connection;
+  }
+
+  /** The same connection, with the password by which the app's role signs in now. @param record the newest that there is */
+  async refreshed(connection: HostDatabase, record: AppRecord): Promise<HostDatabase> {
+    return { ...connection, password: await this.passwordNow(record, connection.password ?? '') };
   }
 
   /**
@@ -57,7 +60,7 @@ export class AppDatabases {
    * @param known by which it did last
    * @param record the newest that there is
    */
-  async passwordNow(record: AppRecord, known: string): Promise<string> {
+  private async passwordNow(record: AppRecord, known: string): Promise<string> {
     const maker = this.makerOf(record);
     if (!maker) return known;
     const { nextPassword } = record.database;
@@ -72,12 +75,45 @@ export class AppDatabases {
     return known;
   }
 
-  /** Gives the role of an app the password that its record says it is to have. @throws AppSupervisorError DATABASE_… */
-  async setPassword(record: AppRecord): Promise<void> {
+  /**
+   * Gives the role of an app the password that its record says it is to have.
+   * @returns it; null if the record names none
+   * @throws AppSupervisorError DATABASE_…
+   */
+  async setPassword(record: AppRecord): Promise<string | null> {
     const maker = this.makerOf(record);
     const { nextPassword, dbConnType } = record.database;
-    if (maker && nextPassword)
-      await setRolePassword({ ...maker, password: this.open(nextPassword, record) }, dbConnType, record.name);
+    if (!maker || !nextPassword) return null;
+    const password = this.open(nextPassword, record);
+    await setRolePassword({ ...maker, password }, dbConnType, record.name);
+    return password;
+  }
+
+  /**
+   * The same connection, of which each that a pool opens signs in by the password that the role has then.
+   * @param newest the newest record of the app, by which its role may have another password
+   * @param told called with another password than the last one
+   */
+  following(
+    connection: HostDatabase,
+    newest: () => AppRecord | Promise<AppRecord>,
+    told: (password: string) => void,
+  ): HostDatabase {
+    if (connection.dialect === 'sqlite') return connection;
+    const hooks = connection.hooks as { beforeConnect?: unknown } | undefined;
+    let known = connection.password ?? '';
+    const beforeConnect = async (config: { password?: string }) => {
+      const password = await Promise.resolve(newest())
+        .then((record) => this.passwordNow(record, known))
+        .catch(() => known);
+      if (password !== known) told(password);
+      known = password;
+      config.password = password;
+    };
+    return {
+      ...connection,
+      hooks: { ...hooks, beforeConnect: [...[hooks?.beforeConnect ?? []].flat(), beforeConnect] },
+    };
   }
 
   /** As the Worker itself; a separate connection has one user only. */

@@ -13,24 +13,17 @@ interface Opened {
  * cannot write any more, even if its process does not know.
  *
  * @param uid the incarnation of the app
- * @param passwordNow by which the app's role signs in now, if it was the given one
  * @param told called for each connection that is refused, or that finds no row of this process
  */
 export function guardPool(
   connection: HostDatabase,
   uid: string,
   authority: HostingAuthority,
-  passwordNow: (known: string) => Promise<string>,
   told: (found: Admission) => void,
 ): HostDatabase {
   // A file belongs to one process; Sequelize opens it without a pool.
   if (connection.dialect === 'sqlite') return connection;
-  const hooks = connection.hooks as { beforeConnect?: unknown; afterConnect?: unknown } | undefined;
-  let known = connection.password ?? '';
-  const beforeConnect = async (config: { password?: string }) => {
-    known = await passwordNow(known);
-    config.password = known;
-  };
+  const hooks = connection.hooks as { afterConnect?: unknown } | undefined;
   const before = [hooks?.afterConnect ?? []].flat();
   const afterConnect = async (opened: Opened) => {
     const { environment, holder } = authority;
@@ -45,10 +38,6 @@ export function guardPool(
   };
   return {
     ...connection,
-    hooks: {
-      ...hooks,
-      beforeConnect: [...[hooks?.beforeConnect ?? []].flat(), beforeConnect],
-      afterConnect: [...before, afterConnect],
-    },
+    hooks: { ...hooks, afterConnect: [...before, afterConnect] },
   };
 }

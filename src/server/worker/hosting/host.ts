@@ -85,16 +85,18 @@ export class AppHost {
 
   /**
    * Opens an app that another process hosts, for a command of the app, without lock or change. It ends with the main app.
+   * @param newest the newest record of the app
    * @param starts false: the app is registered, and the command decides what it loads
    * @throws AppSupervisorError DATABASE_… and errors of the core
    */
-  async openBeside(record: AppRecord, starts: boolean): Promise<void> {
+  async openBeside(newest: () => Promise<AppRecord>, starts: boolean): Promise<void> {
     const mainApp = this.coreApps.apps.main;
+    const record = await newest();
     const connection = await this.databases.signedIn(record);
     const owner = { app: record.name, uid: record.uid };
     const { underscored } = await inspectDatabase(connection, record.database.dbConnType, owner);
     if (underscored !== null) connection.underscored = underscored;
-    const app = this.register(record, connection, mainApp);
+    const app = this.register(record, connection, newest);
     mainApp.on('afterStop', async () => app.destroy({ logging: false }));
     if (starts) await app.runCommandThrowError('start');
   }
@@ -127,8 +129,16 @@ export class AppHost {
   }
 
   /** As in `AppDatabases`. */
-  setPassword(record: AppRecord): Promise<void> {
-    return this.databases.setPassword(record);
+  async setPassword(record: AppRecord): Promise<void> {
+    const password = await this.databases.setPassword(record);
+    if (password !== null) this.share(record.name, password);
+  }
+
+  /** The options of an app say by which password its backups sign in, and each pool that it makes anew. */
+  private share(name: string, password: string): void {
+    const app = this.coreApps.apps[name];
+    if (!app || isPlaceholderApp(app)) return;
+    for (const options of [app.db.options, app.options.database ?? {}]) Object.assign(options, { password });
   }
 
   /** Ends the data of a removed app as its record says, and its folders with them. @returns what was done; throws as `AppDatabases.end` */
@@ -293,7 +303,7 @@ export class AppHost {
     delete this.coreApps.appErrors[name];
     // Not by `name`: the compiler would take it for unchanged below.
     this.coreApps.appStatus[record.name] = 'preparing';
-    const app = this.register(record, this.hosted.guarded(connection, authority, newest), this.coreApps.apps.main);
+    const app = this.register(record, this.hosted.guarded(connection, authority, record), newest);
     await app.runCommandThrowError('start', ...(plan === 'start' ? [] : ['--quickstart']));
     // The command does nothing while another one runs (application.ts:843), so its end proves nothing.
     if (this.coreApps.appStatus[name] !== 'running') {
@@ -304,13 +314,20 @@ export class AppHost {
     }
     if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: name });
     if (plan === 'upgrade') await markUpgrading(connection, owner, false);
-    watchRestores(app, connection, owner, content.mark.created, () => this.hosted.losses.emit(name), this.log);
+    const current = () => this.databases.refreshed(connection, newest());
+    watchRestores(app, current, owner, content.mark.created, () => this.hosted.losses.emit(name), this.log);
     log.rooms.boot?.('Runs');
     return host.version;
   }
 
-  private register(record: AppRecord, connection: HostDatabase, mainApp: Application): Application {
+  private register(
+    record: AppRecord,
+    connection: HostDatabase,
+    newest: () => AppRecord | Promise<AppRecord>,
+  ): Application {
     const secret = this.jwtSecretOf(record);
+    const { main: mainApp } = this.coreApps.apps;
+    const database = this.databases.following(connection, newest, (password) => this.share(record.name, password));
     const registered = {
       appModel: {
         name: record.name,
@@ -318,7 +335,7 @@ export class AppHost {
         environments: record.environments,
         options: {
           dbConnType: record.database.dbConnType,
-          database: connection as never,
+          database: database as never,
           authManager: { jwt: { secret } },
           ...(record.sso ? { sso: record.sso } : {}),
         },

@@ -15,7 +15,7 @@ export class HostedDatabases {
   readonly losses = new Feed<string>();
 
   constructor(
-    private readonly databases: Pick<AppDatabases, 'signedIn' | 'passwordNow'>,
+    private readonly databases: Pick<AppDatabases, 'signedIn'>,
     private readonly log: Log,
   ) {}
 
@@ -28,14 +28,9 @@ export class HostedDatabases {
     return this.inPlace(record, (place) => claimHosting(place, record, authority), lock);
   }
 
-  /**
-   * The same connection, of which each that a pool opens has to find this process in the app's database.
-   * @param newest the newest record of the app, by which its role may have another password
-   */
-  guarded(connection: HostDatabase, authority: HostingAuthority, newest: () => AppRecord): HostDatabase {
-    const { name, uid } = newest();
-    const passwordNow = (known: string) => this.databases.passwordNow(newest(), known).catch(() => known);
-    return guardPool(connection, uid, authority, passwordNow, (found) => {
+  /** The same connection, of which each that a pool opens has to find this process in the app's database. */
+  guarded(connection: HostDatabase, authority: HostingAuthority, { name, uid }: AppRecord): HostDatabase {
+    return guardPool(connection, uid, authority, (found) => {
       if (found === 'lost') return this.losses.emit(name);
       this.log.warn(`App ${name} was refused its database, which another process has taken over.`, { app: name });
       this.refusals.emit(name);

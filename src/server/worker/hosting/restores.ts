@@ -8,18 +8,19 @@ import type { HostDatabase } from './host-database';
 /**
  * NocoBase's backup plugin replaces the data of a running app, and restarts it by itself.
  *
+ * @param connection with the password that the app's role has then
  * @param onStart called each time that the app has started by itself, once its mark is there
  */
 export function watchRestores(
   app: Application,
-  connection: HostDatabase,
+  connection: () => Promise<HostDatabase>,
   owner: Owner,
   created: boolean,
   onStart: () => void,
   log: Log,
 ): void {
   app.on('__started', () =>
-    retryWhenBusy(() => keepMark(connection, owner, created)).then(
+    retryWhenBusy(async () => keepMark(await connection(), owner, created)).then(
       (wasForeign) => {
         onStart();
         if (wasForeign)
