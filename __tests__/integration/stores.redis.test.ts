@@ -185,12 +185,13 @@ describe('a Worker that has only the key of its environment', () => {
   });
 });
 
-describe('a Worker whose environment was forgotten', () => {
-  const workerOf = (prefix: string, floor: number) => {
-    const environment = { name: 'env_a', key: environmentKeyOf(fleetKeyOf(FLEET_SECRET), 'env_a', floor) };
-    return connect({ prefix, keyring: new Keyring({ fleetKey: null, environment, atRest: null }) });
-  };
+/** A Worker that has the key of env_a of this floor, and no other. */
+function workerOf(prefix: string, floor: number) {
+  const environment = { name: 'env_a', key: environmentKeyOf(fleetKeyOf(FLEET_SECRET), 'env_a', floor) };
+  return connect({ prefix, keyring: new Keyring({ fleetKey: null, environment, atRest: null }) });
+}
 
+describe('a Worker whose environment was forgotten', () => {
   it('invariant 13: learns that with the key of before, and can neither read nor write anything else', async () => {
     const prefix = `wire-${randomUUID()}`;
     const { stores } = await connect({ prefix });
@@ -216,6 +217,28 @@ describe('a Worker whose environment was forgotten', () => {
     });
     await now.stores.leases.announce({ ...announcement, lease: leaseOf({ epoch: 5, beat: 2 }) });
     expect((await restored.stores.fleet.poll()).environments.get('env_a')?.lease).not.toBeNull();
+  });
+});
+
+describe('the announcement of a Worker whose key has ended', () => {
+  it.each([5, 15])('gives way to that of its successor, which takes its place (epoch %i)', async (epoch) => {
+    const prefix = `wire-${randomUUID()}`;
+    const { stores } = await connect({ prefix });
+    const [before, now] = [await workerOf(prefix, 0), await workerOf(prefix, 100)];
+    await publish(stores.records, [recordOf()], 100);
+    const of = (instance: string, values: object, more: object) => ({
+      ...announcement,
+      lease: leaseOf({ instance, place: instance, ...values }),
+      ...more,
+    });
+    const ended = () => before.stores.leases.announce(of('before', { epoch }, { hasEnded: true, isKnown: true }));
+    const succeeds = (more = {}) => now.stores.leases.announce(of('now', { epoch: 10 }, more));
+    const shown = async () => (await stores.fleet.poll()).environments.get('env_a')?.lease?.instance ?? null;
+    // Nobody else is there: it is seen to be refused.
+    expect(await ended()).toEqual({ by: 'me', fresh: true });
+    expect([await succeeds(), await shown()]).toEqual([{ by: 'me', fresh: true }, 'now']);
+    expect([await ended(), await shown()]).toEqual([{ by: 'otherInstallation', instance: expect.any(String) }, 'now']);
+    expect([await succeeds({ isKnown: true }), await shown()]).toEqual([{ by: 'me', fresh: false }, 'now']);
   });
 });
 

@@ -39,6 +39,8 @@ interface Process {
   /** Answers that an app ends; null: it takes until the test says so. */
   ends: boolean;
   isOff: boolean;
+  /** Whether its key is one of before. */
+  hasEnded: boolean;
   /** How long a statement takes, in ms. */
   latency: number;
   /** What its main app says of it; null: nothing, ever. */
@@ -55,6 +57,7 @@ function process(instance: string, place = 'here', database = server): Process {
     ends: true,
     ending: () => undefined,
     isOff: false,
+    hasEnded: false,
     latency: 0,
     describes: async () => undefined,
   } as unknown as Process;
@@ -86,6 +89,7 @@ function process(instance: string, place = 'here', database = server): Process {
     log,
     vitals: () => ({ memory: 1, eventLoopDelay: 1 }),
     place: async () => place,
+    hasEnded: () => made.hasEnded,
     describe: async (epoch) => {
       await (made.describes ? made.describes() : new Promise(() => undefined));
       return registrationOf('env_a', { epoch, url: `http://${instance}` });
@@ -468,4 +472,14 @@ describe('a process that leaves', () => {
     expect([one.story, server.visible(workerLeases.name)[0].holder]).toEqual([['begins'], 'one']);
     expect((await sight())?.lease).toBeNull();
   });
+});
+
+it('a process says so of each announcement whose key has ended', async () => {
+  const announced = vi.spyOn(stores.leases, 'announce');
+  const one = await started('one');
+  one.hasEnded = true;
+  await clock.run(2 * INTERVAL);
+  const said = announced.mock.calls.map(([{ hasEnded }]) => hasEnded);
+  expect([said[0], said.at(-1)]).toEqual([false, true]);
+  await one.tenures.stop();
 });

@@ -24,6 +24,8 @@ export interface AnnouncerOptions {
   vitals(): Pick<Lease, 'memory' | 'eventLoopDelay' | 'pressures'>;
   /** What names the main database, whatever address leads to it; asked often. */
   place(): Promise<string>;
+  /** Whether the key of the environment has ended that this process has; absent: none does. */
+  hasEnded?(): boolean;
   /** The registration of the environment as it is now. */
   describe(epoch: number): Promise<Registration>;
 }
@@ -129,7 +131,8 @@ export class Announcer {
     const registration = await this.describe(epoch);
     const isKnown = this.announced !== null;
     const lease = this.lease(epoch, named);
-    const answer = await leases.announce({ environment, lease, registration, ttl, isKnown });
+    const hasEnded = this.options.hasEnded?.() ?? false;
+    const answer = await leases.announce({ environment, lease, registration, ttl, isKnown, hasEnded });
     log.rooms.lease?.('Announced', { epoch, beat: this.beat, ...answer });
     await this.heard(answer, lease, ttl);
   }

@@ -137,6 +137,7 @@ export function createServices(
     log,
     vitals: () => vitals.read(),
     place: options.place ?? placeOf(main.db.options as unknown as HostDatabase, environment, databaseId),
+    hasEnded: () => reader.hasOtherKey,
     describe,
     end: () => {
       Object.assign(known, { tenure: null, isCurrent: false });

@@ -30,6 +30,8 @@ export interface Announcement {
   ttl: number;
   /** Whether the store has accepted its holder: an older tenure of another installation, which somebody may have kept, counts as absent. */
   isKnown?: boolean;
+  /** Whether the key has ended by which it is signed: it gives way to one that it cannot open, which is its successor's. */
+  hasEnded?: boolean;
 }
 
 export interface Waiting {

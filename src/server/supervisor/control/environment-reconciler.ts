@@ -145,7 +145,7 @@ export class EnvironmentReconciler {
     const floor = await this.floorFor(environment, read);
     if (floor === null || !leadership.leads) return STORE_RETRY;
     const { mark, count } = read;
-    // What is refused is in the way of what is to be written; what is for another incarnation is gone:
+    // What is refused is in the way of what is to be written; what is for another floor is gone:
     // at once, or what is left of it would be for this one.
     const isOther = floor !== read.floor;
     const removed = [...(read.refused ?? []), ...(isOther ? read.records.map(({ uid }) => uid) : [])];

@@ -35,7 +35,7 @@ export class RedisLeases implements LeaseStore {
 
   async announce(announcement: Announcement): Promise<Announced> {
     const { connection } = this;
-    const { environment } = announcement;
+    const { environment, hasEnded } = announcement;
     for (let turn = 0; turn < TURNS; turn++) {
       const [by, found, text] = await this.announceOnce(announcement);
       if (by === 'me') {
@@ -46,6 +46,7 @@ export class RedisLeases implements LeaseStore {
       const read = connection.open(environment, String(found), text, announced);
       if (read && by === 'newer') return { by, epoch: read.order, instance: read.value.instance };
       if (read) return { by: 'otherInstallation', instance: read.value.instance ?? '' };
+      if (hasEnded) return { by: 'otherInstallation', instance: 'with another key' };
       await connection.redis.del(String(found));
     }
     throw new Error(`What is announced of ${environment} is written by somebody else.`);
@@ -57,6 +58,7 @@ export class RedisLeases implements LeaseStore {
     registration,
     ttl,
     isKnown,
+    hasEnded,
   }: Announcement): Promise<[by: 'me' | 'otherInstallation' | 'newer', found: number | string, text?: string]> {
     const { connection } = this;
     const { keys } = connection;
@@ -73,7 +75,7 @@ export class RedisLeases implements LeaseStore {
       ttl,
       connection.sign(environment, keys.registration(environment), registration.epoch, registration),
       this.waiting(environment, { instance, place }),
-      Number(isKnown === true),
+      Number(isKnown === true && !hasEnded),
     );
   }
 
