@@ -511,7 +511,7 @@ export const MUTANTS: Mutant[] = [
     what: 'What Redis lost is not written again',
     changes: [
       [
-        'supervisor/control/environment-reconciler.ts',
+        'supervisor/control/record-reconciler.ts',
         '(await records.mark(environment)) !== left.mark',
         '(false as boolean)',
       ],
@@ -526,33 +526,33 @@ export const MUTANTS: Mutant[] = [
     what: 'A leader knows what is there after a write that failed',
     changes: [
       [
-        'supervisor/control/environment-reconciler.ts',
+        'supervisor/control/record-reconciler.ts',
         '        this.left.delete(environment);\n        throw error;',
         '        throw error;',
       ],
       [
-        'supervisor/control/environment-reconciler.ts',
+        'supervisor/control/record-reconciler.ts',
         '(await records.mark(environment)) !== left.mark',
         '(false as boolean)',
       ],
     ],
-    test: 'unit/environment-reconciler.test.ts',
+    test: 'unit/record-reconciler.test.ts',
   },
   {
     what: 'A new leader goes by what it knew when it led before',
-    changes: [['supervisor/control/environment-reconciler.ts', '    this.left.clear();\n', '']],
-    test: 'unit/environment-reconciler.test.ts',
+    changes: [['supervisor/control/record-reconciler.ts', '    this.left.clear();\n', '']],
+    test: 'unit/record-reconciler.test.ts',
   },
   {
     what: 'Changed definitions are not written while the count is right',
     changes: [
       [
-        'supervisor/control/environment-reconciler.ts',
+        'supervisor/control/record-reconciler.ts',
         'for (const name of names) stale?.add(name);',
         'for (const _ of names) stale?.clear();',
       ],
     ],
-    test: 'unit/environment-reconciler.test.ts',
+    test: 'unit/record-reconciler.test.ts',
   },
   {
     what: 'An environment that an app has left keeps its record',
@@ -575,8 +575,8 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'Records are published whatever the floor of their environment',
-    changes: [['supervisor/control/environment-reconciler.ts', 'if (isRemoved) {', 'if (false as boolean) {']],
-    test: 'unit/environment-reconciler.test.ts',
+    changes: [['supervisor/control/record-reconciler.ts', 'if (isRemoved) {', 'if (false as boolean) {']],
+    test: 'unit/record-reconciler.test.ts',
   },
   {
     what: 'A new leader acts before it has read what another one did',
@@ -808,7 +808,7 @@ export const MUTANTS: Mutant[] = [
     finding: 'bound',
     changes: [
       [
-        'supervisor/control/environment-reconciler.ts',
+        'supervisor/control/record-reconciler.ts',
         'this.options.bus.notify({ environment }, unnotified.size > MOST_NAMED ? [] : [...unnotified]);',
         '',
       ],

@@ -19,12 +19,12 @@ import { gatherFacts, type OwnFacts } from './checklist/facts';
 import { Containers } from './containers/containers';
 import type { WorkerDriver } from './containers/driver';
 import { AppReconciler } from './control/app-reconciler';
-import { EnvironmentReconciler } from './control/environment-reconciler';
 import { FleetReconciler } from './control/fleet-reconciler';
 import { EnvironmentRemoval } from './control/forgetting';
 import { Leadership } from './control/leader';
 import { ControlLoop, reportFailure } from './control/loop';
 import { Publisher } from './control/publisher';
+import { RecordReconciler } from './control/record-reconciler';
 import { WorkQueue } from './control/work-queue';
 import { AppCache } from './definitions/app-cache';
 import { EnvironmentRegistry } from './definitions/environment-registry';
@@ -304,6 +304,6 @@ function createKnown(main: Application, options: ServicesOptions) {
   const registry = new EnvironmentRegistry(main);
   const { records, fleet, leases, sealed } = stores;
   const given = { appCache, observer, leadership, registry, records, fleet, leases, sealed, bus, queue, clock, log };
-  const environments = new EnvironmentReconciler(given);
+  const environments = new RecordReconciler(given);
   return { appRepository, appCache, operations, active, leadership, observer, queue, registry, environments };
 }

@@ -5,9 +5,9 @@ import type { AppCache } from '../definitions/app-cache';
 import type { EnvironmentRegistry } from '../definitions/environment-registry';
 import { KEEP_OPERATIONS, type OperationCache, type OperationStore } from '../definitions/operation-store';
 import type { AppRepository } from '../definitions/repository';
-import type { EnvironmentReconciler } from './environment-reconciler';
 import { type Leadership, TermOver } from './leader';
 import { appKey, environmentKey, INDEX } from './queue-keys';
+import type { RecordReconciler } from './record-reconciler';
 import type { WorkQueue } from './work-queue';
 
 /** Interval at which everything is compared without an event, in ms. */
@@ -22,7 +22,7 @@ export interface FleetReconcilerOptions {
   appCache: AppCache;
   operations: OperationStore;
   active: OperationCache;
-  environments: EnvironmentReconciler;
+  environments: RecordReconciler;
   registry: Pick<EnvironmentRegistry, 'names'>;
   leadership: Leadership;
   store: FleetStore;

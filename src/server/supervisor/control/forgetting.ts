@@ -7,9 +7,9 @@ import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import { forgotten } from '../rollout/spec';
-import type { EnvironmentReconciler } from './environment-reconciler';
 import type { Leadership } from './leader';
 import { appKey } from './queue-keys';
+import type { RecordReconciler } from './record-reconciler';
 import type { WorkQueue } from './work-queue';
 
 export interface ForgettingOptions {
@@ -18,7 +18,7 @@ export interface ForgettingOptions {
   appRepository: AppRepository;
   appCache: AppCache;
   leadership: Leadership;
-  environments: EnvironmentReconciler;
+  environments: RecordReconciler;
   observer: FleetObserver;
   store: Pick<FleetStore, 'forget'>;
   queue: WorkQueue;

@@ -8,11 +8,11 @@ import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver, ObservedChange } from '../fleet/observer';
 import { failoverPlaces } from '../rollout/failover';
 import type { AppReconciler } from './app-reconciler';
-import type { EnvironmentReconciler } from './environment-reconciler';
 import type { FleetReconciler } from './fleet-reconciler';
 import type { EnvironmentRemoval } from './forgetting';
 import { type Leadership, TermOver } from './leader';
 import { appKey, environmentKey, FLEET, failoverKey, INDEX, type LoopKey, parseKey } from './queue-keys';
+import type { RecordReconciler } from './record-reconciler';
 import type { WorkQueue } from './work-queue';
 
 /** How long changes are collected before the app index is written, in ms. */
@@ -30,7 +30,7 @@ export interface ControlLoopOptions {
   queue: WorkQueue;
   leadership: Leadership;
   apps: AppReconciler;
-  environments: EnvironmentReconciler;
+  environments: RecordReconciler;
   fleet: FleetReconciler;
   removal: EnvironmentRemoval;
   failovers: FailoverPass;

@@ -2,8 +2,8 @@ import type { Transaction } from '@nocobase/database';
 import type { AppCache } from '../definitions/app-cache';
 import { type AppDefinition, type AppRepository, newestOf } from '../definitions/repository';
 import type { Plan } from '../rollout/sight';
-import type { EnvironmentReconciler } from './environment-reconciler';
 import type { Leadership } from './leader';
+import type { RecordReconciler } from './record-reconciler';
 
 /** Somebody has asked for something else meanwhile: what was to be written follows from what is not so any more. */
 export class Outdated extends Error {
@@ -16,7 +16,7 @@ export interface PublisherOptions {
   appRepository: AppRepository;
   appCache: AppCache;
   leadership: Leadership;
-  environments: EnvironmentReconciler;
+  environments: RecordReconciler;
 }
 
 /** What `plan` says, to be written. */

@@ -19,7 +19,7 @@ import type { Leadership } from './leader';
 import { environmentKey } from './queue-keys';
 import type { WorkQueue } from './work-queue';
 
-export interface EnvironmentReconcilerOptions {
+export interface RecordReconcilerOptions {
   appCache: AppCache;
   observer: FleetObserver;
   leadership: Leadership;
@@ -59,7 +59,7 @@ const MOST_NAMED = 100;
  * them. While the count is the one that it left, it knows what is there, and writes what differs. Otherwise the store was flushed, is an
  * older copy, or somebody else wrote: then all of them are compared once.
  */
-export class EnvironmentReconciler {
+export class RecordReconciler {
   private readonly left = new Map<string, Left>();
   /** An environment was forgotten, through a Supervisor of which this one has not heard. */
   readonly forgotten = new Feed<void>();
@@ -70,7 +70,7 @@ export class EnvironmentReconciler {
   /** Writes of one environment come one after the other. */
   private readonly writes = new KeyedQueue();
 
-  constructor(private readonly options: EnvironmentReconcilerOptions) {}
+  constructor(private readonly options: RecordReconcilerOptions) {}
 
   /** Another process led: nothing that is known can be relied on. */
   invalidate(): void {

@@ -1,8 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  EnvironmentReconciler,
-  type EnvironmentReconcilerOptions,
-} from '../../src/server/supervisor/control/environment-reconciler';
+import { RecordReconciler, type RecordReconcilerOptions } from '../../src/server/supervisor/control/record-reconciler';
 import type { AppDefinition, Tombstone } from '../../src/server/supervisor/definitions/repository';
 import { recordFor } from '../../src/server/supervisor/rollout/record';
 import type { AppRecord } from '../../src/shared/messages';
@@ -32,7 +29,7 @@ let removed: Set<string>;
 /** What a read of definitions finds. */
 let delays: number[];
 let refresh: () => void;
-let reconciler: EnvironmentReconciler;
+let reconciler: RecordReconciler;
 
 const app = (name: string, values: Partial<AppDefinition> = {}) =>
   appOf({ name, uid: `uid-${name}`, environments: ['env_a'], published: { env_a: publishedOf() }, ...values });
@@ -64,7 +61,7 @@ beforeEach(() => {
   removed = new Set();
   gone = new Set();
   refresh = () => undefined;
-  reconciler = new EnvironmentReconciler({
+  reconciler = new RecordReconciler({
     appCache: {
       apps,
       tombstones,
@@ -104,7 +101,7 @@ beforeEach(() => {
     queue: { add: (_: string, after: number) => delays.push(after) },
     log: recordedLog(),
     clock: { now: () => ({ wall: 1_000_000, mono: 0 }) },
-  } as unknown as EnvironmentReconcilerOptions);
+  } as unknown as RecordReconcilerOptions);
 });
 
 /** One pass over every environment. */
