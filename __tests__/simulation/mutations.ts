@@ -348,7 +348,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'Each list on a Worker reads the whole fleet',
     finding: 'C13',
-    changes: [['worker/remote-statuses.ts', 'this.polling ??= this.pollNow()', 'this.polling = this.pollNow()']],
+    changes: [['worker/statuses-elsewhere.ts', 'this.polling ??= this.pollNow()', 'this.polling = this.pollNow()']],
   },
   {
     what: 'Requests that are open when a Supervisor stops are dropped',

@@ -22,7 +22,7 @@ import type { AppHost } from './hosting/host';
 import type { HostDatabase } from './hosting/host-database';
 import { placeOf } from './installation';
 import { RecordReader } from './record-reader';
-import { StatusReporter } from './reporter';
+import { StatusReporter } from './status-reporter';
 import { Tenures } from './tenures';
 import type { Vitals } from './vitals';
 

@@ -13,8 +13,8 @@ import { raiseKey } from './apps/floor';
 import { SnapshotStore } from './apps/snapshot';
 import type { AppHost } from './hosting/host';
 import { registrationOf } from './registration';
-import { RemoteStatuses } from './remote-statuses';
 import { createLease, createServices, type Services, type WorkerPartOptions } from './services';
+import { StatusesElsewhere } from './statuses-elsewhere';
 import type { WorkerState } from './tenures';
 import { Vitals } from './vitals';
 
@@ -32,7 +32,7 @@ export class WorkerPart {
   readonly appIndex: AppIndexReader;
   /** Apps or their domains may have changed. */
   readonly records = new Feed<void>();
-  private readonly elsewhere: RemoteStatuses;
+  private readonly elsewhere: StatusesElsewhere;
   private running: Running | null = null;
   private mainAdminPassword: AdminPassword | null = null;
   private roles: ServerRoles | null = null;
@@ -47,7 +47,7 @@ export class WorkerPart {
     this.host = options.host;
     this.vitals = new Vitals(options.storagePath ?? null);
     this.appIndex = new AppIndexReader(options.stores.appIndex);
-    this.elsewhere = new RemoteStatuses(options.stores, options.clock);
+    this.elsewhere = new StatusesElsewhere(options.stores, options.clock);
     options.stores.returns.listen(() => this.catchUp());
     options.bus.returns.listen(() => this.catchUp());
   }

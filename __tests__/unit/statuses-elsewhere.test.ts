@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import { RemoteStatuses } from '../../src/server/worker/remote-statuses';
+import { StatusesElsewhere } from '../../src/server/worker/statuses-elsewhere';
 import type { StatusEntry } from '../../src/shared/messages';
 import { Announcing } from '../support/announcing';
 import { FakeClock } from '../support/clock';
@@ -8,7 +8,7 @@ import { TestStores } from '../support/stores';
 
 let clock: FakeClock;
 let stores: TestStores;
-let remote: RemoteStatuses;
+let remote: StatusesElsewhere;
 let epoch: number;
 let version: number;
 
@@ -23,7 +23,7 @@ async function report(status: StatusEntry['status']): Promise<void> {
 beforeEach(async () => {
   clock = new FakeClock();
   stores = new TestStores();
-  remote = new RemoteStatuses(stores, clock);
+  remote = new StatusesElsewhere(stores, clock);
   version = 0;
   epoch = await new Announcing(() => stores.leases).beat('env_b');
   await report('running');

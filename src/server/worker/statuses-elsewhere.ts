@@ -11,7 +11,7 @@ const OLD_AFTER = 60_000;
  * The statuses that other environments report, for a worker that is asked about all of them. Kept in memory: however many ask, the
  * fleet is polled at most once in 10 s, and not at all while nobody asks. Nothing is known about an environment that nobody holds.
  */
-export class RemoteStatuses {
+export class StatusesElsewhere {
   private known = new Map<string, { version: number; epoch: number; statuses: Map<string, Status> }>();
   /** When the fleet was last polled, by the monotonic clock. */
   private polledAt = Number.NEGATIVE_INFINITY;

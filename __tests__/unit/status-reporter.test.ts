@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MessageBus } from '../../src/server/protocol/bus';
 import type { StatusMark, StatusStore, StatusWrite } from '../../src/server/protocol/stores/statuses';
-import { StatusReporter } from '../../src/server/worker/reporter';
+import { StatusReporter } from '../../src/server/worker/status-reporter';
 import type { StatusEntry } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
 import { entryOf } from '../support/fixtures';
