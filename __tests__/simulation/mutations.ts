@@ -215,7 +215,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An app leaves an environment as soon as that is down',
-    changes: [['supervisor/rollout/failover.ts', 'app.failoverDelay * 1_000 - downFor', '-1']],
+    changes: [['supervisor/rollout/failover-candidates.ts', 'app.failoverDelay * 1_000 - downFor', '-1']],
   },
   {
     what: 'An app stays in an environment that is down',
@@ -223,7 +223,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An app returns each time that its home is back',
-    changes: [['supervisor/rollout/failover.ts', 'Math.max(0, FAILBACK_AFTER - wellFor, apart)', '0']],
+    changes: [['supervisor/rollout/failover-candidates.ts', 'Math.max(0, FAILBACK_AFTER - wellFor, apart)', '0']],
   },
   {
     what: 'An app does not return',
@@ -731,20 +731,28 @@ export const MUTANTS: Mutant[] = [
     what: 'No app fails over',
     finding: 'oracle',
     changes: [
-      ['supervisor/rollout/failover.ts', "return failover === 'automatic' && isThere", 'return false && isThere'],
+      [
+        'supervisor/rollout/failover-candidates.ts',
+        "return failover === 'automatic' && isThere",
+        'return false && isThere',
+      ],
     ],
   },
   {
     what: 'No app returns by itself',
     finding: 'oracle',
     changes: [
-      ['supervisor/rollout/failover.ts', "return isAway && failback === 'automatic'", 'return false && isAway'],
+      [
+        'supervisor/rollout/failover-candidates.ts',
+        "return isAway && failback === 'automatic'",
+        'return false && isAway',
+      ],
     ],
   },
   {
     what: 'A failover forgets where the app was at home',
     finding: 'oracle',
-    changes: [['supervisor/rollout/failover.ts', "cause === 'failover' ? (home ?? source) : null", 'null']],
+    changes: [['supervisor/rollout/failover-candidates.ts', "cause === 'failover' ? (home ?? source) : null", 'null']],
   },
   {
     what: 'A failover takes an app from a Worker that has lost Redis alone',
@@ -797,7 +805,7 @@ export const MUTANTS: Mutant[] = [
     finding: 'bound',
     changes: [
       [
-        'supervisor/rollout/failover.ts',
+        'supervisor/rollout/failover-candidates.ts',
         'app.failoverDelay * 1_000 - downFor',
         'app.failoverDelay * 1_000 + 100_000 - downFor',
       ],

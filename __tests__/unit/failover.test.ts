@@ -12,7 +12,7 @@ import {
   leaving,
   returnsIn,
   returnsTo,
-} from '../../src/server/supervisor/rollout/failover';
+} from '../../src/server/supervisor/rollout/failover-candidates';
 import { APP } from '../../src/shared/app';
 import type { Event } from '../../src/shared/event';
 import { completeIn } from '../../src/shared/fields';

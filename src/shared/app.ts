@@ -314,7 +314,7 @@ export const APP = {
     type: orNull(environmentName),
     in: ['create', 'update', 'form', 'table', 'row', 'filter'],
   },
-  /** What happens to an app with one environment when that is down (supervisor/rollout/failover.ts). */
+  /** What happens to an app with one environment when that is down (supervisor/rollout/failover-candidates.ts). */
   failover: { type: choice(FAILOVER_MODES), default: 'manual', since: '0.3.0', in: FAILOVER },
   /** How long its environment is down before it is moved, in seconds. */
   failoverDelay: { type: integer({ min: [10], max: [86_400] }), default: 60, since: '0.3.0', in: FAILOVER },

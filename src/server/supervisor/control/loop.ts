@@ -6,7 +6,7 @@ import { StaleTerm } from '../../protocol/stores/terms';
 import type { AppCache } from '../definitions/app-cache';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver, ObservedChange } from '../fleet/observer';
-import { failoverPlaces } from '../rollout/failover';
+import { failoverPlaces } from '../rollout/failover-candidates';
 import type { AppReconciler } from './app-reconciler';
 import type { FleetReconciler } from './fleet-reconciler';
 import type { EnvironmentRemoval } from './forgetting';

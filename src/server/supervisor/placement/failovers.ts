@@ -15,7 +15,7 @@ import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { EnvironmentView } from '../fleet/observed-environment';
 import type { FleetObserver } from '../fleet/observer';
 import type { AppService } from '../requests/service';
-import { failoverPlaces, leaving, returnsIn, returnsTo } from '../rollout/failover';
+import { failoverPlaces, leaving, returnsIn, returnsTo } from '../rollout/failover-candidates';
 import type { MoveRequest, Moves } from './moves';
 
 /** How often what cannot be moved is looked at again, in ms. */

@@ -9,7 +9,7 @@ import { invalid, type UpdateInput } from '../definitions/input';
 import { changedLabels, type LabelChange, labelsAlone } from '../definitions/labels';
 import { assertPermitted, EVERYTHING, type Permissions } from '../definitions/permissions';
 import type { AppDefinition } from '../definitions/repository';
-import { causeOf, failsOver, homeAfter, returnsTo } from '../rollout/failover';
+import { causeOf, failsOver, homeAfter, returnsTo } from '../rollout/failover-candidates';
 import { startsBoot } from '../rollout/observed';
 import { arriving, booted, hasOwnRole, isKeptOut, type Place, placed, restartedWith, rested } from '../rollout/spec';
 import { askedOf } from '../rollout/uploads';
