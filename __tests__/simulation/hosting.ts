@@ -27,7 +27,7 @@ export interface BootLock {
   environment: string;
 }
 
-/** Rows of all databases of apps, as databases/hosts.ts keeps them, and the pools that have sessions there. */
+/** Rows of all databases of apps, as databases/host-rows.ts keeps them, and the pools that have sessions there. */
 export class HostingGround {
   private readonly places = new Map<string, Map<string, HostRow>>();
   readonly pools = new Set<Pool>();

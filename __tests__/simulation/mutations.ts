@@ -252,13 +252,13 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'An app ends where a foreign backup is restored into it',
     changes: [
-      ['databases/hosts.ts', "if (row?.uid !== uid) return 'lost';", "if (row?.uid !== uid) return 'refused';"],
+      ['databases/host-rows.ts', "if (row?.uid !== uid) return 'lost';", "if (row?.uid !== uid) return 'refused';"],
     ],
     test: 'unit/hosting-claim.test.ts',
   },
   {
     what: 'A restored app gets no row of its process',
-    changes: [['worker/apps/takeovers.ts', "if (held.state === 'running' && stays) await this.claim(name, held);", '']],
+    changes: [['worker/apps/reclaims.ts', "if (held.state === 'running' && stays) await this.claim(name, held);", '']],
     test: 'unit/app-controller.test.ts',
   },
   {
@@ -279,7 +279,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A displaced process keeps its sessions in the databases of apps',
-    changes: [['databases/hosts.ts', 'await dialect.endSessions(session, left);', 'return;']],
+    changes: [['databases/host-rows.ts', 'await dialect.endSessions(session, left);', 'return;']],
     test: 'integration/databases.hosting.test.ts',
   },
   {

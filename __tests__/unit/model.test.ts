@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type HostRow, judgeAdmission } from '../../src/server/databases/hosts';
+import { type HostRow, judgeAdmission } from '../../src/server/databases/host-rows';
 import { judgeClaim, judgeLeaving } from '../../src/server/worker/hosting/claim';
 import { Hosting, SEARCHES } from '../model/hosting';
 import * as Rows from '../model/rows';

@@ -19,10 +19,9 @@ const SAME = [
   // Of a program, a role of a process and the fleet; their contents.
   'index.ts',
   'services.ts',
-  // The rules of boots and who boots; the rules of uploads and who copies; who may host, and the rows that say so.
+  // The rules of boots and who boots; the rules of uploads and who copies.
   'boots.ts',
   'uploads.ts',
-  'hosts.ts',
   // What is read of the variables, and what goes by it.
   'database-roles.ts',
   'docker.ts',

@@ -2,7 +2,7 @@ import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
 import type { Place } from './connection';
 import { hasTable, type Relation } from './dialect';
-import { HOSTS_TABLE } from './hosts';
+import { HOSTS_TABLE } from './host-rows';
 import type { OpenPlace } from './open';
 import { MARKER_TABLE, type OwnershipMarker, readMarker } from './ownership-marker';
 import type { Row } from './session';

@@ -14,7 +14,7 @@ export {
   markOf,
   readRows,
   withHostPlace,
-} from './hosts';
+} from './host-rows';
 export { identifyServer } from './identity';
 export { acquireLock, type DatabaseLock, type LockOptions, lockKey } from './lock';
 export { type Move, moveToRole } from './move';

@@ -3,7 +3,7 @@ import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError, fail } from '../errors';
 import { aboutOf, type DatabaseConnection, placeOf } from './connection';
 import { type FoundContent, OWN_TABLES, readContent } from './content';
-import { HOSTS_TABLE } from './hosts';
+import { HOSTS_TABLE } from './host-rows';
 import { inPlace, type OpenPlace } from './open';
 import {
   MARKER_TABLE,

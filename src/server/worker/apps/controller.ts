@@ -15,11 +15,11 @@ import { AppBoots, keptOut, NEVER } from './boots';
 import { type Decision, decide, doingOf, withPlace } from './decide';
 import { Failures } from './failures';
 import { Floor, type FloorOptions } from './floor';
+import { Reclaims } from './reclaims';
 import { AppRemoval } from './removal';
 import { RoutingExit } from './routing-exit';
 import type { Remembered, Snapshot } from './snapshot';
 import { SnapshotWrites } from './snapshot-writes';
-import { Takeovers } from './takeovers';
 import { STOP_LIMIT, TimeLimits } from './time-limits';
 import { type CopyAhead, endAhead, Uploads } from './uploads';
 
@@ -64,7 +64,7 @@ export class AppController {
   private readonly failures: Failures;
   private readonly boots: AppBoots;
   private readonly removal: AppRemoval;
-  readonly takeovers: Takeovers;
+  readonly reclaims: Reclaims;
   readonly exit: RoutingExit;
   private readonly uploads: Uploads;
   private closed = false;
@@ -96,7 +96,7 @@ export class AppController {
       removeFromSnapshot: (name) => this.writes.remove(name),
     });
     this.exit = new RoutingExit(this.apps, options.clock, options.leaving);
-    this.takeovers = new Takeovers({ ...common, inQueue: (name, work) => this.inQueue(name, work) });
+    this.reclaims = new Reclaims({ ...common, inQueue: (name, work) => this.inQueue(name, work) });
     this.uploads = new Uploads(common);
     const mayBoot = (held: AppState) => this.mayBoot(held);
     this.boots = new AppBoots({ ...common, mayBoot, exit: this.exit, uploads: this.uploads });
@@ -328,7 +328,7 @@ export class AppController {
       const isLasting = decision.do === 'work' || (decision.do === 'remove' && decision.data === 'drop');
       if (isLasting && !held.confirmed) return;
       if (decision.do === 'claim' || decision.do === 'work') {
-        if (!(await this.takeovers[decision.do](name, held))) return;
+        if (!(await this.reclaims[decision.do](name, held))) return;
         continue;
       }
       this.start(name, held, record, decision);

@@ -9,7 +9,7 @@ import { NEVER } from './boots';
 import type { Failures } from './failures';
 import { STOP_LIMIT, type TimeLimits } from './time-limits';
 
-export interface TakeoversOptions {
+export interface ReclaimsOptions {
   apps: AppStates;
   host: Pick<AppHost, 'hosted' | 'rest' | 'setPassword'>;
   clock: Clock;
@@ -23,8 +23,8 @@ export interface TakeoversOptions {
 }
 
 /** Claims running apps again where their records or their data have changed, and ends those that another process hosts. */
-export class Takeovers {
-  constructor(private readonly options: TakeoversOptions) {
+export class Reclaims {
+  constructor(private readonly options: ReclaimsOptions) {
     const { hosted } = options.host;
     hosted.refusals.listen((name) => this.lost(name));
     hosted.losses.listen((name) => this.claimAgain(name));
