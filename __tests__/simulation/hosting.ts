@@ -1,6 +1,7 @@
-import { type HostPlace, type HostRow, judgeAdmission } from '../../src/server/databases';
+import type { HostPlace, HostRow } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
 import type { HostingAuthority } from '../../src/server/worker/hosting/claim';
+import { judgeAdmission } from '../../src/server/worker/hosting/guarded-pool';
 import type { Machine } from './scheduler';
 
 /** The connections of one app in one process to its database. */
@@ -95,7 +96,7 @@ export class HostingGround {
     };
   }
 
-  /** A pool opens a connection: as `admitConnection`. */
+  /** A pool opens a connection: as `guardPool`. */
   connect(pool: Pool): void {
     if (!this.pools.has(pool)) return;
     const { environment, holder } = pool.authority;

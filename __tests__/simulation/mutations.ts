@@ -252,7 +252,11 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'An app ends where a foreign backup is restored into it',
     changes: [
-      ['databases/host-rows.ts', "if (row?.uid !== uid) return 'lost';", "if (row?.uid !== uid) return 'refused';"],
+      [
+        'worker/hosting/guarded-pool.ts',
+        "if (row?.uid !== uid) return 'lost';",
+        "if (row?.uid !== uid) return 'refused';",
+      ],
     ],
     test: 'unit/hosting-claim.test.ts',
   },

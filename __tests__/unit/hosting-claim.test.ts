@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type HostPlace, type HostRow, judgeAdmission, readRows } from '../../src/server/databases';
+import { type HostPlace, type HostRow, readRows } from '../../src/server/databases';
 import {
   claimHosting,
   endBootInTheWay,
@@ -7,6 +7,7 @@ import {
   judgeClaim,
   leaveHosting,
 } from '../../src/server/worker/hosting/claim';
+import { judgeAdmission } from '../../src/server/worker/hosting/guarded-pool';
 import type { AppRecord } from '../../src/shared/messages';
 import { recordOf } from '../support/fixtures';
 

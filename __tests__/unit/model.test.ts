@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type HostRow, judgeAdmission } from '../../src/server/databases/host-rows';
+import type { HostRow } from '../../src/server/databases';
 import { judgeClaim, judgeLeaving } from '../../src/server/worker/hosting/claim';
+import { judgeAdmission } from '../../src/server/worker/hosting/guarded-pool';
 import { Hosting, SEARCHES } from '../model/hosting';
 import * as Rows from '../model/rows';
 import { search } from '../model/search';

@@ -213,48 +213,29 @@ export const markOf = (uid: string, { environment, holder }: Pick<Host, 'environ
 });
 
 /**
- * What a new connection of an app's pool found.
- * - `own`: the row of this process.
- * - `lost`: none for this app, or one of an earlier process: other data were restored. This process claims the app again.
- * - `refused`: another process hosts the app, or it has left the environment.
- */
-export type Admission = 'own' | 'lost' | 'refused';
-
-/** @param uid the incarnation of the app */
-export function judgeAdmission(
-  row: HostRow | undefined,
-  { holder, term }: Pick<Host, 'holder' | 'term'>,
-  uid: string,
-): Admission {
-  if (row?.uid !== uid) return 'lost';
-  if (row.gone) return 'refused';
-  if (row.holder === holder) return 'own';
-  return row.term < term ? 'lost' : 'refused';
-}
-
-/**
- * Lets a new connection of an app's pool in only if the app's row of its environment is this process's. It is marked before that: whoever
- * replaces the row ends all that are marked.
+ * Marks a new connection of an app's pool, and then reads the app's row of its environment: whoever replaces the row ends all that are
+ * marked. What the row says is judged in worker/hosting/guarded-pool.ts.
  *
  * @param uid the incarnation of the app
+ * @returns undefined if there is no row
  * @throws errors of the driver, and an error if it cannot be marked
  */
-export async function admitConnection(
+export async function markConnection(
   connection: DatabaseConnection,
   opened: unknown,
-  host: Host,
+  host: Pick<Host, 'environment' | 'holder'>,
   uid: string,
-): Promise<Admission> {
+): Promise<HostRow | undefined> {
   const dialect = dialects[connection.dialect];
   const table = dialect.table(placeOf(connection), HOSTS_TABLE);
   const query = (sql: string, params: readonly unknown[] = []) => dialect.queryBy(opened, sql, params);
   if (!(await dialect.mark(query, markOf(uid, host)))) throw new Error('The session cannot be marked.');
   try {
     const rows = await query(`SELECT ${ROW} FROM ${table} WHERE environment = ?`, [host.environment]);
-    return judgeAdmission(readRows(rows)[0], host, uid);
+    return readRows(rows)[0];
   } catch (error) {
     // A backup is being restored, from before there was such a table.
-    if (dialect.faultOf(error) === 'noTable') return 'lost';
+    if (dialect.faultOf(error) === 'noTable') return undefined;
     throw error;
   }
 }

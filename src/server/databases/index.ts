@@ -5,12 +5,10 @@ export type { DatabaseContent } from './content';
 export { createByOtherPlugin, replaceCoreCreators } from './core-creators';
 export { dropDatabase } from './drop';
 export {
-  type Admission,
-  admitConnection,
   type Host,
   type HostPlace,
   type HostRow,
-  judgeAdmission,
+  markConnection,
   markOf,
   readRows,
   withHostPlace,

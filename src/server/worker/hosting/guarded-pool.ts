@@ -1,4 +1,4 @@
-import { type Admission, admitConnection } from '../../databases';
+import { type Host, type HostRow, markConnection } from '../../databases';
 import { AppSupervisorError } from '../../errors';
 import type { HostingAuthority } from './claim';
 import type { HostDatabase } from './host-database';
@@ -6,6 +6,30 @@ import type { HostDatabase } from './host-database';
 /** A connection as Sequelize's hooks get it from any driver. */
 interface Opened {
   end(): unknown;
+}
+
+/**
+ * What a new connection of an app's pool found.
+ * - `own`: the row of this process.
+ * - `lost`: none for this app, or one of an earlier process: other data were restored. This process claims the app again.
+ * - `refused`: another process hosts the app, or it has left the environment.
+ */
+export type Admission = 'own' | 'lost' | 'refused';
+
+/**
+ * Whether a new connection of an app's pool may write. Pure.
+ * @param row of its environment, as the app's database has it
+ * @param uid the incarnation of the app
+ */
+export function judgeAdmission(
+  row: HostRow | undefined,
+  { holder, term }: Pick<Host, 'holder' | 'term'>,
+  uid: string,
+): Admission {
+  if (row?.uid !== uid) return 'lost';
+  if (row.gone) return 'refused';
+  if (row.holder === holder) return 'own';
+  return row.term < term ? 'lost' : 'refused';
 }
 
 /**
@@ -29,7 +53,9 @@ export function guardPool(
     const { environment, holder } = authority;
     let found: Admission = 'refused';
     try {
-      found = await admitConnection(connection, opened, { environment, holder, term: authority.term() }, uid);
+      const term = authority.term();
+      const row = await markConnection(connection, opened, { environment, holder }, uid);
+      found = judgeAdmission(row, { holder, term }, uid);
     } finally {
       if (found === 'refused') void Promise.resolve(opened.end()).catch(() => undefined);
     }
