@@ -39,7 +39,7 @@ interface Running extends Services {
 export class SupervisorPart {
   /** Anything that is shown or used for routing may have changed; of definitions, those of the given apps. */
   readonly changes = new Feed<ReadonlySet<string>>();
-  /** Apps of which nothing is left anywhere, and the term of the leader that says so; listeners are awaited, and do not reject. */
+  /** Apps of which nothing is left anywhere, as the leader says; listeners are awaited, and do not reject. */
   readonly appEnds = new Feed<{ uid: string }>();
   /** Commands of other plugins that were carried out here, or refused. */
   readonly commands = new Feed<CommandOutcome>();

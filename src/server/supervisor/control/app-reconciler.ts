@@ -46,7 +46,7 @@ export interface AppReconcilerOptions {
   random: Random;
   aesKey: Buffer | null;
   log: Log;
-  /** Nothing of that incarnation of an app is left anywhere, says the leader of this term. Never rejects. */
+  /** Nothing of that incarnation of an app is left anywhere. Never rejects. */
   onAppEnd(uid: string): Promise<void>;
   /** An operation has finished, and this is stored. */
   onFinish(operation: Operation): void;
