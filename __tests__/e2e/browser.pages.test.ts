@@ -127,7 +127,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
       await dialogGivesBack(button);
     }
     await page.getByTestId(`app-open-${app}`).press('Enter');
-    await choose('app-page-more', 'app-page-destroy', 2);
+    await choose('app-page-more', 'app-page-destroy', 3);
     await dialogGivesBack('app-page-more');
     // An entry that is a link is followed.
     await page.context().route('**/apps/**', (route) => route.fulfill({ body: 'visited' }));

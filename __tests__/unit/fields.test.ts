@@ -92,8 +92,7 @@ describe('a field of an app that is declared once', () => {
       appCache: { apps: new Map(), tombstones: new Map(), refresh: async () => undefined },
       observer: { names: () => [] },
       operations: {
-        activeOf: async () => [],
-        activeNamed: async () => [],
+        active: async () => [],
         newestGeneration: async () => 0,
         create: async () => undefined,
       },
@@ -152,7 +151,7 @@ describe('a field of an app that is declared once', () => {
   });
 
   const view = new FleetView({
-    observer: { observed: () => null, environment: () => null },
+    observer: { observed: () => null, environment: () => null, reportsOf: () => [] },
     active: { of: () => [] },
     environmentCache: { get: () => undefined, registrationOf: () => undefined },
     compatibility: { warningsOf: () => [] },

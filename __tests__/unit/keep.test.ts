@@ -64,7 +64,7 @@ it('says how a part has ended, and restarts it', async () => {
 });
 
 it('waits longer after each consecutive exit, and says so', async () => {
-  const part = partOf('echo ready; sleep 0.1; exit 3');
+  const part = partOf('echo ready; sleep 0.5; exit 3');
   await part.start();
   expect(await linesOf(part, 5)).toEqual([
     'Worker env_a ended (exit code 3); starting it again in 5 s',
