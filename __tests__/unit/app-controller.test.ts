@@ -515,6 +515,20 @@ describe('a removed app', () => {
     expect(snapshot.rows.size).toBe(0);
   });
 
+  it.each(['drop', 'release'] as const)(
+    'which nothing is known of here is not ended (%s) by a process that may not act',
+    async (data) => {
+      databases.owners.set('crm', 'uid-1');
+      mayAct = false;
+      await accept({ generation: 11, desired: 'removed', data });
+      expect([databases.journal, crm().status, crm().generation]).toEqual([[], 'waiting', 0]);
+      mayAct = true;
+      controller.convergeAll();
+      await quiet();
+      expect([databases.journal, crm().status]).toEqual([[`env_a ${data}s crm`], 'not_found']);
+    },
+  );
+
   it('may come back as another incarnation', async () => {
     await create();
     await accept({ generation: 11, desired: 'removed', data: 'drop' });

@@ -116,11 +116,12 @@ export class AppRemoval {
 
   /**
    * A server that does not answer may do so a moment later, and a process that was frozen finds its time over.
-   * @returns what was done; null if this process may not act any more
+   * @returns what was done; null if this process may not act
    */
   private async endData(held: AppState, record: AppRecord): Promise<Message | null> {
     const { host, authority, clock } = this.options;
     for (let attempt = 1; ; attempt++) {
+      if (!(await authority.confirm())) return null;
       try {
         return await host.endData(record);
       } catch (error) {
@@ -128,7 +129,6 @@ export class AppRemoval {
         if (!isAway || record.data !== 'drop' || attempt === ATTEMPTS || held.record !== record) throw error;
       }
       await clock.sleep(INTERVAL);
-      if (!(await authority.confirm())) return null;
     }
   }
 }
