@@ -494,7 +494,7 @@ export const MUTANTS: Mutant[] = [
     what: 'Data are dropped before all environments have let go',
     changes: [
       [
-        'supervisor/rollout/plan.ts',
+        'supervisor/rollout/deletion.ts',
         "if (ending.environments.length || ending.data === 'keep' || isDataAsked) return {};",
         "if (ending.data === 'keep' || isDataAsked) return {};",
       ],
@@ -560,7 +560,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'An environment that an app has left keeps its record',
-    changes: [['supervisor/rollout/plan.ts', 'if (!withdraw.length) return null;', 'if (withdraw) return null;']],
+    changes: [['supervisor/rollout/deletion.ts', 'if (!withdraw.length) return null;', 'if (withdraw) return null;']],
   },
   {
     what: 'A pass writes what follows from a spec that has changed meanwhile',
