@@ -10,6 +10,7 @@ import type { Creatable, Dialect } from './dialect';
 import { dialectOf } from './dialects';
 import { type Opener, OpenPlace, withSessions } from './open';
 import { removeMarkerSql } from './ownership-marker';
+import { isPooled } from './pooler';
 import { roleDenied } from './role';
 import type { ServerRoles } from './server-roles';
 import type { Session } from './session';
@@ -173,10 +174,9 @@ class Inspection {
 
   /** Whether a lock would live as long as its session. */
   private async supportsLocks(first: Session, exists: boolean): Promise<boolean> {
-    const { isShared } = this.dialect.lock;
-    if (!isShared) return true;
-    const second = exists ? await this.open.app() : await this.open.server(this.options.protect?.database);
-    const shared = second !== null && (await isShared(first, second));
+    const open = () => (exists ? this.open.app() : this.open.server(this.options.protect?.database));
+    const shared = await isPooled(this.dialect, first, open);
+    if (shared === null) return true;
     if (!shared) this.report('session', true, text('CHECK_LOCKS'));
     else this.report('session', false, text('CHECK_POOLED', { server: this.place.server }), text('REMEDY_POOL_MODE'));
     return !shared;

@@ -4,8 +4,8 @@ import { type DatabaseConnection, ownerOf, type Protected, placeOf } from './con
 import { readContent } from './content';
 import { beginDrop } from './drop-fence';
 import { inPlace, type Opener, OpenPlace, withSessions } from './open';
+import { isPooled } from './pooler';
 import { isPlaceThere, type RoleMaker } from './role';
-import type { Session } from './session';
 
 /** In ms; the server deletes the files during this time. */
 const DEADLINE = 120_000;
@@ -38,9 +38,9 @@ export async function dropDatabase(
     const session = await openBy(open);
     const at = session && new OpenPlace(dropper, session);
     if (verdict === 'drop' && at) {
-      const isPooled = (other: Session | null) => other && at.dialect.lock.isShared?.(at.session, other);
+      const askWith = (second: Opener) => isPooled(at.dialect, at.session, () => openBy(second));
       // Behind such a pooler the end of a session would not be the end of this process's connection.
-      if (await withSessions(dropper.connection, DEADLINE, async (second) => isPooled(await openBy(second)))) {
+      if (await withSessions(dropper.connection, DEADLINE, askWith)) {
         verdict = say('KEPT_POOLED', { server: place.server });
       } else {
         await beginDrop(at);

@@ -8,6 +8,7 @@ import { type DatabaseConnection, serverOf } from './connection';
 import type { Dialect, SessionMark } from './dialect';
 import { dialects } from './dialects';
 import { databaseError, openApp } from './open';
+import { isPooled } from './pooler';
 import { type Session, within } from './session';
 
 /** Interval at which a waiting caller retries, in ms. */
@@ -146,13 +147,16 @@ async function take(server: LockServer, session: Session, options: LockOptions):
 
 /** Before the lock is taken: a lock that a pooler keeps would stay on a connection that is not ours. */
 async function refusePooler(server: LockServer, session: Session): Promise<void> {
-  const { isShared } = server.dialect.lock;
-  if (!isShared) return;
-  const second = await server.open();
+  const opened: Session[] = [];
+  const open = async () => {
+    const second = await server.open();
+    opened.push(second);
+    return second;
+  };
   try {
-    if (await server.answer(isShared(session, second))) throw server.pooled();
+    if (await isPooled(server.dialect, session, open, (answer) => server.answer(answer))) throw server.pooled();
   } finally {
-    await second.close();
+    for (const second of opened) await second.close();
   }
 }
 
