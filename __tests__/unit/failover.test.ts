@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createInput, parseInput, updateInput } from '../../src/server/supervisor/definitions/input';
 import type { AppDefinition } from '../../src/server/supervisor/definitions/repository';
-import { databaseRefusal } from '../../src/server/supervisor/fleet/worker-requests';
+import { databaseRefusal } from '../../src/server/supervisor/placement/move-refusals';
 import {
   causeOf,
   FAILBACK_AFTER,

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { AppDefinition, Published } from '../../src/server/supervisor/definitions/repository';
-import { databaseRefusal } from '../../src/server/supervisor/fleet/worker-requests';
+import { databaseRefusal } from '../../src/server/supervisor/placement/move-refusals';
 import { type Place, placesFor, spread } from '../../src/server/supervisor/placement/places';
 import { lastBoots, moveNotes } from '../../src/server/supervisor/placement/preview';
 import { say } from '../../src/shared/message';

@@ -47,19 +47,17 @@ export class WorkerRequests {
   }
 
   /**
-   * Whether an environment reaches the existing database of an app, and may use it. It gets no password: nothing has placed the app there
-   * yet. Of a separate connection it finds out whether it reaches the server.
-   * @param isTaken whether the app is to be taken from an environment that is down
-   * @returns why not; null if it does
+   * Checks in an environment the existing database of an app that nothing has placed there yet: it gets no password. Of a separate
+   * connection it finds out whether it reaches the server.
    */
-  async checkReach(environment: string, app: AppDefinition, isTaken = false): Promise<Message | null> {
+  async checkReach(environment: string, app: AppDefinition): Promise<DatabaseCheck> {
     const { bus } = this.options;
     const place = withoutPasswords(app.database);
     // The role of a database of the environment's own server is the app's; the check is the environment's.
     const { username: __, ...shared } = place;
     const database = place.dbConnType === 'new_connection' ? place : shared;
     const answer = await bus.request(environment, 'checkDatabase', { name: app.name, database }, CHECK_TIMEOUT);
-    return databaseRefusal(parseAnswer(environment, databaseCheck, answer), app, environment, isTaken);
+    return parseAnswer(environment, databaseCheck, answer);
   }
 
   /** How many bytes the database of an app takes, as one of its environments finds out; null if there is none. */
@@ -103,30 +101,4 @@ export function parseAnswer<T>(environment: string, schema: z.ZodType<T>, answer
   const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;
   throw new AppSupervisorError('WORKER_FAILED', { environment, cause: say('ANSWER_NOT_UNDERSTOOD') });
-}
-
-/**
- * Why an environment cannot use the existing database of an app, from its check of it. The check does not know the app, so
- * it calls a database that is its own taken. Nobody can be cut off from a file.
- *
- * @param isTaken whether the app is to be taken from an environment that is down
- * @returns null if it can
- */
-export function databaseRefusal(
-  { checks }: DatabaseCheck,
-  { uid, name, database }: Pick<AppDefinition, 'uid' | 'name' | 'database'>,
-  environment: string,
-  isTaken = false,
-): Message | null {
-  const content = checks.find((check) => check.name === 'content');
-  if (content?.message.params?.uid === uid) {
-    const { object } = content.message.params;
-    const isFile = typeof object === 'object' && object.code === 'FILE';
-    return isFile && isTaken ? say('MOVE_DATABASE_FILE', { app: name, environment }) : null;
-  }
-  const failed = checks.find(({ ok }) => !ok);
-  // It was asked without the password, so that it says no more than that it reaches the server.
-  if (failed?.name === 'signIn' && database.dbConnType === 'new_connection') return null;
-  if (failed) return failed.message;
-  return say('MOVE_DATABASE_ABSENT', { app: name, environment });
 }

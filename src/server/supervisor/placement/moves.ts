@@ -13,6 +13,7 @@ import type { WorkerRequests } from '../fleet/worker-requests';
 import { type BulkResult, forEachApp } from '../requests/bulk';
 import type { AppService } from '../requests/service';
 import { isMovable } from './drain-plan';
+import { databaseRefusal, placeRefusal } from './move-refusals';
 import { type Place, placesFor, spread } from './places';
 import { lastBoots, moveNotes, type UploadsFacts } from './preview';
 
@@ -192,12 +193,14 @@ export class Moves {
     // Its first start creates its database.
     if (app.provision !== 'none') return null;
     const isDown = from !== null && observer.environment(from)?.health === 'down';
-    return requests.checkReach(to, app, isDown).catch((error) => {
+    try {
+      return databaseRefusal(await requests.checkReach(to, app), app, to, isDown);
+    } catch (error) {
       const reason = describeError(error);
       // Each further app would be waited for as long.
       if (reason.code === 'WORKER_SILENT') place.refusal = reason;
       return reason;
-    });
+    }
   }
 
   private targetsOf(apps: AppDefinition[], request: MoveRequest, places: Place[]): Map<string, string[]> {
@@ -224,27 +227,12 @@ export class Moves {
       const registration = environmentCache.registrationOf(name);
       return {
         name,
-        refusal: this.generalRefusal(name),
+        refusal: placeRefusal(name, this.options),
         apps: counts.get(name) ?? 0,
         delay: view?.lease?.eventLoopDelay ?? null,
         server: registration?.databaseRole?.server || null,
       };
     });
-  }
-
-  /** Why an environment gets no apps, whichever they are. */
-  private generalRefusal(name: string) {
-    const { compatibility, environmentCache, observer } = this.options;
-    try {
-      compatibility.assertUsable(name, 'to');
-    } catch (error) {
-      return describeError(error);
-    }
-    if (!isAlive(observer.environment(name)?.health ?? 'unknown')) return say('MOVE_PLACE_AWAY', { environment: name });
-    if (!environmentCache.isAdmitted(name))
-      return describeError(new AppSupervisorError('NOT_ADMITTED', { environment: name }));
-    const { serves = true } = environmentCache.registrationOf(name) ?? {};
-    return serves ? null : say('MOVE_PLACE_NO_VISITORS', { environment: name });
   }
 
   private async bootsOf(apps: AppDefinition[]): Promise<Map<string, number>> {
