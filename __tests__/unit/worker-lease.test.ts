@@ -8,7 +8,7 @@ import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { RecordSealer, Secrets } from '../../src/server/protocol/secrets';
 import { MemoryStores } from '../../src/server/protocol/stores/memory';
 import { RoutingTable } from '../../src/server/proxy/table';
-import { FollowedSnapshot } from '../../src/server/worker/apps/followed-snapshot';
+import { OneAppSnapshot } from '../../src/server/worker/apps/one-app-snapshot';
 import { SnapshotStore } from '../../src/server/worker/apps/snapshot';
 import { createLease, type WorkerPartOptions } from '../../src/server/worker/services';
 import { WorkerPart } from '../../src/server/worker/worker';
@@ -169,7 +169,7 @@ describe('an environment that was forgotten', () => {
     const given = { coreApps, host: { openBeside }, environment: { name: 'env_a' }, keyring, clock: new FakeClock() };
     await new WorkerPart({ ...given, ...feeds } as unknown as WorkerPartOptions).openForCommand('crm', false);
     expect(opened).toEqual(['the secret']);
-    expect(await new FollowedSnapshot(store, 'crm').loadHeader()).toEqual({ floor: 100, publicKey: null, removed: [] });
+    expect(await new OneAppSnapshot(store, 'crm').loadHeader()).toEqual({ floor: 100, publicKey: null, removed: [] });
     const config = { part: 'worker', environment: { name: 'env_a' }, host: {}, oldAesKey: Buffer.from(FLEET_SECRET) };
     const former = await formerSecrets(config as never, store);
     expect(former.open(sealed.jwtSecret!, sealed, 'jwtSecret')).toBe('the secret');

@@ -4,14 +4,14 @@ import type { Log } from '../log';
 import type { AppIndexReader } from '../protocol/app-index';
 import type { RecordStore } from '../protocol/stores/records';
 import type { AppController } from './apps/controller';
-import type { FollowedSnapshot } from './apps/followed-snapshot';
+import type { OneAppSnapshot } from './apps/one-app-snapshot';
 import type { OwnNames } from './hosting/own-name';
 
 export interface RecordReaderOptions {
   environment: string;
   records: RecordStore;
   /** Read instead of records if this process runs only one app. */
-  followed: FollowedSnapshot | null;
+  followed: OneAppSnapshot | null;
   appIndex: AppIndexReader;
   controller: AppController;
   names: Pick<OwnNames, 'follow'>;

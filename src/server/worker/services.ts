@@ -14,7 +14,7 @@ import type { Random } from '../random';
 import type { BootQueue } from './apps/boot-queue';
 import { AppController } from './apps/controller';
 import type { FloorOptions } from './apps/floor';
-import { FollowedSnapshot } from './apps/followed-snapshot';
+import { OneAppSnapshot } from './apps/one-app-snapshot';
 import { type Remembered, SnapshotStore } from './apps/snapshot';
 import type { CopyAhead } from './apps/uploads';
 import { hasFormerProcess } from './former-release';
@@ -122,7 +122,7 @@ export function createServices(
   const environment = options.environment.name;
   const { main } = coreApps.apps;
   const store = new SnapshotStore(main);
-  const followed = only === null ? null : new FollowedSnapshot(store, only);
+  const followed = only === null ? null : new OneAppSnapshot(store, only);
   /** The tenure, and whether what the last one wrote was read in it: nothing is done before. */
   const known = { tenure: null as object | null, isCurrent: false };
   const databaseId = () => store.databaseId(random.id());

@@ -7,7 +7,7 @@ import type { Remembered, Snapshot, SnapshotStore } from './snapshot';
  * (`STARTUP_SUBAPP`). It reads the snapshot and never writes it, because the other process would take its writes for
  * its own.
  */
-export class FollowedSnapshot implements Snapshot {
+export class OneAppSnapshot implements Snapshot {
   private last: AppRecord | null = null;
 
   constructor(
