@@ -458,7 +458,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A Worker takes an older record over',
-    changes: [['worker/apps/controller.ts', 'if (held && held.record.generation > record.generation) continue;', '']],
+    changes: [['worker/apps/by-cache.ts', 'known.record.generation > received.generation', '(false as boolean)']],
   },
   {
     what: 'A Worker takes the absence of a record for a wish',

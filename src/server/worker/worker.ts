@@ -7,7 +7,8 @@ import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Lease } from '../lease/lease';
 import { AppIndexReader } from '../protocol/app-index';
-import { COMPARE, INTERVAL, PATIENCE } from '../timing';
+import { COMPARE, INTERVAL } from '../timing';
+import { RECORDS_WITHIN } from './apps/by-cache';
 import type { AppController } from './apps/controller';
 import { raiseKey } from './apps/floor';
 import { SnapshotStore } from './apps/snapshot';
@@ -279,7 +280,7 @@ export class WorkerPart {
    * goes by the snapshot. Never rejects.
    */
   private async beginTenure(running: Running): Promise<void> {
-    const { clock, recordsWithin = PATIENCE } = this.options;
+    const { clock, recordsWithin = RECORDS_WITHIN } = this.options;
     const { controller, reader, known } = running;
     const tenure = {};
     known.tenure = tenure;

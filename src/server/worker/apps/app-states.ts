@@ -7,13 +7,11 @@ import { AppSupervisorError, describeError } from '../../errors';
 import { Feed } from '../../feed';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { AppHost, PluginSet } from '../hosting/host';
+import { awaitedOf, type Known } from './by-cache';
 import { type Applied, type Hosted, pendingChanges, workOf } from './decide';
 
 /** What this process knows about one app. */
-export interface AppState {
-  record: AppRecord;
-  /** Whether the store had this record in this tenure. Otherwise it is the cache's. */
-  confirmed: boolean;
+export interface AppState extends Known {
   applied: Applied | null;
   /** The record from which the running object was created. */
   booted: AppRecord | null;
@@ -178,7 +176,7 @@ export class AppStates {
 
   /** Names of apps whose records are waited for. */
   awaited(): string[] {
-    return this.goesByCache ? [] : this.all().flatMap(([name, { confirmed }]) => (confirmed ? [] : name));
+    return awaitedOf(this.all(), this.goesByCache);
   }
 
   names(): string[] {

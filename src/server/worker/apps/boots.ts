@@ -8,6 +8,7 @@ import { type HostingAuthority, HostingTaken } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
 import type { BootQueue, Waiting } from './boot-queue';
+import { maySetPasswordBy } from './by-cache';
 import { type Applied, type Because, decide } from './decide';
 import type { Failures } from './failures';
 import type { RoutingExit } from './routing-exit';
@@ -119,7 +120,7 @@ export class AppBoots {
       this.begin(held, record);
       await host.unload(name);
       this.tell(name, held, 'preparing', say('CHECKING_DATABASE'));
-      await host.prepareDatabase(record, held.confirmed);
+      await host.prepareDatabase(record, maySetPasswordBy(held));
       lock = await host.lock(record, authority, 0, signal);
       if (!lock) {
         if (!this.isStill(held, record)) return null;

@@ -12,6 +12,7 @@ import type { AppHost } from '../hosting/host';
 import { type AppState, AppStates, UNTOUCHED } from './app-states';
 import type { BootQueue } from './boot-queue';
 import { AppBoots, keptOut, NEVER } from './boots';
+import { isOlder, mayBootBy, mayDoBy, mayGoBy } from './by-cache';
 import { type Decision, decide, doingOf, withPlace } from './decide';
 import { Failures } from './failures';
 import { Floor, type FloorOptions } from './floor';
@@ -148,8 +149,7 @@ export class AppController {
     for (const received of records) {
       const held = this.apps.heldFor(received, this.floor.removedAs(received));
       const record = withPlace(received, held?.record);
-      // From a store that is an old copy: the Supervisor replaces it.
-      if (held && held.record.generation > record.generation) continue;
+      if (isOlder(record, held)) continue;
       if (held) held.confirmed = true;
       if (held && JSON.stringify(held.record) === JSON.stringify(record)) continue;
       writes.push(this.follow(held, record));
@@ -309,7 +309,7 @@ export class AppController {
     for (let step = 0; step < 8; step++) {
       // It belongs to a tenure that is over, or was removed and came back since.
       if (this.apps.get(name) !== held) return;
-      if (!this.mayGoBy(held)) return;
+      if (!this.mayAct(held)) return;
       const { record } = held;
       const decision = decide(record, held.applied, held, this.options.clock.now().mono, held.visited);
       this.options.log.rooms.boot?.('Decided', {
@@ -324,9 +324,7 @@ export class AppController {
         return;
       }
       if (decision.do === 'boot' && !this.mayBoot(held)) return;
-      // What cannot be undone goes by no cache.
-      const isLasting = decision.do === 'work' || (decision.do === 'remove' && decision.data === 'drop');
-      if (isLasting && !held.confirmed) return;
+      if (!mayDoBy(held, decision)) return;
       if (decision.do === 'claim' || decision.do === 'work') {
         if (!(await this.reclaims[decision.do](name, held))) return;
         continue;
@@ -338,15 +336,12 @@ export class AppController {
     }
   }
 
-  /** Whether something may be done by what is known of an app. */
-  private mayGoBy({ confirmed }: AppState): boolean {
-    return (confirmed || this.apps.goesByCache) && !this.closed && this.options.mayHost();
+  private mayAct(held: AppState): boolean {
+    return mayGoBy(held, this.apps.goesByCache) && !this.closed && this.options.mayHost();
   }
 
-  /** A database is neither created nor adopted by the cache. */
   private mayBoot(held: AppState): boolean {
-    const { record, confirmed } = held;
-    return this.mayGoBy(held) && (confirmed || record.provision === 'none') && this.options.mayBoot();
+    return this.mayAct(held) && mayBootBy(held) && this.options.mayBoot();
   }
 
   private start(name: string, held: AppState, record: AppRecord, decision: Decision): void {
