@@ -40,7 +40,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'An environment that was forgotten boots its old apps',
     finding: 'C2',
-    changes: [['worker/apps/controller.ts', 'floor > this.floor.current', '(false as boolean)']],
+    changes: [['worker/apps/floor.ts', 'floor <= this.current', '(true as boolean)']],
   },
   {
     what: 'A challenger hosts, too',

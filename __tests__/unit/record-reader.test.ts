@@ -61,7 +61,7 @@ it('a round in which apps cannot be checked still converges, and rejects nothing
 });
 
 it('takes nothing from a store that went back to before its environment was forgotten', async () => {
-  floor.rise(200, []);
+  floor.rise(200, [], new Set());
   await writeRecords(stores.records, 'env_a', [recordOf({ name: 'old' })], { floor: 100 });
   await reader.read(['uid-1']);
   await reader.readRecords();

@@ -190,7 +190,7 @@ export class AppController {
    */
   async acceptAll(records: AppRecord[], floor: number | null = null): Promise<void> {
     const present = new Set(records.map((record) => record.name));
-    if (floor !== null && floor > this.floor.current) this.startAnew(floor, present);
+    this.leave(this.floor.rise(floor, this.apps.all(), present));
     for (const [name, held] of this.apps.all()) {
       if (held.record.desired === 'removed' && held.status === 'not_found' && !present.has(name))
         this.apps.forget(name);
@@ -198,15 +198,11 @@ export class AppController {
     await this.accept(records);
   }
 
-  /** The environment was forgotten: what it had of apps counts as removed, except of those that were assigned to it again. */
-  private startAnew(floor: number, present: ReadonlySet<string>): void {
-    const left = this.apps.all().filter(([name, { record }]) => !present.has(name) && record.desired !== 'removed');
-    const names = left.map(([name]) => name);
-    if (names.length)
-      this.options.log.warn('This environment was forgotten meanwhile; its apps are not started any more.', {
-        apps: names,
-      });
-    this.floor.rise(floor, names);
+  /** The environment was forgotten: what it had of these apps counts as removed. */
+  private leave(left: Array<[string, AppState]>): void {
+    const apps = left.map(([name]) => name);
+    if (apps.length)
+      this.options.log.warn('This environment was forgotten meanwhile; its apps are not started any more.', { apps });
     for (const [name, held] of left) {
       Object.assign(held, { confirmed: true, generation: 0 });
       void this.follow(held, { ...held.record, desired: 'removed', data: 'keep' });

@@ -83,11 +83,25 @@ export class Floor {
     return this.header.floor;
   }
 
-  /** @param names of the apps that are left below it */
-  rise(floor: number, names: string[]): void {
-    for (const name of names) this.gone.add(name);
+  /**
+   * Compares it with that of the store. If that is higher, the environment was forgotten meanwhile: what it had of apps is left below the
+   * floor, except of those that were assigned to it again.
+   *
+   * @param floor as the store says; null if it does not say
+   * @param present names of the apps that the store has a record of
+   * @returns the apps that are left
+   */
+  rise<App extends { record: Pick<AppRecord, 'desired'> }>(
+    floor: number | null,
+    apps: ReadonlyArray<[string, App]>,
+    present: ReadonlySet<string>,
+  ): Array<[string, App]> {
+    if (floor === null || floor <= this.current) return [];
+    const left = apps.filter(([name, { record }]) => !present.has(name) && record.desired !== 'removed');
+    for (const [name] of left) this.gone.add(name);
     this.change({ floor });
     this.changes.emit();
+    return left;
   }
 
   /**
