@@ -116,9 +116,14 @@ export class Keyring {
     this.environments.delete(environment);
   }
 
-  /** By which whoever has the key of an environment knows the Supervisor's public key; null without that key. */
-  proofFor(environment: string, publicKey: string): string | null {
-    const key = this.of(environment)?.authentication;
+  /**
+   * By which whoever has the key of an environment knows the Supervisor's public key; null without that key.
+   * @param floor of the key, where this process has those of all environments; the newest that it knows if not given
+   */
+  proofFor(environment: string, publicKey: string, floor?: number): string | null {
+    const { fleetKey } = this.keys;
+    const made = fleetKey && floor !== undefined ? keyFrom(environmentKeyOf(fleetKey, environment, floor)) : null;
+    const key = (made ?? this.of(environment))?.authentication;
     return key ? authenticate(key, `supervisor\n${publicKey}`).toString('base64url') : null;
   }
 

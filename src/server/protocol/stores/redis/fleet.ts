@@ -93,6 +93,7 @@ export class RedisFleet implements FleetStore {
     const places = [keys.records(environment), keys.term(), keys.environments(), ...gone];
     const args = [environment, COUNT, floor, mark];
     if (!(await connection.underTerm(term, this.forgetEnvironment, places, args))) return false;
+    connection.envelope.keyring.raise(environment, floor);
     this.onForget(environment);
     connection.newest.delete(environment);
     return true;

@@ -24,9 +24,8 @@ export function recordsMark(
   written: Pick<RecordsWrite, 'count' | 'floor'>,
 ): string {
   const { keyring } = connection.envelope;
-  keyring.raise(environment, written.floor);
   const publicKey = keyring.publicKey ?? '';
-  const proof = keyring.proofFor(environment, publicKey) ?? '';
+  const proof = keyring.proofFor(environment, publicKey, written.floor) ?? '';
   const head = { count: written.count, publicKey, proof } satisfies RecordsHead;
   return connection.sign(SUPERVISOR, placeOf(connection.keys.records(environment), COUNT), written.floor, head);
 }
@@ -60,6 +59,8 @@ export class RedisRecords implements RecordStore {
     const { connection } = this;
     const { keys } = connection;
     const { from, records, removed, term } = write;
+    // What follows is signed for who reads by this floor.
+    connection.envelope.keyring.raise(environment, write.floor);
     const mark = recordsMark(connection, environment, write);
     const texts = records.flatMap((record) => [record.uid, this.signed(environment, record)]);
     const args = [COUNT, from, mark, removed.length, ...removed, ...texts];
