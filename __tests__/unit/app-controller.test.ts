@@ -1554,6 +1554,19 @@ describe('an environment that was forgotten', () => {
     });
   });
 
+  it('ends no data any more that it was still to end', async () => {
+    await create();
+    host.onRest = () => (mayAct = false);
+    await accept({ generation: 11, desired: 'removed', data: 'drop' });
+    await controller.acceptAll([], 100);
+    host.onRest = () => undefined;
+    mayAct = true;
+    controller.convergeAll();
+    await quiet();
+    expect([crm().status, host.left]).toEqual(['not_found', ['crm 11']]);
+    expect(databases.story('drops')).toEqual([]);
+  });
+
   it('remembers what was assigned to it again while it was still removed', async () => {
     await create();
     let end = () => {};

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { AppRecord } from '../../../shared/messages';
+import type { Status } from '../../../shared/types';
 import type { Clock } from '../../clock';
 import { Feed } from '../../feed';
 import type { Keyring } from '../../protocol/keyring';
@@ -91,13 +92,16 @@ export class Floor {
    * @param present names of the apps that the store has a record of
    * @returns the apps that are left
    */
-  rise<App extends { record: Pick<AppRecord, 'desired'> }>(
+  rise<App extends { record: Pick<AppRecord, 'desired' | 'data'>; status: Status }>(
     floor: number | null,
     apps: ReadonlyArray<[string, App]>,
     present: ReadonlySet<string>,
   ): Array<[string, App]> {
     if (floor === null || floor <= this.current) return [];
-    const left = apps.filter(([name, { record }]) => !present.has(name) && record.desired !== 'removed');
+    // What was to be removed still is, but no data end any more.
+    const goesOn = ({ record, status }: App) =>
+      record.desired === 'removed' && (record.data === 'keep' || status === 'not_found');
+    const left = apps.filter(([name, app]) => !present.has(name) && !goesOn(app));
     for (const [name] of left) this.gone.add(name);
     this.change({ floor });
     this.changes.emit();
