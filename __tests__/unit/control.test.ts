@@ -117,6 +117,18 @@ describe('an app that is changed through another Supervisor', () => {
     expect([fleet.open, Object.keys(fleet.app('crm').published)]).toEqual([[], ['env_a']]);
   });
 
+  it.each<[string, string | null, string[] | undefined, true | undefined]>([
+    ['a plugin of a Worker', null, ['env_a'], undefined],
+    ['a plugin of the Supervisor', null, undefined, true],
+    ['somebody, in some environments', '1', ['env_a'], true],
+  ])('boots as somebody has asked for it, or not: %s', async (_, userId, environments, isAsked) => {
+    const leader = await fleet.supervisor();
+    await fleet.environment('env_a');
+    await fleet.runningApp(leader, 'crm', ['env_a']);
+    await leader.part.parts.service.command('crm', 'restart', userId, { environments });
+    expect(fleet.app('crm').placements.env_a.boot.isAsked).toBe(isAsked);
+  });
+
   it('keeps its generation when its environments are ahead of the database', async () => {
     const [leader, other] = [await fleet.supervisor(), await fleet.supervisor()];
     await fleet.environment('env_a');

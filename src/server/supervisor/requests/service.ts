@@ -212,8 +212,12 @@ export class AppService {
       // A plugin of a Worker, and the end of a drain, start it in some environments: nobody has said so of an app that is kept out.
       if (action !== 'stop' && environments && app.paused && isKeptOut(app))
         throw new AppSupervisorError('APP_STOPS_LOOP', app.paused.cause.params as never);
+      // What a plugin of a Worker starts there says nothing of what the app did elsewhere.
+      const isAsked = !environments || userId !== null;
       const values =
-        action === 'stop' ? rested(app, generation, environments) : booted(app, generation, action, environments);
+        action === 'stop'
+          ? rested(app, generation, environments)
+          : booted(app, generation, action, environments, isAsked);
       return { values, action, environments, onFailure };
     };
     return this.changes.change(name, work, userId, { follows: environments === undefined });

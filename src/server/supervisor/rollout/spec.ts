@@ -47,19 +47,20 @@ export const arrivingAt = ({ environments, placements }: Pick<Spec, 'environment
 /**
  * A start, restart or upgrade: in all environments, or only in some, as after a drain. An app that is kept out starts wherever it does not
  * rest: what its Workers say of former boots is over.
+ * @param isAsked as in `Boot`
  */
-export function booted(app: Spec, generation: number, how: How, only?: readonly string[]): SpecChange {
+export function booted(app: Spec, generation: number, how: How, only?: readonly string[], isAsked = true): SpecChange {
   const want = desiredOf({ ...app, desired: 'running' }) as Placement['want'];
-  const isAsked = (name: string) =>
+  const isNamed = (name: string) =>
     !only || only.includes(name) || (isKeptOut(app) && (app.placements[name]?.want ?? 'stopped') !== 'stopped');
-  const asked = app.environments.filter(isAsked).map((environment): [string, Placement] => [
+  const asked = app.environments.filter(isNamed).map((environment): [string, Placement] => [
     environment,
     // Its settings are known there: nothing but the boot is to be published.
     {
       ...app.placements[environment],
       generation: app.placements[environment]?.generation ?? generation,
       want,
-      boot: { generation, how, isAsked: true },
+      boot: { generation, how, ...(isAsked && { isAsked: true }) },
     },
   ]);
   const placements = { ...app.placements, ...Object.fromEntries(asked) };
