@@ -35,7 +35,7 @@ const QUESTIONS: Record<OperateAction, { one: string; many: string; consequence:
     one: key('New secrets for "{{app}}"?'),
     many: key('New secrets for {{count}} apps?'),
     consequence: key(
-      'All users of the app sign in again, and it restarts; several environments restart one after the other. Its database role gets a new password afterwards.',
+      'All users of the app sign in again, and it restarts; several environments restart one after the other. Its database role gets a new password afterwards. Cancel does not bring the former ones back.',
     ),
   },
 };
