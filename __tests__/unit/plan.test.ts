@@ -943,6 +943,22 @@ describe('an environment that is to be admitted', () => {
     expect(other.steps[0]).toContain('env_b');
   });
 
+  it('gets neither the end of a deleted app nor the end of its data', () => {
+    const fleet = running(['env_a', 'env_b']);
+    fleet.closed.add('env_b');
+    fleet.ending = { environments: ['env_a', 'env_b'], data: 'drop' };
+    fleet.ask(() => ({ targetEnvironment: 'env_b' }));
+    expect(fleet.converge('env_a')).toEqual(say('WAITS_FOR_ADMISSION', { environment: 'env_b' }));
+    expect(fleet.steps).toEqual(['env_a removed']);
+    fleet.ending = { environments: [], data: 'drop' };
+    fleet.app.published = { env_b: fleet.wish('env_a') };
+    expect(fleet.settle()).toEqual(say('WAITS_FOR_ADMISSION', { environment: 'env_b' }));
+    expect(fleet.steps).toEqual(['env_a removed']);
+    fleet.closed.delete('env_b');
+    fleet.settle();
+    expect(fleet.steps).toEqual(['env_a removed', 'env_b drop']);
+  });
+
   it('holds up no other environment of the app', () => {
     const fleet = new PlannedApp({ environments: ['env_a', 'env_b'], targetEnvironment: 'env_a' });
     fleet.closed.add('env_a');

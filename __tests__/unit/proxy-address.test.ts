@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/server/config';
-import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
+import { checkInput, createInput, parseInput } from '../../src/server/supervisor/definitions/input';
 import { proxyAddressOf } from '../../src/server/supervisor/fleet/proxy-address';
 import { httpAddress } from '../../src/shared/http-address';
 import { registration } from '../../src/shared/messages';
 import { registrationOf } from '../support/fixtures';
 import { MemoryFleet, type MemorySupervisor } from '../support/memory-fleet';
+import { recordIn } from '../support/records';
 
 /** A Worker says where it is reached, and is believed once somebody else has said so. */
 
@@ -138,6 +139,59 @@ describe('an environment', () => {
     await appears();
     expect(seen).not.toEqual([]);
     for (const each of seen) expect(each).toEqual([FIRST, null, []]);
+  });
+
+  describe('that nobody has admitted, and that reports an app', () => {
+    beforeEach(async () => {
+      await part.parts.environmentCache.expect('env_a', [FIRST]);
+      await appears();
+      await fleet.environment('env_evil');
+    });
+    const says = async (values: Parameters<MemoryFleet['says']>[2]) => {
+      await fleet.beat('env_evil');
+      await fleet.says('env_evil', 'crm', values);
+    };
+
+    it('gets no record of its end, and is not waited for', async () => {
+      await fleet.runningApp(fleet.supervisors[0], 'crm', ['env_a']);
+      await says({ uid: fleet.app('crm').uid });
+      await part.parts.service.destroy('crm', 'keep', '1');
+      await fleet.run(4_000, 'env_a', 'env_evil');
+      expect(await recordIn(fleet.stores.records, 'env_evil', 'crm')).toBeUndefined();
+      await fleet.says('env_a', 'crm', { status: 'not_found' });
+      await fleet.run(4_000, 'env_a', 'env_evil');
+      expect(await recordIn(fleet.stores.records, 'env_a', 'crm')).toMatchObject({ data: 'release' });
+      await fleet.says('env_a', 'crm', { status: 'not_found' });
+      await fleet.run(4_000, 'env_a', 'env_evil');
+      expect([fleet.open, fleet.database.visible('appTombstones')]).toEqual([[], []]);
+    });
+
+    it('decides nothing about a new app', async () => {
+      await says({ uid: 'evil', generation: 9_000_000_000_000_000 });
+      await fleet.runningApp(fleet.supervisors[0], 'crm', ['env_a']);
+      expect(fleet.app('crm').uid).not.toBe('evil');
+      expect(fleet.app('crm').generation).toBeLessThan(9_000_000_000_000_000);
+    });
+
+    it('is sent no password for a check of a database', async () => {
+      let asked = 0;
+      fleet.answer = async () => ++asked;
+      const server = { dialect: 'postgres', host: 'db', port: 5432, username: 'crm', database: 'crm' };
+      const entered = { dbConnType: 'new_connection', database: { ...server, password: 'entered' } };
+      const input = parseInput(checkInput, { environment: 'env_evil', ...entered });
+      await expect(part.parts.requests.checkDatabase(input)).rejects.toMatchObject({ code: 'NOT_ADMITTED' });
+      expect(asked).toBe(0);
+    });
+  });
+
+  it('that reports an app with a generation that cannot be one does not decide that of its adoption', async () => {
+    await part.parts.environmentCache.expect('env_a', [FIRST]);
+    await appears();
+    await fleet.says('env_a', 'crm', { uid: 'former', generation: 9_000_000_000_000_000 });
+    const input = parseInput(createInput, { name: 'crm', title: 'crm', environments: ['env_a'] });
+    await part.parts.service.create({ ...input, initialAdmin: null }, '1', 'adopt');
+    expect(fleet.app('crm')).toMatchObject({ uid: 'former' });
+    expect(fleet.app('crm').generation).toBeLessThan(9_000_000_000_000_000);
   });
 
   it('is reached where it was until another address is confirmed', async () => {

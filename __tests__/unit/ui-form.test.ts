@@ -5,8 +5,8 @@ import { createInput, parseInput, updateInput } from '../../src/server/superviso
 import { APP } from '../../src/shared/app';
 import { defaultsIn } from '../../src/shared/fields';
 import type { AppDatabase } from '../../src/shared/messages';
-import type { AppRow } from '../../src/shared/types';
-import { type AppValues, bodyOf, needsPassword, newValues, valuesOf } from '../../src/ui/apps/form';
+import type { AppRow, EnvironmentRow } from '../../src/shared/types';
+import { type AppValues, bodyOf, environmentOption, needsPassword, newValues, valuesOf } from '../../src/ui/apps/form';
 
 const entered = (change: Partial<AppValues> = {}): AppValues => ({
   ...newValues(),
@@ -138,5 +138,22 @@ describe('the stored password', () => {
         expect(isNeeded).toBe(needsPassword(app.options.database, database) ? 'PASSWORD_REQUIRED' : null);
       }),
     );
+  });
+});
+
+describe('an environment', () => {
+  const known = { name: 'env_a', available: true, serves: true, health: 'online', proxyUrl: 'http://a' };
+  const option = (change: Partial<EnvironmentRow>, isMember = false) =>
+    environmentOption((text) => text, { ...known, unconfirmedProxyUrl: null, ...change } as EnvironmentRow, isMember);
+
+  it('is offered for an app that it does not have unless it gets none', () => {
+    expect(option({})).toEqual({ value: 'env_a', label: 'env_a', disabled: false });
+    expect(option({ proxyUrl: '', unconfirmedProxyUrl: 'http://a' })).toMatchObject({
+      label: 'env_a (To be admitted)',
+      disabled: true,
+    });
+    expect(option({ unconfirmedProxyUrl: 'http://b' }).disabled).toBe(false);
+    expect([option({ cordoned: true }).disabled, option({ cordoned: true }, true).disabled]).toEqual([true, false]);
+    expect(option({ available: false, health: 'down' }).disabled).toBe(true);
   });
 });

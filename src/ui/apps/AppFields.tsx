@@ -7,11 +7,10 @@ import { useApi } from '../common/api';
 import { FormSelect } from '../common/FormSelect';
 import { START_MODE_LABELS } from '../common/labels';
 import { useIsLocal } from '../common/Page';
-import { HEALTH } from '../common/status';
 import { languageName } from '../common/text';
-import { type Translate, useHost, useT } from '../host';
+import { useHost, useT } from '../host';
 import { domainText } from './Domain';
-import type { AppValues } from './form';
+import { type AppValues, environmentOption, takesApps } from './form';
 import { IconField } from './IconField';
 import { LabelSelect, labelRule } from './LabelSelect';
 
@@ -87,7 +86,7 @@ function EnvironmentFields({ app, environments }: { app?: AppRow; environments: 
     if (chosen.length && !(target && chosen.includes(target))) form.setFieldValue('targetEnvironment', chosen[0]);
   }, [form, chosen]);
   useEffect(() => {
-    const free = environments?.filter(({ available, serves, cordoned }) => available && serves && !cordoned) ?? [];
+    const free = environments?.filter((each) => each.serves && takesApps(each)) ?? [];
     if (!app && free.length === 1 && !form.isFieldTouched('environments')) {
       form.setFieldValue('environments', [free[0].name]);
     }
@@ -128,20 +127,6 @@ function EnvironmentFields({ app, environments }: { app?: AppRow; environments: 
       )}
     </>
   );
-}
-
-function environmentOption(t: Translate, environment: EnvironmentRow, isMember: boolean) {
-  const { name, available, serves, cordoned, health } = environment;
-  const notes = [
-    !available && t(HEALTH[health].label),
-    !serves && t('serves no visitors'),
-    cordoned && t('accepts no new apps'),
-  ].filter(Boolean);
-  return {
-    value: name,
-    label: notes.length ? `${name} (${notes.join(t(', '))})` : name,
-    disabled: !isMember && (!available || cordoned),
-  };
 }
 
 /** @param app that is edited */

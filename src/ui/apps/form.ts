@@ -1,7 +1,10 @@
 import { APP } from '../../shared/app';
+import { isToBeAdmitted } from '../../shared/environment';
 import { defaultOf, type FormIn, isRequired, keysIn, type Type } from '../../shared/fields';
 import { ssoOf } from '../../shared/sso';
-import type { AppOptions, AppRow, DbConnType } from '../../shared/types';
+import type { AppOptions, AppRow, DbConnType, EnvironmentRow } from '../../shared/types';
+import { HEALTH } from '../common/status';
+import type { Translate } from '../host';
 
 /** The values of the form, in the shape of the API. */
 export type AppValues = FormIn<typeof APP> & {
@@ -101,3 +104,22 @@ const clean = <T>(value: T): T | undefined => {
   const trimmed = (typeof value === 'string' ? value.trim() : value) as T;
   return trimmed === '' || trimmed === null ? undefined : trimmed;
 };
+
+/** Whether an app may be placed in an environment that it does not have. */
+export const takesApps = (environment: EnvironmentRow): boolean =>
+  environment.available && !environment.cordoned && !isToBeAdmitted(environment);
+
+export function environmentOption(t: Translate, environment: EnvironmentRow, isMember: boolean) {
+  const { name, available, serves, cordoned, health } = environment;
+  const notes = [
+    !available && t(HEALTH[health].label),
+    isToBeAdmitted(environment) && t('To be admitted'),
+    !serves && t('serves no visitors'),
+    cordoned && t('accepts no new apps'),
+  ].filter(Boolean);
+  return {
+    value: name,
+    label: notes.length ? `${name} (${notes.join(t(', '))})` : name,
+    disabled: !isMember && !takesApps(environment),
+  };
+}

@@ -67,7 +67,7 @@ export class CompatibilityPolicy {
 
   /**
    * Whether an environment may get apps.
-   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_CORDONED, KEY_DIFFERS, OUTDATED, VERSION_DIFFERS, PLUGINS_MISSING
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_CORDONED, NOT_ADMITTED, KEY_DIFFERS, OUTDATED, VERSION_DIFFERS, PLUGINS_MISSING
    */
   assertUsable(environment: string, field: string): void {
     const { environmentCache } = this.options;
@@ -77,6 +77,7 @@ export class CompatibilityPolicy {
     if (!registration) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment }, field);
     if (environmentCache.get(environment)?.cordoned)
       throw new AppSupervisorError('ENVIRONMENT_CORDONED', { environment }, field);
+    if (!environmentCache.isAdmitted(environment)) throw new AppSupervisorError('NOT_ADMITTED', { environment }, field);
     const refusal = this.findings(registration).find(({ refuses }) => refuses);
     if (refusal) throw withField(field, refusal.error);
   }

@@ -1,6 +1,6 @@
 import { type Message, say } from '../../../shared/message';
 import type { DatabaseCheck } from '../../../shared/messages';
-import { AppSupervisorError, describeError } from '../../errors';
+import { describeError } from '../../errors';
 import { isAlive } from '../../protocol/health';
 import type { AppDefinition } from '../definitions/repository';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
@@ -14,7 +14,7 @@ export function placeRefusal(
   name: string,
   fleet: {
     compatibility: Pick<CompatibilityPolicy, 'assertUsable'>;
-    environmentCache: Pick<EnvironmentCache, 'isAdmitted' | 'registrationOf'>;
+    environmentCache: Pick<EnvironmentCache, 'registrationOf'>;
     observer: Pick<FleetObserver, 'environment'>;
   },
 ): Message | null {
@@ -25,8 +25,6 @@ export function placeRefusal(
     return describeError(error);
   }
   if (!isAlive(observer.environment(name)?.health ?? 'unknown')) return say('MOVE_PLACE_AWAY', { environment: name });
-  if (!environmentCache.isAdmitted(name))
-    return describeError(new AppSupervisorError('NOT_ADMITTED', { environment: name }));
   const { serves = true } = environmentCache.registrationOf(name) ?? {};
   return serves ? null : say('MOVE_PLACE_NO_VISITORS', { environment: name });
 }

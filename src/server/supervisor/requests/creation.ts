@@ -5,6 +5,7 @@ import type { StatusEntry } from '../../../shared/messages';
 import type { Operation } from '../../../shared/operation';
 import type { Addresses } from '../../../shared/origins';
 import type { Clock } from '../../clock';
+import { isCredible } from '../../credible';
 import { AppSupervisorError } from '../../errors';
 import { type Administrator, sealAdministrator } from '../../protocol/administrator';
 import { newSecret, seal, sealDatabase } from '../../protocol/secrets';
@@ -26,7 +27,7 @@ export interface CreationOptions {
   appRepository: AppRepository;
   appCache: AppCache;
   operations: OperationStore;
-  environmentCache: Pick<EnvironmentCache, 'settled' | 'assertStored' | 'addressOf' | 'fleetHosts'>;
+  environmentCache: Pick<EnvironmentCache, 'settled' | 'assertStored' | 'addressOf' | 'fleetHosts' | 'isAdmitted'>;
   observer: FleetObserver;
   clock: Clock;
   random: Random;
@@ -106,8 +107,9 @@ export class AppCreation {
         ...[...this.options.appCache.tombstones.values()].flatMap(({ name, definition }) =>
           name === input.name ? [newestOf(definition)] : [],
         ),
+        orphan && isCredible(orphan.generation, now) ? orphan.generation : 0,
       ];
-      const generation = nextGeneration(Math.max(...former, orphan?.generation ?? 0), now);
+      const generation = nextGeneration(Math.max(...former), now);
       const bare = appOf(generation);
       const placements = Object.fromEntries(environments.map((name) => [name, begun(bare, generation)]));
       const app = { ...bare, placements };
@@ -152,9 +154,10 @@ export class AppCreation {
   }
 
   private orphanOf(name: string): StatusEntry | null {
-    const { observer, appCache } = this.options;
+    const { observer, appCache, environmentCache } = this.options;
     if (appCache.apps.has(name)) return null;
-    const entries = observer.names().flatMap((environment) => observer.observed(environment, name)?.entry ?? []);
+    const admitted = observer.names().filter((environment) => environmentCache.isAdmitted(environment));
+    const entries = admitted.flatMap((environment) => observer.observed(environment, name)?.entry ?? []);
     return entries.find((entry) => appCache.isOrphan(entry)) ?? null;
   }
 

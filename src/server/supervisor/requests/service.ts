@@ -260,12 +260,14 @@ export class AppService {
     return this.changes.bury(
       name,
       (app) => {
+        const { observer, environmentCache } = this.options;
         // The database may have been restored from before a publication.
         const isThere = (environment: string) => {
-          const { entry } = this.options.observer.evidence(environment, name);
-          return entry?.uid === app.uid && entry.status !== 'not_found';
+          const { entry } = observer.evidence(environment, name);
+          const isReported = entry?.uid === app.uid && entry.status !== 'not_found';
+          return isReported && environmentCache.isAdmitted(environment);
         };
-        const places = [...new Set([...Object.keys(app.published), ...this.options.observer.names().filter(isThere)])];
+        const places = [...new Set([...Object.keys(app.published), ...observer.names().filter(isThere)])];
         // An app whose environments were all forgotten may still be published elsewhere. Where it is only reported, the password of its
         // database does not go.
         const wasPlaced = (environment: string) => {

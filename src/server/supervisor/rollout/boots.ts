@@ -173,7 +173,8 @@ export function waiting(sight: Sight): Message | null {
   const isData = planned.ending?.environments.length === 0 && planned.ending.data !== 'keep';
   const target = isData && app.targetEnvironment !== null ? [app.targetEnvironment] : [];
   for (const environment of isData ? [...target, ...all] : (planned.ending?.environments ?? all)) {
-    const { wish, health, entry, isMine, isReported, isDone } = sight.see(environment);
+    const { wish, health, entry, isMine, isReported, isDone, isAdmitted } = sight.see(environment);
+    if (wish && !isAdmitted) return say('WAITS_FOR_ADMISSION', { environment });
     if (!wish || (isReported && (isDone || entry?.status === 'not_found'))) continue;
     if (health === 'unknown') return say('WAITS_FOR_CONNECTION');
     if (health === 'down' || health === 'stopping') return say('WAITS_FOR_RETURN', { environment });
