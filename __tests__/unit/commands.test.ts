@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { requestOf } from '../../src/server/supervisor/requests/commands';
+import { AppCommands, type AppCommandsOptions, requestOf } from '../../src/server/supervisor/requests/commands';
 import { type AppCommand, appCommand } from '../../src/shared/messages';
 import { appOf } from '../support/fixtures';
 import { MemoryFleet } from '../support/memory-fleet';
@@ -69,4 +69,14 @@ it('what is no command is told to whoever waits for its outcome by its id, if it
     ['', 'INVALID_INPUT'],
     ['', 'INVALID_INPUT'],
   ]);
+});
+
+it('an environment that nobody has admitted, or that is not known, gives no command', async () => {
+  const served: Array<(environment: string) => boolean> = [];
+  const options = {
+    bus: { serveWorkers: async ({ knows }) => void served.push(knows) },
+    environmentCache: { get: (name) => (name === 'env_c' ? undefined : {}), isAdmitted: (name) => name !== 'env_b' },
+  } as Partial<AppCommandsOptions> as AppCommandsOptions;
+  await new AppCommands(options).serve(() => true);
+  expect(['env_a', 'env_b', 'env_c'].map(served[0])).toEqual([true, false, false]);
 });

@@ -933,6 +933,8 @@ describe('an environment that is to be admitted', () => {
     fleet.ask(moved(['env_b']));
     expect(fleet.settle()).toEqual(say('WAITS_FOR_ADMISSION', { environment: 'env_b' }));
     expect([fleet.steps, fleet.wish('env_a').desired]).toEqual([[], 'running']);
+    // What leads back stays.
+    expect(fleet.app.previous?.environments).toEqual(['env_a']);
     const other = running(['env_a'], { provision: 'none' });
     other.closed.add('env_b');
     other.ask((app, generation) => arriving(app, 'env_b', generation));

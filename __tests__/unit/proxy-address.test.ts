@@ -194,6 +194,28 @@ describe('an environment', () => {
     expect(fleet.app('crm').generation).toBeLessThan(9_000_000_000_000_000);
   });
 
+  it('gets what waits for it as soon as somebody admits it', async () => {
+    await part.parts.environmentCache.expect('env_a', [FIRST]);
+    await appears();
+    await fleet.runningApp(fleet.supervisors[0], 'crm', ['env_a']);
+    const [stored] = fleet.database.visible('appEnvironments');
+    fleet.database.tables.get('appEnvironments')!.rows.set('env_a', { ...stored, proxyUrls: [] } as never);
+    await part.parts.environmentCache.load();
+    await part.parts.service.command('crm', 'stop', '1');
+    await fleet.run(4_000, 'env_a');
+    expect(await recordIn(fleet.stores.records, 'env_a', 'crm')).toMatchObject({ desired: 'onDemand' });
+    await part.parts.environmentCache.admit('env_a', FIRST);
+    await fleet.clock.run(1_000);
+    expect(await recordIn(fleet.stores.records, 'env_a', 'crm')).toMatchObject({ desired: 'stopped' });
+  });
+
+  it('is not admitted at what is no address', async () => {
+    await reports('http://a:99999');
+    const admitted = part.parts.environmentCache.admit('env_a', 'http://a:99999');
+    await expect(admitted).rejects.toMatchObject({ code: 'ADDRESS_DIFFERS' });
+    expect(asked().slice(0, 2)).toEqual(['', 'http://a:99999']);
+  });
+
   it('is reached where it was until another address is confirmed', async () => {
     await part.parts.environmentCache.expect('env_a', [FIRST]);
     await appears();

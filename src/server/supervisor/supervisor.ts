@@ -340,7 +340,10 @@ export class SupervisorPart {
       onChange();
     });
     active.changes.listen(onChange);
-    environmentCache.changes.listen(onChange);
+    environmentCache.changes.listen(() => {
+      loop.noteEnvironments();
+      onChange();
+    });
     environments.forgotten.listen(() => this.readEnvironments(services));
     services.recorder.written.listen(onChange);
     this.options.stores.ignored?.listen((key) => watch.noteIgnored(key));

@@ -101,6 +101,12 @@ export class ControlLoop {
     this.options.queue.add(FLEET);
   }
 
+  /** Environments were admitted, cordoned or forgotten. */
+  noteEnvironments(): void {
+    const { apps, environmentCache, queue } = this.options;
+    for (const key of apps.waitingFor(new Set(environmentCache.names()))) queue.add(key);
+  }
+
   /** The environments that are forgotten may be others. */
   noteForgotten(): void {
     const { environmentCache, queue } = this.options;

@@ -3,6 +3,7 @@ import type { Transaction } from '@nocobase/database';
 import PQueue from 'p-queue';
 import { ENVIRONMENT } from '../../../shared/environment';
 import { completeIn } from '../../../shared/fields';
+import { httpAddress } from '../../../shared/http-address';
 import type { Registration } from '../../../shared/messages';
 import { type Addresses, type FleetHosts, fleetHosts } from '../../../shared/origins';
 import type { Clock } from '../../clock';
@@ -103,7 +104,8 @@ export class EnvironmentCache {
     await this.settled();
     this.assertKnown(name);
     const { unconfirmed } = this.proxyAddressOf(name);
-    if (unconfirmed !== address) throw new AppSupervisorError('ADDRESS_DIFFERS', { environment: name, address });
+    if (unconfirmed !== address || httpAddress(address) === null)
+      throw new AppSupervisorError('ADDRESS_DIFFERS', { environment: name, address });
     const isNew = !this.isAdmitted(name);
     await this.change(name, { proxyUrls: [address] });
     return isNew;

@@ -96,7 +96,7 @@ export interface CommandOutcome {
 export interface AppCommandsOptions {
   service: AppService;
   appCache: Pick<AppCache, 'apps'>;
-  environmentCache: Pick<EnvironmentCache, 'get'>;
+  environmentCache: Pick<EnvironmentCache, 'get' | 'isAdmitted'>;
   leadership: Pick<Leadership, 'leads'>;
   events: Pick<EventStore, 'append'>;
   bus: Pick<MessageBus, 'serveWorkers'>;
@@ -116,7 +116,8 @@ export class AppCommands {
   async serve(isRunning: () => boolean): Promise<void> {
     const { bus, environmentCache, leadership } = this.options;
     await bus.serveWorkers({
-      knows: (environment) => environmentCache.get(environment) !== undefined,
+      knows: (environment) =>
+        environmentCache.get(environment) !== undefined && environmentCache.isAdmitted(environment),
       answer: (environment, method, payload) => {
         if (!isRunning() || !leadership.leads) return null;
         if (method === COMMAND_METHOD) return this.carryOut(payload, environment).then(() => null);

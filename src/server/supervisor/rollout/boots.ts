@@ -104,7 +104,7 @@ function endsPause(sight: Sight): Step | null {
 /** It is where it was to go: nothing leads back. */
 function arrives(sight: Sight): Step | null {
   const { app } = sight;
-  if (!app.previous || arrivingAt(app) !== null) return null;
+  if (!app.previous || sight.closed.length || arrivingAt(app) !== null) return null;
   const added = sight.places.filter((name) => !app.previous?.environments.includes(name));
   const isThere = (name: string) => {
     const { isReported, isUp, place } = sight.see(name);
