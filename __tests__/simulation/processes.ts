@@ -1,4 +1,5 @@
 import type { Application } from '@nocobase/server';
+import { shownStatuses } from '../../src/server/core/statuses';
 import { createLog } from '../../src/server/log';
 import { fingerprint } from '../../src/server/protocol/secrets';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
@@ -219,7 +220,9 @@ export class SupervisorProcess extends SimulatedProcess {
   /** Of all apps and environments, as they are shown now. */
   get statuses(): string {
     if (!this.part.loaded) return '';
-    const apps = Object.entries(this.part.statuses()).map(([app, statuses]) => `${app} is ${JSON.stringify(statuses)}`);
+    const apps = Object.entries(shownStatuses(this.part)).map(
+      ([app, statuses]) => `${app} is ${JSON.stringify(statuses)}`,
+    );
     const { environmentCache, observer } = this.part.parts;
     const environments = environmentCache.names().map((name) => `${name} is ${observer.environment(name)?.health}`);
     return [...apps, ...environments].sort().join('\n');

@@ -1,7 +1,7 @@
 import type { Application } from '@nocobase/server';
 import { type Message, say } from '../../shared/message';
 import { type Throttled, throttle } from '../../shared/throttle';
-import type { EnvironmentRow, ShownStatus, Status } from '../../shared/types';
+import type { EnvironmentRow, ShownStatus } from '../../shared/types';
 import { type Timer, within } from '../clock';
 import { AppSupervisorError, describeError, messageOf } from '../errors';
 import { Feed } from '../feed';
@@ -160,15 +160,6 @@ export class SupervisorPart {
   /** Whether an operation moves the app to another environment now. */
   isMoving({ uid }: Pick<AppDefinition, 'uid'>): boolean {
     return this.running?.active.of(uid).some(({ action }) => action === 'move') ?? false;
-  }
-
-  /** By app and environment, one status each; for all apps if none are named. */
-  statuses(names?: string[]): Record<string, Record<string, Status>> {
-    const statusIn = this.parts.view.judge();
-    const apps = names?.flatMap((name) => this.app(name) ?? []) ?? this.apps();
-    const statusesOf = (app: AppDefinition) =>
-      Object.fromEntries(app.environments.map((environment) => [environment, statusIn(app, environment).status]));
-    return Object.fromEntries(apps.map((app) => [app.name, statusesOf(app)]));
   }
 
   /** A connection to the Worker of an environment could not be established: it is suspect until it is known to answer. */
