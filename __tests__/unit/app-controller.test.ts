@@ -766,7 +766,7 @@ describe('the last visit', () => {
   it('is remembered when the process ends, and is another app’s no more', async () => {
     await create();
     const at = visit();
-    await controller.saveVisits(0);
+    await controller.writes.saveVisits(0);
     await restart();
     expect(crm().lastVisitAt).toBe(at);
     expect((await accept({ uid: 'uid-2', generation: 20, provision: 'create' })).lastVisitAt).toBeNull();
@@ -779,16 +779,16 @@ describe('the last visit', () => {
     for (let round = 0; round < 20; round++) {
       await clock.run(30_000);
       at = visit();
-      await controller.saveVisits();
+      await controller.writes.saveVisits();
     }
     expect(write).toHaveBeenCalledTimes(10);
     await clock.run(60_000);
-    await controller.saveVisits();
+    await controller.writes.saveVisits();
     await restart();
     expect(crm().lastVisitAt).toBe(at);
     write.mockClear();
     await clock.run(600_000);
-    await controller.saveVisits();
+    await controller.writes.saveVisits();
     expect(write).not.toHaveBeenCalled();
   });
 });

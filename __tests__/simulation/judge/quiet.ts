@@ -382,7 +382,7 @@ function checkHosted(environment: string, { host }: WorkerProcess, { world, apps
   }
 }
 
-/** How long after a visit the next process has to know of it, in ms: see `saveVisits` in worker/apps/controller.ts. */
+/** How long after a visit the next process has to know of it, in ms: see `saveVisits` in worker/apps/snapshot-writes.ts. */
 const VISITS_SAVED = 150_000;
 
 /** Visits outlive their process. */

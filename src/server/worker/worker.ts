@@ -212,7 +212,7 @@ export class WorkerPart {
     this.options.bus.notify('supervisors', []);
     await Promise.all([
       running.controller.clearCrashMarkers().catch(() => undefined),
-      running.controller.saveVisits(0),
+      running.controller.writes.saveVisits(0),
       running.controller.exit.drain(),
     ]);
   }
@@ -247,7 +247,7 @@ export class WorkerPart {
       void reporter.check();
       void this.checkRoles();
       void this.followKey();
-      void controller.saveVisits();
+      void controller.writes.saveVisits();
     });
     void this.followKey();
     await bus.onNotify({ environment: environment.name }, (uids) => void reader.read(uids));

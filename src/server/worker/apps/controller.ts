@@ -60,7 +60,7 @@ export class AppController {
   readonly limits: TimeLimits;
   /** One task of an app after the other. */
   private readonly queues = new KeyedQueue();
-  private readonly writes: SnapshotWrites;
+  readonly writes: SnapshotWrites;
   readonly floor: Floor;
   private readonly failures: Failures;
   private readonly boots: AppBoots;
@@ -264,14 +264,6 @@ export class AppController {
       applied.unfinished = null;
       await this.writes.save(name);
     }
-  }
-
-  /**
-   * Remembers when apps were last visited.
-   * @param every writes no app again within so many ms
-   */
-  saveVisits(every?: number): Promise<void> {
-    return this.writes.saveVisits(every);
   }
 
   /** Begins nothing more; tasks in progress end with the process. */
