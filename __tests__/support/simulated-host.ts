@@ -8,7 +8,8 @@ import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import type { SnapshotHeader } from '../../src/server/worker/apps/floor';
 import type { SnapshotStore } from '../../src/server/worker/apps/snapshot';
 import type { HostingAuthority } from '../../src/server/worker/hosting/claim';
-import type { AppHost, Found, PluginSet } from '../../src/server/worker/hosting/host';
+import type { AppHost, Found } from '../../src/server/worker/hosting/host';
+import type { PluginSet } from '../../src/server/worker/hosting/plugin-set';
 import { type Message, say } from '../../src/shared/message';
 import type { AdminPassword, AppRecord } from '../../src/shared/messages';
 

@@ -6,7 +6,8 @@ import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
 import { Feed } from '../../feed';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
-import type { AppHost, PluginSet } from '../hosting/host';
+import type { AppHost } from '../hosting/host';
+import type { PluginSet } from '../hosting/plugin-set';
 import { awaitedOf, type Known } from './by-cache';
 import { type Applied, type Hosted, pendingChanges, workOf } from './decide';
 

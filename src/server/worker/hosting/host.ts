@@ -1,9 +1,8 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Model } from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import { type Message, say } from '../../../shared/message';
-import type { AdminPassword, AppPlugin, AppRecord } from '../../../shared/messages';
+import type { AdminPassword, AppRecord } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import type { HostConfig } from '../../config';
 import {
@@ -32,16 +31,9 @@ import { findAdminPassword, installAs, watchAdminPassword } from './first-admini
 import type { HostDatabase } from './host-database';
 import { HostedDatabases } from './hosted-databases';
 import { OwnNames } from './own-name';
+import { type PluginSet, pluginSetOf, pluginsIn } from './plugin-set';
 import { watchRestores } from './restores';
-import { newerOf, type PluginVersion, planBoot } from './start-kind';
-
-/** The enabled plugins of an app. */
-export interface PluginSet {
-  /** All of them, with versions, in one comparable text. */
-  text: string;
-  /** Those that not every app has. */
-  own: AppPlugin[];
-}
+import { newerOf, planBoot } from './start-kind';
 
 /** What a boot goes by. */
 export interface Found {
@@ -160,19 +152,8 @@ export class AppHost {
    * open-source core).
    */
   async pluginSet(name: string): Promise<PluginSet | null> {
-    const plugins = this.isRunning(name) ? await this.pluginsOf(this.coreApps.apps[name]).catch(() => null) : null;
-    if (!plugins) return null;
-    const enabled = plugins.filter((plugin) => plugin.enabled);
-    const own = enabled.filter((plugin) => !plugin.builtIn);
-    const found = own.length ? await this.findInstalled(own.map((plugin) => plugin.name)) : [];
-    const here = new Set(found.map((plugin) => plugin.name));
-    return {
-      text: enabled
-        .map(({ name, version }) => `${name}@${version}`)
-        .sort()
-        .join(),
-      own: own.map(({ name, version }) => ({ name, version, installed: here.has(name) })),
-    };
+    const plugins = this.isRunning(name) ? await pluginsIn(this.coreApps.apps[name]).catch(() => null) : null;
+    return plugins && pluginSetOf(plugins, this.findInstalled);
   }
 
   /** The problem of a running app's root user's password, as its database says now. */
@@ -187,7 +168,7 @@ export class AppHost {
    */
   async canRestart(name: string): Promise<boolean> {
     const app = this.coreApps.apps[name];
-    const plugins = await this.pluginsOf(app);
+    const plugins = await pluginsIn(app);
     const content = { version: (await app.version.get()) ?? null, plugins };
     const host = {
       version: this.coreApps.apps.main.getPackageVersion(),
@@ -400,15 +381,5 @@ export class AppHost {
   /** What the environment's own database role may do. */
   serverRoles(): Promise<ServerRoles> {
     return this.databases.serverRoles();
-  }
-
-  private async pluginsOf(app: Application): Promise<PluginVersion[]> {
-    const rows = await app.db.getRepository('applicationPlugins').find();
-    return rows.map((row: Model) => ({
-      name: row.get('name') as string,
-      version: row.get('version') as string,
-      enabled: Boolean(row.get('enabled')),
-      builtIn: Boolean(row.get('builtIn')),
-    }));
   }
 }
