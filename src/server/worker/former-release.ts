@@ -1,6 +1,10 @@
+import type { Clock } from '../clock';
 import { acquireLock, type DatabaseConnection } from '../databases';
-import { AppSupervisorError } from '../errors';
+import { AppSupervisorError, messageOf } from '../errors';
+import type { Lease } from '../lease/lease';
+import type { Log } from '../log';
 import type { LeaseStore } from '../protocol/stores/leases';
+import { INTERVAL } from '../timing';
 
 /**
  * Whether a process of release 0.2.0 may still host the environment: it knows nothing of the lease in the main database, but has a session lock
@@ -24,4 +28,35 @@ export async function hasFormerProcess(
   }
   // Without Redis the lock alone decided there, too.
   return leases.hasFormer(environment).catch(() => false);
+}
+
+export interface FormerWaitOptions {
+  environment: { name: string };
+  lease: Pick<Lease, 'isAlone' | 'exists'>;
+  clock: Clock;
+  log: Log;
+  /** Time between two questions, in ms. */
+  beginAgain?: number;
+  /** As `hasFormerProcess`. */
+  hasFormer(): Promise<boolean>;
+  /** Whether this process still waits. */
+  goesOn(): boolean;
+}
+
+/** Before the first row of its lease is written, no process of release 0.2.0 may be there. Never rejects. */
+export async function untilFormerHasEnded(options: FormerWaitOptions): Promise<void> {
+  const { environment, lease, clock, log, beginAgain = INTERVAL, hasFormer, goesOn } = options;
+  if (lease.isAlone) return;
+  for (let found = 0; goesOn(); ) {
+    try {
+      if ((await lease.exists()) || !(await hasFormer())) return;
+      found++;
+      // What is found once may be another first start, which looks in the same way.
+      if (found === 2)
+        log.warn(`A process of a former release hosts environment ${environment.name}: stop it. This one waits.`);
+    } catch (error) {
+      log.warn(`The main database does not say who hosts, it is asked again: ${messageOf(error)}`);
+    }
+    await clock.sleep(beginAgain);
+  }
 }

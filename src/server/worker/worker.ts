@@ -12,6 +12,7 @@ import { RECORDS_WITHIN } from './apps/by-cache';
 import type { AppController } from './apps/controller';
 import { raiseKey } from './apps/floor';
 import { SnapshotStore } from './apps/snapshot';
+import { untilFormerHasEnded } from './former-release';
 import type { AppHost } from './hosting/host';
 import { registrationOf } from './registration';
 import { createLease, createServices, type Services, type WorkerPartOptions } from './services';
@@ -238,7 +239,7 @@ export class WorkerPart {
     const running: Running = createServices(this.options, this.lease, this.vitals, this.appIndex, (epoch) =>
       this.registration(epoch),
     );
-    const { controller, reporter, reader, tenures } = running;
+    const { controller, reporter, reader, tenures, hasFormer } = running;
     this.listen(running);
     this.running = running;
     // Nothing notifies a process that follows another process's snapshot.
@@ -252,27 +253,10 @@ export class WorkerPart {
     void this.followKey();
     await bus.onNotify({ environment: environment.name }, (uids) => void reader.read(uids));
     await bus.serve(environment.name, handlers, () => !tenures.isElsewhere);
-    await this.untilFormerHasEnded(running, this.lease);
+    const goesOn = () => this.running === running;
+    await untilFormerHasEnded({ ...this.options, lease: this.lease, hasFormer, goesOn });
     await tenures.start();
     await reader.readAll();
-  }
-
-  /** Before the first row of its lease is written, no process of release 0.2.0 may be there. Never rejects. */
-  private async untilFormerHasEnded(running: Running, lease: Lease): Promise<void> {
-    const { clock, log, environment, beginAgain = INTERVAL } = this.options;
-    if (lease.isAlone) return;
-    for (let found = 0; this.running === running; ) {
-      try {
-        if ((await lease.exists()) || !(await running.hasFormer())) return;
-        found++;
-        // What is found once may be another first start, which looks in the same way.
-        if (found === 2)
-          log.warn(`A process of a former release hosts environment ${environment.name}: stop it. This one waits.`);
-      } catch (error) {
-        log.warn(`The main database does not say who hosts, it is asked again: ${messageOf(error)}`);
-      }
-      await clock.sleep(beginAgain);
-    }
   }
 
   /**
