@@ -193,17 +193,25 @@ describe.each(['postgres', 'mariadb', 'mysql'] as const)('on %s', (dialect) => {
     await ask(pool);
   });
 
+  it('is not taken for given where the app has no role of its own', async () => {
+    record = told({ nextPassword: 'second', username: 'another' });
+    await expect(databases.setPassword(record)).rejects.toThrow('no database role of its own');
+  });
+
   it('is not given by a Worker that may not, which says what an administrator can run', async () => {
-    const { database, username, password } = { ...worker, username: 'weak', password: 'weak' };
+    const { database, username, password } = { ...worker, username: `weak_${count}`, password: 'weak' };
     const create = {
-      postgres: [`CREATE ROLE weak LOGIN PASSWORD 'weak'`, `GRANT CONNECT ON DATABASE ${database} TO weak`],
+      postgres: [
+        `CREATE ROLE ${username} LOGIN PASSWORD 'weak'`,
+        `GRANT CONNECT ON DATABASE ${database} TO ${username}`,
+      ],
       mariadb: [
-        `CREATE USER IF NOT EXISTS weak@'%' IDENTIFIED BY 'weak'`,
-        `GRANT SELECT ON \`${database}\`.* TO weak@'%'`,
+        `CREATE USER ${username}@'%' IDENTIFIED BY 'weak'`,
+        `GRANT SELECT ON \`${database}\`.* TO ${username}@'%'`,
       ],
       mysql: [
-        `CREATE USER IF NOT EXISTS weak@'%' IDENTIFIED BY 'weak'`,
-        `GRANT SELECT ON \`${database}\`.* TO weak@'%'`,
+        `CREATE USER ${username}@'%' IDENTIFIED BY 'weak'`,
+        `GRANT SELECT ON \`${database}\`.* TO ${username}@'%'`,
       ],
     }[dialect];
     for (const statement of create) await sql(main(), statement);

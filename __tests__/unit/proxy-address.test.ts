@@ -173,6 +173,17 @@ describe('an environment', () => {
       expect(fleet.app('crm').generation).toBeLessThan(9_000_000_000_000_000);
     });
 
+    it('keeps no domain from an app', async () => {
+      await fleet.environment('env_evil', { url: 'https://shop.example.com' });
+      await fleet.environment('env_a', { url: 'https://a.example.com' });
+      const create = (cname: string) => {
+        const input = parseInput(createInput, { title: cname, cname, environments: ['env_a'] });
+        return part.parts.service.create({ ...input, initialAdmin: null }, '1');
+      };
+      await expect(create('a.example.com')).rejects.toMatchObject({ code: 'DOMAIN_OF_WORKER' });
+      await create('shop.example.com');
+    });
+
     it('is sent no password for a check of a database', async () => {
       let asked = 0;
       fleet.answer = async () => ++asked;

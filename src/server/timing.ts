@@ -1,6 +1,6 @@
 /**
- * All durations that decide who hosts an environment, in ms; docs/architecture.md, "Which process holds an environment". No other file
- * of coordination has a duration of its own.
+ * All durations that decide who hosts an environment, in ms; docs/architecture.md, "Which process holds an environment". The check
+ * refuses another one in the Worker's files of coordination.
  */
 
 /** How often a Worker renews its lease and announces itself; `ENVIRONMENT_HEARTBEAT_INTERVAL` replaces it. */

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { hasSchemas } from '../../shared/dialects';
 import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
+import { PATIENCE } from '../timing';
 import type { Place } from './connection';
 import type { OpenPlace } from './open';
 
@@ -12,8 +13,6 @@ import type { OpenPlace } from './open';
  * session any more, and checks anew on the next one.
  */
 
-/** How long to wait for the end of such a session, in ms: the server may be deleting files. */
-const PATIENCE = 10_000;
 const BETWEEN = 50;
 
 /**

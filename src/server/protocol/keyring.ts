@@ -93,14 +93,17 @@ export class Keyring {
   }
 
   /**
-   * With which a secret of an environment was sealed: whoever keeps one opens it also after a key has ended, by which nothing is signed or
-   * believed any more. Null if this process has not that key.
+   * The key with which a secret of an environment was sealed, even if that key has ended: it opens what was kept, and signs nothing any more.
+   * Null if this process does not have it.
    */
   opening(environment: string, id: string): EnvironmentKey | null {
     const { fleetKey } = this.keys;
-    const ended = fleetKey ? [0, ...(this.floors.get(environment) ?? [])] : [];
-    const keys = ended.map((floor) => keyFrom(environmentKeyOf(fleetKey!, environment, floor)));
-    return [this.of(environment), ...keys].find((key) => key?.id === id) ?? null;
+    const now = this.of(environment);
+    if (now?.id === id || !fleetKey) return now?.id === id ? now : null;
+    const ended = [0, ...(this.floors.get(environment) ?? [])];
+    return (
+      ended.map((floor) => keyFrom(environmentKeyOf(fleetKey, environment, floor))).find((key) => key.id === id) ?? null
+    );
   }
 
   /** When an environment was last forgotten, as far as this process knows; 0: never. */
@@ -117,7 +120,7 @@ export class Keyring {
   }
 
   /**
-   * By which whoever has the key of an environment knows the Supervisor's public key; null without that key.
+   * Proves the Supervisor's public key to whoever has the key of an environment; null without that key.
    * @param floor of the key, where this process has those of all environments; the newest that it knows if not given
    */
   proofFor(environment: string, publicKey: string, floor?: number): string | null {

@@ -32,7 +32,8 @@ export const roles: Roles = {
   adminSql: (worker) =>
     `GRANT CREATE USER ON *.* TO ${user(worker)}; GRANT ALL ON \`%\`.* TO ${user(worker)} WITH GRANT OPTION;`,
   async make(session, role, password) {
-    await session.query(`CREATE USER IF NOT EXISTS ${user(role)}`);
+    // At no time without a password.
+    await session.query(`CREATE USER IF NOT EXISTS ${user(role)} IDENTIFIED BY ${text(password)}`);
     await session.query(
       `ALTER USER ${user(role)} IDENTIFIED BY ${text(password)} WITH MAX_USER_CONNECTIONS ${CONNECTIONS}`,
     );

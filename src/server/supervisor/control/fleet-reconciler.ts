@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock';
 import type { Log } from '../../log';
 import type { FleetStore } from '../../protocol/stores/fleet';
+import { COMPARE } from '../../timing';
 import type { AppCache } from '../definitions/app-cache';
 import type { EnvironmentRegistry } from '../definitions/environment-registry';
 import { KEEP_OPERATIONS, type OperationCache, type OperationStore } from '../definitions/operation-store';
@@ -10,8 +11,6 @@ import { appKey, environmentKey, INDEX } from './queue-keys';
 import type { RecordReconciler } from './record-reconciler';
 import type { WorkQueue } from './work-queue';
 
-/** Interval at which everything is compared without an event, in ms. */
-const COMPARE_EVERY = 30_000;
 /** Interval at which old rows are removed, in ms. */
 const CLEAN_EVERY = 3_600_000;
 /** How long the deletion of an app waits for an environment that is down, in ms. */
@@ -29,7 +28,7 @@ export interface FleetReconcilerOptions {
   queue: WorkQueue;
   clock: Clock;
   log: Log;
-  /** Replaces `COMPARE_EVERY`, in ms. */
+  /** Replaces `COMPARE`, in ms. */
   every?: number;
 }
 
@@ -52,7 +51,7 @@ export class FleetReconciler {
   /** @throws if the database or the store cannot be reached */
   async reconcile(): Promise<number> {
     const { appCache, active, environments, registry, leadership } = this.options;
-    const { store, queue, log, every = COMPARE_EVERY } = this.options;
+    const { store, queue, log, every = COMPARE } = this.options;
     for (const { appName, appUid } of active.all()) queue.add(appKey({ name: appName, uid: appUid }));
     for (const { name, uid } of appCache.tombstones.values()) queue.add(appKey({ name, uid }));
     await this.clean();

@@ -117,7 +117,7 @@ export class EnvironmentCache {
     await this.load();
   }
 
-  /** At which hosts main and the Workers answer. */
+  /** At which hosts main and the Workers of the fleet answer: what a stranger reports keeps no host from an app. */
   fleetHosts(addresses: Addresses): FleetHosts {
     const addressesOf = (name: string) => {
       const { url, proxyUrl } = this.registrationOf(name) ?? {};
@@ -125,7 +125,9 @@ export class EnvironmentCache {
     };
     return fleetHosts(
       addresses,
-      this.names().map((name) => [name, addressesOf(name)] as const),
+      this.names()
+        .filter((name) => this.isAdmitted(name))
+        .map((name) => [name, addressesOf(name)] as const),
     );
   }
 

@@ -103,7 +103,7 @@ export class Sight {
     return Object.fromEntries(Object.entries(wishes).map(([name, wish]) => [name, withHosts(wish, hosts)]));
   }
 
-  /** An end of the app there. Of what nothing was published, its Worker has said it. */
+  /** An end of the app there. Where nothing was published, only the Worker has reported the app. */
   removal(environment: string, above = 0): Published {
     const wish: Published | undefined = this.app.published[environment];
     const generation = this.next(above);

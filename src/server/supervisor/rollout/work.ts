@@ -26,7 +26,7 @@ export const work: Rule = (sight) => {
   if (next === undefined) return null;
   const { wish, place } = sight.see(next);
   if (!isPublished(wish) || !place?.work || (wish.work?.generation ?? 0) >= place.work.generation) return null;
-  // Who has not been told would lose the database.
+  // A place that does not know the new password yet would lose the database.
   if (!places.every((name) => name === next || sight.see(name).isReported)) return null;
   return { publish: sight.publishing(sight.again([next], { work: place.work })) };
 };
@@ -42,7 +42,7 @@ function begins(sight: Sight): Step | null {
     name,
     { ...app.placements[name], work: { generation, kind: 'password' } },
   ]);
-  // One that was being set where the app is no more is known there.
+  // An environment that the app has left knows the password that was being set.
   const access = database.nextPassword ? app.database : { ...database, nextPassword: planned.newPassword() };
   return {
     change: { database: access, placements: { ...app.placements, ...Object.fromEntries(asked) } },

@@ -78,12 +78,13 @@ export class AppDatabases {
   /**
    * Gives the role of an app the password that its record says it is to have.
    * @returns it; null if the record names none
-   * @throws AppSupervisorError DATABASE_…
+   * @throws AppSupervisorError DATABASE_…, and if the app has no role of its own: a password that is not set is not to become the known one
    */
   async setPassword(record: AppRecord): Promise<string | null> {
-    const maker = this.makerOf(record);
     const { nextPassword, dbConnType } = record.database;
-    if (!maker || !nextPassword) return null;
+    if (!nextPassword) return null;
+    const maker = this.makerOf(record);
+    if (!maker) throw new Error(`App "${record.name}" has no database role of its own that could get another password`);
     const password = this.open(nextPassword, record);
     await setRolePassword({ ...maker, password }, dbConnType, record.name);
     return password;
