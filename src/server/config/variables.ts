@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parseAppsDomain } from '../../shared/origins';
+import { FRAME_ANCESTORS } from '../../shared/routes';
 
 /** What index.ts, which names every variable, needs to read them: problems in words, and the forms of values. */
 
@@ -87,9 +88,7 @@ export const appsDomain = z.string().refine((value) => parseAppsDomain(value) !=
 export const APPS_DOMAIN_FORM =
   'a domain such as apps.example.com, with scheme and port if needed: https://apps.example.com:8443';
 
-/** Sources of CSP, without what would end the directive or the header. */
-export const frameAncestors = z
-  .string()
-  .regex(/^(?:\*|'self'|'none'|[A-Za-z0-9:/.*[\]-]+)(?: +(?:'self'|[A-Za-z0-9:/.*[\]-]+))*$/);
+/** Sources of CSP. */
+export const frameAncestors = z.string().regex(FRAME_ANCESTORS);
 export const FRAME_ANCESTORS_FORM =
   "origins of the pages that may show it in a frame, separated by spaces, such as 'self' https://intranet.example.com; 'none', or * for all";
