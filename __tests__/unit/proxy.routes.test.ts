@@ -347,7 +347,7 @@ describe('the page for people', () => {
 
   it('uses the visitor’s language and promises only what will happen', () => {
     const stopped = answer('APP_STOPPED', 'app1');
-    expect(pageFor(req('text/html'), '/', '/api', stopped)).toContain('&#34;app1&#34; is stopped');
+    expect(pageFor(req('text/html'), '/', '/api', stopped, { name: 'app1' })).toContain('&#34;app1&#34; is stopped');
     expect(pageFor(req('text/html', 'zh-CN,zh;q=0.9,en;q=0.8'), '/', '/api', stopped)).toContain(
       '该应用已被管理员停止',
     );
@@ -384,9 +384,9 @@ it('invariant 15: an answer names the app by its title, in the visitor’s langu
     'UPSTREAM_RESET',
     'UPSTREAM_TIMEOUT',
   ]);
-  const title = answer('APP_STOPPED', '<img src=x onerror=alert(1)>');
+  const title = '<img src=x onerror=alert(1)>';
   const req = { method: 'GET', headers: { accept: 'text/html' } } as never;
-  expect(pageFor(req, '/', '/api', title)).not.toContain('<img');
+  expect(pageFor(req, '/', '/api', answer('APP_STOPPED', title), { name: 'crm', title })).not.toContain('<img');
 });
 
 describe('references', () => {

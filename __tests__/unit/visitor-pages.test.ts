@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ANSWERS, type AnswerCode, answer } from '../../src/server/proxy/answers';
 import { pageFor } from '../../src/server/proxy/error-page';
+import { visitorPage } from '../../src/server/proxy/visitor-page';
 import { waitsFor } from '../../src/server/proxy/waiting';
 import type { Status } from '../../src/shared/types';
 
@@ -40,7 +41,7 @@ describe.each(CODES)('the page of %s', (code) => {
   });
 
   it('loads itself again as often as programs are told, if that helps', () => {
-    const seconds = code === 'APP_STOPPED' ? 30 : ANSWERS[code][1];
+    const seconds = code === 'APP_STOPPED' || code === 'APP_ERROR' ? 30 : ANSWERS[code][1];
     const refresh = /http-equiv="refresh" content="(\d+)"/.exec(page(code))?.[1];
     expect(refresh).toBe(seconds === null ? undefined : String(seconds));
   });
@@ -59,6 +60,20 @@ it('tells how many apps start before this one, if there are any', () => {
   expect(html(3)).toContain('Apps that start before it: 3');
   expect(html(3, 'zh')).toContain('前面还有 3 个应用正在启动');
   expect(html(0)).not.toContain('before');
+});
+
+it('leads on: to the same address, unless that is what is wrong, and to the main app at its host', () => {
+  const links = (code: AnswerCode, main: string | null = null) =>
+    [...visitorPage({ code, language: 'en', app: crm, main }).matchAll(/<a href="([^"]*)">([^<]*)/g)].map(
+      ([, ...link]) => link,
+    );
+  expect(links('APP_STOPPED')).toEqual([['', 'Reload']]);
+  expect(links('APP_ERROR', '/nb/')).toEqual([
+    ['', 'Reload'],
+    ['/nb/', 'Go to the main app'],
+  ]);
+  expect(links('APP_NOT_FOUND')).toEqual([]);
+  expect(links('APP_NOT_FOUND', '/')).toEqual([['/', 'Go to the main app']]);
 });
 
 describe('what a visitor waits for', () => {

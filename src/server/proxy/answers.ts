@@ -11,10 +11,8 @@ import { titled, type VisitorLanguage, withReference } from '../visitor-texts';
  */
 export interface Answer {
   status: number;
-  code: string;
+  code: AnswerCode;
   message: string;
-  /** The message without the reference. */
-  text: string;
   reference?: string;
   /** Seconds; present if waiting helps. */
   retryAfter?: number;
@@ -30,6 +28,7 @@ const UNAVAILABLE = ['%app is unavailable right now', '%app暂时不可用'] as 
 export const ANSWERS = {
   APP_NOT_FOUND: [404, null, 'application %app not found', '找不到应用%app'],
   APP_STOPPED: [503, null, '%app is stopped', '%app已停止'],
+  APP_ERROR: [503, null, '%app is unavailable', '%app不可用'],
   APP_PREPARING: [503, 3, '%app is starting, please wait', '%app正在启动，请稍候'],
   APP_MOVING: [503, 3, '%app is being moved, please wait', '%app正在迁移，请稍候'],
   APP_ENVIRONMENT_UNAVAILABLE: [503, 5, ...UNAVAILABLE],
@@ -63,19 +62,23 @@ export function answer(
 ): Answer {
   const [status, retryAfter, en, zh] = ANSWERS[code];
   const text = (language === 'zh' ? zh : en).replace('%app', () => titled(title, language));
-  const message = withReference(text, reference, language);
   return {
     status,
     code,
-    message,
-    text,
+    message: withReference(text, reference, language),
     ...(reference === null ? {} : { reference }),
     ...(retryAfter === null ? {} : { retryAfter }),
   };
 }
 
 /** What follows on the connection may be misread, too, or is the rest of a body that nobody wants. */
-const CLOSING = new Set<string>(['BAD_REQUEST', 'BODY_TOO_LARGE', 'BODY_ENCODED', 'BODY_TOO_SLOW', 'HEADERS_TOO_MANY']);
+const CLOSING = new Set<AnswerCode>([
+  'BAD_REQUEST',
+  'BODY_TOO_LARGE',
+  'BODY_ENCODED',
+  'BODY_TOO_SLOW',
+  'HEADERS_TOO_MANY',
+]);
 
 /** The page contains everything that it needs; this holds for whatever a title may smuggle into it. */
 export const PAGE_POLICY =

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SsoRefusal } from '../../shared/sso';
 import { titled, type VisitorLanguage } from '../visitor-texts';
 import { PAGE_POLICY } from './answers';
-import { escaped, type Face, htmlPage } from './error-page';
+import { escaped, type Face, htmlPage } from './visitor-page';
 
 /**
  * What a visitor sees who is not signed in to an app by the main app. He learns what he can do, and nothing of other
