@@ -298,7 +298,7 @@ export function databaseSuite(open: () => Promise<Database>): void {
     it('are remembered as they last said, with what the operator decided about them', async () => {
       const registry = new EnvironmentRegistry({ db });
       await registry.remember(registrationOf('env_a'), NOW);
-      await registry.change('env_a', { cordoned: true });
+      expect(await registry.change('env_a', 0, { cordoned: true })).toBe(true);
       await registry.remember(registrationOf('env_a', { url: 'http://moved' }), NOW + 1);
       expect(await registry.remember(registrationOf('env_b'), NOW, ['http://named'])).toEqual(['http://named']);
       expect(await registry.remember(registrationOf('env_b'), NOW, ['http://other'])).toEqual(['http://named']);
@@ -329,17 +329,21 @@ export function databaseSuite(open: () => Promise<Database>): void {
       const registry = new EnvironmentRegistry({ db });
       expect(await registry.stateOf('env_c')).toMatchObject({ floor: 0, isRemoved: false });
       await registry.remember(registrationOf('env_c'), NOW);
-      await registry.change('env_c', { cordoned: true });
+      await registry.change('env_c', 0, { cordoned: true });
       expect(await registry.stateOf('env_c')).toMatchObject({ floor: 0, isRemoved: false });
       expect(await registry.forget('env_c', NOW + 2)).toBe(NOW + 2);
       // Through another Supervisor, at the same time.
       expect(await registry.forget('env_c', NOW + 3)).toBeNull();
+      for (const floor of [0, NOW + 2])
+        expect(await registry.change('env_c', floor, { cordoned: true, proxyUrls: ['http://env_c'] })).toBe(false);
       expect(await registry.stateOf('env_c')).toMatchObject({ floor: NOW + 2, isRemoved: true });
       // What another Supervisor had found before, and writes only now.
       await registry.remember(registrationOf('env_c'), NOW + 3);
       expect((await registry.all()).map(({ name }) => name)).not.toContain('env_c');
       await registry.noteRemoved('env_c');
       await registry.remember(registrationOf('env_c'), NOW + 3);
+      // Of somebody who has not read since.
+      expect(await registry.change('env_c', 0, { cordoned: true })).toBe(false);
       const [found] = (await registry.all()).filter(({ name }) => name === 'env_c');
       expect(found).toMatchObject({ cordoned: false, floor: NOW + 2, registration: { name: 'env_c' } });
     });

@@ -14,6 +14,8 @@ class Table {
   tombstones: Tombstone[] = [];
   /** Rows of several apps come after it. */
   slow: Promise<void> | null = null;
+  /** Tombstones come after it. */
+  slowTombstones: Promise<void> | null = null;
   fails = false;
   /** Names whose rows were asked for together. */
   asked: string[][] = [];
@@ -30,7 +32,11 @@ class Table {
       return found;
     },
     find: async (name: string) => structuredClone(this.rows.find((row) => row.name === name) ?? null),
-    allTombstones: async () => structuredClone(this.tombstones),
+    allTombstones: async () => {
+      const found = structuredClone(this.tombstones);
+      await this.slowTombstones;
+      return found;
+    },
   } as unknown as AppRepository;
 }
 
@@ -145,6 +151,84 @@ describe('app cache', () => {
     // Of an object that a read has replaced since, too.
     appCache.assign(structuredClone(app), { title: 'Sales' });
     expect(appCache.apps.get('crm')?.title).toBe('Sales');
+  });
+
+  describe('of a deleted app', () => {
+    const tombstoneOf = (definition = appOf()): Tombstone => ({
+      uid: definition.uid,
+      name: definition.name,
+      definition,
+      environments: ['env_a', 'env_b'],
+      data: 'keep',
+    });
+    const reads = [
+      ['all', (appCache: AppCache) => appCache.load()],
+      ['some', (appCache: AppCache) => appCache.refresh(['crm'])],
+    ] as const;
+
+    it.each(reads)(
+      'keeps what was written meanwhile, whatever a read of %s finds that began earlier',
+      async (_, read) => {
+        const { table, appCache } = bench();
+        const [crm, shop] = [tombstoneOf(), tombstoneOf(appOf({ name: 'shop', uid: 'uid-2' }))];
+        table.tombstones = [crm, shop];
+        await appCache.load();
+        let answer!: () => void;
+        table.slowTombstones = new Promise((resolve) => {
+          answer = resolve;
+        });
+        const reading = read(appCache);
+        await new Promise(setImmediate);
+        const published = { env_b: publishedOf() };
+        const known = appCache.tombstones.get(crm.uid)!.definition;
+        appCache.assign(known, { published });
+        appCache.settleTombstone(crm.uid, ['env_b']);
+        appCache.removeTombstone(shop.uid);
+        answer();
+        await reading;
+        expect([...appCache.tombstones.values()]).toEqual([
+          { ...crm, environments: ['env_b'], definition: { ...crm.definition, published } },
+        ]);
+      },
+    );
+
+    it.each(reads)('knows it in every moment of a read of %s', async (_, read) => {
+      const { table, appCache } = bench();
+      const app = appOf();
+      table.rows = [app];
+      await appCache.load();
+      table.rows = [];
+      table.tombstones = [tombstoneOf(app)];
+      let answer!: () => void;
+      table.slowTombstones = new Promise((resolve) => {
+        answer = resolve;
+      });
+      const reading = read(appCache);
+      await new Promise(setImmediate);
+      expect(appCache.byUid('crm', app.uid)).toEqual(app);
+      answer();
+      await reading;
+      expect([names(appCache), appCache.byUid('crm', app.uid)]).toEqual([[], app]);
+    });
+
+    it('knows one that is deleted between the queries of a read', async () => {
+      const { table, appCache } = bench();
+      const app = appOf();
+      table.rows = [app];
+      await appCache.load();
+      let answer!: () => void;
+      table.slow = new Promise((resolve) => {
+        answer = resolve;
+      });
+      table.rows = [appOf({ updatedAt: app.updatedAt + 1 })];
+      const reading = appCache.load();
+      await new Promise(setImmediate);
+      table.rows = [];
+      table.tombstones = [tombstoneOf(app)];
+      answer();
+      await reading;
+      expect([names(appCache), [...appCache.tombstones.keys()]]).toEqual([[], [app.uid]]);
+    });
   });
 
   it('keeps its content while the database is down, and recovers', async () => {

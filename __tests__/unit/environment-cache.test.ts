@@ -84,6 +84,7 @@ it('knows the floor of an environment that it has had forgotten and that came ba
     },
     stores: { fleet: { forget: async () => true }, leases: { left: async () => new Map() } },
     leadership: { newestTerm: async () => 1 },
+    bus: { notify: () => undefined },
     keyring: { raise: (name: string, floor: number) => void raised.push(`${name} ${floor}`) },
     clock: new FakeClock(),
     log: recordedLog(),

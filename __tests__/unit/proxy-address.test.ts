@@ -220,6 +220,51 @@ describe('an environment', () => {
     expect(await recordIn(fleet.stores.records, 'env_a', 'crm')).toMatchObject({ desired: 'stopped' });
   });
 
+  describe('with a second Supervisor', () => {
+    const settings = () => {
+      const [{ cordoned, proxyUrls }] = fleet.database.visible('appEnvironments');
+      return { cordoned, proxyUrls };
+    };
+
+    it('that admits or cordons it tells the one that leads', async () => {
+      await appears();
+      const { part: other } = await fleet.supervisor();
+      await other.parts.environmentCache.admit('env_a', FIRST);
+      await fleet.clock.run(10);
+      expect(reached()).toEqual([FIRST, true, FIRST]);
+      await other.parts.environmentCache.change('env_a', { cordoned: true });
+      await fleet.clock.run(10);
+      expect(part.parts.environmentCache.get('env_a')).toMatchObject({ cordoned: true });
+      await other.parts.environmentCache.expect('env_b', [OTHER]);
+      await fleet.environment('env_b', { proxyUrl: OTHER });
+      expect(part.parts.environmentCache.addressOf('env_b')).toBe(OTHER);
+    });
+
+    type Cache = MemorySupervisor['part']['parts']['environmentCache'];
+    const changes = {
+      admitted: (cache: Cache) => cache.admit('env_a', FIRST),
+      cordoned: (cache: Cache) => cache.change('env_a', { cordoned: true }),
+    };
+    it.each([
+      ['admitted', 'is not'],
+      ['admitted', 'is'],
+      ['cordoned', 'is not'],
+      ['cordoned', 'is'],
+    ] as const)('is not %s by one that has not heard that it was forgotten, and %s back', async (change, back) => {
+      await appears();
+      await fleet.clock.run(20_000);
+      const deaf = await fleet.supervisor();
+      deaf.isDeaf = true;
+      const forgotten = part.forget('env_a');
+      await fleet.clock.run(6_000);
+      await forgotten;
+      if (back === 'is') await fleet.environment('env_a', { floor: fleet.clock.now().wall });
+      const changed = changes[change](deaf.part.parts.environmentCache);
+      await expect(changed).rejects.toMatchObject({ code: 'UNKNOWN_ENVIRONMENT' });
+      expect(settings()).toEqual({ cordoned: false, proxyUrls: [] });
+    });
+  });
+
   it('is not admitted at what is no address', async () => {
     await reports('http://a:99999');
     const admitted = part.parts.environmentCache.admit('env_a', 'http://a:99999');

@@ -193,7 +193,6 @@ export class SupervisorPart {
   async forget(environment: string): Promise<void> {
     const { environmentCache, queue } = this.parts;
     await environmentCache.forget(environment);
-    this.options.bus.notify('definitions', []);
     // Where this process leads, the answer waits for the removal, as far as nothing holds that up.
     await within(this.options.clock, REMOVAL_PATIENCE, queue.run(environmentKey(environment)), undefined);
   }
@@ -295,7 +294,7 @@ export class SupervisorPart {
     await bus.onNotify('definitions', (names) => {
       if (!this.running) return;
       if (!names.length) {
-        // Of no app: the lead is free, or an environment was forgotten.
+        // Of no app: the lead is free, or an environment was added, changed or forgotten.
         void leadership.take().catch(() => undefined);
         this.readEnvironments(running);
       }

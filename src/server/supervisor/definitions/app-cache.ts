@@ -19,8 +19,8 @@ export class AppCache {
    * One read after the other: a long one that began before a change must not end after the one made for that change.
    */
   private readonly reads = new PQueue({ concurrency: 1 });
-  /** Incarnations of apps that were assigned to since the last read began: it may have found what was there before. */
-  private readonly assigned = new Set<string>();
+  /** Incarnations of apps that were written since the last read began: it may have found what was there before. */
+  private readonly written = new Set<string>();
 
   /** Names of apps that are new, changed or deleted, or whose tombstones are. */
   readonly changes = new Feed<string[]>();
@@ -36,11 +36,9 @@ export class AppCache {
   }
 
   private async loadNow(): Promise<void> {
-    this.assigned.clear();
-    const [versions, tombstones] = await Promise.all([
-      this.appRepository.versions(),
-      this.appRepository.allTombstones(),
-    ]);
+    this.written.clear();
+    const buried = new Set(this.tombstones.keys());
+    const versions = await this.appRepository.versions();
     const before = new Map(this.apps);
     const isKnown = (name: string, version: string) => {
       const app = before.get(name);
@@ -48,15 +46,16 @@ export class AppCache {
     };
     const changed = new Set([...versions].filter((one) => !isKnown(...one)).map(([name]) => name));
     const read = await this.read([...changed]);
+    // After the apps: one that is deleted meanwhile is in one of the two.
+    const tombstones = await this.appRepository.allTombstones();
     const gone = [...before.keys()].filter((name) => !versions.has(name));
     const first = !this.loaded;
     this.apps.clear();
     for (const name of versions.keys()) {
-      // An app deleted between the two queries.
       const app = changed.has(name) ? read.get(name) : before.get(name);
       if (app) this.apps.set(name, this.newer(app, before));
     }
-    const names = [...changed, ...gone, ...this.replaceTombstones(tombstones)];
+    const names = [...changed, ...gone, ...this.replaceTombstones(tombstones, buried)];
     this.loaded = true;
     if (first || names.length) this.changed(names);
   }
@@ -75,33 +74,43 @@ export class AppCache {
     this.changes.emit([...new Set(names)]);
   }
 
-  /** @returns the names of those that are new, gone or changed */
-  private replaceTombstones(tombstones: Tombstone[]): string[] {
+  /**
+   * @param buried uids of those that were known when the read began: what was written of them since stands
+   * @returns the names of those that are new, gone or changed
+   */
+  private replaceTombstones(read: Tombstone[], buried: ReadonlySet<string>): string[] {
+    const isWritten = (uid: string) => buried.has(uid) && this.written.has(uid);
+    const known = [...this.tombstones.values()];
+    const tombstones = [...read.filter(({ uid }) => !isWritten(uid)), ...known.filter(({ uid }) => isWritten(uid))];
     const now = new Map(tombstones.map((tombstone) => [tombstone.uid, tombstone]));
     const isReplaced = ({ uid }: Tombstone) => !isDeepStrictEqual(this.tombstones.get(uid), now.get(uid));
-    const replaced = [...this.tombstones.values(), ...tombstones].filter(isReplaced).map(({ name }) => name);
+    const replaced = [...known, ...tombstones].filter(isReplaced).map(({ name }) => name);
     this.tombstones.clear();
-    for (const [uid, tombstone] of now) this.tombstones.set(uid, tombstone);
+    for (const [uid, tombstone] of now) {
+      this.tombstones.set(uid, tombstone);
+      if (this.apps.get(tombstone.name)?.uid === uid) this.apps.delete(tombstone.name);
+    }
     return replaced;
   }
 
   private async refreshNow(names: string[]): Promise<void> {
-    this.assigned.clear();
+    this.written.clear();
+    const buried = new Set(this.tombstones.keys());
     const found = await Promise.all(names.map((name) => this.appRepository.find(name)));
+    const isBuried = found.includes(null) || [...this.tombstones.values()].some(({ name }) => names.includes(name));
+    const tombstones = isBuried ? await this.appRepository.allTombstones() : null;
     names.forEach((name, i) => {
       const app = found[i];
       if (app) this.apps.set(name, this.newer(app));
       else this.apps.delete(name);
     });
-    const isBuried = found.includes(null) || [...this.tombstones.values()].some(({ name }) => names.includes(name));
-    const replaced = isBuried ? this.replaceTombstones(await this.appRepository.allTombstones()) : [];
-    this.changed([...names, ...replaced]);
+    this.changed([...names, ...(tombstones ? this.replaceTombstones(tombstones, buried) : [])]);
   }
 
-  /** Of what was read and what is known, if that was assigned to meanwhile; whoever assigned reads it again. */
+  /** Of what was read and what is known, if that was written meanwhile; whoever wrote reads it again. */
   private newer(read: AppDefinition, known = this.apps): AppDefinition {
     const found = known.get(read.name);
-    return found?.uid === read.uid && this.assigned.has(read.uid) ? found : read;
+    return found?.uid === read.uid && this.written.has(read.uid) ? found : read;
   }
 
   /** Puts changes of a definition that the database has by now in its place. */
@@ -110,7 +119,7 @@ export class AppCache {
     // A read since may have replaced it.
     const known = this.byUid(app.name, app.uid);
     if (known && known !== app) Object.assign(known, changes);
-    this.assigned.add(app.uid);
+    this.written.add(app.uid);
     this.changed([app.name]);
   }
 
@@ -119,6 +128,7 @@ export class AppCache {
     const tombstone = this.tombstones.get(uid);
     if (!tombstone) return;
     tombstone.environments = environments;
+    this.written.add(uid);
     this.changed([tombstone.name]);
   }
 
@@ -127,6 +137,7 @@ export class AppCache {
     const tombstone = this.tombstones.get(uid);
     if (!tombstone) return;
     this.tombstones.delete(uid);
+    this.written.add(uid);
     this.changed([tombstone.name]);
   }
 

@@ -66,12 +66,18 @@ export class EnvironmentRegistry {
       0,
       MOST_ADDRESSES,
     );
-    if (row) await this.change(name, { proxyUrls });
+    if (row) await this.repository.update({ filterByTk: name, values: { proxyUrls } });
     else await this.repository.create({ values: { name, registration: {}, proxyUrls, lastSeenAt: 0 } });
   }
 
-  async change(name: string, settings: EnvironmentSettings): Promise<void> {
-    await this.repository.update({ filterByTk: name, values: settings });
+  /**
+   * @param floor as whoever asks knows it
+   * @returns false if it was forgotten since; then nothing was written
+   */
+  async change(name: string, floor: number, settings: EnvironmentSettings): Promise<boolean> {
+    const where = { name, floor, isRemoved: false };
+    const [changed] = await this.app.db.getModel('appEnvironments').update(settings, { where });
+    return changed > 0;
   }
 
   async saveLoad(name: string, load: StoredEnvironment['load'], transaction?: Transaction): Promise<void> {

@@ -10,6 +10,7 @@ import type { Clock } from '../../clock';
 import { AppSupervisorError, messageOf } from '../../errors';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
+import type { MessageBus } from '../../protocol/bus';
 import type { Keyring } from '../../protocol/keyring';
 import type { FleetStore } from '../../protocol/stores/fleet';
 import type { LeaseStore } from '../../protocol/stores/leases';
@@ -30,6 +31,7 @@ export interface KnownEnvironmentsOptions {
   stores: { fleet: Pick<FleetStore, 'forget'>; leases: Pick<LeaseStore, 'left'> };
   /** `Leadership`. */
   leadership: { newestTerm(): Promise<number> };
+  bus: Pick<MessageBus, 'notify'>;
   /** Absent where nothing is signed. */
   keyring?: Pick<Keyring, 'raise'>;
   /** As in `SupervisorPartOptions`. */
@@ -102,7 +104,7 @@ export class EnvironmentCache {
    */
   async admit(name: string, address: string): Promise<boolean> {
     await this.settled();
-    this.assertKnown(name);
+    this.known(name);
     const { unconfirmed } = this.proxyAddressOf(name);
     if (unconfirmed !== address || httpAddress(address) === null)
       throw new AppSupervisorError('ADDRESS_DIFFERS', { environment: name, address });
@@ -115,6 +117,7 @@ export class EnvironmentCache {
   async expect(name: string, addresses: readonly string[]): Promise<void> {
     await this.options.registry.expect(name, addresses);
     await this.load();
+    this.tell();
   }
 
   /** At which hosts main and the Workers of the fleet answer: what a stranger reports keeps no host from an app. */
@@ -202,13 +205,20 @@ export class EnvironmentCache {
     return isNew;
   }
 
-  /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT */
+  /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT, also if another Supervisor has had it forgotten */
   async change(name: string, settings: EnvironmentSettings): Promise<void> {
     await this.settled();
-    this.assertKnown(name);
-    await this.options.registry.change(name, settings);
+    const { floor } = this.known(name);
+    const isChanged = await this.options.registry.change(name, floor, settings);
     await this.load();
+    if (!isChanged) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
+    this.tell();
+  }
+
+  /** Here and in the other Supervisors, of which one leads. */
+  private tell(): void {
     this.changes.emit();
+    this.options.bus.notify('definitions', []);
   }
 
   /**
@@ -243,13 +253,13 @@ export class EnvironmentCache {
       );
     });
     observer.forget(name);
-    this.changes.emit();
+    this.tell();
   }
 
   /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE, REDIS_UNREACHABLE */
   async assertForgettable(name: string): Promise<void> {
     await this.settled();
-    this.assertKnown(name);
+    this.known(name);
     const health = this.options.observer.environment(name)?.health;
     const isAlive = health === 'online' || health === 'suspect' || health === 'stopping';
     if (isAlive || (await this.isLeased(name)))
@@ -302,7 +312,9 @@ export class EnvironmentCache {
     }
   }
 
-  private assertKnown(name: string): void {
-    if (!this.byName.has(name)) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
+  private known(name: string): CachedEnvironment {
+    const known = this.byName.get(name);
+    if (!known) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
+    return known;
   }
 }

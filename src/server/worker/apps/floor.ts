@@ -1,3 +1,4 @@
+import PQueue from 'p-queue';
 import { z } from 'zod';
 import type { AppRecord } from '../../../shared/messages';
 import type { Status } from '../../../shared/types';
@@ -64,6 +65,8 @@ export class Floor {
   /** Apps that were left below the floor, until the snapshot does not have them any more. */
   private readonly gone = new Set<string>();
   private isSaved = true;
+  /** One write after the other, each with what is so at its turn: otherwise an older header could be written last. */
+  private readonly writes = new PQueue({ concurrency: 1 });
 
   constructor(private readonly options: FloorOptions) {}
 
@@ -136,7 +139,11 @@ export class Floor {
   }
 
   /** @throws errors of the database; it is tried again with the next call */
-  async save(): Promise<void> {
+  save(): Promise<void> {
+    return this.writes.add(() => this.saveNow());
+  }
+
+  private async saveNow(): Promise<void> {
     const publicKey = this.options.keyring?.publicKey ?? null;
     if (publicKey !== this.header.publicKey) this.change({ publicKey });
     if (this.isSaved || !this.options.mayHost()) return;
