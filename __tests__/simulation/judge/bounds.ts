@@ -174,10 +174,13 @@ function hasPlace(
 /** What follows from the database is in Redis. */
 function checkRestored({ world, since, now, redis, supervisors }: Sight): void {
   const leader = [...supervisors].find(([process]) => process.leads);
+  const environments = rows<{ name: string; isRemoved: boolean }>(world, 'appEnvironments');
+  // Apps are taken from it one after the other.
+  const forgotten = new Set(environments.flatMap(({ name, isRemoved }) => (isRemoved ? name : [])));
   for (const { name, uid, published } of rows<AppDefinition>(world, 'apps'))
     for (const [environment, { generation }] of Object.entries(published)) {
       const stored = storedIn(world, environment).get(uid)?.generation;
-      const isLost = leader !== undefined && stored === undefined;
+      const isLost = leader !== undefined && stored === undefined && !forgotten.has(environment);
       const lost = since.lasts(`${environment} ${uid}`, isLost, now, Math.max(redis, leader?.[1] ?? now));
       if (lost > BOUNDS.restored + SLACK)
         world.violate(
