@@ -12,6 +12,8 @@ const SERVER_ROOMS = {
   /** Hosts apps. Knows nothing of the Supervisor's code. */
   worker: ['lease', 'databases', 'protocol', 'observability', 'nocobase'],
   proxy: ['protocol', 'observability'],
+  /** The process that drives HAProxy; of the proxy it has what is pure. */
+  door: ['proxy', 'protocol'],
   /** Who holds an environment, or the lead. */
   lease: ['nocobase'],
   databases: [],
@@ -117,6 +119,16 @@ module.exports = {
     ...rooms('src/ui', UI, ['host', 'nocobase-client']),
     ...everyFolderHasRules('src/ui', Object.keys(UI)),
     ...everyFolderHasRules('src', ['client', 'client-v2', 'locale', 'server', 'shared', 'ui']),
+    {
+      name: 'the-door-is-no-proxy',
+      comment: 'A door has the words of the proxy, and its pages: no server, and no table of its own.',
+      severity: 'error',
+      from: { path: '^src/server/door/' },
+      to: {
+        path: '^src/server/proxy/',
+        pathNot: '^src/server/proxy/(answers|headers|sticky-environment|visitor-page)\\.ts$',
+      },
+    },
     {
       name: 'root-files-are-foundations',
       comment: 'What every room may import imports no room.',

@@ -1,0 +1,43 @@
+import { BOUNDS } from '../../src/server/config/bounds';
+import type { DoorPlace } from '../../src/server/door/rules';
+import type { AppRoute, RouteSettings, Routes } from '../../src/shared/routes';
+
+export const PLACE: DoorPlace = {
+  folder: '',
+  listeners: [],
+  metrics: null,
+  supervisors: [],
+  threads: 1,
+  connections: 1_000,
+  authorities: null,
+  globals: [],
+};
+
+const SETTINGS: RouteSettings = {
+  appsDomain: null,
+  publicUrl: null,
+  trustedProxies: ['loopback'],
+  frameAncestors: { main: "'self'", apps: '' },
+  apiBase: '/api',
+  publicPath: '/',
+  wsPath: '/ws',
+  modernPrefix: 'v',
+  portals: false,
+  bounds: BOUNDS,
+};
+
+/** A table of these apps, with the address of each environment. */
+export function routesOf(
+  apps: Array<Partial<AppRoute> & Pick<AppRoute, 'uid' | 'name'>>,
+  addresses: Record<string, string>,
+  settings: Partial<RouteSettings> = {},
+): Omit<Routes, 'count'> {
+  const whole = apps.map(
+    (app): AppRoute => ({ hosts: [], environments: Object.keys(addresses), signIn: false, ...app }),
+  );
+  return {
+    settings: { ...SETTINGS, ...settings },
+    apps: new Map(whole.map((app) => [app.uid, app])),
+    environments: new Map(Object.entries(addresses).map(([name, url]) => [name, { name, url }])),
+  };
+}

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { type DoorPlace, filesOf, stepsBetween, unusableOf } from '../../src/server/door/rules';
+import { quoted } from '../../src/server/door/rules/text';
+import { networksOf } from '../../src/server/door/rules/trusted';
+import { trustOf } from '../../src/server/proxy';
+import { PLACE, routesOf } from '../support/door';
+
+const place: DoorPlace = { ...PLACE, folder: '/door' };
+const crm = { uid: 'u1', name: 'crm', hosts: ['crm.test'], environments: ['a', 'b', 'c'] };
+const table = (...apps: Parameters<typeof routesOf>[0]) =>
+  routesOf(apps, { a: 'http://a:80', b: 'http://b', c: 'http://c' });
+
+describe('the files of a door', () => {
+  it('have an app by name with its first two environments, its hosts, and all that may be pinned', () => {
+    const files = filesOf(place, table(crm));
+    expect(files['apps.map']).toBe('crm u1|-|at:a|at:b\n');
+    expect(files['hosts.map']).toBe('crm.test crm\n');
+    expect(files['pins.map']).toBe('crm.a at:a\ncrm.b at:b\ncrm.c at:c\n');
+  });
+
+  it('leave an app to the module that runs nowhere, and know its name and hosts', () => {
+    const files = filesOf(place, table({ ...crm, environments: [] }));
+    expect(files).toMatchObject({
+      'apps.map': '',
+      'pins.map': '',
+      'hosts.map': 'crm.test crm\n',
+      'names.map': 'crm u1\n',
+    });
+  });
+
+  it('have no server for an address that none can have, and the others all the same', () => {
+    const routes = routesOf([crm], { a: 'http://a:99999', b: 'http://[::1]:8080/below/', c: 'https://c.test' });
+    expect(unusableOf(routes.environments)).toEqual(['a']);
+    const configuration = filesOf(place, routes)['haproxy.cfg'];
+    expect(configuration).not.toContain('backend at:a ');
+    expect(configuration).toContain('server worker [::1]:8080 ');
+    expect(configuration).toMatch(/server worker c\.test:443 ssl verify required .* verifyhost c\.test /);
+  });
+});
+
+describe('the steps between two tables', () => {
+  it('are one command for each line that differs', () => {
+    const other = { uid: 'u2', name: 'shop', hosts: ['shop.test'], environments: ['a'] };
+    expect(stepsBetween(place, table(crm, other), table({ ...crm, environments: ['b'] }))).toEqual([
+      'set map /door/apps.map crm u1|-|at:b',
+      'del map /door/names.map shop',
+      'del map /door/pins.map crm.a',
+      'del map /door/pins.map crm.c',
+      'del map /door/pins.map shop.a',
+      'del map /door/hosts.map shop.test',
+      'del map /door/apps.map shop',
+    ]);
+    expect(stepsBetween(place, table(), table({ ...crm, environments: ['a'] }))).toEqual([
+      'add map /door/apps.map crm u1|-|at:a',
+      'add map /door/hosts.map crm.test crm',
+      'add map /door/pins.map crm.a at:a',
+      'add map /door/names.map crm u1',
+    ]);
+  });
+
+  it('are a reload if environments or settings differ', () => {
+    const before = table(crm);
+    expect(stepsBetween(place, before, { ...before, environments: new Map() })).toBe('reload');
+    expect(stepsBetween(place, before, { ...before, settings: { ...before.settings, wsPath: '/socket' } })).toBe(
+      'reload',
+    );
+  });
+});
+
+it('a word of the configuration cannot end early', () => {
+  for (const text of ["a'b", 'a\nb', 'a\rb', 'a\0b']) expect(() => quoted(text)).toThrow();
+});
+
+it('the networks of trusted proxies are those of the module', () => {
+  const entries = [
+    'loopback',
+    'private',
+    'linklocal',
+    '203.0.113.7',
+    '198.51.100.0/24',
+    '2001:db8::/32',
+    'nonsense',
+    '10.0.0.0/99',
+  ];
+  expect(networksOf(entries)).not.toContain('nonsense');
+  const trusts = trustOf(entries, () => {});
+  const blocks = networksOf(entries);
+  expect(blocks).toHaveLength(11);
+  for (const address of [
+    '127.9.9.9',
+    '10.1.2.3',
+    '172.31.0.1',
+    '192.168.1.1',
+    '169.254.9.9',
+    '203.0.113.7',
+    '198.51.100.9',
+  ])
+    expect(trusts(address)).toBe(true);
+  expect(networksOf(['*'])).toEqual(['0.0.0.0/0', '::/0']);
+});

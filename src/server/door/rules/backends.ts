@@ -1,0 +1,124 @@
+import { isIP } from 'node:net';
+import type { EnvironmentRoute, RouteSettings, Routes } from '../../../shared/routes';
+import { VIA } from '../../proxy/headers';
+import { ENVIRONMENT_HEADER } from '../../proxy/sticky-environment';
+import { backendOf, type DoorPlace, socketsOf } from './place';
+import { literal, quoted } from './text';
+
+/** Where the rules send requests: the Supervisors, and the Worker of each environment. */
+export function backendsOf(place: DoorPlace, { settings, environments }: Omit<Routes, 'apps' | 'count'>): string[] {
+  const workers = [...environments.values()].flatMap((environment) => {
+    const address = addressOf(environment.url);
+    return address === null ? [] : [{ ...environment, address }];
+  });
+  return [
+    'defaults for-supervisors from common',
+    '  http-request add-header X-Forwarded-For %[src]',
+    ...forwarding(),
+    'backend module from for-supervisors',
+    '  http-reuse always',
+    `  option httpchk GET ${settings.apiBase}/__ready`,
+    '  default-server check inter 1s fall 3 rise 1',
+    ...place.supervisors.map(
+      (url, i) => `  server supervisor${i + 1} ${serverOf(addressOf(url), place)}${i ? ' backup' : ''}`,
+    ),
+    'defaults for-workers from common',
+    ...towardsApp(settings),
+    ...workers.flatMap((worker) => backendsAt(worker, place)),
+  ];
+}
+
+/** Environments whose address no server can have: visits of their apps are left to the module. */
+export const unusableOf = (environments: Routes['environments']): string[] =>
+  [...environments.values()].filter(({ url }) => addressOf(url) === null).map(({ name }) => name);
+
+interface Address {
+  host: string;
+  port: number;
+  secure: boolean;
+  /** Before the path of each request, without trailing slash. */
+  prefix: string;
+}
+
+function addressOf(url: string): Address | null {
+  if (!URL.canParse(url)) return null;
+  const { protocol, hostname, port, pathname } = new URL(url);
+  const secure = protocol === 'https:';
+  return { host: hostname, port: Number(port) || (secure ? 443 : 80), secure, prefix: pathname.replace(/\/+$/, '') };
+}
+
+function serverOf(address: Address | null, { authorities }: DoorPlace): string {
+  if (address === null) return '127.0.0.1:1 disabled';
+  const { host, port, secure } = address;
+  const plain = host.replace(/^\[(.*)\]$/, '$1');
+  const isAddress = isIP(plain) !== 0;
+  const name = isAddress ? '' : ` sni str(${host}) verifyhost ${host}`;
+  const tls = secure ? ` ssl verify required ca-file ${authorities ?? '@system-ca'}${name} no-check-ssl` : '';
+  // A name that is not known stops no start, and is looked up again while HAProxy runs.
+  const found = isAddress || host === 'localhost' ? '' : ' resolvers system init-addr last,libc,none';
+  return `${host === 'localhost' ? '127.0.0.1' : host}:${port}${tls}${found}`;
+}
+
+/** The fields that say who forwarded a request, in both lanes (proxy/headers.ts). */
+const forwarding = (): string[] => [
+  '  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)] if !{ req.hdr(x-forwarded-proto,1),lower -m str http https }',
+  '  http-request set-header X-Forwarded-Host %[req.fhdr(host)] if !{ req.hdr(x-forwarded-host,1) -m found }',
+];
+
+const HOP_BY_HOP = '(?:te|keep-alive|proxy-connection|proxy-authenticate|proxy-authorization|http2-settings|expect)';
+const KINDS = 'nb_(?:auth_token|authenticator|role|csrf_token)_';
+
+/** What a request of an app, and its answer, may have. */
+function towardsApp({ frameAncestors, publicPath }: RouteSettings): string[] {
+  const foreign = String.raw`; (?:app_environment|${KINDS}(?!([A-Za-z0-9_-]+)=[^\n]*\n\1$)[^=]*)=[^;\n]*`;
+  const left = quoted(String.raw`%[var(txn.jar),regsub("${foreign}","",g),regsub("^; |\n.*","",g)]`);
+  return [
+    '  http-reuse always',
+    '  retries 1',
+    '  retry-on conn-failure empty-response',
+    '  acl jar var(txn.jar) -m found',
+    `  http-request set-header Cookie ${left} if jar`,
+    '  http-request del-header Cookie if jar { req.fhdr(cookie) -m len 0 }',
+    `  http-request del-header ${quoted(`^${HOP_BY_HOP}$`)} -m reg`,
+    '  acl is_named req.fhdr(x-forwarded-for) -m found',
+    '  http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" if is_named',
+    '  http-request set-header X-Forwarded-For %[src] if !is_named',
+    ...forwarding(),
+    '  http-request set-header X-Forwarded-Proto %[req.hdr(x-forwarded-proto,1),lower] if { req.fhdr(x-forwarded-proto) -m sub , }',
+    '  http-request set-header X-Forwarded-Host %[req.hdr(x-forwarded-host,1)] if { req.fhdr(x-forwarded-host) -m sub , }',
+    '  http-request set-var(txn.host) req.fhdr(x-forwarded-host)',
+    '  http-request set-header X-App %[var(txn.name)]',
+    `  http-request set-header ${VIA} door`,
+    `  http-response del-header ${quoted(`^${HOP_BY_HOP}$`)} -m reg`,
+    // Rare, and all of it is decided in Lua; an answer that this has not read does not pass.
+    '  acl sets_cookies res.fhdr(set-cookie) -m sub -i nb_ app_environment domain',
+    `  acl leads_to_upload res.fhdr(location) -m reg -i ${quoted(`^(?:https?://[^/?#]*)?${literal(publicPath)}storage/uploads/`)}`,
+    '  acl names_fields res.fhdr(connection) -m found',
+    '  acl usual_connection res.fhdr(connection),lower -m str keep-alive close upgrade',
+    '  http-response set-var(txn.unread) bool(true) if sets_cookies || leads_to_upload || names_fields !usual_connection',
+    '  http-response lua.read if { var(txn.unread) -m bool }',
+    '  http-response return status 502 if { var(txn.unread) -m bool }',
+    ...(frameAncestors.apps
+      ? [
+          `  http-response add-header Content-Security-Policy "frame-ancestors ${frameAncestors.apps}" if !{ status 101 }`,
+        ]
+      : []),
+  ];
+}
+
+function backendsAt({ name, address }: EnvironmentRoute & { address: Address }, place: DoorPlace): string[] {
+  const own = [
+    ...(address.prefix ? [`  http-request set-path ${address.prefix}%[path]`] : []),
+    `  http-response set-header ${ENVIRONMENT_HEADER} ${name}`,
+  ];
+  const server = serverOf(address, place);
+  const at = backendOf(name);
+  return [
+    `backend ${at} from for-workers`,
+    ...own,
+    `  server worker ${server} check inter 1s fastinter 500ms fall 2 rise 1 observe layer4 error-limit 1 on-error mark-down`,
+    `backend ${socketsOf(name)} from for-workers`,
+    ...own,
+    `  server worker ${server} track ${at}/worker`,
+  ];
+}

@@ -1,0 +1,73 @@
+import type { RouteSettings, Routes } from '../../../shared/routes';
+import { backendsOf } from './backends';
+import { frontendOf } from './frontend';
+import { type DoorPlace, LUA, MAPS, SOCKET, TABLES } from './place';
+
+/** The whole of `haproxy.cfg`. Apps are in maps, so that it stays the same while they change. */
+export function configurationOf(place: DoorPlace, routes: Omit<Routes, 'apps' | 'count'>): string {
+  const { settings } = routes;
+  return `${[
+    ...globalsOf(place, settings),
+    ...COMMON,
+    ...tables(),
+    ...frontendOf(place, settings),
+    ...(place.metrics === null ? [] : metricsOf(place.metrics)),
+    ...backendsOf(place, routes),
+  ].join('\n')}\n`;
+}
+
+function globalsOf({ folder, threads, connections, globals }: DoorPlace, settings: RouteSettings): string[] {
+  return [
+    'global',
+    ...(threads === null ? [] : [`  nbthread ${threads}`]),
+    `  maxconn ${connections}`,
+    `  setenv DOOR_NAMES ${folder}/${MAPS.names}`,
+    `  setenv DOOR_PUBLIC_PATH ${settings.publicPath}`,
+    `  lua-load-per-thread ${folder}/${LUA}`,
+    `  stats socket ${folder}/${SOCKET} mode 600 level admin expose-fd listeners`,
+    '  stats timeout 1m',
+    `  tune.http.maxhdr ${settings.bounds.headers}`,
+    '  tune.bufsize 32768',
+    '  tune.maxrewrite 4096',
+    '  http-err-codes 400-499',
+    '  http-fail-codes 500-599',
+    ...globals.map((line) => `  ${line}`),
+    'resolvers system',
+    '  parse-resolv-conf',
+    '  hold valid 5s',
+  ];
+}
+
+/** Time limits as the module has them (proxy/limits.ts); none limits a whole request. */
+const COMMON = [
+  'defaults common',
+  '  mode http',
+  '  timeout connect 2s',
+  '  timeout client 600s',
+  '  timeout server 600s',
+  '  timeout http-request 60s',
+  '  timeout http-keep-alive 65s',
+  '  timeout check 2s',
+  // A WebSocket may be silent for ever: the longest time that there is.
+  '  timeout tunnel 24d',
+  '  timeout client-fin 5s',
+  '  timeout server-fin 5s',
+  '  option clitcpka',
+  '  clitcpka-idle 30s',
+  '  option srvtcpka',
+  '  srvtcpka-idle 30s',
+  '  option splice-auto',
+  '  option http-no-delay',
+];
+
+const tables = (): string[] => [
+  `backend ${TABLES.apps} from common`,
+  '  stick-table type string len 65 size 100k expire 24d store http_req_cnt,http_err_cnt,http_fail_cnt,bytes_in_cnt,bytes_out_cnt,conn_cur',
+];
+
+const metricsOf = (address: string): string[] => [
+  'frontend metrics from common',
+  `  bind ${address}`,
+  '  http-request use-service prometheus-exporter if { path /metrics }',
+  '  http-request return status 404',
+];

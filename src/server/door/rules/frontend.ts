@@ -1,0 +1,89 @@
+import type { RouteSettings } from '../../../shared/routes';
+import { type DoorPlace, type Listener, MAPS, TABLES } from './place';
+import { plainRules } from './plain';
+import { quoted } from './text';
+import { networksOf } from './trusted';
+
+/**
+ * The rules that decide which requests go to Workers. They take what is plainly understood; all else goes to the Supervisor as it came,
+ * but for the fields that say who forwarded it. Whatever a rule cannot read is not taken.
+ *
+ * Variables of a request: `name` of the app it names, `line` of that app in the map as long as nothing speaks against it, `uid`, `at` (the
+ * backend), and `jar`, its cookies if some may have to go.
+ */
+export function frontendOf(place: DoorPlace, settings: RouteSettings): string[] {
+  const networks = networksOf(settings.trustedProxies);
+  return [
+    'frontend door from common',
+    ...place.listeners.map(bindOf),
+    ...place.listeners
+      .filter(({ redirects }) => redirects)
+      .slice(0, 1)
+      .map(() => '  http-request redirect scheme https code 308 if !{ ssl_fc }'),
+    `  tcp-request session set-var(sess.trusted) bool(true) if ${networks.length ? `{ src ${networks.join(' ')} }` : 'FALSE'}`,
+    '  # whose visitor this is: forwarded fields of strangers are not believed',
+    `  http-request del-header ${quoted('^(?:forwarded|x-real-ip|x-forwarded-.*)$')} -m reg if !{ var(sess.trusted) -m bool }`,
+    ...naming(place, settings),
+    ...plainRules(place, settings),
+    ...environment(place),
+    ...counted(settings),
+    ...destination(),
+  ];
+}
+
+function bindOf({ address, certificates, proxyProtocol }: Listener): string {
+  const tls = certificates === null ? '' : ` ssl crt ${quoted(certificates)} alpn h2,http/1.1`;
+  // Data that a visitor does not take ends his connection, as in the module (proxy/ws.ts).
+  return `  bind ${address}${proxyProtocol ? ' accept-proxy' : ''}${tls} tcp-ut 600s`;
+}
+
+/** Which app a request names, as the module finds it (proxy/naming.ts): `.` for what is left to it. */
+function naming({ folder }: DoorPlace, { apiBase }: RouteSettings): string[] {
+  const prefix = `${apiBase}/__app/`;
+  const hosts = `${folder}/${MAPS.hosts}`;
+  const unnamed = '!{ var(txn.name) -m found }';
+  return [
+    '  # the app: path of the API, parameter, header, host',
+    `  http-request set-var(txn.name) path,field(${prefix.split('/').length},/) if { path_beg ${prefix} }`,
+    // A key that names an app in any spelling, and then the one spelling that is understood.
+    `  acl names_in_query query -m reg ${quoted('(?:^|&)(?:_|%5[Ff]){2}(?:a|%61)')}`,
+    `  acl plainly_named query -m reg ${quoted(`^(?:(?!${KEY})[^&]*+&)*+__appName=[A-Za-z0-9_-]+(?:&(?!${KEY})[^&]*+)*+$`)}`,
+    `  http-request set-var(txn.name) str(.) if ${unnamed} names_in_query`,
+    '  http-request set-var(txn.name) url_param(__appName) if names_in_query plainly_named { var(txn.name) -m str . }',
+    `  http-request set-var(txn.name) req.fhdr(x-app) if ${unnamed} { req.fhdr(x-app) -m found }`,
+    `  http-request set-var(txn.name) req.fhdr(x-hostname),host_only,lower,map_str(${hosts},.) if ${unnamed} { req.fhdr(x-hostname) -m found }`,
+    `  http-request set-var(txn.name) req.fhdr(host),host_only,lower,map_str(${hosts},.) if ${unnamed}`,
+  ];
+}
+const KEY = '(?:_|%5[Ff]){2}(?:a|%61)';
+
+/** The environment: the one that the visitor has asked for, or the first whose Worker is there. */
+function environment({ folder }: DoorPlace): string[] {
+  const line = '{ var(txn.line) -m found }';
+  const own = String.raw`~(?<app>[A-Za-z0-9_-]+)\.([^~\n]+)(?:~[^\n]*)?\n\k<app>$`;
+  return [
+    '  # its environment',
+    `  http-request set-var(txn.at) var(txn.line),field(3,|) if ${line}`,
+    `  http-request set-var(txn.at) var(txn.line),field(4,|) if ${line} !{ var(txn.at),nbsrv gt 0 }`,
+    `  http-request set-var-fmt(txn.pins) "~%[req.cook(app_environment)]\\n%[var(txn.name)]" if ${line} jar { var(txn.jar) -m sub app_environment= }`,
+    `  acl pinned var(txn.pins) -m reg ${quoted(own)}`,
+    `  http-request set-var(txn.pin) ${quoted(`var(txn.pins),regsub("^.*?${own}","\\1.\\2"),map_str(${folder}/${MAPS.pins},.)`)} if { var(txn.pins) -m found } pinned`,
+    '  http-request set-var(txn.at) var(txn.pin) if { var(txn.pin) -m found }',
+    `  http-request unset-var(txn.at) if { var(txn.at) -m found } !{ var(txn.at),nbsrv gt 0 }`,
+  ];
+}
+
+/** Counts what is taken, and keeps it within the limits. */
+function counted(_settings: RouteSettings): string[] {
+  return [
+    '  # counted where it is taken',
+    `  http-request track-sc0 var(txn.uid) table ${TABLES.apps} if { var(txn.at) -m found }`,
+  ];
+}
+
+const destination = (): string[] => [
+  '  # to the Worker, or to the Supervisor',
+  '  use_backend ws:%[var(txn.at)] if { var(txn.at) -m found } is_socket',
+  '  use_backend %[var(txn.at)] if { var(txn.at) -m found }',
+  '  default_backend module',
+];

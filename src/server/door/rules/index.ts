@@ -1,0 +1,28 @@
+import type { Routes } from '../../../shared/routes';
+import { configurationOf } from './configuration';
+import lua from './door.lua';
+import { changesOf, mapsOf, textOf } from './maps';
+import { CONFIGURATION, type DoorFiles, type DoorPlace, LUA, MAPS } from './place';
+
+export { unusableOf } from './backends';
+export { CONFIGURATION, type DoorFiles, type DoorPlace, type Listener, SOCKET, TABLES } from './place';
+
+/** All that HAProxy reads at its start, for this table. */
+export function filesOf(place: DoorPlace, routes: Omit<Routes, 'count'>): DoorFiles {
+  const maps = mapsOf(routes);
+  const texts = (Object.keys(MAPS) as Array<keyof typeof MAPS>).map((name) => [MAPS[name], textOf(maps[name])]);
+  return { [CONFIGURATION]: configurationOf(place, routes), [LUA]: lua, ...Object.fromEntries(texts) };
+}
+
+/**
+ * What takes HAProxy from one table to the next: commands for its runtime socket, each of which changes one line; or `reload`, where
+ * environments or settings differ. The files have to be written in both cases.
+ */
+export function stepsBetween(
+  place: DoorPlace,
+  before: Omit<Routes, 'count'>,
+  after: Omit<Routes, 'count'>,
+): string[] | 'reload' {
+  if (configurationOf(place, before) !== configurationOf(place, after)) return 'reload';
+  return changesOf(mapsOf(before), mapsOf(after), place.folder);
+}

@@ -1,0 +1,45 @@
+/** Where a door runs: what the operator of this machine sets, beside the table that the Supervisor publishes. */
+export interface DoorPlace {
+  /** Absolute path of the folder with the files of `DoorFiles`, and of the runtime socket. */
+  folder: string;
+  listeners: readonly Listener[];
+  /** `host:port` of HAProxy's own metrics; null: none. */
+  metrics: string | null;
+  /** Base addresses of the Supervisors, which answer what the rules leave to them. The first that is there is asked. */
+  supervisors: readonly string[];
+  /** Null: one for each core. */
+  threads: number | null;
+  /** Connections at the same time. */
+  connections: number;
+  /** File with the certificates of authorities that sign those of Workers; null: those of the system. */
+  authorities: string | null;
+  /** Further lines of the section `global`, such as user, group and `chroot`. */
+  globals: readonly string[];
+}
+
+export interface Listener {
+  /** `host:port`, or `:port` for all addresses. */
+  address: string;
+  /** Folder with certificates, for HTTPS with HTTP/2; null: HTTP. */
+  certificates: string | null;
+  /** Whether a load balancer before it speaks the PROXY protocol. */
+  proxyProtocol: boolean;
+  /** Whether visitors are sent to HTTPS. */
+  redirects: boolean;
+}
+
+/** What HAProxy reads, by name of the file in the folder. */
+export type DoorFiles = Record<string, string>;
+
+export const MAPS = { apps: 'apps.map', hosts: 'hosts.map', pins: 'pins.map', names: 'names.map' } as const;
+export const CONFIGURATION = 'haproxy.cfg';
+export const LUA = 'door.lua';
+/** The runtime socket, below the folder. */
+export const SOCKET = 'haproxy.sock';
+
+/** Names of the tables in which HAProxy counts; the first is by uid of an app, the others are limits. */
+export const TABLES = { apps: 'apps', sockets: 'sockets', addresses: 'addresses', signIns: 'sign-ins' } as const;
+
+/** The backend of an environment, and the one of its WebSockets. */
+export const backendOf = (environment: string): string => `at:${environment}`;
+export const socketsOf = (environment: string): string => `ws:at:${environment}`;
