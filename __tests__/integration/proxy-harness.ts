@@ -7,10 +7,12 @@ import { createLog } from '../../src/server/log';
 import {
   type AppNaming,
   type AppProxy,
+  createPageFront,
   createProxy,
   type Limits,
   type RouteApp,
   RoutingTable,
+  trustOf,
 } from '../../src/server/proxy';
 import type { OriginOptions } from '../../src/server/proxy/origins';
 import { parseAppsDomain } from '../../src/shared/origins';
@@ -166,8 +168,17 @@ export async function front(options: FrontOptions): Promise<Front> {
       limited: (app, limit) => limited.push(`${app} ${limit}`),
     },
   });
+  const trusts = trustOf(options.trustedProxies ?? ['loopback'], () => undefined);
+  const { opening } = proxy;
+  const pages = createPageFront({ table, apiBase: '/api', publicPath: '/', modernPrefix: 'v', trusts, opening });
   const server = http.createServer(options.server ?? {}, (req, res) => {
-    if (!proxy.web(appNameOf(req), req, res)) res.end('main');
+    const name = appNameOf(req);
+    const goOn = (isAnswered: boolean) => {
+      if (!isAnswered && !proxy.web(name, req, res)) res.end('main');
+    };
+    const isAnswered = pages(name, req, res);
+    if (typeof isAnswered === 'object') void isAnswered.then(goOn);
+    else goOn(isAnswered);
   });
   server.on('upgrade', async (req, socket, head) => {
     if (!(await proxy.ws(req, socket, head))) socket.destroy();

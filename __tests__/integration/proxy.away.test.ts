@@ -91,6 +91,14 @@ describe('a NocoBase that ends at a request', () => {
 });
 
 describe('an app', () => {
+  it('has its pages below the main app’s address from NocoBase, not from the disk of its nginx', async () => {
+    const nginx = await nginxOf(other.port);
+    for (const path of ['/apps/crm/admin/', '/v/apps/crm/admin/', '/files/main/x'])
+      expect(await ask(portOf(nginx), path)).toMatchObject({ status: 200, body: 'of the other' });
+    expect((await ask(portOf(nginx), '/admin/')).body).not.toBe('of the other');
+    await nginx.stop();
+  });
+
   it('cannot say that its environment is away', async () => {
     const nginx = await nginxOf(other.port);
     const { port, unreachable } = await doorTo({ a: portOf(nginx) });

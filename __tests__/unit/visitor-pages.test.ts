@@ -1,8 +1,9 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ANSWERS, type AnswerCode, answer } from '../../src/server/proxy/answers';
 import { pageFor } from '../../src/server/proxy/error-page';
+import { stateIn } from '../../src/server/proxy/opening';
 import { visitorPage } from '../../src/server/proxy/visitor-page';
-import { waitsFor } from '../../src/server/proxy/waiting';
+import { isOnItsWay } from '../../src/server/proxy/waiting';
 import type { Status } from '../../src/shared/types';
 
 const CODES = Object.keys(ANSWERS) as AnswerCode[];
@@ -76,32 +77,36 @@ it('leads on: to the same address, unless that is what is wrong, and to the main
   expect(links('APP_NOT_FOUND', '/')).toEqual([['/', 'Go to the main app']]);
 });
 
-describe('what a visitor waits for', () => {
-  const app = (status: Status | undefined, isMoving = false) =>
-    ({ statuses: { get: () => status }, isMoving: () => isMoving }) as never;
-  it.each<[Status | undefined, boolean, boolean, string | null]>([
-    ['running', true, true, null],
-    ['running', false, true, null],
-    ['dormant', true, true, null],
-    ['unknown', true, true, null],
-    [undefined, true, true, null],
-    ['not_found', true, false, 'APP_MOVING'],
-    ['stopped', true, false, 'APP_MOVING'],
-    ['preparing', true, true, 'APP_MOVING'],
-    ['preparing', false, true, 'APP_PREPARING'],
-    ['waiting', false, true, 'APP_PREPARING'],
-    // Programs, and the pages of NocoBase's clients below the Supervisor's address, get what the environment says.
-    ['preparing', false, false, null],
-    ['not_found', false, true, null],
-  ])('%s, moving %s, on a page %s: %s', (status, isMoving, isPage, expected) => {
-    expect(waitsFor(app(status, isMoving), 'env_a', () => isPage)).toBe(expected);
-  });
+it.each<[Status | undefined, boolean]>([
+  ['running', false],
+  ['dormant', false],
+  ['unknown', false],
+  [undefined, false],
+  ['not_found', true],
+  ['stopped', true],
+  ['preparing', true],
+  ['waiting', true],
+])('an app that is moved, and is %s there, is waited for: %s', (status, expected) => {
+  const app = (isMoving: boolean) => ({ statuses: { get: () => status }, isMoving: () => isMoving }) as never;
+  expect(isOnItsWay(app(true), 'env_a')).toBe(expected);
+  expect(isOnItsWay(app(false), 'env_a')).toBe(false);
+});
 
-  it('costs nothing but a look at the status of an app that runs', () => {
-    const isPage = vi.fn();
-    waitsFor(app('running'), 'env_a', isPage);
-    expect(isPage).not.toHaveBeenCalled();
-  });
+it.each<[string, ReturnType<typeof stateIn>]>([
+  ['{"error":{"code":"APP_ERROR","reference":"ABCD2345"}}', { code: 'APP_ERROR', reference: 'ABCD2345' }],
+  ['{"error":{"code":"APP_ERROR","reference":"<script>"}}', { code: 'APP_ERROR' }],
+  ['{"error":{"code":"COMMAND_ERROR","message":"env_a"}}', { code: 'APP_ERROR' }],
+  ['{"error":{"code":"APP_COMMANDING"}}', { code: 'APP_PREPARING' }],
+  // The Supervisor knows it.
+  ['{"error":{"code":"APP_NOT_FOUND"}}', { code: 'APP_PREPARING' }],
+  ['{"error":{"code":"APP_STOPPED"}}', { code: 'APP_STOPPED' }],
+  ['{"error":{"code":"ADDRESS_BUSY"}}', { code: 'ADDRESS_BUSY' }],
+  ['{"error":{"code":"toString"}}', null],
+  ['{"errors":[{"code":"APP_STOPPED"}]}', null],
+  ['<h1>Not Found</h1>', null],
+  ['null', null],
+])('an environment that says %s says of its app: %j', (text, expected) => {
+  expect(stateIn(text)).toEqual(expected);
 });
 
 it('shows light and dark, and moves only for those who want that', () => {

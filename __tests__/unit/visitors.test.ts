@@ -64,7 +64,7 @@ describe('invariant 7: of an app that failed', () => {
     const res = { req: { headers }, setHeader() {}, end, statusCode: 200 } as unknown as ServerResponse;
     gateway.responseErrorWithCode('error', res, { appName: 'crm' });
     expect(JSON.parse(end.mock.calls[0][0])).toEqual({
-      error: { status: 503, message, maintaining: true, code: 'APP_ERROR' },
+      error: { status: 503, message, maintaining: true, code: 'APP_ERROR', reference: REFERENCE },
     });
     expect(original).not.toHaveBeenCalled();
     for (const [code, appName] of [

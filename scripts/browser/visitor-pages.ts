@@ -1,8 +1,8 @@
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
-import { type AnswerCode, answer } from '../../src/server/proxy/answers';
-import { pageFor } from '../../src/server/proxy/error-page';
+import { type AnswerCode, hasCause } from '../../src/server/proxy/answers';
 import { ssoPage } from '../../src/server/proxy/sso-page';
+import { visitorPage } from '../../src/server/proxy/visitor-page';
 import type { SsoRefusal } from '../../src/shared/sso';
 
 /** The pages of the proxy for people, which need no server. */
@@ -10,6 +10,7 @@ const CODES: AnswerCode[] = [
   'APP_PREPARING',
   'APP_MOVING',
   'APP_STOPPED',
+  'APP_ERROR',
   'UPSTREAM_REFUSED',
   'APP_BUSY',
   'APP_NOT_FOUND',
@@ -30,10 +31,11 @@ export async function photographVisitorPages(browser: Browser, folder: string): 
       for (const [code, width] of CODES.flatMap((code) => WIDTHS.map((width) => [code, width] as const))) {
         await page.setViewportSize({ width, height: width > 900 ? 620 : 700 });
         const app = code === 'APP_NOT_FOUND' ? null : APP;
-        const req = { method: 'GET', headers: { accept: 'text/html', 'accept-language': language } } as never;
-        const what = answer(code, app?.title, { language, reference: code.startsWith('UPSTREAM') ? 'ABCD2345' : null });
-        const shown = code === 'APP_PREPARING' ? { ...what, queuedBehind: 2 } : what;
-        await page.setContent(pageFor(req, '/', '/api', shown, app) ?? '');
+        const reference = hasCause(code) || code === 'APP_ERROR' ? 'ABCD2345' : null;
+        const queuedBehind = code === 'APP_PREPARING' ? 2 : 0;
+        // Some as below the main app's address.
+        const main = code === 'APP_ERROR' || code === 'APP_NOT_FOUND' ? '/' : null;
+        await page.setContent(visitorPage({ code, language, app, reference, queuedBehind, main }));
         const file = `visitors-${theme}-${language}-${code.toLowerCase().replaceAll('_', '-')}-${width}.png`;
         await page.screenshot({ path: path.join(folder, file), animations: 'disabled' });
       }

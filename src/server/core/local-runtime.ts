@@ -4,6 +4,7 @@ import { messageOf } from '../errors';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import { Metrics } from '../observability/metrics';
 import type { ProbeState } from '../observability/probes';
+import { basePath, createOpeningHere, type LookHere } from '../proxy';
 import { registerResources } from '../supervisor/api';
 import type { SupervisorPart } from '../supervisor/supervisor';
 import type { WorkerPart } from '../worker/worker';
@@ -107,6 +108,7 @@ export class LocalRuntime implements Runtime {
     this.sso.install(main);
     this.routing.install(gateway, GatewayClass, {
       sso: this.sso.front((name) => this.hostedSso.isReady(name)),
+      opening: createOpeningHere((name) => this.stateOf(name), basePath(this.config.host.apiBasePath)),
       domains: this.routing.domainFront(this.foundation.wire.proveDomain),
     });
     this.metrics.install(main.telemetry.metric.getMeter('app-supervisor'), {
@@ -192,6 +194,15 @@ export class LocalRuntime implements Runtime {
     const { supervisor, worker, foundation } = this;
     if (supervisor.loaded) return managedStatuses(supervisor, foundation.mainApp, names);
     return statusesOf(await worker.statuses(), names);
+  }
+
+  /** Why an app cannot be opened; null: it can. One that waits for its first visit starts. */
+  private stateOf(name: string): ReturnType<LookHere> {
+    if (this.worker.host.isRunning(name)) return null;
+    const failure = this.foundation.coreApps.appErrors[name];
+    if (failure) return { code: 'APP_ERROR', reference: failure.reference };
+    this.worker.visit(name);
+    return { code: 'APP_PREPARING' };
   }
 
   private handleChange(names: ReadonlySet<string>): void {

@@ -19,11 +19,13 @@ import {
   createGuard,
   createNaming,
   createOrigins,
+  createPageFront,
   createSelector,
   type DomainFront,
   type Guard,
   type GuardOptions,
   type MessageServer,
+  type Opening,
   type Origins,
   RoutingTable,
   recordBodies,
@@ -54,6 +56,8 @@ export interface PartHooks {
   last?: Guard;
   /** Begins sign-ins by the main app. */
   sso?: SsoFront;
+  /** Whether an app can be opened, where pages of apps are answered; absent on a Worker. */
+  opening?: Opening;
   /** Proves that custom domains lead here. */
   domains?: DomainFront;
   /** Gives uploads to other Workers. */
@@ -139,22 +143,29 @@ export class Routing {
     if (wsServer) boundMessages(wsServer.wss, config.bounds, clock, () => metrics?.limited('', 'websocket_messages'));
   }
 
-  private guard(serve: AppProxy['web'] | null, fronts: Pick<PartHooks, 'sso' | 'domains' | 'uploads'>): WaitingGuard {
+  private guard(
+    serve: AppProxy['web'] | null,
+    { opening, ...fronts }: Pick<PartHooks, 'sso' | 'opening' | 'domains' | 'uploads'>,
+  ): WaitingGuard {
     const { table, appNameOf, origins, clock } = this;
     const { host } = this.config;
+    const trusts = trustOf(this.config.trustedProxies, () => undefined);
+    const apiBase = basePath(host.apiBasePath);
+    const pages = opening ? createPageFront({ table, trusts, apiBase, opening, ...clientPathsOf(host) }) : null;
     return createGuard({
       isKnown: (name) => table.app(name) !== undefined,
       isLoaded: () => table.loaded,
       appNameOf,
       origins,
       ...fronts,
+      pages,
       bounds: this.config.bounds,
-      trusts: trustOf(this.config.trustedProxies, () => undefined),
+      trusts,
       secretOf: this.own.secretOf,
       metrics: this.own.metrics,
       clock,
       hasPackage: (name) => existsSync(path.join(host.nodeModulesPath, name, 'package.json')),
-      apiBase: basePath(host.apiBasePath),
+      apiBase,
       pluginStaticsPath: host.pluginStaticsPath,
       publicPath: `${basePath(host.publicPath)}/`,
       serve,

@@ -118,6 +118,7 @@ export class SupervisorRuntime implements Runtime {
     this.sso.install(main);
     this.routing.install(gateway, GatewayClass, {
       serve: proxy.web,
+      opening: proxy.opening,
       last: this.shutdown.handle,
       sso: this.sso.front(),
       domains: this.routing.domainFront(this.foundation.wire.proveDomain),

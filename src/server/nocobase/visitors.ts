@@ -30,6 +30,11 @@ export class Unavailable extends Error {
     return unavailable(this.#title, this.#reference, language);
   }
 
+  /** With which operators find the original error. */
+  get reference(): string {
+    return this.#reference;
+  }
+
   /** The original error. */
   get reason(): Error {
     return this.#reason;
@@ -146,6 +151,7 @@ export function answerForFailed(gateway: Answerer, failureOf: FailureOf): void {
     const message = failure.textIn(languageOf(res.req?.headers ?? {}));
     res.statusCode = 503;
     res.setHeader('Content-Type', 'application/json');
-    res.end(JSON.stringify({ error: { status: 503, message, maintaining: true, code: 'APP_ERROR' } }));
+    const { reference } = failure;
+    res.end(JSON.stringify({ error: { status: 503, message, maintaining: true, code: 'APP_ERROR', reference } }));
   };
 }

@@ -13,6 +13,7 @@ import { lingerOverUpload } from './linger';
 import { type AppNaming, INVALID_APP } from './naming';
 import { Occupancy } from './occupancy';
 import type { Origins } from './origins';
+import type { PageFront } from './page-front';
 import { peerOf, visitorAddress } from './peer';
 import { isSignIn, SignInTurns } from './request-places';
 import type { SsoFront } from './sso';
@@ -50,6 +51,8 @@ export interface GuardOptions {
   origins: Origins;
   /** Begins sign-ins by the main app; absent where no main app is that vouches for its users. */
   sso?: SsoFront | null;
+  /** Answers pages of apps that cannot be opened; absent on a Worker, whose Supervisor does. */
+  pages?: PageFront | null;
   /** Proves that a custom domain leads here; absent where no apps are managed. */
   domains?: DomainFront | null;
   /** Gives uploads of apps that have moved to the Workers of their new environments; absent where no apps are hosted. */
@@ -101,6 +104,13 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
     const elsewhere = hasSeveralHosts(req) ? null : origins.elsewhere(name, req);
     if (elsewhere !== null) return redirect(res, elsewhere);
     if (!hasSeveralHosts(req) && options.sso?.(name, req, res)) return true;
+    const isAnswered = !hasSeveralHosts(req) && (options.pages?.(name, req, res) ?? false);
+    if (typeof isAnswered === 'object') return isAnswered.then((is) => is || goOn(name, path, req, res));
+    return isAnswered || goOn(name, path, req, res);
+  };
+
+  /** Of what none of our own fronts has answered. */
+  function goOn(name: string, path: string, req: IncomingMessage, res: ServerResponse): boolean | Promise<boolean> {
     if (name === 'main' && !hasSeveralHosts(req) && options.uploads?.(req, res)) return true;
     if (name !== INVALID_APP && serve?.(name, req, res)) return true;
     if (hasSeveralHosts(req)) return sendAnswer(req, res, 'BAD_REQUEST');
@@ -118,7 +128,7 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
     const policy = origins.policy(name, req);
     if (policy !== null) res.setHeader('Content-Security-Policy', policy);
     return isAdmitted === true ? pass(req, res) : isAdmitted.then((isHere) => !isHere || pass(req, res));
-  };
+  }
 }
 
 type Refuse = (req: IncomingMessage, res: ServerResponse, code: AnswerCode, limit: LimitName, name?: string) => true;

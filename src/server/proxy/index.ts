@@ -16,6 +16,7 @@ import { hasSeveralHosts } from './headers';
 import { LIMITS, type Limits } from './limits';
 import type { AppNaming } from './naming';
 import { limitOfWebSockets, Occupancy } from './occupancy';
+import { createOpening, type Opening } from './opening';
 import type { Origins } from './origins';
 import { Pace } from './pace';
 import { peerOf, trustOf, visitorAddress } from './peer';
@@ -34,7 +35,9 @@ export { createGuard, type Guard, type GuardOptions, type WaitingGuard } from '.
 export { VIA } from './headers';
 export { LIMITS, type Limits } from './limits';
 export { type AppNaming, createNaming, INVALID_APP } from './naming';
+export { createOpeningHere, type LookHere, type Opening } from './opening';
 export { createOrigins, type Origins } from './origins';
+export { createPageFront, type PageFront } from './page-front';
 export { peerOf, trustOf, visitorAddress } from './peer';
 export { createSelector, type SelectorContext } from './selector';
 export { createSsoFront, pageAsked, type SsoFront, signInPage, ssoCookie } from './sso';
@@ -67,6 +70,8 @@ export interface ProxyConfig {
 export interface AppProxy {
   /** @returns false for `main` only; a request for any other app has been answered or forwarded */
   web(appName: string, req: IncomingMessage, res: ServerResponse): boolean;
+  /** For pages of apps: see there. */
+  opening: Opening;
   /**
    * @returns false for `main` and for paths other than `wsPath`, which the core handles; otherwise the proxy owns the
    * socket. Later, if the visitor's address has opened many: then it waits for its turn.
@@ -132,6 +137,8 @@ export function createProxy(options: ProxyOptions): AppProxy {
       }
       return true;
     },
+
+    opening: createOpening(context),
 
     ws(req, socket, head) {
       // First, because a visitor that resets the connection now would end the process (T2).

@@ -8,7 +8,7 @@ import { type BodyRules, boundBody } from './bodies';
 import { choose } from './choose';
 import type { Context } from './context';
 import type { CookieRules } from './cookies';
-import { isForPeople, pageFor } from './error-page';
+import { pageFor } from './error-page';
 import { isGone, onGone } from './gone';
 import {
   hasBody,
@@ -38,7 +38,7 @@ import { visitorLocation, workerUrl } from './upload-addresses';
 import { classify, type Failure } from './upstream-failures';
 import { isReadOnly, pathOf, readTarget } from './url';
 import { isVisit, visit } from './visit';
-import { waitsFor } from './waiting';
+import { isOnItsWay } from './waiting';
 
 /**
  * HTTP to the workers. http-proxy, which WebSockets use (ws.ts), is not used here. Its pass (http-proxy 1.18.1,
@@ -71,23 +71,8 @@ export function createWeb(context: Context): (app: RouteApp, req: IncomingMessag
         visitorProtocol(req, peer) === 'https',
       );
     }
-    if (app.desired === 'stopped') return exchange.answer('APP_STOPPED');
-    const environment = choose(
-      app,
-      context.environmentOf,
-      requestedEnvironment(req.headers, app.name),
-      context.quarantine,
-      context.now(),
-    );
-    if (!environment) return exchange.answer('APP_ENVIRONMENT_UNAVAILABLE');
-    const reason = busyReason(context, app, environment, req, peer);
-    if (reason) return exchange.answer(reason);
-    const isPage = () =>
-      isOwnHost(context.table, app.name, visitorHost(req, peer)) && isForPeople(req, pathOf(url), config.apiBase);
-    const wait = waitsFor(app, environment.name, isPage);
-    if (wait) return exchange.wait(wait, environment.name);
-    const refused = enter(context, app.name, url, req, res, peer);
-    if (refused) return exchange.answer(refused);
+    const environment = exchange.enter();
+    if (!environment) return;
     const rules: BodyRules = {
       bounds: context.occupancy.bounds,
       clock: context.clock,
@@ -129,13 +114,23 @@ export function busyReason(
   return 'ADDRESS_BUSY';
 }
 
+/** What takes the place of a request for a page, to learn first whether the app can be opened. */
+export interface Question {
+  url: string;
+  /** The path of the main app, where the visitor is at its host. */
+  main: string | null;
+  answered(incoming: IncomingMessage): void;
+}
+
 /** One request and its answer: at most two attempts, exactly one ending. */
-class Exchange {
+export class Exchange {
   readonly #startedAt: number;
   #target: Target | null = null;
   #outgoing: ClientRequest | null = null;
   #tried: string | null = null;
   readonly cookies: CookieRules;
+  /** Where the worker is asked. */
+  readonly url: string;
   /** An answer has begun, from the worker or from the proxy, or the visitor has left. */
   #settled = false;
 
@@ -144,11 +139,33 @@ class Exchange {
     readonly app: RouteApp,
     readonly req: IncomingMessage,
     readonly res: ServerResponse,
-    readonly url: string,
+    /** As the visitor asks. */
+    readonly asked: string,
     readonly peer: Peer,
+    readonly question: Question | null = null,
   ) {
+    this.url = question?.url ?? asked;
     this.#startedAt = context.now();
     this.cookies = context.cookiesOf(app.name);
+  }
+
+  /** Takes the places that the request needs. @returns where it goes; null: it has been answered */
+  enter(): RouteEnvironment | null {
+    const { context, app, req, res, peer } = this;
+    if (app.desired === 'stopped') return this.#refuse('APP_STOPPED');
+    const requested = requestedEnvironment(req.headers, app.name);
+    const environment = choose(app, context.environmentOf, requested, context.quarantine, context.now());
+    if (!environment) return this.#refuse('APP_ENVIRONMENT_UNAVAILABLE');
+    const reason = busyReason(context, app, environment, req, peer);
+    if (reason) return this.#refuse(reason);
+    if (isOnItsWay(app, environment.name)) return this.#refuse('APP_MOVING');
+    const refused = enter(context, app.name, this.url, req, res, peer);
+    return refused ? this.#refuse(refused) : environment;
+  }
+
+  #refuse(code: AnswerCode): null {
+    this.answer(code);
+    return null;
   }
 
   send(environment: RouteEnvironment): void {
@@ -185,7 +202,7 @@ class Exchange {
     const outgoing = (target.secure ? https : http).request({
       host: target.address.host,
       port: target.address.port,
-      method: req.method,
+      method: this.question ? 'GET' : req.method,
       path: target.prefix + this.url,
       headers: requestHeaders(req, {
         app: app.name,
@@ -229,19 +246,23 @@ class Exchange {
     this.#outgoing?.destroy();
   }
 
-  /** The app is not there yet: the visitor's page asks again. */
-  wait(code: AnswerCode, environment: string): void {
-    this.answer(code, '', this.app.queuedBehind?.(environment) ?? 0);
-  }
-
   /** @param cause for operators, as far as the code does not say it */
-  answer(code: AnswerCode, cause = '', queuedBehind = 0): void {
+  answer(code: AnswerCode, cause = '', more: Partial<Answer> = {}): void {
+    const { context, app, req, res } = this;
     const environment = this.#target?.name ?? '';
     this.#settled = true;
-    const what = { ...answerFor(this.context, this.app, this.req, { code, environment, cause }), queuedBehind };
-    this.context.log.rooms.proxy?.('Answers by itself', { app: this.app.name, environment, code });
-    this.context.metrics?.request(environment, code, null, this.app.name);
-    send(this.req, this.res, what, pageFor(this.req, pathOf(this.url), this.context.config.apiBase, what, this.app));
+    const queuedBehind = this.#target ? (app.queuedBehind?.(environment) ?? 0) : 0;
+    const what = { ...answerFor(context, app, req, { code, environment, cause }), queuedBehind, ...more };
+    context.log.rooms.proxy?.('Answers by itself', { app: app.name, environment, code });
+    context.metrics?.request(environment, code, null, app.name);
+    send(req, res, what, pageFor(req, pathOf(this.asked), context.config.apiBase, what, app, this.question?.main));
+  }
+
+  /** What the visitor asks for follows. @param isAnswered whether the question is */
+  settle(isAnswered: boolean): void {
+    this.#settled = true;
+    this.#release();
+    if (!isAnswered) this.#outgoing?.destroy();
   }
 
   /**
@@ -260,6 +281,11 @@ class Exchange {
     const { req, res } = this;
     if (this.#settled || outgoing !== this.#outgoing) {
       incoming.destroy();
+      return;
+    }
+    if (this.question) {
+      this.#settled = true;
+      this.question.answered(incoming);
       return;
     }
     const status = incoming.statusCode ?? 502;
@@ -323,7 +349,7 @@ class Exchange {
   /** The environment for the second attempt: another one, or the same one if only a kept connection was stale. */
   #retryTarget(failed: RouteEnvironment, outgoing: ClientRequest): RouteEnvironment | null {
     const { app, context, req } = this;
-    if (this.#tried !== null || !isReadOnly(req.method, this.url, hasBody(req), context.config.apiBase)) return null;
+    if (this.#tried !== null || !isReadOnly(req.method, this.asked, hasBody(req), context.config.apiBase)) return null;
     // The app may have changed since the first choice.
     const current = context.table.app(app.name);
     if (!current) return null;

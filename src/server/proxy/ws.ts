@@ -18,7 +18,7 @@ import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 import { withoutTokensOfMain } from './tokens';
 import { classify, type Failure } from './upstream-failures';
-import { waitsFor } from './waiting';
+import { isOnItsWay } from './waiting';
 import { answerFor, busyReason } from './web';
 
 /**
@@ -65,8 +65,7 @@ export function createWs(context: Context): WsProxy {
       const peer = peerOf(socket as Socket, context.trusts);
       const busy = busyReason(context, app, environment, req, peer);
       if (busy) return reject(busy, app, req, socket);
-      const wait = waitsFor(app, environment.name, () => false);
-      if (wait) return reject(wait, app, req, socket);
+      if (isOnItsWay(app, environment.name)) return reject('APP_MOVING', app, req, socket);
       const address = visitorAddress(req.headers['x-forwarded-for'], peer, context.trusts);
       const leave = context.occupancy.webSocket(app.name, address);
       if (typeof leave === 'string') {
