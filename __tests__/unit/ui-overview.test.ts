@@ -1,34 +1,86 @@
 import { describe, expect, it } from 'vitest';
-import type { FleetSummary } from '../../src/shared/summary';
+import type { EnvironmentSummary, FleetSummary } from '../../src/shared/summary';
 import type { EventRow, OperationRow } from '../../src/shared/types';
-import { highestOf, lastOf, linesOf } from '../../src/ui/common/plot';
 import { appsQueryOf, withAppsQuery } from '../../src/ui/common/query';
-import { nextCell } from '../../src/ui/overview/grid';
-import { movingOf, remedyPath } from '../../src/ui/overview/remedies';
+import { spanOf } from '../../src/ui/common/spans';
+import { barsOf } from '../../src/ui/environments/timeline';
+import { CELLS, heatOf } from '../../src/ui/overview/heat';
+import { eventsSince } from '../../src/ui/overview/heat-events';
+import { isRed, movingOf, remedyPath } from '../../src/ui/overview/remedies';
+import { shownAtFirst, worstFirst } from '../../src/ui/overview/rows';
 import { firstSteps } from '../../src/ui/overview/steps';
-import { barsOf, spanOf } from '../../src/ui/overview/timeline';
 
 const HOUR = 3_600_000;
 
-it('a plot is one line for each stretch of known values', () => {
-  expect(linesOf([0, 10, null, 5, null], 10, 100, 50)).toEqual(['0,50 25,0', '75,25 75,25']);
-  expect(linesOf([null, null], 0, 100, 50)).toEqual([]);
-  expect(linesOf([0, 0], 0, 100, 50)).toEqual(['0,50 100,50']);
-  expect([highestOf([1, null, 3]), lastOf([1, 2, null]), highestOf([null])]).toEqual([3, 2, null]);
+describe('the rows of environments', () => {
+  const row = (name: string, values: Partial<EnvironmentSummary> = {}) =>
+    ({ name, health: 'online', cordoned: false, apps: { running: 3 }, ...values }) as EnvironmentSummary;
+  const many = (count: number, values: Partial<EnvironmentSummary> = {}) =>
+    Array.from({ length: count }, (_, index) => row(`env_${index}`, values));
+
+  it('come worst first: what is down, then where apps have failed, then what is not known', () => {
+    const sorted = worstFirst([
+      row('env_10'),
+      row('env_9'),
+      row('cordoned', { cordoned: true }),
+      row('late', { health: 'suspect' }),
+      row('unseen', { health: 'unknown' }),
+      row('one', { apps: { error: 1 } }),
+      row('many', { apps: { running: 1, error: 7 } }),
+      row('gone', { health: 'down', apps: {} }),
+    ]);
+    expect(sorted.map(({ name }) => name)).toEqual([
+      'gone',
+      'many',
+      'one',
+      'unseen',
+      'late',
+      'cordoned',
+      'env_9',
+      'env_10',
+    ]);
+  });
+
+  it('are folded only where all is well, and never a single one', () => {
+    expect(shownAtFirst(many(50))).toBe(10);
+    expect(shownAtFirst(worstFirst([...many(14, { health: 'down' }), ...many(6)]))).toBe(14);
+    expect([shownAtFirst(many(11)), shownAtFirst(many(3))]).toEqual([11, 3]);
+  });
 });
 
-it('arrow keys go from cell to cell', () => {
-  const from = (key: string, index = 5) => nextCell(key, index, 20, 8);
-  expect(['ArrowRight', 'ArrowLeft', 'ArrowDown', 'ArrowUp', 'Home', 'End', 'Tab'].map((key) => from(key))).toEqual([
-    6,
-    4,
-    13,
-    0,
-    0,
-    19,
-    null,
-  ]);
-  expect([from('ArrowDown', 15), from('ArrowLeft', 0)]).toEqual([19, 0]);
+describe('what happened in each part of a time', () => {
+  const event = (values: Partial<EventRow>) =>
+    ({ kind: 'health', environment: 'env_a', at: 0, endedAt: null, ...values }) as EventRow;
+  const statesOf = (events: EventRow[], readFrom: number | null = null) =>
+    heatOf(events, CELLS * HOUR, CELLS * HOUR, readFrom)
+      .get('env_a')
+      ?.map(({ state }) => state.charAt(0))
+      .join('');
+
+  it('is an outage as long as it lasted, also one from before, and a failure when it came', () => {
+    expect(statesOf([event({ at: -HOUR, endedAt: 2.5 * HOUR })])).toBe(`ooo${'q'.repeat(21)}`);
+    expect(statesOf([event({ at: 22.5 * HOUR })])).toBe(`${'q'.repeat(22)}oo`);
+    const crash = event({ kind: 'crash', at: HOUR, endedAt: 20 * HOUR });
+    expect(statesOf([crash])).toBe(`qf${'q'.repeat(22)}`);
+    expect(statesOf([crash, event({ at: HOUR, endedAt: HOUR })])).toBe(`qo${'q'.repeat(22)}`);
+  });
+
+  it('is said to be unread where more happened than was read', async () => {
+    expect(statesOf([event({ kind: 'crash', at: 23.5 * HOUR })], 3 * HOUR)).toBe(`uuu${'q'.repeat(20)}f`);
+    const listEvents = async (_: object, page: number, size: number) => ({
+      rows: Array.from({ length: size }, (_, index) => event({ id: `${page}-${index}`, at: 10_000 - page })),
+      count: 5_000,
+    });
+    const { events, readFrom } = await eventsSince({ listEvents }, 0);
+    expect([events.length, readFrom]).toEqual([1_000, 9_995]);
+    const few = async () => ({ rows: [event({ id: 'e' })], count: 1 });
+    expect((await eventsSince({ listEvents: few }, 0)).readFrom).toBeNull();
+  });
+});
+
+it('red is what failed, and what is unsafe', () => {
+  const kinds = ['failed', 'outdated', 'domain', 'idle', 'security'] as const;
+  expect(kinds.filter((kind) => isRed({ kind }))).toEqual(['failed', 'security']);
 });
 
 describe('the timeline', () => {

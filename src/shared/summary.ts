@@ -14,7 +14,7 @@ import {
   text,
   type ValueOf,
 } from './fields';
-import { HEALTHS, NO_ENVIRONMENT, STATUSES } from './words';
+import { HEALTHS, STATUSES, WORST_FIRST } from './words';
 
 /** What `appFleet:summary` and `appFleet:load` answer. */
 
@@ -59,10 +59,6 @@ const problem = object({
 });
 export type Problem = ValueOf<typeof problem>;
 
-/** An app in one environment. */
-const cell = object({ name: text(), title: text(), status: choice(STATUSES) });
-export type Cell = ValueOf<typeof cell>;
-
 export const ATTENTION_KINDS = ['failed', 'outdated', 'domain', 'idle', 'security'] as const;
 const attention = object({
   kind: choice(ATTENTION_KINDS),
@@ -81,20 +77,15 @@ const environmentSummary = object({
   memory: orNull(number()),
   /** 99th percentile since the last heartbeat, in milliseconds. */
   eventLoopDelay: orNull(number()),
-  apps: list(cell),
-  /** Number of apps that `apps` lacks because there are too many. */
-  more: integer(),
+  /** Number of apps by their status there. */
+  apps: mapOf(STATUSES, integer()),
 });
 export type EnvironmentSummary = ValueOf<typeof environmentSummary>;
-
-/** Statuses of apps, and the one of an app that has no environment. */
-export const COUNTED = [...STATUSES, NO_ENVIRONMENT] as const;
-export type CountedStatus = (typeof COUNTED)[number];
 
 /** How many apps a filter of the list would find, together with the other filters. */
 export const appCounts = object({
   /** An app counts once for each status that it has in an environment. */
-  statuses: mapOf(COUNTED, integer()),
+  statuses: mapOf(WORST_FIRST, integer()),
   /** By name. */
   environments: map(integer()),
   /** With this label and those of the filter. */
@@ -107,8 +98,8 @@ export const fleetSummary = object({
   at: bigInt(),
   /** Number of apps. */
   total: integer(),
-  /** An app counts once for each status that it has in an environment. */
-  counts: mapOf(COUNTED, integer()),
+  /** An app counts once, with its worst status: together they are the total. */
+  counts: mapOf(WORST_FIRST, integer()),
   /** Red ones first. */
   problems: list(problem),
   attention: list(attention),

@@ -22,6 +22,27 @@ export type Status = (typeof STATUSES)[number];
 /** In the list of apps, the status of an app that has no environment. */
 export const NO_ENVIRONMENT = 'no_environment';
 
+/** Statuses of apps, and the one of an app that has no environment, in the order in which they are shown: what needs somebody first. */
+export const WORST_FIRST = [
+  NO_ENVIRONMENT,
+  'error',
+  'unknown',
+  'waiting',
+  'preparing',
+  'initializing',
+  'initialized',
+  'commanding',
+  'not_found',
+  'stopped',
+  'dormant',
+  'running',
+] as const;
+export type CountedStatus = (typeof WORST_FIRST)[number];
+
+/** The status by which an app is counted once: its worst one in an environment. */
+export const worstOf = (statuses: readonly Status[]): CountedStatus =>
+  WORST_FIRST.find((status) => (statuses as readonly string[]).includes(status)) ?? NO_ENVIRONMENT;
+
 export const HEALTHS = ['online', 'suspect', 'down', 'stopping', 'unknown'] as const;
 export type Health = (typeof HEALTHS)[number];
 

@@ -1,5 +1,5 @@
 import { NotLoaded } from './common/NotLoaded';
-import { NOTIFICATIONS, SECURITY } from './common/snippets';
+import { ENVIRONMENTS, NOTIFICATIONS, SECURITY } from './common/snippets';
 import { key } from './common/text';
 
 const notLoaded = () => ({ default: NotLoaded });
@@ -31,7 +31,7 @@ export const SETTINGS = {
       key: 'environments',
       title: key('Environments'),
       sort: 3,
-      aclSnippet: 'pm.app-supervisor.environments',
+      aclSnippet: ENVIRONMENTS,
       componentLoader: () => import('./environments/EnvironmentsPage').catch(notLoaded),
     },
     {

@@ -2,6 +2,7 @@ import { useRequest } from 'ahooks';
 import { Card, Flex } from 'antd';
 import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
+import { LOAD } from '../common/load';
 import { Plot, type PlotKind, rounded } from '../common/Plot';
 import { Secondary } from '../common/Secondary';
 import { key } from '../common/text';
@@ -16,9 +17,13 @@ const REFRESH = 30_000;
 const OPERATIONS = 50;
 
 const PLOTS: Record<'requests' | 'errors' | 'latency', PlotKind> = {
-  requests: { label: key('Requests'), show: (value) => `${rounded(value)}/s` },
-  errors: { label: key('Errors'), show: (value) => `${rounded(value)}/s` },
-  latency: { label: key('95 % answered within'), show: (value) => `${rounded(value)} ms` },
+  requests: LOAD.requests,
+  errors: LOAD.errors,
+  latency: {
+    label: key('95 % answered within'),
+    help: key('Within this time, 95 of 100 answers began. The others took longer.'),
+    show: (value) => `${rounded(value)} ms`,
+  },
 };
 
 /** What visitors got of an app in the last hour, and how long it took to start. Without what is not measured. */
@@ -26,24 +31,28 @@ export function AppPlots({ app }: { app: AppRow }) {
   const { name } = app;
   const t = useT();
   const api = useApi();
-  const { data: load } = useRequest(() => api.appLoad(name), {
+  const { data: load, error } = useRequest(() => api.appLoad(name), {
     pollingInterval: REFRESH,
     pollingWhenHidden: false,
     refreshDeps: [name],
   });
   const { data: starts = [] } = useLive(async () => startTimes(await api.listOperations(name, OPERATIONS)), name);
   const size = useDatabaseSize(app);
-  if (!load && !starts.length && size === null) return null;
+  const hasLoad = load !== null && (load || !error);
+  if (!hasLoad && !starts.length && size === null) return null;
+  const kinds = !hasLoad ? [] : (Object.keys(PLOTS) as (keyof typeof PLOTS)[]);
   return (
     <Card size="small" data-testid="app-plots">
-      <Flex gap="8px 24px" wrap>
-        {load?.isKept &&
-          (Object.keys(PLOTS) as (keyof typeof PLOTS)[]).map((series) => (
+      <Flex gap="16px 32px" wrap>
+        {(load?.isKept ?? true) &&
+          kinds.map((series) => (
             <Plot
               key={series}
               {...PLOTS[series]}
               label={t('{{what}}, last hour', { what: t(PLOTS[series].label) })}
-              values={load[series]}
+              help={t(PLOTS[series].help ?? '')}
+              values={load?.[series]}
+              time={load ?? undefined}
               isBad={series === 'errors'}
             />
           ))}

@@ -2,8 +2,9 @@ import { DeleteOutlined, PlusOutlined, ReloadOutlined, SearchOutlined, SettingOu
 import { useDebounceFn, useRequest } from 'ahooks';
 import { Button, Checkbox, Flex, Input, Popover, Select, Space, Tooltip } from 'antd';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
-import { type AppCounts, COUNTED } from '../../shared/summary';
+import type { AppCounts } from '../../shared/summary';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
+import { WORST_FIRST } from '../../shared/words';
 import { ActionButton } from '../common/ActionButton';
 import { type OperateAction, useApi } from '../common/api';
 import { FormSelect } from '../common/FormSelect';
@@ -172,7 +173,7 @@ function StatusFilter({ status: selected, ask, counts, onLook }: StatusFilterPro
       onChange={(status) => ask({ status })}
       onDropdownVisibleChange={onLook}
       data-testid="filter-status"
-      options={COUNTED.map((status) => {
+      options={WORST_FIRST.map((status) => {
         const { label, tone } = shownOf(status);
         return {
           value: status,

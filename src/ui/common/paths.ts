@@ -9,6 +9,13 @@ export const PATHS = {
   security: `${SETTINGS}/security`,
 } as const;
 
+/** Address of the page of an environment. */
+export const environmentPath = (environment: string): string =>
+  `${PATHS.environments}?${new URLSearchParams({ environment })}`;
+
+/** Address of the page of an app. */
+export const appPath = (app: string): string => `${PATHS.apps}?${new URLSearchParams({ app })}`;
+
 /**
  * Parameters of the address of an app's log.
  * @param environment null: the first one of the app

@@ -1,3 +1,6 @@
+/** The snippet of the page "Environments". */
+export const ENVIRONMENTS = 'pm.app-supervisor.environments';
+
 /** The snippet of the page "Notifications". */
 export const NOTIFICATIONS = 'pm.app-supervisor.notifications';
 

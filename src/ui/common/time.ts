@@ -8,12 +8,17 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
 ];
 
 /** Cached: creating a format takes a hundred times as long as using it. */
-const formats = new Map<string, { relative: Intl.RelativeTimeFormat; exact: Intl.DateTimeFormat }>();
+const formats = new Map<
+  string,
+  Record<'exact' | 'clock' | 'day', Intl.DateTimeFormat> & { relative: Intl.RelativeTimeFormat }
+>();
 
 function formatsOf(language: string) {
   const known = formats.get(language) ?? {
     relative: new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' }),
     exact: new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' }),
+    clock: new Intl.DateTimeFormat(language, { hour: 'numeric', minute: '2-digit' }),
+    day: new Intl.DateTimeFormat(language, { month: 'short', day: 'numeric' }),
   };
   formats.set(language, known);
   return known;
@@ -27,6 +32,12 @@ export function relativeTime(at: number, now: number, language: string): string 
 }
 
 export const exactTime = (at: number, language: string): string => formatsOf(language).exact.format(at);
+
+/** `12:25`, at the axis of a plot. */
+export const clockTime = (at: number, language: string): string => formatsOf(language).clock.format(at);
+
+/** `Mar 4`, at the axis of a plot of several days. */
+export const dayOf = (at: number, language: string): string => formatsOf(language).day.format(at);
 
 /** `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(ms: number): string {

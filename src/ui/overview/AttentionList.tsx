@@ -6,6 +6,7 @@ import { StateIcon } from '../common/Tag';
 import { TextLink } from '../common/TextLink';
 import { key } from '../common/text';
 import { useT } from '../host';
+import { isRed } from './remedies';
 
 const LABELS: Record<Attention['kind'], string> = {
   failed: key('Apps in error: {{count}}'),
@@ -24,7 +25,7 @@ export function AttentionList({ attention }: { attention: Attention[] }) {
         {attention.map(({ kind, count, apps }) => (
           <div key={kind} data-testid={`attention-${kind}`}>
             <Flex gap="small">
-              <StateIcon tone={kind === 'failed' || kind === 'security' ? 'bad' : 'warning'} />
+              <StateIcon tone={isRed({ kind }) ? 'bad' : 'warning'} />
               {kind === 'security' ? (
                 <TextLink to={PATHS.security}>{t(LABELS[kind], { count })}</TextLink>
               ) : (

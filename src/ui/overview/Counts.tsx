@@ -1,5 +1,6 @@
 import { Flex, theme } from 'antd';
-import { COUNTED, type FleetSummary } from '../../shared/summary';
+import type { FleetSummary } from '../../shared/summary';
+import { WORST_FIRST } from '../../shared/words';
 import { PATHS } from '../common/paths';
 import { shownOf } from '../common/status';
 import { StateTag } from '../common/Tag';
@@ -10,7 +11,7 @@ import { useT } from '../host';
 export function Counts({ summary: { counts, total } }: { summary: FleetSummary }) {
   const t = useT();
   const { token } = theme.useToken();
-  const found = COUNTED.filter((status) => counts[status]);
+  const found = WORST_FIRST.filter((status) => counts[status]);
   return (
     <Flex gap={token.marginSM} wrap align="center">
       <TextLink to={PATHS.apps} data-testid="count-all">

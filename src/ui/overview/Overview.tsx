@@ -6,14 +6,12 @@ import { Failure, Freshness } from '../common/Page';
 import { useLive } from '../common/useLive';
 import { useT } from '../host';
 import { AttentionList } from './AttentionList';
-import { Cells } from './Cells';
 import { Counts } from './Counts';
+import { EnvironmentRows } from './EnvironmentRows';
 import { FirstSteps } from './FirstSteps';
-import { Load } from './Load';
 import { Problems } from './Problems';
 import { Recent } from './Recent';
 import { inTrouble, type Moving } from './remedies';
-import { Timeline } from './Timeline';
 
 /** Is anybody hurt, what changed, what can be done: of the whole fleet. */
 export function Overview() {
@@ -26,13 +24,11 @@ export function Overview() {
     <Flex vertical gap="middle" data-testid="overview">
       <Freshness error={error} />
       <FirstSteps summary={data} />
-      <Problems problems={data.problems} move={setMoving} refresh={refresh} />
-      <Card size="small" title={t('Apps by status')}>
+      <Problems problems={data.problems} attention={data.attention} move={setMoving} refresh={refresh} />
+      <Card size="small" role="region" aria-label={t('Apps by status')}>
         <Counts summary={data} />
       </Card>
-      <Cells environments={data.environments} />
-      <Load environments={data.environments} />
-      <Timeline environments={data.environments} />
+      <EnvironmentRows environments={data.environments} />
       <Row gutter={[16, 16]}>
         <Col xs={24} lg={10}>
           <AttentionList attention={data.attention} />

@@ -1,6 +1,6 @@
 import { Button, Card, Flex, theme } from 'antd';
 import { useNavigate } from 'react-router-dom';
-import type { Problem, Remedy } from '../../shared/summary';
+import type { Attention, Problem, Remedy } from '../../shared/summary';
 import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
 import { type ApiError, messageText, problemText } from '../common/errors';
@@ -8,16 +8,18 @@ import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { StateIcon } from '../common/Tag';
 import { useHost } from '../host';
-import { type Moving, movingOf, remedyLabel, remedyPath } from './remedies';
+import { isRed, type Moving, movingOf, remedyLabel, remedyPath } from './remedies';
 
 interface Props {
   problems: Problem[];
+  /** What visitors do not notice. */
+  attention: Attention[];
   move: (moving: Moving) => void;
   refresh: () => unknown;
 }
 
 /** What is wrong, each with what can be done about it. */
-export function Problems({ problems, move, refresh }: Props) {
+export function Problems({ problems, attention, move, refresh }: Props) {
   const { t } = useHost();
   const { token } = theme.useToken();
   const run = useRemedy(move, refresh);
@@ -59,8 +61,10 @@ export function Problems({ problems, move, refresh }: Props) {
         </Flex>
       ) : (
         <Flex gap="small">
-          <StateIcon tone="good" />
-          {t('Nothing is wrong.')}
+          <StateIcon tone={attention.some(isRed) ? 'warning' : 'good'} />
+          {attention.some(isRed)
+            ? t('Visitors notice nothing. What needs attention is below.')
+            : t('Nothing is wrong.')}
         </Flex>
       )}
     </Card>

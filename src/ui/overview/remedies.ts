@@ -1,4 +1,4 @@
-import type { FleetSummary, Remedy } from '../../shared/summary';
+import type { Attention, FleetSummary, Remedy } from '../../shared/summary';
 import type { MoveSubject } from '../common/api';
 import { PATHS } from '../common/paths';
 import { key, type Message } from '../common/text';
@@ -13,6 +13,9 @@ export interface Moving {
 }
 
 export const inTrouble = ({ problems }: FleetSummary): boolean => problems.some(({ level }) => level === 'red');
+
+/** Whether what needs attention is shown in red: beside it, nothing says that all is well. */
+export const isRed = ({ kind }: Pick<Attention, 'kind'>): boolean => kind === 'failed' || kind === 'security';
 
 /** The text of a remedy's button. */
 export function remedyLabel({ kind, to }: Remedy): Message {

@@ -1,4 +1,4 @@
-import type { Status } from '../../../shared/words';
+import { type Status, WORST_FIRST, worstOf } from '../../../shared/words';
 
 /** An app as it is sorted. */
 export interface Sorted {
@@ -9,27 +9,8 @@ export interface Sorted {
   labels: readonly string[];
 }
 
-/** What needs somebody first; an app without an environment comes before all of them. */
-const WORST_FIRST: readonly Status[] = [
-  'error',
-  'unknown',
-  'waiting',
-  'preparing',
-  'initializing',
-  'initialized',
-  'commanding',
-  'not_found',
-  'stopped',
-  'dormant',
-  'running',
-];
-
 const natural = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
-const rankOf = ({ statuses }: Sorted): number =>
-  Math.min(
-    ...statuses.map((status) => WORST_FIRST.indexOf(status) + 1),
-    statuses.length ? Number.POSITIVE_INFINITY : 0,
-  );
+const rankOf = ({ statuses }: Sorted): number => WORST_FIRST.indexOf(worstOf(statuses));
 
 /** By the labels in their order; apps without labels come last. */
 function byLabels({ labels: one }: Sorted, { labels: other }: Sorted): number {

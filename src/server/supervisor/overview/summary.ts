@@ -1,7 +1,7 @@
 import { domainStateOf } from '../../../shared/domain-check';
-import type { Cell, EnvironmentSummary, FleetSummary } from '../../../shared/summary';
+import type { EnvironmentSummary, FleetSummary } from '../../../shared/summary';
 import type { ShownStatus } from '../../../shared/types';
-import { NO_ENVIRONMENT } from '../../../shared/words';
+import { worstOf } from '../../../shared/words';
 import type { Clock } from '../../clock';
 import { isAlive } from '../../protocol/health';
 import type { AppCache } from '../definitions/app-cache';
@@ -27,8 +27,6 @@ export interface SummaryOptions extends FleetViewOptions {
   redRows(): number;
 }
 
-/** Most apps of one environment that are named. */
-const MOST_CELLS = 2_000;
 /** How long the number of red rows is taken for current, in ms. */
 const CHECKLIST_AGE = 30_000;
 
@@ -107,28 +105,22 @@ export class Summary {
     facts: ReturnType<Summary['environmentFacts']>,
   ): EnvironmentSummary[] {
     const { environmentCache } = this.options;
-    const cells = new Map<string, Cell[]>();
-    for (const { app, statuses } of looked) {
+    const counts = new Map<string, EnvironmentSummary['apps']>(facts.map(({ name }) => [name, {}]));
+    for (const { statuses } of looked) {
       for (const [environment, { status }] of statuses) {
-        const all = cells.get(environment) ?? [];
-        all.push({ name: app.name, title: app.title, status });
-        cells.set(environment, all);
+        const count = counts.get(environment);
+        if (count) count[status] = (count[status] ?? 0) + 1;
       }
     }
-    const natural = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
-    return facts.map(({ name, health, since, lease }) => {
-      const apps = (cells.get(name) ?? []).sort((one, other) => natural.compare(one.title, other.title));
-      return {
-        name,
-        health,
-        since,
-        cordoned: environmentCache.get(name)?.cordoned ?? false,
-        memory: lease?.memory ?? null,
-        eventLoopDelay: lease?.eventLoopDelay ?? null,
-        apps: apps.slice(0, MOST_CELLS),
-        more: Math.max(0, apps.length - MOST_CELLS),
-      };
-    });
+    return facts.map(({ name, health, since, lease }) => ({
+      name,
+      health,
+      since,
+      cordoned: environmentCache.get(name)?.cordoned ?? false,
+      memory: lease?.memory ?? null,
+      eventLoopDelay: lease?.eventLoopDelay ?? null,
+      apps: counts.get(name) ?? {},
+    }));
   }
 
   /** The checklist looks at every app. */
@@ -143,8 +135,8 @@ export class Summary {
 function countsOf(looked: readonly Looked[]): FleetSummary['counts'] {
   const counts: FleetSummary['counts'] = {};
   for (const { app, statuses } of looked) {
-    const found = app.environments.length ? statuses.map(([, { status }]) => status) : ([NO_ENVIRONMENT] as const);
-    for (const status of new Set(found)) counts[status] = (counts[status] ?? 0) + 1;
+    const status = worstOf(app.environments.length ? statuses.map(([, shown]) => shown.status) : []);
+    counts[status] = (counts[status] ?? 0) + 1;
   }
   return counts;
 }

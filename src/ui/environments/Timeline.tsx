@@ -6,11 +6,12 @@ import { messageText } from '../common/errors';
 import { OPERATION_NAMES } from '../common/labels';
 import { PATHS } from '../common/paths';
 import { Secondary } from '../common/Secondary';
+import { SPANS, type Span, spanOf } from '../common/spans';
 import { OPERATION_STATE } from '../common/status';
 import { duration, exactTime } from '../common/time';
 import { useLive } from '../common/useLive';
 import { type Translate, useHost } from '../host';
-import { type Bar, barsOf, SPANS, type Span, spanOf } from './timeline';
+import { type Bar, barsOf } from './timeline';
 
 /** The newest ones; more could not be told apart. */
 const MOST = 200;
