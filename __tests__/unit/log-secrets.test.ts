@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createLogger, createSystemLogger, Transports } from '@nocobase/logger';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { secretsIn } from '../../src/server/config/secrets';
 import { keepSecretsOutOfLogs, redacted } from '../../src/server/nocobase/log-secrets';
 import { until } from '../support/wait';
 
@@ -47,6 +48,17 @@ it.each(['\\', 'eyJ-', '%25', '?token', '"token'])('a line of nothing but %s tak
   timeOf(1_000);
   // Forty times as long: a quadratic expression takes over a thousand times as long, and minutes for this.
   expect(timeOf(400_000)).toBeLessThan(40 * timeOf(10_000) * 5 + 500);
+});
+
+it('secrets that the process knows are struck out, the longer one first', () => {
+  const secrets = secretsIn({
+    APP_KEY: 'a-key-of-twenty-chars',
+    DB_PASSWORD: 'a-key-of-twenty-chars-and-more',
+    APP_SUPERVISOR_KEY_PREFIX: 'app-supervisor',
+    INIT_ROOT_PASSWORD: 'short',
+  });
+  const line = 'app-supervisor: a-key-of-twenty-chars, a-key-of-twenty-chars-and-more, short';
+  expect(redacted(line, secrets)).toBe('app-supervisor: ******, ******, short');
 });
 
 it('everything else stays', () => {

@@ -153,7 +153,13 @@ describe('what needs attention', () => {
 });
 
 describe('the history of load', () => {
-  const sample = (value: number | null) => ({ memory: value, delay: value, requests: value, errors: value });
+  const sample = (value: number | null) => ({
+    memory: value,
+    cpu: value,
+    delay: value,
+    requests: value,
+    errors: value,
+  });
   const memory = (history: LoadHistory, now: number) => history.of('env_a', now).memory;
 
   it('is the last hour, with gaps where nothing is known', () => {

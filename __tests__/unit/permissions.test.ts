@@ -23,8 +23,8 @@ const ALLOWED: Record<string, Record<string, Snippet[]>> = {
   },
   appEnvironments: {
     list: ['overview', 'apps', 'activity', 'environments'],
-    ...each(['cordon', 'uncordon', 'drain', 'move', 'previewMove', 'forget', 'check'], ['environments']),
-    ...each(['join', 'arrival', 'resetAdmin', 'admit'], ['security']),
+    ...each(['get', 'cordon', 'uncordon', 'drain', 'move', 'previewMove', 'forget', 'check'], ['environments']),
+    ...each(['join', 'arrival', 'resetAdmin', 'admit', 'logs'], ['security']),
   },
   appContainers: each(['list', 'create', 'start', 'stop', 'restart', 'upgrade', 'destroy', 'logs'], ['security']),
   appOperations: {

@@ -16,6 +16,7 @@ const ROUND = 5_000;
 /** A change that a Worker has reported. */
 export interface Change {
   app: string;
+  environment: string;
   status: Status;
   /** In ms since 1970. */
   at: number;
@@ -73,7 +74,7 @@ export class Changes {
       this.statuses.set(app, status);
       const worker = this.workerOf(app);
       worker.setStatus(app, { status, since: Date.now() });
-      changes.push({ app, status, at: Date.now() });
+      changes.push({ app, environment: worker.environment, status, at: Date.now() });
       told.push(worker.tell());
     }
     await Promise.all(told);

@@ -49,12 +49,13 @@ async function main(): Promise<void> {
       const context = await openContext(browser, api);
       // tsx calls this helper of its bundler in every named function, also in those that run in the page.
       await context.addInitScript('globalThis.__name = (value) => value');
-      await context.addInitScript(watchFirstPicture, changes.names.length);
+      await context.addInitScript(watchFirstPicture);
       const page = await context.newPage();
       await page.emulateMedia({ reducedMotion: 'no-preference' });
       await openSettings(page, api.url, client);
       await tabOf(page, 'overview').click();
       report(client, 'Overview, first picture after the answer', [await firstPicture(page)], LIMITS.picture);
+      await page.getByTestId('all-environments').click();
       await measureLive(client, 'Overview', page, changes, changes.names);
 
       await tabOf(page, 'apps').click();

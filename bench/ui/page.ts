@@ -14,13 +14,13 @@ declare global {
   }
 }
 
-/** Runs in the page as it loads. @param cells how many make the picture whole */
-export function watchFirstPicture(cells: number): void {
+/** Runs in the page as it loads. The rows of the first picture are there when there is one for each environment that it shows. */
+export function watchFirstPicture(): void {
   const look = () => {
     const answer = performance.getEntriesByType('resource').find(({ name }) => name.includes('appFleet:summary')) as
       | PerformanceResourceTiming
       | undefined;
-    if (answer && document.querySelectorAll('[data-testid^="cell-"]').length >= cells) {
+    if (answer && document.querySelector('[data-testid^="overview-env_"] [data-testid^="count-"]')) {
       // One more frame, because this one may have been drawn before it is on the screen.
       requestAnimationFrame((now) => {
         window.firstPicture = now - answer.responseEnd;
@@ -44,14 +44,18 @@ export interface Delays {
   frame: number;
 }
 
-/** Watches the page while changes arrive. */
+/** Watches the page while changes arrive: rows of apps, or the rows of their environments, which count apps by status. */
 export async function watchedFor(page: Page, arrive: () => Promise<Change[]>): Promise<Delays> {
   const watching = await page.evaluateHandle(() => {
-    const seen: Array<{ app: string; status: string; at: number }> = [];
+    const seen: Array<{ of: string; at: number }> = [];
     const note = (element: Element) => {
-      const [, app] = /^(?:cell|status)-(bench\d+)-/.exec(element.getAttribute('data-testid') ?? '') ?? [];
+      const id = element.getAttribute('data-testid') ?? '';
+      const [, app] = /^status-(bench\d+)-/.exec(id) ?? [];
+      const [, environment] = /^overview-(.*)/.exec(id) ?? [];
       const status = element.getAttribute('data-status');
-      if (app && status) seen.push({ app, status, at: performance.timeOrigin + performance.now() });
+      const at = performance.timeOrigin + performance.now();
+      if (app && status) seen.push({ of: `${app} ${status}`, at });
+      else if (environment) seen.push({ of: environment, at });
     };
     const observer = new MutationObserver((mutations) => {
       for (const { type, target, addedNodes } of mutations) {
@@ -63,7 +67,7 @@ export async function watchedFor(page: Page, arrive: () => Promise<Change[]>): P
         }
       }
     });
-    observer.observe(document.body, { subtree: true, childList: true, attributeFilter: ['data-status'] });
+    observer.observe(document.body, { subtree: true, childList: true, attributeFilter: ['data-status', 'data-apps'] });
     let last = performance.now();
     let frame = 0;
     let isOver = false;
@@ -89,8 +93,8 @@ export async function watchedFor(page: Page, arrive: () => Promise<Change[]>): P
   const { seen, frame } = await watching.evaluate((watch) => watch.end());
   const delays: number[] = [];
   let missed = 0;
-  for (const [i, { app, status, at }] of changes.entries()) {
-    const shown = seen.find((each) => each.app === app && each.status === status && each.at >= at);
+  for (const [i, { app, environment, status, at }] of changes.entries()) {
+    const shown = seen.find((each) => (each.of === `${app} ${status}` || each.of === environment) && each.at >= at);
     // A later change of it may have come before this one was drawn.
     const next = changes.slice(i + 1).find((each) => each.app === app);
     if (shown && (!next || shown.at <= next.at + LATE)) delays.push(shown.at - at);

@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core';
 import type { AppRow, OperationRow, PartInfo } from '../../src/shared/types';
 import { STATUSES } from '../../src/shared/words';
+import { eventsOfMany, loadOfMany, manyEnvironments } from './many-environments';
 import {
   containersIn,
   inStatus,
@@ -155,9 +156,28 @@ export const RARE_STATES: State[] = [
     },
   },
   {
-    name: 'containers',
+    name: 'overview-many',
     async show(page) {
       await answerNo(page);
+      await page.unrouteAll();
+      await answerWith(page, 'appFleet:summary', manyEnvironments);
+      await answerWith(page, 'appFleet:load', loadOfMany);
+      await answerWith(page, 'appEvents:list', eventsOfMany);
+      await openTab(page, 'overview');
+      await page.getByTestId('overview-env_008').waitFor();
+      await page.locator('[data-state=outage]').first().waitFor();
+    },
+  },
+  {
+    name: 'overview-many-all',
+    async show(page) {
+      await page.getByTestId('all-environments').click();
+      await page.getByTestId('overview-env_050').waitFor();
+    },
+  },
+  {
+    name: 'containers',
+    async show(page) {
       await page.unrouteAll();
       await answerWith(page, 'appSupervisor:info', (info: PartInfo) => ({ ...info, makesContainers: true }));
       await page.route('**/api/appContainers:list*', (route) => route.fulfill({ json: { data: containersIn() } }));

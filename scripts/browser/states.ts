@@ -401,8 +401,8 @@ export const STATES: State[] = [
     name: 'overview',
     async show(page) {
       await openTab(page, 'overview');
-      await page.getByTestId('load').waitFor();
-      await page.getByTestId('timeline').waitFor();
+      await page.getByTestId('environments-overview').waitFor();
+      await page.locator('[data-testid^="heat-"]').first().waitFor();
     },
   },
   {

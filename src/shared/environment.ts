@@ -6,6 +6,7 @@ import {
   flag,
   type In,
   integer,
+  joined,
   list,
   mapOf,
   message,
@@ -17,6 +18,7 @@ import {
   type ValueOf,
 } from './fields';
 import { HTTP_ADDRESS } from './http-address';
+import { fleetLoad } from './summary';
 import { HEALTHS, STATUSES } from './words';
 
 const AWAY = {
@@ -98,7 +100,9 @@ const FIELDS = {
   lastSeenAt: { type: bigInt(), in: ['table'] },
   /** The last hour, coarsely, for a Supervisor that starts (supervisor/overview/load-history.ts). */
   load: {
-    type: orNull(object({ end: bigInt(), memory: values, delay: values, requests: values, errors: values })),
+    type: orNull(
+      object({ end: bigInt(), memory: values, cpu: values, delay: values, requests: values, errors: values }),
+    ),
     since: '0.3.0',
     in: ['table'],
   },
@@ -121,6 +125,29 @@ export type Registration = In<typeof ENVIRONMENT, 'registration'>;
 /** As stored in the Supervisor's database. */
 export type StoredEnvironment = In<typeof ENVIRONMENT, 'table'>;
 export type EnvironmentRow = In<typeof ENVIRONMENT, 'row'>;
+
+/** An app in one environment. */
+const hosted = object({
+  name: text(),
+  title: text(),
+  status: choice(STATUSES),
+  since: bigInt(),
+  error: orNull(message()),
+});
+const share = object({ used: number(), limit: number() });
+
+/** What `appEnvironments:get` answers: the row, and what is seen of one environment only. */
+export const environmentDetails = joined(
+  objectIn(FIELDS, 'row'),
+  object({
+    /** The worst first. */
+    hosted: list(hosted),
+    /** What its process uses of each limit: memory in bytes, of the container null where it has none; processors. Null if that is not known. */
+    usage: orNull(object({ heap: share, container: orNull(share), machine: share, cpu: share })),
+    load: fleetLoad,
+  }),
+);
+export type EnvironmentDetails = ValueOf<typeof environmentDetails>;
 
 /** Whether nobody but its Worker has named it: nothing is published for it, and nobody is sent there. */
 export const isToBeAdmitted = ({

@@ -115,6 +115,12 @@ export type Pressure = z.infer<typeof pressure>;
 const pressures = z.object({ memory: pressure.nullable(), disk: pressure.nullable() });
 export type Pressures = z.infer<typeof pressures>;
 
+const share = z.object({ used: z.number().nonnegative(), limit: z.number().nonnegative() });
+
+/** What a process uses of each limit that holds for it: memory in bytes, of the container null where it has no limit; processors since the previous beat. */
+const usage = z.object({ heap: share, container: share.nullable(), machine: share, cpu: share });
+export type Usage = z.infer<typeof usage>;
+
 /** A held environment, as its holder last announced it. */
 export const lease = z.object({
   instance: z.string(),
@@ -132,6 +138,8 @@ export const lease = z.object({
   eventLoopDelay: z.number(),
   /** Absent before 0.3.0. */
   pressures: pressures.optional().catch(undefined),
+  /** Absent before 0.3.0. */
+  usage: usage.optional().catch(undefined),
   /** Of its installation: the same in all processes that share its main database. Absent in shared memory. */
   place: z.string().optional(),
 });

@@ -113,6 +113,8 @@ const environmentLoad = object({
   name: text(),
   /** In bytes. */
   memory: series,
+  /** In processors: 0.5 is half of one. */
+  cpu: series,
   /** In ms. */
   delay: series,
   /** A second, as this Supervisor saw them. */

@@ -15,6 +15,7 @@ import { type DockerAddress, dockerOf } from './docker';
 import { type GuardConfig, guardConfigOf } from './guards';
 import { type JoinConfig, joinConfigOf } from './join';
 import { REDIS_ADDRESS_FORM, redisAddress } from './redis-address';
+import { secretsIn } from './secrets';
 import {
   APPS_DOMAIN_FORM,
   appsDomain,
@@ -79,6 +80,8 @@ export interface HostConfig {
   /** Absolute: `STORAGE_PATH`. */
   storagePath: string;
   appKey: string;
+  /** What no log that a page shows may contain: the values of variables that are keys, passwords and tokens. */
+  secrets: string[];
   /** `USE_DB_SCHEMA_IN_SUBAPP`: the core's own switch for schema mode by default. */
   schemaByDefault: boolean;
 }
@@ -387,6 +390,7 @@ function hostOf(env: Env): HostConfig {
       (name) => name === PLUGIN || name === 'app-supervisor',
     ),
     logPath: env.LOGGER_BASE_PATH || `${storage}/logs`,
+    secrets: secretsIn(env),
     mainSecretFile: path.resolve(storage, 'apps/main/jwt_secret.dat'),
     temporaryPath: `${storage}/tmp`,
     storagePath: path.resolve(storage),

@@ -17,9 +17,19 @@ const PARAMETER = /((?:[?&]|%(?:25)*(?:3F|26))(?:token|code)(?:=|%(?:25)*3D))(?:
 /** Parameters of actions, as JSON. Codes of errors (`APP_STOPPED`) stay. */
 const FIELD = /("(?:token\\*":\s*\\*"|code\\*":\s*\\*"(?![A-Z_]+\\*"|[^"\\]{0,15}\\*")))[^"\\]+/g;
 
-/** A line of a log without tokens and codes. */
-export const redacted = (line: string): string =>
-  line.replace(JWT, STRUCK_OUT).replace(PARAMETER, `$1${STRUCK_OUT}`).replace(FIELD, `$1${STRUCK_OUT}`);
+/** Passwords in addresses, as of databases and Redis. */
+const PASSWORD = /(:\/\/[^\s/:@]{0,64}:)[^\s/@]{1,256}(?=@)/g;
+
+/** A line of a log without tokens, codes and passwords. @param secrets what else it may not show */
+export const redacted = (line: string, secrets: readonly string[] = []): string =>
+  secrets.reduce(
+    (text, secret) => text.replaceAll(secret, STRUCK_OUT),
+    line
+      .replace(JWT, STRUCK_OUT)
+      .replace(PARAMETER, `$1${STRUCK_OUT}`)
+      .replace(FIELD, `$1${STRUCK_OUT}`)
+      .replace(PASSWORD, `$1${STRUCK_OUT}`),
+  );
 
 /** Winston's key of the finished line. */
 const LINE = Symbol.for('message');

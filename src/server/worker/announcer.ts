@@ -21,7 +21,7 @@ export interface AnnouncerOptions {
   log: Log;
   /** Of this process's tenure; null while it has none. */
   term(): number | null;
-  vitals(): Pick<Lease, 'memory' | 'eventLoopDelay' | 'pressures'>;
+  vitals(): Pick<Lease, 'memory' | 'eventLoopDelay' | 'pressures' | 'usage'>;
   /** What names the main database, whatever address leads to it; asked often. */
   place(): Promise<string>;
   /** Whether the key of the environment has ended that this process has; absent: none does. */

@@ -4,6 +4,7 @@ import { type AppRecord, appDatabase } from '../../shared/messages';
 import { APP_NAME } from '../../shared/names';
 import type { HostConfig } from '../config';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
+import { redacted } from '../nocobase/log-secrets';
 import type { RequestHandlers } from '../protocol/bus';
 import type { AppHost } from './hosting/host';
 import { lastLines } from './log-lines';
@@ -11,7 +12,8 @@ import { uploadsSizeOf } from './uploads/folder';
 import { uploadsUnreached } from './uploads/peer-requests';
 
 const name = z.string().regex(APP_NAME);
-const logsRequest = z.object({ name, lines: z.number().int().min(1).max(1000), until: z.number().optional() });
+const linesRequest = z.object({ lines: z.number().int().min(1).max(1000), until: z.number().optional() });
+const logsRequest = linesRequest.extend({ name });
 const sizeRequest = z.object({ name });
 const eventRequest = z.object({ name, event: z.string().min(1).max(200), payload: z.unknown() });
 const reachRequest = z.object({ address: z.string().url() });
@@ -21,7 +23,7 @@ const checkRequest = z.object({ name, database: appDatabase });
 export function workerHandlers(
   host: AppHost,
   coreApps: CoreAppRegistry,
-  { logPath, apiBasePath }: Pick<HostConfig, 'logPath' | 'apiBasePath'>,
+  { logPath, apiBasePath, secrets }: Pick<HostConfig, 'logPath' | 'apiBasePath' | 'secrets'>,
   resetAdmin: RequestHandlers[string],
   recordOf: (name: string) => AppRecord | null,
 ): RequestHandlers {
@@ -45,6 +47,10 @@ export function workerHandlers(
     async logs(payload) {
       const { name, lines, until } = logsRequest.parse(payload);
       return lastLines(path.join(logPath, name), lines, until);
+    },
+    async processLogs(payload) {
+      const { lines, until } = linesRequest.parse(payload);
+      return (await lastLines(path.join(logPath, 'main'), lines, until)).map((line) => redacted(line, secrets));
     },
     async appEvent(payload) {
       const { name, event, payload: data } = eventRequest.parse(payload);

@@ -135,7 +135,7 @@ export function createServices(
     clock,
     random,
     log,
-    vitals: () => vitals.read(),
+    vitals: () => vitals.read(clock.now().mono),
     place: options.place ?? placeOf(main.db.options as unknown as HostDatabase, environment, databaseId),
     hasEnded: () => reader.hasOtherKey,
     describe,

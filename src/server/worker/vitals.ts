@@ -1,18 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import os from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
-import type { Lease, Pressure, Pressures } from '../../shared/messages';
+import type { Lease, Pressure, Pressures, Usage } from '../../shared/messages';
 
 /** How near a process is to the end of its memory, and of the disk that its apps write to. */
 
-/** In bytes, what was used and what there is at most; null if that is not known. */
-export interface MemoryReading {
-  heap: { used: number; limit: number };
-  /** Of the container; absent: it has no limit. */
-  container?: { used: number; limit: number };
-  machine: { used: number; limit: number };
-}
+/** In bytes, what was used and what there is at most. */
+export type MemoryReading = Omit<Usage, 'cpu'>;
 
 /** The limit that is nearest: that of the JavaScript heap, of the container, or of the machine if the container has none. */
 export function nearestLimit({ heap, container, machine }: MemoryReading): Pressure {
@@ -40,9 +36,24 @@ function readMemory(): MemoryReading {
   return {
     heap: { used: used_heap_size, limit: heap_size_limit },
     // Without a limit the system reports 0, or more than there is.
-    ...(limit > 0 && limit < total ? { container: { used: process.memoryUsage.rss(), limit } } : {}),
+    container: limit > 0 && limit < total ? { used: process.memoryUsage.rss(), limit } : null,
     machine: { used: total - os.freemem(), limit: total },
   };
+}
+
+/** Of a container's file `cpu.max`, how many processors it may use; null: as many as there are. */
+export function processorsOf(quota: string): number | null {
+  const [most, period] = quota.trim().split(' ').map(Number);
+  return most > 0 && period > 0 ? most / period : null;
+}
+
+function readProcessors(): number {
+  const all = os.availableParallelism();
+  try {
+    return Math.min(all, processorsOf(readFileSync('/sys/fs/cgroup/cpu.max', 'utf8')) ?? all);
+  } catch {
+    return all;
+  }
 }
 
 /** Memory, event-loop delay and what is near its limit in this process, read with each heartbeat and reported in its lease. */
@@ -51,6 +62,9 @@ export class Vitals {
   private readonly memory: Pressure[] = [];
   private disk: Pressure | null = null;
   private isReading = false;
+  private readonly processors = readProcessors();
+  /** When processor time was last read, by the monotonic clock, and how much that was until then, in ms. */
+  private last: { mono: number; spent: number } | null = null;
 
   /** @param folder to which apps write; null: its disk is not looked at */
   constructor(private readonly folder: string | null) {}
@@ -63,15 +77,25 @@ export class Vitals {
     this.delay.disable();
   }
 
-  /** In bytes and ms; the delay since the previous call. */
-  read(): Pick<Lease, 'memory' | 'eventLoopDelay' | 'pressures'> {
+  /** In bytes and ms; the delay and the processor time since the previous call. @param mono by the monotonic clock, in ms */
+  read(mono: number): Pick<Lease, 'memory' | 'eventLoopDelay' | 'pressures' | 'usage'> {
     const eventLoopDelay = Math.round(this.delay.percentile(99) / 1e6) || 0;
     this.delay.reset();
-    return { memory: process.memoryUsage.rss(), eventLoopDelay, pressures: this.readPressures() };
+    const memory = readMemory();
+    const usage = { ...memory, cpu: { used: this.processorsSince(mono), limit: this.processors } };
+    return { memory: process.memoryUsage.rss(), eventLoopDelay, pressures: this.pressuresOf(memory), usage };
   }
 
-  private readPressures(): Pressures {
-    this.memory.push(nearestLimit(readMemory()));
+  private processorsSince(mono: number): number {
+    const { user, system } = process.cpuUsage();
+    const now = { mono, spent: (user + system) / 1_000 };
+    const before = this.last ?? { mono: mono - process.uptime() * 1_000, spent: 0 };
+    this.last = now;
+    return Math.round((100 * (now.spent - before.spent)) / Math.max(1, mono - before.mono)) / 100;
+  }
+
+  private pressuresOf(reading: MemoryReading): Pressures {
+    this.memory.push(nearestLimit(reading));
     if (this.memory.length > READINGS) this.memory.shift();
     void this.readDisk();
     const memory = this.memory.length === READINGS ? lasting(this.memory) : null;

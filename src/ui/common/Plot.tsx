@@ -85,23 +85,29 @@ export function Plot({ label, help, show, base, ...data }: PlotKind & PlotData) 
   );
 }
 
+interface Small {
+  /** What of them is bad. */
+  bad?: Values;
+  /** Whether its label is shown, and not only told. */
+  hasLabel?: boolean;
+}
+
 /** The same as small as a word: the line, and the value of now or under the pointer. */
-export function Sparkline({
-  label,
-  show,
-  bad = [],
-  ...data
-}: PlotKind & PlotData & { /** What of them is bad. */ bad?: Values }) {
+export function Sparkline({ label, show, bad = [], hasLabel = false, ...data }: PlotKind & PlotData & Small) {
   const { values, limit = null, isBad } = data;
   const { token } = theme.useToken();
   const [index, choose] = useState<number | null>(null);
   const texts = usePlotTexts({ label, show, ...data }, index);
   return (
-    <Flex vertical gap={0} style={{ minWidth: 0 }} title={texts.summary}>
-      <span style={{ whiteSpace: 'nowrap', fontSize: token.fontSizeSM, overflow: 'hidden', textOverflow: 'ellipsis' }}>
+    <Flex wrap gap="0 8px" align="center" style={{ flex: 1, minWidth: 0 }} title={texts.summary}>
+      <span style={{ minWidth: 52, fontSize: token.fontSizeSM }}>
+        {hasLabel && <Secondary>{label} </Secondary>}
         {texts.value}
       </span>
-      <div style={{ position: 'relative', height: SMALL.height }} {...pointing(values, choose)}>
+      <div
+        style={{ position: 'relative', flex: '1 1 64px', minWidth: 0, height: SMALL.height }}
+        {...pointing(values, choose)}
+      >
         <Lines
           values={values ?? []}
           top={reachOf(values ?? [], limit?.value ?? null)}

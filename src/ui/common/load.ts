@@ -13,6 +13,11 @@ export const LOAD: Record<LoadSeries, PlotKind> = {
     show: bytesText,
     base: 1024,
   },
+  cpu: {
+    label: key('CPU'),
+    help: key('How many processors the process keeps busy.'),
+    show: (value) => `${Math.round(value * 100) / 100} CPU`,
+  },
   delay: {
     label: key('Delay'),
     help: key(

@@ -108,7 +108,6 @@ function Spans({ span, show }: { span: Span; show: (span: Span) => void }) {
   const t = useT();
   return (
     <Radio.Group
-      size="small"
       optionType="button"
       value={span}
       onChange={({ target }) => show(target.value)}
@@ -161,7 +160,9 @@ function Row({ environment, cells, load, isWide }: RowProps) {
   const { token } = theme.useToken();
   const { name, health, apps } = environment;
   const own = load?.environments.find((each) => each.name === name);
-  const sparklines = SERIES.map((series) => <Load key={series} series={series} load={load} own={own} />);
+  const sparklines = SERIES.map((series) => (
+    <Load key={series} series={series} load={load} own={own} hasLabel={!isWide} />
+  ));
   return (
     <li
       data-row=""
@@ -172,7 +173,6 @@ function Row({ environment, cells, load, isWide }: RowProps) {
         ...(isWide ? WIDE : NARROW),
         padding: `${token.paddingXXS}px 0`,
         borderTop: `1px solid ${token.colorSplit}`,
-        minHeight: 48,
       }}
     >
       <Name environment={environment} />
@@ -188,31 +188,28 @@ function Name({ environment: { name, health, cordoned, since } }: { environment:
   const isLocal = useIsLocal();
   const { label, tone } = HEALTH[health];
   return (
-    <Flex vertical gap={2} align="start" style={{ minWidth: 0, overflowWrap: 'anywhere' }}>
+    <Flex gap="2px 8px" wrap align="center" style={{ minWidth: 0, overflowWrap: 'anywhere' }}>
       <strong>{isLocal ? t('This process') : <EnvironmentLink name={name} />}</strong>
-      <Flex gap="2px 8px" wrap align="center">
-        <StateTag tone={tone}>{t(label)}</StateTag>
-        {cordoned && <StateTag tone="off">{t('Cordoned')}</StateTag>}
-        {health !== 'online' && (
-          <Secondary>
-            <Since at={since} />
-          </Secondary>
-        )}
-      </Flex>
+      <StateTag tone={tone}>{t(label)}</StateTag>
+      {cordoned && <StateTag tone="off">{t('Cordoned')}</StateTag>}
+      {health !== 'online' && (
+        <Secondary>
+          <Since at={since} />
+        </Secondary>
+      )}
     </Flex>
   );
 }
 
-/** Requests with errors among them. */
-function Load({
-  series,
-  load,
-  own,
-}: {
+interface LoadProps {
   series: LoadSeries;
   load: FleetLoad | undefined;
   own: EnvironmentLoad | undefined;
-}) {
+  hasLabel: boolean;
+}
+
+/** Requests with errors among them. */
+function Load({ series, load, own, hasLabel }: LoadProps) {
   const t = useT();
   const { help: _, ...kind } = LOAD[series];
   return (
@@ -222,6 +219,7 @@ function Load({
       values={own?.[series]}
       time={load && { end: load.end, step: load.step }}
       bad={series === 'requests' ? own?.errors : undefined}
+      hasLabel={hasLabel}
     />
   );
 }

@@ -150,6 +150,12 @@ export const LIST = {
   pageSize: 'At most 200.',
 };
 
+/** Which lines of a log. */
+export const LOG_LINES = {
+  lines: '1 to 1000; default 100.',
+  until: 'Only lines until this time, in ms since 1970.',
+};
+
 /** Answers of several resources. */
 export const RESET = '`{username, email, password, unconfirmed: [environment]}`; the password is in this answer only.';
 export const MOVED =

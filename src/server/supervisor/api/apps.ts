@@ -18,7 +18,7 @@ import {
 } from '../definitions/input';
 import { assertPermitted } from '../definitions/permissions';
 import { type BulkResult, forEachApp } from '../requests/bulk';
-import { type ActionContext, type Answer, action, LIST, MOVED, RESET } from './action';
+import { type ActionContext, type Answer, action, LIST, LOG_LINES, MOVED, RESET } from './action';
 import { counted, listed } from './app-list';
 
 type Supervisor = ActionContext['supervisor'];
@@ -219,8 +219,7 @@ export const APPS = {
     query: {
       ...ONE_APP,
       environment: 'The environment; default: its first one.',
-      lines: '1 to 1000; default 100.',
-      until: 'Only lines until this time, in ms since 1970.',
+      ...LOG_LINES,
     },
     gives: 'Lines.',
     errors: ['UNKNOWN_APP', ...ASKS_WORKER],

@@ -1,8 +1,8 @@
 import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
-import { drainInput, forgetInput, moveInput, uncordonInput } from '../definitions/input';
+import { drainInput, forgetInput, logsInput, moveInput, parseInput, uncordonInput } from '../definitions/input';
 import { admitInput, arrivalInput, joinInput } from '../joining/join-input';
-import { type ActionContext, action, MOVED, RESET } from './action';
+import { type ActionContext, action, LOG_LINES, MOVED, RESET } from './action';
 import { bulkRow } from './apps';
 
 type Supervisor = ActionContext['supervisor'];
@@ -16,6 +16,34 @@ export const ENVIRONMENTS = {
     gives: 'Environment rows.',
     rows: ['appSupervisorEnvironment'],
     work: async ({ supervisor }) => ({ data: supervisor.parts.view.environmentRows() }),
+  }),
+  get: action({
+    summary: 'One environment: its apps, and its load against its limits',
+    reads: 'get',
+    query: ONE_ENVIRONMENT,
+    gives: 'The row, with `hosted`, `usage` and `load`.',
+    rows: 'appSupervisorEnvironmentDetails',
+    errors: ['UNKNOWN_ENVIRONMENT'],
+    async work({ supervisor, name }) {
+      const { view, observer, load } = supervisor.parts;
+      const row = rowOf(supervisor, name);
+      const environment = observer.environment(name);
+      const usage = row.available ? (environment?.lease?.usage ?? null) : null;
+      return { data: { ...row, hosted: view.hostedIn(name), usage, load: load.load([name]) } };
+    },
+  }),
+  // It may say what Redis, databases and addresses are, so it needs the permission of whoever adds environments.
+  logs: action({
+    summary: 'Last lines of the log of its process, without secrets',
+    reads: 'get',
+    query: { ...ONE_ENVIRONMENT, ...LOG_LINES },
+    gives: 'The lines.',
+    errors: ['UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
+    async work({ supervisor, name, params }) {
+      rowOf(supervisor, name);
+      const { lines, until } = parseInput(logsInput, { lines: params.lines, until: params.until });
+      return { data: await supervisor.parts.requests.processLogs(name, lines, until) };
+    },
   }),
   cordon: action({
     summary: 'Cordon: accept no new apps',
@@ -102,7 +130,6 @@ export const ENVIRONMENTS = {
     errors: ['UNKNOWN_ENVIRONMENT'],
     async work({ supervisor, name }) {
       const row = rowOf(supervisor, name);
-      if (!row) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
       // In shared memory there is no network between them.
       const here = { ok: true, message: say('REACH_THIS_PROCESS') };
       return { data: row.proxyUrl ? await supervisor.parts.checkReach(row.proxyUrl) : { web: here, ws: here } };
@@ -152,8 +179,12 @@ export const ENVIRONMENTS = {
   }),
 };
 
-const rowOf = (supervisor: Supervisor, name: string) =>
-  supervisor.parts.view.environmentRows().find((row) => row.name === name);
+/** @throws AppSupervisorError UNKNOWN_ENVIRONMENT */
+function rowOf(supervisor: Supervisor, name: string) {
+  const row = supervisor.parts.view.environmentRows().find((each) => each.name === name);
+  if (!row) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
+  return row;
+}
 
 function appsIn(supervisor: Supervisor, environment: string) {
   const isKnown = supervisor.parts.environmentCache.names().includes(environment);

@@ -35,6 +35,7 @@ const SECURITY = [
   'appEnvironments:join',
   'appEnvironments:arrival',
   'appEnvironments:admit',
+  'appEnvironments:logs',
   'appFleet:checklist',
 ];
 const OVERVIEW = ['appFleet:summary', 'appFleet:load', 'appEvents:*', 'appEnvironments:list'];

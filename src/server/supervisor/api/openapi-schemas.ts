@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { APP } from '../../../shared/app';
 import { checklistRow } from '../../../shared/checklist';
-import { ENVIRONMENT } from '../../../shared/environment';
+import { ENVIRONMENT, environmentDetails } from '../../../shared/environment';
 import { EVENT } from '../../../shared/event';
 import { objectIn, type Type } from '../../../shared/fields';
 import { movePlan } from '../../../shared/move';
@@ -15,6 +15,7 @@ import { VIEW } from '../../../shared/view';
 export const ROWS = {
   appSupervisorApp: objectIn(APP, 'row'),
   appSupervisorEnvironment: objectIn(ENVIRONMENT, 'row'),
+  appSupervisorEnvironmentDetails: environmentDetails,
   appSupervisorOperation: objectIn(OPERATION, 'row'),
   appSupervisorEvent: objectIn(EVENT, 'row'),
   appSupervisorNotifier: objectIn(NOTIFIER, 'row'),

@@ -1,10 +1,11 @@
 import { APP, withoutPasswords } from '../../../shared/app';
-import { ENVIRONMENT } from '../../../shared/environment';
+import { ENVIRONMENT, type EnvironmentDetails } from '../../../shared/environment';
 import { EVENT, type Event } from '../../../shared/event';
 import { defaultsIn, pickIn } from '../../../shared/fields';
 import { OPERATION, type Operation } from '../../../shared/operation';
 import { shownStatus } from '../../../shared/shown-status';
 import type { AppRow, EnvironmentRow, EventRow, OperationRow, ShownStatus, Status } from '../../../shared/types';
+import { WORST_FIRST } from '../../../shared/words';
 import type { AppCache } from '../definitions/app-cache';
 import type { OperationCache } from '../definitions/operation-store';
 import { type AppDefinition, desiredOf } from '../definitions/repository';
@@ -90,6 +91,18 @@ export class FleetView {
       warnings: appWarningsOf(app, this.options),
       operation: operation ? this.operationRow(operation) : null,
     });
+  }
+
+  /** The apps of an environment as they are there, the worst first. */
+  hostedIn(environment: string): EnvironmentDetails['hosted'] {
+    const statusIn = this.judge();
+    const found = [...this.options.appCache.apps.values()].flatMap((app) =>
+      this.statusesOf(app, statusIn)
+        .filter(([place]) => place === environment)
+        .map(([, { status, since, error = null }]) => ({ name: app.name, title: app.title, status, since, error })),
+    );
+    const rank = ({ status }: { status: Status }) => WORST_FIRST.indexOf(status);
+    return found.sort((one, other) => rank(one) - rank(other) || one.title.localeCompare(other.title, 'en'));
   }
 
   environmentRows(): EnvironmentRow[] {

@@ -89,6 +89,12 @@ export class WorkerRequests {
     const answer = await this.options.bus.request(environment, 'logs', request, LOGS_TIMEOUT);
     return parseAnswer(environment, logLines, answer);
   }
+
+  /** The same of the process of an environment, without the secrets that the process knows. */
+  async processLogs(environment: string, lines: number, until?: number): Promise<string[]> {
+    const answer = await this.options.bus.request(environment, 'processLogs', { lines, until }, LOGS_TIMEOUT);
+    return parseAnswer(environment, logLines, answer);
+  }
 }
 
 function assertIn({ environments }: AppDefinition, environment: string): void {

@@ -55,7 +55,8 @@ export class LoadRecorder {
         const [now, before] = [counts.get(name)?.[what] ?? 0, this.last.counts.get(name)?.[what] ?? 0];
         return ((now - before) * 1_000) / Math.max(1, mono - this.last.mono);
       };
-      const load = { memory: lease?.memory ?? null, delay: lease?.eventLoopDelay ?? null };
+      const { memory = null, eventLoopDelay: delay = null, usage } = lease ?? {};
+      const load = { memory, delay, cpu: usage?.cpu.used ?? null };
       this.history.add(name, { ...load, requests: rate('requests'), errors: rate('errors') }, wall);
     }
     this.history.keep((name) => names.includes(name));
@@ -92,13 +93,12 @@ export class LoadRecorder {
     return appTraffic ? this.apps.of(uid, clock.now().wall) : null;
   }
 
-  load(): FleetLoad {
-    const { environmentCache, clock } = this.options;
-    const now = clock.now().wall;
+  load(names = this.options.environmentCache.names()): FleetLoad {
+    const now = this.options.clock.now().wall;
     return {
       step: LOAD_STEP,
       end: slotOf(now) * LOAD_STEP,
-      environments: environmentCache.names().map((name) => ({ name, ...this.history.of(name, now) })),
+      environments: names.map((name) => ({ name, ...this.history.of(name, now) })),
     };
   }
 }
