@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createLogger, createSystemLogger, Transports } from '@nocobase/logger';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { secretsIn } from '../../src/server/config/secrets';
+import { secretsIn } from '../../src/server/config/secret-values';
 import { keepSecretsOutOfLogs, redacted } from '../../src/server/nocobase/log-secrets';
 import { until } from '../support/wait';
 

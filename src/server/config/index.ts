@@ -15,7 +15,7 @@ import { type DockerAddress, dockerOf } from './docker';
 import { type GuardConfig, guardConfigOf } from './guards';
 import { type JoinConfig, joinConfigOf } from './join';
 import { REDIS_ADDRESS_FORM, redisAddress } from './redis-address';
-import { secretsIn } from './secrets';
+import { secretsIn } from './secret-values';
 import {
   APPS_DOMAIN_FORM,
   appsDomain,
