@@ -56,7 +56,7 @@ export class Stage {
       manager.create({ name: 'target', environments: ['env_a'], cname: DOMAIN, startMode: 'withMain' }),
       manager.create({ name: 'bystander', environments: ['env_a'], startMode: 'withMain' }),
     ]);
-    const { operation } = await manager.begin('create', {
+    const { operation } = await manager.begin('adopt', {
       name: 'broken',
       environments: ['env_b'],
       options: {

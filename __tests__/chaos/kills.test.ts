@@ -53,7 +53,11 @@ describe('a worker killed', () => {
       database: 'killed',
     };
     const options = { dbConnType: 'new_connection', database };
+    // Where nobody is online, no database is checked before.
+    await worker().kill();
+    await manager.untilEnvironment('env_b', ({ health }) => health === 'down', { what: 'is down' });
     const { operation } = await manager.begin('create', { name: 'killed', environments: ['env_b'], options });
+    await worker().start();
     await manager.untilApp('killed', (app) => app.statuses.env_b?.message?.code === 'CHECKING_DATABASE', {
       what: 'looking for its database',
     });

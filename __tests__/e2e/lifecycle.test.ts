@@ -315,7 +315,10 @@ describe('where its data lies', () => {
     const ended = await Promise.all(
       Object.entries(broken).map(async ([name, wrong]) => {
         const options = { dbConnType: 'new_connection', database: connection(wrong) };
-        const { operation } = await manager.begin('create', { name, environments: ['env_a'], options });
+        const values = { name, environments: ['env_a'], options };
+        const refused = { status: 409, body: expect.stringContaining('"code":"DATABASE_UNUSABLE"') };
+        await expect(manager.begin('create', values)).rejects.toMatchObject(refused);
+        const { operation } = await manager.begin('adopt', values);
         return manager.ended(operation!);
       }),
     );

@@ -44,9 +44,6 @@ export function refusesBadInput({ manager, app: present, domain, environment, re
     ...['', '  ', 'x'.repeat(201), 5, null].map(
       (title): Case => ['apps:create', app({ title }), 400, 'INVALID_INPUT', 'title'],
     ),
-    ...(remote
-      ? [['apps:create', app({ environments: undefined }), 400, 'INVALID_INPUT', 'environments'] satisfies Case]
-      : []),
     ['apps:create', app({ environments: [] }), 400, 'INVALID_INPUT', 'environments'],
     ['apps:create', app({ environments: 'env_a' }), 400, 'INVALID_INPUT', 'environments'],
     ['apps:create', app({ environments: [environment, environment] }), 400, 'INVALID_INPUT', 'environments'],

@@ -23,7 +23,7 @@ const BROKEN = {
 onStage();
 
 beforeAll(async () => {
-  const { operation } = await manager.begin('create', BROKEN);
+  const { operation } = await manager.begin('adopt', BROKEN);
   await waitFor(async () => (await manager.operation(operation!.id)).state === 'failed', {
     timeout: 120_000,
     interval: 500,

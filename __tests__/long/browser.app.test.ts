@@ -14,7 +14,7 @@ beforeAll(async () => {
   const failing = { dbConnType: 'new_connection', database: NOWHERE };
   const [, { operation }] = await Promise.all([
     manager.create({ name: 'paged', title: 'Paged', environments: ['env_a', 'env_b'] }),
-    manager.begin('create', { name: 'failing', title: 'Failing', environments: ['env_b'], options: failing }),
+    manager.begin('adopt', { name: 'failing', title: 'Failing', environments: ['env_b'], options: failing }),
   ]);
   await waitFor(async () => (await manager.operation(operation!.id)).state === 'failed', {
     timeout: 120_000,

@@ -65,7 +65,7 @@ const save = async (id: string) => {
 const messages = async (): Promise<Array<{ title: string; content: string }>> =>
   (await manager.api.get('myInAppMessages:list', { pageSize: 50 })).data.messages;
 const fail = async (name: string) => {
-  const { operation } = await manager.begin('create', brokenApp(name));
+  const { operation } = await manager.begin('adopt', brokenApp(name));
   await eventually(async () => (await manager.operation(operation!.id)).state, 120_000).toBe('failed');
 };
 

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { systemRandom } from '../../src/server/core/system';
 import { AppSupervisorError } from '../../src/server/errors';
 import {
   adoptInput,
@@ -11,7 +10,6 @@ import {
   parseInput,
   updateInput,
 } from '../../src/server/supervisor/definitions/input';
-import { generatedName } from '../../src/server/supervisor/requests/creation';
 import { ENVIRONMENT_NAME, isAppName, RESERVED_APP_NAMES } from '../../src/shared/names';
 
 const create = (values: object) => parseInput(createInput, { title: 'CRM', ...values });
@@ -84,14 +82,6 @@ describe('create', () => {
     expect(field).toBe('initialAdmin');
     expect(message).toMatch(/keeps its own users/);
     expect(adopt({ name: 'crm' })).toEqual({ name: 'crm', title: 'CRM' });
-  });
-
-  it('generates a valid name', () => {
-    expect(create({}).name).toBeUndefined();
-    const names = Array.from({ length: 50 }, () => generatedName(systemRandom));
-    expect(names.every(isAppName)).toBe(true);
-    expect(names[0]).toMatch(/^a_[0-9a-f]{10}$/);
-    expect(new Set(names).size).toBe(50);
   });
 
   it('refuses names that JavaScript objects have, of apps and environments', () => {

@@ -18,7 +18,7 @@ const ALLOWED: Record<string, Record<string, Snippet[]>> = {
   apps: {
     ...each(['list', 'counts', 'get', 'create', 'adopt', 'update', 'label', 'start', 'stop', 'restart'], ['apps']),
     ...each(['upgrade', 'move', 'previewMove', 'destroy', 'checkDatabase', 'logs', 'load', 'migrate'], ['apps']),
-    databaseSize: ['apps'],
+    ...each(['databaseSize', 'previewCreate'], ['apps']),
     ...each(['resetAdmin', 'renewSecrets'], ['security']),
   },
   appEnvironments: {
@@ -61,6 +61,7 @@ const ADMIN = ['username', 'email', 'password'].map((name) => `initialAdmin.${na
  */
 const FIELDS: Record<string, string[]> = {
   'apps:create': [...CHANGEABLE, 'name', 'language', ...ADMIN],
+  'apps:previewCreate': ['title', 'seed'],
   'apps:adopt': [...CHANGEABLE, 'name', 'language'],
   'apps:update': CHANGEABLE,
   'apps:label': ['add', 'remove'],
@@ -140,6 +141,7 @@ describe('whoever may manage apps', () => {
   const fleet = new MemoryFleet();
   let main: ServedMainApp;
   beforeAll(async () => {
+    fleet.answer = async () => ({ checks: [], verdict: 'free' });
     const supervisor = await fleet.supervisor();
     for (const name of ['env_a', 'env_b', 'west']) await fleet.environment(name);
     main = await ServedMainApp.begin(supervisor.part, {

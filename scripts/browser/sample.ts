@@ -59,7 +59,8 @@ export const SAMPLE_LABELS = APPS.flatMap(({ labels = [] }) => labels);
  */
 export async function createSampleApps(api: Api): Promise<void> {
   for (const app of APPS) {
-    await api.post('apps:create', app).catch((error) => {
+    // What has no database is refused as a new app.
+    await api.post(app.options ? 'apps:adopt' : 'apps:create', app).catch((error) => {
       if (!(error instanceof ApiError && error.body.includes('NAME_TAKEN'))) throw error;
     });
   }

@@ -24,6 +24,7 @@ const CODES = {
   DOMAIN_TAKEN: [409, 'domain app'],
   DOMAIN_OF_WORKER: [409, 'domain environment'],
   PUBLIC_URL_MISSING: [409, ''],
+  NO_PLACE: [409, 'cause'],
   ENVIRONMENT_CORDONED: [409, 'environment'],
   NOT_IN_ENVIRONMENT: [409, 'app environment'],
   ALREADY_IN_ENVIRONMENT: [409, 'app environment'],
@@ -50,6 +51,9 @@ const CODES = {
   INITIAL_ADMIN_UNKNOWN: [409, 'environment'],
   ENVIRONMENTS_DIFFER: [409, 'one other what here there'],
   // an app's database
+  DATABASE_TAKEN: [409, 'environment cause remedy'],
+  DATABASE_ADOPTABLE: [409, 'environment cause'],
+  DATABASE_UNUSABLE: [409, 'environment cause remedy'],
   DATABASE_UNREACHABLE: [502, 'server cause'],
   DATABASE_SIGN_IN: [502, 'server user cause'],
   DATABASE_ROLE_DENIED: [409, 'user server sql'],

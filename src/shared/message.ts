@@ -57,6 +57,7 @@ export const MESSAGES = {
   PROBLEM_OPERATIONS_WAIT: 'count cause',
   PROBLEM_WARNING: 'environments cause',
   MOVE_NO_PLACE: '',
+  NO_ENVIRONMENT_YET: '',
   MOVE_PLACE_AWAY: 'environment',
   MOVE_PLACE_NO_VISITORS: 'environment',
   MOVE_DATABASE_ABSENT: 'app environment',

@@ -24,3 +24,13 @@ export const movePlace = object({ name: text(), apps: number(), refusal: orNull(
 
 export const movePlan = object({ apps: list(movePreview), places: list(movePlace) });
 export type MovePlan = ValueOf<typeof movePlan>;
+
+/** What a new app would get that its request leaves open; see `apps:previewCreate`. */
+export const newAppPlan = object({
+  /** Its identifier. */
+  name: text(),
+  /** Its environment; null if none takes it. */
+  environment: orNull(text()),
+  places: list(movePlace),
+});
+export type NewAppPlan = ValueOf<typeof newAppPlan>;

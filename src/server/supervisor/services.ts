@@ -54,6 +54,7 @@ import { Summary, type SummaryOptions } from './overview/summary';
 import { Drains, type DrainsOptions } from './placement/drains';
 import { Failovers, type FailoversOptions } from './placement/failovers';
 import { Moves, type MovesOptions } from './placement/moves';
+import { NewApps } from './placement/new-apps';
 import { AdministratorResets } from './requests/administrator-resets';
 import { AppCommands, type AppCommandsOptions } from './requests/commands';
 import { Migration } from './requests/migration';
@@ -207,7 +208,12 @@ function createPlacement(
   const requests = new WorkerRequests({ ...options, ...given });
   const moves = new Moves({ ...given, requests });
   const hosts = options.hosts ?? ((url: string) => hostsAt(url, options.own().config.host.apiBasePath));
-  return { requests, moves, failovers: new Failovers({ ...options, ...given, moves, hosts }) };
+  return {
+    requests,
+    moves,
+    newApps: new NewApps({ ...options, ...given, requests }),
+    failovers: new Failovers({ ...options, ...given, moves, hosts }),
+  };
 }
 
 /** What asks whether an address answers: that of a Worker, and the domain of an app. */

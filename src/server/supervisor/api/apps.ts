@@ -13,6 +13,7 @@ import {
   moveInput,
   namesInput,
   parseInput,
+  previewCreateInput,
   sizeInput,
   updateInput,
 } from '../definitions/input';
@@ -87,17 +88,41 @@ export const APPS = {
     work: async ({ supervisor, name }) => ({ data: supervisor.parts.view.appRow(knownApp(supervisor, name)) }),
   }),
   create: action({
-    summary: 'Create an app with its own database, and start it',
+    summary: 'Check the database of a new app, create the app, and start it; refused with the verdict of the check',
     body: createInput,
-    gives: 'The app row with its operation and, in this answer only, `initialAdmin: {username, email, password}`.',
+    gives:
+      'The app row with its operation and, in this answer only, `initialAdmin: {username, email, password}`. `meta.unchecked`: environments that are not online, where the database was not checked.',
     rows: 'appSupervisorApp',
-    errors: [...PLACES_APP, ...NAMES_APP, 'INITIAL_ADMIN_UNKNOWN', 'NEEDS_SECURITY'],
+    errors: [
+      ...PLACES_APP,
+      ...NAMES_APP,
+      ...ASKS_WORKER,
+      'NO_PLACE',
+      'DATABASE_TAKEN',
+      'DATABASE_ADOPTABLE',
+      'DATABASE_UNUSABLE',
+      'INITIAL_ADMIN_UNKNOWN',
+      'NEEDS_SECURITY',
+    ],
     async work({ supervisor, input, userId, caller, may }) {
       assertPermitted(null, input, may);
+      const { service, newApps } = supervisor.parts;
       const initialAdmin = administratorOf(input.initialAdmin, caller);
-      const operation = await supervisor.parts.service.create({ ...input, initialAdmin }, userId);
-      return { data: { ...newRow(supervisor, operation), initialAdmin } };
+      const app = newApps.complete({ ...input, initialAdmin });
+      const unchecked = await newApps.check(app);
+      const operation = await service.create(app, userId);
+      return { data: { ...newRow(supervisor, operation), initialAdmin }, meta: { unchecked } };
     },
+  }),
+  previewCreate: action({
+    summary: 'What a new app would get that its request leaves open',
+    reads: 'post',
+    body: previewCreateInput,
+    gives: 'Identifier and environment, and all environments as places. One `seed` makes one identifier.',
+    rows: 'appSupervisorNewAppPlan',
+    work: async ({ supervisor, input }) => ({
+      data: supervisor.parts.newApps.propose(input.title, input.seed),
+    }),
   }),
   adopt: action({
     summary: 'Create an app from a database that already contains a NocoBase app; it keeps its users',

@@ -4,7 +4,7 @@ import { checklistRow } from '../../../shared/checklist';
 import { ENVIRONMENT, environmentDetails } from '../../../shared/environment';
 import { EVENT } from '../../../shared/event';
 import { objectIn, type Type } from '../../../shared/fields';
-import { movePlan } from '../../../shared/move';
+import { movePlan, newAppPlan } from '../../../shared/move';
 import { NOTIFIER, noticeResult } from '../../../shared/notice';
 import { OPERATION } from '../../../shared/operation';
 import { schemaOf } from '../../../shared/schema';
@@ -23,6 +23,7 @@ export const ROWS = {
   appSupervisorView: objectIn(VIEW, 'row'),
   appSupervisorChecklistRow: checklistRow,
   appSupervisorMovePlan: movePlan,
+  appSupervisorNewAppPlan: newAppPlan,
   appSupervisorSummary: fleetSummary,
   appSupervisorLoad: fleetLoad,
   appSupervisorAppLoad: appLoad,

@@ -76,7 +76,13 @@ const newApp = {
   name: inputOf(APP.name.type).optional(),
 };
 
-/** An app as requested. One without a name gets a generated name (requests/creation.ts). */
+/** The parameters of `apps:previewCreate`. @see appNameFor */
+export const previewCreateInput = z.strictObject({
+  title: z.string().max(255).default(''),
+  seed: z.string().max(64).optional(),
+});
+
+/** An app as requested. One without a name or environments gets them (requests/creation.ts). */
 type RequestedApp = Omit<NewIn<typeof APP>, 'name'> & { name?: string };
 export type CreateInput = RequestedApp & { initialAdmin?: z.infer<typeof initialAdmin> };
 export const createInput = appInput<CreateInput>({ ...newApp, initialAdmin: initialAdmin.optional() });

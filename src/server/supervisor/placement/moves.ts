@@ -13,7 +13,8 @@ import type { WorkerRequests } from '../fleet/worker-requests';
 import { type BulkResult, forEachApp } from '../requests/bulk';
 import type { AppService } from '../requests/service';
 import { isMovable } from './drain-plan';
-import { databaseRefusal, placeRefusal } from './move-refusals';
+import { placesIn } from './fleet-places';
+import { databaseRefusal } from './move-refusals';
 import { type Place, placesFor, spread } from './places';
 import { lastBoots, moveNotes, type UploadsFacts } from './preview';
 
@@ -56,7 +57,7 @@ export class Moves {
 
   /** What moves of these apps would do. Changes nothing. */
   async preview(apps: AppDefinition[], request: MoveRequest): Promise<MovePlan> {
-    const places = this.places();
+    const places = placesIn(this.options);
     const targets = this.targetsOf(apps, request, places);
     const boots = await this.bootsOf(apps);
     const reaches: Reaches = new Map();
@@ -111,7 +112,7 @@ export class Moves {
 
   /** The environment that takes further apps and fits best, without a look at their databases; null if there is none. @param taken others */
   bestPlace(taken: readonly string[]): string | null {
-    return placesFor(this.places(), taken, null)[0] ?? null;
+    return placesFor(placesIn(this.options), taken, null)[0] ?? null;
   }
 
   private previewOf(
@@ -215,24 +216,6 @@ export class Moves {
         server: app.database.dbConnType === 'new_connection' ? null : serverOf(sourceOf(app, request)),
       })),
     );
-  }
-
-  private places(): Place[] {
-    const { environmentCache, observer, appCache } = this.options;
-    const counts = new Map<string, number>();
-    for (const { environments } of appCache.apps.values())
-      for (const name of environments) counts.set(name, (counts.get(name) ?? 0) + 1);
-    return environmentCache.names().map((name) => {
-      const view = observer.environment(name);
-      const registration = environmentCache.registrationOf(name);
-      return {
-        name,
-        refusal: placeRefusal(name, this.options),
-        apps: counts.get(name) ?? 0,
-        delay: view?.lease?.eventLoopDelay ?? null,
-        server: registration?.databaseRole?.server || null,
-      };
-    });
   }
 
   private async bootsOf(apps: AppDefinition[]): Promise<Map<string, number>> {

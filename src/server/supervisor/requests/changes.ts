@@ -238,7 +238,7 @@ export class AppChanges {
     }
   }
 
-  async assertDomainFree(cname: string | null | undefined, name: string, transaction: Transaction): Promise<void> {
+  async assertDomainFree(cname: string | null | undefined, name: string, transaction?: Transaction): Promise<void> {
     if (!cname) return;
     const { appCache, addresses, environmentCache } = this.options;
     const fleet = environmentCache.fleetHosts(addresses);

@@ -1,5 +1,6 @@
 import type { Transaction } from '@nocobase/database';
 import { APP } from '../../../shared/app';
+import { appNameFor } from '../../../shared/app-name';
 import { completeIn, pickIn } from '../../../shared/fields';
 import type { StatusEntry } from '../../../shared/messages';
 import type { Operation } from '../../../shared/operation';
@@ -49,15 +50,27 @@ export interface NewApp extends Omit<CreateInput, 'initialAdmin'> {
   initialAdmin: Administrator | null;
 }
 
-/** A name for an app that was requested without one. */
-export const generatedName = (random: Random): string => `a_${random.hex(5)}`;
-
 /** Creates apps, and adopts existing ones. */
 export class AppCreation {
   constructor(
     private readonly options: CreationOptions,
     private readonly changes: AppChanges,
   ) {}
+
+  /** The identifier of an app that is requested without one. @param seed as in `appNameFor` */
+  nameFor(title: string, seed = this.options.random.hex(4)): string {
+    const { apps, tombstones } = this.options.appCache;
+    return appNameFor(title, [...apps.keys(), ...[...tombstones.values()].map(({ name }) => name)], seed);
+  }
+
+  /**
+   * Whether a new app can be created, as far as that is known here.
+   * @throws AppSupervisorError as `create`
+   */
+  async assertPossible(requested: NewApp & { name: string }): Promise<void> {
+    this.placeFor(requested);
+    await this.assertFree(requested);
+  }
 
   /** A new app, in a database that it creates (`create`) or that already contains a NocoBase app (`adopt`). */
   async create(
@@ -68,7 +81,7 @@ export class AppCreation {
     jwtSecret: string | null = null,
   ): Promise<Operation> {
     const { appRepository, clock, random, aesKey } = this.options;
-    const input = { ...requested, name: requested.name ?? generatedName(random) };
+    const input = { ...requested, name: requested.name ?? this.nameFor(requested.title) };
     const { environments, targetEnvironment } = this.placeFor(input);
     const orphan = this.orphanOf(input.name);
     if (orphan && action === 'create') throw new AppSupervisorError('NAME_TAKEN', { app: input.name }, 'name');
@@ -98,9 +111,8 @@ export class AppCreation {
     });
     await this.options.environmentCache.settled();
     const operation = await this.changes.inTransaction(async (transaction) => {
-      await this.assertNameFree(input.name, transaction);
       await this.options.environmentCache.assertStored(environments, 'environments', transaction);
-      await this.changes.assertDomainFree(input.cname, input.name, transaction);
+      await this.assertFree(input, transaction);
       // A Worker takes what is older than what it was told of a former app of this name for a late message.
       const former = [
         await this.options.operations.newestGeneration(input.name, transaction),
@@ -161,7 +173,8 @@ export class AppCreation {
     return entries.find((entry) => appCache.isOrphan(entry)) ?? null;
   }
 
-  private async assertNameFree(app: string, transaction: Transaction): Promise<void> {
+  /** Whether no other app has its name or its domain. */
+  private async assertFree({ name: app, cname }: { name: string; cname?: string | null }, transaction?: Transaction) {
     const { appRepository, appCache, operations } = this.options;
     if (await appRepository.find(app, transaction)) throw new AppSupervisorError('NAME_TAKEN', { app }, 'name');
     // Files, and databases of some servers, do not tell `crm` from `CRM`, and neither do people.
@@ -170,5 +183,6 @@ export class AppCreation {
     assertLabelFree(app, appCache.apps.values(), this.options.addresses);
     const others = await operations.active({ appName: app }, transaction);
     if (others.some(({ data }) => data === 'drop')) throw new AppSupervisorError('DROP_PENDING', { app }, 'name');
+    await this.changes.assertDomainFree(cname, app, transaction);
   }
 }

@@ -53,7 +53,7 @@ function assertSomewhere({ environments }: AppDefinition): void {
  */
 export class AppService {
   private readonly changes: AppChanges;
-  private readonly creation: AppCreation;
+  readonly creation: AppCreation;
   private readonly requests: OperationRequests;
 
   constructor(private readonly options: ServiceOptions) {
