@@ -29,7 +29,18 @@ const cpuTime = new CpuTime();
 const skipped = [];
 
 /** @type {import('./lib/programs.mjs').ProgramName[]} */
-const PROGRAMS = ['redis', 'valkey', 'postgresql', 'mariadb', 'pgbouncer', 'nginx', 'caddy', 'chromium', 'kubectl'];
+const PROGRAMS = [
+  'redis',
+  'valkey',
+  'postgresql',
+  'mariadb',
+  'pgbouncer',
+  'nginx',
+  'haproxy',
+  'caddy',
+  'chromium',
+  'kubectl',
+];
 
 try {
   ensureNode();

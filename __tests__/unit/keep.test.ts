@@ -49,7 +49,9 @@ afterEach(async () => {
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 
 it('waits 5 s before a restart, twice as long after each consecutive exit, and at most a minute', () => {
-  expect([1, 2, 3, 4, 5, 6, 100].map(restartDelay)).toEqual([5_000, 10_000, 20_000, 40_000, 60_000, 60_000, 60_000]);
+  expect([1, 2, 3, 4, 5, 6, 100].map((ends) => restartDelay(ends, 5_000))).toEqual([
+    5_000, 10_000, 20_000, 40_000, 60_000, 60_000, 60_000,
+  ]);
 });
 
 it('says how a part has ended, and restarts it', async () => {

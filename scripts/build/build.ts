@@ -34,6 +34,7 @@ export async function build(target: Target & Evaluation): Promise<BuildResult> {
     serverConfig(target, {
       'server/index': path.join(target.source, 'server/index.ts'),
       'server/keys': path.join(target.source, 'server/keys.ts'),
+      'server/nocobase-door': path.join(target.source, 'server/nocobase-door.ts'),
     }),
     ...(await Promise.all(
       LANES.map(async (lane) => clientConfig(target, lane, await clientEntry(target.source, lane))),

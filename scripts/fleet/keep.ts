@@ -1,13 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Part } from './part';
 
-const FIRST_DELAY = 5_000;
 const LONGEST_DELAY = 60_000;
 /** A part that ran this long resets the count of consecutive exits. */
 const LASTED = 60_000;
 
-/** Delay before a part is restarted, in ms. @param ends number of consecutive exits */
-export const restartDelay = (ends: number): number => Math.min(FIRST_DELAY * 2 ** (ends - 1), LONGEST_DELAY);
+/** Delay before a part is restarted, in ms. @param ends number of consecutive exits @param first the delay after one */
+export const restartDelay = (ends: number, first: number): number => Math.min(first * 2 ** (ends - 1), LONGEST_DELAY);
 
 export interface KeepOptions {
   /** False: a part that has ended stays down. */
@@ -43,7 +42,7 @@ async function keepOnce(part: Part, before: number, { restart, print, signal, pa
     return 0;
   }
   for (; ; ends++) {
-    const delay = restartDelay(ends);
+    const delay = restartDelay(ends, part.restartAfter);
     const often = ends > 1 ? `, ${ends} times in a row` : '';
     print(`${part.name} ${what}${often}; starting it again in ${delay / 1_000} s`);
     await rest(delay);

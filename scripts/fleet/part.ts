@@ -24,6 +24,8 @@ export interface PartOptions {
   stopSignal: NodeJS.Signals;
   /** Maximum time to end by itself before it is killed, in milliseconds. */
   stopWithin: number;
+  /** How soon it is started again where it has ended by itself, in milliseconds. */
+  restartAfter?: number;
   /** Where the identity of the process is stored for other processes. */
   memory?: {
     get(): ProcessIdentity | null;
@@ -60,6 +62,10 @@ export class Part {
 
   get name(): string {
     return this.options.name;
+  }
+
+  get restartAfter(): number {
+    return this.options.restartAfter ?? 5_000;
   }
 
   get logFile(): string {

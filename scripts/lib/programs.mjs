@@ -10,7 +10,7 @@ import { ROOT } from './root.mjs';
  * no question (root on Debian or Ubuntu); else the error names the one command that installs them.
  *
  * @typedef {{ names: string[], files?: string[], apt: string, dnf: string, apk: string, brew: string }} Program
- * @type {Record<'redis' | 'valkey' | 'postgresql' | 'mariadb' | 'pgbouncer' | 'nginx' | 'caddy' | 'wrk' | 'compiler' | 'make' | 'python' | 'chromium' | 'kubectl' | 'docker' | 'dockerCli' | 'compose' | 'buildx' | 'iptables' | 'debootstrap' | 'chineseFont', Program>}
+ * @type {Record<'redis' | 'valkey' | 'postgresql' | 'mariadb' | 'pgbouncer' | 'nginx' | 'haproxy' | 'caddy' | 'wrk' | 'compiler' | 'make' | 'python' | 'chromium' | 'kubectl' | 'docker' | 'dockerCli' | 'compose' | 'buildx' | 'iptables' | 'debootstrap' | 'chineseFont', Program>}
  */
 const PROGRAMS = {
   redis: { names: ['redis-server', 'valkey-server'], apt: 'redis-server', dnf: 'valkey', apk: 'redis', brew: 'redis' },
@@ -25,6 +25,7 @@ const PROGRAMS = {
   pgbouncer: { names: ['pgbouncer'], apt: 'pgbouncer', dnf: 'pgbouncer', apk: 'pgbouncer', brew: 'pgbouncer' },
   valkey: { names: ['valkey-server'], apt: 'valkey-server', dnf: 'valkey', apk: 'valkey', brew: 'valkey' },
   nginx: { names: ['nginx'], apt: 'nginx-light', dnf: 'nginx', apk: 'nginx', brew: 'nginx' },
+  haproxy: { names: ['haproxy'], apt: 'haproxy', dnf: 'haproxy', apk: 'haproxy', brew: 'haproxy' },
   caddy: { names: ['caddy'], apt: 'caddy', dnf: 'caddy', apk: 'caddy', brew: 'caddy' },
   wrk: { names: ['wrk'], apt: 'wrk', dnf: 'wrk', apk: 'wrk', brew: 'wrk' },
   compiler: { names: ['g++', 'clang++'], apt: 'g++', dnf: 'gcc-c++', apk: 'g++', brew: 'llvm' },

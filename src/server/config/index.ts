@@ -14,7 +14,7 @@ import { type DatabaseRolesConfig, databaseRolesOf } from './database-roles';
 import { type DockerAddress, dockerOf } from './docker';
 import { type GuardConfig, guardConfigOf } from './guards';
 import { type JoinConfig, joinConfigOf } from './join';
-import { REDIS_ADDRESS_FORM, redisAddress } from './redis-address';
+import { REDIS_ADDRESS_FORM, type RedisStateConfig, redisAddress, redisStateOf } from './redis-address';
 import { secretsIn } from './secret-values';
 import {
   APPS_DOMAIN_FORM,
@@ -29,13 +29,9 @@ import {
 
 /** The only reader of environment variables. All other code uses the configuration. */
 
-export interface RedisConfig {
-  /** Records, leases, statuses, manifests: `APP_SUPERVISOR_REDIS_URL`. */
-  stateUrl: string;
+export interface RedisConfig extends RedisStateConfig {
   /** Notifications and request/reply: `APP_COMMAND_REDIS_URL`. */
   commandUrl: string;
-  /** First part of every key and channel: `APP_SUPERVISOR_KEY_PREFIX`. */
-  prefix: string;
 }
 
 export interface EnvironmentConfig {
@@ -144,9 +140,12 @@ export type Config = DormantConfig | ActiveConfig;
 
 /** Problems of the environment variables: one line for each, for the operator's terminal. */
 export class ConfigError extends Error {
-  constructor(readonly problems: string[]) {
+  constructor(
+    readonly problems: string[],
+    program = 'App Supervisor',
+  ) {
     super(
-      ['App Supervisor cannot start with these environment variables:', ...problems.map((line) => `  - ${line}`)].join(
+      [`${program} cannot start with these environment variables:`, ...problems.map((line) => `  - ${line}`)].join(
         '\n',
       ),
     );
@@ -311,14 +310,8 @@ function configOf(part: Config['part'], variables: Variables, common: Common): C
 }
 
 const redisOf = (variables: Variables): RedisConfig => ({
-  stateUrl: variables.read('APP_SUPERVISOR_REDIS_URL', redisAddress, REDIS_ADDRESS_FORM),
+  ...redisStateOf(variables),
   commandUrl: variables.read('APP_COMMAND_REDIS_URL', redisAddress, REDIS_ADDRESS_FORM),
-  prefix: variables.read(
-    'APP_SUPERVISOR_KEY_PREFIX',
-    z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/),
-    'up to 64 letters, digits, "_", "-" or "."',
-    'app-supervisor',
-  ),
 });
 
 function environmentOf(variables: Variables): EnvironmentConfig {

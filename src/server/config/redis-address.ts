@@ -1,6 +1,24 @@
 import type { RedisOptions } from 'ioredis';
 import { z } from 'zod';
 import { jsonText } from '../../shared/json-text';
+import type { Variables } from './variables';
+
+export interface RedisStateConfig {
+  /** Records, leases, statuses, manifests, routes: `APP_SUPERVISOR_REDIS_URL`. */
+  stateUrl: string;
+  /** First part of every key and channel: `APP_SUPERVISOR_KEY_PREFIX`. */
+  prefix: string;
+}
+
+export const redisStateOf = (variables: Variables): RedisStateConfig => ({
+  stateUrl: variables.read('APP_SUPERVISOR_REDIS_URL', redisAddress, REDIS_ADDRESS_FORM),
+  prefix: variables.read(
+    'APP_SUPERVISOR_KEY_PREFIX',
+    z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/),
+    'up to 64 letters, digits, "_", "-" or "."',
+    'app-supervisor',
+  ),
+});
 
 const endpoint = z.strictObject({
   host: z.string().min(1),

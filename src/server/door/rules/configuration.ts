@@ -20,7 +20,7 @@ function globalsOf({ folder, threads, connections, globals }: DoorPlace, setting
   return [
     'global',
     ...(threads === null ? [] : [`  nbthread ${threads}`]),
-    `  maxconn ${connections}`,
+    ...(connections === null ? [] : [`  maxconn ${connections}`]),
     `  setenv DOOR_NAMES ${folder}/${MAPS.names}`,
     `  setenv DOOR_PUBLIC_PATH ${settings.publicPath}`,
     `  lua-load-per-thread ${folder}/${LUA}`,

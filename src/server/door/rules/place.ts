@@ -9,8 +9,8 @@ export interface DoorPlace {
   supervisors: readonly string[];
   /** Null: one for each core. */
   threads: number | null;
-  /** Connections at the same time. */
-  connections: number;
+  /** Connections at the same time; null: as many as the system lets it have. */
+  connections: number | null;
   /** File with the certificates of authorities that sign those of Workers; null: those of the system. */
   authorities: string | null;
   /** Further lines of the section `global`, such as user, group and `chroot`. */

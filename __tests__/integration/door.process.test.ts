@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { doorConfig } from '../../src/server/config/door';
+import { systemClock } from '../../src/server/core/system';
+import { DoorDisk } from '../../src/server/door/disk';
+import { HAProxy } from '../../src/server/door/haproxy';
+import { wantedOf } from '../../src/server/door/wanted';
+import type { Routes } from '../../src/shared/routes';
+import { Echo, routeOf, TestDoor, TestSocket, tableOf } from '../support/door-process';
+import { recordedLog } from '../support/log';
+
+/** What becomes of a running HAProxy: whoever starts it, and whenever the program beside it comes and goes. */
+let [module, one, two]: Echo[] = [];
+let door: TestDoor;
+let driver: HAProxy;
+
+beforeAll(async () => {
+  [module, one, two] = await Promise.all(['module', 'env_a', 'env_b'].map((name) => new Echo(name).start()));
+});
+afterAll(() => Promise.all([module, one, two].map((echo) => echo.stop())));
+
+beforeEach(async () => {
+  door = await TestDoor.make({ supervisors: [module.url] });
+  driver = take();
+  await driver.want(wanted(tableOf([routeOf('crm', ['env_a'])], { env_a: one.url })));
+  await door.haproxy.start();
+  await isDriven(driver);
+});
+afterEach(async () => {
+  driver.close();
+  await door.stop();
+});
+
+/** As a feeder does that was started now. */
+function take(): HAProxy {
+  const taken = new HAProxy(new DoorDisk(door.folder), recordedLog(), systemClock);
+  taken.open();
+  return taken;
+}
+
+const wanted = (routes: Routes) =>
+  wantedOf(doorConfig({ ...door.env, APP_SUPERVISOR_DOOR_FOLDER: door.folder }), routes, null);
+const isDriven = (haproxy: HAProxy) => vi.waitFor(() => expect(haproxy.current).not.toBeNull(), { timeout: 10_000 });
+
+it('changes apps while HAProxy runs, in the same process', async () => {
+  const { identity } = driver.current!;
+  expect(await door.by('/api/x?__appName=crm')).toBe('env_a');
+  expect(await door.by('/api/x?__appName=shop')).toBe('module');
+  await driver.want(wanted(tableOf([routeOf('shop', ['env_a'])], { env_a: one.url })));
+  expect(await door.by('/api/x?__appName=crm')).toBe('module');
+  expect(await door.by('/api/x?__appName=shop')).toBe('env_a');
+  expect(driver.current?.identity).toEqual(identity);
+});
+
+it('reloads for another environment, and keeps sockets that are open', async () => {
+  const socket = await TestSocket.open(door.port, 'crm');
+  const { identity } = driver.current!;
+  const both = { env_a: one.url, env_b: two.url };
+  await driver.want(wanted(tableOf([routeOf('crm', ['env_b'])], both)));
+  await isDriven(driver);
+  expect(driver.current?.identity).not.toEqual(identity);
+  expect(await door.by('/api/x?__appName=crm')).toBe('env_b');
+  expect(await socket.echoes()).toBe(true);
+  // The former process ends with its last socket.
+  expect(driver.former.size).toBe(1);
+  socket.close();
+  await vi.waitFor(() => expect(driver.former.size).toBe(0), { timeout: 10_000 });
+});
+
+it('takes over what runs as it is, and changes no more than what differs', async () => {
+  const { identity } = driver.current!;
+  driver.close();
+  const socket = await TestSocket.open(door.port, 'crm');
+  const next = take();
+  await next.want(wanted(tableOf([routeOf('crm', ['env_a']), routeOf('shop', ['env_a'])], { env_a: one.url })));
+  await isDriven(next);
+  await vi.waitFor(async () => expect(await door.by('/api/x?__appName=shop')).toBe('env_a'));
+  expect(next.current?.identity).toEqual(identity);
+  expect(await socket.echoes()).toBe(true);
+  next.close();
+});
+
+it('follows a reload that somebody else has asked for', async () => {
+  const { identity } = driver.current!;
+  const socket = await TestSocket.open(door.port, 'crm');
+  process.kill(door.haproxy.pid!, 'SIGUSR2');
+  await vi.waitFor(() => expect(driver.current?.identity.pid).not.toBe(identity.pid), { timeout: 10_000 });
+  await isDriven(driver);
+  await driver.want(wanted(tableOf([routeOf('shop', ['env_a'])], { env_a: one.url })));
+  expect(await door.by('/api/x?__appName=shop')).toBe('env_a');
+  expect(await socket.echoes()).toBe(true);
+});
+
+it('finds HAProxy again that was killed, and that has started from what is on disk', async () => {
+  await driver.want(wanted(tableOf([routeOf('shop', ['env_a'])], { env_a: one.url })));
+  const { identity } = driver.current!;
+  await door.haproxy.kill();
+  await vi.waitFor(() => expect(driver.current).toBeNull());
+  await door.haproxy.start();
+  expect(await door.by('/api/x?__appName=shop')).toBe('env_a');
+  await isDriven(driver);
+  expect(driver.current?.identity).not.toEqual(identity);
+});
+
+it('goes on with the former configuration if the new one is refused', async () => {
+  const refused = wanted(tableOf([], { env_a: one.url }));
+  const configuration = `${refused.files['haproxy.cfg']}  no-such-word\n`;
+  await driver.want({ ...refused, mark: 'refused', files: { ...refused.files, 'haproxy.cfg': configuration } });
+  expect(driver.refusal).toMatch(/no-such-word/);
+  expect(await door.by('/api/x?__appName=crm')).toBe('env_a');
+});
+
+it('changes what runs where the disk is full, and leaves the files as they were', async () => {
+  const file = path.join(door.folder, 'apps.map');
+  const before = readFileSync(file, 'utf8');
+  const write = vi.spyOn(DoorDisk.prototype, 'write').mockImplementation(() => {
+    throw new Error('ENOSPC: no space left on device');
+  });
+  await driver.want(wanted(tableOf([routeOf('shop', ['env_a'])], { env_a: one.url })));
+  write.mockRestore();
+  expect(await door.by('/api/x?__appName=shop')).toBe('env_a');
+  expect(readFileSync(file, 'utf8')).toBe(before);
+});

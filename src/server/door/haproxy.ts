@@ -1,0 +1,193 @@
+import path from 'node:path';
+import type { Clock, Timer } from '../clock';
+import { messageOf } from '../errors';
+import { Feed } from '../feed';
+import type { Log } from '../log';
+import type { DoorDisk } from './disk';
+import { HAProxyProcess, type Identity } from './haproxy-process';
+import { SOCKET } from './rules';
+import { askMaster } from './runtime-socket';
+import { CONFIGURATION, type Wanted } from './wanted';
+
+/** The socket of HAProxy's master, below the folder: whoever starts HAProxy names it. */
+export const MASTER_SOCKET = 'master.sock';
+/** The oldest release whose reload answers, and whose rules are ours. */
+const OLDEST = [3, 0];
+/** How often HAProxy is looked for, and after its own reloads, in ms. */
+const LOOK_EVERY = 250;
+/** A configuration that HAProxy did not take is offered again after this time, in ms. */
+const REFUSED_FOR = 10_000;
+
+/** Whether a process that was found can be driven. */
+export const isTooOld = (version: string): boolean => {
+  const [major, minor] = version.split('.').map(Number);
+  return major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
+};
+
+/**
+ * HAProxy, which somebody else starts, ends and starts again: the launcher, systemd, or a container. It serves by what it has read, whether
+ * this object is there or not; this object finds it, and makes it what is wanted.
+ */
+export class HAProxy {
+  /** A process was found, or has ended. */
+  readonly changes = new Feed<void>();
+  /** A process is about to end: what it has counted can still be asked for. */
+  readonly farewells = new Feed<HAProxyProcess>();
+  /** Why the last configuration was not taken; null: it was. */
+  refusal: string | null = null;
+  /** Null: it does not run. */
+  current: HAProxyProcess | null = null;
+  /** Those that finish what they began before a reload. */
+  readonly former = new Set<HAProxyProcess>();
+  private wanted: Wanted | null = null;
+  private refused: { mark: string; at: number } | null = null;
+  private timer: Timer | null = null;
+  private turn: Promise<void> = Promise.resolve();
+  private isWaiting = false;
+  private complaint = '';
+
+  constructor(
+    private readonly disk: DoorDisk,
+    private readonly log: Log,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Looks for it from now on. */
+  open(): void {
+    this.timer = this.clock.interval(LOOK_EVERY, () => void this.look());
+  }
+
+  close(): void {
+    this.timer?.cancel();
+    for (const { socket } of [...this.former, ...(this.current ? [this.current] : [])]) socket.close();
+  }
+
+  /**
+   * Writes what HAProxy reads, and brings every process to it. The last of several calls decides.
+   * Never rejects: what could not be done is logged, and done as soon as it can be.
+   */
+  want(wanted: Wanted): Promise<void> {
+    this.wanted = wanted;
+    return this.look();
+  }
+
+  /** One after the other; of those that wait, one is enough. */
+  private look(): Promise<void> {
+    if (this.isWaiting) return this.turn;
+    this.isWaiting = true;
+    this.turn = this.turn.then(async () => {
+      this.isWaiting = false;
+      try {
+        await this.lookOnce();
+        this.complain('');
+      } catch (error) {
+        this.complain(messageOf(error));
+      }
+    });
+    return this.turn;
+  }
+
+  private async lookOnce(): Promise<void> {
+    const { wanted } = this;
+    const problem = wanted && this.writeFiles(wanted);
+    await this.find();
+    const { current } = this;
+    if (!wanted || !current) return;
+    if (current.mark === wanted.mark) {
+      this.refusal = null;
+      await this.bring(current, wanted).catch((error) => this.mend(wanted, problem ?? error));
+    } else if (problem) throw problem;
+    else await this.reload(wanted);
+    for (const process of this.former) await this.bring(process, wanted).catch(() => undefined);
+    if (problem) throw problem;
+  }
+
+  /** Where the disk is full, what runs is changed nevertheless. @returns what was wrong */
+  private writeFiles({ files }: Wanted): Error | null {
+    const { [CONFIGURATION]: configuration, ...others } = files;
+    try {
+      for (const [name, text] of Object.entries(others)) this.disk.write(name, text);
+      this.disk.write(CONFIGURATION, configuration);
+      return null;
+    } catch (error) {
+      return new Error(`The files of HAProxy cannot be written: ${messageOf(error)}`);
+    }
+  }
+
+  private async bring(process: HAProxyProcess, { maps }: Wanted): Promise<void> {
+    const began = this.clock.now().mono;
+    const changed = await process.bring(maps, this.disk.folder);
+    if (changed) this.log.debug(`Changed ${changed} lines in ${Math.round(this.clock.now().mono - began)} ms.`);
+  }
+
+  /** It is not known what a process has that did not take a line; it reads all of them anew. @throws why it cannot */
+  private async mend(wanted: Wanted, problem: Error): Promise<void> {
+    this.complain(problem.message);
+    await this.reload(wanted);
+  }
+
+  /** Finds a process where there is none yet, or where another one has followed it. */
+  private async find(): Promise<void> {
+    for (const process of this.former) {
+      const state = await process.state().catch(() => null);
+      if (state?.isDone) await this.farewells.emitAndWait(process).then(() => process.socket.close());
+    }
+    if (this.current) {
+      const state = await this.current.state().catch(() => null);
+      if (!state || state.isLeaving) this.leave(this.current);
+    }
+    if (this.current) return;
+    const found = await HAProxyProcess.find(path.join(this.disk.folder, SOCKET), this.disk.folder).catch(() => null);
+    if (!found) return;
+    if (isTooOld(found.version)) {
+      found.socket.close();
+      throw new Error(
+        `HAProxy ${found.version} is too old: the door needs ${OLDEST.join('.')} or later, which "apt-get install haproxy" installs on Debian 13 and Ubuntu 24.10 or later.`,
+      );
+    }
+    if ([...this.former].some(({ identity }) => isSame(identity, found.identity))) return found.socket.close();
+    this.current = found;
+    found.socket.end.listen(() => this.lose(found));
+    this.log.info(`HAProxy ${found.version} runs as process ${found.identity.pid}.`);
+    this.changes.emit();
+  }
+
+  /** It takes no more connections, and keeps those that it has. */
+  private leave(process: HAProxyProcess): void {
+    if (this.current === process) this.current = null;
+    this.former.add(process);
+  }
+
+  private lose(process: HAProxyProcess): void {
+    this.former.delete(process);
+    if (this.current !== process) return;
+    this.current = null;
+    this.log.warn(`HAProxy, process ${process.identity.pid}, has ended.`);
+    this.changes.emit();
+  }
+
+  private async reload({ mark }: Wanted): Promise<void> {
+    const now = this.clock.now().mono;
+    if (this.refused?.mark === mark && now - this.refused.at < REFUSED_FOR) return;
+    const answer = await askMaster(path.join(this.disk.folder, MASTER_SOCKET), 'reload');
+    const took = Math.round(this.clock.now().mono - now);
+    if (/^Success=1/.test(answer)) {
+      this.refused = null;
+      this.log.info(`HAProxy was reloaded in ${took} ms.`);
+      if (this.current) this.leave(this.current);
+      await this.find();
+      return;
+    }
+    this.refused = { mark, at: now };
+    this.refusal = answer;
+    this.log.error(`HAProxy does not take its configuration, and goes on with the former one: ${answer}`);
+  }
+
+  /** Once for each trouble. */
+  private complain(complaint: string): void {
+    if (complaint && complaint !== this.complaint) this.log.error(complaint);
+    this.complaint = complaint;
+  }
+}
+
+const isSame = (one: Identity, other: Identity): boolean => one.pid === other.pid && one.startedAt === other.startedAt;

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import type { RouteSettings, Routes } from '../../shared/routes';
+import { BOUNDS } from '../config/bounds';
+import type { DoorConfig } from '../config/door';
+import { CONFIGURATION_MARK } from './haproxy-process';
+import { CONFIGURATION, type DoorFiles, type DoorPlace, filesOf, type Listener } from './rules';
+import { type Maps, mapsOf } from './rules/maps';
+
+/** The file that HAProxy is started with, below the folder. */
+export { CONFIGURATION } from './rules';
+/** Of the certificates that HAProxy reads, below the folder. */
+export const CERTIFICATES = 'certificates';
+
+/** What HAProxy should have. */
+export interface Wanted {
+  /** Of all that it reads at its start alone: another one needs a reload. */
+  mark: string;
+  files: DoorFiles;
+  maps: Maps;
+}
+
+/**
+ * @param certificates identifies those that HAProxy reads; null: there are none that can be used, so it listens for no HTTPS
+ * @param routes null: no table has ever come
+ */
+export function wantedOf(config: DoorConfig, routes: Routes | null, certificates: string | null): Wanted {
+  const table = routes ?? NO_ROUTES;
+  const place = placeOf(config, certificates !== null);
+  const { [CONFIGURATION]: unmarked, ...others } = filesOf(place, table);
+  const lua = Object.entries(others).filter(([name]) => !name.endsWith('.map'));
+  const mark = createHash('sha256')
+    .update(JSON.stringify([unmarked, lua, certificates]))
+    .digest('hex')
+    .slice(0, 16);
+  const globals = [...place.globals, `setenv ${CONFIGURATION_MARK} ${mark}`];
+  return { mark, files: filesOf({ ...place, globals }, table), maps: mapsOf(table) };
+}
+
+function placeOf(config: DoorConfig, isSecure: boolean): DoorPlace {
+  const { folder, http, https, redirects, proxyProtocol, metrics, supervisors, threads, connections, authorities } =
+    config;
+  const listeners: Listener[] = [
+    ...(http ? [{ address: http, certificates: null, proxyProtocol, redirects: redirects && isSecure }] : []),
+    ...(https && isSecure
+      ? [{ address: https, certificates: `${folder}/${CERTIFICATES}`, proxyProtocol, redirects: false }]
+      : []),
+  ];
+  return { folder, listeners, metrics, supervisors, threads, connections, authorities, globals: GLOBALS };
+}
+
+/** A former process ends with its last connection, or after this time, or when so many have followed it. */
+const GLOBALS = ['hard-stop-after 24h', 'mworker-max-reloads 30'];
+
+/** Before the first table everything is left to the Supervisor. */
+const SETTINGS: RouteSettings = {
+  appsDomain: null,
+  publicUrl: null,
+  trustedProxies: [],
+  frameAncestors: { main: '', apps: '' },
+  apiBase: '/api',
+  publicPath: '/',
+  wsPath: '/ws',
+  modernPrefix: 'v',
+  portals: false,
+  bounds: BOUNDS,
+};
+const NO_ROUTES: Omit<Routes, 'count'> = { settings: SETTINGS, apps: new Map(), environments: new Map() };
