@@ -270,7 +270,9 @@ describe('invariant 14: what belongs to main or to another app', () => {
     'Cookie: nb_auth_token_main=SECRET; a=1; nb_role_app1=kept; app_environment=app1.a',
     'Cookie: nb_csrf_token_other=SECRET',
     `Authorization: Bearer ${TOKEN}`,
+    `Authorization: Bearer ${TOKEN}, Bearer x`,
     `Token: ${TOKEN}`,
+    `Referer: http://h/admin?token=${TOKEN}`,
   ].join('\r\n');
   const SET = [
     'Set-Cookie: nb_auth_token_main=SECRET; Path=/',
@@ -279,14 +281,13 @@ describe('invariant 14: what belongs to main or to another app', () => {
   ].join('\r\n');
   const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
 
+  const SWITCH = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${SET}\r\n\r\n`;
+
   it.each([
     ['an answer', '', `HTTP/1.1 200 OK\r\nContent-Length: 0\r\n${SET}\r\n\r\n`],
     ['hints', '', `HTTP/1.1 103 Early Hints\r\n${SET}\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n`],
-    [
-      'an upgrade',
-      UPGRADE,
-      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${SET}\r\n\r\n`,
-    ],
+    ['an upgrade', UPGRADE, SWITCH],
+    ['an upgrade that expects an answer', `${UPGRADE}Expect: 100-continue\r\n`, SWITCH],
     ['no upgrade', UPGRADE, `HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n${SET}\r\n\r\n`],
   ])('stays out, both ways, and the rest passes: %s', async (_, upgrade, reply) => {
     const target = keep(await recorder(reply));

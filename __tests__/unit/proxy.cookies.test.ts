@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { passedCookies, passedSetCookie } from '../../src/server/proxy/cookies';
-import { isTokenOfMain, withoutTokensOfMain } from '../../src/server/proxy/tokens';
+import { holdsTokenOfMain, isTokenOfMain, withoutTokensOfMain } from '../../src/server/proxy/tokens';
 
 const rules = { app: 'crm', isApp: (name: string) => ['crm', 'shop', 'shop_crm', 'b'].includes(name) };
 
@@ -69,11 +69,23 @@ describe('invariant 14: a token of main', () => {
     expect(isTokenOfMain(main, () => '')).toBe(false);
   });
 
+  it('is found among other values, however long they are', () => {
+    const holds = (value: string) => holdsTokenOfMain(value, () => SECRETS.main);
+    const long = 'x'.repeat(5_000);
+    for (const value of [main, `Bearer ${main}, Bearer x`, `a, Bearer ${main}`, `Bearer ${main}, ${long}`, `"${main}"`])
+      expect(holds(value)).toBe(true);
+    expect(holds(`https://a.test/?x=1&token=${main}#y`)).toBe(true);
+    for (const value of ['', `Bearer ${token(SECRETS.app)}, Bearer x`, `Bearer ${long}`])
+      expect(holds(value)).toBe(false);
+  });
+
   it('is removed from an address, and nothing else', () => {
     const other = token(SECRETS.app);
     const passed = (url: string) => withoutTokensOfMain(url, () => SECRETS.main);
     for (const url of ['/x', `/x?token=${other}&a=%20`, `/${main}`, '/x?eyJ']) expect(passed(url)).toBe(url);
     expect(passed(`/x?token=${main}`)).toBe('/x');
+    expect(passed(`/x?token=%65${main.slice(1)}&a=1`)).toBe('/x?a=1');
+    expect(passed(`/x?token=Bearer+${main}%2C`)).toBe('/x');
     expect(passed(`/x?a=1&token=${main}&b=%2B&token=${other}`)).toBe(`/x?a=1&b=%2B&token=${other}`);
   });
 });

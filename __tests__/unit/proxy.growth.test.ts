@@ -21,7 +21,13 @@ import { visitorAddress } from '../../src/server/proxy/peer';
 import { createSelector } from '../../src/server/proxy/selector';
 import { requestedEnvironment, withPin } from '../../src/server/proxy/sticky-environment';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
-import { hasToken, isSignedIn, isTokenOfMain, withoutTokensOfMain } from '../../src/server/proxy/tokens';
+import {
+  hasToken,
+  holdsTokenOfMain,
+  isSignedIn,
+  isTokenOfMain,
+  withoutTokensOfMain,
+} from '../../src/server/proxy/tokens';
 import { visitorLocation, workerUrl } from '../../src/server/proxy/upload-addresses';
 import { isReadOnly, originForm, pathOf } from '../../src/server/proxy/url';
 import { destination, isVisit, visit } from '../../src/server/proxy/visit';
@@ -159,6 +165,7 @@ const PARTS: Record<string, (input: string) => unknown> = {
   ],
   'cookies of a visitor': (input) => [passedCookies(`nb_${input}`, cookies), passes(`nb_${input}`, cookies)],
   token: (input) => isTokenOfMain(`Bearer ${input}eyJ${input}.${input}`, mainSecret),
+  'tokens among others': (input) => holdsTokenOfMain(`Bearer ${input}eyJ${input}.${input}`, mainSecret),
   'cookie to be kept': (input) => withPin(`app_environment=${input}`, 'crm', 'env_a'),
   'redirect of an answer': (input) =>
     [`/storage/uploads/${input}`, `https://${input}`].map((to) => visitorLocation(to, 'crm', '/', 'crm.test')),

@@ -1,7 +1,7 @@
 import type { IncomingMessage, InformationEvent } from 'node:http';
 import { type CookieRules, passedCookies, passedSetCookie } from './cookies';
 import type { Peer } from './peer';
-import { isTokenHeader, isTokenOfMain, type MainSecret } from './tokens';
+import { holdsTokenOfMain, type MainSecret } from './tokens';
 
 /**
  * Which headers of a message the proxy forwards. It works on `rawHeaders` (alternating names and values), so order,
@@ -104,7 +104,7 @@ function passedValue(
   { cookies, mainSecret }: Pick<Outgoing, 'cookies' | 'mainSecret'>,
 ): string | null {
   if (name === 'cookie') return passedCookies(value, cookies);
-  return isTokenHeader(name) && isTokenOfMain(value, mainSecret) ? null : value;
+  return holdsTokenOfMain(value, mainSecret) ? null : value;
 }
 
 /**

@@ -24,8 +24,15 @@ export function isTokenOfMain(value: string, mainSecret: MainSecret): boolean {
   return signature.length === expected.length && timingSafeEqual(signature, expected);
 }
 
-/** Headers in which NocoBase's clients send a token. */
-export const isTokenHeader = (name: string): boolean => name === 'authorization' || name === 'token';
+/** What may be a token: it has three parts, and the last one is a signature by HMAC-SHA256. */
+const WORDS = /[\w.-]+/g;
+const TOKEN = /^eyJ[\w-]*\.[\w-]*\.[\w-]{43}$/;
+
+/** Whether a token that main has signed is somewhere in the value: readers differ in which part of a list they take. */
+export function holdsTokenOfMain(value: string, mainSecret: MainSecret): boolean {
+  if (!value.includes('eyJ')) return false;
+  return (value.match(WORDS) ?? []).some((word) => TOKEN.test(word) && isTokenOfMain(word, mainSecret));
+}
 
 /**
  * How long after its end a token may still be renewed, in s: as long as NocoBase lets a session last. Those of an
@@ -71,13 +78,20 @@ function valuesIn(url: string): string[] {
   return pairs.map((pair) => pair.slice(pair.indexOf('=') + 1));
 }
 
-/** A URL without the parameters whose values are tokens of main; otherwise unchanged. */
+/** Whether the address may have a token, also with its first letters encoded. */
+const MAY_HAVE_TOKEN = /eyJ|%(?:65|79|4a)/i;
+
+/** A URL without the parameters whose values hold tokens of main; otherwise unchanged. */
 export function withoutTokensOfMain(url: string, mainSecret: MainSecret): string {
-  if (!url.includes('eyJ')) return url;
+  if (!MAY_HAVE_TOKEN.test(url)) return url;
   const path = pathOf(url);
   if (url[path.length] !== '?') return url;
   const pairs = url.slice(path.length + 1).split('&');
-  const kept = pairs.filter((pair) => !isTokenOfMain(pair.slice(pair.indexOf('=') + 1), mainSecret));
+  const kept = pairs.filter((pair) => !holdsTokenOfMain(decoded(pair.slice(pair.indexOf('=') + 1)), mainSecret));
   if (kept.length === pairs.length) return url;
   return kept.length ? `${path}?${kept.join('&')}` : path;
 }
+
+/** As readers decode a parameter; what cannot be decoded stays. */
+const decoded = (value: string): string =>
+  value.replace(/%([0-7][0-9a-f])/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));

@@ -41,8 +41,8 @@ export function createWs(context: Context): WsProxy {
   };
   // Emitted before http-proxy adds its listeners to `outgoing`, so ours come first.
   proxy.on('proxyReqWs', (outgoing, _req, _socket, options) => {
-    const { upgrade, headers } = options as unknown as Options;
-    upgrade.started(outgoing, headers);
+    const { upgrade, fields } = options as unknown as Options;
+    upgrade.started(outgoing, fields);
   });
 
   context.table.changes.listen((names) => {
@@ -73,7 +73,7 @@ export function createWs(context: Context): WsProxy {
         return reject(leave, app, req, socket);
       }
       socket.once('close', leave);
-      const headers = upgradeHeaders(req, {
+      const fields = upgradeHeaders(req, {
         app: app.name,
         peer,
         mark: context.mark,
@@ -82,9 +82,11 @@ export function createWs(context: Context): WsProxy {
         mainSecret: context.mainSecret,
       });
       const upgrade = new Upgrade(context, app, req, environment, target, socket as Socket, open);
-      const options: Options = { target: target.address, agent: target.oneShot, toProxy: true, upgrade, headers };
+      const options: Options = { target: target.address, agent: target.oneShot, toProxy: true, upgrade, fields };
       req.url = target.prefix + withoutTokensOfMain(req.url ?? '', context.mainSecret);
-      proxy.ws(req, socket, head, options as unknown as httpProxy.ServerOptions, (error) => upgrade.failed(error));
+      proxy.ws(plain(req), socket, head, options as unknown as httpProxy.ServerOptions, (error) =>
+        upgrade.failed(error),
+      );
       upgrade.takeResponse();
     },
     close() {
@@ -99,13 +101,20 @@ export interface WsProxy {
   close(): void;
 }
 
+/**
+ * The request without the visitor's headers, which `started` writes. http-proxy would give them to Node, which sends some at once, before
+ * anything can take out what is not for the app: with `Expect`, for example.
+ */
+const plain = (req: IncomingMessage): IncomingMessage =>
+  Object.create(req, { headers: { value: { upgrade: 'websocket', connection: 'Upgrade' } } });
+
 interface Options {
   target: Target['address'];
   agent: Target['oneShot'];
   toProxy: true;
   upgrade: Upgrade;
-  /** Alternating names and values. */
-  headers: string[];
+  /** Alternating names and values; http-proxy knows no option of this name. */
+  fields: string[];
 }
 
 function refusal(app: RouteApp, req: IncomingMessage, mark: string): AnswerCode | null {
@@ -143,10 +152,16 @@ class Upgrade {
    * Called by http-proxy before it adds its own listeners and sends the head. Its copy of `req.headers` has neither the
    * case of the names nor repeated fields.
    */
-  started(outgoing: ClientRequest, headers: string[]): void {
+  started(outgoing: ClientRequest, fields: string[]): void {
     this.#outgoing = outgoing;
-    for (const name of outgoing.getHeaderNames()) outgoing.removeHeader(name);
-    for (let i = 0; i < headers.length; i += 2) outgoing.appendHeader(headers[i], headers[i + 1]);
+    try {
+      for (const name of outgoing.getHeaderNames()) outgoing.removeHeader(name);
+      for (let i = 0; i < fields.length; i += 2) outgoing.appendHeader(fields[i], fields[i + 1]);
+    } catch (error) {
+      // A field that Node does not send. Nobody listens to this request yet, and an error of it would end the process.
+      outgoing.on('error', () => undefined).destroy();
+      throw error;
+    }
     outgoing.once('upgrade', (incoming, upstream) => this.#accepted(incoming, upstream));
     if (this.socket.destroyed) outgoing.destroy();
   }
