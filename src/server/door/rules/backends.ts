@@ -13,6 +13,7 @@ export function backendsOf(place: DoorPlace, { settings, environments }: Omit<Ro
   });
   return [
     'defaults for-supervisors from common',
+    '  http-request del-header X-Forwarded-For if { req.fhdr(x-forwarded-for) -m len 0 }',
     '  http-request add-header X-Forwarded-For %[src]',
     ...forwarding(),
     'backend module from for-supervisors',
@@ -80,11 +81,11 @@ function towardsApp({ frameAncestors, publicPath }: RouteSettings): string[] {
     `  http-request set-header Cookie ${left} if jar`,
     '  http-request del-header Cookie if jar { req.fhdr(cookie) -m len 0 }',
     `  http-request del-header ${quoted(`^${HOP_BY_HOP}$`)} -m reg`,
-    '  acl is_named req.fhdr(x-forwarded-for) -m found',
+    '  acl is_named req.fhdr(x-forwarded-for),length gt 0',
     '  http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" if is_named',
     '  http-request set-header X-Forwarded-For %[src] if !is_named',
     ...forwarding(),
-    '  http-request set-header X-Forwarded-Proto %[req.hdr(x-forwarded-proto,1),lower] if { req.fhdr(x-forwarded-proto) -m sub , }',
+    '  http-request set-header X-Forwarded-Proto %[req.hdr(x-forwarded-proto,1),lower] if !{ req.fhdr(x-forwarded-proto) -m str http https }',
     '  http-request set-header X-Forwarded-Host %[req.hdr(x-forwarded-host,1)] if { req.fhdr(x-forwarded-host) -m sub , }',
     '  http-request set-var(txn.host) req.fhdr(x-forwarded-host)',
     '  http-request set-header X-App %[var(txn.name)]',

@@ -49,7 +49,7 @@ function naming({ folder }: DoorPlace, { apiBase }: RouteSettings): string[] {
     `  acl names_in_query query -m reg ${quoted('(?:^|&)(?:_|%5[Ff]){2}(?:a|%61)')}`,
     `  acl plainly_named query -m reg ${quoted(`^(?:(?!${KEY})[^&]*+&)*+__appName=[A-Za-z0-9_-]+(?:&(?!${KEY})[^&]*+)*+$`)}`,
     `  http-request set-var(txn.name) str(.) if ${unnamed} names_in_query`,
-    '  http-request set-var(txn.name) url_param(__appName) if names_in_query plainly_named { var(txn.name) -m str . }',
+    `  http-request set-var(txn.name) ${quoted('query,regsub("^(?:.*&)?__appName=([A-Za-z0-9_-]+)(?:&.*)?$","\\1")')} if names_in_query plainly_named { var(txn.name) -m str . }`,
     `  http-request set-var(txn.name) req.fhdr(x-app) if ${unnamed} { req.fhdr(x-app) -m found }`,
     `  http-request set-var(txn.name) req.fhdr(x-hostname),host_only,lower,map_str(${hosts},.) if ${unnamed} { req.fhdr(x-hostname) -m found }`,
     `  http-request set-var(txn.name) req.fhdr(host),host_only,lower,map_str(${hosts},.) if ${unnamed}`,

@@ -48,7 +48,7 @@ const SINGLE_FIELDS =
 const FIELDS = String.raw`^(?!(?:.*,)?(?:${LEFT_FIELDS})(?:,|$)|(?:.*,)?(?<field>${SINGLE_FIELDS}),(?:.*,)?\k<field>(?:,|$))`;
 
 /** Cookies as browsers send them, of which those of NocoBase are of a known kind, before a line with the app's name. */
-const JAR = String.raw`^(?=[^\n]{0,8000}\n)(?:(?:; (?!nb_|app_environment=)[\x21-\x3a\x3c\x3e-\x7e]++=[^;\n\x00-\x1f\x7f]*+)*+(?:; (?:${'nb_(?:auth_token|authenticator|role|csrf_token)_[A-Za-z0-9_-]++=[^;\\n\\x00-\\x1f\\x7f]*+'}|app_environment=[\w.~-]*+))?+){0,50}+\n`;
+const JAR = String.raw`^(?=[^\n]{0,8000}\n)(?![^\n]*; app_environment=[^\n]*; app_environment=)(?:(?:; (?!nb_|app_environment=)[\x21-\x3a\x3c\x3e-\x7e]++=[^;\n\x00-\x1f\x7f]*+)*+(?:; (?:${'nb_(?:auth_token|authenticator|role|csrf_token)_[A-Za-z0-9_-]++=[^;\\n\\x00-\\x1f\\x7f]*+'}|app_environment=[\w.~-]*+))?+){0,50}+\n`;
 function headOf(folder: string, settings: RouteSettings): string[] {
   return [
     `  acl plain_target path -m reg ${quoted(targetOf(settings))}`,
@@ -95,9 +95,17 @@ const bodyRules = ({ bounds }: RouteSettings): string[] => [
 const tokenRules = ({ apiBase }: RouteSettings): string[] => [
   `  acl plain_token req.fhdr(authorization) -m reg ${quoted('^Bearer [A-Za-z0-9_.-]+$')}`,
   "  acl own_token http_auth_bearer,jwt_header_query('$.kid'),strcmp(txn.uid) eq 0",
-  ...leave('a token that is not the app’s own', 'token !plain_token', 'token !own_token', '{ query -m sub eyJ }'),
+  ...leave('a token that is not the app’s own', 'token !plain_token', 'token !own_token'),
+  ...leave(
+    'what may be a token elsewhere',
+    `{ query -m reg ${quoted('eyJ|%(?:65|79|4[aA])')} }`,
+    `{ req.hdrs -m reg ${quoted(TOKEN_ELSEWHERE)} }`,
+  ),
   ...leave('a sign-in in the address of a page', `{ query -m sub token= } !{ path_beg ${apiBase}/ }`),
 ];
+
+/** In a field that is not for tokens, such as `Referer`. */
+const TOKEN_ELSEWHERE = String.raw`\n(?!authorization:|cookie:)[^\n]*eyJ`;
 
 const COOKIE_RULES = [
   '  http-request set-var-fmt(txn.jar) "; %[req.fhdr(cookie)]\\n%[var(txn.name)]" if { req.fhdr(cookie) -m sub nb_ app_environment }',
