@@ -182,17 +182,4 @@ describe('the actions of the API', () => {
     expect(asked).toEqual([['env_a', 'logs']]);
     await expect(log('env_c')).rejects.toMatchObject({ code: 'UNKNOWN_ENVIRONMENT' });
   });
-
-  it('for several apps go on after one that is refused, and name it', async () => {
-    const { act, part } = await fleetOf();
-    const { service } = part.parts;
-    const command = service.command.bind(service);
-    service.command = (name, ...rest) => command(name === 'crm10' ? 'gone' : name, ...rest);
-    const { data, meta } = await act(APPS.stop, { filterByTk: ['crm10', 'crm9'] });
-    expect(data).toMatchObject([{ appName: 'crm9' }]);
-    expect(meta.refused).toMatchObject([{ app: 'crm10', code: 'UNKNOWN_APP' }]);
-    await expect(act(APPS.stop, { filterByTk: ['crm10'] })).rejects.toMatchObject({
-      code: 'UNKNOWN_APP',
-    });
-  });
 });

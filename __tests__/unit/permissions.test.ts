@@ -18,7 +18,7 @@ const ALLOWED: Record<string, Record<string, Snippet[]>> = {
   apps: {
     ...each(['list', 'counts', 'get', 'create', 'adopt', 'update', 'label', 'start', 'stop', 'restart'], ['apps']),
     ...each(['upgrade', 'move', 'previewMove', 'destroy', 'checkDatabase', 'logs', 'load', 'migrate'], ['apps']),
-    ...each(['databaseSize', 'previewCreate'], ['apps']),
+    ...each(['databaseSize', 'previewCreate', 'configure'], ['apps']),
     ...each(['resetAdmin', 'renewSecrets'], ['security']),
   },
   appEnvironments: {
@@ -32,6 +32,7 @@ const ALLOWED: Record<string, Record<string, Snippet[]>> = {
     get: ['apps', 'activity'],
     ...each(['cancel', 'retry'], ['apps']),
   },
+  appBatches: each(['list', 'get', 'retry'], ['apps']),
   appViews: each(['list', 'create', 'update', 'destroy'], ['apps']),
   appEvents: each(['list', 'export'], ['overview', 'apps', 'activity']),
   appNotifiers: each(['list', 'update', 'test'], ['notifications']),
@@ -65,6 +66,7 @@ const FIELDS: Record<string, string[]> = {
   'apps:adopt': [...CHANGEABLE, 'name', 'language'],
   'apps:update': CHANGEABLE,
   'apps:label': ['add', 'remove'],
+  'apps:configure': ['startMode', 'failover', 'failoverDelay', 'failback'],
   ...Object.fromEntries(['start', 'stop', 'restart', 'upgrade'].map((name) => [`apps:${name}`, ['onFailure']])),
   'apps:move': ['from', 'to'],
   'apps:previewMove': ['from', 'to'],

@@ -19,6 +19,8 @@ const CODES = {
   NOT_ADMITTED: [409, 'environment'],
   UNKNOWN_OPERATION: [404, 'operation'],
   UNKNOWN_VIEW: [404, 'view'],
+  UNKNOWN_BATCH: [404, 'batch'],
+  BATCH_UNDER_WAY: [409, ''],
   NAME_TAKEN: [409, 'app'],
   DROP_PENDING: [409, 'app'],
   DOMAIN_TAKEN: [409, 'domain app'],

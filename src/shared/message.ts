@@ -41,6 +41,7 @@ export const MESSAGES = {
   VERBATIM: 'text',
   FAILED: 'cause',
   NO_CAUSE: '',
+  BATCH_INTERRUPTED: '',
   WAITS_FOR_ADMISSION: 'environment',
   WAITS_FOR_RETURN: 'environment',
   WAITS_FOR_BEGIN: 'environment',

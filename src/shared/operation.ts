@@ -55,6 +55,8 @@ export const OPERATION = {
     since: '0.3.0',
     in: ['table', 'save', 'row'],
   },
+  /** Id of the request about several apps of which it is part; null if there is none. */
+  batch: { type: orNull(text()), since: '0.3.0', in: ['table', 'row', 'filter'], column: { index: true } },
   /** Of a destroy: what becomes of the data; null for any other action. */
   data: { type: orNull(choice(DATA_ENDS)), since: '0.3.0', in: ['table'] },
   /** Whether a boot that fails keeps the app from booting in the next environment. */

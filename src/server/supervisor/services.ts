@@ -56,6 +56,7 @@ import { Failovers, type FailoversOptions } from './placement/failovers';
 import { Moves, type MovesOptions } from './placement/moves';
 import { NewApps } from './placement/new-apps';
 import { AdministratorResets } from './requests/administrator-resets';
+import { Batches } from './requests/batches';
 import { AppCommands, type AppCommandsOptions } from './requests/commands';
 import { Migration } from './requests/migration';
 import { AppService } from './requests/service';
@@ -243,6 +244,7 @@ function createForPeople(
     events: EventStore;
     recorder: EventRecorder;
     leadership: Leadership;
+    operations: OperationStore;
     view: FleetView;
   },
 ) {
@@ -256,7 +258,8 @@ function createForPeople(
       .map(({ name }) => name);
   const containers = new Containers({ driver, joins, journal, recorder: given.recorder, appsOnlyIn });
   const views = new ViewStore(main, options.random);
-  return { journal, joins, containers, views, ...createNotices(main, options, given) };
+  const batches = new Batches({ ...options, app: main, operations: given.operations });
+  return { journal, joins, containers, views, batches, ...createNotices(main, options, given) };
 }
 
 /** What tells people and other systems what happens. */

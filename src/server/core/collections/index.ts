@@ -1,5 +1,6 @@
 import type { CollectionOptions } from '@nocobase/database';
 import { supervisorLeaders, workerLeases } from '../../lease/tables';
+import appBatches from './appBatches';
 import appEnvironments from './appEnvironments';
 import appEvents from './appEvents';
 import appMainSecrets from './appMainSecrets';
@@ -17,6 +18,7 @@ export const collections: CollectionOptions[] = [
   apps,
   appEnvironments,
   appOperations,
+  appBatches,
   appEvents,
   appNotifiers,
   appViews,

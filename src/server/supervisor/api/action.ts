@@ -103,14 +103,16 @@ export function served(given: Action, supervisor: () => SupervisorPart) {
         return;
       }
       const user = ctx.state?.currentUser;
+      // The names of a thousand apps are too long for an address.
+      const { filterByTk, ...values } = ctx.action.params.values ?? {};
       const answer = await perform(given, {
         ctx,
         supervisor: supervisor(),
         userId: user?.id === undefined || user?.id === null ? null : String(user.id),
         caller: { username: user?.username, email: user?.email },
         may: permissionsOf(ctx),
-        values: ctx.action.params.values ?? {},
-        params: ctx.action.params,
+        values,
+        params: filterByTk === undefined ? ctx.action.params : { ...ctx.action.params, filterByTk },
       });
       if ('file' in answer) {
         ctx.attachment(answer.file);
@@ -159,7 +161,7 @@ export const LOG_LINES = {
 /** Answers of several resources. */
 export const RESET = '`{username, email, password, unconfirmed: [environment]}`; the password is in this answer only.';
 export const MOVED =
-  '`{operations, refused: [{app, code, params, message}]}`: what was begun, and what cannot be moved, with its reason.';
+  '`{operations, refused: [{app, code, params, message}]}`, for several apps with the id of their `batch`: what was begun, and what cannot be moved, with its reason.';
 
 /** `page` and `pageSize` as the core reads them, limited. */
 export function paging(params: Record<string, any>): { page: number; pageSize: number } {

@@ -1,3 +1,4 @@
+import type { BatchAction } from '../../../shared/batch';
 import type { Operation } from '../../../shared/operation';
 import { AppSupervisorError, type ErrorCode, inEnglish } from '../../errors';
 import { administratorOf } from '../../protocol/administrator';
@@ -5,6 +6,7 @@ import {
   adoptInput,
   checkInput,
   commandInput,
+  configureInput,
   createInput,
   destroyInput,
   labelInput,
@@ -18,14 +20,17 @@ import {
   updateInput,
 } from '../definitions/input';
 import { assertPermitted } from '../definitions/permissions';
-import { type BulkResult, forEachApp } from '../requests/bulk';
+import type { BulkResult } from '../requests/bulk';
 import { type ActionContext, type Answer, action, LIST, LOG_LINES, MOVED, RESET } from './action';
 import { counted, listed } from './app-list';
+import { askOf } from './batches';
 
 type Supervisor = ActionContext['supervisor'];
 
 const ONE_APP = { filterByTk: 'Identifier of the app.' };
-const SOME_APPS = { filterByTk: 'Identifier of the app, or several.' };
+const SOME_APPS = { filterByTk: 'Identifier of the app, or several; of many as a list in the body, too.' };
+const OPERATIONS_OF =
+  'The operations; for several apps, `meta` has the id of the `batch`, and those that were `refused`.';
 const CHANGES_APP: ErrorCode[] = ['UNKNOWN_APP', 'OPERATION_BEGUN'];
 const ASKS_WORKER: ErrorCode[] = ['UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'];
 const PLACES_APP: ErrorCode[] = [
@@ -48,13 +53,10 @@ const command = (what: 'start' | 'stop' | 'restart' | 'upgrade', summary: string
     summary,
     query: SOME_APPS,
     body: commandInput,
-    gives: 'The operations.',
+    gives: OPERATIONS_OF,
     rows: ['appSupervisorOperation'],
     errors: CHANGES_APP,
-    work: async ({ supervisor, params, input, userId }) => {
-      const { service } = supervisor.parts;
-      return operationsOf(supervisor, params.filterByTk, (name) => service.command(name, what, userId, input));
-    },
+    work: (context) => operationsOf(context, what, context.input),
   });
 
 export const APPS = {
@@ -166,18 +168,26 @@ export const APPS = {
     summary: 'Add and remove labels; no operation, and nothing reaches the environments',
     query: SOME_APPS,
     body: labelInput,
-    gives: 'The app rows; for several apps, `meta.refused` has those that were refused, with the reason.',
+    gives: 'The app rows; for several apps, `meta` has the id of the `batch`, and those that were `refused`.',
     rows: ['appSupervisorApp'],
     errors: ['UNKNOWN_APP'],
-    async work({ supervisor, params, input, userId }) {
-      const { service, view } = supervisor.parts;
+    async work(context) {
+      const { supervisor, params, input } = context;
       const names = knownApps(supervisor, params.filterByTk).map(({ name }) => name);
-      const { done, refused } = await forEach(names, async (name) => {
-        await service.label(name, input, userId);
-        return view.appRow(knownApp(supervisor, name));
-      });
-      return { data: done, meta: { refused: refused.map(inWords) } };
+      const { batch, refused } = await askOf('label', context, names, input);
+      const labelled = names.filter((name) => !refused.some(({ app }) => app === name));
+      const data = labelled.map((name) => supervisor.parts.view.appRow(knownApp(supervisor, name)));
+      return { data, meta: { batch, refused: refused.map(inWords) } };
     },
+  }),
+  configure: action({
+    summary: 'Change settings that several apps can share',
+    query: SOME_APPS,
+    body: configureInput,
+    gives: OPERATIONS_OF,
+    rows: ['appSupervisorOperation'],
+    errors: CHANGES_APP,
+    work: (context) => operationsOf(context, 'configure', context.input),
   }),
   start: command('start', 'Start'),
   stop: command('stop', 'Stop'),
@@ -187,11 +197,10 @@ export const APPS = {
     summary:
       'A new JWT secret, by which all users sign in again, with a restart; then another password for the database role',
     query: SOME_APPS,
-    gives: 'The operations.',
+    gives: OPERATIONS_OF,
     rows: ['appSupervisorOperation'],
     errors: CHANGES_APP,
-    work: async ({ supervisor, params, userId }) =>
-      operationsOf(supervisor, params.filterByTk, (name) => supervisor.parts.service.renewSecrets(name, userId)),
+    work: (context) => operationsOf(context, 'renewSecrets', {}),
   }),
   move: action({
     summary: 'Move to another environment; without `to` to the one that fits best',
@@ -199,9 +208,11 @@ export const APPS = {
     body: moveInput,
     gives: MOVED,
     errors: ['UNKNOWN_APP', 'NOT_IN_ENVIRONMENT', 'ALREADY_IN_ENVIRONMENT'],
-    async work({ supervisor, params, input, userId }) {
-      const apps = knownApps(supervisor, params.filterByTk);
-      return { data: bulkRow(supervisor, await supervisor.parts.moves.move(apps, input, userId)) };
+    async work(context) {
+      const { supervisor, params, input } = context;
+      const names = knownApps(supervisor, params.filterByTk).map(({ name }) => name);
+      const { batch, done, refused } = await askOf('move', context, names, input);
+      return { data: { batch, ...bulkRow(supervisor, { operations: done.flatMap((each) => each ?? []), refused }) } };
     },
   }),
   previewMove: action({
@@ -220,14 +231,13 @@ export const APPS = {
     summary: 'Delete; the database is kept unless `drop` is requested, and then only what the app created is dropped',
     query: SOME_APPS,
     body: destroyInput,
-    gives: 'The operations.',
+    gives: OPERATIONS_OF,
     rows: ['appSupervisorOperation'],
     errors: CHANGES_APP,
-    async work({ supervisor, params, values, userId }) {
+    async work(context) {
+      const { params, values } = context;
       const given = { ...(params.database ? { database: params.database } : {}), ...values };
-      const { database } = parseInput(destroyInput, given);
-      const { service } = supervisor.parts;
-      return operationsOf(supervisor, params.filterByTk, (name) => service.destroy(name, database, userId));
+      return operationsOf(context, 'destroy', parseInput(destroyInput, given));
     },
   }),
   checkDatabase: action({
@@ -301,26 +311,13 @@ const newRow = (supervisor: Supervisor, operation: Operation) => ({
 });
 
 /** Requests one operation for each of these apps. */
-async function operationsOf(
-  supervisor: Supervisor,
-  given: unknown,
-  request: (name: string) => Promise<Operation>,
-): Promise<Answer> {
-  const names = parseInput(namesInput, given, 'filterByTk');
-  for (const name of names) knownApp(supervisor, name);
-  const { done, refused } = await forEach(names, request);
-  const { operations, ...meta } = bulkRow(supervisor, { operations: done, refused });
-  return { data: operations, meta };
+async function operationsOf(context: ActionContext, what: BatchAction, input: unknown): Promise<Answer> {
+  const { supervisor, params } = context;
+  const names = knownApps(supervisor, params.filterByTk).map(({ name }) => name);
+  const { batch, done, refused } = await askOf(what, context, names, input as object);
+  const { operations, ...meta } = bulkRow(supervisor, { operations: done.flatMap((each) => each ?? []), refused });
+  return { data: operations, meta: { batch, ...meta } };
 }
-
-/** A single app that is refused is an error. */
-const forEach = async <T>(names: string[], request: (name: string) => Promise<T>) =>
-  names.length === 1
-    ? { done: [await request(names[0])], refused: [] }
-    : forEachApp(
-        names.map((name) => ({ name })),
-        ({ name }) => request(name),
-      );
 
 /** The answer of an action for several apps. */
 export const bulkRow = (supervisor: Supervisor, { operations, refused }: BulkResult) => ({

@@ -4,6 +4,7 @@ import { AppSupervisorError } from '../../errors';
 import type { SupervisorPart } from '../supervisor';
 import { type Action, allowMissingTarget, CHANGE_SIGN_IN, served } from './action';
 import { APPS } from './apps';
+import { BATCHES } from './batches';
 import { CONTAINERS } from './containers';
 import { ENVIRONMENTS } from './environments';
 import { EVENTS } from './events';
@@ -20,6 +21,7 @@ export const RESOURCES: Record<string, Record<string, Action>> = {
   appEnvironments: ENVIRONMENTS,
   appContainers: CONTAINERS,
   appOperations: OPERATIONS,
+  appBatches: BATCHES,
   appViews: VIEWS,
   appEvents: EVENTS,
   appNotifiers: NOTIFIERS,
@@ -47,7 +49,7 @@ const managed = (resource: string) =>
 /** By permission, what it allows besides the role of this instance. */
 const SNIPPETS = {
   overview: [...OVERVIEW, 'appOperations:list'],
-  apps: [...managed('apps'), ...OVERVIEW, 'appOperations:*', 'appViews:*'],
+  apps: [...managed('apps'), ...OVERVIEW, 'appOperations:*', 'appBatches:*', 'appViews:*'],
   activity: ['appEvents:*', 'appOperations:list', 'appOperations:get', 'appEnvironments:list'],
   notifications: ['appNotifiers:*'],
   environments: managed('appEnvironments'),

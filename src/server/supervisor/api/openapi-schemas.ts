@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { APP } from '../../../shared/app';
+import { BATCH } from '../../../shared/batch';
 import { checklistRow } from '../../../shared/checklist';
 import { ENVIRONMENT, environmentDetails } from '../../../shared/environment';
 import { EVENT } from '../../../shared/event';
@@ -17,6 +18,7 @@ export const ROWS = {
   appSupervisorEnvironment: objectIn(ENVIRONMENT, 'row'),
   appSupervisorEnvironmentDetails: environmentDetails,
   appSupervisorOperation: objectIn(OPERATION, 'row'),
+  appSupervisorBatch: objectIn(BATCH, 'row'),
   appSupervisorEvent: objectIn(EVENT, 'row'),
   appSupervisorNotifier: objectIn(NOTIFIER, 'row'),
   appSupervisorNoticeResult: noticeResult,

@@ -114,6 +114,12 @@ const someLabels = inputOf(labels).default([]);
 /** The parameters of `apps:label`. */
 export const labelInput = z.strictObject({ add: someLabels, remove: someLabels });
 
+/** The parameters of `apps:configure`: settings that several apps can share. */
+const { startMode, failover, failoverDelay, failback } = inputsIn(APP, 'update');
+export const configureInput = appInput<
+  Partial<Pick<UpdateInput, 'startMode' | 'failover' | 'failoverDelay' | 'failback'>>
+>({ startMode, failover, failoverDelay, failback });
+
 /** The parameters of `apps:databaseSize`. */
 export const sizeInput = z.object({ environment: environment.optional() });
 

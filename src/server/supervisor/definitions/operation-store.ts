@@ -20,7 +20,7 @@ export const KEEP_OPERATIONS = 30 * 24 * 3_600_000;
 export const newOperation = (
   { name, uid, generation }: Pick<AppDefinition, 'name' | 'uid' | 'generation'>,
   values: Pick<Operation, 'action' | 'progress' | 'createdById'> &
-    Partial<Pick<Operation, 'cause' | 'data' | 'onFailure'>>,
+    Partial<Pick<Operation, 'batch' | 'cause' | 'data' | 'onFailure'>>,
   now: number,
   random: Random,
 ): Operation =>
@@ -63,6 +63,16 @@ export class OperationStore {
   async newestGeneration(appName: string, transaction?: Transaction): Promise<number> {
     const row = await this.repository.findOne({ filter: { appName }, sort: ['-generation'], transaction });
     return row ? toOperation(row).generation : 0;
+  }
+
+  async ofBatches(batches: readonly string[]): Promise<Operation[]> {
+    const rows = batches.length ? await this.repository.find({ filter: { batch: { $in: batches } } }) : [];
+    return rows.map(toOperation);
+  }
+
+  /** They are part of no batch any more: something else is asked for in their place. */
+  async leaveBatch(ids: readonly string[]): Promise<void> {
+    await this.app.db.getModel('appOperations').update({ batch: null }, { where: { id: ids } });
   }
 
   async find(id: string): Promise<Operation | null> {

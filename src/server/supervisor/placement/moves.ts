@@ -83,10 +83,14 @@ export class Moves {
   }
 
   /** Begins what a preview says. */
-  async begin(previews: readonly MovePreview[], userId: string | null): Promise<BulkResult> {
+  async begin(
+    previews: readonly MovePreview[],
+    userId: string | null,
+    service = this.options.service,
+  ): Promise<BulkResult> {
     const movable = previews.filter(isMovable).map((preview) => ({ name: preview.app, ...preview }));
     const { done, refused } = await forEachApp(movable, ({ name, from, to }) =>
-      this.options.service.move(name, { from: from ?? undefined, to }, userId),
+      service.move(name, { from: from ?? undefined, to }, userId),
     );
     const others = previews.filter((preview) => !isMovable(preview));
     const left = others.map(({ app, refused: why }) => ({ app, ...(why ?? say('MOVE_NO_PLACE')) }));

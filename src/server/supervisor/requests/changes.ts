@@ -50,6 +50,8 @@ export interface ChangesOptions {
   /** Where visitors reach main and apps. */
   addresses: Addresses;
   environmentCache: Pick<EnvironmentCache, 'fleetHosts'>;
+  /** Of which all operations are part; absent: of none. */
+  batch?: string;
 }
 
 /** What a request asks for. */
@@ -253,7 +255,8 @@ export class AppChanges {
     app: Pick<AppDefinition, 'name' | 'uid' | 'generation'>,
     values: Parameters<typeof newOperation>[1],
   ): Operation {
-    return newOperation(app, values, this.options.clock.now().wall, this.options.random);
+    const { batch = null, clock, random } = this.options;
+    return newOperation(app, { ...values, batch }, clock.now().wall, random);
   }
 }
 

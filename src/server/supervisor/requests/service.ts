@@ -62,6 +62,11 @@ export class AppService {
     this.requests = new OperationRequests(options, this.changes, (...move) => this.move(...move));
   }
 
+  /** The same, with operations that are part of this batch. */
+  inBatch(batch: string): AppService {
+    return new AppService({ ...this.options, batch });
+  }
+
   /** As in `AppCreation`. */
   create(...request: Parameters<AppCreation['create']>): Promise<Operation> {
     return this.creation.create(...request);
