@@ -15,7 +15,7 @@ import {
   WIDTHS,
 } from './browser';
 import { allOperationsEnded, createSampleApps, SAMPLE } from './browser/sample';
-import { backToApps, openTab } from './browser/states';
+import { backToApps, openTab } from './browser/steps';
 import { photographVisitorPages } from './browser/visitor-pages';
 import { type Api, Fleet } from './fleet';
 import { terminalProgress } from './fleet/progress';

@@ -284,6 +284,11 @@ describe.each(CLIENT)('in the $client client', (client) => {
       await check(name);
     }
     await bulk.getByText('2 selected').waitFor();
+    await bulk.getByText('1 of them not on this page').waitFor();
+    await page.getByTestId('show-selected').click();
+    const shown = page.getByTestId('selected-apps').getByRole('checkbox');
+    await eventually(() => shown.count()).toBe(2);
+    await page.keyboard.press('Escape');
     await find(client.client);
     await eventually(names).toEqual([one, other, third]);
     await press('stop');
@@ -314,6 +319,51 @@ describe.each(CLIENT)('in the $client client', (client) => {
     // What is chosen next is not let go with these.
     await bulk.waitFor({ state: 'detached' });
     for (const name of [other, third]) await eventually(() => newest(name)).toBe('restart');
+  });
+
+  it('what was done to several apps stays in sight, whatever is looked for and after a reload, until it is dismissed', async () => {
+    const { data } = await manager.api.get('appBatches:list');
+    const [restart] = data;
+    expect(restart).toMatchObject({ action: 'restart', total: 2, done: 2, isOver: true });
+    const shown = page.getByTestId(`batch-${restart.id}`);
+    await find('no such app');
+    await shown.getByText('2 of 2 done').waitFor();
+    await page.reload();
+    await shown.getByText('Restart: 2 apps').waitFor();
+    await page.getByTestId(`batch-open-${restart.id}`).click();
+    await page.getByTestId(`batch-details-${restart.id}`).waitFor();
+    expect(new URL(page.url()).searchParams.get('batch')).toBe(restart.id);
+    await page.locator('.ant-drawer-close').click();
+    for (const { id } of data)
+      if (await page.getByTestId(`batch-dismiss-${id}`).count()) await page.getByTestId(`batch-dismiss-${id}`).click();
+    await page.getByTestId('batches').waitFor({ state: 'detached' });
+    await find(client.client);
+    await eventually(names).toEqual([one, other, third]);
+  });
+
+  it('of what has failed, only that is asked for again', async () => {
+    const refused = await manager.api.post('apps:start', { filterByTk: [one, other], onFailure: 'stop' });
+    expect(refused.meta).toMatchObject({ batch: expect.any(String), refused: [] });
+    const id = refused.meta.batch;
+    const row = async () => (await manager.api.get('appBatches:get', { filterByTk: id })).data;
+    await eventually(row).toMatchObject({ total: 2, done: 2, failures: [] });
+    await page.route(`**/api/appBatches:get*`, async (route) => {
+      const failures = [
+        {
+          cause: { code: 'DATABASE_MISSING', params: { object: 'x', app: other, server: 's' } },
+          apps: [{ name: other, title: other }],
+        },
+      ];
+      return route.fulfill({ json: { data: { ...(await row()), done: 1, failed: 1, failures } } });
+    });
+    await page.getByTestId(`batch-open-${id}`).click();
+    await page.getByTestId('batch-cause-DATABASE_MISSING').getByRole('link', { name: other }).waitFor();
+    const asked = page.waitForRequest((request) => request.url().includes('appBatches:retry'));
+    await page.getByTestId('batch-retry').click();
+    await asked;
+    await page.unroute(`**/api/appBatches:get*`);
+    await page.locator('.ant-drawer-close').click();
+    await page.getByTestId(`batch-dismiss-${id}`).click();
   });
 
   it('several apps are labelled together, without an operation, and found by a label', async () => {
@@ -381,7 +431,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     const deleting = question('Delete 2 apps?');
     await deleting.getByText('Their databases are kept.').waitFor();
     await answer(deleting, 'Delete');
-    expect(new URL((await sent).url()).searchParams.get('database')).toBe('keep');
+    expect((await sent).postDataJSON()).toEqual({ database: 'keep', filterByTk: [other, third] });
     await eventually(names).toEqual([one]);
     expect(await newest(other)).toBe('destroy');
   });
@@ -393,7 +443,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await deleting.locator('#confirm-name').fill(one);
     const sent = page.waitForRequest((request) => request.url().includes('apps:destroy'));
     await answer(deleting, 'Delete');
-    expect(new URL((await sent).url()).searchParams.get('database')).toBe('drop');
+    expect((await sent).postDataJSON()).toEqual({ database: 'drop', filterByTk: [one] });
     await eventually(names).toEqual([]);
   });
 

@@ -102,4 +102,5 @@ export const WIDTHS = [1440, 1024, 390];
 /** What `npm run screenshots` photographs. A new state belongs in one of the two. */
 export const ALL_STATES = [...STATES, ...RARE_STATES];
 
-export { openTab, type Sample, STATES, type State, tabOf, tabsOf, visitStates } from './states';
+export { type Sample, STATES, type State, visitStates } from './states';
+export { openTab, tabOf, tabsOf } from './steps';

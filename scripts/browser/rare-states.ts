@@ -3,6 +3,7 @@ import type { AppRow, OperationRow, PartInfo } from '../../src/shared/types';
 import { STATUSES } from '../../src/shared/words';
 import { eventsOfMany, loadOfMany, manyEnvironments } from './many-environments';
 import {
+  batchesOf,
   containersIn,
   inStatus,
   inTrouble,
@@ -13,7 +14,8 @@ import {
   TEST_RESULT,
   UNDER_WAY,
 } from './sample';
-import { answerNo, backToApps, isPhone, openTab, type State, settled } from './states';
+import type { State } from './states';
+import { answerNo, backToApps, isPhone, openTab, pressBulk, settled } from './steps';
 
 /** The apps that are selected for an action on several. */
 const SEVERAL = ['crm', 'orders', 'archive'];
@@ -27,7 +29,7 @@ async function answerWith<Data>(page: Page, action: string, make: (data: Data) =
 }
 
 async function askSeveral(page: Page, action: string, button: string): Promise<void> {
-  await page.getByTestId(`bulk-${action}`).click();
+  await pressBulk(page, action);
   await settled(page, button);
 }
 
@@ -82,21 +84,45 @@ export const RARE_STATES: State[] = [
     },
   },
   {
-    name: 'apps-stop-refused',
+    name: 'apps-selected',
     async show(page) {
-      const [app] = SEVERAL;
-      const params = { app, environment: 'env_a', action: { code: 'ACTION_CREATE' } };
-      const refused = [{ app, code: 'OPERATION_BEGUN', params, message: '' }];
-      await page.route('**/api/apps:stop*', (route) => route.fulfill({ json: { data: [], meta: { refused } } }));
-      await page.locator('#confirm-ok').click();
-      await settled(page, '#report-close');
-      await page.unroute('**/api/apps:stop*');
+      await answerNo(page);
+      await page.getByTestId('filter-text').fill(SEVERAL[0]);
+      await page.getByTestId('bulk-hidden').waitFor();
+      await page.getByTestId('show-selected').click();
+      await settled(page, '#confirm-selected');
+    },
+  },
+  {
+    name: 'apps-batches',
+    async show(page) {
+      await answerNo(page);
+      await page.getByTestId('filter-text').fill('');
+      await answerWith(page, 'appBatches:list', batchesOf);
+      await page.getByTestId('refresh-apps').click();
+      await page.getByTestId('batch-b2').waitFor();
+    },
+  },
+  {
+    name: 'apps-batch',
+    async show(page) {
+      await answerWith(page, 'appBatches:get', () => batchesOf()[1]);
+      await page.getByTestId('batch-open-b2').click();
+      await settled(page, '[data-testid="batch-retry"]');
+    },
+  },
+  {
+    name: 'apps-batches-all',
+    async show(page) {
+      await page.locator('.ant-drawer .anticon-arrow-left').click();
+      await page.locator('.ant-drawer [role=listitem]').first().waitFor();
     },
   },
   {
     name: 'apps-delete-several',
     async show(page) {
-      await answerNo(page);
+      await page.locator('.ant-drawer-close').click();
+      await page.unrouteAll();
       for (const app of SEVERAL) await page.getByTestId(`app-row-${app}`).getByRole('checkbox').check();
       await askSeveral(page, 'delete', '#confirm-delete');
     },

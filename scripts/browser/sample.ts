@@ -1,3 +1,4 @@
+import type { BatchRow } from '../../src/shared/batch';
 import { CONTAINER_STATES, type ContainerRow } from '../../src/shared/container';
 import { defaultsIn } from '../../src/shared/fields';
 import { say, verbatim } from '../../src/shared/message';
@@ -67,6 +68,31 @@ export async function createSampleApps(api: Api): Promise<void> {
   await allOperationsEnded(api);
   await api.post('apps:stop?filterByTk=archive');
 }
+
+/** Batches in every state. */
+export const batchesOf = (): BatchRow[] => {
+  const apps = ['billing', 'archive'].map((name) => ({ name, title: name === 'billing' ? 'Billing' : '档案' }));
+  const batch = (values: Partial<BatchRow>): BatchRow => ({
+    ...{ id: 'b1', action: 'restart', createdBy: '1', createdAt: Date.now() - 20_000 },
+    ...{ total: 32, done: 12, underWay: 20, failed: 0, cancelled: 0, failures: [], isOver: false },
+    ...values,
+  });
+  const silent = { code: 'DATABASE_UNREACHABLE', params: { server: '10.0.4.17:5432', cause: 'connect ETIMEDOUT' } };
+  return [
+    batch({}),
+    batch({
+      id: 'b2',
+      action: 'upgrade',
+      createdAt: Date.now() - 300_000,
+      ...{ done: 29, underWay: 0, failed: 3, isOver: true },
+      failures: [
+        { cause: silent, apps },
+        { cause: say('BATCH_INTERRUPTED'), apps: [{ name: 'orders', title: 'Orders and deliveries' }] },
+      ],
+    }),
+    batch({ id: 'b3', action: 'label', createdAt: Date.now() - 600_000, total: 3, done: 3, underWay: 0, isOver: true }),
+  ];
+};
 
 export const allOperationsEnded = (api: Api) =>
   waitFor(

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Page } from 'playwright-core';
+import { answerNo, backToApps, hidden, openTab, pressBulk, settled, shown } from './steps';
 
 /**
  * The objects in the states: an app in several environments that may be visited and stopped, and one of its
@@ -19,52 +20,11 @@ export interface State {
   show(page: Page, sample: Sample): Promise<unknown>;
 }
 
-const shown = (page: Page, selector: string) => page.locator(`${selector}:visible`).first().waitFor();
-/** Visible, and no longer in a transition. */
-export const settled = (page: Page, selector: string) =>
-  page.locator(`${selector}:visible`).first().click({ trial: true });
-const hidden = (page: Page, selector: string) =>
-  page.locator(`${selector}:visible`).first().waitFor({ state: 'hidden' });
-
-/** Whether NocoBase shows its phone's layout. */
-export const isPhone = (page: Page) => page.viewportSize()!.width < 576;
-
-/** The tabs of the settings pages, in either client. */
-export const tabsOf = (page: Page) => page.locator('.ant-page-header').getByRole('menuitem');
-
-const TABS = ['overview', 'apps', 'environments', 'activity', 'notifications', 'security'] as const;
-/** One of them, for a user who sees all. */
-export const tabOf = (page: Page, name: (typeof TABS)[number]) => tabsOf(page).nth(TABS.indexOf(name));
-
-/** Opens one of them, which a phone may show in a menu. */
-export async function openTab(page: Page, name: (typeof TABS)[number]): Promise<void> {
-  const header = page.locator('.ant-page-header');
-  const tab = header.locator('li.ant-menu-item').nth(TABS.indexOf(name));
-  await tab.waitFor({ state: 'attached' });
-  if ((await tab.getAttribute('aria-hidden')) !== 'true') return await tab.click();
-  await header.locator('.ant-menu-overflow-item-rest').hover();
-  const others = page.locator('.ant-menu-submenu-popup').filter({ visible: true }).getByRole('menuitem');
-  await others.first().waitFor();
-  await others.nth(TABS.indexOf(name) - TABS.length + (await others.count())).click();
-}
-
 /** Opens one of the tabs below everything else that is known about an app, and shows it from its top. */
 async function pageTab(page: Page, index: number): Promise<void> {
   const tab = page.locator('[data-testid^="app-page-"]').getByRole('tab').nth(index);
   await tab.click();
   await tab.evaluate((element) => element.scrollIntoView());
-}
-
-/** From the page of an app to the list. */
-export async function backToApps(page: Page): Promise<void> {
-  await page.getByTestId('back-to-apps').click();
-  await page.locator('[data-testid^="app-row-"]').first().waitFor();
-}
-
-/** Declines the question. */
-export async function answerNo(page: Page): Promise<void> {
-  await page.locator('.ant-modal-footer button:visible').first().click();
-  await hidden(page, '.ant-modal-mask');
 }
 
 /**
@@ -156,8 +116,16 @@ export const STATES: State[] = [
   {
     name: 'apps-label',
     async show(page) {
-      await page.getByTestId('bulk-label').click();
+      await pressBulk(page, 'label');
       await shown(page, '#confirm-labels');
+    },
+  },
+  {
+    name: 'apps-settings',
+    async show(page) {
+      await answerNo(page);
+      await pressBulk(page, 'configure');
+      await settled(page, '#confirm-settings');
     },
   },
   {

@@ -4,6 +4,7 @@ import type { AppRow } from '../../shared/types';
 import { RowCard } from '../common/RowCard';
 import { key } from '../common/text';
 import { useT } from '../host';
+import { SelectPage } from './SelectPage';
 
 interface Props {
   rows?: AppRow[];
@@ -37,13 +38,15 @@ export const AppCards = memo(function AppCards({ rows, columns, selected, onSele
   return (
     <Flex vertical gap="small">
       <Flex gap="small" wrap align="center" justify="space-between">
-        <Checkbox
-          checked={here.length === rows.length}
-          indeterminate={here.length > 0 && here.length < rows.length}
-          onChange={({ target }) => onSelect(target.checked ? [...others, ...rows] : others)}
-        >
-          {t('Select this page')}
-        </Checkbox>
+        <SelectPage>
+          <Checkbox
+            checked={here.length === rows.length}
+            indeterminate={here.length > 0 && here.length < rows.length}
+            onChange={({ target }) => onSelect(target.checked ? [...others, ...rows] : others)}
+          >
+            {t('Select this page')}
+          </Checkbox>
+        </SelectPage>
         <Select
           allowClear
           size="small"

@@ -2,8 +2,7 @@ import { useLocalStorageState, useMemoizedFn } from 'ahooks';
 import { Button, Card, Empty, Flex, Grid, Pagination, Spin } from 'antd';
 import { type ComponentProps, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
-import { type OperateAction, useApi } from '../common/api';
-import { type ApiError, problemText } from '../common/errors';
+import { useApi } from '../common/api';
 import { Failure, Freshness } from '../common/Page';
 import { LOG_PARAMS } from '../common/paths';
 import { type AppsQuery, appsQueryOf, withAppsQuery } from '../common/query';
@@ -11,20 +10,26 @@ import { RowStops } from '../common/RowStops';
 import { keepPage, type Page } from '../common/refresher';
 import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
-import { useHost, useT } from '../host';
+import { useT } from '../host';
 import { AppCards } from './AppCards';
 import { AppPage } from './AppPage';
 import { AppsTable } from './AppsTable';
-import { AppsToolbar, BulkActions, MOST_SELECTED } from './AppsToolbar';
+import { AppsToolbar } from './AppsToolbar';
 import { isAppBusy } from './actions';
+import { ALL_BATCHES, BatchDrawer, isAnyOpen } from './BatchDrawer';
+import { Batches } from './Batches';
+import { BulkBar } from './BulkBar';
 import { columnsOf } from './columns';
 import { OPTIONAL_COLUMNS } from './optional-columns';
 import type { RowHandler } from './RowActions';
+import { SelectableNow } from './SelectPage';
 import { useAppDialogs } from './useAppDialogs';
 import { useEnvironments } from './useEnvironments';
 import { columnsOfParam, withColumns } from './view-address';
 
 const DEFAULT_COLUMNS = Object.keys(OPTIONAL_COLUMNS).filter((name) => OPTIONAL_COLUMNS[name].isShown);
+/** Among them are those that go on and those that were begun by this user. */
+const NEWEST_BATCHES = 10;
 /** In ms. A faster answer only changes the rows and shows no spinner. */
 const SPIN_AFTER = 150;
 
@@ -57,52 +62,35 @@ interface ListProps {
 }
 
 function AppList({ selected, select, focused }: ListProps) {
-  const { t, failure } = useHost();
   const api = useApi();
   const { open } = useAddress();
   const environments = useEnvironments();
 
   const { query, setQuery, ask, data, error, loading, refresh } = useAppsPage();
-  const { operate, handle, edit, move, label, destroy, dialogs } = useAppDialogs({
+  const batches = useLive(() => api.listBatches(NEWEST_BATCHES), 'batches', isAnyOpen);
+  const refreshAll = () => void Promise.all([refresh(), batches.refresh()]);
+  const { handle, edit, dialogs, ...several } = useAppDialogs({
     environments,
     adds: useAdds(),
-    refresh: () => void refresh(),
+    refresh: refreshAll,
     onDone: () => {
       select([]);
-      void refresh();
+      refreshAll();
     },
   });
   const onRow = useMemoizedFn<RowHandler>((action, app) => {
     if (action === 'open') open((now) => new URLSearchParams({ ...Object.fromEntries(now), app: app.name }));
     else handle(action, app);
   });
-  // Before the first measurement there is room. On a narrower screen columns would lie behind the one that is fixed.
-  const { xl: isWide = true } = Grid.useBreakpoint();
   useFocusOn(focused, data !== undefined);
   const { shown, setShown, columns } = useColumns(environments, onRow);
   const sort = useCallback((order?: string) => ask({ sort: order }), [ask]);
-  const selectedNow = selected.map((app) => data?.rows.find(({ name }) => name === app.name) ?? app);
-
-  const bulk = {
-    operate: async (action: OperateAction, apps: AppRow[]) => {
-      if (await operate(action, apps)) select([]);
-    },
-    move,
-    label,
-    destroy,
-    clear: () => select([]),
-    count: data?.count ?? 0,
-    selectAll: () =>
-      api
-        .matchingApps(query, MOST_SELECTED)
-        .then(select, (thrown: ApiError) => failure(problemText(t, thrown.problems[0]))),
-  };
-
   const list = {
     rows: data?.rows,
     columns,
     selected,
     onSelect: select,
+    order: query.sort,
     sort,
     empty: data?.rows.length === 0 && <NoApps isFiltered={isFiltered(query)} add={() => edit('new')} />,
   };
@@ -117,24 +105,34 @@ function AppList({ selected, select, focused }: ListProps) {
           environments={environments}
           shown={shown}
           show={setShown}
-          refresh={refresh}
+          refresh={refreshAll}
+          openBatches={() => open((now) => new URLSearchParams({ ...Object.fromEntries(now), batch: ALL_BATCHES }))}
           add={() => edit('new')}
         />
         <Freshness error={error} />
-        {selected.length > 0 && <BulkActions selected={selectedNow} environments={environments} {...bulk} />}
-        <Spin spinning={loading} delay={SPIN_AFTER}>
-          <RowStops first="[id^=app-open-]">
-            {isWide ? (
-              <AppsTable {...list} order={query.sort} width={720 + 120 * shown.length} />
-            ) : (
-              <AppCards {...list} order={query.sort} />
-            )}
-          </RowStops>
-        </Spin>
+        <Batches batches={batches} />
+        <AppRows {...list} loading={loading} width={720 + 120 * shown.length} />
         <Pages query={query} setQuery={setQuery} count={data?.count} />
+        {selected.length > 0 && (
+          <BulkBar page={loading ? null : data} {...{ selected, select, query, environments, ...several }} />
+        )}
       </Flex>
+      <BatchDrawer onChange={refreshAll} />
       {dialogs}
     </Card>
+  );
+}
+
+/** The apps as a table, or as cards. */
+function AppRows({ loading, ...list }: { loading: boolean } & ComponentProps<typeof AppsTable>) {
+  // Before the first measurement there is room. On a narrower screen columns would lie behind the one that is fixed.
+  const { xl: isWide = true } = Grid.useBreakpoint();
+  return (
+    <SelectableNow.Provider value={!loading}>
+      <Spin spinning={loading} delay={SPIN_AFTER}>
+        <RowStops first="[id^=app-open-]">{isWide ? <AppsTable {...list} /> : <AppCards {...list} />}</RowStops>
+      </Spin>
+    </SelectableNow.Provider>
   );
 }
 

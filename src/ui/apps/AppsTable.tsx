@@ -2,6 +2,7 @@ import { Table, type TableColumnType } from 'antd';
 import { memo, type ReactNode, useMemo } from 'react';
 import type { AppRow } from '../../shared/types';
 import { useT } from '../host';
+import { SelectPage } from './SelectPage';
 
 interface Props {
   /** Absent until the first answer. */
@@ -37,6 +38,7 @@ export const AppsTable = memo(function AppsTable({ rows, columns, order, width, 
       rowSelection={{
         selectedRowKeys: selected.map(({ name }) => name),
         preserveSelectedRowKeys: true,
+        columnTitle: (checkbox) => <SelectPage>{checkbox}</SelectPage>,
         onChange: (_, apps) => onSelect(apps),
         getCheckboxProps: (app) => ({ 'aria-label': t('Select {{app}}', { app: app.title }) }) as object,
       }}

@@ -1,12 +1,11 @@
-import { DeleteOutlined, PlusOutlined, ReloadOutlined, SearchOutlined, SettingOutlined } from '@ant-design/icons';
+import { HistoryOutlined, PlusOutlined, ReloadOutlined, SearchOutlined, SettingOutlined } from '@ant-design/icons';
 import { useDebounceFn, useRequest } from 'ahooks';
 import { Button, Checkbox, Flex, Input, Popover, Select, Space, Tooltip } from 'antd';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { AppCounts } from '../../shared/summary';
-import type { AppRow, EnvironmentRow } from '../../shared/types';
+import type { EnvironmentRow } from '../../shared/types';
 import { WORST_FIRST } from '../../shared/words';
-import { ActionButton } from '../common/ActionButton';
-import { type OperateAction, useApi } from '../common/api';
+import { useApi } from '../common/api';
 import { FormSelect } from '../common/FormSelect';
 import { useIsLocal } from '../common/Page';
 import type { AppsQuery } from '../common/query';
@@ -14,9 +13,7 @@ import { Secondary } from '../common/Secondary';
 import { shownOf } from '../common/status';
 import { StateIcon } from '../common/Tag';
 import { useHost, useT } from '../host';
-import { refusalOfAll } from './actions';
 import { labelOptions } from './LabelSelect';
-import { ACTION_LABELS } from './labels';
 import { OPTIONAL_COLUMNS } from './optional-columns';
 import { SavedViews } from './SavedViews';
 
@@ -27,10 +24,11 @@ interface Props {
   shown: string[];
   show: (columns: string[]) => void;
   refresh: () => void;
+  openBatches: () => void;
   add: () => void;
 }
 
-export function AppsToolbar({ query, ask, environments, shown, show, refresh, add }: Props) {
+export function AppsToolbar({ query, ask, environments, shown, show, refresh, openBatches, add }: Props) {
   const t = useT();
   const isLocal = useIsLocal();
   const api = useApi();
@@ -66,6 +64,14 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
       <Space wrap>
         <Tooltip title={t('Refresh')}>
           <Button icon={<ReloadOutlined />} onClick={refresh} aria-label={t('Refresh')} data-testid="refresh-apps" />
+        </Tooltip>
+        <Tooltip title={t('Batches')}>
+          <Button
+            icon={<HistoryOutlined />}
+            onClick={openBatches}
+            aria-label={t('Batches')}
+            data-testid="open-batches"
+          />
         </Tooltip>
         <ColumnChooser shown={shown} show={show} />
         <Button type="primary" icon={<PlusOutlined />} onClick={add} data-testid="add-app">
@@ -206,78 +212,5 @@ function ColumnChooser({ shown, show }: Pick<Props, 'shown' | 'show'>) {
     >
       <Button icon={<SettingOutlined />} aria-label={t('Select columns')} />
     </Popover>
-  );
-}
-
-/** Most apps that are selected at once. */
-export const MOST_SELECTED = 1_000;
-
-interface BulkProps {
-  selected: AppRow[];
-  /** Number of apps that match the filters. */
-  count: number;
-  /** Selects these, too. */
-  selectAll: () => Promise<void>;
-  environments: EnvironmentRow[] | null;
-  operate: (action: OperateAction, apps: AppRow[]) => void;
-  move: (apps: AppRow[]) => void;
-  label: (apps: AppRow[]) => void;
-  destroy: (apps: AppRow[]) => void;
-  clear: () => void;
-}
-
-/** Actions for all selected rows. */
-export function BulkActions({ selected, count, selectAll, environments, ...actions }: BulkProps) {
-  const { operate, move, label, destroy, clear } = actions;
-  const t = useT();
-  const isLocal = useIsLocal();
-  const [busy, setBusy] = useState(false);
-  const more = Math.min(count, MOST_SELECTED);
-  const all = async () => {
-    setBusy(true);
-    await selectAll();
-    setBusy(false);
-  };
-  return (
-    <Flex gap="small" align="center" wrap role="toolbar" aria-label={t('Actions for the selected apps')}>
-      <span>{t('{{count}} selected', { count: selected.length })}</span>
-      {more > selected.length && (
-        <Button size="small" type="link" loading={busy} onClick={all} data-testid="select-all">
-          {count > MOST_SELECTED
-            ? t('Select the first {{count}} by identifier', { count: MOST_SELECTED })
-            : t('Select all {{count}} that match', { count })}
-        </Button>
-      )}
-      {(['start', 'stop', 'restart', 'upgrade'] as const).map((action) => (
-        <ActionButton
-          key={action}
-          size="small"
-          refused={refusalOfAll(action, selected, environments)}
-          onClick={() => operate(action, selected)}
-          data-testid={`bulk-${action}`}
-        >
-          {t(ACTION_LABELS[action])}
-        </ActionButton>
-      ))}
-      {!isLocal && (
-        <ActionButton
-          size="small"
-          refused={refusalOfAll('move', selected, environments)}
-          onClick={() => move(selected)}
-          data-testid="bulk-move"
-        >
-          {t('Move')}
-        </ActionButton>
-      )}
-      <Button size="small" onClick={() => label(selected)} data-testid="bulk-label">
-        {t('Label')}
-      </Button>
-      <Button size="small" danger icon={<DeleteOutlined />} onClick={() => destroy(selected)} data-testid="bulk-delete">
-        {t('Delete')}
-      </Button>
-      <Button size="small" type="text" onClick={clear}>
-        {t('Clear selection')}
-      </Button>
-    </Flex>
   );
 }

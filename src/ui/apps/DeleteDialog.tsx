@@ -3,8 +3,8 @@ import { useState } from 'react';
 import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import { Dialog } from '../common/Dialog';
-import { type ApiError, messageText, problemText } from '../common/errors';
-import { useReport } from '../common/Report';
+import { problemText } from '../common/errors';
+import { useBulk } from '../common/useBulk';
 import { useHost } from '../host';
 import { databasePlace } from './database';
 import { begun } from './labels';
@@ -18,37 +18,22 @@ interface Props {
 /** Asks before deletion whether to keep or drop the data. Dropping requires the app's identifier as confirmation. */
 export function DeleteDialog({ apps, onClose, onDone }: Props) {
   const { t } = useHost();
-  const report = useReport();
   const api = useApi();
   const [database, setDatabase] = useState<'keep' | 'drop'>('keep');
   const [typed, setTyped] = useState('');
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<ApiError>();
+  const { busy, error, run } = useBulk(onDone);
   const [app] = apps;
   const isOne = apps.length === 1;
 
-  const destroy = async () => {
-    setBusy(true);
-    try {
-      const refused = await api.destroyApps(
-        apps.map(({ name }) => name),
-        database,
-      );
-      const taken = apps.filter(({ name }) => !refused.some(({ app }) => app === name));
-      report({
-        title: begun(t, 'destroy', taken),
-        refused: refused.map((each) => ({
-          name: each.app,
-          title: apps.find(({ name }) => name === each.app)?.title,
-          reason: messageText(t, each),
-        })),
-      });
-      onDone();
-    } catch (thrown) {
-      setError(thrown as ApiError);
-      setBusy(false);
-    }
-  };
+  const destroy = () =>
+    run(
+      () =>
+        api.destroyApps(
+          apps.map(({ name }) => name),
+          database,
+        ),
+      () => begun(t, 'destroy', apps),
+    );
 
   return (
     <Dialog

@@ -30,12 +30,11 @@ export function LabelDialog({ apps, onClose, onDone }: Props) {
 
   const save = (change: Values) =>
     run(
-      async () => ({
-        refused: await api.labelApps(
+      () =>
+        api.labelApps(
           apps.map(({ name }) => name),
           change,
         ),
-      }),
       ({ refused }) =>
         refused.length < apps.length
           ? t('Labels saved for {{count}} apps', { count: apps.length - refused.length })

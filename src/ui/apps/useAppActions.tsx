@@ -2,9 +2,8 @@ import { Typography } from 'antd';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { type OperateAction, useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
-import { type ApiError, messageText, problemText } from '../common/errors';
+import { type ApiError, problemText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
-import { useReport } from '../common/Report';
 import { key, type Message } from '../common/text';
 import { type Translate, useHost } from '../host';
 import { refusal } from './actions';
@@ -48,7 +47,6 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
   const host = useHost();
   const api = useApi();
   const confirm = useConfirm();
-  const report = useReport();
   const isLocal = useIsLocal();
   const { t } = host;
 
@@ -95,21 +93,13 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
     }
     let isTaken = false;
     try {
-      const failed = await api.operate(
+      // What is refused of several apps is said by their batch.
+      await api.operate(
         action,
         apps.map(({ name }) => name),
       );
       isTaken = true;
-      const taken = apps.filter(({ name }) => !failed.some(({ app }) => app === name));
-      report({
-        title: begun(t, action, taken),
-        // What is left out was named by the question, and agreed to.
-        refused: failed.map((each) => ({
-          name: each.app,
-          title: apps.find(({ name }) => name === each.app)?.title,
-          reason: messageText(t, each),
-        })),
-      });
+      host.success(begun(t, action, apps));
     } catch (error) {
       host.failure(problemText(t, (error as ApiError).problems[0]));
     }

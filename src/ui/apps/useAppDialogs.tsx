@@ -7,6 +7,7 @@ import { SignInDialog } from '../common/SignInDialog';
 import { useResetAdmin } from '../common/useResetAdmin';
 import { type Translate, useHost } from '../host';
 import { AppForm } from './AppForm';
+import { ConfigureDialog } from './ConfigureDialog';
 import { DeleteDialog } from './DeleteDialog';
 import { LabelDialog } from './LabelDialog';
 import { moveLabel } from './labels';
@@ -18,7 +19,7 @@ export type AppHandler = (
   app: AppRow,
 ) => void;
 
-type Done = 'moved' | 'deleted' | 'labelled';
+type Done = 'moved' | 'deleted' | 'labelled' | 'configured';
 
 interface Options {
   environments: EnvironmentRow[] | null;
@@ -38,6 +39,7 @@ export function useAppDialogs({ environments, adds = false, refresh, onDone }: O
   const [moving, move] = useState<AppRow[]>();
   const [deleting, destroy] = useState<AppRow[]>();
   const [labelling, label] = useState<AppRow[]>();
+  const [configuring, configure] = useState<AppRow[]>();
   const operate = useAppActions(environments, refresh);
   const { reset, dialog } = useResetAdmin(refresh);
 
@@ -56,6 +58,7 @@ export function useAppDialogs({ environments, adds = false, refresh, onDone }: O
 
   const done = (what: Done) => {
     label(undefined);
+    configure(undefined);
     move(undefined);
     destroy(undefined);
     onDone(what);
@@ -90,11 +93,14 @@ export function useAppDialogs({ environments, adds = false, refresh, onDone }: O
         />
       )}
       {labelling && <LabelDialog apps={labelling} onClose={() => label(undefined)} onDone={() => done('labelled')} />}
+      {configuring && (
+        <ConfigureDialog apps={configuring} onClose={() => configure(undefined)} onDone={() => done('configured')} />
+      )}
       {deleting && <DeleteDialog apps={deleting} onClose={() => destroy(undefined)} onDone={() => done('deleted')} />}
       {dialog}
     </>
   );
-  return { handle, operate, edit, move, label, destroy, dialogs };
+  return { handle, operate, edit, move, label, configure, destroy, dialogs };
 }
 
 function moveTitle(t: Translate, apps: AppRow[]): string {

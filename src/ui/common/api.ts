@@ -1,4 +1,5 @@
 import { useMemo } from 'react';
+import type { BatchRow } from '../../shared/batch';
 import type { ChecklistRow } from '../../shared/checklist';
 import type { ContainerAction, ContainerRow } from '../../shared/container';
 import type { Arrival, JoinAnswer, JoinRequest } from '../../shared/join';
@@ -45,10 +46,13 @@ export type MoveSubject = { apps: string[] } | { environment: string };
 export interface BulkAnswer {
   operations: OperationRow[];
   refused: Array<Message & { app: string }>;
+  /** Id of the batch; null or absent if it was about one app, or an environment. */
+  batch?: string | null;
 }
 
-/** Maximum number of names in one request; more would make the URL too long. */
-const BATCH = 100;
+/** Settings that several apps can share. */
+export type SharedSettings = Partial<Pick<AppRow, 'startMode' | 'failover' | 'failoverDelay' | 'failback'>>;
+
 /** Most rows that the server gives at once. */
 const LARGEST_PAGE = 200;
 
@@ -75,19 +79,13 @@ function sendersOf(request: Host['request']) {
   const get = async <T>(url: string, params?: Record<string, unknown>) => (await send<T>(url, 'get', params)).data;
   const post = async <T>(url: string, params?: Record<string, unknown>, data?: unknown) =>
     (await send<T>(url, 'post', params, data)).data;
-  /** @returns what was refused; of a single app, that is an error */
-  const inBatches = async (url: string, names: string[], params?: Record<string, unknown>, data?: object) => {
-    const refused: BulkAnswer['refused'] = [];
-    // Of several apps none is sent alone.
-    const batch = names.length % BATCH === 1 ? BATCH - 1 : BATCH;
-    for (let from = 0; from < names.length; from += batch) {
-      const filterByTk = names.slice(from, from + batch).join(',');
-      const { meta } = await send(url, 'post', { ...params, filterByTk }, data);
-      refused.push(...((meta as Partial<BulkAnswer> | undefined)?.refused ?? []));
-    }
-    return refused;
+  /** Names of many apps are too long for an address. @returns what was refused; of a single app, that is an error */
+  const ofApps = async (url: string, names: string[], data?: object): Promise<Omit<BulkAnswer, 'operations'>> => {
+    const { meta } = await send(url, 'post', undefined, { ...data, filterByTk: names });
+    const { refused = [], batch = null } = (meta ?? {}) as Partial<BulkAnswer>;
+    return { refused, batch };
   };
-  return { send, get, post, inBatches };
+  return { send, get, post, ofApps };
 }
 
 type Senders = ReturnType<typeof sendersOf>;
@@ -147,7 +145,7 @@ function apiOf(request: Host['request']) {
 }
 
 /** Lists of apps, and actions for several. */
-function ofSeveralApps({ send, get, post, inBatches }: Senders) {
+function ofSeveralApps({ send, get, post, ofApps }: Senders) {
   return {
     async listApps(query: AppsQuery): Promise<Page<AppRow>> {
       const { page, pageSize, sort } = query;
@@ -168,23 +166,16 @@ function ofSeveralApps({ send, get, post, inBatches }: Senders) {
     },
     /** All labels that apps have. */
     listLabels: async () => Object.keys((await get<AppCounts>('apps:counts')).labels),
-    labelApps: (names: string[], change: { add: string[]; remove: string[] }) =>
-      inBatches('apps:label', names, undefined, change),
-    operate: (action: OperateAction, names: string[]) => inBatches(`apps:${action}`, names),
-    destroyApps: (names: string[], database: 'keep' | 'drop') => inBatches('apps:destroy', names, { database }),
-    async previewMove(subject: MoveSubject, to?: string): Promise<MovePlan> {
-      const plans: MovePlan[] = [];
-      for (const part of partsOf(subject)) plans.push(await post<MovePlan>(...moveOf('previewMove', part, to)));
-      return { places: plans[0]?.places ?? [], apps: plans.flatMap(({ apps }) => apps) };
-    },
-    async move(subject: MoveSubject, to?: string): Promise<BulkAnswer> {
-      const answers: BulkAnswer[] = [];
-      for (const part of partsOf(subject)) answers.push(await post<BulkAnswer>(...moveOf('move', part, to)));
-      return {
-        operations: answers.flatMap(({ operations }) => operations),
-        refused: answers.flatMap(({ refused }) => refused),
-      };
-    },
+    labelApps: (names: string[], change: { add: string[]; remove: string[] }) => ofApps('apps:label', names, change),
+    configureApps: (names: string[], settings: SharedSettings) => ofApps('apps:configure', names, settings),
+    operate: (action: OperateAction, names: string[]) => ofApps(`apps:${action}`, names),
+    destroyApps: (names: string[], database: 'keep' | 'drop') => ofApps('apps:destroy', names, { database }),
+    previewMove: (subject: MoveSubject, to?: string) => post<MovePlan>(...moveOf('previewMove', subject, to)),
+    move: (subject: MoveSubject, to?: string) => post<BulkAnswer>(...moveOf('move', subject, to)),
+    /** Newest first. */
+    listBatches: (pageSize: number) => get<BatchRow[]>('appBatches:list', { pageSize }),
+    getBatch: (id: string) => get<BatchRow>('appBatches:get', { filterByTk: id }),
+    retryBatch: (id: string) => post<BatchRow>('appBatches:retry', { filterByTk: id }),
   };
 }
 
@@ -266,21 +257,13 @@ function ofMainApp({ get }: Senders) {
   };
 }
 
-/** As many apps as fit into one request. */
-const partsOf = (subject: MoveSubject): MoveSubject[] =>
-  'apps' in subject
-    ? Array.from({ length: Math.ceil(subject.apps.length / BATCH) }, (_, index) => ({
-        apps: subject.apps.slice(index * BATCH, (index + 1) * BATCH),
-      }))
-    : [subject];
-
 const moveOf = (
   action: 'move' | 'previewMove',
   subject: MoveSubject,
   to?: string,
-): [string, { filterByTk: string }, object] =>
+): [string, { filterByTk: string } | undefined, object] =>
   'apps' in subject
-    ? [`apps:${action}`, { filterByTk: subject.apps.join(',') }, { to }]
+    ? [`apps:${action}`, undefined, { to, filterByTk: subject.apps }]
     : [`appEnvironments:${action}`, { filterByTk: subject.environment }, { to }];
 
 export function useApi(): Api {

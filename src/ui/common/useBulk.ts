@@ -13,7 +13,7 @@ export function useBulk(onDone: () => void) {
   const report = useReport();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError>();
-  const run = async <T extends Pick<BulkAnswer, 'refused'>>(
+  const run = async <T extends Pick<BulkAnswer, 'refused' | 'batch'>>(
     work: () => Promise<T>,
     done: (answer: T) => string | null,
   ) => {
@@ -21,7 +21,9 @@ export function useBulk(onDone: () => void) {
     try {
       const answer = await work();
       const title = done(answer);
-      const refused = answer.refused.map((each) => ({ name: each.app, reason: messageText(t, each) }));
+      // A batch says itself what was refused.
+      const told = answer.batch ? [] : answer.refused;
+      const refused = told.map((each) => ({ name: each.app, reason: messageText(t, each) }));
       if (title || refused.length) report({ title: title ?? t('Nothing was done'), refused });
       onDone();
     } catch (thrown) {

@@ -1,0 +1,100 @@
+import { CloseOutlined } from '@ant-design/icons';
+import { css } from '@emotion/css';
+import { useLocalStorageState } from 'ahooks';
+import { Button, Flex, type GlobalToken, Progress, theme } from 'antd';
+import type { BatchRow } from '../../shared/batch';
+import { StateIcon } from '../common/Tag';
+import { useAddress } from '../common/useAddress';
+import type { Live } from '../common/useLive';
+import { useHost } from '../host';
+import { batchProgress, batchTitle, shownBatches } from './batch';
+
+/** How many batches that were dismissed are remembered. */
+const REMEMBERED = 50;
+
+/** What is being done to several apps, and what came of it, above the list. */
+export function Batches({ batches }: { batches: Live<BatchRow[]> }) {
+  const { userId } = useHost();
+  const { open } = useAddress();
+  const [dismissed = [], dismiss] = useLocalStorageState<string[]>('app-supervisor.batches-dismissed');
+  const shown = shownBatches(batches.data ?? [], userId, dismissed, Date.now());
+  if (!shown.length) return null;
+  return (
+    <Flex vertical gap="small" role="status" data-testid="batches">
+      {shown.map((batch) => (
+        <OneBatch
+          key={batch.id}
+          batch={batch}
+          show={() => open((now) => new URLSearchParams({ ...Object.fromEntries(now), batch: batch.id }))}
+          dismiss={() => dismiss([batch.id, ...dismissed].slice(0, REMEMBERED))}
+        />
+      ))}
+    </Flex>
+  );
+}
+
+function OneBatch({ batch, show, dismiss }: { batch: BatchRow; show: () => void; dismiss: () => void }) {
+  const { t } = useHost();
+  const { token } = theme.useToken();
+  const title = batchTitle(t, batch);
+  return (
+    <div className={rowOf(token)} data-testid={`batch-${batch.id}`} data-over={batch.isOver}>
+      <StateIcon tone={toneOf(batch)} />
+      <span style={{ flex: '1 1 200px', minWidth: 0 }}>
+        <strong>{title}</strong> {batchProgress(t, batch)}
+      </span>
+      {!batch.isOver && <BatchBar batch={batch} />}
+      <Button
+        size="small"
+        type="link"
+        onClick={show}
+        data-testid={`batch-open-${batch.id}`}
+        aria-label={`${t('Details')}: ${title}`}
+      >
+        {t('Details')}
+      </Button>
+      {batch.isOver && (
+        <Button
+          size="small"
+          type="text"
+          icon={<CloseOutlined />}
+          onClick={dismiss}
+          aria-label={`${t('Dismiss')}: ${title}`}
+          data-testid={`batch-dismiss-${batch.id}`}
+        />
+      )}
+    </div>
+  );
+}
+
+export const toneOf = ({ isOver, failed, cancelled }: BatchRow) =>
+  !isOver ? 'busy' : failed ? 'bad' : cancelled ? 'off' : 'good';
+
+/** What is over of it. */
+export function BatchBar({ batch }: { batch: BatchRow }) {
+  const { t } = useHost();
+  const { done, failed, cancelled, total } = batch;
+  return (
+    <Progress
+      percent={Math.round(((done + failed + cancelled) / Math.max(total, 1)) * 100)}
+      success={{ percent: Math.round((done / Math.max(total, 1)) * 100) }}
+      status={failed ? 'exception' : batch.isOver ? 'success' : 'active'}
+      showInfo={false}
+      size="small"
+      style={{ flex: '0 1 160px', margin: 0 }}
+      aria-label={batchProgress(t, batch)}
+    />
+  );
+}
+
+const rowOf = (token: GlobalToken) =>
+  css({
+    display: 'flex',
+    flexWrap: 'wrap',
+    alignItems: 'center',
+    gap: 8,
+    padding: '4px 12px',
+    border: `1px solid ${token.colorBorderSecondary}`,
+    borderRadius: token.borderRadius,
+    background: token.colorFillQuaternary,
+  });

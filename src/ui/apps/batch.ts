@@ -1,0 +1,40 @@
+import type { BatchAction, BatchRow } from '../../shared/batch';
+import { key } from '../common/text';
+import type { Translate } from '../host';
+import { ACTION_LABELS } from './labels';
+
+const LABELS: Record<BatchAction, string> = { ...ACTION_LABELS, label: key('Label'), configure: key('Settings') };
+
+/** What is done to how many apps: `Restart: 32 apps`. */
+export const batchTitle = (t: Translate, { action, total }: Pick<BatchRow, 'action' | 'total'>): string =>
+  t('{{what}}: {{text}}', { what: t(LABELS[action]), text: t('{{count}} apps', { count: total }) });
+
+/** How far it is: `12 of 32 done, 1 failed`. */
+export function batchProgress(t: Translate, { done, total, failed, cancelled }: BatchRow): string {
+  const parts = [
+    t('{{done}} of {{total}} done', { done, total }),
+    failed > 0 && t('{{count}} failed', { count: failed }),
+    cancelled > 0 && t('{{count}} cancelled', { count: cancelled }),
+  ];
+  return parts.filter(Boolean).join(t(', '));
+}
+
+/** In ms: how long what has ended is shown above the list. */
+const DONE_SHOWN = 3_600_000;
+const FAILED_SHOWN = 24 * 3_600_000;
+
+/**
+ * The batches that are shown above the list: those that go on, and the user's own that have ended lately and were not dismissed.
+ * @param now in ms since 1970
+ */
+export const shownBatches = (
+  batches: readonly BatchRow[],
+  userId: string | number | null,
+  dismissed: readonly string[],
+  now: number,
+): BatchRow[] =>
+  batches.filter(({ id, isOver, failed, createdBy, createdAt }) => {
+    if (!isOver) return true;
+    const isOwn = createdBy === (userId === null ? null : String(userId));
+    return isOwn && !dismissed.includes(id) && now - createdAt < (failed ? FAILED_SHOWN : DONE_SHOWN);
+  });
