@@ -288,7 +288,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await page.getByTestId('show-selected').click();
     const shown = page.getByTestId('selected-apps').getByRole('checkbox');
     await eventually(() => shown.count()).toBe(2);
-    await page.keyboard.press('Escape');
+    await answer(question('Selected apps'), 'Cancel');
     await find(client.client);
     await eventually(names).toEqual([one, other, third]);
     await press('stop');

@@ -425,7 +425,10 @@ describe('deleting an app', () => {
     await until('It to wait', () => supervisor.waitsFor(destroyed.id, BACK));
     await service.cancel(destroyed.id);
     const again = await fleet.worker('env_b');
-    await until('The tombstone to be gone', async () => !(await supervisor.parts.appRepository.allTombstones()).length);
+    await until(
+      'The tombstone to be gone',
+      async () => !(await supervisor.parts.appRepository.openTombstones()).length,
+    );
     expect(again.runs).toEqual([]);
     expect([...fleet.databases.owners.keys()]).toEqual(['crm']);
   });
@@ -440,7 +443,10 @@ describe('deleting an app', () => {
     await operations.save({ ...destroyed, state: 'cancelled', progress: [], finishedAt: 1 });
     await active.load();
     release();
-    await until('The tombstone to be gone', async () => !(await supervisor.parts.appRepository.allTombstones()).length);
+    await until(
+      'The tombstone to be gone',
+      async () => !(await supervisor.parts.appRepository.openTombstones()).length,
+    );
     expect(a.runs).toEqual([]);
   });
 
@@ -473,7 +479,10 @@ describe('deleting an app', () => {
     expect([...fleet.databases.owners.keys()]).toEqual(['shop']);
     await supervisor.toShow('shop', 'env_a running');
     expect(supervisor.health('env_b')).toBeUndefined();
-    await until('The tombstone to be gone', async () => !(await supervisor.parts.appRepository.allTombstones()).length);
+    await until(
+      'The tombstone to be gone',
+      async () => !(await supervisor.parts.appRepository.openTombstones()).length,
+    );
   });
 });
 

@@ -80,7 +80,7 @@ export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
       expect([...fleet.databases.owners.keys()]).toEqual(['crm']);
       await until(
         'The tombstone to be gone',
-        async () => !(await supervisor.parts.appRepository.allTombstones()).length,
+        async () => !(await supervisor.parts.appRepository.openTombstones()).length,
       );
       await until(
         'The records to be gone',
@@ -116,7 +116,7 @@ export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
       const again = await fleet.worker('env_b');
       await until(
         'The tombstone to be gone',
-        async () => !(await supervisor.parts.appRepository.allTombstones()).length,
+        async () => !(await supervisor.parts.appRepository.openTombstones()).length,
       );
       expect(again.runs).toEqual([]);
     });
@@ -263,7 +263,7 @@ export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
       const back = say('WAITS_FOR_RETURN', { environment: 'env_b' });
       await until('The reason', () => supervisor.waitsFor(created.id, back));
       await until('The tombstone to wait for env_b alone', async () => {
-        const [tombstone] = await supervisor.parts.appRepository.allTombstones();
+        const [tombstone] = await supervisor.parts.appRepository.openTombstones();
         return tombstone.environments.join() === 'env_b';
       });
 
@@ -273,7 +273,7 @@ export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
       expect(await supervisor.ends(created)).toMatch(/^succeeded/);
       await until(
         'The tombstone to be gone',
-        async () => !(await supervisor.parts.appRepository.allTombstones()).length,
+        async () => !(await supervisor.parts.appRepository.openTombstones()).length,
       );
       expect([again.runs, again.status('shop')]).toEqual([['wiki'], 'stopped']);
       // What was running when it died is not run again first.

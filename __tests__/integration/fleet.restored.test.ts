@@ -143,24 +143,27 @@ describe('what is over', () => {
     await next.parts.appCache.load();
     return next;
   }
-  const kept = async ({ parts: { appCache, operations } }: SupervisorProcess) => ({
+  const kept = async ({ parts: { appCache, appRepository, operations } }: SupervisorProcess) => ({
     tombstones: appCache.tombstones.size,
+    restorable: (await appRepository.allTombstones()).filter(({ endedAt }) => endedAt !== null).length,
     operations: (await operations.page({}, ['createdAt'], 1, 10))[1],
   });
 
-  it('is kept: operations for 30 days, deleted apps that an environment has not heard of for 180', async () => {
+  it('is kept: operations and deleted apps with their data for 30 days, those that an environment has not heard of for 180', async () => {
     const [supervisor, worker] = await fleet.begin('env_a');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    await supervisor.ends(await supervisor.create({ name: 'wiki', environments: ['env_a'] }));
+    await supervisor.ends(await supervisor.parts.service.destroy('wiki', 'keep', null));
     await worker.stop();
     await until('env_a being down', () => supervisor.health('env_a') === 'down');
     await supervisor.ends(await supervisor.parts.service.destroy('crm', 'keep', null));
     const first = await daysLater(supervisor, 29);
-    expect(await kept(first)).toEqual({ tombstones: 1, operations: 2 });
+    expect(await kept(first)).toEqual({ tombstones: 1, restorable: 1, operations: 4 });
     const second = await daysLater(first, 31);
-    expect(await kept(second)).toEqual({ tombstones: 1, operations: 0 });
+    expect(await kept(second)).toEqual({ tombstones: 1, restorable: 0, operations: 0 });
     const third = await daysLater(second, 179);
-    expect(await kept(third)).toEqual({ tombstones: 1, operations: 0 });
+    expect(await kept(third)).toEqual({ tombstones: 1, restorable: 0, operations: 0 });
     const last = await daysLater(third, 181);
-    expect(await kept(last)).toEqual({ tombstones: 0, operations: 0 });
+    expect(await kept(last)).toEqual({ tombstones: 0, restorable: 0, operations: 0 });
   });
 });

@@ -32,7 +32,7 @@ class Table {
       return found;
     },
     find: async (name: string) => structuredClone(this.rows.find((row) => row.name === name) ?? null),
-    allTombstones: async () => {
+    openTombstones: async () => {
       const found = structuredClone(this.tombstones);
       await this.slowTombstones;
       return found;

@@ -18,7 +18,7 @@ const ALLOWED: Record<string, Record<string, Snippet[]>> = {
   apps: {
     ...each(['list', 'counts', 'get', 'create', 'adopt', 'update', 'label', 'start', 'stop', 'restart'], ['apps']),
     ...each(['upgrade', 'move', 'previewMove', 'destroy', 'checkDatabase', 'logs', 'load', 'migrate'], ['apps']),
-    ...each(['databaseSize', 'previewCreate', 'configure'], ['apps']),
+    ...each(['databaseSize', 'previewCreate', 'configure', 'deleted', 'restore'], ['apps']),
     ...each(['resetAdmin', 'renewSecrets'], ['security']),
   },
   appEnvironments: {
@@ -71,6 +71,7 @@ const FIELDS: Record<string, string[]> = {
   'apps:move': ['from', 'to'],
   'apps:previewMove': ['from', 'to'],
   'apps:destroy': ['database'],
+  'apps:restore': ['environments'],
   'apps:migrate': ['appNames', 'environments'],
   'apps:checkDatabase': ['environment', 'name', 'dbConnType', ...CONNECTION.map((name) => `database.${name}`)],
 };

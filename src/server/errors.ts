@@ -23,6 +23,7 @@ const CODES = {
   BATCH_UNDER_WAY: [409, ''],
   NAME_TAKEN: [409, 'app'],
   DROP_PENDING: [409, 'app'],
+  DELETION_PENDING: [409, 'app'],
   DOMAIN_TAKEN: [409, 'domain app'],
   DOMAIN_OF_WORKER: [409, 'domain environment'],
   PUBLIC_URL_MISSING: [409, ''],

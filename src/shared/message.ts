@@ -337,6 +337,7 @@ export const MESSAGES = {
   INPUT_CHANNEL_UNKNOWN: 'field',
   ACTION_CREATE: '',
   ACTION_ADOPT: '',
+  ACTION_RESTORE: '',
   ACTION_UPDATE: '',
   ACTION_MOVE: '',
   ACTION_START: '',
@@ -370,6 +371,7 @@ export const isInputCode = (code: string): code is InputCode =>
 const ACTION_CODES = {
   create: 'ACTION_CREATE',
   adopt: 'ACTION_ADOPT',
+  restore: 'ACTION_RESTORE',
   update: 'ACTION_UPDATE',
   move: 'ACTION_MOVE',
   start: 'ACTION_START',

@@ -82,6 +82,7 @@ export type DomainReason = (typeof DOMAIN_REASONS)[number];
 export const ACTIONS = [
   'create',
   'adopt',
+  'restore',
   'update',
   'move',
   'start',

@@ -16,10 +16,11 @@ import { AppPage } from './AppPage';
 import { AppsTable } from './AppsTable';
 import { AppsToolbar } from './AppsToolbar';
 import { isAppBusy } from './actions';
-import { ALL_BATCHES, BatchDrawer, isAnyOpen } from './BatchDrawer';
+import { BatchDrawer, isAnyOpen } from './BatchDrawer';
 import { Batches } from './Batches';
 import { BulkBar } from './BulkBar';
 import { columnsOf } from './columns';
+import { DeletedDrawer } from './DeletedDrawer';
 import { OPTIONAL_COLUMNS } from './optional-columns';
 import type { RowHandler } from './RowActions';
 import { SelectableNow } from './SelectPage';
@@ -106,7 +107,6 @@ function AppList({ selected, select, focused }: ListProps) {
           shown={shown}
           show={setShown}
           refresh={refreshAll}
-          openBatches={() => open((now) => new URLSearchParams({ ...Object.fromEntries(now), batch: ALL_BATCHES }))}
           add={() => edit('new')}
         />
         <Freshness error={error} />
@@ -118,6 +118,7 @@ function AppList({ selected, select, focused }: ListProps) {
         )}
       </Flex>
       <BatchDrawer onChange={refreshAll} />
+      <DeletedDrawer environments={environments} onChange={refreshAll} />
       {dialogs}
     </Card>
   );

@@ -1,4 +1,4 @@
-import { HistoryOutlined, PlusOutlined, ReloadOutlined, SearchOutlined, SettingOutlined } from '@ant-design/icons';
+import { MoreOutlined, PlusOutlined, ReloadOutlined, SearchOutlined, SettingOutlined } from '@ant-design/icons';
 import { useDebounceFn, useRequest } from 'ahooks';
 import { Button, Checkbox, Flex, Input, Popover, Select, Space, Tooltip } from 'antd';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
@@ -7,12 +7,15 @@ import type { EnvironmentRow } from '../../shared/types';
 import { WORST_FIRST } from '../../shared/words';
 import { useApi } from '../common/api';
 import { FormSelect } from '../common/FormSelect';
+import { MenuButton } from '../common/MenuButton';
 import { useIsLocal } from '../common/Page';
 import type { AppsQuery } from '../common/query';
 import { Secondary } from '../common/Secondary';
 import { shownOf } from '../common/status';
 import { StateIcon } from '../common/Tag';
+import { useAddress } from '../common/useAddress';
 import { useHost, useT } from '../host';
+import { ALL_BATCHES } from './BatchDrawer';
 import { labelOptions } from './LabelSelect';
 import { OPTIONAL_COLUMNS } from './optional-columns';
 import { SavedViews } from './SavedViews';
@@ -24,11 +27,10 @@ interface Props {
   shown: string[];
   show: (columns: string[]) => void;
   refresh: () => void;
-  openBatches: () => void;
   add: () => void;
 }
 
-export function AppsToolbar({ query, ask, environments, shown, show, refresh, openBatches, add }: Props) {
+export function AppsToolbar({ query, ask, environments, shown, show, refresh, add }: Props) {
   const t = useT();
   const isLocal = useIsLocal();
   const api = useApi();
@@ -65,14 +67,7 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, op
         <Tooltip title={t('Refresh')}>
           <Button icon={<ReloadOutlined />} onClick={refresh} aria-label={t('Refresh')} data-testid="refresh-apps" />
         </Tooltip>
-        <Tooltip title={t('Batches')}>
-          <Button
-            icon={<HistoryOutlined />}
-            onClick={openBatches}
-            aria-label={t('Batches')}
-            data-testid="open-batches"
-          />
-        </Tooltip>
+        <MoreLists />
         <ColumnChooser shown={shown} show={show} />
         <Button type="primary" icon={<PlusOutlined />} onClick={add} data-testid="add-app">
           {t('Add new')}
@@ -193,6 +188,19 @@ function StatusFilter({ status: selected, ask, counts, onLook }: StatusFilterPro
       })}
     />
   );
+}
+
+/** What there is besides the apps of the list. */
+function MoreLists() {
+  const t = useT();
+  const { open } = useAddress();
+  const show = (name: string, value: string) => () =>
+    open((now) => new URLSearchParams({ ...Object.fromEntries(now), [name]: value }));
+  const items = [
+    { key: 'batches', label: t('Batches'), onClick: show('batch', ALL_BATCHES), 'data-testid': 'open-batches' },
+    { key: 'deleted', label: t('Recently deleted'), onClick: show('deleted', '1'), 'data-testid': 'open-deleted' },
+  ];
+  return <MenuButton icon={<MoreOutlined />} aria-label={t('More')} menu={{ items }} data-testid="more-lists" />;
 }
 
 function ColumnChooser({ shown, show }: Pick<Props, 'shown' | 'show'>) {

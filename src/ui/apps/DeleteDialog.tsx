@@ -54,7 +54,9 @@ export function DeleteDialog({ apps, onClose, onDone }: Props) {
             <Typography.Text style={{ display: 'block', maxHeight: 240, overflow: 'auto' }}>
               {apps.map(({ title }) => title).join(t(', '))}
             </Typography.Text>
-            <Typography.Text>{t('Visitors can no longer open them. Their databases are kept.')}</Typography.Text>
+            <Typography.Text>
+              {t('Visitors can no longer open them. Their databases are kept. They can be restored for 30 days.')}
+            </Typography.Text>
           </>
         )}
         {database === 'drop' && <TypedName name={app.name} typed={typed} onType={setTyped} />}
@@ -101,6 +103,7 @@ function OneApp({
           environments: app.environments.join(t(', ')),
         })}
       </Typography.Text>
+      {database === 'keep' && <Typography.Text>{t('It can be restored for 30 days.')}</Typography.Text>}
       <Radio.Group value={database} onChange={(event) => onChoose(event.target.value)} aria-label={t('Data')}>
         <Space direction="vertical">
           <Radio value="keep">{t('Keep the data: {{place}}', { place: databasePlace(t, app) })}</Radio>

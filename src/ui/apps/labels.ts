@@ -24,6 +24,7 @@ export const moveLabel = ({ environments }: Pick<AppRow, 'environments'>): strin
 export const OPERATION_LABELS: Record<Action, string> = {
   create: key('Creating'),
   adopt: key('Adopting'),
+  restore: key('Restoring'),
   update: key('Changing'),
   move: key('Moving'),
   start: key('Starting'),

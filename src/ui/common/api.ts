@@ -2,6 +2,7 @@ import { useMemo } from 'react';
 import type { BatchRow } from '../../shared/batch';
 import type { ChecklistRow } from '../../shared/checklist';
 import type { ContainerAction, ContainerRow } from '../../shared/container';
+import type { DeletedAppRow } from '../../shared/deleted';
 import type { Arrival, JoinAnswer, JoinRequest } from '../../shared/join';
 import type { Message } from '../../shared/message';
 import type { MovePlan } from '../../shared/move';
@@ -103,6 +104,10 @@ function apiOf(request: Host['request']) {
     updateApp: (name: string, values: object) => post<AppRow>('apps:update', { filterByTk: name }, values),
     /** For an app that was to be created where another one is. */
     adoptInstead: (name: string) => post<AppRow>('apps:adopt', { filterByTk: name }),
+    listDeleted: () => get<DeletedAppRow[]>('apps:deleted'),
+    /** @param environments default: where it was */
+    restoreApp: (uid: string, environments?: string[]) =>
+      post<AppRow>('apps:restore', { filterByTk: uid }, { environments }),
     adoptApp: (values: object) => post<AppRow>('apps:adopt', undefined, values),
     /** @param until in ms since 1970; undefined: the newest lines */
     logs: (name: string, environment: string, lines: number, until?: number) =>

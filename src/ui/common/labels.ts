@@ -7,6 +7,7 @@ import { key } from './text';
 export const OPERATION_NAMES: Record<Action, string> = {
   create: key('Create'),
   adopt: key('Adopt'),
+  restore: key('Restore'),
   update: key('Change'),
   move: key('Move'),
   start: key('Start'),

@@ -58,3 +58,7 @@ export function bytesText(bytes: number): string {
   const value = bytes / 1024 ** power;
   return `${value < 10 && power ? Math.round(value * 10) / 10 : Math.round(value)} ${units[power]}`;
 }
+
+const DAY = 86_400_000;
+/** Whole days until then, one at least. @param until, now in ms since 1970 */
+export const daysUntil = (until: number, now: number): number => Math.max(1, Math.ceil((until - now) / DAY));

@@ -1,6 +1,9 @@
 import type { CollectionOptions } from '@nocobase/database';
 
-/** Deleted apps, until every environment that had them has confirmed or was forgotten. */
+/**
+ * Deleted apps, until every environment that had them has confirmed or was forgotten; those whose data were kept for 30 days more, so
+ * that they can be restored.
+ */
 export default {
   name: 'appTombstones',
   autoGenId: false,
@@ -10,5 +13,7 @@ export default {
     { name: 'definition', type: 'json' },
     { name: 'environments', type: 'json', defaultValue: [] },
     { name: 'data', type: 'string', defaultValue: 'keep' },
+    /** When nothing was left to be done, in ms since 1970; null before that. */
+    { name: 'endedAt', type: 'bigInt' },
   ],
 } satisfies CollectionOptions;

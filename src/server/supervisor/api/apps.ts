@@ -16,6 +16,7 @@ import {
   namesInput,
   parseInput,
   previewCreateInput,
+  restoreInput,
   sizeInput,
   updateInput,
 } from '../definitions/input';
@@ -24,6 +25,7 @@ import type { BulkResult } from '../requests/bulk';
 import { type ActionContext, type Answer, action, LIST, LOG_LINES, MOVED, RESET } from './action';
 import { counted, listed } from './app-list';
 import { askOf } from './batches';
+import { deletedRows } from './deleted';
 
 type Supervisor = ActionContext['supervisor'];
 
@@ -238,6 +240,26 @@ export const APPS = {
       const { params, values } = context;
       const given = { ...(params.database ? { database: params.database } : {}), ...values };
       return operationsOf(context, 'destroy', parseInput(destroyInput, given));
+    },
+  }),
+  deleted: action({
+    summary: 'Deleted apps whose data were kept, for 30 days, the newest first',
+    reads: 'get',
+    gives: 'The apps; `until` is null while environments have not confirmed the deletion.',
+    rows: ['appSupervisorDeletedApp'],
+    async work({ supervisor: { parts } }) {
+      return { data: deletedRows(await parts.appRepository.allTombstones()) };
+    },
+  }),
+  restore: action({
+    summary: 'Restore a deleted app whose data were kept, with everything that it had',
+    query: { filterByTk: 'Its `uid`, as `deleted` says.' },
+    body: restoreInput,
+    gives: 'The app row with its operation; `cname` is null if another app has the domain by now.',
+    rows: 'appSupervisorApp',
+    errors: ['UNKNOWN_APP', 'DELETION_PENDING', ...PLACES_APP, ...NAMES_APP],
+    async work({ supervisor, name: uid, input, userId }) {
+      return { data: newRow(supervisor, await supervisor.parts.service.restore(uid, input.environments, userId)) };
     },
   }),
   checkDatabase: action({

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { APP } from '../../../shared/app';
 import { BATCH } from '../../../shared/batch';
 import { checklistRow } from '../../../shared/checklist';
+import { deletedApp } from '../../../shared/deleted';
 import { ENVIRONMENT, environmentDetails } from '../../../shared/environment';
 import { EVENT } from '../../../shared/event';
 import { objectIn, type Type } from '../../../shared/fields';
@@ -15,6 +16,7 @@ import { VIEW } from '../../../shared/view';
 /** All plugins of a NocoBase share these names. */
 export const ROWS = {
   appSupervisorApp: objectIn(APP, 'row'),
+  appSupervisorDeletedApp: deletedApp,
   appSupervisorEnvironment: objectIn(ENVIRONMENT, 'row'),
   appSupervisorEnvironmentDetails: environmentDetails,
   appSupervisorOperation: objectIn(OPERATION, 'row'),

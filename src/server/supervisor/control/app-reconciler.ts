@@ -14,6 +14,7 @@ import { newOperation, type OperationCache, type OperationStore } from '../defin
 import {
   type AppDefinition,
   type AppRepository,
+  isRestorable,
   newestOf,
   nextGeneration,
   type Tombstone,
@@ -228,7 +229,8 @@ export class AppReconciler {
       const stored = await appRepository.findLockedTombstone(uid, transaction);
       if (stored && stored.definition.generation !== definition.generation) throw new Outdated(name);
       for (const operation of ends) await operations.save(operation, transaction);
-      await appRepository.removeTombstone(uid, transaction);
+      if (stored && isRestorable(stored)) await appRepository.updateTombstone(uid, { endedAt: now }, transaction);
+      else await appRepository.removeTombstone(uid, transaction);
     });
     await active.refresh(uid);
     for (const operation of ends) if (operation.finishedAt !== null) onFinish(operation);

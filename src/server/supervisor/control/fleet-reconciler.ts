@@ -5,7 +5,7 @@ import { COMPARE } from '../../timing';
 import type { AppCache } from '../definitions/app-cache';
 import type { EnvironmentRegistry } from '../definitions/environment-registry';
 import { KEEP_OPERATIONS, type OperationCache, type OperationStore } from '../definitions/operation-store';
-import type { AppRepository } from '../definitions/repository';
+import { type AppRepository, KEEP_DELETED } from '../definitions/repository';
 import { type Leadership, TermOver } from './leader';
 import { appKey, environmentKey, INDEX } from './queue-keys';
 import type { RecordReconciler } from './record-reconciler';
@@ -76,7 +76,7 @@ export class FleetReconciler {
     if (this.cleanedAt !== null && mono - this.cleanedAt < CLEAN_EVERY) return;
     await leadership.write(async (transaction) => {
       await operations.removeOlderThan(wall - KEEP_OPERATIONS, transaction);
-      await appRepository.removeTombstonesOlderThan(wall - KEEP_TOMBSTONES, transaction);
+      await appRepository.removeTombstonesOlderThan(wall - KEEP_TOMBSTONES, wall - KEEP_DELETED, transaction);
     });
     this.cleanedAt = mono;
   }

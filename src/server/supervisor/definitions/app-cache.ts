@@ -47,7 +47,7 @@ export class AppCache {
     const changed = new Set([...versions].filter((one) => !isKnown(...one)).map(([name]) => name));
     const read = await this.read([...changed]);
     // After the apps: one that is deleted meanwhile is in one of the two.
-    const tombstones = await this.appRepository.allTombstones();
+    const tombstones = await this.appRepository.openTombstones();
     const gone = [...before.keys()].filter((name) => !versions.has(name));
     const first = !this.loaded;
     this.apps.clear();
@@ -98,7 +98,7 @@ export class AppCache {
     const buried = new Set(this.tombstones.keys());
     const found = await Promise.all(names.map((name) => this.appRepository.find(name)));
     const isBuried = found.includes(null) || [...this.tombstones.values()].some(({ name }) => names.includes(name));
-    const tombstones = isBuried ? await this.appRepository.allTombstones() : null;
+    const tombstones = isBuried ? await this.appRepository.openTombstones() : null;
     names.forEach((name, i) => {
       const app = found[i];
       if (app) this.apps.set(name, this.newer(app));

@@ -149,6 +149,9 @@ export const forgetInput = z.strictObject({ move: z.boolean().default(false), to
 
 export const destroyInput = z.object({ database: z.enum(['keep', 'drop']).default('keep') });
 
+/** The parameters of `apps:restore`. */
+export const restoreInput = z.strictObject({ environments: environments.optional() });
+
 /** The parameters of `appViews:create`. */
 export const newViewInput = z.strictObject({ name: inputOf(VIEW.name.type), address: inputOf(VIEW.address.type) });
 export const viewInput = newViewInput.partial();

@@ -17,6 +17,27 @@ export interface Tombstone {
   data: DataEnd;
 }
 
+/** The same with its times; also of one whose data were kept, and that can be restored. */
+export interface DeletedApp extends Tombstone {
+  /** When it was deleted, in ms since 1970. */
+  deletedAt: number;
+  /** When nothing was left to be done, in ms since 1970; null before that. */
+  endedAt: number | null;
+}
+
+/** How long a deleted app whose data were kept can be restored after that, in ms. */
+export const KEEP_DELETED = 30 * 24 * 3_600_000;
+
+/** Whether there is anything to be restored: its data were kept, and it has run. */
+export const isRestorable = ({ data, definition }: Tombstone): boolean =>
+  data !== 'drop' && definition.provision !== 'create';
+
+/** Where a deleted app was placed, the target of its visitors first. */
+export function formerPlaces({ published, targetEnvironment }: AppDefinition): string[] {
+  const places = Object.keys(published).filter((name) => !published[name].stray && !published[name].uploads?.ahead);
+  return places.sort((one, other) => Number(other === targetEnvironment) - Number(one === targetEnvironment));
+}
+
 /** Increases with every change, also after a restored backup: never behind the clock. */
 export const nextGeneration = (previous: number, now: number): number => Math.max(previous + 1, now);
 
@@ -122,20 +143,27 @@ export class AppRepository {
     await this.apps.destroy({ filterByTk: tombstone.name, transaction });
   }
 
-  async allTombstones(): Promise<Tombstone[]> {
-    const rows = await this.tombstones.find();
+  /** The newest first. */
+  async allTombstones(): Promise<DeletedApp[]> {
+    const rows = await this.tombstones.find({ sort: ['-createdAt'] });
+    return rows.map(toTombstone);
+  }
+
+  /** Those of which something is left to be done. */
+  async openTombstones(): Promise<Tombstone[]> {
+    const rows = await this.tombstones.find({ filter: { endedAt: null } });
     return rows.map(toTombstone);
   }
 
   /** No other transaction changes it until the end of this one. */
-  async findLockedTombstone(uid: string, transaction?: Transaction): Promise<Tombstone | null> {
+  async findLockedTombstone(uid: string, transaction?: Transaction): Promise<DeletedApp | null> {
     const lock = transaction?.LOCK?.UPDATE;
     if (lock) await this.app.db.getModel('appTombstones').findOne({ where: { uid }, transaction, lock });
     const row = await this.tombstones.findOne({ filterByTk: uid, transaction });
     return row ? toTombstone(row) : null;
   }
 
-  async updateTombstone(uid: string, values: Partial<Tombstone>, transaction?: Transaction): Promise<void> {
+  async updateTombstone(uid: string, values: Partial<DeletedApp>, transaction?: Transaction): Promise<void> {
     await this.write(transaction, (ours) => this.tombstones.update({ filterByTk: uid, values, transaction: ours }));
   }
 
@@ -143,9 +171,10 @@ export class AppRepository {
     await this.tombstones.destroy({ filterByTk: uid, transaction });
   }
 
-  /** @param time in ms since 1970 */
-  async removeTombstonesOlderThan(time: number, transaction?: Transaction): Promise<void> {
-    await this.tombstones.destroy({ filter: { createdAt: { $dateBefore: new Date(time) } }, transaction });
+  /** @param created, ended in ms since 1970: those that were deleted, or have ended, before that */
+  async removeTombstonesOlderThan(created: number, ended: number, transaction?: Transaction): Promise<void> {
+    await this.tombstones.destroy({ filter: { createdAt: { $dateBefore: new Date(created) } }, transaction });
+    await this.tombstones.destroy({ filter: { endedAt: { $lt: ended } }, transaction });
   }
 
   private write(given: Transaction | undefined, write: (transaction: Transaction) => Promise<unknown>): Promise<void> {
@@ -161,9 +190,15 @@ export class AppRepository {
   }
 }
 
-function toTombstone(row: Model): Tombstone {
-  const tombstone = row.toJSON() as Tombstone;
-  return { ...tombstone, definition: fromTable(APP, tombstone.definition) };
+function toTombstone(row: Model): DeletedApp {
+  const {
+    createdAt,
+    updatedAt: _,
+    ...tombstone
+  } = row.toJSON() as DeletedApp & Record<'createdAt' | 'updatedAt', string>;
+  const endedAt = tombstone.endedAt === null ? null : Number(tombstone.endedAt);
+  const deletedAt = new Date(createdAt).getTime();
+  return { ...tombstone, deletedAt, endedAt, definition: fromTable(APP, tombstone.definition) };
 }
 
 function toDefinition(row: Model): AppDefinition {

@@ -16,7 +16,7 @@ import { newRole, placeOf } from '../definitions/database-settings';
 import { assertLabelFree } from '../definitions/domain';
 import { type CreateInput, invalid } from '../definitions/input';
 import type { OperationStore } from '../definitions/operation-store';
-import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from '../definitions/repository';
+import { type AppRepository, formerPlaces, isRestorable, newestOf, nextGeneration } from '../definitions/repository';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
@@ -50,6 +50,8 @@ export interface NewApp extends Omit<CreateInput, 'initialAdmin'> {
   initialAdmin: Administrator | null;
 }
 
+type NewDefinition = Parameters<AppRepository['create']>[0];
+
 /** Creates apps, and adopts existing ones. */
 export class AppCreation {
   constructor(
@@ -80,7 +82,7 @@ export class AppCreation {
     /** An existing JWT secret of the app, instead of a new one. */
     jwtSecret: string | null = null,
   ): Promise<Operation> {
-    const { appRepository, clock, random, aesKey } = this.options;
+    const { clock, random, aesKey } = this.options;
     const input = { ...requested, name: requested.name ?? this.nameFor(requested.title) };
     const { environments, targetEnvironment } = this.placeFor(input);
     const orphan = this.orphanOf(input.name);
@@ -89,7 +91,7 @@ export class AppCreation {
     const uid = orphan?.uid ?? random.id();
     const database = orphan ? placeOf(input) : this.databaseOf(input, uid, environments);
     const initialAdmin = input.initialAdmin && (await sealAdministrator(input.initialAdmin, aesKey));
-    const appOf = (generation: number): Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'> => ({
+    const appOf = (generation: number): NewDefinition => ({
       ...pickIn(APP, 'table', completeIn(APP, 'create', input)),
       // Its database contains this marker, and its worker continues to run it.
       uid,
@@ -111,28 +113,84 @@ export class AppCreation {
     });
     await this.options.environmentCache.settled();
     const operation = await this.changes.inTransaction(async (transaction) => {
-      await this.options.environmentCache.assertStored(environments, 'environments', transaction);
-      await this.assertFree(input, transaction);
-      // A Worker takes what is older than what it was told of a former app of this name for a late message.
-      const former = [
-        await this.options.operations.newestGeneration(input.name, transaction),
-        ...[...this.options.appCache.tombstones.values()].flatMap(({ name, definition }) =>
-          name === input.name ? [newestOf(definition)] : [],
-        ),
-        orphan && isCredible(orphan.generation, now) ? orphan.generation : 0,
-      ];
-      const generation = nextGeneration(Math.max(...former), now);
-      const bare = appOf(generation);
-      const placements = Object.fromEntries(environments.map((name) => [name, begun(bare, generation)]));
-      const app = { ...bare, placements };
-      const progress = begunIn(app, environments, []);
-      const created = this.changes.newOperation(app, { action, progress, createdById: userId });
-      await appRepository.create(app, transaction);
-      await this.changes.store(created, transaction);
-      return created;
+      const former = orphan && isCredible(orphan.generation, now) ? orphan.generation : 0;
+      return this.store(appOf, { ...input, environments }, action, former, userId, transaction);
     });
     await this.changes.carryOut([input.name], operation);
     return operation;
+  }
+
+  /**
+   * A deleted app whose data were kept, with everything that it had: it adopts its own database, by its own uid. It gets its domain back
+   * unless that leads elsewhere by now.
+   * @param wanted default: where it was, as far as that takes apps
+   * @throws AppSupervisorError UNKNOWN_APP, DELETION_PENDING, and what `create` throws
+   */
+  async restore(uid: string, wanted: string[] | undefined, userId: string | null): Promise<Operation> {
+    const { appRepository, environmentCache } = this.options;
+    await environmentCache.settled();
+    const operation = await this.changes.inTransaction(async (transaction) => {
+      const tombstone = await appRepository.findLockedTombstone(uid, transaction);
+      if (!tombstone || !isRestorable(tombstone)) throw new AppSupervisorError('UNKNOWN_APP', { app: uid });
+      const { name, definition, endedAt } = tombstone;
+      if (endedAt === null) throw new AppSupervisorError('DELETION_PENDING', { app: name });
+      const environments = wanted ?? formerPlaces(definition).filter((each) => this.takes(each));
+      if (!environments.length) throw invalid('environments', 'INPUT_NO_ENVIRONMENT');
+      const place = this.placeFor({ ...definition, environments, targetEnvironment: null, initialAdmin: null });
+      const cname = await this.changes.assertDomainFree(definition.cname, name, transaction).then(
+        () => definition.cname,
+        () => null,
+      );
+      const { createdAt: _, updatedAt: __, ...known } = definition;
+      const fresh = { home: null, domainCheck: null, previous: null, paused: null, initialAdmin: null };
+      const values = { ...known, ...place, ...fresh, cname, desired: 'running' as const, published: {} };
+      const appOf = (generation: number) => ({ ...values, provision: 'adopt' as const, generation, placements: {} });
+      await appRepository.removeTombstone(uid, transaction);
+      return this.store(appOf, { name, cname, environments }, 'restore', newestOf(definition), userId, transaction);
+    });
+    await this.changes.carryOut([operation.appName], operation);
+    return operation;
+  }
+
+  /** Writes a new app with its operation. @param newest generation that anybody may know of it; 0 if there is none */
+  private async store(
+    appOf: (generation: number) => NewDefinition,
+    { name, cname, environments }: { name: string; cname?: string | null; environments: string[] },
+    action: 'create' | 'adopt' | 'restore',
+    newest: number,
+    userId: string | null,
+    transaction: Transaction,
+  ): Promise<Operation> {
+    const { appRepository, appCache, operations, environmentCache, clock } = this.options;
+    await environmentCache.assertStored(environments, 'environments', transaction);
+    await this.assertFree({ name, cname }, transaction);
+    // A Worker takes what is older than what it was told of a former app of this name for a late message.
+    const former = [
+      newest,
+      await operations.newestGeneration(name, transaction),
+      ...[...appCache.tombstones.values()].flatMap((each) => (each.name === name ? [newestOf(each.definition)] : [])),
+    ];
+    const generation = nextGeneration(Math.max(...former), clock.now().wall);
+    const bare = appOf(generation);
+    const placements = Object.fromEntries(environments.map((each) => [each, begun(bare, generation)]));
+    const app = { ...bare, placements };
+    const created = this.changes.newOperation(app, {
+      action,
+      progress: begunIn(app, environments, []),
+      createdById: userId,
+    });
+    await appRepository.create(app, transaction);
+    await this.changes.store(created, transaction);
+    return created;
+  }
+
+  private takes(environment: string): boolean {
+    try {
+      this.options.compatibility.assertUsable(environment, 'environments');
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /**
@@ -153,7 +211,10 @@ export class AppCreation {
    * The environments of a new app, and the target of its visitors.
    * @throws AppSupervisorError for invalid values, with the field that contains them
    */
-  private placeFor(input: NewApp): { environments: string[]; targetEnvironment: string } {
+  private placeFor(input: Pick<NewApp, 'environments' | 'targetEnvironment' | 'initialAdmin'>): {
+    environments: string[];
+    targetEnvironment: string;
+  } {
     const { defaultEnvironments, compatibility } = this.options;
     const environments = input.environments ?? defaultEnvironments;
     if (!environments) throw invalid('environments', 'INPUT_NO_ENVIRONMENT');

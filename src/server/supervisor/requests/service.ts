@@ -72,6 +72,11 @@ export class AppService {
     return this.creation.create(...request);
   }
 
+  /** As in `AppCreation`. */
+  restore(...request: Parameters<AppCreation['restore']>): Promise<Operation> {
+    return this.creation.restore(...request);
+  }
+
   /** @param may of who asks: the app as it is now says what he has to have */
   async update(
     name: string,
