@@ -34,7 +34,8 @@ const README_FOLDER = path.join(ROOT, 'docs/pictures');
 /** Hides the tooltips of elements that were pressed to reach a state. */
 const NO_TOOLTIPS = '.ant-tooltip { display: none !important }';
 const LANGUAGES = ['en-US', 'zh-CN'];
-const THEMES = ['default', 'dark'] as const;
+/** By their names in NocoBase, whose own default is the compact one. */
+const THEMES = { light: 'default', dark: 'dark', compact: 'compact' } as const;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -79,10 +80,10 @@ async function photographVisitors(): Promise<void> {
 async function photographAll(browser: Browser, api: Api, only: RegExp): Promise<void> {
   for (const client of CLIENTS) {
     const context = await openContext(browser, api);
-    for (const theme of THEMES) {
-      await chooseTheme(api, theme);
+    for (const [theme, uid] of Object.entries(THEMES)) {
+      await chooseTheme(api, uid);
       for (const [language, width] of LANGUAGES.flatMap((each) => WIDTHS.map((width) => [each, width] as const))) {
-        const folder = [client.client, theme === 'dark' ? 'dark' : 'light', language.slice(0, 2), width].join('-');
+        const folder = [client.client, theme, language.slice(0, 2), width].join('-');
         if (!only.test(folder)) continue;
         await fs.rm(path.join(FOLDER, folder), { recursive: true, force: true });
         const page = await context.newPage();

@@ -88,3 +88,47 @@ export function cutOn(page: Page): Promise<string[]> {
     ];
   }, OURS);
 }
+
+/** The least height and width of what is pressed (WCAG 2.2, 2.5.8), in px. */
+const TARGET = 24;
+
+/** What is pressed and is too small for a finger, but for links within a text. */
+export function smallOn(page: Page): Promise<string[]> {
+  return page.evaluate(
+    ([places, least]) => {
+      const PRESSED =
+        'a[href], button, input, select, textarea, summary, [role="button"], [role="tab"], [role="menuitem"], [role="option"], [role="switch"], [tabindex="0"]';
+      // What is pressed for it: its label, or the box that a library draws in its place.
+      const AROUND =
+        'label, .ant-checkbox-wrapper, .ant-tabs-tab, .ant-dropdown-menu-item, .ant-select, .ant-picker, .ant-input-affix-wrapper, .ant-input-number, .ant-upload';
+      const isInText = (element: Element) =>
+        element.matches('a, button') &&
+        getComputedStyle(element).display.startsWith('inline') &&
+        [...(element.parentElement?.childNodes ?? [])].some(
+          (node) => node.nodeType === Node.TEXT_NODE && node.textContent?.trim(),
+        );
+      const ours = [
+        ...document.querySelectorAll(
+          places
+            .map((place) =>
+              PRESSED.split(', ')
+                .map((each) => `${place} ${each}`)
+                .join(),
+            )
+            .join(),
+        ),
+      ];
+      const targets = ours.map((element) => element.closest(AROUND) ?? element);
+      return [...new Set(targets)]
+        .filter((element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
+        .filter((element) => !isInText(element))
+        .flatMap((element) => {
+          const { width, height } = element.getBoundingClientRect();
+          if (width === 0 || height === 0 || (width >= least - 0.5 && height >= least - 0.5)) return [];
+          return [`${Math.round(width)}×${Math.round(height)}: ${element.outerHTML.slice(0, 160)}`];
+        })
+        .slice(0, 5);
+    },
+    [OURS, TARGET] as const,
+  );
+}

@@ -86,7 +86,7 @@ export async function openSettings(page: Page, url: string, { base }: Client, la
 }
 
 /** The theme of the user's own choice, from the next page load on. */
-export async function chooseTheme(user: Api, uid: 'default' | 'dark'): Promise<void> {
+export async function chooseTheme(user: Api, uid: 'default' | 'dark' | 'compact'): Promise<void> {
   const { data } = await user.get('themeConfig:list', { paginate: false });
   await user.post('users:updateTheme', { themeId: data.find((theme: { uid: string }) => theme.uid === uid).id });
 }

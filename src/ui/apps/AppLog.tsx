@@ -154,7 +154,6 @@ function LogTools({ isFollowed, mayFollow, level, text, change, save, loading, r
       <Flex gap={6} align="center">
         <Switch
           id={follow}
-          size="small"
           checked={isFollowed}
           disabled={!mayFollow}
           onChange={(follows) => change({ follows })}

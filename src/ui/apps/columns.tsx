@@ -84,7 +84,7 @@ const AppName = memo(function AppName({ app, handle, hasLabels }: NameProps) {
       <AppAvatar app={app} />
       <div style={{ display: 'flex', flexDirection: 'column', alignItems: 'start', minWidth: 0 }}>
         <RowButton
-          style={{ padding: 0, minHeight: 0, whiteSpace: 'normal', overflowWrap: 'anywhere', textAlign: 'start' }}
+          style={{ padding: 0, whiteSpace: 'normal', overflowWrap: 'anywhere', textAlign: 'start' }}
           id={`app-open-${app.name}`}
           onClick={() => handle('open', app)}
           data-testid={`app-open-${app.name}`}

@@ -3,6 +3,7 @@ import { type GlobalToken, theme } from 'antd';
 import { Link } from 'react-router-dom';
 import { useT } from '../host';
 import { Secondary } from './Secondary';
+import { TARGET } from './theme';
 
 /** So many characters are shown even beside a label that is cut off. */
 const SHORT = 8;
@@ -46,13 +47,14 @@ const looksOf = (token: GlobalToken) =>
     overflow: 'hidden',
     textOverflow: 'ellipsis',
     whiteSpace: 'nowrap',
+    minHeight: TARGET,
     padding: `0 ${token.paddingXXS + 2}px`,
     border: `1px solid ${token.colorBorderSecondary}`,
     borderRadius: token.borderRadiusSM,
     background: token.colorFillQuaternary,
     color: token.colorText,
     fontSize: token.fontSizeSM,
-    lineHeight: token.lineHeightSM,
+    lineHeight: `${TARGET - 2}px`,
     '&:hover, &:active': { color: token.colorText, borderColor: token.colorPrimaryBorder },
     '&:focus-visible': { outline: `${token.lineWidthFocus}px solid ${token.colorPrimaryBorder}`, outlineOffset: 1 },
   });

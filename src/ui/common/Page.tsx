@@ -9,7 +9,7 @@ import { type ApiError, messageText, problemText } from './errors';
 import { OtherPart } from './OtherPart';
 import { ReportProvider } from './Report';
 import { SettingsMenu } from './SettingsMenu';
-import { readableTheme } from './theme';
+import { ROOMY, readableTheme } from './theme';
 import { useLive } from './useLive';
 
 const Info = createContext<PartInfo | null>(null);
@@ -25,7 +25,7 @@ export function Page({ children }: { children: ReactNode }) {
   const { token } = theme.useToken();
   const t = useT();
   return (
-    <ConfigProvider theme={readableTheme(token)}>
+    <ConfigProvider theme={readableTheme(token)} {...ROOMY}>
       <SettingsMenu />
       <ErrorBoundary
         fallback={(error) => (

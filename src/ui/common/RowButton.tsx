@@ -3,7 +3,7 @@ import { type GlobalToken, Tooltip, theme } from 'antd';
 import { type ComponentPropsWithoutRef, forwardRef, type ReactNode, useState } from 'react';
 import { useT } from '../host';
 import type { Message } from './text';
-import { readableColors } from './theme';
+import { readableColors, TARGET } from './theme';
 
 interface Props extends ComponentPropsWithoutRef<'button'> {
   /** The reason why the action is disabled. The button stays focusable with the keyboard and shows the reason. */
@@ -87,7 +87,9 @@ const looksOf = once((token) =>
     position: 'relative',
     display: 'inline-flex',
     alignItems: 'center',
+    justifyContent: 'center',
     gap: 4,
+    minWidth: TARGET,
     minHeight: token.controlHeightSM,
     padding: `0 ${paddingOf(token)}px`,
     border: 0,

@@ -1,3 +1,4 @@
+import { css } from '@emotion/css';
 import type { GlobalToken, ThemeConfig } from 'antd';
 
 /** Minimum contrast between text and background (WCAG 2 AA). */
@@ -31,14 +32,54 @@ export function readableColors(token: GlobalToken): Record<'link' | 'danger' | '
   };
 }
 
-/** The host's theme, with a readable tone of a color where the host's choice is not readable. */
+/** The least height and width of what is pressed (WCAG 2.2, 2.5.8), in px. */
+export const TARGET = 24;
+/** The least distance of what stands side by side, in px. */
+const GAP = 8;
+
+/** The sizes of the host's theme, which may be its compact one, but no target and no distance that is too small. */
+function roomyTheme(token: GlobalToken): ThemeConfig {
+  const handle = TARGET - 4;
+  return {
+    token: {
+      controlHeightSM: Math.max(token.controlHeightSM, TARGET),
+      paddingXS: Math.max(token.paddingXS, GAP),
+      marginXS: Math.max(token.marginXS, GAP),
+    },
+    components: {
+      Switch: { trackHeight: TARGET, trackPadding: 2, handleSize: handle, trackMinWidth: 2 * TARGET },
+    },
+  };
+}
+
+/** The same for what has no token: a class for each component of antd. */
+export const ROOMY = {
+  // Without a text it stands in the middle.
+  checkbox: { className: css({ minWidth: TARGET, minHeight: TARGET, justifyContent: 'center' }) },
+  radio: { className: css({ minHeight: TARGET }) },
+  // The padding of an inline element moves no other one.
+  typography: {
+    className: css({
+      '&:is(a)': { paddingBlock: 4 },
+      '& .ant-typography-copy': { minWidth: TARGET, paddingBlock: 2 },
+    }),
+  },
+};
+
+/** The host's theme, with a readable tone of a color where the host's choice is not readable, and room for fingers. */
 export function readableTheme(token: GlobalToken): ThemeConfig {
   const { link, danger } = readableColors(token);
+  const roomy = roomyTheme(token);
   const primary = readable([token.colorTextLightSolid], token.colorPrimary, token.colorPrimaryActive);
   const dangerColor = readable([danger], token.colorTextLightSolid, token.colorBgContainer);
   return {
-    token: { colorTextDescription: token.colorTextSecondary, colorTextPlaceholder: token.colorTextSecondary },
+    token: {
+      ...roomy.token,
+      colorTextDescription: token.colorTextSecondary,
+      colorTextPlaceholder: token.colorTextSecondary,
+    },
     components: {
+      ...roomy.components,
       Button: { colorLink: link, colorLinkHover: link, colorError: danger, dangerColor, colorPrimary: primary },
       Typography: { colorLink: link, colorLinkHover: link, colorError: danger },
       Tabs: { itemSelectedColor: link },
