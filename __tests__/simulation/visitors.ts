@@ -1,8 +1,8 @@
 import { supervisorRoutes } from '../../src/server/core/routes';
 import { LIMITS, RoutingTable } from '../../src/server/proxy';
-import { choose } from '../../src/server/proxy/choose';
 import { Quarantine } from '../../src/server/proxy/quarantine';
 import type { SupervisorPart } from '../../src/server/supervisor/supervisor';
+import { choose } from '../../src/shared/choose';
 import { refused } from './judge/suspicion';
 import type { SupervisorProcess } from './processes';
 import { randomFor } from './scheduler';

@@ -92,7 +92,7 @@ export function cutOn(page: Page): Promise<string[]> {
 /** The least height and width of what is pressed (WCAG 2.2, 2.5.8), in px. */
 const TARGET = 24;
 
-/** What is pressed and is too small for a finger, but for links within a text. */
+/** What is pressed and is too small for a finger, but for links within a text, and moments in a picture of a time. */
 export function smallOn(page: Page): Promise<string[]> {
   return page.evaluate(
     ([places, least]) => {
@@ -100,7 +100,7 @@ export function smallOn(page: Page): Promise<string[]> {
         'a[href], button, input, select, textarea, summary, [role="button"], [role="tab"], [role="menuitem"], [role="option"], [role="switch"], [tabindex="0"]';
       // What is pressed for it: its label, or the box that a library draws in its place.
       const AROUND =
-        'label, .ant-checkbox-wrapper, .ant-tabs-tab, .ant-dropdown-menu-item, .ant-select, .ant-picker, .ant-input-affix-wrapper, .ant-input-number, .ant-upload';
+        'label, .ant-checkbox-wrapper, .ant-tabs-tab, .ant-dropdown-menu-item, .ant-select, .ant-picker, .ant-input-affix-wrapper, .ant-input-number';
       const isInText = (element: Element) =>
         element.matches('a, button') &&
         getComputedStyle(element).display.startsWith('inline') &&
@@ -121,7 +121,7 @@ export function smallOn(page: Page): Promise<string[]> {
       const targets = ours.map((element) => element.closest(AROUND) ?? element);
       return [...new Set(targets)]
         .filter((element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
-        .filter((element) => !isInText(element))
+        .filter((element) => !isInText(element) && !element.closest('[data-testid^="heat-"]'))
         .flatMap((element) => {
           const { width, height } = element.getBoundingClientRect();
           if (width === 0 || height === 0 || (width >= least - 0.5 && height >= least - 0.5)) return [];

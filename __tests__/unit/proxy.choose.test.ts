@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { choose } from '../../src/server/proxy/choose';
 import { Quarantine } from '../../src/server/proxy/quarantine';
 import type { RouteApp, RouteEnvironment } from '../../src/server/proxy/table';
+import { choose } from '../../src/shared/choose';
 import type { Health, Status } from '../../src/shared/types';
 
 /** One line per environment: `<name> <status|-> <health> [mute]`. */

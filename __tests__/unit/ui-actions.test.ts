@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../src/shared/types';
 import {
   answeringEnvironment,
+  environmentForVisitors,
   progressOf,
   refusal,
   refusalOfAll,
@@ -159,6 +160,21 @@ describe('where an app is not in its expected state', () => {
 
   it('is not shown while an operation is in progress', () => {
     expect(unexpectedEnvironments(appOf({ at: { env_a: 'stopped' }, operation: operation('start') }))).toEqual([]);
+  });
+});
+
+describe('new visitors are sent', () => {
+  const goTo = (at: Record<string, Status>, ...environments: EnvironmentRow[]) =>
+    environmentForVisitors(appOf({ at }), [environment('env_a'), environment('env_b'), ...environments]);
+  it('to the target environment while it serves the app, and elsewhere while it does not', () => {
+    expect(goTo({ env_a: 'running', env_b: 'running' })).toBe('env_a');
+    expect(goTo({ env_a: 'error', env_b: 'running' })).toBe('env_b');
+    expect(goTo({ env_a: 'running', env_b: 'dormant' }, environment('env_a', { health: 'down' }))).toBe('env_b');
+    expect(goTo({ env_a: 'running', env_b: 'running' }, environment('env_a', { serves: false }))).toBe('env_b');
+  });
+  it('nowhere while it is stopped', () => {
+    const app = appOf({ desiredState: 'stopped', at: { env_a: 'stopped', env_b: 'running' } });
+    expect(environmentForVisitors(app, [environment('env_a'), environment('env_b')])).toBeNull();
   });
 });
 

@@ -1,11 +1,11 @@
 import http, { type ClientRequest, type IncomingMessage, type InformationEvent, type ServerResponse } from 'node:http';
 import https from 'node:https';
+import { choose } from '../../shared/choose';
 import type { LimitName } from '../observability/metrics';
 import { languageOf } from '../visitor-texts';
 import { type Answer, type AnswerCode, answer, hasCause, send } from './answers';
 import { awayOf } from './away';
 import { type BodyRules, boundBody } from './bodies';
-import { choose } from './choose';
 import type { Context } from './context';
 import type { CookieRules } from './cookies';
 import { pageFor } from './error-page';

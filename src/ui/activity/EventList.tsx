@@ -121,7 +121,7 @@ function Links({ row, appsPath = '', namesApp }: Omit<RowProps, 'names'>) {
   const isLocal = useIsLocal();
   const { token } = theme.useToken();
   const { appName, appTitle, operation } = row;
-  const style = { color: readableColors(token).link, paddingBlock: 2 };
+  const style = { color: readableColors(token).link, paddingBlock: 4 };
   if (appName === null && row.environment !== null && !isLocal)
     return (
       <Link to={PATHS.environments} style={style}>

@@ -7,7 +7,7 @@ import { Since } from '../common/Since';
 import { HEALTH, STATUS } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { useT } from '../host';
-import { unexpectedEnvironments } from './actions';
+import { environmentForVisitors, unexpectedEnvironments } from './actions';
 import { DESIRED_LABELS } from './labels';
 import { RemedyButtons } from './RemedyButtons';
 import { remediesOf } from './remedies';
@@ -25,6 +25,7 @@ export function EnvironmentCards({ app, environments, handle }: Props) {
   const t = useT();
   const { token } = theme.useToken();
   const isLocal = useIsLocal();
+  const serving = environments && environmentForVisitors(app, environments);
   return (
     <div
       style={{
@@ -48,6 +49,7 @@ export function EnvironmentCards({ app, environments, handle }: Props) {
           key={name}
           app={app}
           name={name}
+          isServing={name === serving}
           environment={environments?.find((each) => each.name === name)}
           handle={handle}
         />
@@ -59,11 +61,13 @@ export function EnvironmentCards({ app, environments, handle }: Props) {
 interface OneProps {
   app: AppRow;
   name: string;
+  /** Whether new visitors are sent here. */
+  isServing: boolean;
   environment?: EnvironmentRow;
   handle: AppHandler;
 }
 
-function EnvironmentCard({ app, name, environment, handle }: OneProps) {
+function EnvironmentCard({ app, name, isServing, environment, handle }: OneProps) {
   const t = useT();
   const isLocal = useIsLocal();
   const { token } = theme.useToken();
@@ -71,7 +75,7 @@ function EnvironmentCard({ app, name, environment, handle }: OneProps) {
   const { label, tone } = STATUS[status];
   const isSick = environment && environment.health !== 'online' && environment.health !== 'stopping';
   const notes = [
-    name === app.targetEnvironment && app.environments.length > 1 && t('New visitors are sent here'),
+    isServing && app.environments.length > 1 && t('New visitors are sent here'),
     environment?.cordoned && t('Cordoned'),
     environment && !environment.serves && t('Serves no visitors'),
     !app.environments.includes(name) && t('Removal pending'),

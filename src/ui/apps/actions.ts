@@ -1,3 +1,4 @@
+import { choose } from '../../shared/choose';
 import type { AppRow, EnvironmentRow, OperationRow } from '../../shared/types';
 import type { OperateAction } from '../common/api';
 import { inTransition, isUnderway } from '../common/status';
@@ -132,3 +133,11 @@ export const isAppBusy = (app: AppRow): boolean =>
 
 /** Whether the newest operation of an app can be tried again; an older one would undo what came after it. */
 export const isRetryable = ({ state }: OperationRow): boolean => state === 'failed' || state === 'cancelled';
+
+/** The environment to which the Supervisor sends visitors who have asked for none. */
+export function environmentForVisitors(app: AppRow, environments: readonly EnvironmentRow[]): string | null {
+  const { desiredState: desired, statuses } = app;
+  const asked = { ...app, desired, statuses: { get: (name: string) => statuses[name]?.status } };
+  const known = new Map(environments.map((each) => [each.name, each]));
+  return choose(asked, (name) => known.get(name), null, { has: () => false }, 0)?.name ?? null;
+}

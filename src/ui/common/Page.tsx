@@ -8,8 +8,9 @@ import { ErrorBoundary } from './ErrorBoundary';
 import { type ApiError, messageText, problemText } from './errors';
 import { OtherPart } from './OtherPart';
 import { ReportProvider } from './Report';
+import { ROOMY } from './roomy';
 import { SettingsMenu } from './SettingsMenu';
-import { ROOMY, readableTheme } from './theme';
+import { readableTheme } from './theme';
 import { useLive } from './useLive';
 
 const Info = createContext<PartInfo | null>(null);

@@ -1,6 +1,7 @@
 import { css } from '@emotion/css';
 import { Tooltip } from 'antd';
 import type { ReactNode } from 'react';
+import { TARGET } from './theme';
 
 /** A word that is explained under the pointer and by keyboard. */
 export function Term({ help, children }: { help: string; children: ReactNode }) {
@@ -14,6 +15,7 @@ export function Term({ help, children }: { help: string; children: ReactNode }) 
 }
 
 const LOOKS = css({
+  minHeight: TARGET,
   padding: 0,
   border: 0,
   background: 'none',

@@ -1,4 +1,3 @@
-import { css } from '@emotion/css';
 import type { GlobalToken, ThemeConfig } from 'antd';
 
 /** Minimum contrast between text and background (WCAG 2 AA). */
@@ -51,20 +50,6 @@ function roomyTheme(token: GlobalToken): ThemeConfig {
     },
   };
 }
-
-/** The same for what has no token: a class for each component of antd. */
-export const ROOMY = {
-  // Without a text it stands in the middle.
-  checkbox: { className: css({ minWidth: TARGET, minHeight: TARGET, justifyContent: 'center' }) },
-  radio: { className: css({ minHeight: TARGET }) },
-  // The padding of an inline element moves no other one.
-  typography: {
-    className: css({
-      '&:is(a)': { paddingBlock: 4 },
-      '& .ant-typography-copy': { minWidth: TARGET, paddingBlock: 2 },
-    }),
-  },
-};
 
 /** The host's theme, with a readable tone of a color where the host's choice is not readable, and room for fingers. */
 export function readableTheme(token: GlobalToken): ThemeConfig {

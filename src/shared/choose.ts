@@ -1,13 +1,28 @@
-import type { Health, Status } from '../../shared/types';
-import type { RouteApp, RouteEnvironment } from './table';
+import type { Health, Status } from './types';
 
-/** The part of `Quarantine` that `choose` needs. */
-export interface QuarantineView {
-  has(environment: RouteEnvironment, now: number): boolean;
+/** What is known of an app that a visitor asks for. */
+interface Asked {
+  desired: 'running' | 'onDemand' | 'stopped';
+  /** In the app's own order. */
+  environments: readonly string[];
+  targetEnvironment: string | null;
+  /** By environment. */
+  statuses: { get(environment: string): Status | undefined };
+}
+
+interface Candidate {
+  name: string;
+  serves: boolean;
+  health: Health;
+}
+
+/** Environments that do not answer. */
+interface Quarantined<E> {
+  has(environment: E, now: number): boolean;
 }
 
 /**
- * Chooses the environment for a request. Pure; `now` is monotonic.
+ * Chooses the environment for a request. Pure; `now` is monotonic. No Node here: pages import this file.
  *
  * Candidates are environments that the app is assigned to, that serve requests, and that are not in quarantine. Order:
  * 1. environments that are stopping or down come last, because they would only cost a refused connection;
@@ -22,16 +37,16 @@ export interface QuarantineView {
  * @param requested environment named by header or cookie, already validated; ignored if the app is not assigned to it
  * @param except environment that this request has already tried
  */
-export function choose(
-  app: RouteApp,
-  environmentOf: (name: string) => RouteEnvironment | undefined,
+export function choose<E extends Candidate>(
+  app: Asked,
+  environmentOf: (name: string) => E | undefined,
   requested: string | null,
-  quarantine: QuarantineView,
+  quarantine: Quarantined<E>,
   now: number,
   except: string | null = null,
-): RouteEnvironment | null {
+): E | null {
   if (app.desired === 'stopped') return null;
-  let best: RouteEnvironment | null = null;
+  let best: E | null = null;
   let bestRank = Number.POSITIVE_INFINITY;
   for (let i = 0; i < app.environments.length; i++) {
     const name = app.environments[i];
@@ -48,7 +63,7 @@ export function choose(
 }
 
 /** Smaller is better. The steps leave room for 9,000 environments for each app. */
-function rankOf(app: RouteApp, environment: RouteEnvironment, requested: string | null, index: number): number {
+function rankOf(app: Asked, environment: Candidate, requested: string | null, index: number): number {
   const { name, health } = environment;
   const state = stateRank(app.statuses.get(name), health);
   const isRequested = name === requested;
