@@ -6,6 +6,7 @@
 #   password/supervisor.env  the Supervisor alone: the password of its first administrator, that of its database role, and that of
 #                            the Workers' database role, which it gives to new ones
 #   workers/ENVIRONMENT/worker.env  one Worker: its keys, its addresses of Redis, the password of its database role
+#   door/door.env            the doors, if there are any: the Supervisor's public key, their address of Redis
 #   postgres/password        PostgreSQL and the roles: the password of the superuser
 #   redis/users.acl, redis/default  Redis: its users, and the password of the one who may do everything
 #
@@ -97,11 +98,13 @@ printf %s "${POSTGRES_PASSWORD:-${superuser:-$(random)}}" | write "$superuser_fi
 made=$(TMPDIR=/tmp mktemp -d)
 trap 'rm -rf "$made"' EXIT
 # shellcheck disable=SC2086
-(set -a && . "$file" && node "$program" --supervisor "$made" $environments) > "$made/commands"
+(set -a && . "$file" && node "$program" --supervisor --door "$made" $environments) > "$made/commands"
 for environment in $environments; do
   environment=${environment%%=*}
   { cat "$made/$environment.env" && echo "DB_PASSWORD=$(quoted "$worker_role")"; } | write "$root/workers/$environment/worker.env"
 done
+
+if [ -d "$root/door" ]; then write "$root/door/door.env" < "$made/.door.env"; fi
 
 default=$(stored_in "$redis_folder/default")
 default=${default:-$(random)}

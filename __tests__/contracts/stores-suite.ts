@@ -1,10 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Stores } from '../../src/server/protocol/stores';
-import type { AppIndexWrite } from '../../src/server/protocol/stores/app-index';
+import type { PublishedWrite } from '../../src/server/protocol/stores/published';
 import { StaleTerm } from '../../src/server/protocol/stores/terms';
 import { failed, verbatim } from '../../src/shared/message';
 import type { AppRecord, Lease, StatusEntry } from '../../src/shared/messages';
-import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf, SSO_CODE } from '../support/fixtures';
+import {
+  doorReportOf,
+  entryOf,
+  leaseOf,
+  manifestItemOf,
+  recordOf,
+  registrationOf,
+  SSO_CODE,
+} from '../support/fixtures';
 import { recordsIn, writeRecords } from '../support/records';
 
 /** Empty stores of one implementation, and what a test does to them from outside. */
@@ -34,6 +42,8 @@ type Guard =
   | 'ended'
   /** A secret that its writer has just made names it; whoever reads it takes it away. */
   | 'once'
+  /** Each process writes what is of itself alone, and again. */
+  | 'own'
   /** Every writer writes the same, and only where there is nothing. */
   | 'constant';
 type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'sealed' | 'open' | 'warnings' | 'close'>;
@@ -49,7 +59,9 @@ const GUARDS: { [S in Subject]: Record<keyof Stores[S], Guard> } = {
     forget: 'term',
   },
   statuses: { write: 'lease', read: 'reads', mark: 'reads' },
-  appIndex: { write: 'term', mark: 'reads', inspect: 'reads', read: 'reads' },
+  appIndex: { write: 'term', mark: 'reads', count: 'reads', inspect: 'reads', read: 'reads' },
+  routes: { write: 'term', mark: 'reads', count: 'reads', inspect: 'reads', read: 'reads' },
+  doors: { write: 'own', remove: 'own', read: 'reads' },
   manifests: { write: 'newest', forget: 'ended', read: 'reads' },
   sso: { issue: 'once', redeem: 'once', writeEnds: 'newest', endsVersion: 'reads', readEnds: 'reads' },
 };
@@ -435,7 +447,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     const textsOf = (fields: string[], title = 't') =>
       new Map(fields.map((field) => [field, JSON.stringify({ field, title })]));
     /** Written as the `n`th of a term, with what has changed before. */
-    const write = (from: string, n: number, fields: string[], more: Partial<AppIndexWrite> = {}) =>
+    const write = (from: string, n: number, fields: string[], more: Partial<PublishedWrite> = {}) =>
       stores.appIndex.write({
         from,
         count: countOf(n, more.term),
@@ -553,6 +565,45 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     });
   });
 
+  describe('the routes', () => {
+    it('are another hash than the app index, written and counted alone', async () => {
+      const write = { from: '', count: { term: 1, n: 1 }, changes: [], gone: [], term: 1 };
+      await stores.appIndex.write({ ...write, entries: new Map([['crm', '"index"']]) });
+      expect([await stores.routes.count(), await stores.routes.mark()]).toEqual([null, '']);
+      await stores.routes.write({ ...write, count: { term: 1, n: 7 }, entries: new Map([['crm', '"route"']]) });
+      expect([await stores.appIndex.count(), await stores.routes.count()]).toEqual([
+        { term: 1, n: 1 },
+        { term: 1, n: 7 },
+      ]);
+      const valueIn = async (store: 'appIndex' | 'routes') =>
+        (await stores[store].read(null))?.entries.get('crm')?.value;
+      expect([await valueIn('appIndex'), await valueIn('routes')]).toEqual(['index', 'route']);
+    });
+  });
+
+  describe('reports of doors', () => {
+    const ids = async () => (await stores.doors.read()).map(({ id }) => id).sort();
+
+    it('are there until their door takes them away, or they are lost', async () => {
+      await stores.doors.write(doorReportOf());
+      await stores.doors.write(doorReportOf({ id: 'door-2', seq: 7 }));
+      await stores.doors.write(doorReportOf({ seq: 2 }));
+      const found = await stores.doors.read();
+      expect(found.find(({ id }) => id === 'door-1')).toEqual(doorReportOf({ seq: 2 }));
+      expect(await ids()).toEqual(['door-1', 'door-2']);
+      await stores.doors.remove('door-1');
+      await stores.doors.remove('door-1');
+      expect(await ids()).toEqual(['door-2']);
+      await under.flush();
+      expect(await ids()).toEqual([]);
+    });
+
+    it('are few, however many there are', async () => {
+      for (let i = 0; i < 20; i++) await stores.doors.write(doorReportOf({ id: `door-${i}` }));
+      expect(new Set(await ids()).size).toBe(16);
+    });
+  });
+
   describe('manifests', () => {
     const [first, second] = [manifestItemOf(), manifestItemOf({ key: 'b', value: null })];
     const read = async () => {
@@ -645,11 +696,13 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       'records.write': (term) => writeRecords(stores.records, 'env_a', [recordOf({ name: 'shop' })], { term }),
       'fleet.forget': (term) => stores.fleet.forget('env_a', 7, term),
       'appIndex.write': (term) => stores.appIndex.write({ ...index, term }),
+      'routes.write': (term) => stores.routes.write({ ...index, term }),
     };
     const all = async () => {
       const records = await stores.records.read('env_a', null);
       const [index, manifests] = [await stores.appIndex.inspect(), await stores.manifests.read('')];
-      return { records, lease: (await sight())?.lease?.instance, index, manifests };
+      const routes = await stores.routes.inspect();
+      return { records, lease: (await sight())?.lease?.instance, index, routes, manifests };
     };
 
     it('guard every write of a leader', () => {
@@ -665,6 +718,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
         await hold('env_a');
         await writeRecords(stores.records, 'env_a', [recordOf()], { term: 2 });
         await stores.appIndex.write({ ...index, term: 2 });
+        await stores.routes.write({ ...index, term: 2 });
         await stores.manifests.write([manifestItemOf()]);
         const before = await all();
         await expect(writes[write](1)).rejects.toMatchObject({ newest: 2, constructor: StaleTerm });
@@ -701,7 +755,12 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       () => away.appIndex.write(index),
       () => away.appIndex.mark(),
       () => away.appIndex.inspect(),
+      () => away.appIndex.count(),
       () => away.appIndex.read(null),
+      () => away.routes.write(index),
+      () => away.doors.write(doorReportOf()),
+      () => away.doors.remove('door-1'),
+      () => away.doors.read(),
       () => away.manifests.write([manifestItemOf()]),
       () => away.manifests.forget(['uid-1']),
       () => away.sso.issue('secret', SSO_CODE, 1_000),

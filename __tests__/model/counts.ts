@@ -3,7 +3,7 @@ import { Layout, type Model, type State, type Take } from './search';
 
 /**
  * Two Supervisors, of which one leads, write a hash with two fields into Redis, and a Worker reads it. As src/server/lease/lease.ts,
- * src/server/supervisor/control/leader.ts and src/server/protocol/app-index.ts. A lease may be taken from a live leader at any time, and a
+ * src/server/supervisor/control/leader.ts and src/server/protocol/published.ts. A lease may be taken from a live leader at any time, and a
  * leader may freeze before any write.
  */
 
@@ -198,7 +198,7 @@ export class Counts implements Model {
     for (const field of [...fieldsOf(me.pending), ...fieldsOf(me.planned)]) n[field] = 0;
   }
 
-  /** As `writeOnce` in src/server/protocol/app-index.ts: what is to be written now. */
+  /** As `writeOnce` in src/server/protocol/published.ts: what is to be written now. */
   private prepare(s: State, me: Leader, step: (name: string, change: (n: State) => void) => void): void {
     const { without } = this;
     const isOther = s[redis.mark] !== s[me.mark] && !without.looks;

@@ -365,7 +365,7 @@ export const MUTANTS: Mutant[] = [
     finding: 'C15',
     changes: [
       [
-        'protocol/app-index.ts',
+        'protocol/published.ts',
         'if (left && !isDoubted && (await store.mark()) === left.mark) return null;',
         'if (left) return null;',
       ],
@@ -373,19 +373,19 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'The app index is written over a count that its writer did not leave',
-    changes: [['protocol/stores/memory/app-index.ts', 'if (from !== this.head) return null;', '']],
+    changes: [['protocol/stores/memory/published.ts', 'if (from !== this.head) return null;', '']],
     test: 'unit/stores.test.ts',
   },
   {
     what: 'The app index is restored with a count that had another content',
-    changes: [['protocol/app-index.ts', '    // Until it is known what was written.\n    this.left = null;\n', '']],
+    changes: [['protocol/published.ts', '    // Until it is known what was written.\n    this.left = null;\n', '']],
     test: 'unit/app-index.test.ts',
   },
   {
     what: 'The count of the app index goes back with the store',
     changes: [
       [
-        'protocol/app-index.ts',
+        'protocol/published.ts',
         'isAfter(this.count, count) ? { mark, count: this.count, changes: [] } : { mark, count, changes }',
         '{ mark, count, changes }',
       ],
@@ -395,7 +395,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'An older copy of the app index is read',
     changes: [
-      ['protocol/stores/memory/app-index.ts', 'if (since && !isAfter(count, since)) return null;', ''],
+      ['protocol/stores/memory/published.ts', 'if (since && !isAfter(count, since)) return null;', ''],
       [
         'protocol/app-index.ts',
         'if (!found || (this.count && !isAfter(found.count, this.count))) return false;',
@@ -406,7 +406,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'The app index is not compared while its count is right',
-    changes: [['protocol/app-index.ts', 'if (left && !isDoubted && ', 'if (left && ']],
+    changes: [['protocol/published.ts', 'if (left && !isDoubted && ', 'if (left && ']],
     test: 'unit/app-index.test.ts',
   },
   {

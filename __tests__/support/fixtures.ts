@@ -1,5 +1,7 @@
+import { BOUNDS } from '../../src/server/config/bounds';
 import type { AppDefinition, Published } from '../../src/server/supervisor/definitions/repository';
 import { APP, type Placement } from '../../src/shared/app';
+import type { DoorReport } from '../../src/shared/door-report';
 import { ENVIRONMENT } from '../../src/shared/environment';
 import { EVENT, type Event } from '../../src/shared/event';
 import { defaultsIn } from '../../src/shared/fields';
@@ -7,6 +9,7 @@ import { say } from '../../src/shared/message';
 import type { AppRecord, Lease, ManifestItem, Registration, SsoCode, StatusEntry } from '../../src/shared/messages';
 import type { Operation, Progress } from '../../src/shared/operation';
 import { OPERATION } from '../../src/shared/operation';
+import { type RouteSettings, routeSettings } from '../../src/shared/routes';
 
 /** Whole rows and messages, of which a test names only what it is about. */
 
@@ -51,6 +54,43 @@ export function entryOf(values: Partial<StatusEntry> = {}): StatusEntry {
 
 export function manifestItemOf(values: Partial<ManifestItem> = {}): ManifestItem {
   return { app: 'crm', uid: 'uid-1', namespace: 'portals', key: 'a', at: 10, value: { title: 'A' }, ...values };
+}
+
+export function doorReportOf(values: Partial<DoorReport> = {}): DoorReport {
+  return {
+    id: 'door-1',
+    seq: 1,
+    start: 's1',
+    version: '0.3.0',
+    haproxy: '3.0.11',
+    table: { count: { term: 1, n: 1 }, age: 0 },
+    sockets: 0,
+    requests: 0,
+    errors: 0,
+    apps: {},
+    environments: {},
+    refused: [],
+    unusable: [],
+    isSecure: false,
+    certificates: [],
+    ...values,
+  };
+}
+
+export function routeSettingsOf(values: Partial<RouteSettings> = {}): RouteSettings {
+  return {
+    appsDomain: null,
+    publicUrl: null,
+    trustedProxies: ['loopback'],
+    frameAncestors: { main: "'self'", apps: '' },
+    apiBase: '/api',
+    publicPath: '/',
+    wsPath: '/ws',
+    modernPrefix: 'v',
+    portals: false,
+    bounds: routeSettings.shape.bounds.parse(BOUNDS),
+    ...values,
+  };
 }
 
 export function leaseOf(values: Partial<Lease> = {}): Lease {

@@ -13,6 +13,7 @@ export const PASSWORDS = {
   'fleet-commands': 'COMMANDS-PASSWORD',
   'fleet-supervisor': 'SUPERVISOR-PASSWORD',
   'fleet-worker': 'WORKER-PASSWORD',
+  'fleet-door': 'DOOR-PASSWORD',
 };
 /** Those of one role each, for both URLs; that of a Worker is for env_a. */
 export const ROLES = ['fleet-supervisor', 'fleet-worker'] as const;

@@ -8,6 +8,7 @@ import { ensureDatabase, type PostgresServer, type Redis } from '../../scripts/f
 import type { Timer } from '../../src/server/clock';
 import { sentinelsOf } from '../../src/server/config/redis-address';
 import { collections } from '../../src/server/core/collections';
+import { routeTableOf, supervisorRoutes } from '../../src/server/core/routes';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import type { Lease as SqlLease } from '../../src/server/lease/lease';
 import { administratorOf } from '../../src/server/protocol/administrator';
@@ -15,6 +16,7 @@ import { RedisBus } from '../../src/server/protocol/bus/redis';
 import type { Keyring } from '../../src/server/protocol/keyring';
 import { Keys } from '../../src/server/protocol/redis-keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
+import { RoutingTable } from '../../src/server/proxy';
 import { appKey, FLEET } from '../../src/server/supervisor/control/queue-keys';
 import { areFormer, upgradeRows } from '../../src/server/supervisor/definitions/former-rows';
 import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
@@ -28,7 +30,7 @@ import type { Lease, Registration } from '../../src/shared/messages';
 import type { Operation } from '../../src/shared/operation';
 import { startRedis } from '../setup/services';
 import { keyringOf, testEnvelope } from './envelope';
-import { registrationOf } from './fixtures';
+import { registrationOf, routeSettingsOf } from './fixtures';
 import { type RecordedLog, recordedLog } from './log';
 import { OWN_FACTS } from './own-facts';
 import { SimulatedDatabases, SimulatedHost } from './simulated-host';
@@ -146,8 +148,11 @@ export class SupervisorProcess {
     const instance = `supervisor-${randomUUID().slice(0, 8)}`;
     const log = recordedLog();
     const wire = fleet.connect(instance, log);
-    const part = new SupervisorPart({
+    const table = new RoutingTable();
+    const update = (names: Iterable<string>) => supervisorRoutes(part)(table, names);
+    const part: SupervisorPart = new SupervisorPart({
       ...wire,
+      routes: routeTableOf(routeSettingsOf(), () => ({ supervisor: part, routing: { table, update } })),
       instance,
       aesKey: KEY,
       clock: systemClock,
@@ -165,7 +170,10 @@ export class SupervisorProcess {
       pace: { ...PACES[fleet.wakeUps ? 'patient' : 'hurried'].supervisor, leadExpiry },
     });
     const supervisor = new SupervisorProcess(part, db, wire);
-    part.changes.listen(() => onChange?.(part));
+    part.changes.listen((names) => {
+      update(names);
+      onChange?.(part);
+    });
     part.appEnds.listen(({ uid }) => supervisor.ended.push(uid));
     Object.assign(supervisor, { log });
     beginning?.(part);

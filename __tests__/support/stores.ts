@@ -25,6 +25,8 @@ export class TestStores implements Stores {
   readonly fleet: Stores['fleet'];
   readonly statuses: Stores['statuses'];
   readonly appIndex: Stores['appIndex'];
+  readonly routes: Stores['routes'];
+  readonly doors: Stores['doors'];
   readonly manifests: Stores['manifests'];
   readonly sso: Stores['sso'];
   memory: MemoryStores;
@@ -39,6 +41,8 @@ export class TestStores implements Stores {
     this.fleet = this.watch('fleet');
     this.statuses = this.watch('statuses');
     this.appIndex = this.watch('appIndex');
+    this.routes = this.watch('routes');
+    this.doors = this.watch('doors');
     this.manifests = this.watch('manifests');
     this.sso = this.watch('sso');
   }

@@ -1,6 +1,6 @@
 import type { RedisBus } from '../../src/server/protocol/bus/redis';
 import type { RedisStores } from '../../src/server/protocol/stores/redis';
-import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from './fixtures';
+import { doorReportOf, entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from './fixtures';
 import { writeRecords } from './records';
 
 /**
@@ -56,6 +56,12 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   const changed = await stores.appIndex.write({ ...index, gone: ['x'], from: mark as string, count: two, changes });
   equal('the index, changed', (await stores.appIndex.inspect()).mark, changed);
   equal('its change', (await stores.appIndex.read(one))?.count.n, 2);
+  equal('routes', typeof (await stores.routes.write({ ...index, from: '', count: one, changes: [] })), 'string');
+  equal('their count', (await stores.routes.count())?.n, 1);
+  await stores.doors.write(doorReportOf());
+  equal('a door', (await stores.doors.read()).length, 1);
+  await stores.doors.remove('door-1');
+  equal('no door', (await stores.doors.read()).length, 0);
   const user = {
     id: 'fleet:7',
     since: 1,

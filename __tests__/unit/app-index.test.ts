@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { appModelsOf } from '../../src/server/core/adapters/app-models';
-import { AppIndexReader, AppIndexWriter } from '../../src/server/protocol/app-index';
-import type { AppIndexWrite } from '../../src/server/protocol/stores/app-index';
+import { AppIndexReader, createAppIndexWriter } from '../../src/server/protocol/app-index';
+import type { PublishedWrite } from '../../src/server/protocol/stores/published';
 import type { AppDefinition } from '../../src/server/supervisor/definitions/repository';
 import { APP } from '../../src/shared/app';
 import { defaultsIn } from '../../src/shared/fields';
@@ -63,7 +63,7 @@ describe('writers and readers of the app index', () => {
   const leader = { instance: 'one', publicUrl: null };
   const clock = new FakeClock();
   let stores: TestStores;
-  const writerOf = () => new AppIndexWriter(stores.appIndex, leader, clock);
+  const writerOf = () => createAppIndexWriter(stores.appIndex, leader, clock);
   const stored = async () =>
     [...(await stores.appIndex.inspect()).entries.keys()].filter((field) => !field.startsWith(':')).sort();
   const readerOf = () => new AppIndexReader(stores.appIndex);
@@ -166,7 +166,7 @@ describe('writers and readers of the app index', () => {
       stores.before = async (method, write) => {
         if (method !== 'appIndex.write') return;
         stores.before = async () => undefined;
-        if (isCarriedOut) await stores.memory.appIndex.write(write as AppIndexWrite);
+        if (isCarriedOut) await stores.memory.appIndex.write(write as PublishedWrite);
         throw new Error('Command timed out');
       };
       writer.note(['old', 'shop', 'wiki']);

@@ -10,7 +10,7 @@ import { parseConfig, type SupervisorConfig, supervisorConfig } from '../../src/
 import type { Env } from '../../src/server/config/variables';
 import { keyringOf } from '../../src/server/core/wire';
 import { AppSupervisorError } from '../../src/server/errors';
-import { environmentKeyOf, Keyring } from '../../src/server/protocol/keyring';
+import { doorPasswordOf, environmentKeyOf, fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { parseInput } from '../../src/server/supervisor/definitions/input';
 import { checkReach, probe } from '../../src/server/supervisor/fleet/reachability';
 import { filesOf } from '../../src/server/supervisor/joining/files';
@@ -18,7 +18,7 @@ import { joinInput } from '../../src/server/supervisor/joining/join-input';
 import { type ArrivalFacts, arrivalOf } from '../../src/server/supervisor/joining/joined-worker';
 import { EnvironmentJoins, type EnvironmentJoinsOptions } from '../../src/server/supervisor/joining/joins';
 import { keyFilesOf } from '../../src/server/supervisor/joining/key-files';
-import { supervisorAcl, workerAcl } from '../../src/server/supervisor/joining/redis-user';
+import { doorAcl, supervisorAcl, workerAcl } from '../../src/server/supervisor/joining/redis-user';
 import { type JoinFacts, settingsFor } from '../../src/server/supervisor/joining/worker-settings';
 import type { Event } from '../../src/shared/event';
 import type { JoinRequest } from '../../src/shared/join';
@@ -96,7 +96,7 @@ describe('the variables of a new environment', () => {
     const own = files(now).shell.match(/APP_SUPERVISOR_ENVIRONMENT_KEY='(\w+)'/)?.[1];
     expect(own).toBe(environmentKeyOf(now.fleetKey, 'env_b', 100).toString('hex'));
     expect(files(now).kubernetes).toContain('ENVIRONMENT_FLOOR=100');
-    expect(keyFilesOf(supervisorConfig(supervisor), ['env_b=100'], false).files.env_b).toContain(own);
+    expect(keyFilesOf(supervisorConfig(supervisor), ['env_b=100']).files.env_b).toContain(own);
   });
 
   it('have the settings in which the Supervisor differs from the defaults', () => {
@@ -162,6 +162,8 @@ describe('the variables of a new environment', () => {
     expect(docs).toContain(`\n${workerAcl(user, 'app-supervisor', 'env_a')}\n`);
     const supervisor = { name: 'fleet-supervisor', password: 'SUPERVISOR-PASSWORD' };
     expect(docs).toContain(`\n${supervisorAcl(supervisor, 'app-supervisor')}\n`);
+    const door = { name: 'fleet-door', password: 'DOOR-PASSWORD' };
+    expect(docs).toContain(`\n${doorAcl(door, 'app-supervisor')}\n`);
   });
 
   it.each([
@@ -486,7 +488,7 @@ describe('the files that docker-compose.yml and deploy/kubernetes give to Worker
   };
 
   it('have what "Add environment" gives, as lines for a shell, and need no other variable of the Supervisor', () => {
-    const { files: written, commands } = keyFilesOf(supervisorConfig(supervisor), ['env_b', 'env_c'], false);
+    const { files: written, commands } = keyFilesOf(supervisorConfig(supervisor), ['env_b', 'env_c']);
     const given = facts(supervisor);
     const keys = ['APP_SUPERVISOR_ENVIRONMENT_KEY', 'APP_KEY', 'APP_SUPERVISOR_REDIS_URL', 'APP_COMMAND_REDIS_URL'];
     for (const name of ['env_b', 'env_c']) {
@@ -500,16 +502,30 @@ describe('the files that docker-compose.yml and deploy/kubernetes give to Worker
 
   it('come with the Supervisor’s own user where that is asked for, once for both addresses', () => {
     const user = { name: 'supervisor', password: 'of-main' };
-    expect(keyFilesOf(supervisorConfig(supervisor), [], true)).toEqual({
+    expect(keyFilesOf(supervisorConfig(supervisor), [], { supervisor: true })).toEqual({
       files: {},
       commands: [supervisorAcl(user, 'app-supervisor')],
     });
     const open = { APP_SUPERVISOR_REDIS_URL: 'redis://redis', APP_COMMAND_REDIS_URL: 'redis://:x@redis' };
-    expect(keyFilesOf(supervisorConfig({ ...supervisor, ...open }), ['env_b'], true).commands).toEqual([]);
+    expect(
+      keyFilesOf(supervisorConfig({ ...supervisor, ...open }), ['env_b'], { supervisor: true, door: true }).commands,
+    ).toEqual([]);
+  });
+
+  it('of doors are a public key and a user of Redis, and nothing else', () => {
+    const { files, commands } = keyFilesOf(supervisorConfig(supervisor), [], { door: true });
+    const fleetKey = fleetKeyOf(Buffer.from(AES, 'hex'));
+    const password = doorPasswordOf(fleetKey);
+    expect(files['.door'].split('\n')).toEqual([
+      `APP_SUPERVISOR_PUBLIC_KEY='${new Keyring({ fleetKey, environment: null, atRest: null }).publicKey}'`,
+      `APP_SUPERVISOR_REDIS_URL='redis://door:${password}@redis:6379/0'`,
+      '',
+    ]);
+    expect(commands).toEqual([doorAcl({ name: 'door', password }, 'app-supervisor')]);
   });
 
   it('are refused for what is no environment', () => {
     for (const name of ['../env', '', '-x y', 'env_b=x', '=100'])
-      expect(() => keyFilesOf(supervisorConfig(supervisor), [name], false)).toThrow('no name');
+      expect(() => keyFilesOf(supervisorConfig(supervisor), [name])).toThrow('no name');
   });
 });

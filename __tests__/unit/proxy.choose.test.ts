@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Quarantine } from '../../src/server/proxy/quarantine';
 import type { RouteApp, RouteEnvironment } from '../../src/server/proxy/table';
-import { choose } from '../../src/shared/choose';
+import { choose, runningIn } from '../../src/shared/choose';
 import type { Health, Status } from '../../src/shared/types';
+import { HEALTHS, STATUSES } from '../../src/shared/words';
 
 /** One line per environment: `<name> <status|-> <health> [mute]`. */
 function fleet(lines: string[], app: Partial<RouteApp> = {}) {
@@ -146,5 +147,52 @@ describe('quarantine', () => {
     expect(quarantine.has({ ...a, proxyUrl: 'http://elsewhere' }, 1)).toBe(false);
     quarantine.add(a, 0);
     expect(quarantine.has({ ...a, epoch: 8 }, 1)).toBe(false);
+  });
+});
+
+describe('where an app runs, for a door', () => {
+  const places = STATUSES.flatMap((status) => HEALTHS.map((health) => `${status} ${health}`));
+
+  it('is where every request would be sent, as long as an environment answers, and nowhere else', () => {
+    const wrong: string[] = [];
+    for (const one of ['- unknown', 'running online mute', ...places])
+      for (const other of places)
+        for (const targetEnvironment of [null, 'b']) {
+          const lines = [`a ${one}`, `b ${other}`];
+          const { route, environmentOf } = fleet(lines, { targetEnvironment });
+          const found = runningIn(route, environmentOf);
+          const sent = (requested: string | null, except: string | null = null) =>
+            choose(route, environmentOf, requested, new Quarantine(1), 0, except)?.name;
+          const isRight =
+            found.length === 0 ||
+            (sent(null) === found[0] &&
+              found.every((name) => sent(name) === name) &&
+              (found.length < 2 || sent(null, found[0]) === found[1]));
+          if (!isRight) wrong.push(`${lines.join(', ')} ${targetEnvironment}: ${found}`);
+        }
+    expect(wrong).toEqual([]);
+  });
+
+  it.each<[string, string[], Partial<RouteApp>, string[]]>([
+    [
+      'all that run it, the best one first',
+      ['a running suspect', 'b running online', 'c stopped online'],
+      {},
+      ['b', 'a'],
+    ],
+    ['not where it is about to end', ['a running stopping', 'b preparing online'], {}, []],
+    [
+      'not where it starts, waits for a visit or has failed',
+      ['a preparing online', 'b dormant online', 'c error online'],
+      {},
+      [],
+    ],
+    ['where nothing is heard, if nothing else runs it', ['a unknown unknown', 'b dormant online'], {}, ['a']],
+    ['not where nothing is heard beside one that runs it', ['a unknown unknown', 'b running online'], {}, ['b']],
+    ['not where no requests are served', ['a running online mute'], {}, []],
+    ['nowhere once it is to be stopped', ['a running online'], { desired: 'stopped' }, []],
+  ])('%s', (_, lines, app, expected) => {
+    const { route, environmentOf } = fleet(lines, app);
+    expect(runningIn(route, environmentOf)).toEqual(expected);
   });
 });

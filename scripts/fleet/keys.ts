@@ -1,6 +1,6 @@
 import { fleetKeyOf } from '../../src/server/protocol/keyring';
-import { type RedisUser, supervisorAcl, workerAcl } from '../../src/server/supervisor/joining/redis-user';
-import { redisUserOf, workerSecretsOf } from '../../src/server/supervisor/joining/worker-keys';
+import { doorAcl, type RedisUser, supervisorAcl, workerAcl } from '../../src/server/supervisor/joining/redis-user';
+import { doorKeysOf, doorUserOf, redisUserOf, workerSecretsOf } from '../../src/server/supervisor/joining/worker-keys';
 import type { FleetConfig, InstanceConfig } from './config';
 import type { RolePasswords } from './roles';
 import type { FleetState } from './state';
@@ -56,11 +56,22 @@ export class FleetKeys {
     const workers = this.config.instances.filter((instance) => this.areOwn(instance));
     return Object.fromEntries([
       rules(this.supervisorUser, supervisorAcl(this.supervisorUser, PREFIX)),
+      rules(doorUserOf(this.fleetKey), doorAcl(doorUserOf(this.fleetKey), PREFIX)),
       ...workers.map(({ name }) => {
         const user = this.workerUser(name);
         return rules(user, workerAcl(user, PREFIX, name));
       }),
     ]);
+  }
+
+  /**
+   * The variables of the doors.
+   * @param address of the fleet's own Redis
+   */
+  ofDoors(address: string): Record<string, string> {
+    const url = this.redisUrlOf(this.config.instances[0], address);
+    const redis = { stateUrl: url, commandUrl: url, prefix: PREFIX };
+    return Object.fromEntries(doorKeysOf({ fleetKey: this.fleetKey, redis }).variables);
   }
 
   private get supervisorUser(): RedisUser {

@@ -62,6 +62,25 @@ export function choose<E extends Candidate>(
   return best;
 }
 
+/**
+ * Where `choose` sends visitors who request no environment as long as the app runs: the environments that run it, the best one first. If
+ * none does, those that are not heard of and probably do.
+ */
+export function runningIn(app: Asked, environmentOf: (name: string) => Candidate | undefined): string[] {
+  if (app.desired === 'stopped') return [];
+  const known = app.environments.flatMap((name, i) => {
+    const environment = environmentOf(name);
+    if (!environment?.serves || leavingRank(environment.health) > 0) return [];
+    const state = stateRank(app.statuses.get(name), environment.health);
+    return [{ name, state, rank: rankOf(app, environment, null, i) }];
+  });
+  const best = Math.min(UNHEARD, ...known.map(({ state }) => state));
+  return known
+    .filter(({ state }) => state === best)
+    .sort((one, other) => one.rank - other.rank)
+    .map(({ name }) => name);
+}
+
 /** Smaller is better. The steps leave room for 9,000 environments for each app. */
 function rankOf(app: Asked, environment: Candidate, requested: string | null, index: number): number {
   const { name, health } = environment;

@@ -3,6 +3,7 @@ import type { Metrics } from '../observability/metrics';
 import { Secrets } from '../protocol/secrets';
 import { basePath } from '../proxy';
 import { DockerDriver } from '../supervisor/containers/docker';
+import type { RouteTable } from '../supervisor/control/route-publisher';
 import { areFormer, upgradeRows } from '../supervisor/definitions/former-rows';
 import { createDomainProbe } from '../supervisor/domains/domain-probe';
 import type { SupervisorPartOptions } from '../supervisor/services';
@@ -37,12 +38,14 @@ const commonOptions = (config: ActiveConfig, { wire, instance, clock, random, lo
 /**
  * Creates the services that manage apps.
  * @param defaultEnvironments environments of a new app whose request names none; null if the request has to name some
+ * @param routes for doors; absent where there can be none
  */
 export function createSupervisorPart(
   config: ActiveConfig,
   foundation: Foundation,
   metrics: Metrics,
   defaultEnvironments: string[] | null,
+  routes?: RouteTable,
 ): SupervisorPart {
   return new SupervisorPart({
     ...commonOptions(config, foundation),
@@ -53,6 +56,7 @@ export function createSupervisorPart(
       clock: foundation.clock,
     }),
     ...driverOf(config, foundation),
+    routes,
     addressesOf: (environment) => (config.part === 'supervisor' && config.join.addresses.get(environment)) || [],
     schemaByDefault: config.host.schemaByDefault,
     defaultEnvironments,

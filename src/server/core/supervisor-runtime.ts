@@ -17,7 +17,7 @@ import { shareMainSecret } from './main-secret';
 import { Manifests } from './manifests';
 import { createSupervisorPart } from './parts';
 import { executeRequestedAction } from './requested-action';
-import { supervisorRoutes } from './routes';
+import { routeSettingsOf, routeTableOf, supervisorRoutes } from './routes';
 import { type GatewayHooks, Routing } from './routing';
 import type { Runtime } from './runtime';
 import { MainSso } from './sso';
@@ -28,8 +28,8 @@ import { closeWire, openWire } from './wire';
 export class SupervisorRuntime implements Runtime {
   readonly manifests: Manifests;
   readonly proxy: AppProxy;
-  private readonly supervisor: SupervisorPart;
-  private readonly routing: Routing;
+  readonly supervisor: SupervisorPart;
+  readonly routing: Routing;
   private readonly metrics = new Metrics();
   private readonly sso: MainSso;
   private readonly shutdown = new GracefulShutdown();
@@ -39,7 +39,10 @@ export class SupervisorRuntime implements Runtime {
     private readonly foundation: Foundation,
   ) {
     const { wire, mainApp, adminPassword, clock, random, log } = foundation;
-    const supervisor = createSupervisorPart(config, foundation, this.metrics, null);
+    const settings = routeSettingsOf(config);
+    if (!settings) log.warn('A path of this Supervisor has characters that a door does not take: no door gets routes.');
+    const routes = settings ? routeTableOf(settings, () => this) : undefined;
+    const supervisor = createSupervisorPart(config, foundation, this.metrics, null, routes);
     this.supervisor = supervisor;
     this.manifests = new Manifests({
       store: wire.stores.manifests,

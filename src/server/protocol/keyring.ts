@@ -57,6 +57,13 @@ export const environmentKeyOf = (fleetKey: Buffer, environment: string, floor = 
 export const workerSecretOf = (fleetKey: Buffer, environment: string, purpose: string, floor = 0): string =>
   derive(fleetKey, `worker ${purpose} ${since(environment, floor)}`).toString('hex');
 
+/** The Supervisor's public key as text: all that a door needs to believe what it reads. */
+export const publicKeyOf = (fleetKey: Buffer): string =>
+  new Keyring({ fleetKey, environment: null, atRest: null }).publicKey as string;
+
+/** With which the doors of a fleet sign in to Redis, in 64 hex digits. */
+export const doorPasswordOf = (fleetKey: Buffer): string => derive(fleetKey, 'door Redis').toString('hex');
+
 /** By which the Supervisors of a fleet know each other behind the domains of its apps (domain-proof.ts). */
 export const domainKeyOf = (fleetKey: Buffer): Buffer => derive(fleetKey, 'domains');
 

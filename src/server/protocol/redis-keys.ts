@@ -14,6 +14,8 @@
  * | `version:<env>` | string | version of the statuses | until released |
  * | `term` | string | newest term of a leading Supervisor that has written | for ever |
  * | `apps` | hash | uid → what everybody may know of an app; `:supervisor`, who manages the fleet; `:count` of the last write, with the last changes | for ever |
+ * | `routes` | hash | uid → `AppRoute`; `:environment:<env>` → `EnvironmentRoute`; `:settings` → `RouteSettings`; `:count` as in `apps` | for ever |
+ * | `doors` | hash | id of a door → `DoorReport`, not signed | until the door says good-bye, or a day after its last report |
  * | `manifests` | hash | JSON of `[app, namespace, item key]` → `ManifestItem` | until the app ends |
  * | `manifestsVersion` | string | changes with the manifests | for ever |
  * | `ssoCode:<hash>` | string | `SsoCode`, by which an app signs a user of the main app in | two minutes, or until redeemed |
@@ -38,6 +40,8 @@ export class Keys {
   readonly appIndex = () => this.key('apps');
   /** Where it was before 0.3.0. */
   readonly formerIndex = () => ['directory', 'directoryChanges', 'supervisor'].map((name) => this.key(name));
+  readonly routes = () => this.key('routes');
+  readonly doors = () => this.key('doors');
   readonly manifests = () => this.key('manifests');
   readonly manifestsVersion = () => this.key('manifestsVersion');
   readonly ssoCode = (hash: string) => this.key('ssoCode', hash);

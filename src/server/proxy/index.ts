@@ -31,6 +31,7 @@ import { createWs } from './ws';
 
 export { recordBodies } from './body-arrival';
 export { createDomainFront, type DomainFront } from './domains';
+export { appRouteOf, environmentRouteOf } from './door-routes';
 export { createGuard, type Guard, type GuardOptions, type WaitingGuard } from './gateway-guard';
 export { VIA } from './headers';
 export { LIMITS, type Limits } from './limits';

@@ -129,6 +129,19 @@ export class RoutingTable {
     return label === null ? null : (this.#labels.get(label)?.[0] ?? INVALID_APP);
   }
 
+  /** All hosts at which the app is served. */
+  hostsOf(app: RouteApp): string[] {
+    const hosts = [app.cname && hostnameOf(app.cname), this.#hostBelow(app)];
+    return hosts.filter((host): host is string => Boolean(host) && this.appByDomain(host as string) === app.name);
+  }
+
+  /** These apps, and those whose hosts follow from which of these there are. */
+  withSameLabel(names: Iterable<string>): Set<string> {
+    const all = new Set(names);
+    for (const name of [...all]) for (const other of this.#labels.get(labelOf(name) ?? '') ?? []) all.add(other);
+    return all;
+  }
+
   /**
    * The host of the app's own origin: its custom domain if that works, or that of its label. Null where apps share the Supervisor's
    * origin, because no domain is set for them.

@@ -9,7 +9,7 @@ import type { Log } from '../log';
 import type { FindInstalled } from '../nocobase/installed-plugins';
 import type { AppTrafficCount } from '../observability/app-traffic';
 import type { TrafficCount } from '../observability/traffic';
-import { AppIndexWriter } from '../protocol/app-index';
+import { createAppIndexWriter } from '../protocol/app-index';
 import type { MessageBus } from '../protocol/bus';
 import type { Keyring } from '../protocol/keyring';
 import type { Stores } from '../protocol/stores';
@@ -25,6 +25,7 @@ import { Leadership } from './control/leader';
 import { ControlLoop, reportFailure } from './control/loop';
 import { Publisher } from './control/publisher';
 import { RecordReconciler } from './control/record-reconciler';
+import { RoutePublisher, type RoutePublisherOptions, type RouteTable } from './control/route-publisher';
 import { WorkQueue } from './control/work-queue';
 import { AppCache } from './definitions/app-cache';
 import { EnvironmentRegistry } from './definitions/environment-registry';
@@ -81,7 +82,7 @@ export interface SupervisorPace {
 export interface SupervisorPartOptions {
   stores: Pick<
     Stores,
-    'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'ignored' | 'sealed' | 'warnings' | 'returns'
+    'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'routes' | 'ignored' | 'sealed' | 'warnings' | 'returns'
   >;
   bus: MessageBus;
   instance: string;
@@ -106,6 +107,8 @@ export interface SupervisorPartOptions {
   driver?(fleet: () => string): WorkerDriver;
   /** Proxy addresses of an environment that variables of the Supervisor name; absent: none. */
   addressesOf?(environment: string): readonly string[];
+  /** Absent where there can be no door. */
+  routes?: RouteTable;
   /** Absent: custom domains are not checked. */
   probeDomain?: ProbeDomain;
   /** Whether a Worker answers at this address of its environment; never rejects. A simulation plays it. */
@@ -136,12 +139,12 @@ export type Services = ReturnType<typeof createServices>;
  * events for an earlier one go through feeds (`SupervisorPart.listen`).
  */
 export function createServices(main: Application, options: ServicesOptions) {
-  const { stores, bus, instance, aesKey, clock, random, log, defaultEnvironments, findInstalled } = options;
+  const { stores, bus, aesKey, clock, random, log, defaultEnvironments, findInstalled } = options;
   const addresses = { publicUrl: options.publicUrl, appsDomain: options.appsDomain ?? null };
   const isThisProcess = defaultEnvironments !== null;
   const known = createKnown(main, options);
   const { appCache, active, leadership, observer } = known;
-  const appIndex = new AppIndexWriter(stores.appIndex, { instance, ...addresses }, clock);
+  const publishing = createPublishing(known, options, addresses);
   const environmentCache = new EnvironmentCache({ ...options, ...known });
   const events = new EventStore(main);
   const removal = new EnvironmentRemoval({ ...known, store: stores.fleet, environmentCache, bus, clock });
@@ -175,21 +178,20 @@ export function createServices(main: Application, options: ServicesOptions) {
   const apps = new AppReconciler({ ...known, ...shown, ...ends, events, publisher, clock, random, log, aesKey });
   const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: options.pace?.reconcile });
   const placement = createPlacement({ ...known, environmentCache, compatibility, service, recorder }, options);
-  const loop = new ControlLoop({ ...known, ...placement, apps, fleet, removal, environmentCache, appIndex, bus, log });
+  const passes = { apps, fleet, removal, environmentCache };
+  const loop = new ControlLoop({ ...known, ...placement, ...publishing, ...passes, bus, log });
   const view = new FleetView(shown);
   const journal = new ChangeJournal({ events, clock, random, log });
   return {
     ...known,
     ...createProbes({ ...known, environmentCache }, options, addresses),
-    appIndex,
-    removal,
-    environmentCache,
+    ...publishing,
+    ...passes,
     compatibility,
     service,
     events,
     recorder,
     watch,
-    apps,
     loop,
     ...placement,
     ...createOverview({ ...known, ...shown, ...placement, view, service, journal }, options),
@@ -198,6 +200,18 @@ export function createServices(main: Application, options: ServicesOptions) {
     view,
     administrators: new AdministratorResets({ ...options, events, environmentCache, view }),
     ...createForPeople(main, options, { ...known, ...shown, events, recorder, journal, view }),
+  };
+}
+
+/** What other processes may know of all apps. */
+function createPublishing(
+  known: Pick<RoutePublisherOptions, 'queue' | 'observer' | 'leadership'>,
+  { stores, instance, clock, routes: table }: ServicesOptions,
+  addresses: Addresses,
+) {
+  return {
+    appIndex: createAppIndexWriter(stores.appIndex, { instance, ...addresses }, clock),
+    routes: table ? new RoutePublisher({ ...known, store: stores.routes, table, clock }) : null,
   };
 }
 

@@ -1,10 +1,11 @@
 import type { Message } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import type { Feed } from '../../feed';
-import type { AppIndexStore } from './app-index';
+import type { DoorStore } from './doors';
 import type { FleetStore } from './fleet';
 import type { LeaseStore } from './leases';
 import type { ManifestStore } from './manifests';
+import type { PublishedStore } from './published';
 import type { RecordStore } from './records';
 import type { SsoStore } from './sso';
 import type { StatusStore } from './statuses';
@@ -22,7 +23,9 @@ export interface Stores {
   readonly leases: LeaseStore;
   readonly fleet: FleetStore;
   readonly statuses: StatusStore;
-  readonly appIndex: AppIndexStore;
+  readonly appIndex: PublishedStore;
+  readonly routes: PublishedStore;
+  readonly doors: DoorStore;
   readonly manifests: ManifestStore;
   readonly sso: SsoStore;
   /**

@@ -7,7 +7,7 @@ import type { EnvironmentRegistry } from '../definitions/environment-registry';
 import { KEEP_OPERATIONS, type OperationCache, type OperationStore } from '../definitions/operation-store';
 import { type AppRepository, KEEP_DELETED } from '../definitions/repository';
 import { type Leadership, TermOver } from './leader';
-import { appKey, environmentKey, INDEX } from './queue-keys';
+import { appKey, environmentKey, INDEX, ROUTES } from './queue-keys';
 import type { RecordReconciler } from './record-reconciler';
 import type { WorkQueue } from './work-queue';
 
@@ -67,6 +67,7 @@ export class FleetReconciler {
     const names = new Set([...environments.names(), ...(await registry.names())]);
     for (const name of names) queue.add(environmentKey(name));
     queue.add(INDEX);
+    queue.add(ROUTES);
     return every;
   }
 

@@ -1,7 +1,8 @@
+import type { AppIndexEntry } from '../../../shared/messages';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { AppIndexWriter } from '../../protocol/app-index';
 import type { MessageBus } from '../../protocol/bus';
+import type { PublishedWriter } from '../../protocol/published';
 import { StaleTerm } from '../../protocol/stores/terms';
 import type { AppCache } from '../definitions/app-cache';
 import type { EnvironmentCache } from '../fleet/environment-cache';
@@ -13,6 +14,7 @@ import type { EnvironmentRemoval } from './forgetting';
 import { type Leadership, TermOver } from './leader';
 import { appKey, environmentKey, FLEET, failoverKey, INDEX, type LoopKey, parseKey } from './queue-keys';
 import type { RecordReconciler } from './record-reconciler';
+import type { RoutePublisher } from './route-publisher';
 import type { WorkQueue } from './work-queue';
 
 /** How long changes are collected before the app index is written, in ms. */
@@ -37,7 +39,9 @@ export interface ControlLoopOptions {
   appCache: AppCache;
   observer: FleetObserver;
   environmentCache: EnvironmentCache;
-  appIndex: AppIndexWriter;
+  appIndex: PublishedWriter<AppIndexEntry>;
+  /** Null where there can be no door. */
+  routes: RoutePublisher | null;
   bus: MessageBus;
   log: Log;
 }
@@ -64,9 +68,10 @@ export class ControlLoop {
 
   /** Definitions have changed. */
   noteApps(names: string[]): void {
-    const { environments, appIndex, queue } = this.options;
+    const { environments, appIndex, routes, queue } = this.options;
     environments.noteApps(names);
     appIndex.note(names);
+    routes?.noteApps(names);
     this.addApps(names);
     queue.add(INDEX, INDEX_SPACING);
   }
@@ -78,8 +83,9 @@ export class ControlLoop {
 
   /** The observer has found changes. */
   noteObserved({ environments, apps }: ObservedChange): void {
-    const { queue, failovers } = this.options;
+    const { queue, failovers, routes } = this.options;
     this.addApps(apps);
+    routes?.noteObserved(apps);
     // An app that waits for an environment has no entry there.
     for (const key of this.options.apps.waitingFor(environments)) queue.add(key);
     const places = failovers.places();
@@ -91,8 +97,9 @@ export class ControlLoop {
 
   /** The store lost its content, or may have. */
   noteFlushed(): void {
-    const { appIndex, queue } = this.options;
+    const { appIndex, routes, queue } = this.options;
     appIndex.doubt();
+    routes?.doubt();
     queue.add(FLEET);
   }
 
@@ -103,8 +110,9 @@ export class ControlLoop {
 
   /** Environments were admitted, cordoned or forgotten. */
   noteEnvironments(): void {
-    const { apps, environmentCache, queue } = this.options;
+    const { apps, environmentCache, routes, queue } = this.options;
     for (const key of apps.waitingFor(new Set(environmentCache.names()))) queue.add(key);
+    routes?.noteObserved([]);
   }
 
   /** The environments that are forgotten may be others. */
@@ -125,11 +133,12 @@ export class ControlLoop {
 
   /** The work of another leader is unknown here, so everything is compared. */
   private lead(): void {
-    const { queue, apps, environments, appIndex, log } = this.options;
+    const { queue, apps, environments, appIndex, routes, log } = this.options;
     log.debug('This Supervisor leads from now on.');
     apps.invalidate();
     environments.invalidate();
     appIndex.invalidate();
+    routes?.invalidate();
     this.isCurrent = false;
     queue.start((key) => this.work(key));
     queue.add(FLEET);
@@ -167,15 +176,18 @@ export class ControlLoop {
         return this.options.failovers.reconcile(key.name);
       case 'index':
         return this.writeIndex();
+      case 'routes':
+        return this.options.routes?.publish() ?? null;
       case 'fleet':
         return this.passFleet();
     }
   }
 
   private async passFleet(): Promise<number> {
-    const { fleet, environmentCache, appCache, appIndex, failovers, queue } = this.options;
+    const { fleet, environmentCache, appCache, appIndex, routes, failovers, queue } = this.options;
     await fleet.read();
     appIndex.doubt();
+    routes?.doubt();
     if (!this.isCurrent) {
       await environmentCache.load();
       this.isCurrent = true;

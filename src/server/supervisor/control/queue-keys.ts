@@ -1,4 +1,4 @@
-/** The keys of the control loop: apps, environments, the app index, and the fleet as a whole. */
+/** The keys of the control loop: apps, environments, the app index, the routes, and the fleet as a whole. */
 
 /** One incarnation of an app, alive or deleted. */
 export const appKey = ({ name, uid }: { name: string; uid: string }): string => `app:${name}:${uid}`;
@@ -7,13 +7,15 @@ export const environmentKey = (name: string): string => `environment:${name}`;
 export const failoverKey = (environment: string): string => `failover:${environment}`;
 /** The app index, which Workers read. */
 export const INDEX = 'index';
+/** The routes, which doors read. */
+export const ROUTES = 'routes';
 /** Definitions, operations and the store's owner, compared as a whole every 30 s; clean-up once an hour. */
 export const FLEET = 'fleet';
 
 export type LoopKey =
   | { kind: 'app'; name: string; uid: string }
   | { kind: 'environment' | 'failover'; name: string }
-  | { kind: 'index' }
+  | { kind: 'index' | 'routes' }
   | { kind: 'fleet' };
 
 export function parseKey(key: string): LoopKey {
@@ -21,5 +23,5 @@ export function parseKey(key: string): LoopKey {
   const [kind, name, uid] = key.split(':');
   if (kind === 'app') return { kind, name, uid };
   if (kind === 'environment' || kind === 'failover') return { kind, name };
-  return { kind: kind === INDEX ? INDEX : FLEET };
+  return { kind: kind === INDEX || kind === ROUTES ? kind : FLEET };
 }

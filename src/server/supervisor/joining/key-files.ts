@@ -2,15 +2,18 @@ import { ENVIRONMENT_NAME } from '../../../shared/names';
 import type { SupervisorConfig } from '../../config';
 import { fleetKeyOf } from '../../protocol/keyring';
 import { hasOwnUser, supervisorAcl } from './redis-user';
-import { workerKeysOf } from './worker-keys';
+import { doorKeysOf, workerKeysOf } from './worker-keys';
 
 /** What the program keys.ts writes and prints. */
 export interface KeyFiles {
-  /** By environment: the content of its file. */
+  /** By environment, or `DOOR`: the content of its file. */
   files: Record<string, string>;
   /** One for each user of Redis. */
   commands: string[];
 }
+
+/** The doors, in the place of an environment, which has another name. */
+export const DOOR = '.door';
 
 /**
  * @param environments `NAME`, or `NAME=FLOOR` of one that was forgotten (`environmentKeyOf`)
@@ -19,7 +22,7 @@ export interface KeyFiles {
 export function keyFilesOf(
   { redis, aesKey, host }: SupervisorConfig,
   environments: string[],
-  withSupervisor: boolean,
+  others: { supervisor?: boolean; door?: boolean } = {},
 ): KeyFiles {
   const named = environments.map((text) => {
     const [, name = '', floor = '0'] = /^([^=]*)(?:=(\d{1,15}))?$/.exec(text) ?? [];
@@ -31,9 +34,10 @@ export function keyFilesOf(
     name,
     ...workerKeysOf({ fleetKey, redis, floor }, name, null),
   }));
+  const all = [...workers, ...(others.door ? [{ name: DOOR, ...doorKeysOf({ fleetKey, redis }) }] : [])];
   return {
-    files: Object.fromEntries(workers.map(({ name, variables }) => [name, variables.map(lineOf).join('')])),
-    commands: [...(withSupervisor ? supervisorUsers(redis) : []), ...workers.flatMap(({ acl }) => acl ?? [])],
+    files: Object.fromEntries(all.map(({ name, variables }) => [name, variables.map(lineOf).join('')])),
+    commands: [...(others.supervisor ? supervisorUsers(redis) : []), ...all.flatMap(({ acl }) => acl ?? [])],
   };
 }
 

@@ -42,7 +42,7 @@ export function supervisorAcl({ name, password }: RedisUser, prefix: string): st
     password,
     [`~${prefix}:*`],
     [`&${prefix}:*`],
-    'get set setnx mget del hget hset hdel hmget hgetall hlen sadd srem smembers pttl eval evalsha info config|get publish subscribe',
+    'get set setnx mget del hget hset hdel hmget hgetall hlen hrandfield hstrlen sadd srem smembers pttl eval evalsha info config|get publish subscribe',
   );
 }
 
@@ -63,6 +63,10 @@ export function workerAcl({ name, password }: RedisUser, prefix: string, environ
     'get set mget del hget hset hdel hmget hgetall hlen sadd smembers pttl eval evalsha info publish subscribe',
   );
 }
+
+/** What a door may do, as in docs/redis.md: it reads the routes, and writes what it reports. Needs Redis 7. */
+export const doorAcl = ({ name, password }: RedisUser, prefix: string): string =>
+  acl(name, password, [`%R~${prefix}:routes`, `%W~${prefix}:doors`], [], 'hget hmget hgetall hset hdel info');
 
 const acl = (name: string, password: string, keys: string[], channels: string[], commands: string): string =>
   [

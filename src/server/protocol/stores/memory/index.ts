@@ -3,10 +3,11 @@ import type { Clock } from '../../../clock';
 import { Feed } from '../../../feed';
 import type { Random } from '../../../random';
 import type { Stores } from '..';
-import { MemoryAppIndex } from './app-index';
+import { MemoryDoors } from './doors';
 import { MemoryFleet } from './fleet';
 import { MemoryLeases } from './leases';
 import { MemoryManifests } from './manifests';
+import { MemoryPublished } from './published';
 import { MemoryRecords } from './records';
 import { MemorySso } from './sso';
 import { MemoryStatuses } from './statuses';
@@ -25,7 +26,9 @@ export class MemoryStores implements Stores {
   readonly leases: MemoryLeases;
   readonly statuses: MemoryStatuses;
   readonly fleet: MemoryFleet;
-  readonly appIndex: MemoryAppIndex;
+  readonly appIndex: MemoryPublished;
+  readonly routes: MemoryPublished;
+  readonly doors = new MemoryDoors();
   readonly manifests: MemoryManifests;
   readonly sso: MemorySso;
   /** Never: it is never away. */
@@ -34,7 +37,8 @@ export class MemoryStores implements Stores {
   constructor({ clock, random, isAlone }: MemoryStoresOptions) {
     const term = new MemoryTerm();
     this.records = new MemoryRecords(term);
-    this.appIndex = new MemoryAppIndex(term);
+    this.appIndex = new MemoryPublished(term);
+    this.routes = new MemoryPublished(term);
     this.manifests = new MemoryManifests(random);
     this.sso = new MemorySso(clock, random);
     this.statuses = new MemoryStatuses((...lease) => this.leases.holds(...lease));

@@ -36,8 +36,10 @@ export class StoreConnection {
     readonly envelope: Envelope,
     log: Log,
     clock: Clock,
+    /** As in `RedisConnectionOptions`. */
+    probe: () => Promise<unknown> = () => this.write(),
   ) {
-    this.connection = new RedisConnection({ address, role: 'state', log, clock, probe: () => this.write() });
+    this.connection = new RedisConnection({ address, role: 'state', log, clock, probe });
   }
 
   get redis(): Redis {

@@ -6,13 +6,15 @@ import type { Random } from '../../../random';
 import type { RedisConnection } from '../../connect';
 import type { Envelope } from '../../envelope';
 import type { Keys } from '../../redis-keys';
+import readDoorsLua from '../../scripts/readDoors-1.lua';
 import writeHashLua from '../../scripts/writeHash-2.lua';
 import type { Stores } from '..';
-import { RedisAppIndex } from './app-index';
 import { StoreConnection } from './connection';
+import { RedisDoors } from './doors';
 import { RedisFleet } from './fleet';
 import { RedisLeases } from './leases';
 import { RedisManifests } from './manifests';
+import { RedisPublished } from './published';
 import { RedisRecords } from './records';
 import { RedisSso } from './sso';
 import { RedisStatuses } from './statuses';
@@ -23,7 +25,9 @@ export class RedisStores implements Stores {
   readonly leases: RedisLeases;
   readonly fleet: RedisFleet;
   readonly statuses: RedisStatuses;
-  readonly appIndex: RedisAppIndex;
+  readonly appIndex: RedisPublished;
+  readonly routes: RedisPublished;
+  readonly doors: RedisDoors;
   readonly manifests: RedisManifests;
   readonly sso: RedisSso;
   readonly returns: Feed<void>;
@@ -39,7 +43,9 @@ export class RedisStores implements Stores {
     this.leases = new RedisLeases(connection);
     this.statuses = new RedisStatuses(connection);
     this.fleet = new RedisFleet(connection, (environment) => this.statuses.forget(environment));
-    this.appIndex = new RedisAppIndex(connection, writeHash, clock);
+    this.appIndex = new RedisPublished(connection, writeHash, clock, keys.appIndex(), keys.formerIndex());
+    this.routes = new RedisPublished(connection, writeHash, clock, keys.routes());
+    this.doors = new RedisDoors(connection, connection.script('readDoors', 1, readDoorsLua));
     this.manifests = new RedisManifests(connection, random);
     this.sso = new RedisSso(connection, random);
   }

@@ -2,23 +2,23 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Clock } from '../../../clock';
 import { bodyOf, SUPERVISOR } from '../../envelope';
-import {
-  type AppIndexFound,
-  type AppIndexHead,
-  type AppIndexRead,
-  type AppIndexStore,
-  type AppIndexValue,
-  type AppIndexWrite,
-  appIndexHead,
-} from '../app-index';
 import { COUNT, type Count, isAfter } from '../counts';
+import {
+  type PublishedFound,
+  type PublishedHead,
+  type PublishedRead,
+  type PublishedStore,
+  type PublishedValue,
+  type PublishedWrite,
+  publishedHead,
+} from '../published';
 import { placeOf, type Script, type StoreConnection } from './connection';
 
 /** How many signatures are made or checked without a pause: each takes about 0.1 ms. */
 const WITHOUT_PAUSE = 50;
 
 /** An entry that was believed. */
-interface Believed extends AppIndexValue {
+interface Believed extends PublishedValue {
   /** Of its text; null once it was gone at that count. */
   digest: string | null;
 }
@@ -26,47 +26,55 @@ interface Believed extends AppIndexValue {
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64');
 
 /**
- * `AppIndexStore` in a hash. The Supervisor signs each entry and the head by themselves; the order is the term, and the text begins with
+ * `PublishedStore` in a hash. The Supervisor signs each entry and the head by themselves; the order is the term, and the text begins with
  * the number of the write.
  */
-export class RedisAppIndex implements AppIndexStore {
+export class RedisPublished implements PublishedStore {
   /** As the Supervisor that this process is: by field, what is stored and was signed with its key. */
   private texts = new Map<string, string>();
   /** As a reader: a signature is checked once, and what is older than this is not believed. */
   private readonly believed = new Map<string, Believed>();
+  /** The last mark that was believed. */
+  private opened: { mark: string; head: PublishedHead } | null = null;
 
+  /**
+   * @param writeHash null in a process that only reads
+   * @param former keys where it was before, which go
+   */
   constructor(
     private readonly connection: StoreConnection,
-    private readonly writeHash: Script,
+    private readonly writeHash: Script | null,
     private readonly clock: Clock,
+    private readonly key: string,
+    private readonly former: string[] = [],
   ) {}
 
-  async write(write: AppIndexWrite): Promise<string | null> {
-    const { connection } = this;
-    const { keys } = connection;
+  async write(write: PublishedWrite): Promise<string | null> {
+    const { connection, key, former, writeHash } = this;
     const { count, changes, entries, gone, term } = write;
-    const mark = this.sign(COUNT, count, JSON.stringify({ count, changes } satisfies AppIndexHead));
+    const mark = this.sign(COUNT, count, JSON.stringify({ count, changes } satisfies PublishedHead));
     const texts: Array<[field: string, text: string]> = [];
     await this.each(entries, ([field, text]) => texts.push([field, this.sign(field, count, text)]));
-    // Of before 0.3.0, and of nobody from here on.
-    if (!write.from) await connection.redis.del(...keys.formerIndex());
+    if (!write.from && former.length) await connection.redis.del(...former);
     const args = [COUNT, write.from, mark, gone.length, ...gone, ...texts.flat()];
-    if (!(await connection.underTerm(term, this.writeHash, [keys.appIndex(), keys.term()], args))) return null;
+    if (!writeHash || !(await connection.underTerm(term, writeHash, [key, connection.keys.term()], args))) return null;
     for (const field of gone) this.texts.delete(field);
     for (const [field, text] of texts) this.texts.set(field, text);
     return mark;
   }
 
   async mark(): Promise<string> {
-    const { redis, keys } = this.connection;
-    return (await redis.hget(keys.appIndex(), COUNT)) ?? '';
+    return (await this.connection.redis.hget(this.key, COUNT)) ?? '';
   }
 
-  async inspect(): Promise<AppIndexFound> {
-    const { connection } = this;
-    const key = connection.keys.appIndex();
+  async count(): Promise<Count | null> {
+    return this.openHead(await this.mark())?.count ?? null;
+  }
+
+  async inspect(): Promise<PublishedFound> {
+    const { connection, key } = this;
     const { [COUNT]: mark = '', ...found } = await connection.redis.hgetall(key);
-    const entries: AppIndexFound['entries'] = new Map();
+    const entries: PublishedFound['entries'] = new Map();
     const texts = new Map<string, string>();
     await this.each(Object.entries(found), ([field, text]) => {
       const isOurs = this.texts.get(field) === text || connection.envelope.open(SUPERVISOR, placeOf(key, field), text);
@@ -77,9 +85,9 @@ export class RedisAppIndex implements AppIndexStore {
     return { mark, head: this.openHead(mark), entries };
   }
 
-  async read(since: Count | null): Promise<AppIndexRead | null> {
-    const { redis, keys, envelope } = this.connection;
-    const key = keys.appIndex();
+  async read(since: Count | null): Promise<PublishedRead | null> {
+    const { key } = this;
+    const { redis, envelope } = this.connection;
     const head = this.openHead((await redis.hget(key, COUNT)) ?? '');
     if (!head) return null;
     if (since && isAfter(since, head.count)) envelope.refusals.note(placeOf(key, COUNT), 'replayed');
@@ -93,15 +101,14 @@ export class RedisAppIndex implements AppIndexStore {
     return this.take(head, new Map(fields.map((field, i) => [field, texts[i]])));
   }
 
-  private async readAll(): Promise<AppIndexRead | null> {
-    const { redis, keys } = this.connection;
-    const { [COUNT]: mark = '', ...found } = await redis.hgetall(keys.appIndex());
+  private async readAll(): Promise<PublishedRead | null> {
+    const { [COUNT]: mark = '', ...found } = await this.connection.redis.hgetall(this.key);
     const head = this.openHead(mark);
     const gone = [...this.believed.keys()].map((field): [string, null] => [field, null]);
     return head && this.take(head, new Map<string, string | null>([...gone, ...Object.entries(found)]));
   }
 
-  private async take({ count }: AppIndexHead, found: Map<string, string | null>): Promise<AppIndexRead> {
+  private async take({ count }: PublishedHead, found: Map<string, string | null>): Promise<PublishedRead> {
     await this.each(found, ([field, text]) => (text === null ? this.leave(field, count) : this.open(field, text)));
     return { count, entries: new Map([...this.believed].filter(([, { digest }]) => digest !== null)) };
   }
@@ -114,8 +121,8 @@ export class RedisAppIndex implements AppIndexStore {
 
   /** What is known of an entry that is not believed stands. */
   private open(field: string, text: string): void {
-    const { envelope, keys } = this.connection;
-    const place = placeOf(keys.appIndex(), field);
+    const { envelope } = this.connection;
+    const place = placeOf(this.key, field);
     const digest = digestOf(text);
     const last = this.believed.get(field);
     if (last?.digest === digest) return;
@@ -129,17 +136,19 @@ export class RedisAppIndex implements AppIndexStore {
   }
 
   /** Null if there is none, or none that is believed. */
-  private openHead(mark: string): AppIndexHead | null {
+  private openHead(mark: string): PublishedHead | null {
     if (!mark) return null;
-    const { connection } = this;
-    const place = placeOf(connection.keys.appIndex(), COUNT);
-    const opened = connection.envelope.open(SUPERVISOR, place, mark);
-    return opened && connection.envelope.parse(place, splitOf(opened.body).text, appIndexHead);
+    if (mark === this.opened?.mark) return this.opened.head;
+    const { envelope } = this.connection;
+    const place = placeOf(this.key, COUNT);
+    const opened = envelope.open(SUPERVISOR, place, mark);
+    const head = opened && envelope.parse(place, splitOf(opened.body).text, publishedHead);
+    if (head) this.opened = { mark, head };
+    return head;
   }
 
   private sign(field: string, { term, n }: Count, text: string): string {
-    const { connection } = this;
-    return connection.envelope.sign(SUPERVISOR, placeOf(connection.keys.appIndex(), field), term, `${n} ${text}`);
+    return this.connection.envelope.sign(SUPERVISOR, placeOf(this.key, field), term, `${n} ${text}`);
   }
 
   /** With pauses, in which the process does what else it has to do. */
@@ -159,7 +168,7 @@ function splitOf(body: string): { n: number; text: string } {
 }
 
 /** Null if the changes do not go back to that count. */
-function fieldsSince({ changes }: AppIndexHead, since: Count): string[] | null {
+function fieldsSince({ changes }: PublishedHead, since: Count): string[] | null {
   const seen = changes.findLastIndex(({ count }) => count.term === since.term && count.n === since.n);
   return seen < 0 ? null : [...new Set(changes.slice(seen + 1).flatMap(({ fields }) => fields))];
 }

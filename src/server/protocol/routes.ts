@@ -1,0 +1,107 @@
+import {
+  type AppRoute,
+  appRoute,
+  type EnvironmentRoute,
+  environmentRoute,
+  type RouteSettings,
+  type Routes,
+  routeSettings,
+} from '../../shared/routes';
+import type { Clock } from '../clock';
+import { type PublishedApps, PublishedWriter } from './published';
+import { type Count, isAfter } from './stores/counts';
+import type { PublishedStore } from './stores/published';
+
+/** The fields of what is no app's. */
+const SETTINGS = ':settings';
+const ENVIRONMENT = ':environment:';
+
+/** Where visits go now. */
+export interface RouteSource extends PublishedApps<AppRoute> {
+  environments(): EnvironmentRoute[];
+}
+
+/** Writes the routes for doors. */
+export class RoutesWriter extends PublishedWriter<AppRoute> {
+  /** By name, as they were last published. */
+  private environments = new Map<string, EnvironmentRoute>();
+
+  constructor(store: PublishedStore, settings: RouteSettings, clock: Pick<Clock, 'now'>) {
+    super(store, appRoute, clock);
+    this.stage(SETTINGS, settings);
+  }
+
+  /**
+   * @returns as `write`
+   * @throws as `write`
+   */
+  publish(source: RouteSource, term: number): Promise<boolean> {
+    const now = new Map(source.environments().map((environment) => [environment.name, environment]));
+    for (const name of new Set([...this.environments.keys(), ...now.keys()])) {
+      this.stage(ENVIRONMENT + name, now.get(name) ?? null);
+      // Any app may be there.
+      if (this.environments.has(name) !== now.has(name)) this.note(null);
+    }
+    this.environments = now;
+    return this.write(source, term);
+  }
+}
+
+/**
+ * What a reader has found: another table; the same one; only an older one, which it ignores; or none that it believes.
+ */
+export type RoutesFound = 'changed' | 'same' | 'older' | 'none';
+
+/** A door's copy of the routes. It reads what has changed, and never goes back to an older count. */
+export class RoutesReader {
+  /** The newest table that was read; another object with each change, in which what has not changed is the same object. */
+  routes: Routes | null = null;
+
+  /** @param least the count of a table that is on disk: an older one is refused also after a restart; null: there is none */
+  constructor(
+    private readonly store: Pick<PublishedStore, 'count' | 'read'>,
+    private readonly least: Count | null,
+  ) {}
+
+  /** @throws if the store cannot be reached */
+  async read(): Promise<RoutesFound> {
+    const have = this.routes?.count ?? null;
+    const there = await this.store.count();
+    if (!there) return 'none';
+    const newest = have ?? this.least;
+    if (newest && isAfter(newest, there)) return 'older';
+    if (have && !isAfter(there, have)) return 'same';
+    const found = await this.store.read(have);
+    // Lost, or another one, since its count was read.
+    if (!found || (newest && isAfter(newest, found.count))) return 'none';
+    return this.take(found.count, found.entries) ? 'changed' : 'none';
+  }
+
+  /** @returns whether it is a table */
+  private take(count: Count, entries: ReadonlyMap<string, { value: unknown }>): boolean {
+    const settings = routeSettings.safeParse(entries.get(SETTINGS)?.value).data;
+    if (!settings) return false;
+    const apps = new Map<string, AppRoute>();
+    const environments = new Map<string, EnvironmentRoute>();
+    for (const [field, { value }] of entries) {
+      if (field.startsWith(ENVIRONMENT)) {
+        const route = this.parsed(value, environmentRoute);
+        if (route && field === ENVIRONMENT + route.name) environments.set(route.name, route);
+      } else if (!field.startsWith(':')) {
+        const route = this.parsed(value, appRoute);
+        if (route?.uid === field) apps.set(field, route);
+      }
+    }
+    this.routes = { count, settings, apps, environments };
+    return true;
+  }
+
+  /** What was parsed of each value: the store gives the same object as long as an entry stays. */
+  private readonly known = new WeakMap<object, unknown>();
+
+  private parsed<T>(value: unknown, schema: { safeParse(value: unknown): { data?: T } }): T | undefined {
+    if (typeof value !== 'object' || value === null) return undefined;
+    if (!this.known.has(value)) this.known.set(value, schema.safeParse(value).data);
+    return this.known.get(value) as T | undefined;
+  }
+}
