@@ -145,6 +145,10 @@ describe('visiting it through the Supervisor', () => {
       const answer = await shop('auth:check', { ...headers, 'X-App-Environment': environment });
       expect(answer.json.data).toMatchObject({ email: ADMIN.email });
     }
+    // By which a door tells them from each other.
+    const kidOf = (token: string | null) => JSON.parse(Buffer.from(token!.split('.')[0], 'base64url').toString()).kid;
+    const main = await fleet.supervisor.signIn();
+    expect([kidOf(api.token), kidOf(main.token)]).toEqual([(await manager.app('shop')).uid, 'main']);
   });
 
   it('answers with the password of its administrator once, and stores it nowhere', async () => {

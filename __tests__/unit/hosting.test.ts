@@ -313,7 +313,8 @@ describe('the apps of this process', () => {
     coreApps.onStatus = (name) => told.push(`${name} ${coreApps.appStatus[name]}`);
     return { coreApps, emitted, told };
   }
-  const app = (name: string) => ({ name, setMaintainingMessage() {} }) as unknown as Application;
+  const app = (name: string) =>
+    ({ name, setMaintainingMessage() {}, authManager: { jwt: { sign: () => '' } }, on() {} }) as unknown as Application;
 
   it('know no name that nobody gave them, because names come from requests', () => {
     const { coreApps } = bench();

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type RouteSource, RoutesReader, RoutesWriter } from '../../src/server/protocol/routes';
+import { type RouteSource, RoutesReader, RoutesWriter } from '../../src/server/protocol/published-routes';
 import { appRouteOf, environmentRouteOf } from '../../src/server/proxy/door-routes';
 import { type RouteApp, RoutingTable } from '../../src/server/proxy/table';
 import { parseAppsDomain } from '../../src/shared/origins';

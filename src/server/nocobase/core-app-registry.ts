@@ -1,6 +1,7 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
 import type { AdminPassword } from '../../shared/messages';
 import type { Status } from '../../shared/types';
+import { nameTokens } from './token-names';
 import { progressFor, Unavailable } from './visitors';
 
 /** The core's own statuses; ours are converted before the core sees them. */
@@ -58,6 +59,7 @@ export class CoreAppRegistry {
     if (this.creating !== app.name && this.isManaged(app.name))
       throw new Error(`app ${app.name} is managed by App Supervisor: nothing else can register it`);
     this.apps[app.name] = app;
+    if (app.name === 'main') nameTokens(app, 'main');
     // The core forwards everything set with this method to visitors.
     const setMessage = app.setMaintainingMessage.bind(app);
     app.setMaintainingMessage = (message: string) => {

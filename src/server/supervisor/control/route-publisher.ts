@@ -1,6 +1,6 @@
 import type { RouteSettings } from '../../../shared/routes';
 import type { Clock } from '../../clock';
-import { type RouteSource, RoutesWriter } from '../../protocol/routes';
+import { type RouteSource, RoutesWriter } from '../../protocol/published-routes';
 import type { PublishedStore } from '../../protocol/stores/published';
 import type { FleetObserver } from '../fleet/observer';
 import type { Leadership } from './leader';

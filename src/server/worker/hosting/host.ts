@@ -21,6 +21,7 @@ import type { Log } from '../../log';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { FindInstalled, HostPlugin } from '../../nocobase/installed-plugins';
 import { createPlaceholderApp, isPlaceholderApp } from '../../nocobase/placeholder-app';
+import { nameTokens } from '../../nocobase/token-names';
 import { appAdminWarning } from '../../protocol/administrator';
 import { newSecret, type SecretField, type Secrets } from '../../protocol/secrets';
 import { OwnFolders, removeFolders } from '../files/app-folders';
@@ -327,6 +328,7 @@ export class AppHost {
     };
     const app = this.coreApps.create(record.name, () => this.supervisor.registerApp(registered));
     app.setMaxListeners(50);
+    nameTokens(app, record.uid);
     const { initialAdmin } = record;
     const password = initialAdmin && this.secrets.open(initialAdmin.password, record, 'initialAdmin');
     installAs(app, initialAdmin && password ? { ...initialAdmin, password } : null, () =>
