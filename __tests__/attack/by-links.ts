@@ -95,6 +95,28 @@ function strayed(addresses: string[]): string[] {
 
 export const links: Attack[] = [
   {
+    finding: 'B32',
+    title: 'the way of its creator into an app: for another user, and once somebody has signed in there',
+    async run(stage) {
+      const { visitor } = await linkedTo(stage);
+      const rival = { username: 'rival', password: 'of-the-rival' };
+      await stage.manager.api.post('users:create', { ...rival, roles: ['admin'] });
+      const other = new Visitor(stage.fleet.supervisor.url);
+      await other.signIn({ account: rival.username, password: rival.password });
+      const found: string[] = [];
+      for (const [who, browser, app] of [
+        ['another user', other, 'lapsed'],
+        ['its creator, after a sign-in', await visitor(), 'target'],
+      ] as const) {
+        await browser.open(`/api/__app/${app}/appSso:start?first=1&redirect=/apps/${app}/admin/`);
+        if (browser.session || sessionIn(browser.trail)) found.push(`${who} is signed in to ${app}`);
+      }
+      const filter = encodeURIComponent(JSON.stringify({ username: rival.username }));
+      await stage.manager.api.post(`users:destroy?filter=${filter}`);
+      return found;
+    },
+  },
+  {
     finding: 'B28',
     title: 'a link to a sign-in that goes on to an action of the app, with its visitor’s rights',
     async run(stage) {

@@ -42,7 +42,9 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await tabOf(page, 'apps').click();
     await page.getByTestId('add-app').click();
     await page.locator('.ant-select:has(#environments)').click();
-    await page.locator('.ant-select-item-option-disabled', { hasText: 'env_b (accepts no new apps)' }).waitFor();
+    await page
+      .locator('.ant-select-item-option-disabled', { hasText: 'is cordoned and accepts no new apps' })
+      .waitFor();
     await page.keyboard.press('Escape');
     await page.locator('.ant-drawer-close').click();
     await page.locator('.ant-drawer-mask').waitFor({ state: 'hidden' });

@@ -206,7 +206,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await find(one);
     await press('edit', one);
     const form = page.getByRole('dialog', { name: `Edit "${one}"` });
-    await form.getByLabel('Application name').fill(`${one} changed`);
+    await form.getByLabel('Name', { exact: true }).fill(`${one} changed`);
     await form.getByText('Start with main application').click();
     await form.getByLabel('Hide in Applications block').check();
     await form.getByLabel('Show in app switcher').check();

@@ -51,6 +51,8 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await page.locator('.ant-select-item-option-active[title="env_a"]').waitFor();
     await keyboard.press('Enter');
     await keyboard.press('Escape');
+    await tabTo(page, '.ant-collapse-header:has([data-testid="advanced-general"])');
+    await keyboard.press('Enter');
     await tabTo(page, 'input[value="onVisit"]');
     await keyboard.press('ArrowRight');
     await tabTo(page, '[data-testid="app-form-submit"]');

@@ -16,6 +16,7 @@ import {
   photograph,
   shows,
 } from '../support/browser';
+import { Visitor } from '../support/visitor';
 
 /** The main job by mouse alone, as an administrator meets it; each step goes on from the one before. */
 
@@ -120,11 +121,13 @@ describe.each(HERE)('an administrator with the $client client', ({ client, base 
   it('adds an app in two environments and watches it start in them, one after the other, without a reload', async () => {
     await page.getByTestId('add-app').click();
     const form = page.getByRole('dialog', { name: 'Add app' });
-    await form.getByLabel('Application name').fill(title);
-    await form.getByLabel('Application ID').fill(name);
+    await form.getByLabel('Name', { exact: true }).fill(title);
+    await form.getByLabel('Identifier').fill(name);
     await choose(form, 'Environments', 'env_a', 'env_b');
     await choose(form, 'Target environment of the proxy', 'env_b');
+    await form.getByTestId('advanced-general').click();
     await form.getByText('Start with main application').click();
+    await form.getByTestId('advanced-administrator').click();
     // What is taken where nothing is entered.
     for (const [label, own] of Object.entries({ 'User name': 'nocobase', 'E-mail address': ADMIN.email }))
       expect(await form.getByLabel(label).getAttribute('placeholder')).toBe(own);
@@ -135,6 +138,15 @@ describe.each(HERE)('an administrator with the $client client', ({ client, base 
     await becomes('env_a', 'running');
     await becomes('env_b', 'running');
     expectOneAfterTheOther(await seen());
+    // Whoever has created it enters it once without its password.
+    const enter = async () => {
+      const creator = new Visitor(fleet.supervisor.url);
+      await creator.signIn(ADMIN);
+      await creator.open(`/api/__app/${name}/appSso:start?first=1&redirect=${base}apps/${name}/admin/`);
+      return creator.session;
+    };
+    expect(await enter()).toMatch(/^ey/);
+    expect(await enter()).toBe('');
   });
 
   it('is told by the server what another administrator changes, with no need to ask', async () => {
@@ -270,7 +282,7 @@ async function choose(form: Locator, label: string, ...options: string[]): Promi
   await form.locator(`.ant-select:has(#${id})`).click();
   const list = form.page().locator(`.ant-select-dropdown:has(#${id}_list)`);
   for (const option of options) await list.getByTitle(option, { exact: true }).click();
-  await form.getByLabel('Application name').click();
+  await form.getByLabel('Name', { exact: true }).click();
 }
 
 interface Socket {

@@ -34,9 +34,9 @@ beforeEach(async () => {
 });
 
 type What = 'create' | 'previewCreate';
-async function ask(what: What, values: object): Promise<{ data: any; meta?: any }> {
+async function ask(what: What, values: object, security = true): Promise<{ data: any; meta?: any }> {
   const caller = { username: 'ada', email: null };
-  const request = { supervisor: supervisor.part, values, userId: '1', caller, may: { security: true, hosts: [] } };
+  const request = { supervisor: supervisor.part, values, userId: '1', caller, may: { security, hosts: [] } };
   const answer = perform(APPS[what], { ...request, params: {} } as unknown as ActionRequest);
   const done = answer.then(
     () => undefined,
@@ -122,6 +122,13 @@ describe('the database of a new app', () => {
     found = { env_a: { checks: [{ name: 'content', ok: true, message }], verdict: 'adoptable' } };
     const refused = await refusal({ title: 'Shop' });
     expect(refused).toMatchObject({ code: 'DATABASE_ADOPTABLE', params: { environment: 'env_a', cause: message } });
+  });
+
+  it('is explained to whoever has Security alone: what answers at an address is none of the others’ business', async () => {
+    await fleet.environment('env_a');
+    await ask('create', { title: 'One' }, true);
+    await ask('create', { title: 'Two' }, false);
+    expect(asked.map(({ payload }) => payload.explains)).toEqual([true, false]);
   });
 
   it('is not checked for a request that is refused anyway', async () => {

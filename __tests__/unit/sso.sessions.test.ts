@@ -363,7 +363,14 @@ describe('an open page without a session', () => {
 
 describe('a code', () => {
   /** The main app, where Bob (7) is signed in; `during` is done while NocoBase checks his session. */
-  function playedMain(more: { newestOf?: () => Promise<number>; ownHosts?: string[]; publicUrl?: string } = {}) {
+  function playedMain(
+    more: {
+      newestOf?: () => Promise<number>;
+      ownHosts?: string[];
+      publicUrl?: string;
+      creation?: { by: string | null; at: number };
+    } = {},
+  ) {
     const clock = new FakeClock();
     const { app, actions, middlewares } = playedApp('main', {
       authManager: {
@@ -379,6 +386,7 @@ describe('a code', () => {
       fleet: () => 'fleet',
       app: () =>
         ({ name: 'crm', uid: 'uid-1', sso: { enabled: true }, visibleTo: 'everybody', visibleRoles: [] }) as never,
+      creationOf: async () => more.creation ?? null,
       ownHosts: () => more.ownHosts ?? [],
       publicUrl: more.publicUrl ?? null,
       appsDomain: null,
@@ -414,6 +422,16 @@ describe('a code', () => {
       expect([own, status, location]).toEqual([own, 503, '']);
     }
     expect(issued.length).toBe(3);
+  });
+
+  it('lets whoever has created an app in as its first administrator, and nobody else', async () => {
+    const own = playedMain({ creation: { by: '7', at: new FakeClock().now().wall } });
+    expect((await own.ask({ first: '1' })).status).toBe(302);
+    expect((await own.ask({})).status).toBe(302);
+    expect(own.issued.map(([, { isFirst }]) => isFirst)).toEqual([true, undefined]);
+    const others = playedMain({ creation: { by: '8', at: new FakeClock().now().wall } });
+    expect((await others.ask({ first: '1' })).status).toBe(403);
+    expect(others.issued).toEqual([]);
   });
 
   it('knows the ends from before the session in the main app was checked', async () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { RoutingTable, trustOf } from '../../src/server/proxy';
 import { challengeOf, createSsoFront } from '../../src/server/proxy/sso';
 import { destination } from '../../src/server/proxy/visit';
-import { vouchFor } from '../../src/server/supervisor/sso/vouching';
+import { FIRST_ENTRY, vouchFor, vouchForCreator } from '../../src/server/supervisor/sso/vouching';
 import { enter } from '../../src/server/worker/sso/accounts';
 import type { Identities } from '../../src/server/worker/sso/identities';
 import { entranceOf, isPrivilegedRole, nameOf, refusalOf, sessionOf } from '../../src/server/worker/sso/whom';
@@ -50,6 +50,23 @@ describe('whom the main app vouches for', () => {
   });
 });
 
+describe('whoever has just created an app', () => {
+  const ada = { id: '7', since: 5, username: 'ada', email: null, nickname: null, roles: ['root'] };
+  const vouched = (creation: Parameters<typeof vouchForCreator>[2], now = 1_000) =>
+    vouchForCreator(ada, 'fleet', creation, now);
+  it('is vouched for, for some minutes', () => {
+    const creation = { by: '7', at: 1_000 };
+    expect(vouched(creation)).toMatchObject({ id: 'fleet:7', username: 'ada', isRoot: false, maySignUp: false });
+    expect(vouched(creation, 1_000 + FIRST_ENTRY)).toMatchObject({ id: 'fleet:7' });
+    expect(vouched(creation, 1_001 + FIRST_ENTRY)).toBe('SSO_EXPIRED');
+  });
+
+  it('is nobody else: no other user, and nobody where an app was adopted or the fleet itself has made it', () => {
+    for (const creation of [{ by: '8', at: 1_000 }, { by: null, at: 1_000 }, null])
+      expect(vouched(creation)).toBe('SSO_OFF');
+  });
+});
+
 describe('a code', () => {
   const secret = 'the secret of the browser';
   const code = { app: 'uid-1', challenge: challengeOf(secret), user, at: 1_000_000, endedAt: 0 };
@@ -65,6 +82,12 @@ describe('a code', () => {
     ['is from after he has signed out and in again', { endedAt: 5, code: { ...code, endedAt: 5 } }, null],
     ['is known to be younger than an end that the store has lost', { code: { ...code, endedAt: 5 } }, null],
     ['is for an app that takes no part any more', { settings: NO_SSO }, 'SSO_OFF'],
+    ['is of whoever has created the app', { settings: NO_SSO, code: { ...code, isFirst: true } as typeof code }, null],
+    [
+      'is of whoever has created another app',
+      { settings: NO_SSO, uid: 'uid-2', code: { ...code, isFirst: true } as typeof code },
+      'SSO_EXPIRED',
+    ],
   ])('%s', (_, change, expected) => {
     expect(refusalOf({ ...brought, ...change })).toBe(expected);
   });

@@ -243,12 +243,13 @@ export const STATES: State[] = [
     async show(page) {
       await page.locator('#name').fill('main');
       await page.getByTestId('app-form-submit').click();
-      await page.locator('.ant-form-item-explain-error:visible').nth(2).waitFor();
+      await page.locator('.ant-form-item-explain-error:visible').nth(1).waitFor();
     },
   },
   {
     name: 'add-app-connection',
     async show(page) {
+      await page.getByTestId('advanced-database').click();
       await page.locator('input[value=new_connection]').check();
       await shown(page, '#options_database_host');
       await page.locator('#options_database_tablePrefix').scrollIntoViewIfNeeded();
@@ -256,11 +257,12 @@ export const STATES: State[] = [
   },
   {
     name: 'add-app-end',
-    show: (page) => page.locator('#pinned').scrollIntoViewIfNeeded(),
+    show: (page) => page.getByTestId('advanced-display').click(),
   },
   {
     name: 'add-app-sso',
     async show(page) {
+      await page.getByTestId('advanced-sso').click();
       await page.locator('#options_sso_enabled').check();
       await page.locator('#options_sso_autoSignup').check();
       await page.locator('#options_sso_passwordSignIn').scrollIntoViewIfNeeded();
@@ -275,7 +277,7 @@ export const STATES: State[] = [
   },
   {
     name: 'app-sign-in',
-    async show(page, { app, environment }) {
+    async show(page, { app }) {
       // Does not create an app, because every other picture would show it.
       await page.route('**/api/apps:create*', async (route) => {
         const initialAdmin = { username: 'ada', email: 'ada@example.com', password: 'Rt7mWq2ZkP9xNc4VbH8s' };
@@ -284,10 +286,8 @@ export const STATES: State[] = [
       await answerNo(page);
       await page.locator('#title').fill('CRM');
       await page.locator('#name').fill('');
+      await page.getByTestId('advanced-database').click();
       await page.locator('input[value=new_database]').check();
-      await page.locator('.ant-select:has(#environments)').click();
-      await page.locator(`.ant-select-dropdown [title=${environment}]`).click();
-      await page.locator('#title').click();
       await page.getByTestId('app-form-submit').click();
       await settled(page, '[data-testid="sign-in-close"]');
       await page.unroute('**/api/apps:create*');

@@ -185,6 +185,8 @@ export const ssoCode = z.object({
   /** SHA-256 of a secret that the browser alone has, as base64url. */
   challenge: z.string(),
   user: ssoUser,
+  /** The user has just created the app, and enters it as its first administrator, whatever its settings are. */
+  isFirst: z.boolean().optional(),
   /** When it was issued, in ms since 1970, by the Supervisor's clock. */
   at: z.number().int().nonnegative(),
   /** When the user's sign-ins last ended; 0: never. */

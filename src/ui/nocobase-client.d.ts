@@ -17,7 +17,12 @@ declare module '@nocobase/flow-engine' {
     /** `token`: empty while nobody is signed in. */
     auth: { token?: string | null; setToken(token: string): void; setAuthenticator(name: string): void };
     axios: {
-      interceptors: { response: { use(onAnswer: undefined, onError: (error: any) => never): void } };
+      interceptors: {
+        response: {
+          use(onAnswer: undefined, onError: (error: any) => never): void;
+          use(onAnswer: <T extends { config?: { url?: string }; data?: unknown }>(answer: T) => T): void;
+        };
+      };
     };
   }
   export interface HostSocket {
@@ -36,7 +41,11 @@ declare module '@nocobase/flow-engine' {
     ws?: HostSocket;
     getRouteUrl(path: string): string;
     getApiUrl(path?: string): string;
-    router: { basename: string };
+    router: {
+      basename: string;
+      /** Of react-router. */
+      router: { navigate(path: string, options?: { replace?: boolean }): unknown };
+    };
     apiClient: HostApi;
     pm: { get(name: string): unknown };
     flowEngine: FlowEngine;

@@ -1,6 +1,7 @@
 import type { HostApp } from '@nocobase/flow-engine';
 import { registerEntryActions } from './entries/actions';
 import type { ClientName, RegisterIcon } from './entries/entries';
+import { leadToApps } from './first-page';
 import { resumeBySso, takeSession } from './sso/start';
 
 interface Parts {
@@ -34,7 +35,9 @@ export async function registerSafely(app: HostApp, client: ClientName, parts: Pa
     });
   });
   attempt('entry actions', () => registerEntryActions(app, client, parts.registerIcon));
-  if (await isMain(app)) attempt('settings pages', parts.settings);
+  if (!(await isMain(app))) return;
+  attempt('settings pages', parts.settings);
+  attempt('first page', () => leadToApps(app));
 }
 
 function attempt(what: string, register: () => void): void {

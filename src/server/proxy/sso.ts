@@ -19,6 +19,7 @@ import { destination, type VisitConfig } from './visit';
  * The first step of a sign-in to an app by the main app (docs/app-sso.md). It is taken in front of everything, so that a
  * visitor without a session in the app does not load its pages twice, and no app has to run for it:
  * - `GET <api>/__app/<name>/appSso:start?redirect=<page>`, at the app's own host also without `__app/<name>`;
+ * - the same with `first=1`, for whoever has just created the app;
  * - a page of the app that a browser opens without a session.
  *
  * The visitor gets a secret in a cookie, and goes to the main app with a hash of it: what the main app then gives him is
@@ -89,7 +90,8 @@ export function createSsoFront({ table, trusts, publicUrl, isReady, ...paths }: 
     const page = pageAsked(app, isAsked ? query.get('redirect') : url, { ...paths, isOwnHost: isOwn });
     const isByPerson = isTopLevel(req.headers, protocol);
     const mayGetCode = !isOwn || table.signInHostsOf(app).includes(hostnameOf(host ?? ''));
-    const refusal = refusalOf(app, isByPerson, isOwn ? publicUrl : '', mayGetCode);
+    const isFirst = isAsked && query.get('first') === '1';
+    const refusal = refusalOf(app.sso || isFirst, isByPerson, isOwn ? publicUrl : '', mayGetCode);
     if (refusal) {
       const signIn = signInPage(page, app.name, { ...paths, isOwnHost: isOwn });
       refuseSignIn(req, res, refusal, app, languageOf(req.headers), { page, signIn });
@@ -102,6 +104,7 @@ export function createSsoFront({ table, trusts, publicUrl, isReady, ...paths }: 
       const [secret, state] = [secretBytes(32).toString('base64url'), secretBytes(6).toString('hex')];
       const asked = new URLSearchParams({ app, state, challenge: challengeOf(secret), redirect });
       if (isOwn) asked.set('own', hostnameOf(host ?? ''));
+      if (isFirst) asked.set('first', '1');
       res.statusCode = 302;
       res.setHeader('Location', `${api}/${SSO_RESOURCE}:authorize?${asked}`);
       res.appendHeader(
@@ -143,8 +146,8 @@ function isOpened(
 const hasCookie = (header: string | undefined, name: string): boolean =>
   header?.split(';').some((pair) => pair.trim().startsWith(`${name}=`)) ?? false;
 
-function refusalOf(app: RouteApp, isByPerson: boolean, main: string | null, mayGetCode: boolean): SsoRefusal | null {
-  if (!app.sso) return 'SSO_OFF';
+function refusalOf(isOn: unknown, isByPerson: boolean, main: string | null, mayGetCode: boolean): SsoRefusal | null {
+  if (!isOn) return 'SSO_OFF';
   if (!isByPerson) return 'SSO_NOT_TOP_LEVEL';
   if (main === null) return 'SSO_NO_ADDRESS';
   return mayGetCode ? null : 'SSO_DOMAIN_UNVERIFIED';

@@ -17,7 +17,7 @@ const logsRequest = linesRequest.extend({ name });
 const sizeRequest = z.object({ name });
 const eventRequest = z.object({ name, event: z.string().min(1).max(200), payload: z.unknown() });
 const reachRequest = z.object({ address: z.string().url() });
-const checkRequest = z.object({ name, database: appDatabase });
+const checkRequest = z.object({ name, database: appDatabase, explains: z.boolean().default(false) });
 
 /** A worker's answers to requests: checks, logs, events; nothing that is state. */
 export function workerHandlers(
@@ -31,8 +31,8 @@ export function workerHandlers(
   return {
     resetAdmin,
     async checkDatabase(payload) {
-      const { name, database } = checkRequest.parse(payload);
-      return host.databases.check(name, database);
+      const { name, database, explains } = checkRequest.parse(payload);
+      return host.databases.check(name, database, explains);
     },
     async databaseSize(payload) {
       const record = recordOf(sizeRequest.parse(payload).name);

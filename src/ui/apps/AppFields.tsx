@@ -10,30 +10,50 @@ import { useIsLocal } from '../common/Page';
 import { languageName } from '../common/text';
 import { useHost, useT } from '../host';
 import { domainText } from './Domain';
-import { type AppValues, environmentOption, takesApps } from './form';
+import { type AppValues, environmentOption } from './form';
 import { IconField } from './IconField';
 import { LabelSelect, labelRule } from './LabelSelect';
 
-export function BasicFields({ app, environments }: { app?: AppRow; environments: EnvironmentRow[] | null }) {
-  const t = useT();
+/** The fields that always are in sight where an app is edited. */
+export function BasicFields({ app, environments }: { app: AppRow; environments: EnvironmentRow[] | null }) {
   const isLocal = useIsLocal();
+  return (
+    <>
+      <IdentityFields />
+      {!isLocal && <EnvironmentFields app={app} environments={environments} />}
+      <StartModeField />
+    </>
+  );
+}
+
+export function StartModeField() {
+  const t = useT();
+  return (
+    <Form.Item name="startMode" label={t('Start mode')}>
+      <Radio.Group options={Object.entries(START_MODE_LABELS).map(([value, label]) => ({ value, label: t(label) }))} />
+    </Form.Item>
+  );
+}
+
+export function IdentityFields({ isNew = false }: { isNew?: boolean }) {
+  const t = useT();
   return (
     <>
       <Form.Item
         name="title"
-        label={t('Application name')}
+        label={t('Name')}
         rules={[{ required: true, whitespace: true, message: t('Enter a name') }]}
       >
-        <Input maxLength={255} />
+        <Input maxLength={255} autoComplete="off" />
       </Form.Item>
       <Form.Item
         name="name"
-        label={t('Application ID')}
+        label={t('Identifier')}
         tooltip={t('Part of the app’s address. It cannot be changed later.')}
         rules={[
           {
             validator: async (_, value?: string) => {
-              if (!app && value && !isAppName(value.trim())) {
+              if (isNew && value && !isAppName(value.trim())) {
                 throw new Error(
                   t(
                     'Start with a letter; use letters, digits, "_" and "-"; at most 50 characters. Some names such as "main" are reserved.',
@@ -44,21 +64,14 @@ export function BasicFields({ app, environments }: { app?: AppRow; environments:
           },
         ]}
       >
-        <Input disabled={Boolean(app)} placeholder={t('Generated when empty')} autoComplete="off" />
-      </Form.Item>
-      {!app && <LanguageField />}
-      {!isLocal && <EnvironmentFields app={app} environments={environments} />}
-      <Form.Item name="startMode" label={t('Start mode')}>
-        <Radio.Group
-          options={Object.entries(START_MODE_LABELS).map(([value, label]) => ({ value, label: t(label) }))}
-        />
+        <Input disabled={!isNew} placeholder={t('Generated when empty')} autoComplete="off" />
       </Form.Item>
     </>
   );
 }
 
 /** The languages of the main app, by their own names. */
-function LanguageField() {
+export function LanguageField() {
   const t = useT();
   const api = useApi();
   const { language } = useHost();
@@ -75,9 +88,9 @@ function LanguageField() {
   );
 }
 
-function EnvironmentFields({ app, environments }: { app?: AppRow; environments: EnvironmentRow[] | null }) {
+function EnvironmentFields({ app, environments }: { app: AppRow; environments: EnvironmentRow[] | null }) {
   const t = useT();
-  const chosen = Form.useWatch<string[] | undefined>('environments') ?? app?.environments ?? [];
+  const chosen = Form.useWatch<string[] | undefined>('environments') ?? app.environments;
   const known = environments ?? [];
   const gone = chosen.filter((name) => !known.some((each) => each.name === name));
   const form = Form.useFormInstance<AppValues>();
@@ -85,13 +98,7 @@ function EnvironmentFields({ app, environments }: { app?: AppRow; environments: 
     const target = form.getFieldValue('targetEnvironment');
     if (chosen.length && !(target && chosen.includes(target))) form.setFieldValue('targetEnvironment', chosen[0]);
   }, [form, chosen]);
-  useEffect(() => {
-    const free = environments?.filter((each) => each.serves && takesApps(each)) ?? [];
-    if (!app && free.length === 1 && !form.isFieldTouched('environments')) {
-      form.setFieldValue('environments', [free[0].name]);
-    }
-  }, [app, environments, form]);
-  const removed = app?.environments.filter((name) => !chosen.includes(name)) ?? [];
+  const removed = app.environments.filter((name) => !chosen.includes(name));
   return (
     <>
       <Form.Item
@@ -100,32 +107,36 @@ function EnvironmentFields({ app, environments }: { app?: AppRow; environments: 
         tooltip={t('Usually one. Select several only if the services of the app are split between them.')}
         rules={[{ required: true, type: 'array', message: t('Select at least one environment') }]}
         extra={
-          removed.length > 0
-            ? t('It is stopped in and removed from {{environments}}; its data is kept.', {
-                environments: removed.join(t(', ')),
-              })
-            : !known.length && t('No environment has registered yet. Add one on the Environments tab.')
+          removed.length > 0 &&
+          t('It is stopped in and removed from {{environments}}; its data is kept.', {
+            environments: removed.join(t(', ')),
+          })
         }
       >
         <FormSelect
           mode="multiple"
           options={[
-            ...known.map((each) => environmentOption(t, each, app?.environments.includes(each.name) ?? false)),
+            ...known.map((each) => environmentOption(t, each, app.environments.includes(each.name))),
             ...gone.map((name) => ({ value: name, label: name })),
           ]}
         />
       </Form.Item>
-      {chosen.length > 1 && (
-        <Form.Item
-          name="targetEnvironment"
-          label={t('Target environment of the proxy')}
-          tooltip={t('The environment that the Supervisor routes visitors to first.')}
-          rules={[{ required: true, message: t('Select the target environment') }]}
-        >
-          <FormSelect options={chosen.map((name) => ({ value: name, label: name }))} />
-        </Form.Item>
-      )}
+      {chosen.length > 1 && <TargetField chosen={chosen} />}
     </>
+  );
+}
+
+export function TargetField({ chosen }: { chosen: string[] }) {
+  const t = useT();
+  return (
+    <Form.Item
+      name="targetEnvironment"
+      label={t('Target environment of the proxy')}
+      tooltip={t('The environment that the Supervisor routes visitors to first.')}
+      rules={[{ required: true, message: t('Select the target environment') }]}
+    >
+      <FormSelect options={chosen.map((name) => ({ value: name, label: name }))} />
+    </Form.Item>
   );
 }
 

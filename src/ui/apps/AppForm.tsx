@@ -2,7 +2,7 @@ import { useMemoizedFn } from 'ahooks';
 import { Alert, Button, Divider, Drawer, Form, type FormInstance, Space } from 'antd';
 import { type ReactNode, useEffect, useState } from 'react';
 import { type Blocker, useBlocker } from 'react-router-dom';
-import type { AppRow, CreatedApp, EnvironmentRow } from '../../shared/types';
+import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
 import { type ApiError, fieldText, type Problem, problemText } from '../common/errors';
@@ -10,12 +10,15 @@ import { FIELD_LABELS } from '../common/labels';
 import { useIsLocal } from '../common/Page';
 import { useFocusReturn } from '../common/useFocusReturn';
 import { useHost } from '../host';
-import { AdministratorFields } from './AdministratorFields';
 import { AdvancedFields, BasicFields, DisplayFields } from './AppFields';
+import type { NewlyCreated } from './CreatedDialog';
 import { DatabaseFields } from './DatabaseFields';
 import { FailoverFields } from './FailoverFields';
 import { type AppValues, bodyOf, newValues, valuesOf } from './form';
+import { NewAppFields } from './NewAppFields';
 import { SsoFields } from './SsoFields';
+import { type AdvancedSection, sectionOf } from './sections';
+import { useNewAppPlan } from './useNewAppPlan';
 import { VisibilityFields } from './VisibilityFields';
 
 interface Props {
@@ -25,7 +28,7 @@ interface Props {
   environments: EnvironmentRow[] | null;
   onClose: () => void;
   /** @param created a new app, with the password of its administrator */
-  onSaved: (created?: CreatedApp) => void;
+  onSaved: (created?: NewlyCreated) => void;
 }
 
 const FORM = 'app-form';
@@ -52,7 +55,12 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
   };
   useQuestionOnLeave(dirty, mayDiscard, onClose);
 
-  const { saving, unplaced, save, adopt } = useSaving(form, initial, app, onSaved);
+  const newApp = useNewAppPlan(form, !app);
+  const [open, setOpen] = useState<AdvancedSection[]>([]);
+  /** Unfolds what has these fields. */
+  const reveal = (fields: (string | number)[][]) =>
+    setOpen((before) => [...new Set([...before, ...fields.flatMap((field) => sectionOf(field) ?? [])])]);
+  const { saving, unplaced, save, adopt } = useSaving({ form, initial, app, onSaved, nameOf: newApp.nameOf, reveal });
 
   const title = app ? t('Edit "{{app}}"', { app: app.title }) : t('Add app');
   return (
@@ -84,30 +92,55 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
         scrollToFirstError={{ block: 'center' }}
         onValuesChange={() => setDirty(true)}
         onFinish={(entered) => save(entered)}
+        onFinishFailed={({ errorFields }) => reveal(errorFields.map(({ name }) => name))}
       >
-        {unplaced.map((problem) => (
-          <Alert
-            key={problem.message}
-            type="error"
-            showIcon
-            message={problemText(t, problem)}
-            style={{ marginBottom: 16 }}
-            data-testid="app-form-error"
-          />
-        ))}
-        <Sections app={app} environments={environments} adopt={adopt} />
+        <Unplaced problems={unplaced} adopt={adopt} />
+        {app ? (
+          <Sections app={app} environments={environments} />
+        ) : (
+          <NewAppFields plan={newApp.plan} adopt={adopt} open={open} setOpen={setOpen} />
+        )}
       </Form>
     </Drawer>
   );
 }
 
+/** Problems that no field has. */
+function Unplaced({ problems, adopt }: { problems: Problem[]; adopt: () => void }) {
+  const { t } = useHost();
+  return problems.map((problem) => (
+    <Alert
+      key={problem.message}
+      type="error"
+      showIcon
+      message={problemText(t, problem)}
+      style={{ marginBottom: 16 }}
+      data-testid="app-form-error"
+      action={
+        problem.code === 'DATABASE_ADOPTABLE' && (
+          <Button size="small" onClick={adopt} data-testid="adopt-app">
+            {t('Adopt')}
+          </Button>
+        )
+      }
+    />
+  ));
+}
+
 /** Sends what was entered. A problem is shown at its field; `unplaced` are those without one. */
-function useSaving(
-  form: FormInstance<AppValues>,
-  initial: AppValues,
-  app: AppRow | undefined,
-  onSaved: Props['onSaved'],
-) {
+function useSaving({
+  form,
+  initial,
+  app,
+  onSaved,
+  nameOf,
+  reveal,
+}: Pick<Props, 'app' | 'onSaved'> & {
+  form: FormInstance<AppValues>;
+  initial: AppValues;
+  nameOf: (entered: AppValues) => string | undefined;
+  reveal: (fields: string[][]) => void;
+}) {
   const host = useHost();
   const { t } = host;
   const api = useApi();
@@ -117,7 +150,7 @@ function useSaving(
   const save = async (entered: AppValues, how: 'createApp' | 'adoptApp' = 'createApp') => {
     setSaving(true);
     try {
-      const body = bodyOf({ ...initial, ...entered }, app);
+      const body = bodyOf({ ...initial, ...entered, ...(app ? {} : { name: nameOf(entered) ?? '' }) }, app);
       const created = !app && how === 'createApp' ? await api.createApp(body) : undefined;
       if (app) await api.updateApp(app.name, body);
       else if (!created) await api.adoptApp({ ...body, initialAdmin: undefined });
@@ -137,9 +170,11 @@ function useSaving(
   const placeProblems = (problems: Problem[]) =>
     problems.filter((problem) => {
       const name = problem.field?.split('.');
-      if (!name || !form.getFieldInstance(name as never)) return true;
+      // What can be done about it is beside the others.
+      if (!name || problem.code === 'DATABASE_ADOPTABLE' || !form.getFieldInstance(name as never)) return true;
       const label = FIELD_LABELS[name.join('.')];
       form.setFields([{ name: name as never, errors: [fieldText(t, problem, label ? t(label) : name.join('.'))] }]);
+      reveal([name]);
       form.scrollToField(name as never, { block: 'center' });
       return false;
     });
@@ -147,19 +182,15 @@ function useSaving(
   return { saving, unplaced, save, adopt };
 }
 
-function Sections({ app, environments, adopt }: Pick<Props, 'app' | 'environments'> & { adopt: () => Promise<void> }) {
+/** Of an app that is edited. */
+function Sections({ app, environments }: { app: AppRow; environments: EnvironmentRow[] | null }) {
   const { t } = useHost();
   const isLocal = useIsLocal();
   return (
     <>
       <BasicFields app={app} environments={environments} />
-      {!app && (
-        <Section title={t('First administrator')}>
-          <AdministratorFields />
-        </Section>
-      )}
       <Section title={t('Database connection')}>
-        <DatabaseFields app={app} adopt={adopt} />
+        <DatabaseFields app={app} />
       </Section>
       <Section title={t('Upgrade and domain')}>
         <AdvancedFields app={app} />

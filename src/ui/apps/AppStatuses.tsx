@@ -9,6 +9,8 @@ import { isUnderway, STATUS } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { useT } from '../host';
 import { unexpectedEnvironments } from './actions';
+import { InstallingBar } from './InstallingBar';
+import { installingOf } from './installing';
 import { DESIRED_LABELS } from './labels';
 import type { RowHandler } from './RowActions';
 
@@ -64,12 +66,13 @@ function EnvironmentStatus({ app, handle, environment, isStray }: EnvironmentPro
   const isLocal = useIsLocal();
   const shown = app.statuses[environment];
   const { label, tone: look } = STATUS[shown.status];
+  const installing = installingOf(shown);
   return (
     <div>
       <div style={{ display: 'flex', flexWrap: 'wrap', gap: 8, alignItems: 'center' }}>
         {!isLocal && <span>{environment}</span>}
         <StateTag tone={look} data-testid={`status-${app.name}-${environment}`} data-status={shown.status}>
-          {t(label)}
+          {installing ? t('Installing') : t(label)}
         </StateTag>
         <Secondary>
           <Since at={shown.since} />
@@ -88,6 +91,8 @@ function EnvironmentStatus({ app, handle, environment, isStray }: EnvironmentPro
       {isStray && <Secondary>{t('Expected: {{state}}', { state: t(DESIRED_LABELS[app.desiredState]) })}</Secondary>}
       {shown.error ? (
         <Detail text={messageText(t, shown.error)} />
+      ) : installing ? (
+        <InstallingBar {...installing} />
       ) : (
         shown.message && (
           <Secondary>

@@ -19,18 +19,28 @@ const VERDICTS: Record<DatabaseCheck['verdict'], { text: string; type: 'success'
 /**
  * Tests the entered connection from the selected environment. An existing NocoBase app in the database may be adopted.
  */
-export function DatabaseCheckButton({ adopt }: { adopt: () => void }) {
+export function DatabaseCheckButton({
+  adopt,
+  environment: chosen,
+  parts,
+}: {
+  adopt: () => void;
+  environment: string | null;
+  /** The fields of the connection. */
+  parts: string[];
+}) {
   const t = useT();
   const api = useApi();
   const isLocal = useIsLocal();
   const form = Form.useFormInstance<AppValues>();
-  const environments = Form.useWatch<string[] | undefined>('environments') ?? [];
-  const environment = isLocal ? LOCAL_ENVIRONMENT : environments[0];
+  const environment = isLocal ? LOCAL_ENVIRONMENT : chosen;
   const [busy, setBusy] = useState(false);
   const [result, setResult] = useState<DatabaseCheck>();
   const [error, setError] = useState<ApiError>();
 
   const check = async () => {
+    const fields = parts.map((part) => ['options', 'database', part]);
+    if (environment === null || !(await form.validateFields(fields).catch(() => null))) return;
     const options = form.getFieldValue('options') as AppValues['options'];
     setBusy(true);
     setResult(undefined);

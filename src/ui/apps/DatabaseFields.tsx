@@ -24,7 +24,17 @@ const PART_LABELS: Record<Part, string> = {
 };
 
 /** The database of the app. The settings that identify it cannot be changed later. */
-export function DatabaseFields({ app, adopt }: { app?: AppRow; adopt: () => void }) {
+export function DatabaseFields({
+  app,
+  adopt,
+  environment = null,
+}: {
+  app?: AppRow;
+  /** Of a new app. */
+  adopt?: () => void;
+  /** Where a new app would be; null: nobody knows. */
+  environment?: string | null;
+}) {
   const t = useT();
   const isNew = !app;
   const kinds = useKinds();
@@ -54,7 +64,7 @@ export function DatabaseFields({ app, adopt }: { app?: AppRow; adopt: () => void
           <DatabaseField key={part} part={part} kind={kind} isNew={isNew} />
         ),
       )}
-      {isNew && <DatabaseCheckButton adopt={adopt} />}
+      {adopt && <DatabaseCheckButton adopt={adopt} environment={environment} parts={parts} />}
     </>
   );
 }

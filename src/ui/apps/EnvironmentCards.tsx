@@ -8,6 +8,8 @@ import { HEALTH, STATUS } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { useT } from '../host';
 import { environmentForVisitors, unexpectedEnvironments } from './actions';
+import { InstallingBar } from './InstallingBar';
+import { installingOf } from './installing';
 import { DESIRED_LABELS } from './labels';
 import { RemedyButtons } from './RemedyButtons';
 import { remediesOf } from './remedies';
@@ -72,6 +74,7 @@ function EnvironmentCard({ app, name, isServing, environment, handle }: OneProps
   const isLocal = useIsLocal();
   const { token } = theme.useToken();
   const { status, since, error, message } = app.statuses[name];
+  const installing = installingOf(app.statuses[name]);
   const { label, tone } = STATUS[status];
   const isSick = environment && environment.health !== 'online' && environment.health !== 'stopping';
   const notes = [
@@ -97,7 +100,7 @@ function EnvironmentCard({ app, name, isServing, environment, handle }: OneProps
         <Flex gap="small" wrap align="center">
           {!isLocal && <strong style={{ overflowWrap: 'anywhere' }}>{name}</strong>}
           <StateTag tone={tone} data-testid={`status-${app.name}-${name}`} data-status={status}>
-            {t(label)}
+            {installing ? t('Installing') : t(label)}
           </StateTag>
           <Secondary>
             <Since at={since} />
@@ -120,7 +123,7 @@ function EnvironmentCard({ app, name, isServing, environment, handle }: OneProps
         ) : (
           message && (
             <div data-testid={`progress-${app.name}-${name}`}>
-              <Secondary>{messageText(t, message)}</Secondary>
+              {installing ? <InstallingBar {...installing} /> : <Secondary>{messageText(t, message)}</Secondary>}
             </div>
           )
         )}

@@ -106,7 +106,7 @@ const clean = <T>(value: T): T | undefined => {
 };
 
 /** Whether an app may be placed in an environment that it does not have. */
-export const takesApps = (environment: EnvironmentRow): boolean =>
+const takesApps = (environment: EnvironmentRow): boolean =>
   environment.available && !environment.cordoned && !isToBeAdmitted(environment);
 
 export function environmentOption(t: Translate, environment: EnvironmentRow, isMember: boolean) {

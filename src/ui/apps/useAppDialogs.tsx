@@ -1,13 +1,13 @@
 import { useMemoizedFn } from 'ahooks';
 import { type ReactNode, useState } from 'react';
-import type { AppRow, CreatedApp, EnvironmentRow } from '../../shared/types';
+import type { AppRow, EnvironmentRow } from '../../shared/types';
 import type { OperateAction } from '../common/api';
 import { MoveDialog } from '../common/MoveDialog';
-import { SignInDialog } from '../common/SignInDialog';
 import { useResetAdmin } from '../common/useResetAdmin';
-import { type Translate, useHost } from '../host';
+import { type Translate, useT } from '../host';
 import { AppForm } from './AppForm';
 import { ConfigureDialog } from './ConfigureDialog';
+import { CreatedDialog, type NewlyCreated } from './CreatedDialog';
 import { DeleteDialog } from './DeleteDialog';
 import { LabelDialog } from './LabelDialog';
 import { moveLabel } from './labels';
@@ -33,9 +33,9 @@ interface Options {
 
 /** The actions of apps with their questions and dialogs; `dialogs` has to be rendered. */
 export function useAppDialogs({ environments, adds = false, refresh, onDone }: Options) {
-  const { appUrl, t } = useHost();
+  const t = useT();
   const [editing, edit] = useState<AppRow | 'new' | undefined>(adds ? 'new' : undefined);
-  const [created, setCreated] = useState<CreatedApp>();
+  const [created, setCreated] = useState<NewlyCreated>();
   const [moving, move] = useState<AppRow[]>();
   const [deleting, destroy] = useState<AppRow[]>();
   const [labelling, label] = useState<AppRow[]>();
@@ -77,12 +77,7 @@ export function useAppDialogs({ environments, adds = false, refresh, onDone }: O
           }}
         />
       )}
-      {created?.initialAdmin && (
-        <SignInDialog
-          signIn={{ title: created.title, url: appUrl(created.name), administrator: created.initialAdmin }}
-          onClose={() => setCreated(undefined)}
-        />
-      )}
+      {created?.initialAdmin && <CreatedDialog created={created} onClose={() => setCreated(undefined)} />}
       {moving && (
         <MoveDialog
           subject={{ apps: moving.map(({ name }) => name) }}

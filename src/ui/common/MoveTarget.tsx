@@ -16,11 +16,7 @@ export function MoveTarget({ plan, to, setTo }: Pick<MoveChoice, 'plan' | 'to' |
           placeholder={t('The best place for each app')}
           value={to}
           onChange={setTo}
-          options={plan?.places.map((place) => ({
-            value: place.name,
-            label: placeLabel(t, place),
-            disabled: place.refusal !== null,
-          }))}
+          options={plan?.places.map((place) => placeOption(t, place))}
           data-testid="move-to"
         />
       </Form.Item>
@@ -28,5 +24,10 @@ export function MoveTarget({ plan, to, setTo }: Pick<MoveChoice, 'plan' | 'to' |
   );
 }
 
-const placeLabel = (t: Translate, { name, apps, refusal }: MovePlan['places'][number]): string =>
-  `${name} · ${refusal ? messageText(t, refusal) : t('{{count}} apps', { count: apps })}`;
+/** An environment to choose, with its load or why it takes nothing. */
+export const placeOption = (t: Translate, { name, apps, refusal }: MovePlan['places'][number]) => ({
+  value: name,
+  title: name,
+  label: `${name} · ${refusal ? messageText(t, refusal) : t('{{count}} apps', { count: apps })}`,
+  disabled: refusal !== null,
+});

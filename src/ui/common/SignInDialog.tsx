@@ -1,4 +1,5 @@
 import { Alert, Button, Descriptions, Flex, Typography } from 'antd';
+import type { ReactNode } from 'react';
 import type { CreatedApp } from '../../shared/types';
 import { useHost } from '../host';
 import { Dialog } from './Dialog';
@@ -14,12 +15,23 @@ export interface SignIn {
 }
 
 /** How to sign in as an administrator who was just created or has a new password, which is shown only here. */
-export function SignInDialog({ signIn, onClose }: { signIn: SignIn; onClose: () => void }) {
+export function SignInDialog({
+  signIn,
+  onClose,
+  action,
+  children,
+}: {
+  signIn: SignIn;
+  onClose: () => void;
+  /** What else can be done; absent: the dialog says that the app has to run. */
+  action?: ReactNode;
+  children?: ReactNode;
+}) {
   const { t } = useHost();
   const { username, email, password } = signIn.administrator;
   const address = new URL(signIn.url, window.location.href).href;
-  const rows: { label: string; value: string; isCode?: boolean }[] = [
-    { label: t('Address'), value: address },
+  const rows: { label: string; value: string; isCode?: boolean; href?: string }[] = [
+    { label: t('Address'), value: address, href: address },
     { label: t('User name'), value: username },
     ...(email ? [{ label: t('E-mail address'), value: email }] : []),
     { label: t('Password'), value: password, isCode: true },
@@ -33,16 +45,23 @@ export function SignInDialog({ signIn, onClose }: { signIn: SignIn; onClose: () 
       maskClosable={false}
       title={t('Sign in to "{{app}}"', { app: signIn.title })}
       footer={
-        <Button type="primary" onClick={onClose} data-testid="sign-in-close">
-          {t('I have saved it')}
-        </Button>
+        <Flex gap="small" justify="end" wrap>
+          <Button type={action ? 'default' : 'primary'} onClick={onClose} data-testid="sign-in-close">
+            {t('I have saved it')}
+          </Button>
+          {action}
+        </Flex>
       }
     >
       <Flex vertical gap="middle" data-testid="sign-in-dialog">
         <Alert
           type="warning"
           showIcon
-          message={t('The password is shown only once. Save it now. You can open the app when it is running.')}
+          message={
+            action
+              ? t('The password is shown only once. Save it now.')
+              : t('The password is shown only once. Save it now. You can open the app when it is running.')
+          }
         />
         {signIn.unconfirmed?.length ? (
           <Alert
@@ -57,10 +76,14 @@ export function SignInDialog({ signIn, onClose }: { signIn: SignIn; onClose: () 
           bordered
           size="small"
           column={1}
-          items={rows.map(({ label, value, isCode }) => ({
+          items={rows.map(({ label, value, isCode, href }) => ({
             key: label,
             label,
-            children: (
+            children: href ? (
+              <a href={href} target="_blank" rel="noreferrer" style={{ wordBreak: 'break-all' }}>
+                {value}
+              </a>
+            ) : (
               <Typography.Text code={isCode} style={{ wordBreak: 'break-all' }}>
                 {value}
               </Typography.Text>
@@ -74,6 +97,7 @@ export function SignInDialog({ signIn, onClose }: { signIn: SignIn; onClose: () 
         >
           {t('Copy all')}
         </Typography.Text>
+        {children}
       </Flex>
     </Dialog>
   );

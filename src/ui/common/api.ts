@@ -5,7 +5,7 @@ import type { ContainerAction, ContainerRow } from '../../shared/container';
 import type { DeletedAppRow } from '../../shared/deleted';
 import type { Arrival, JoinAnswer, JoinRequest } from '../../shared/join';
 import type { Message } from '../../shared/message';
-import type { MovePlan } from '../../shared/move';
+import type { MovePlan, NewAppPlan } from '../../shared/move';
 import type { NoticeResult, NoticeSettings, NotifierId, NotifierRow } from '../../shared/notice';
 import type { AppCounts, AppLoad, FleetLoad, FleetSummary } from '../../shared/summary';
 import type {
@@ -100,7 +100,12 @@ function apiOf(request: Host['request']) {
     ...ofViews(senders),
     info: () => get<PartInfo>('appSupervisor:info'),
     getApp: (name: string) => get<AppRow>('apps:get', { filterByTk: name }),
-    createApp: (values: object) => post<CreatedApp>('apps:create', undefined, values),
+    async createApp(values: object): Promise<CreatedApp & { unchecked: string[] }> {
+      const { data, meta } = await send<CreatedApp>('apps:create', 'post', undefined, values);
+      return { ...data, unchecked: (meta as { unchecked?: string[] } | undefined)?.unchecked ?? [] };
+    },
+    /** What a new app would get that its request leaves open. */
+    previewCreate: (title: string, seed: string) => post<NewAppPlan>('apps:previewCreate', undefined, { title, seed }),
     updateApp: (name: string, values: object) => post<AppRow>('apps:update', { filterByTk: name }, values),
     /** For an app that was to be created where another one is. */
     adoptInstead: (name: string) => post<AppRow>('apps:adopt', { filterByTk: name }),

@@ -20,8 +20,8 @@ export const OPERATION_NAMES: Record<Action, string> = {
 
 /** Labels of settings, by the names that the server uses for them. */
 export const FIELD_LABELS: Record<string, string> = {
-  title: key('Application name'),
-  name: key('Application ID'),
+  title: key('Name'),
+  name: key('Identifier'),
   icon: key('App icon'),
   language: key('Language'),
   cname: key('Custom domain'),

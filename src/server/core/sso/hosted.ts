@@ -4,7 +4,7 @@ import { BaseAuth } from '@nocobase/auth';
 import type { Application } from '@nocobase/server';
 import { z } from 'zod';
 import type { ClientPaths } from '../../../shared/client-paths';
-import type { AppRecord, SsoUser } from '../../../shared/messages';
+import type { AppRecord, SsoCode, SsoUser } from '../../../shared/messages';
 import {
   isTopLevel,
   SSO_AUTHENTICATOR,
@@ -20,7 +20,7 @@ import type { Log } from '../../log';
 import type { SsoStore } from '../../protocol/stores/sso';
 import { handOver, pageAsked, SSO_HEADERS, signInPage, ssoCookie, ssoPage } from '../../proxy';
 import { languageOf } from '../../visitor-texts';
-import { enter } from '../../worker/sso/accounts';
+import { enter, firstAccount } from '../../worker/sso/accounts';
 import type { SsoSessions } from '../../worker/sso/sessions';
 import { refusalOf, sessionOf } from '../../worker/sso/whom';
 
@@ -198,7 +198,9 @@ class Callback {
     const now = options.clock.now().wall;
     const refusal = refusalOf({ code, secret, uid: record.uid, settings, endedAt, now });
     if (refusal || !code) return refusal;
-    return this.admit(code.user, settings, code.endedAt);
+    if (!code.isFirst) return this.admit(code.user, settings, code.endedAt);
+    const first = await firstAccount(app, code.user);
+    return first === null ? 'SSO_EXPIRED' : this.begin(first, code);
   }
 
   /** When the sign-ins of a user last ended, as the store says now; 0: never. */
@@ -207,8 +209,8 @@ class Callback {
   }
 
   private async admit(user: SsoUser, settings: ReturnType<typeof ssoOf>, endedAt: number): Promise<SsoRefusal | null> {
-    const { app, ctx, options } = this;
-    const { sessions } = options;
+    const { app } = this;
+    const { sessions } = this.options;
     const identities = sessions.identities(app);
     await identities.prepare();
     sessions.noteUse(app);
@@ -216,7 +218,14 @@ class Callback {
     if ('why' in entered) return entered.why;
     // Sessions from before the user signed out of the main app end before this one begins: later they could not be told apart.
     await sessions.end(app, user.id, endedAt);
-    const account = await app.db.getRepository('users').findOne({ filterByTk: entered.account });
+    return this.begin(entered.account, { user, endedAt });
+  }
+
+  /** Begins the session of an account. @param endedAt the last end of the user's sign-ins that the code knows of */
+  private async begin(id: string, { user, endedAt }: Pick<SsoCode, 'user' | 'endedAt'>): Promise<SsoRefusal | null> {
+    const { app, ctx, options } = this;
+    const { sessions } = options;
+    const account = await app.db.getRepository('users').findOne({ filterByTk: id });
     (ctx as unknown as Admitting).state[ADMITTED] = account;
     const auth = (await app.authManager.get(SSO_AUTHENTICATOR, ctx as never)) as SsoAuth;
     const { token } = (await auth.signIn()) as { token: string };

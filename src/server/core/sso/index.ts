@@ -13,7 +13,9 @@ import {
   VIA,
   visitorAddress,
 } from '../../proxy';
+import type { AppDefinition } from '../../supervisor/definitions/repository';
 import { SsoEnds } from '../../supervisor/sso/ends';
+import type { Creation } from '../../supervisor/sso/vouching';
 import type { SupervisorPart } from '../../supervisor/supervisor';
 import { SsoSessions } from '../../worker/sso/sessions';
 import type { WorkerPart } from '../../worker/worker';
@@ -80,6 +82,7 @@ export class MainSso {
       store: wire.stores.sso,
       ends,
       app: (name) => supervisor.app(name),
+      creationOf: (app) => this.creationOf(app),
       fleet: () => supervisor.fleet,
       ownHosts: (name) => this.signInHosts(name),
       publicUrl: config.publicUrl,
@@ -110,6 +113,13 @@ export class MainSso {
   stop(): void {
     this.timer?.cancel();
     this.timer = null;
+  }
+
+  /** The newest one: another operator may have repeated it. */
+  private async creationOf({ uid }: AppDefinition): Promise<Creation | null> {
+    const filter = { appUid: uid, action: { $in: ['create', 'adopt', 'restore'] } };
+    const [[newest]] = await this.supervisor.parts.operations.page(filter, ['-createdAt'], 1, 1);
+    return newest?.action === 'create' ? { by: newest.createdById, at: newest.createdAt } : null;
   }
 
   private signInHosts(name: string): string[] {

@@ -21,7 +21,7 @@ import { pageAsked, SSO_HEADERS, signInPage, ssoPage } from '../../proxy';
 import { secretBytes } from '../../random';
 import type { AppDefinition } from '../../supervisor/definitions/repository';
 import type { SsoEnds } from '../../supervisor/sso/ends';
-import { type MainUser, vouchFor } from '../../supervisor/sso/vouching';
+import { type Creation, type MainUser, vouchFor, vouchForCreator } from '../../supervisor/sso/vouching';
 import { languageOf } from '../../visitor-texts';
 
 /** The part of a sign-in to an app that runs in the main app: `appSso:authorize` (docs/app-sso.md). */
@@ -32,6 +32,8 @@ export interface MainSsoOptions {
   /** The fleet's id; empty while it is not known yet. */
   fleet(): string;
   app(name: string): AppDefinition | null;
+  /** Null if the app was adopted, or nobody knows any more. */
+  creationOf(app: AppDefinition): Promise<Creation | null>;
   /** The app's own hosts to which codes may be sent: a verified custom domain, and a label below the apps' domain. */
   ownHosts(app: string): string[];
   publicUrl: string | null;
@@ -50,6 +52,8 @@ const query = z.object({
   redirect: z.string().max(4_000).catch(''),
   /** The app's own host, where the visitor is. */
   own: z.string().max(253).optional().catch(undefined),
+  /** The visitor has just created the app. */
+  first: z.literal('1').optional().catch(undefined),
   /** The page of the main app has already looked for a session that the browser's cookie does not show. */
   tried: z.literal('1').optional().catch(undefined),
 });
@@ -197,7 +201,9 @@ async function authorize(main: Application, ctx: Context, options: MainSsoOption
   const { id, username = null, email = null, nickname = null } = user;
   const since = await sinceOf(main, id);
   const known = { id, since, username, email, nickname, roles: user.roles.map(({ name }) => name) };
-  const vouched = vouchFor(known, options.fleet(), ssoOf(app.sso), app);
+  const vouched = asked.first
+    ? vouchForCreator(known, options.fleet(), await options.creationOf(app), options.clock.now().wall)
+    : vouchFor(known, options.fleet(), ssoOf(app.sso), app);
   if (typeof vouched === 'string') return refuse(ctx, options, vouched);
   const address = callbackOf(app, asked, options);
   if (address === null)
@@ -208,7 +214,14 @@ async function authorize(main: Application, ctx: Context, options: MainSsoOption
     const at = options.clock.now().wall;
     await options.store.issue(
       code,
-      { app: app.uid, challenge: asked.challenge, user: vouched, at, endedAt },
+      {
+        app: app.uid,
+        challenge: asked.challenge,
+        user: vouched,
+        at,
+        endedAt,
+        ...(asked.first ? { isFirst: true } : {}),
+      },
       CODE_LIFETIME,
     );
   } catch (error) {
@@ -246,8 +259,9 @@ function askToSignIn(ctx: Context, options: MainSsoOptions): void {
   const app = options.app(asked.app);
   const client = clientPath(options.paths, app && clientOf(placeOf(app, asked, options).page, options.paths));
   const isModern = clientOf(client, options.paths) === 'modern';
-  const { tried, own, state, challenge, redirect } = asked;
-  const rest = new URLSearchParams({ app: asked.app, state, challenge, redirect, ...(own ? { own } : {}) });
+  const { tried, own, first, state, challenge, redirect } = asked;
+  const kept = { ...(own ? { own } : {}), ...(first ? { first } : {}) };
+  const rest = new URLSearchParams({ app: asked.app, state, challenge, redirect, ...kept });
   const page = `${SSO_PAGE}?${rest}`;
   const address = client.replace(/\/$/, '') + page;
   respond(ctx);

@@ -113,7 +113,7 @@ export const APPS = {
       const { service, newApps } = supervisor.parts;
       const initialAdmin = administratorOf(input.initialAdmin, caller);
       const app = newApps.complete({ ...input, initialAdmin });
-      const unchecked = await newApps.check(app);
+      const unchecked = await newApps.check(app, may.security);
       const operation = await service.create(app, userId);
       return { data: { ...newRow(supervisor, operation), initialAdmin }, meta: { unchecked } };
     },
@@ -268,7 +268,9 @@ export const APPS = {
     body: checkInput,
     gives: '`{checks: [{name, ok, message: {code, params?}, remedy?}], verdict: free | adoptable | taken | unusable}`',
     errors: ASKS_WORKER,
-    work: async ({ supervisor, input }) => ({ data: await supervisor.parts.requests.checkDatabase(input) }),
+    work: async ({ supervisor, input, may }) => ({
+      data: await supervisor.parts.requests.checkDatabase(input, may.security),
+    }),
   }),
   logs: action({
     summary: 'The last lines of the log of an app',

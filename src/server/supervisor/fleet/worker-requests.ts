@@ -35,14 +35,20 @@ export interface WorkerRequestsOptions {
 export class WorkerRequests {
   constructor(private readonly options: WorkerRequestsOptions) {}
 
-  /** Checks a database on the worker that would use it; answers within 5 s, with messages. */
-  async checkDatabase({ environment, name = 'unnamed', dbConnType, database }: CheckInput): Promise<DatabaseCheck> {
+  /**
+   * Checks a database on the worker that would use it; answers within 5 s, with messages.
+   * @param explains whether it says why nothing answers at the address of a separate connection, which tells what is there
+   */
+  async checkDatabase(
+    { environment, name = 'unnamed', dbConnType, database }: CheckInput,
+    explains = false,
+  ): Promise<DatabaseCheck> {
     const { bus, defaultEnvironments, compatibility } = this.options;
     const target = environment ?? defaultEnvironments?.[0];
     if (!target) throw invalid('environment', 'INPUT_REQUIRED');
     compatibility.assertUsable(target, 'environment');
     const place = placeOf({ name, title: name, options: { dbConnType, database } });
-    const answer = await bus.request(target, 'checkDatabase', { name, database: place }, CHECK_TIMEOUT);
+    const answer = await bus.request(target, 'checkDatabase', { name, database: place, explains }, CHECK_TIMEOUT);
     return parseAnswer(target, databaseCheck, answer);
   }
 

@@ -51,18 +51,20 @@ export class NewApps {
 
   /**
    * Whether a new app can be created, and use its database in each of its environments that are online.
+   * @param explains as in `WorkerRequests.checkDatabase`
    * @returns the others, which were not asked
    * @throws AppSupervisorError DATABASE_TAKEN, DATABASE_ADOPTABLE, DATABASE_UNUSABLE, WORKER_SILENT, WORKER_FAILED, and as `AppCreation.create`
    */
-  async check(app: CompleteApp): Promise<string[]> {
+  async check(app: CompleteApp, explains: boolean): Promise<string[]> {
     const { service, observer, requests } = this.options;
     await service.creation.assertPossible(app);
     const { name, environments, options: { dbConnType = 'new_database', database } = {} } = app;
     const online = environments.filter((each) => isAlive(observer.environment(each)?.health ?? 'unknown'));
     const refusals = await Promise.all(
-      online.map(async (environment) =>
-        refusalOf(await requests.checkDatabase({ environment, name, dbConnType, database }), environment, database),
-      ),
+      online.map(async (environment) => {
+        const check = await requests.checkDatabase({ environment, name, dbConnType, database }, explains);
+        return refusalOf(check, environment, database);
+      }),
     );
     const refusal = refusals.find((found) => found !== null);
     if (refusal) throw refusal;

@@ -18,6 +18,27 @@ export interface MainUser {
 
 const ROOT = 'root';
 
+/** How long whoever creates an app may enter it as its first administrator, in ms. */
+export const FIRST_ENTRY = 15 * 60_000;
+
+/** Who has requested that an app is created, and when, in ms since 1970. */
+export interface Creation {
+  by: string | null;
+  at: number;
+}
+
+/** As `vouchFor`, for the first administrator of an app. The app lets nobody in once he has signed in. */
+export function vouchForCreator(
+  { id, since, username, email, nickname }: MainUser,
+  fleet: string,
+  creation: Creation | null,
+  now: number,
+): SsoUser | SsoRefusal {
+  if (creation?.by !== id) return 'SSO_OFF';
+  if (now - creation.at > FIRST_ENTRY) return 'SSO_EXPIRED';
+  return { id: subjectOf(fleet, id), since, username, email, nickname, isRoot: false, maySignUp: false };
+}
+
 /**
  * @param fleet id of the fleet
  * @returns what the app may learn of the user, or why he is not let in

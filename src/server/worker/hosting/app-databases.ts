@@ -159,11 +159,15 @@ export class AppDatabases {
     return databaseSize(this.workerConnectionOf(record), record.database.dbConnType);
   }
 
-  /** Checks whether an app could use a database with this environment's connection. */
-  async check(name: string, database: AppRecord['database']): Promise<DatabaseCheck> {
+  /**
+   * Checks whether an app could use a database with this environment's connection.
+   * @param explains whether it says what an address answers that is no database
+   */
+  async check(name: string, database: AppRecord['database'], explains: boolean): Promise<DatabaseCheck> {
     const { dbConnType } = database;
     const connection = connectionToCheck({ name, database }, this.main(), this.allowedHosts);
-    if (dbConnType === 'new_connection') return checkDatabase(connection, dbConnType, { protect: this.protect() });
+    if (dbConnType === 'new_connection')
+      return checkDatabase({ ...connection, isSeparate: !explains }, dbConnType, { protect: this.protect() });
     const roles = this.roles?.mode === 'made' ? this.roles : await this.serverRoles().catch(() => null);
     if (dbConnType === 'new_schema' && roles?.mode === 'made') connection.database = schemasDatabaseOf(this.main());
     return checkDatabase(connection, dbConnType, { protect: this.protect(), roles: roles?.mode });

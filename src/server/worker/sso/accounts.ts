@@ -32,6 +32,19 @@ async function accountWhere(
 }
 
 /**
+ * The first administrator of an app that a user has just created: an account of his name with every permission, which nobody has
+ * signed in to. Its password may have been passed on: whoever has used it is not joined.
+ */
+export async function firstAccount(app: Application, { username }: SsoUser): Promise<string | null> {
+  if (!username) return null;
+  const user = (await usersOf(app).findOne({ filter: { username }, appends: ['roles'] })) as Model | null;
+  const roles = (user?.get('roles') ?? []) as Model[];
+  if (!user || user.get('username') !== username || !roles.some((role) => role.get('name') === 'root')) return null;
+  const sessions = await app.db.getModel('issuedTokens').count({ where: { userId: user.get('id') } });
+  return sessions ? null : String(user.get('id'));
+}
+
+/**
  * Finds, binds or creates the account of a user of the main app.
  * @param endedAt when his sign-ins last ended: what ended before the account is bound needs no end
  * @returns its id, or why there is none

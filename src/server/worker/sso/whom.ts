@@ -28,7 +28,7 @@ export interface Brought {
 
 /** Why a code is worth nothing here, or null. */
 export function refusalOf({ code, secret, uid, settings, endedAt, now }: Brought): SsoRefusal | null {
-  if (!settings.enabled) return 'SSO_OFF';
+  if (!settings.enabled && !code?.isFirst) return 'SSO_OFF';
   if (code === null || code.app !== uid) return 'SSO_EXPIRED';
   const challenge = createHash('sha256').update(secret).digest();
   const wanted = Buffer.from(code.challenge, 'base64url');
