@@ -74,6 +74,21 @@ describe.each(CLIENT)('in the $client client', (client) => {
     expect(await reach.locator('.anticon-check-circle').count()).toBe(3);
   });
 
+  it('one has a page of its own, which is found again by its address: load, apps, log', async () => {
+    await row('env_a').getByTestId('environment-link-env_a').click();
+    await page.getByTestId('environment-page-env_a').waitFor();
+    await page.getByTestId('environment-limits').getByText('JavaScript heap').waitFor();
+    await page.getByRole('tab', { name: 'Log' }).click();
+    await page.reload();
+    await page.getByTestId('app-log').waitFor();
+    const memory = page.getByRole('slider', { name: /^Memory: now / });
+    await memory.focus();
+    await page.keyboard.press('ArrowLeft');
+    await eventually(() => memory.getAttribute('aria-valuetext')).toMatch(/ · /);
+    await page.getByTestId('back-to-environments').click();
+    await row('env_a').waitFor();
+  });
+
   it('what is wrong with one is seen: health, another version and what that means, no visitors', async () => {
     await answerWith(([a, b]) => [
       { ...a, appVersion: '2.2.0' },

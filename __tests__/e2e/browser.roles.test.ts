@@ -1,3 +1,5 @@
+import { appendFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBlank, openContext, tabsOf } from '../../scripts/browser';
@@ -49,20 +51,33 @@ it.each<[role: keyof typeof ROLES, may: string[]]>([
   ['clerk', []],
   ['onlooker', ['appOperations:list', 'appEvents:list', 'appEnvironments:list']],
   ['appkeeper', ['apps:list', 'appOperations:list', 'appEvents:list', 'appEnvironments:list']],
-  ['envkeeper', ['appEnvironments:list', 'appEnvironments:check']],
+  ['envkeeper', ['appEnvironments:list', 'appEnvironments:check', 'appEnvironments:get']],
   ['watcher', ['appOperations:list', 'appEvents:list', 'appEnvironments:list']],
   ['herald', ['appNotifiers:list']],
-  ['inspector', ['appFleet:checklist']],
+  ['inspector', ['appFleet:checklist', 'appEnvironments:logs']],
 ])('the server gives %s only what is of its page', async (role, may) => {
   const all = ['apps:list', 'appOperations:list', 'appEvents:list', 'appEnvironments:list', 'appEnvironments:check'];
   const allowed: string[] = [];
-  for (const action of [...all, 'appNotifiers:list', 'appFleet:checklist']) {
+  const others = ['appEnvironments:get', 'appNotifiers:list', 'appFleet:checklist', 'appEnvironments:logs'];
+  for (const action of [...all, ...others]) {
     const headers = { Authorization: `Bearer ${users[role].token}` };
     const { status } = await ask(fleet.supervisor.url, `/api/${action}?filterByTk=env_a`, { headers });
     if (status === 200) allowed.push(action);
     else expect([action, status]).toEqual([action, 403]);
   }
   expect(allowed).toEqual(may);
+});
+
+it('the log of a process is given without the secrets that the process has', async () => {
+  const { storage, env } = fleet.worker('env_a');
+  const folder = path.join(storage, 'logs/main');
+  const [log] = readdirSync(folder).filter((file) => file.startsWith('system_20'));
+  const secret = env.DB_PASSWORD ?? '';
+  expect(secret.length).toBeGreaterThan(8);
+  appendFileSync(path.join(folder, log), `level=info message=told ${secret} to redis://x:hidden@redis\n`);
+  const { data } = await users.inspector.get('appEnvironments:logs', { filterByTk: 'env_a', lines: 200 });
+  expect(data.join('\n')).not.toContain(secret);
+  expect(data).toContain('level=info message=told ****** to redis://x:******@redis');
 });
 
 describe.each(CLIENT)('in the $client client', ({ base }) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { endedAt, indexAt, linesOf, nextIndex, nowOf, reachOf, ticksOf, timeTicksOf } from '../../src/ui/common/plot';
+import { limitsOf } from '../../src/ui/environments/limits';
 
 const HOUR = 3_600_000;
 const MB = 1024 * 1024;
@@ -56,4 +57,18 @@ it('the pointer and arrow keys lead to a value', () => {
   expect([indexAt(0, 120), indexAt(0.5, 120), indexAt(1.2, 120)]).toEqual([0, 60, 119]);
   const keys = ['ArrowRight', 'ArrowLeft', 'PageDown', 'Home', 'End', 'Tab'];
   expect(keys.map((key) => nextIndex(key, 5, 120))).toEqual([6, 4, 0, 0, 119, null]);
+});
+
+it('the limits of a process are those that end it: of its machine only where its container has none', () => {
+  const half = { used: 50, limit: 100 };
+  const usage = { heap: { used: 91, limit: 100 }, container: half, machine: half, cpu: { used: 0.1, limit: 2 } };
+  expect(limitsOf(usage).map(({ of, share, isNear }) => [of, share, isNear])).toEqual([
+    ['heap', 91, true],
+    ['container', 50, false],
+    ['cpu', 5, false],
+  ]);
+  expect(limitsOf({ ...usage, container: null }).map(({ of }) => of)).toEqual(['heap', 'machine', 'cpu']);
+  expect(limitsOf({ ...usage, machine: { used: 1, limit: 0 }, container: null }).map(({ of }) => of)).not.toContain(
+    'machine',
+  );
 });

@@ -1,6 +1,7 @@
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import type { Api } from '../fleet';
 import { findProgram } from '../lib/programs.mjs';
+import { ENVIRONMENT_STATES } from './environment-states';
 import { RARE_STATES } from './rare-states';
 import { STATES } from './states';
 
@@ -99,8 +100,8 @@ export async function enableLanguages(user: Api, ...enabledLanguages: string[]):
 /** Of a desk, a tablet and a phone. */
 export const WIDTHS = [1440, 1024, 390];
 
-/** What `npm run screenshots` photographs. A new state belongs in one of the two. */
-export const ALL_STATES = [...STATES, ...RARE_STATES];
+/** What `npm run screenshots` photographs. A new state belongs in one of them. */
+export const ALL_STATES = [...STATES, ...ENVIRONMENT_STATES, ...RARE_STATES];
 
 export { type Sample, STATES, type State, visitStates } from './states';
 export { openTab, tabOf, tabsOf } from './steps';

@@ -20,9 +20,9 @@ export interface State {
   show(page: Page, sample: Sample): Promise<unknown>;
 }
 
-/** Opens one of the tabs below everything else that is known about an app, and shows it from its top. */
-async function pageTab(page: Page, index: number): Promise<void> {
-  const tab = page.locator('[data-testid^="app-page-"]').getByRole('tab').nth(index);
+/** Opens one of the tabs below everything else that is known about an app or an environment, and shows it from its top. */
+export async function pageTab(page: Page, index: number, of = 'app-page-'): Promise<void> {
+  const tab = page.locator(`[data-testid^="${of}"]`).getByRole('tab').nth(index);
   await tab.click();
   await tab.evaluate((element) => element.scrollIntoView());
 }

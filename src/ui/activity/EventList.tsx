@@ -5,7 +5,7 @@ import { Author, useNames } from '../common/Author';
 import { messageText } from '../common/errors';
 import { FIELD_LABELS, OPERATION_NAMES, VALUE_LABELS } from '../common/labels';
 import { useIsLocal } from '../common/Page';
-import { logAddress, PATHS } from '../common/paths';
+import { environmentPath, logAddress } from '../common/paths';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { OPERATION_STATE } from '../common/status';
@@ -124,7 +124,7 @@ function Links({ row, appsPath = '', namesApp }: Omit<RowProps, 'names'>) {
   const style = { color: readableColors(token).link, paddingBlock: 4 };
   if (appName === null && row.environment !== null && !isLocal)
     return (
-      <Link to={PATHS.environments} style={style}>
+      <Link to={environmentPath(row.environment)} style={style}>
         {t('Environment {{environment}}', { environment: row.environment })}
       </Link>
     );

@@ -1,6 +1,7 @@
 import { Descriptions, Flex } from 'antd';
 import { ssoOf } from '../../shared/sso';
 import type { AppRow } from '../../shared/types';
+import { EnvironmentLink } from '../common/EnvironmentLink';
 import { LabelTags } from '../common/LabelTags';
 import { DATABASE_LABELS, FAILBACK_LABELS, FAILOVER_LABELS, FIELD_LABELS, START_MODE_LABELS } from '../common/labels';
 import { useIsLocal } from '../common/Page';
@@ -17,7 +18,16 @@ export function AppSettings({ app }: { app: AppRow }) {
   const yesNo = (value: boolean) => (value ? t('Yes') : t('No'));
   const { dbConnType } = app.options;
   const environments = [
-    { key: 'environments', children: app.environments.join(t(', ')) },
+    {
+      key: 'environments',
+      children: (
+        <Flex gap="0 12px" wrap>
+          {app.environments.map((name) => (
+            <EnvironmentLink key={name} name={name} />
+          ))}
+        </Flex>
+      ),
+    },
     { key: 'targetEnvironment', children: app.targetEnvironment ?? '–' },
     {
       key: 'failover',

@@ -1,5 +1,6 @@
 import { type CSSProperties, memo } from 'react';
 import type { AppRow } from '../../shared/types';
+import { EnvironmentLink } from '../common/EnvironmentLink';
 import { messageText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
 import { RowButton } from '../common/RowButton';
@@ -70,7 +71,7 @@ function EnvironmentStatus({ app, handle, environment, isStray }: EnvironmentPro
   return (
     <div>
       <div style={{ display: 'flex', flexWrap: 'wrap', gap: 8, alignItems: 'center' }}>
-        {!isLocal && <span>{environment}</span>}
+        {!isLocal && <EnvironmentLink name={environment} />}
         <StateTag tone={look} data-testid={`status-${app.name}-${environment}`} data-status={shown.status}>
           {installing ? t('Installing') : t(label)}
         </StateTag>

@@ -1,5 +1,6 @@
 import { Card, Flex, theme } from 'antd';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
+import { EnvironmentLink } from '../common/EnvironmentLink';
 import { messageText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
 import { Secondary } from '../common/Secondary';
@@ -98,7 +99,11 @@ function EnvironmentCard({ app, name, isServing, environment, handle }: OneProps
     >
       <Flex vertical gap="small">
         <Flex gap="small" wrap align="center">
-          {!isLocal && <strong style={{ overflowWrap: 'anywhere' }}>{name}</strong>}
+          {!isLocal && (
+            <strong style={{ overflowWrap: 'anywhere' }}>
+              <EnvironmentLink name={name} />
+            </strong>
+          )}
           <StateTag tone={tone} data-testid={`status-${app.name}-${name}`} data-status={status}>
             {installing ? t('Installing') : t(label)}
           </StateTag>

@@ -4,6 +4,7 @@ import type { Message } from '../../shared/message';
 import type { AppRow, OperationProgress, OperationRow } from '../../shared/types';
 import { Author, useNames } from '../common/Author';
 import { type Api, useApi } from '../common/api';
+import { EnvironmentLink } from '../common/EnvironmentLink';
 import { type ApiError, messageText, problemText } from '../common/errors';
 import { OPERATION_NAMES } from '../common/labels';
 import { Failure, useIsLocal } from '../common/Page';
@@ -125,7 +126,7 @@ function Item({ item, remediesFor }: { item: OperationProgress; remediesFor: Ope
     <div>
       <Flex gap="0 8px" align="center" wrap>
         <StateIcon tone={look} />
-        {!isLocal && <span>{item.environment}</span>}
+        {!isLocal && <EnvironmentLink name={item.environment} />}
         <Secondary>
           {[t(label), took, item.message && messageText(t, item.message)].filter(Boolean).join(' · ')}
         </Secondary>

@@ -3,6 +3,7 @@ import type { BatchRow } from '../../shared/batch';
 import type { ChecklistRow } from '../../shared/checklist';
 import type { ContainerAction, ContainerRow } from '../../shared/container';
 import type { DeletedAppRow } from '../../shared/deleted';
+import type { EnvironmentDetails } from '../../shared/environment';
 import type { Arrival, JoinAnswer, JoinRequest } from '../../shared/join';
 import type { Message } from '../../shared/message';
 import type { MovePlan, NewAppPlan } from '../../shared/move';
@@ -205,6 +206,10 @@ function ofEnvironments({ send, get, post }: Senders) {
     (await send(url, 'post', { filterByTk: name }, data)).meta as BulkAnswer & { left: BulkAnswer['refused'] };
   return {
     listEnvironments: () => get<EnvironmentRow[]>('appEnvironments:list', { pageSize: 200 }),
+    getEnvironment: (name: string) => get<EnvironmentDetails>('appEnvironments:get', { filterByTk: name }),
+    /** @param until in ms since 1970; undefined: the newest lines */
+    environmentLogs: (name: string, lines: number, until?: number) =>
+      get<string[]>('appEnvironments:logs', { filterByTk: name, lines, until }),
     joinEnvironment: (request: JoinRequest) => post<JoinAnswer>('appEnvironments:join', undefined, request),
     arrivalOf: (name: string, address: string) =>
       post<Arrival>('appEnvironments:arrival', undefined, { name, address }),

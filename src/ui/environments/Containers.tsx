@@ -5,6 +5,7 @@ import { useState } from 'react';
 import type { ContainerAction, ContainerRow } from '../../shared/container';
 import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
+import { EnvironmentLink } from '../common/EnvironmentLink';
 import { type ApiError, messageText, problemText } from '../common/errors';
 import { Failure } from '../common/Page';
 import { RowButton, RowButtons } from '../common/RowButton';
@@ -49,19 +50,24 @@ const QUESTIONS: Partial<Record<ContainerAction, { title: string; consequence: s
   },
 };
 
-/** The containers that this Supervisor has made in its engine. */
-export function Containers() {
+/** The containers that this Supervisor has made in its engine. @param environment of this one alone; default: all */
+export function Containers({ environment }: { environment?: string }) {
   const t = useT();
   const api = useApi();
-  const { data, error, refresh } = useLive(api.listContainers, 'containers', (rows) =>
+  const {
+    data: all,
+    error,
+    refresh,
+  } = useLive(api.listContainers, 'containers', (rows) =>
     rows.some(({ status }) => status !== 'running' && status !== 'stopped'),
   );
   const [logOf, setLogOf] = useState<string>();
   const act = useContainerActions(refresh);
+  const data = all?.filter((row) => environment === undefined || row.environment === environment);
   // Whoever may not see them sees the environments alone.
   if (error?.status === 403 || data?.length === 0) return null;
   return (
-    <Card title={t('Containers')} data-testid="containers">
+    <Card title={environment === undefined ? t('Containers') : t('Container')} data-testid="containers">
       {error && !data ? (
         <Failure error={error} retry={refresh} />
       ) : (
@@ -98,7 +104,11 @@ function columnsOf(t: Translate, act: Act, showLog: (environment: string) => voi
     {
       key: 'environment',
       title: t('Environment'),
-      render: (_, { environment }) => <Typography.Text strong>{environment}</Typography.Text>,
+      render: (_, { environment }) => (
+        <strong>
+          <EnvironmentLink name={environment} />
+        </strong>
+      ),
     },
     {
       key: 'status',

@@ -1,27 +1,15 @@
 import { PlusOutlined, ReloadOutlined } from '@ant-design/icons';
 import { useRequest } from 'ahooks';
 import { Button, Card, Empty, Flex, Tooltip } from 'antd';
-import { useState } from 'react';
 import type { EnvironmentRow } from '../../shared/types';
-import { type EnvironmentAction, useApi } from '../common/api';
-import { type ApiError, problemText } from '../common/errors';
-import { MoveDialog } from '../common/MoveDialog';
+import { useApi } from '../common/api';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { Rows } from '../common/Rows';
 import { keepRows } from '../common/refresher';
 import { useLive } from '../common/useLive';
-import { useResetAdmin } from '../common/useResetAdmin';
-import { useHost, useT } from '../host';
-import { type Act, columnsOf, Warnings } from './columns';
-import { DrainDialog } from './DrainDialog';
-import { ForgetDialog } from './ForgetDialog';
-import { UncordonDialog } from './UncordonDialog';
-
-/** What is asked about, in a dialog. */
-interface Asked {
-  action: Exclude<EnvironmentAction, 'cordon'> | 'move';
-  environment: EnvironmentRow;
-}
+import { useHost } from '../host';
+import { columnsOf, Warnings } from './columns';
+import { useEnvironmentActions } from './useEnvironmentActions';
 
 export function Environments({ onAdd }: { onAdd: () => void }) {
   const host = useHost();
@@ -35,20 +23,7 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
     'environments',
     (rows) => rows.some(({ health }) => health !== 'online'),
   );
-  const { reset, dialog } = useResetAdmin(() => void refresh());
-  const [asked, setAsked] = useState<Asked>();
-  const at = async (work: Promise<unknown>) => {
-    await work.catch((thrown: ApiError) => host.failure(problemText(t, thrown.problems[0])));
-    void refresh();
-  };
-  const act: Act = (action, environment) => {
-    const { name, url, away } = environment;
-    if (action === 'resetAdmin') void reset({ kind: 'environment', name, url });
-    // Both are harmless and easy to undo.
-    else if (action === 'cordon') void at(api.cordon(name));
-    else if (action === 'uncordon' && !away.length) void at(api.uncordon(name, false));
-    else setAsked({ action, environment });
-  };
+  const { act, dialogs } = useEnvironmentActions(() => void refresh());
 
   if (!data && error) {
     return (
@@ -87,31 +62,7 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
           }
         />
       </Flex>
-      <Dialogs
-        asked={asked}
-        onClose={() => setAsked(undefined)}
-        onDone={() => {
-          setAsked(undefined);
-          void refresh();
-        }}
-      />
-      {dialog}
+      {dialogs}
     </Card>
   );
-}
-
-const DIALOGS = { drain: DrainDialog, forget: ForgetDialog };
-
-function Dialogs({ asked, onClose, onDone }: { asked: Asked | undefined; onClose: () => void; onDone: () => void }) {
-  const t = useT();
-  if (!asked) return null;
-  const { action, environment } = asked;
-  const { name } = environment;
-  if (action === 'uncordon') return <UncordonDialog environment={environment} onClose={onClose} onDone={onDone} />;
-  if (action !== 'move') {
-    const Dialog = DIALOGS[action];
-    return <Dialog environment={name} onClose={onClose} onDone={onDone} />;
-  }
-  const title = t('Move all apps of environment "{{environment}}"?', { environment: name });
-  return <MoveDialog subject={{ environment: name }} title={title} onClose={onClose} onDone={onDone} />;
 }

@@ -1,15 +1,17 @@
 import { MoreOutlined } from '@ant-design/icons';
-import { Flex, Space, type TableColumnType, Tooltip, Typography } from 'antd';
+import { Flex, Space, type TableColumnType, Tooltip } from 'antd';
 import { isToBeAdmitted } from '../../shared/environment';
-import type { EnvironmentRow, Status } from '../../shared/types';
+import type { EnvironmentRow } from '../../shared/types';
 import type { EnvironmentAction } from '../common/api';
+import { EnvironmentLink } from '../common/EnvironmentLink';
 import { messageText } from '../common/errors';
 import { useMenuEntry } from '../common/menuEntry';
 import { RowButton, RowButtons } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
-import { HEALTH, STATUS } from '../common/status';
+import { StatusCounts } from '../common/StatusCounts';
+import { HEALTH } from '../common/status';
 import { StateIcon, StateTag } from '../common/Tag';
 import { key } from '../common/text';
 import { type Translate, useT } from '../host';
@@ -56,7 +58,7 @@ export function columnsOf(
       width: 172,
       render: (_, row) => (
         <Flex vertical gap={2} align="start">
-          <AppCounts counts={row.apps} />
+          <StatusCounts environment={row.name} counts={row.apps} />
           <Load environment={row} />
         </Flex>
       ),
@@ -73,16 +75,24 @@ export function columnsOf(
 
 function Name({ environment }: { environment: EnvironmentRow }) {
   const t = useT();
-  const { name, cordoned, serves, instance } = environment;
+  const { name, serves, instance } = environment;
   return (
     <Space size="small" wrap>
       <Tooltip title={instance && t('Held by {{instance}}', { instance })}>
-        <Typography.Text strong>{name}</Typography.Text>
+        <strong>
+          <EnvironmentLink name={name} />
+        </strong>
       </Tooltip>
-      {cordoned && <StateTag tone="off">{t('Cordoned')}</StateTag>}
+      <CordonTag environment={environment} />
       {!serves && <StateTag tone="off">{t('Serves no visitors')}</StateTag>}
     </Space>
   );
+}
+
+/** Whether it takes new apps, and how far a drain is. */
+export function CordonTag({ environment: { cordoned } }: { environment: EnvironmentRow }) {
+  const t = useT();
+  return cordoned ? <StateTag tone="off">{t('Cordoned')}</StateTag> : null;
 }
 
 /** Warnings of an environment, which are too long for a column. */
@@ -100,7 +110,7 @@ export function Warnings({ environment: { name, warnings } }: { environment: Env
   );
 }
 
-function HealthCell({ environment }: { environment: EnvironmentRow }) {
+export function HealthCell({ environment }: { environment: EnvironmentRow }) {
   const t = useT();
   const { health, since } = environment;
   const { label, tone: look } = HEALTH[health];
@@ -115,7 +125,7 @@ function HealthCell({ environment }: { environment: EnvironmentRow }) {
   );
 }
 
-function Version({ own, expected }: { own: string; expected: string | null }) {
+export function Version({ own, expected }: { own: string; expected: string | null }) {
   const t = useT();
   if (!expected || own === expected) {
     return <>{own}</>;
@@ -137,25 +147,6 @@ function Version({ own, expected }: { own: string; expected: string | null }) {
   );
 }
 
-function AppCounts({ counts }: { counts: EnvironmentRow['apps'] }) {
-  const t = useT();
-  const entries = Object.entries(counts) as [Status, number][];
-  if (!entries.length) {
-    return <>–</>;
-  }
-  return (
-    <Space size="small" wrap>
-      {entries.map(([status, count]) => (
-        <Tooltip key={status} title={t(STATUS[status].label)}>
-          <span>
-            <StateIcon tone={STATUS[status].tone} /> {count}
-          </span>
-        </Tooltip>
-      ))}
-    </Space>
-  );
-}
-
 function Load({ environment: { memory, eventLoopDelay } }: { environment: EnvironmentRow }) {
   const t = useT();
   const parts = [
@@ -169,7 +160,7 @@ function Load({ environment: { memory, eventLoopDelay } }: { environment: Enviro
   );
 }
 
-function Actions({ environment, act }: { environment: EnvironmentRow; act: Act }) {
+export function Actions({ environment, act }: { environment: EnvironmentRow; act: Act }) {
   const t = useT();
   const { name, cordoned, health, apps } = environment;
   const entry = useMenuEntry();

@@ -1,22 +1,21 @@
 import { useRequest } from 'ahooks';
-import { Button, Card, Empty, Flex, Grid, Radio, theme } from 'antd';
+import { Button, Card, Empty, Flex, Grid, theme } from 'antd';
 import { type CSSProperties, useState } from 'react';
 import type { EnvironmentLoad, EnvironmentSummary, FleetLoad } from '../../shared/summary';
 import { useApi } from '../common/api';
 import { EnvironmentLink } from '../common/EnvironmentLink';
 import { LOAD, type LoadSeries } from '../common/load';
-import { useIsLocal } from '../common/Page';
 import { Sparkline, TimeLabels } from '../common/Plot';
 import { RowStops } from '../common/RowStops';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
+import { Spans, useSpan } from '../common/Spans';
 import { StatusCounts } from '../common/StatusCounts';
-import { SPANS, type Span, spanOf } from '../common/spans';
+import { SPANS, type Span } from '../common/spans';
 import { HEALTH } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { Term } from '../common/Term';
 import { clockTime, dayOf } from '../common/time';
-import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
 import { useHost, useT } from '../host';
 import { HeatStrip } from './HeatStrip';
@@ -31,18 +30,13 @@ const SERIES: LoadSeries[] = ['memory', 'delay', 'requests'];
 export function EnvironmentRows({ environments }: { environments: EnvironmentSummary[] }) {
   const t = useT();
   const [isWhole, showAll] = useState(false);
-  const { span, show, heat } = useHeat();
+  const { span, heat } = useHeat();
   const load = useLoad(environments);
   const sorted = worstFirst(environments);
   const count = isWhole ? sorted.length : shownAtFirst(sorted);
   const { lg: isWide = true } = Grid.useBreakpoint();
   return (
-    <Card
-      size="small"
-      title={t('Environments')}
-      data-testid="environments-overview"
-      extra={<Spans span={span} show={show} />}
-    >
+    <Card size="small" title={t('Environments')} data-testid="environments-overview" extra={<Spans />}>
       {isWide && sorted.length > 0 && <Head span={span} now={heat?.now} />}
       <RowStops>
         <ul style={{ listStyle: 'none', margin: 0, padding: 0 }}>
@@ -72,13 +66,7 @@ export function EnvironmentRows({ environments }: { environments: EnvironmentSum
 /** What happened in the chosen time, which is in the address. */
 function useHeat() {
   const api = useApi();
-  const { params, replace } = useAddress();
-  const span = spanOf(params.get('span'));
-  const show = (value: Span) =>
-    replace((now) => {
-      now.set('span', value);
-      return now;
-    });
+  const span = useSpan();
   const { data: heat, loading } = useLive(async () => {
     const now = Date.now();
     const { events, readFrom } = await eventsSince(api, now - SPANS[span]);
@@ -89,7 +77,7 @@ function useHeat() {
     };
   }, span);
   // The last answer may be about another time.
-  return { span, show, heat: loading ? undefined : heat };
+  return { span, heat: loading ? undefined : heat };
 }
 
 /** The last hour of each environment; undefined until it is known. */
@@ -102,23 +90,6 @@ function useLoad(environments: EnvironmentSummary[]): FleetLoad | undefined {
     refreshDeps: [names],
   });
   return data;
-}
-
-function Spans({ span, show }: { span: Span; show: (span: Span) => void }) {
-  const t = useT();
-  return (
-    <Radio.Group
-      optionType="button"
-      value={span}
-      onChange={({ target }) => show(target.value)}
-      aria-label={t('Outages and failures of the last')}
-      options={[
-        { value: '1h', label: t('1 hour') },
-        { value: '24h', label: t('24 hours') },
-        { value: '7d', label: t('7 days') },
-      ]}
-    />
-  );
 }
 
 /** Fits beside NocoBase's menu on a screen of 1024 px. */
@@ -185,11 +156,12 @@ function Row({ environment, cells, load, isWide }: RowProps) {
 
 function Name({ environment: { name, health, cordoned, since } }: { environment: EnvironmentSummary }) {
   const t = useT();
-  const isLocal = useIsLocal();
   const { label, tone } = HEALTH[health];
   return (
     <Flex gap="2px 8px" wrap align="center" style={{ minWidth: 0, overflowWrap: 'anywhere' }}>
-      <strong>{isLocal ? t('This process') : <EnvironmentLink name={name} />}</strong>
+      <strong>
+        <EnvironmentLink name={name} />
+      </strong>
       <StateTag tone={tone}>{t(label)}</StateTag>
       {cordoned && <StateTag tone="off">{t('Cordoned')}</StateTag>}
       {health !== 'online' && (
