@@ -7,13 +7,14 @@ import type { MovePreview } from '../../src/shared/move';
 import { appOf, placementOf, publishedOf } from '../support/fixtures';
 import { MemoryFleet } from '../support/memory-fleet';
 
-const preview = (app: string, refused: MovePreview['refused'] = null): MovePreview => ({
+const preview = (app: string, refused: MovePreview['refused'] = null, servedIn: string[] = []): MovePreview => ({
   app,
   title: app,
   from: 'env_a',
   to: 'env_b',
   refused,
   overlaps: false,
+  servedIn,
   waits: null,
   notes: [],
 });
@@ -34,6 +35,13 @@ describe('the plan of a drain', () => {
     expect(planned('moveOrStop')).toEqual([['crm'], ['wiki'], ['old']]);
     expect(planned('stop')).toEqual([[], ['crm', 'wiki'], []]);
     expect(drainPlan('env_a', 'move', apps, previews).left[0]).toEqual({ app: 'wiki', ...refused });
+  });
+
+  it('stops there what another of its environments serves: visitors do not notice it', () => {
+    const both = [app('crm'), app('wiki', { environments: ['env_a', 'env_b'] })];
+    const found = [preview('crm', refused), preview('wiki', say('MOVE_NO_PLACE'), ['env_b'])];
+    const { moved, stopped, left } = drainPlan('env_a', 'move', both, found);
+    expect([moved, stopped.map(({ name }) => name), left.map(({ app }) => app)]).toEqual([[], ['wiki'], ['crm']]);
   });
 
   it('stops no app that rests there', () => {

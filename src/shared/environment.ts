@@ -63,7 +63,7 @@ const FIELDS = {
   /** Apps that drains have moved or stopped since it was last uncordoned; in a row, those that still are as they left them. */
   away: {
     type: list(away),
-    rowType: list(object({ ...AWAY, title: text() })),
+    rowType: list(object({ ...AWAY, title: text(), /** Whether it has left, or rests there. */ isGone: flag() })),
     default: [],
     since: '0.3.0',
     in: ['table', 'row'],

@@ -12,6 +12,8 @@ export const movePreview = object({
   refused: orNull(message()),
   /** Whether visitors are served all the time, because the app has several environments. */
   overlaps: flag(),
+  /** Its other environments that serve its visitors: they go on if it only leaves this one. */
+  servedIn: list(text()),
   /** How long its last start took, in ms: so long visitors wait. Null if it is not known, or if nobody waits. */
   waits: orNull(number()),
   /** What is good to know before it begins. */

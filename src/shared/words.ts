@@ -54,8 +54,8 @@ export const START_MODES = ['onVisit', 'withMain'] as const;
 export type StartMode = (typeof START_MODES)[number];
 
 /**
- * What a drain does with apps. `move`: those that another environment takes are moved; `moveOrStop`: the others are stopped
- * there; `stop`: all are stopped there.
+ * What a drain does with apps. `move`: those that another environment takes are moved, and those that others of their environments
+ * serve are stopped there; `moveOrStop`: the rest is stopped there, too; `stop`: all are stopped there.
  */
 export const DRAIN_MODES = ['move', 'moveOrStop', 'stop'] as const;
 export type DrainMode = (typeof DRAIN_MODES)[number];

@@ -35,6 +35,7 @@ export function MoveDialog({ subject, title, okText, to: first, onClose, onDone 
       () => api.move(subject, to),
       ({ operations }) =>
         operations.length ? t('{{count}} apps are being moved', { count: operations.length }) : null,
+      plan?.apps,
     );
 
   return (

@@ -59,7 +59,7 @@ export function Plot({ label, help, show, base, ...data }: PlotKind & PlotData) 
   const ticks = ticksOf(reachOf(values ?? [], limit?.value ?? null), base);
   return (
     <Flex vertical gap={4} style={{ flex: '1 1 260px', minWidth: 0 }}>
-      <Flex justify="space-between" gap="small" align="baseline">
+      <Flex justify="space-between" gap="small" align="baseline" style={{ marginBottom: 6 }}>
         <Secondary>{help ? <Term help={help}>{label}</Term> : label}</Secondary>
         <span style={{ whiteSpace: 'nowrap' }} data-testid="plot-value">
           {texts.value}
@@ -340,7 +340,7 @@ export function TimeLabels({
               position: 'absolute',
               left: `${100 * left}%`,
               // The first and the last one stay within the edges.
-              transform: `translateX(${left < 0.06 ? 0 : left > 0.94 ? -100 : -50}%)`,
+              transform: `translateX(${left < 0.1 ? 0 : left > 0.9 ? -100 : -50}%)`,
               whiteSpace: 'nowrap',
             }}
           >

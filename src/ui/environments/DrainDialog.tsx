@@ -25,17 +25,17 @@ export function DrainDialog({ environment, onClose, onDone }: Props) {
   const { busy, error, run } = useBulk(onDone);
   const [mode, setMode] = useState<DrainMode>('move');
   const { plan, to, loading } = choice;
-  const { left, running, onlyStops, agree } = drainOf(mode, plan?.apps ?? []);
+  const { left, cutOff, onlyStops, agree } = drainOf(mode, plan?.apps ?? []);
   const failed = error ?? choice.error;
   const drain = () =>
     run(
       () => api.drain(environment, mode, to),
-      // What stays is named by itself; that was agreed to.
       ({ operations }) =>
         t('Environment "{{environment}}" is being drained: {{count}} operations', {
           environment,
           count: operations.length,
         }),
+      plan?.apps,
     );
   return (
     <Dialog
@@ -62,11 +62,13 @@ export function DrainDialog({ environment, onClose, onDone }: Props) {
         />
         {mode === 'stop' ? (
           <Alert
-            type="error"
+            type={cutOff ? 'error' : 'success'}
             showIcon
-            message={t('Visitors cannot open {{count}} apps there until they are started again.', {
-              count: running,
-            })}
+            message={
+              cutOff
+                ? t('Visitors cannot open {{count}} apps there until they are started again.', { count: cutOff })
+                : t('Other environments go on to serve its apps.')
+            }
           />
         ) : (
           <>

@@ -14,6 +14,12 @@ import { type Limit, limitsOf } from './limits';
 const BUSY = 500;
 const SERIES = ['memory', 'cpu', 'delay', 'requests', 'errors'] as const;
 
+const GRID = {
+  display: 'grid',
+  gap: '20px 32px',
+  gridTemplateColumns: 'repeat(auto-fill, minmax(min(100%, 280px), 1fr))',
+};
+
 /** How much an environment has to do, against the limits that hold for its process. */
 export function EnvironmentLoad({ environment }: { environment: EnvironmentDetails }) {
   const t = useT();
@@ -31,7 +37,7 @@ export function EnvironmentLoad({ environment }: { environment: EnvironmentDetai
     <Card size="small" title={t('Load in the last hour')} data-testid="environment-load">
       <Flex vertical gap="middle">
         <Limits usage={usage} />
-        <Flex gap="20px 32px" wrap>
+        <div style={GRID}>
           {SERIES.map((series) => (
             <Plot
               key={series}
@@ -44,7 +50,7 @@ export function EnvironmentLoad({ environment }: { environment: EnvironmentDetai
               isBad={series === 'errors'}
             />
           ))}
-        </Flex>
+        </div>
       </Flex>
     </Card>
   );
@@ -96,7 +102,11 @@ function Limits({ usage }: { usage: EnvironmentDetails['usage'] }) {
           </div>
         );
       })}
-      {!usage.container && <Secondary>{t('No limit for a container is known.')}</Secondary>}
+      {!usage.container && (
+        <div style={{ flexBasis: '100%' }}>
+          <Secondary>{t('No limit for a container is known.')}</Secondary>
+        </div>
+      )}
     </Flex>
   );
 }

@@ -31,6 +31,7 @@ export function ForgetDialog({ environment, onClose, onDone }: Props) {
       () => api.forget(environment, moves && stranded.length > 0, to),
       ({ operations }) =>
         operations.length ? t('{{count}} apps are being moved', { count: operations.length }) : null,
+      plan?.apps,
     );
   return (
     <Dialog
@@ -90,9 +91,7 @@ function Stranded({
         <Alert
           type="error"
           showIcon
-          message={t('These apps will have no environment, and visitors cannot open them: {{apps}}', {
-            apps: left.map(({ title }) => title).join(t(', ')),
-          })}
+          message={t('{{count}} apps will have no environment, and visitors cannot open them.', { count: left.length })}
         />
       )}
     </Flex>

@@ -90,9 +90,15 @@ function Name({ environment }: { environment: EnvironmentRow }) {
 }
 
 /** Whether it takes new apps, and how far a drain is. */
-export function CordonTag({ environment: { cordoned } }: { environment: EnvironmentRow }) {
+export function CordonTag({ environment: { cordoned, away } }: { environment: EnvironmentRow }) {
   const t = useT();
-  return cordoned ? <StateTag tone="off">{t('Cordoned')}</StateTag> : null;
+  if (!cordoned) return null;
+  const done = away.filter(({ isGone }) => isGone).length;
+  return done < away.length ? (
+    <StateTag tone="busy">{t('Draining {{done}}/{{count}}', { done, count: away.length })}</StateTag>
+  ) : (
+    <StateTag tone="off">{t('Cordoned')}</StateTag>
+  );
 }
 
 /** Warnings of an environment, which are too long for a column. */

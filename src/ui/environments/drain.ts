@@ -9,13 +9,16 @@ const isRefused = ({ refused }: MovePreview): boolean => refused !== null;
 export function drainOf(mode: DrainMode, apps: readonly MovePreview[]) {
   const moved = mode === 'stop' ? [] : apps.filter((app) => !isRefused(app));
   const running = apps.filter((app) => !isStopped(app));
-  /** Running apps that cannot be moved. */
-  const left = running.filter(isRefused);
-  const stopped = { move: [], moveOrStop: left, stop: running }[mode];
+  /** Visitors of the others would find nothing. */
+  const cutOff = running.filter(({ servedIn }) => !servedIn.length);
+  /** Running apps that cannot be moved, and that no other environment serves. */
+  const left = cutOff.filter(isRefused);
+  const served = running.filter((app) => isRefused(app) && app.servedIn.length > 0);
+  const stopped = { move: served, moveOrStop: [...served, ...left], stop: running }[mode];
   return {
     left: left.length,
-    running: running.length,
-    onlyStops: moved.length === 0 && stopped.length > 0,
+    cutOff: cutOff.length,
+    onlyStops: moved.length === 0 && stopped.some(({ servedIn }) => !servedIn.length),
     agree: agreement(moved.length, stopped.length),
   };
 }

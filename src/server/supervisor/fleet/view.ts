@@ -133,6 +133,7 @@ export class FleetView {
           app,
           to,
           title: appCache.apps.get(app)?.title ?? app,
+          isGone: this.isGone(appCache.apps.get(app), name, to),
         })),
         available: health === 'online' || health === 'suspect',
         health,
@@ -146,6 +147,12 @@ export class FleetView {
         warnings: warningsOf(name, this.options),
       });
     });
+  }
+
+  /** Whether a drain is over for an app: it has left, or rests there if it was only to be stopped. */
+  private isGone(app: AppDefinition | undefined, environment: string, to: string | null): boolean {
+    const there = app && this.statusesOf(app).find(([name]) => name === environment)?.[1].status;
+    return !there || NOT_THERE.includes(there) || (to === null && there === 'stopped');
   }
 
   /** All environments, as requests are routed to them. */

@@ -22,7 +22,8 @@ export function drainPlan(
   if (mode === 'stop') return { moved: [], stopped: apps.filter((app) => isWantedIn(app, environment)), left: [] };
   const moved = previews.filter(isMovable);
   const others = apps.filter(({ name }) => !moved.some(({ app }) => app === name));
-  const stopped = mode === 'move' ? [] : others.filter((app) => isWantedIn(app, environment));
+  const isServed = (app: AppDefinition) => previews.some((each) => each.app === app.name && each.servedIn.length > 0);
+  const stopped = others.filter((app) => isWantedIn(app, environment) && (mode === 'moveOrStop' || isServed(app)));
   const reasonOf = (name: string) => previews.find(({ app }) => app === name)?.refused ?? say('MOVE_NO_PLACE');
   const left = others.filter((app) => !stopped.includes(app)).map(({ name }) => ({ app: name, ...reasonOf(name) }));
   return { moved, stopped, left };

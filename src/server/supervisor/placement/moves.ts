@@ -135,6 +135,7 @@ export class Moves {
       to,
       refused,
       overlaps,
+      servedIn: app.environments.filter((name) => name !== from && this.isServedIn(app, name)),
       waits: isServed && !overlaps ? (boots.get(app.uid) ?? null) : null,
       notes: moveNotes({
         from,
@@ -143,6 +144,11 @@ export class Moves {
         uploads,
       }),
     };
+  }
+
+  private isServedIn({ desired, placements }: AppDefinition, environment: string): boolean {
+    const isWanted = desired === 'running' && placements[environment]?.want !== 'stopped';
+    return isWanted && isAlive(this.options.observer.environment(environment)?.health ?? 'unknown');
   }
 
   /** @param reaches what is known so far */
