@@ -10,6 +10,7 @@ import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { OPERATION_STATE } from '../common/status';
 import { StateIcon, StateTag } from '../common/Tag';
+import { Term } from '../common/Term';
 import { readableColors } from '../common/theme';
 import { duration } from '../common/time';
 import { useT } from '../host';
@@ -44,7 +45,7 @@ interface RowProps extends Omit<Props, 'rows'> {
 function Row({ row, names, ...links }: RowProps) {
   const t = useT();
   const { token } = theme.useToken();
-  const { label, tone, icon } = KINDS[row.kind];
+  const { label, tone, icon, help } = KINDS[row.kind];
   return (
     <li
       data-testid={`event-${row.id}`}
@@ -54,7 +55,7 @@ function Row({ row, names, ...links }: RowProps) {
       <Flex gap={token.marginSM} align="start" wrap>
         <div style={{ minWidth: 'min(148px, 100%)' }}>
           <StateTag tone={tone} icon={icon}>
-            {t(label)}
+            {help ? <Term help={t(help)}>{t(label)}</Term> : t(label)}
           </StateTag>
         </div>
         <Flex vertical gap={2} style={{ flex: '1 1 280px', minWidth: 0, overflowWrap: 'anywhere' }}>

@@ -16,13 +16,20 @@ import type { Period } from './query';
 interface Shown {
   label: string;
   tone: Tone;
+  /** What it means, where the label does not say so. */
+  help?: string;
   /** If it differs from that of the tone. */
   icon?: typeof EditOutlined;
 }
 
 export const KINDS: Record<EventKind, Shown> = {
   change: { label: key('Request'), tone: 'off', icon: EditOutlined },
-  healing: { label: key('Healing'), tone: 'asleep', icon: ToolOutlined },
+  healing: {
+    label: key('Healing'),
+    tone: 'asleep',
+    icon: ToolOutlined,
+    help: key('The Supervisor has begun this itself, so that what runs is what was asked for.'),
+  },
   failover: { label: key('Failover'), tone: 'warning', icon: ExportOutlined },
   failback: { label: key('Failback'), tone: 'good', icon: ImportOutlined },
   failure: { label: key('Failure'), tone: 'bad' },
@@ -31,7 +38,12 @@ export const KINDS: Record<EventKind, Shown> = {
   memory: { label: key('Memory near limit'), tone: 'warning' },
   disk: { label: key('Disk near limit'), tone: 'warning' },
   uploads: { label: key('Uploads not copied'), tone: 'warning' },
-  holder: { label: key('Takeover'), tone: 'warning', icon: SwapOutlined },
+  holder: {
+    label: key('Takeover'),
+    tone: 'warning',
+    icon: SwapOutlined,
+    help: key('Another process of the environment hosts its apps from now on.'),
+  },
   signIn: { label: key('Sign-in'), tone: 'off', icon: LoginOutlined },
   refusal: { label: key('Rejected message'), tone: 'warning', icon: SafetyOutlined },
 };

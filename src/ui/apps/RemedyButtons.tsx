@@ -1,11 +1,11 @@
-import { Button, Flex } from 'antd';
+import { Button, Flex, Tooltip } from 'antd';
 import { useNavigate } from 'react-router-dom';
 import type { AppRemedy } from '../../shared/remedies';
 import type { AppRow } from '../../shared/types';
 import { LOG_PARAMS, logAddress, PATHS } from '../common/paths';
 import { useAddress } from '../common/useAddress';
 import { useT } from '../host';
-import { REMEDY_LABELS } from './remedies';
+import { REMEDY_HELP, REMEDY_LABELS } from './remedies';
 import type { AppHandler } from './useAppDialogs';
 
 interface Props {
@@ -45,15 +45,16 @@ export function RemedyButtons({ app, environment = null, remedies, handle }: Pro
   return (
     <Flex gap="small" wrap>
       {remedies.map((remedy, index) => (
-        <Button
-          key={remedy}
-          size="small"
-          type={index === 0 ? 'primary' : 'default'}
-          onClick={() => run(remedy)}
-          data-testid={`remedy-${remedy}`}
-        >
-          {t(REMEDY_LABELS[remedy])}
-        </Button>
+        <Tooltip key={remedy} title={REMEDY_HELP[remedy] && t(REMEDY_HELP[remedy])} trigger={['hover', 'focus']}>
+          <Button
+            size="small"
+            type={index === 0 ? 'primary' : 'default'}
+            onClick={() => run(remedy)}
+            data-testid={`remedy-${remedy}`}
+          >
+            {t(REMEDY_LABELS[remedy])}
+          </Button>
+        </Tooltip>
       ))}
     </Flex>
   );

@@ -18,6 +18,11 @@ export const REMEDY_LABELS: Record<AppRemedy, string> = {
   environments: key('Environments'),
 };
 
+/** What those do whose names do not say so. */
+export const REMEDY_HELP: Partial<Record<AppRemedy, string>> = {
+  adopt: key('Manage the app that is in this database already, with its data, instead of creating one.'),
+};
+
 /** What begins an operation that would take the place of the one that goes on. */
 const BEGINS: AppRemedy[] = ['retry', 'adopt', 'restart', 'upgrade'];
 

@@ -8,6 +8,8 @@ import { readableColors, TARGET } from './theme';
 interface Props extends ComponentPropsWithoutRef<'button'> {
   /** The reason why the action is disabled. The button stays focusable with the keyboard and shows the reason. */
   refused?: Message | null;
+  /** What the action does, where its name does not say so; shown like a reason. */
+  help?: string;
   isDanger?: boolean;
   children: ReactNode;
 }
@@ -17,12 +19,13 @@ interface Props extends ComponentPropsWithoutRef<'button'> {
  * this is a plain element, and its tooltip is created on demand.
  */
 export const RowButton = forwardRef<HTMLButtonElement, Props & Partial<Record<`data-${string}`, string>>>(
-  function RowButton({ refused, isDanger, onClick, children, ...rest }, ref) {
+  function RowButton({ refused, help, isDanger, onClick, children, ...rest }, ref) {
     const t = useT();
     const { token } = theme.useToken();
     const [isAsked, setAsked] = useState(false);
     const reason = refused ? t(refused.text, refused.values) : undefined;
-    const asks = reason && {
+    const told = reason ?? help;
+    const asks = told && {
       onMouseEnter: () => setAsked(true),
       onMouseLeave: () => setAsked(false),
       onFocus: () => setAsked(true),
@@ -36,12 +39,12 @@ export const RowButton = forwardRef<HTMLButtonElement, Props & Partial<Record<`d
         ref={ref}
         className={cx(looksOf(token), isDanger && !reason && dangerOf(token))}
         aria-disabled={reason ? true : undefined}
-        aria-description={reason}
+        aria-description={told}
         onClick={reason ? undefined : onClick}
       >
         {children}
-        {reason && isAsked && (
-          <Tooltip title={reason} open>
+        {told && isAsked && (
+          <Tooltip title={told} open>
             <span className={COVER} />
           </Tooltip>
         )}

@@ -9,6 +9,8 @@ export type Tone = 'good' | 'busy' | 'asleep' | 'waiting' | 'off' | 'bad' | 'war
 interface Shown {
   label: string;
   tone: Tone;
+  /** What it means, where the label does not say so. */
+  help?: string;
 }
 
 export const STATUS: Record<Status, Shown> = {
@@ -31,10 +33,18 @@ export const shownOf = (status: Status | typeof NO_ENVIRONMENT): Shown =>
 
 export const HEALTH: Record<Health, Shown> = {
   online: { label: key('Online'), tone: 'good' },
-  suspect: { label: key('Late'), tone: 'warning' },
+  suspect: {
+    label: key('Late'),
+    tone: 'warning',
+    help: key('Its Worker has not announced itself in time. If it goes on, the environment counts as down.'),
+  },
   down: { label: key('Down'), tone: 'bad' },
   stopping: { label: key('Stopping'), tone: 'busy' },
-  unknown: { label: key('Unknown'), tone: 'unknown' },
+  unknown: {
+    label: key('Unknown'),
+    tone: 'unknown',
+    help: key('Nothing is known of it now: the Supervisor does not see what its Worker announces.'),
+  },
 };
 
 export const CONTAINER: Record<ContainerStatus, Shown> = {

@@ -13,10 +13,11 @@ import { Since } from '../common/Since';
 import { StatusCounts } from '../common/StatusCounts';
 import { HEALTH } from '../common/status';
 import { StateIcon, StateTag } from '../common/Tag';
+import { Term } from '../common/Term';
 import { key } from '../common/text';
 import { type Translate, useT } from '../host';
 import { Addresses } from './Addresses';
-import { ENVIRONMENT_ACTIONS } from './labels';
+import { ENVIRONMENT_ACTIONS, ENVIRONMENT_HELP } from './labels';
 
 export type Act = (action: EnvironmentAction | 'move' | 'resetAdmin', environment: EnvironmentRow) => void;
 
@@ -119,10 +120,10 @@ export function Warnings({ environment: { name, warnings } }: { environment: Env
 export function HealthCell({ environment }: { environment: EnvironmentRow }) {
   const t = useT();
   const { health, since } = environment;
-  const { label, tone: look } = HEALTH[health];
+  const { label, tone: look, help } = HEALTH[health];
   return (
     <Flex gap="small" align="center" wrap>
-      <StateTag tone={look}>{t(label)}</StateTag>
+      <StateTag tone={look}>{help ? <Term help={t(help)}>{t(label)}</Term> : t(label)}</StateTag>
       {isToBeAdmitted(environment) && <StateTag tone="warning">{t('To be admitted')}</StateTag>}
       <Secondary>
         <Since at={since} />
@@ -175,6 +176,7 @@ export function Actions({ environment, act }: { environment: EnvironmentRow; act
     <RowButton
       isDanger={action === 'forget'}
       refused={refused ? { text: refused } : null}
+      help={t(ENVIRONMENT_HELP[action])}
       onClick={() => act(action, environment)}
       data-testid={`environment-${action}-${name}`}
       aria-label={`${t(ENVIRONMENT_ACTIONS[action])} ${name}`}

@@ -45,6 +45,7 @@ export function EnvironmentRows({ environments }: { environments: EnvironmentSum
               key={environment.name}
               environment={environment}
               cells={heat && (heat.cells.get(environment.name) ?? heat.quiet)}
+              span={span}
               load={load}
               isWide={isWide}
             />
@@ -122,11 +123,12 @@ interface RowProps {
   environment: EnvironmentSummary;
   /** Undefined until they are known. */
   cells: HeatCell[] | undefined;
+  span: Span;
   load: FleetLoad | undefined;
   isWide: boolean;
 }
 
-function Row({ environment, cells, load, isWide }: RowProps) {
+function Row({ environment, cells, span, load, isWide }: RowProps) {
   const t = useT();
   const { token } = theme.useToken();
   const { name, health, apps } = environment;
@@ -148,7 +150,7 @@ function Row({ environment, cells, load, isWide }: RowProps) {
     >
       <Name environment={environment} />
       <StatusCounts environment={name} counts={apps} />
-      {cells ? <HeatStrip environment={name} cells={cells} /> : <Secondary>{t('Loading…')}</Secondary>}
+      {cells ? <HeatStrip environment={name} cells={cells} span={span} /> : <Secondary>{t('Loading…')}</Secondary>}
       {isWide ? sparklines : <Flex gap="middle">{sparklines}</Flex>}
     </li>
   );

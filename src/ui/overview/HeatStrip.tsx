@@ -2,6 +2,7 @@ import { theme } from 'antd';
 import { Link } from 'react-router-dom';
 import { addressOf } from '../activity/query';
 import { PATHS } from '../common/paths';
+import type { Span } from '../common/spans';
 import { clockTime, dayOf } from '../common/time';
 import { type Translate, useHost } from '../host';
 import type { HeatCell, HeatState } from './heat';
@@ -14,8 +15,14 @@ const LOOKS: Record<HeatState, { height: string; sign: string }> = {
   unread: { height: '35%', sign: '?' },
 };
 
-/** What happened in an environment in each part of a time; a part in which something did leads to it. */
-export function HeatStrip({ environment, cells }: { environment: string; cells: HeatCell[] }) {
+interface Props {
+  environment: string;
+  cells: HeatCell[];
+  span: Span;
+}
+
+/** What happened in an environment in each part of a time. It leads to what happened there in all of it. */
+export function HeatStrip({ environment, cells, span }: Props) {
   const { t, language } = useHost();
   const { token } = theme.useToken();
   const background: Record<HeatState, string> = {
@@ -24,39 +31,37 @@ export function HeatStrip({ environment, cells }: { environment: string; cells: 
     outage: token.colorError,
     unread: token.colorFillSecondary,
   };
+  const told = cells.filter(({ state }) => state === 'outage' || state === 'failure');
+  const happened = told.map((cell) => textOf(t, cell, language)).join('; ') || t('nothing');
   return (
-    <div style={{ display: 'flex', gap: 1, height: 20, alignItems: 'end' }} data-testid={`heat-${environment}`}>
-      {cells.map((cell) => {
-        const { height, sign } = LOOKS[cell.state];
-        const look = {
-          flex: 1,
-          minWidth: 0,
-          height,
-          borderRadius: 2,
-          background: background[cell.state],
-          color: token.colorTextLightSolid,
-          fontSize: 11,
-          lineHeight: '20px',
-          textAlign: 'center' as const,
-          overflow: 'hidden',
-        };
-        const text = textOf(t, cell, language);
-        if (cell.state === 'quiet' || cell.state === 'unread')
-          return <span key={cell.from} title={text} style={look} />;
-        return (
-          <Link
-            key={cell.from}
-            to={pathOf(environment, cell)}
-            title={text}
-            aria-label={`${environment}, ${text}`}
-            data-state={cell.state}
-            style={look}
-          >
-            {sign}
-          </Link>
-        );
-      })}
-    </div>
+    <Link
+      to={`${PATHS.activity}?${new URLSearchParams(addressOf({ environment, last: span, page: 1, pageSize: 20 }))}`}
+      aria-label={t('Outages and failures in {{environment}}: {{what}}', { environment, what: happened })}
+      style={{ display: 'flex', gap: 1, height: 24, alignItems: 'end' }}
+      data-testid={`heat-${environment}`}
+    >
+      {cells.map((cell) => (
+        <span
+          key={cell.from}
+          title={textOf(t, cell, language)}
+          data-state={cell.state}
+          style={{
+            flex: 1,
+            minWidth: 0,
+            height: LOOKS[cell.state].height,
+            borderRadius: 2,
+            background: background[cell.state],
+            color: token.colorTextLightSolid,
+            fontSize: 11,
+            lineHeight: '24px',
+            textAlign: 'center',
+            overflow: 'hidden',
+          }}
+        >
+          {LOOKS[cell.state].sign}
+        </span>
+      ))}
+    </Link>
   );
 }
 
@@ -70,10 +75,4 @@ function textOf(t: Translate, { from, to, state, outages, failures }: HeatCell, 
   ].filter(Boolean);
   const nothing = state === 'unread' ? t('not shown') : t('nothing');
   return `${day}${clockTime(from, language)}–${clockTime(to, language)}: ${what.join(t(', ')) || nothing}`;
-}
-
-/** Newest first up to its end: an outage may have begun before the part. */
-function pathOf(environment: string, { to }: HeatCell): string {
-  const query = addressOf({ environment, to, page: 1, pageSize: 20 });
-  return `${PATHS.activity}?${new URLSearchParams(query)}`;
 }
