@@ -1,4 +1,5 @@
-import { openTab, pageTab, type State } from './states';
+import { pageTab, type State } from './states';
+import { openTab } from './steps';
 
 /** The page of an environment, after the states of `states.ts`. */
 export const ENVIRONMENT_STATES: State[] = [
