@@ -3,9 +3,9 @@ import { ERROR_PARAMS } from '../../src/server/errors';
 import { APP_REMEDIES } from '../../src/shared/remedies';
 import type { AppRow, OperationRow } from '../../src/shared/types';
 import { isRetryable } from '../../src/ui/apps/actions';
-import { filtered, linesOf, logPlaces } from '../../src/ui/common/log';
 import { remediesOf, remediesOfWarning } from '../../src/ui/apps/remedies';
 import { startTimes } from '../../src/ui/apps/starts';
+import { filtered, linesOf, logPlaces } from '../../src/ui/common/log';
 import { bytesText } from '../../src/ui/common/time';
 import { operationOf } from '../support/fixtures';
 
