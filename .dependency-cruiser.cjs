@@ -60,7 +60,7 @@ const UI = {
   apps: ['activity', 'common'],
   activity: ['common'],
   overview: ['activity', 'common'],
-  environments: ['common'],
+  environments: ['activity', 'common'],
   notices: ['common'],
   security: ['common'],
   entries: ['common'],
