@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { perform } from '../../src/server/supervisor/api/action';
 import { APPS } from '../../src/server/supervisor/api/apps';
 import { ORDERS, type Sorted } from '../../src/server/supervisor/api/order';
+import type { AppCounts } from '../../src/shared/summary';
 import type { AppRow } from '../../src/shared/types';
 import { MemoryFleet } from '../support/memory-fleet';
 
@@ -77,6 +78,44 @@ describe('the actions of the API', () => {
     expect((await act(APPS.list, { sort: 'title', pageSize: 1 })).meta.count).toBe(2);
   });
 
+  it('find words in any order, wherever they are: also in the error that is shown, in both languages', async () => {
+    const { names, act, fleet, part } = await fleetOf();
+    await part.parts.service.update('crm9', { title: 'Billing Northwind', labels: ['customer:acme'] }, '1');
+    await part.parts.appRepository.update('crm10', { cname: 'crm.example.com' });
+    await part.parts.appCache.load();
+    await fleet.run(1_000, 'env_a', 'env_b');
+    const error = { code: 'DATABASE_UNREACHABLE', params: { server: '10.0.4.17:5432', cause: 'connect ETIMEDOUT' } };
+    await fleet.says('env_a', 'crm10', { status: 'error', error });
+    const found = (search: string) => names({ filter: { search } });
+    expect(await found('NORTHwind bill')).toEqual(['crm9']);
+    expect(await found('acme crm9 env_b')).toEqual(['crm9']);
+    expect(await found('example.c')).toEqual(['crm10']);
+    expect(await found('10.0.4.17 crm etimedout')).toEqual(['crm10']);
+    expect(await found('数据库')).toEqual(['crm10']);
+    expect(await found('northwind 10.0.4.17')).toEqual([]);
+    expect(await found('  ')).toEqual(['crm9', 'crm10']);
+    expect((await act(APPS.counts, { filter: { search: 'etimedout' } })).data).toMatchObject({
+      environments: { env_a: 1 },
+      statuses: { error: 1 },
+    });
+  });
+
+  it('count each app once, by its worst status, as the filter finds it', async () => {
+    const { names, act, fleet, part } = await fleetOf();
+    await part.parts.service.update('crm9', { environments: ['env_a', 'env_b'] }, '1');
+    await fleet.run(1_000, 'env_a', 'env_b');
+    for (const name of ['crm9', 'crm9']) await fleet.says('env_a', name);
+    await fleet.says('env_b', 'crm9', { status: 'error', error: { code: 'FAILED', params: { cause: 'x' } } });
+    const counts = async (filter: object) => (await act(APPS.counts, { filter })).data as unknown as AppCounts;
+    expect(await counts({})).toMatchObject({ statuses: { error: 1, running: 1 } });
+    expect(await names({ filter: { status: ['running'] } })).toEqual(['crm10']);
+    expect(await names({ filter: { status: ['running', 'error'] } })).toEqual(['crm9', 'crm10']);
+    // In one environment it is as it is there.
+    expect(await names({ filter: { status: ['running'], environment: 'env_a' } })).toEqual(['crm9', 'crm10']);
+    expect(await counts({ environment: 'env_a' })).toMatchObject({ statuses: { running: 2 } });
+    expect((await counts({ status: ['error'] })).environments).toEqual({ env_b: 1 });
+  });
+
   describe('labels', () => {
     /** What a change of labels must not touch. */
     const publishedBy = (fleet: MemoryFleet) => ({
@@ -142,7 +181,7 @@ describe('the actions of the API', () => {
       await act(APPS.label, { filterByTk: ['crm9', 'crm10'] }, { add: ['trial'] });
       await act(APPS.label, { filterByTk: 'crm10' }, { add: ['acme'] });
       await fleet.clock.run(100);
-      expect(await names({ filter: { label: 'trial' } })).toEqual(['crm10', 'crm9']);
+      expect(await names({ filter: { label: 'trial' } })).toEqual(['crm9', 'crm10']);
       expect(await names({ filter: { $and: [{ label: 'trial' }, { label: 'acme' }] } })).toEqual(['crm10']);
       expect(await names({ filter: { label: { $in: ['acme', 'gone'] } } })).toEqual(['crm10']);
       expect(await names({ filter: { label: 'acme', environment: 'env_b' } })).toEqual([]);

@@ -153,10 +153,10 @@ describe('texts of problems', () => {
 
 it('filters by selected values only', () => {
   expect(appsFilter({ text: ' ' })).toEqual({});
-  expect(appsFilter({ text: ' cr ', environment: 'env_a', status: 'error' })).toEqual({
-    $or: [{ title: { $includes: 'cr' } }, { name: { $includes: 'cr' } }],
+  expect(appsFilter({ text: ' cr ', environment: 'env_a', status: ['error', 'unknown'] })).toEqual({
+    search: 'cr',
     environment: 'env_a',
-    status: 'error',
+    status: ['error', 'unknown'],
   });
 });
 

@@ -147,7 +147,15 @@ describe('the first steps', () => {
 
 it('the filters of the list of apps are in the address', () => {
   const label = ['trial', 'customer:acme'];
-  const query = { text: 'crm', environment: 'env_a', status: 'error', label, sort: '-title', page: 2, pageSize: 50 };
+  const query = {
+    text: 'crm',
+    environment: 'env_a',
+    status: ['error', 'unknown'],
+    label,
+    sort: '-title',
+    page: 2,
+    pageSize: 50,
+  };
   const address = withAppsQuery(new URLSearchParams({ app: 'crm', tab: 'log' }), query);
   expect(appsQueryOf(address)).toEqual(query);
   expect(address.get('tab')).toBe('log');

@@ -84,7 +84,7 @@ export type EnvironmentSummary = ValueOf<typeof environmentSummary>;
 
 /** How many apps a filter of the list would find, together with the other filters. */
 export const appCounts = object({
-  /** An app counts once for each status that it has in an environment. */
+  /** An app counts once, by its worst status. */
   statuses: mapOf(WORST_FIRST, integer()),
   /** By name. */
   environments: map(integer()),

@@ -183,7 +183,7 @@ function useAdds(): boolean {
 }
 
 const isFiltered = ({ text, environment, status, label }: AppsQuery) =>
-  Boolean(text.trim() || environment || status || label?.length);
+  Boolean(text.trim() || environment || status?.length || label?.length);
 
 function NoApps({ isFiltered, add }: { isFiltered: boolean; add: () => void }) {
   const t = useT();

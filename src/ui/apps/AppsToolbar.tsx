@@ -99,8 +99,9 @@ function TextFilter({ text, ask }: Pick<AppsQuery, 'text'> & Pick<Props, 'ask'>)
     <Input
       prefix={<SearchOutlined aria-hidden />}
       allowClear
-      placeholder={t('Name or identifier')}
-      aria-label={t('Find apps by name or identifier')}
+      placeholder={t('Search')}
+      aria-label={t('Find apps by name, identifier, label, environment, domain or error')}
+      title={t('Find apps by name, identifier, label, environment, domain or error')}
       style={{ flex: '1 1 160px', minWidth: 0, maxWidth: 240 }}
       value={entered}
       onChange={({ target }) => {
@@ -162,22 +163,30 @@ interface StatusFilterProps extends Pick<Props, 'ask'> {
   onLook: (isOpen: boolean) => void;
 }
 
-function StatusFilter({ status: selected, ask, counts, onLook }: StatusFilterProps) {
+/** Finds the apps that have one of these statuses. */
+function StatusFilter({ status = [], ask, counts, onLook }: StatusFilterProps) {
   const t = useT();
   return (
-    <Select
+    <FormSelect
+      mode="multiple"
       allowClear
+      showSearch={false}
+      maxTagCount="responsive"
       placeholder={t('Any status')}
       aria-label={t('Find apps by status')}
-      style={{ flex: '0 1 150px', minWidth: 0 }}
-      value={selected}
-      onChange={(status) => ask({ status })}
+      style={{ flex: '0 1 170px', minWidth: 130 }}
+      value={status}
+      onChange={(next) => {
+        ask({ status: next });
+      }}
       onDropdownVisibleChange={onLook}
       data-testid="filter-status"
+      optionLabelProp="text"
       options={WORST_FIRST.map((status) => {
         const { label, tone } = shownOf(status);
         return {
           value: status,
+          text: t(label),
           label: (
             <Counted count={counts && (counts[status] ?? 0)}>
               <StateIcon tone={tone} />

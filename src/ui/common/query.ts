@@ -2,7 +2,8 @@
 export interface AppsQuery {
   text: string;
   environment?: string;
-  status?: string;
+  /** An app has one of them. */
+  status?: string[];
   /** An app has all of them. */
   label?: string[];
   /** A field, with `-` before it for descending. */
@@ -15,9 +16,9 @@ export type AppsFilter = Pick<AppsQuery, 'text' | 'environment' | 'status' | 'la
 
 export function appsFilter({ text, environment, status, label = [] }: AppsFilter) {
   return {
-    ...(text.trim() && { $or: [{ title: { $includes: text.trim() } }, { name: { $includes: text.trim() } }] }),
+    ...(text.trim() && { search: text.trim() }),
     ...(environment && { environment }),
-    ...(status && { status }),
+    ...(status?.length && { status }),
     ...(label.length > 0 && { $and: label.map((each) => ({ label: each })) }),
   };
 }
@@ -32,7 +33,7 @@ const whole = (value: string | null, fallback: number): number => {
 export const appsQueryOf = (params: URLSearchParams): AppsQuery => ({
   text: params.get('text') ?? '',
   environment: params.get('environment') || undefined,
-  status: params.get('status') || undefined,
+  status: params.get('status')?.split(',').filter(Boolean),
   label: params.get('label')?.split(',').filter(Boolean),
   sort: params.get('sort') || undefined,
   page: whole(params.get('page'), 1),

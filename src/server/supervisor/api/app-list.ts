@@ -5,16 +5,19 @@ import { keysIn } from '../../../shared/fields';
 import { say } from '../../../shared/message';
 import type { AppCounts } from '../../../shared/summary';
 import type { ShownStatus } from '../../../shared/types';
-import { type CountedStatus, NO_ENVIRONMENT } from '../../../shared/words';
+import { type CountedStatus, worstOf } from '../../../shared/words';
 import { AppSupervisorError } from '../../errors';
 import type { AppDefinition } from '../definitions/repository';
 import { type ActionContext, type Answer, pageMeta, paging, sorting } from './action';
 import { filtering } from './filter';
 import { ORDERS } from './order';
+import { isFound, wordsOf } from './search';
 
 const SORTABLE = keysIn(APP, 'sort');
-/** Default order of the list. */
-const FIRST_ORDER = ['sort', 'name'];
+/** Default order of the list: what is shown first. */
+const FIRST_ORDER = ['title'];
+/** Of names that memory sorts, or nobody. */
+const ANY_ORDER = ['name'];
 const FILTERABLE = [...SORTABLE, ...keysIn(APP, 'filter')];
 
 /** A constant number of queries for the names; the rest comes from memory. */
@@ -22,81 +25,84 @@ export async function listed({ supervisor, params }: ActionContext): Promise<Ans
   const { appRepository, view } = supervisor.parts;
   const { page, pageSize } = paging(params);
   const { rest, ...ours } = splitFilter(params.filter);
-  const { status, environment } = ours;
   const filter = filtering(rest, APP, FILTERABLE);
   const sort = sorting(params.sort, [...SORTABLE, 'status', 'labels'], FIRST_ORDER);
   const field = sort[0].replace(/^-/, '');
-  const appsOf = (names: string[]) => names.flatMap((name) => supervisor.app(name) ?? []);
-  if (!status && !environment && !ours.labels.length && !ORDERS[field]) {
-    const [names, count] = await appRepository.page(filter, sort, page, pageSize);
-    return { data: appsOf(names).map((app) => view.appRow(app)), meta: pageMeta(count, page, pageSize) };
-  }
-  // Conditions and orders that only memory can answer.
-  const statusIn = view.judge();
-  const found = appsOf(await appRepository.names(filter, ORDERS[field] ? FIRST_ORDER : sort))
-    .filter((app) => hasLabels(app, ours.labels))
-    .map((app) => ({ app, places: view.statusesOf(app, statusIn) }))
-    .filter(({ app, places }) => (!status && !environment) || placesWith(app, places, status, environment).length > 0);
+  const names = await appRepository.names(filter, ORDERS[field] ? ANY_ORDER : sort);
+  const found = lookedAt(supervisor, names).filter((each) => isMatch(each, ours));
   if (ORDERS[field]) inOrder(found, field, sort[0].startsWith('-'));
   const rows = found.slice((page - 1) * pageSize, page * pageSize).map(({ app }) => view.appRow(app));
   return { data: rows, meta: pageMeta(found.length, page, pageSize) };
 }
 
-type Places = Array<[environment: string, shown: ShownStatus]>;
+/** An app, and its status in each environment, which is found out if somebody asks. */
+interface Looked {
+  app: AppDefinition;
+  places(): Array<[environment: string, shown: ShownStatus]>;
+}
 
-/** @param wanted of each of these, one */
-const hasLabels = ({ labels }: AppDefinition, wanted: string[][]): boolean =>
-  wanted.every((some) => some.some((label) => labels.includes(label)));
+function lookedAt(supervisor: ActionContext['supervisor'], names: readonly string[]): Looked[] {
+  const { view } = supervisor.parts;
+  let statusIn: ReturnType<typeof view.judge> | undefined;
+  return names.flatMap((name): Looked[] => {
+    const app = supervisor.app(name);
+    if (!app) return [];
+    let places: ReturnType<Looked['places']> | undefined;
+    return [
+      {
+        app,
+        places() {
+          statusIn ??= view.judge();
+          places ??= view.statusesOf(app, statusIn);
+          return places;
+        },
+      },
+    ];
+  });
+}
 
-/**
- * Where an app has one of these statuses, in one of these environments; null: any. Having no environment is a status,
- * too.
- */
-function placesWith(
-  app: AppDefinition,
-  places: Places,
-  status: string[] | null,
-  environment: string[] | null,
-): Array<[environment: string | null, status: CountedStatus]> {
-  const isHomeless = !app.environments.length && !environment && (!status || status.includes(NO_ENVIRONMENT));
-  const found = places.filter(
-    ([name, shown]) => (!environment || environment.includes(name)) && (!status || status.includes(shown.status)),
-  );
-  return [
-    ...(isHomeless ? [[null, NO_ENVIRONMENT] as [null, CountedStatus]] : []),
-    ...found.map(([name, shown]): [string, CountedStatus] => [name, shown.status]),
-  ];
+/** The one status by which an app is counted: its worst one, in all of its environments or in some. */
+function statusOf({ app, places }: Looked, environment: string[] | null): CountedStatus {
+  if (!app.environments.length && !environment) return worstOf([]);
+  const some = places().filter(([name]) => !environment || environment.includes(name));
+  return worstOf(some.map(([, { status }]) => status));
+}
+
+function isMatch(looked: Looked, { status, environment, labels, words }: OwnFilters): boolean {
+  const { app, places } = looked;
+  if (!labels.every((some) => some.some((label) => app.labels.includes(label)))) return false;
+  if (environment && !places().some(([name]) => environment.includes(name))) return false;
+  if (status && !status.includes(statusOf(looked, environment))) return false;
+  return !words.length || isFound(words, app, places);
 }
 
 /** How many apps each filter would find, together with the other filters: from memory, with one query for the names. */
 export async function counted({ supervisor, params }: ActionContext): Promise<Answer> {
-  const { appRepository, view } = supervisor.parts;
-  const { status, environment, labels, rest } = splitFilter(params.filter);
-  const names = await appRepository.names(filtering(rest, APP, FILTERABLE), FIRST_ORDER);
-  const statusIn = view.judge();
+  const { rest, ...ours } = splitFilter(params.filter);
+  const names = await supervisor.parts.appRepository.names(filtering(rest, APP, FILTERABLE), ANY_ORDER);
   const found: AppCounts = { statuses: {}, environments: {}, labels: {} };
-  for (const app of names.flatMap((name) => supervisor.app(name) ?? [])) {
-    if (!hasLabels(app, labels)) continue;
-    const places = view.statusesOf(app, statusIn);
-    for (const each of new Set(placesWith(app, places, null, environment).map(([, one]) => one)))
-      found.statuses[each] = (found.statuses[each] ?? 0) + 1;
-    for (const each of new Set(placesWith(app, places, status, null).map(([name]) => name)))
-      if (each !== null) found.environments[each] = (found.environments[each] ?? 0) + 1;
-    if ((!status && !environment) || placesWith(app, places, status, environment).length > 0)
-      for (const each of app.labels) found.labels[each] = (found.labels[each] ?? 0) + 1;
+  const count = <K extends string>(counts: Partial<Record<K, number>>, key: K) => {
+    counts[key] = (counts[key] ?? 0) + 1;
+  };
+  for (const each of lookedAt(supervisor, names)) {
+    if (isMatch(each, { ...ours, status: null })) count(found.statuses, statusOf(each, ours.environment));
+    if (isMatch(each, { ...ours, status: null, environment: null }))
+      for (const [name, { status }] of each.places())
+        if (!ours.status || ours.status.includes(status)) count(found.environments, name);
+    if (isMatch(each, ours)) for (const label of each.app.labels) count(found.labels, label);
   }
   return { data: found };
 }
 
 /** Sorts in place. */
-function inOrder(found: Array<{ app: AppDefinition; places: Places }>, field: string, isDescending: boolean): void {
+function inOrder(found: Looked[], field: string, isDescending: boolean): void {
   const keys = new Map(
     found.map(({ app, places }) => [
       app,
       {
         name: app.name,
         title: app.title,
-        statuses: app.environments.length ? places.map(([, { status }]) => status) : [],
+        statuses: field === 'status' && app.environments.length ? places().map(([, { status }]) => status) : [],
         labels: app.labels,
       },
     ]),
@@ -124,14 +130,16 @@ interface OwnFilters {
   environment: string[] | null;
   /** Of each of these, an app has one. */
   labels: string[][];
+  /** An app has all of them. */
+  words: string[];
 }
 
 /**
- * `status`, `environment` and `label` are our own filters, at the top level or within `$and`; the database handles the
+ * `status`, `environment`, `label` and `search` are our own filters, at the top level or within `$and`; the database handles the
  * rest.
  */
 function splitFilter(filter: unknown): OwnFilters & { rest: Filter } {
-  const found: OwnFilters = { status: null, environment: null, labels: [] };
+  const found: OwnFilters = { status: null, environment: null, labels: [], words: [] };
   const take = (part: unknown): unknown => {
     if (!isFilter(part)) return part;
     return Object.fromEntries(
@@ -142,6 +150,10 @@ function splitFilter(filter: unknown): OwnFilters & { rest: Filter } {
         }
         if (key === 'label') {
           found.labels.push(valuesOf(key, value));
+          return [];
+        }
+        if (key === 'search') {
+          found.words.push(...valuesOf(key, value).flatMap(wordsOf));
           return [];
         }
         if (key === '$and' && Array.isArray(value)) {

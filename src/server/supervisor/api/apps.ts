@@ -65,7 +65,7 @@ export const APPS = {
   list: action({
     summary: 'Apps, with their status in each environment',
     reads: 'get',
-    query: { ...LIST, filter: 'NocoBase filter; `status`, `environment` and `label` are filters too.' },
+    query: { ...LIST, filter: 'NocoBase filter; `status`, `environment`, `label` and `search` are filters too.' },
     gives: 'App rows, and `meta` with count and paging.',
     rows: ['appSupervisorApp'],
     work: listed,

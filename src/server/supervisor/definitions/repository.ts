@@ -85,18 +85,6 @@ export class AppRepository {
     return rows.map(({ name }) => name);
   }
 
-  /** One page of the matching names, and the total number. */
-  async page(filter: Filter, sort: string[], page: number, pageSize: number): Promise<[string[], number]> {
-    const [rows, count] = await this.apps.findAndCount({
-      filter,
-      sort,
-      fields: ['name'],
-      limit: pageSize,
-      offset: (page - 1) * pageSize,
-    });
-    return [rows.map((row: Model) => row.get('name') as string), count];
-  }
-
   async find(name: string, transaction?: Transaction): Promise<AppDefinition | null> {
     const row = await this.apps.findOne({ filterByTk: name, transaction });
     return row ? toDefinition(row) : null;
