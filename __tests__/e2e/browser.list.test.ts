@@ -444,6 +444,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
   });
 
   it('an app is deleted with its data for its name in writing', async () => {
+    await press('more', one);
     await press('delete', one);
     const deleting = question(`Delete "${one} changed"?`);
     await deleting.getByLabel('Also delete the data').check();

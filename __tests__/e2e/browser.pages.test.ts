@@ -124,7 +124,9 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await keyboard.press('Tab');
     await eventually(() => menus.count()).toBe(0);
     await eventually(focused).toBe(`app-more-${app}`);
-    for (const button of [`app-edit-${app}`, `app-delete-${app}`, 'add-app']) {
+    await choose(`app-more-${app}`, `app-delete-${app}`, 5);
+    await dialogGivesBack(`app-more-${app}`);
+    for (const button of [`app-edit-${app}`, 'add-app']) {
       await page.getByTestId(button).press('Enter');
       await dialogGivesBack(button);
     }

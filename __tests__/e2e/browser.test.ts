@@ -235,6 +235,7 @@ describe.each(HERE)('an administrator with the $client client', ({ client, base 
   });
 
   wholeIt('deletes it, after a question that says that the database is kept, which it is', async () => {
+    await press('more');
     await press('delete');
     const dialog = page.getByRole('dialog', { name: `Delete "${title}"?` });
     const keep = dialog.getByLabel(`Keep the data: database "${name}"`);

@@ -5,6 +5,7 @@ import { eventsOfMany, loadOfMany, manyEnvironments } from './many-environments'
 import {
   batchesOf,
   containersIn,
+  deletedApps,
   inStatus,
   inTrouble,
   NOTIFIERS,
@@ -116,6 +117,18 @@ export const RARE_STATES: State[] = [
     async show(page) {
       await page.locator('.ant-drawer .anticon-arrow-left').click();
       await page.locator('.ant-drawer [role=listitem]').first().waitFor();
+    },
+  },
+  {
+    name: 'apps-deleted',
+    async show(page) {
+      await page.locator('.ant-drawer-close').click();
+      await page.unrouteAll();
+      await answerWith(page, 'apps:deleted', deletedApps);
+      await page.getByTestId('more-lists').click();
+      await settled(page, '[data-testid="open-deleted"]');
+      await page.getByTestId('open-deleted').click();
+      await settled(page, '[data-testid="restore-legacy"]');
     },
   },
   {

@@ -1,5 +1,6 @@
 import type { BatchRow } from '../../src/shared/batch';
 import { CONTAINER_STATES, type ContainerRow } from '../../src/shared/container';
+import type { DeletedAppRow } from '../../src/shared/deleted';
 import { defaultsIn } from '../../src/shared/fields';
 import { say, verbatim } from '../../src/shared/message';
 import { NOTIFIER, type NoticeResult, type NotifierRow } from '../../src/shared/notice';
@@ -68,6 +69,15 @@ export async function createSampleApps(api: Api): Promise<void> {
   await allOperationsEnded(api);
   await api.post('apps:stop?filterByTk=archive');
 }
+
+/** A deleted app that can be restored, and one that can be soon. */
+export const deletedApps = (): DeletedAppRow[] => {
+  const app = (name: string, title: string, until: number | null): DeletedAppRow => ({
+    ...{ uid: name, name, title, icon: null, labels: ['customer:acme'], environments: ['env_a'], cname: null },
+    ...{ deletedAt: Date.now() - 7_200_000, until },
+  });
+  return [app('leaving', '档案 2', null), app('legacy', 'Legacy CRM', Date.now() + 29 * 86_400_000)];
+};
 
 /** Batches in every state. */
 export const batchesOf = (): BatchRow[] => {

@@ -164,6 +164,8 @@ export const STATES: State[] = [
     name: 'apps-delete',
     async show(page, { app }) {
       await answerNo(page);
+      await page.getByTestId(`app-more-${app}`).click();
+      await settled(page, `[data-testid="app-delete-${app}"]`);
       await page.getByTestId(`app-delete-${app}`).click();
       await settled(page, '#confirm-delete');
     },

@@ -26,6 +26,7 @@ export const AppStatuses = memo(function AppStatuses({ app, handle }: Props) {
   return (
     <div style={{ display: 'flex', flexDirection: 'column', gap: 8 }}>
       {!app.environments.length && <NoEnvironment app={app} handle={handle} />}
+      {app.home !== null && <Away app={app} home={app.home} />}
       {Object.keys(app.statuses).map((environment) => (
         <EnvironmentStatus
           key={environment}
@@ -38,6 +39,18 @@ export const AppStatuses = memo(function AppStatuses({ app, handle }: Props) {
     </div>
   );
 });
+
+/** A failover has moved it. */
+function Away({ app, home }: { app: AppRow; home: string }) {
+  const t = useT();
+  return (
+    <div>
+      <StateTag tone="warning" data-testid={`away-${app.name}`}>
+        {t('Away from {{environment}}', { environment: home })}
+      </StateTag>
+    </div>
+  );
+}
 
 function NoEnvironment({ app, handle }: Props) {
   const t = useT();

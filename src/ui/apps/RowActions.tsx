@@ -19,19 +19,20 @@ interface Props {
   handle: RowHandler;
 }
 
-const MORE = ['restart', 'upgrade', 'move', 'resetAdmin', 'renewSecrets'] as const;
+const MORE = ['restart', 'upgrade', 'move', 'resetAdmin', 'renewSecrets', 'destroy'] as const;
+/** Their names in the tests of the pages. */
+const TEST_IDS: Partial<Record<(typeof MORE)[number], string>> = { resetAdmin: 'reset-admin', destroy: 'delete' };
 
 /** Actions for one app. A disabled action says why. */
 export const RowActions = memo(function RowActions({ app, environments, handle }: Props) {
   const t = useT();
   const entry = useMenuEntry();
   const isLocal = useIsLocal();
-  const button = (action: 'start' | 'stop' | 'edit' | 'destroy') => (
+  const button = (action: 'start' | 'stop' | 'edit') => (
     <RowButton
-      isDanger={action === 'destroy'}
       refused={refusal(action, app, environments)}
       onClick={() => handle(action, app)}
-      data-testid={`app-${action === 'destroy' ? 'delete' : action}-${app.name}`}
+      data-testid={`app-${action}-${app.name}`}
       aria-label={`${t(ACTION_LABELS[action])} ${app.title}`}
     >
       {t(ACTION_LABELS[action])}
@@ -44,7 +45,8 @@ export const RowActions = memo(function RowActions({ app, environments, handle }
         label: t(action === 'move' ? moveLabel(app) : ACTION_LABELS[action]),
         refused: refusal(action, app, environments),
         onClick: () => handle(action, app),
-        'data-testid': `app-${action === 'resetAdmin' ? 'reset-admin' : action}-${app.name}`,
+        danger: action === 'destroy',
+        'data-testid': `app-${TEST_IDS[action] ?? action}-${app.name}`,
       }),
     ),
   });
@@ -57,7 +59,6 @@ export const RowActions = memo(function RowActions({ app, environments, handle }
       {button('start')}
       {button('stop')}
       {button('edit')}
-      {button('destroy')}
       <RowMenu
         menu={more}
         aria-label={t('More actions for {{app}}', { app: app.title })}

@@ -31,7 +31,7 @@ export function columnsOf(
     {
       key: 'title',
       title: t('App'),
-      width: 200,
+      width: 240,
       sorter: true,
       render: (_, app) => <AppName app={app} handle={handle} hasLabels={!shown.includes('labels')} />,
     },
@@ -61,13 +61,15 @@ export function columnsOf(
     {
       key: 'actions',
       fixed: 'right',
-      width: 300,
+      width: 250,
       title: t('Actions'),
       render: (_, app) => <RowActions app={app} environments={environments} handle={handle} />,
     },
   ];
 }
 
+/** One line, if there is room for title and identifier. */
+const NAME = css({ display: 'flex', flexWrap: 'wrap', alignItems: 'baseline', columnGap: 8, minWidth: 0 });
 /** One line, however long the labels are. */
 const TAGS = css({ display: 'flex', maxWidth: '100%', alignItems: 'center', gap: 4 });
 
@@ -82,7 +84,7 @@ const AppName = memo(function AppName({ app, handle, hasLabels }: NameProps) {
   return (
     <div style={{ display: 'flex', gap: 8, alignItems: 'center', minWidth: 0 }}>
       <AppAvatar app={app} />
-      <div style={{ display: 'flex', flexDirection: 'column', alignItems: 'start', minWidth: 0 }}>
+      <div className={NAME}>
         <RowButton
           style={{ padding: 0, whiteSpace: 'normal', overflowWrap: 'anywhere', textAlign: 'start' }}
           id={`app-open-${app.name}`}

@@ -9,6 +9,7 @@ type Item = NonNullable<MenuProps['items']>[number];
 interface Entry extends Partial<Record<`data-${string}`, string>> {
   key: string;
   label: ReactNode;
+  danger?: boolean;
   /** The reason why the action is disabled. */
   refused: Message | null;
   onClick: () => void;
