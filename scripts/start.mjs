@@ -11,7 +11,9 @@ const print = (line) => console.log(line);
 try {
   ensureNode();
   ensureInstalled(print);
-  if (!process.argv.includes('--local') && !process.env.REDIS_URL) ensurePrograms(['redis'], print);
+  const has = (/** @type {string[]} */ ...options) => options.some((option) => process.argv.includes(option));
+  if (!has('--local') && !process.env.REDIS_URL) ensurePrograms(['redis'], print);
+  if (!has('--local', '--dev', '--no-door', '--help', '-h')) ensurePrograms(['haproxy'], print);
   const { tsImport } = await import('tsx/esm/api');
   const { start } = await tsImport('./start.ts', import.meta.url);
   await start();

@@ -9,9 +9,10 @@ const USAGE = `npm start [-- options], npm run dev [-- options]
   --reset        begin without the data of earlier starts
   --local        one process in shared-memory mode: no Redis, no Workers
   --workers N    how many Workers (default 2)
+  --no-door      without HAProxy: the Supervisor itself answers at the port
   --name NAME    a fleet apart from others, in .fleet/NAME
   --no-restart   what ends by itself stays down, instead of being started again after 5 s
-  --port N       port of the Supervisor, or of the one process (default 14000); Workers are 1000, 2000, … above it
+  --port N       port of the fleet (default 14000); Workers are 1000, 2000, … above it, and behind a door the Supervisor is 1 above it
 
   DB_HOST, DB_PORT, DB_USER, DB_PASSWORD   use this PostgreSQL instead of starting one
   REDIS_URL                                use this Redis instead of starting one
@@ -82,6 +83,7 @@ function optionsOf(args: string[], env: NodeJS.ProcessEnv): (FleetOptions & { re
       local: { type: 'boolean' },
       dev: { type: 'boolean' },
       'no-restart': { type: 'boolean' },
+      'no-door': { type: 'boolean' },
       name: { type: 'string' },
       workers: { type: 'string' },
       port: { type: 'string' },
@@ -104,6 +106,7 @@ function optionsOf(args: string[], env: NodeJS.ProcessEnv): (FleetOptions & { re
     restart: !values['no-restart'],
     env: values['no-restart'] ? { APP_SUPERVISOR_RESTARTED: 'false' } : {},
     dev: values.dev ?? false,
+    door: !values['no-door'] && !values.dev,
     workers: wholeNumber('--workers', values.workers, 1),
     port: wholeNumber('--port', values.port, 1),
     redisUrl: env.REDIS_URL,

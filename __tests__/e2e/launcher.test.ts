@@ -16,12 +16,16 @@ describe('npm start', () => {
     const run = launcher.start(port, '--reset', '--workers', '1');
     await isUp(run);
     const url = `http://${HOST}:${port}`;
-    expect(run.output()).toContain(url);
+    expect(run.output()).toMatch(new RegExp(`NocoBase +${url} `));
     expect(run.output()).toContain('admin@nocobase.com / admin123');
     expect((await fetch(url)).status).toBe(200);
-    expect(launcher.running()).toHaveLength(4);
+    expect(launcher.running()).toHaveLength(6);
 
-    for (const part of ['env_a', 'redis']) launcher.kill(part);
+    // The door, the Supervisor behind it, and a page that the Supervisor answers.
+    expect((await fetch(`${url}/api/app:getLang`)).headers.get('content-type')).toContain('json');
+    for (const part of ['env_a', 'redis', 'haproxy']) launcher.kill(part);
+    await says(run, 'HAProxy ended (SIGKILL); starting it again in 0.2 s');
+    await says(run, 'HAProxy runs again');
     for (const name of ['Worker env_a', 'Redis']) {
       await says(run, `${name} ended (SIGKILL); starting it again in 5 s`);
       await says(run, `${name} runs again`);
@@ -29,7 +33,7 @@ describe('npm start', () => {
     const api = await Api.signIn(url, ADMIN);
     const isOnline = async () => (await api.get('appEnvironments:list')).data[0].health === 'online';
     await waitFor(isOnline, { timeout: 60_000, what: 'The Worker being online again' });
-    expect(launcher.running()).toHaveLength(4);
+    expect(launcher.running()).toHaveLength(6);
 
     run.process.kill('SIGINT');
     expect(await run.ended).toBe(0);

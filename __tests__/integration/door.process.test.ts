@@ -107,7 +107,7 @@ it('goes on with the former configuration if the new one is refused', async () =
   const refused = wanted(tableOf([], { env_a: one.url }));
   const configuration = `${refused.files['haproxy.cfg']}  no-such-word\n`;
   await driver.want({ ...refused, mark: 'refused', files: { ...refused.files, 'haproxy.cfg': configuration } });
-  expect(driver.refusal).toMatch(/no-such-word/);
+  await vi.waitFor(() => expect(driver.refusal).toMatch(/no-such-word/), { timeout: 10_000 });
   expect(await door.by('/api/x?__appName=crm')).toBe('env_a');
 });
 

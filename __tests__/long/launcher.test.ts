@@ -15,7 +15,7 @@ it('npm start leaves down what is killed where that is wished, and stops everyth
   await isUp(npm);
   launcher.kill('redis');
   await says(npm, 'Redis ended (SIGKILL); it stays down (--no-restart)');
-  expect(launcher.running()).toHaveLength(3);
+  expect(launcher.running()).toHaveLength(5);
 
   npm.process.kill('SIGTERM');
   await npm.ended;

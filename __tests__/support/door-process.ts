@@ -6,10 +6,20 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { freePort } from '../../scripts/fleet';
-import { FeederPart, HAProxyPart } from '../../scripts/fleet/haproxy';
+import { FeederPart, HAProxyPart } from '../../scripts/fleet/door';
 import { ROOT } from '../../scripts/lib/root.mjs';
-import type { Routes } from '../../src/shared/routes';
+import { systemClock, systemRandom } from '../../src/server/core/system';
+import { fleetKeyOf, publicKeyOf } from '../../src/server/protocol/keyring';
+import { RoutesWriter } from '../../src/server/protocol/published-routes';
+import { Keys } from '../../src/server/protocol/redis-keys';
+import { RedisStores } from '../../src/server/protocol/stores/redis';
+import type { DoorReport } from '../../src/shared/door-report';
+import type { AppRoute, EnvironmentRoute, Routes } from '../../src/shared/routes';
 import { routesOf } from './door';
+import { FLEET_SECRET, testEnvelope } from './envelope';
+import { routeSettingsOf } from './fixtures';
+import { recordedLog } from './log';
+import { until } from './wait';
 
 /** RFC 6455. */
 const WEB_SOCKET_ID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -58,7 +68,14 @@ export class Echo {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Ends as a process does. */
+  /** Answers what it has begun, and takes nothing more. */
+  async leave(): Promise<void> {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    this.server.closeIdleConnections();
+    await closed;
+  }
+
+  /** Ends as a process does that is killed. */
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.server.close(resolve));
     for (const socket of this.sockets) socket.destroy();
@@ -74,7 +91,118 @@ export const tableOf = (apps: Parameters<typeof routesOf>[0], addresses: Record<
   ...routesOf(apps, addresses),
 });
 
-export const NO_KEY = 'A'.repeat(43);
+/** What the leading Supervisor of a fleet publishes for doors, without a Supervisor. */
+export class TestRoutes {
+  private readonly stores: RedisStores;
+  private readonly writer: RoutesWriter;
+  private readonly apps = new Map<string, AppRoute>();
+  private places: EnvironmentRoute[] = [];
+
+  constructor(url: string, prefix: string) {
+    const log = recordedLog();
+    this.stores = new RedisStores(url, new Keys(prefix), testEnvelope(log), log, systemRandom, systemClock);
+    this.stores.open();
+    this.writer = new RoutesWriter(this.stores.routes, routeSettingsOf(), systemClock);
+  }
+
+  /** @param addresses of Workers, by environment */
+  async publish(
+    apps: Array<{ name: string; environments: string[] }>,
+    addresses: Record<string, string>,
+  ): Promise<void> {
+    this.apps.clear();
+    for (const { name, environments } of apps)
+      this.apps.set(name, { ...routeOf(name, environments), hosts: [], signIn: false });
+    this.places = Object.entries(addresses).map(([name, url]) => ({ name, url }));
+    this.writer.note(null);
+    const source = {
+      keys: () => this.apps.keys(),
+      get: (name: string) => this.apps.get(name),
+      environments: () => this.places,
+    };
+    await until('The routes are written', () =>
+      this.writer.publish(source, 1).then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
+  reports(): Promise<DoorReport[]> {
+    return this.stores.doors.read();
+  }
+
+  close(): void {
+    this.stores.shared.close();
+  }
+}
+
+export const PUBLIC_KEY = publicKeyOf(fleetKeyOf(FLEET_SECRET));
+
+/** Visitors who ask one after the other on connections that stay open, as browsers do. */
+export class Visitors {
+  readonly failures: string[] = [];
+  /** The longest answer, in ms. */
+  slowest = 0;
+  done = 0;
+  /** Requests that were sent again, because the connection was closed on which they followed another one. */
+  again = 0;
+  private isOver = false;
+  private readonly agent = new http.Agent({ keepAlive: true });
+  private readonly all: Promise<unknown>;
+
+  /** @param accepts whether an answer is right, by who gave it */
+  constructor(
+    private readonly url: string,
+    private readonly accepts: (by: string) => boolean,
+    count = 8,
+  ) {
+    this.all = Promise.all(Array.from({ length: count }, () => this.visit()));
+  }
+
+  private ask(): ReturnType<typeof get> {
+    return get(this.url, this.agent).catch((error) => {
+      if (!(error instanceof ClosedBefore)) throw error;
+      this.again++;
+      return get(this.url, this.agent);
+    });
+  }
+
+  async end(): Promise<void> {
+    this.isOver = true;
+    await this.all;
+    this.agent.destroy();
+  }
+
+  private async visit(): Promise<void> {
+    while (!this.isOver) {
+      const began = performance.now();
+      const { status, text } = await this.ask().catch((error) => ({ status: 0, text: String(error) }));
+      this.slowest = Math.max(this.slowest, performance.now() - began);
+      this.done++;
+      if (status !== 200 || !this.accepts(JSON.parse(text).by)) this.failures.push(`${status} ${text}`);
+    }
+  }
+}
+
+/** What browsers send again. */
+class ClosedBefore extends Error {}
+
+function get(url: string, agent: http.Agent): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = http
+      .get(url, { agent }, (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (part) => {
+          text += part;
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+        response.on('error', reject);
+      })
+      .on('error', (error) => reject(request.reusedSocket ? new ClosedBefore(error.message) : error));
+  });
+}
 
 export interface TestDoorOptions {
   supervisors: string[];
@@ -111,7 +239,7 @@ export class TestDoor {
       APP_SUPERVISOR_DOOR_SUPERVISORS: supervisors.join(),
       // Nobody listens there.
       APP_SUPERVISOR_REDIS_URL: 'redis://127.0.0.1:9',
-      APP_SUPERVISOR_PUBLIC_KEY: NO_KEY,
+      APP_SUPERVISOR_PUBLIC_KEY: PUBLIC_KEY,
       ...env,
     });
   }

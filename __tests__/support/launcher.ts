@@ -101,8 +101,8 @@ export const says = (run: Run, what: string, after = 0) =>
 
 export const isUp = (run: Run) => says(run, 'Ctrl-C stops everything');
 
-/** For the Supervisor, and for the Worker 1000 above it. */
+/** For the door, the Supervisor behind it, and the Worker 1000 above it. */
 export async function portOfTwo(): Promise<number> {
   const port = await freePort();
-  return (await isFree(port + 1_000)) ? port : portOfTwo();
+  return (await isFree(port + 1)) && (await isFree(port + 1_000)) ? port : portOfTwo();
 }

@@ -17,6 +17,7 @@ import { resolveConfig } from '../../scripts/fleet/config';
 import { environmentOf } from '../../scripts/fleet/environment';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { parseConfig, type SupervisorConfig } from '../../src/server/config';
+import { doorConfig } from '../../src/server/config/door';
 import { keyringOf } from '../../src/server/core/wire';
 import { changedOwnersSql } from '../../src/server/databases/dialects/postgres-roles';
 import { workerKeysOf } from '../../src/server/supervisor/joining/worker-keys';
@@ -43,17 +44,23 @@ const PARTS: Record<string, Env> = {
   },
 };
 
-/** Names that `parseConfig` looks at, by asking it. */
+const DOOR: Record<string, string> = {
+  APP_SUPERVISOR_REDIS_URL: 'redis://a',
+  APP_SUPERVISOR_PUBLIC_KEY: 'A'.repeat(43),
+  APP_SUPERVISOR_DOOR_SUPERVISORS: 'http://a',
+};
+
+/** Names that `parseConfig` and `doorConfig` look at, by asking them. */
 const NAMES = new Set<string>();
-for (const env of Object.values(PARTS)) {
-  const watched = new Proxy(env, {
+const watched = (env: Record<string, string | undefined>) =>
+  new Proxy(env, {
     get(target, name) {
       if (typeof name === 'string') NAMES.add(name);
       return Reflect.get(target, name);
     },
   });
-  parseConfig(watched, RUN);
-}
+for (const env of Object.values(PARTS)) parseConfig(watched(env), RUN);
+doorConfig(watched(DOOR));
 
 /** First cells of all table rows below a heading of level 2. */
 function firstCells(markdown: string): string[] {

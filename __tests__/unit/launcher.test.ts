@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Instance } from '../../scripts/fleet';
 import type { FleetConfig, InstanceConfig } from '../../scripts/fleet/config';
+import type { Door } from '../../scripts/fleet/door';
 import { FleetKeys } from '../../scripts/fleet/keys';
 import { FleetState } from '../../scripts/fleet/state';
 import { summaryOf } from '../../scripts/fleet/summary';
@@ -14,8 +15,12 @@ import { redisUserOf, workerSecretsOf } from '../../src/server/supervisor/joinin
 describe('the summary of npm start', () => {
   const instance = (name: string, port: number, password: string) =>
     ({ name, url: `http://127.0.0.1:${port}`, admin: { email: 'admin@nocobase.com', password } }) as Instance;
+  const supervisor = instance('supervisor', 14000, 'admin123');
   const fleet = {
-    instances: [instance('supervisor', 14000, 'admin123'), instance('env_a', 15000, 'random')],
+    door: null,
+    url: supervisor.url,
+    supervisor,
+    instances: [supervisor, instance('env_a', 15000, 'random')],
     postgres: null,
     postgresServer: { host: 'db', port: 5432, user: 'nocobase', password: 'secret' },
     redis: null,
@@ -27,6 +32,12 @@ describe('the summary of npm start', () => {
     const said = summaryOf(fleet);
     expect(said).toMatch(/supervisor +http:\/\/127\.0\.0\.1:14000 +admin@nocobase\.com \/ admin123\n/);
     expect(said).toMatch(/env_a +http:\/\/127\.0\.0\.1:15000 +admin@nocobase\.com \/ random\n/);
+  });
+
+  it('has the address of the door alone, where there is one', () => {
+    const said = summaryOf({ ...fleet, door: {} as Door, url: 'http://127.0.0.1:13000' });
+    expect(said).toMatch(/NocoBase +http:\/\/127\.0\.0\.1:13000 +admin@nocobase\.com \/ admin123\n/);
+    expect(said.match(/https?:/g)).toHaveLength(1);
   });
 
   it('does not show the passwords of the user’s own servers', () => {

@@ -14,10 +14,12 @@ export interface FleetOptions {
   mode?: 'remote' | 'local';
   workers?: number;
   /**
-   * The port of the Supervisor, or of the only process; those of the Workers are 1000, 2000, … away. `free` uses any
-   * free port.
+   * The port of the door, of the Supervisor where there is none, or of the only process; those of the Workers are 1000, 2000, … away.
+   * `free` uses any free port.
    */
   port?: number | 'free';
+  /** HAProxy at that port, with the Supervisor and its Workers behind it. Only with Workers. */
+  door?: boolean;
   /** Deletes the data of earlier starts first. */
   reset?: boolean;
   /** A separate Redis for APP_COMMAND_REDIS_URL, so that either can fail alone. */
@@ -60,6 +62,8 @@ export interface FleetConfig {
   name: string;
   mode: 'remote' | 'local';
   instances: InstanceConfig[];
+  /** Of the door; null: there is none. Absent in fleets of earlier releases. */
+  doorPort?: number | null;
   ownPostgresPort: number | null;
   postgres: PostgresServer | null;
   /** None in shared-memory mode or with an existing Redis. */
@@ -78,9 +82,10 @@ export async function resolveConfig(options: FleetOptions): Promise<FleetConfig>
   const anyPort = port === 'free';
   const names = mode === 'local' ? [] : Array.from({ length: workers }, (_, index) => letter(index));
   const first = typeof port === 'number' ? port : PREFERRED_PORTS.first;
-  const ports = anyPort
-    ? await freePorts(names.length + 1)
-    : [first, ...names.map((_, index) => first + (index + 1) * STEP)];
+  const hasDoor = mode === 'remote' && (options.door ?? false);
+  const [doorPort, ...ports] = anyPort
+    ? await freePorts(names.length + 2)
+    : [first, hasDoor ? first + 1 : first, ...names.map((_, index) => first + (index + 1) * STEP)];
   if (ports.some((value) => value < 1 || value > 65_535)) {
     throw new Error(`${workers} Workers from port ${first} on, ${STEP} apart, go beyond port 65535.`);
   }
@@ -105,11 +110,12 @@ export async function resolveConfig(options: FleetOptions): Promise<FleetConfig>
       ...instance,
       env: {
         ...instance.env,
-        ...ownUrl(instance, options),
+        ...ownUrl(instance, hasDoor ? doorPort : instance.port, options),
         ...options.env,
         ...options.instanceEnv?.[instance.name],
       },
     })),
+    doorPort: hasDoor ? doorPort : null,
     ownPostgresPort: options.postgres ? null : await freePort(anyPort ? undefined : PREFERRED_PORTS.postgres),
     postgres: options.postgres ?? null,
     ownRedisPorts: ownRedis
@@ -122,7 +128,8 @@ export async function resolveConfig(options: FleetOptions): Promise<FleetConfig>
 }
 
 const ownUrl = (
-  { part, port }: Pick<InstanceConfig, 'part' | 'port'>,
+  { part }: Pick<InstanceConfig, 'part'>,
+  port: number,
   { knowsItsUrl = true }: FleetOptions,
 ): Record<string, string> =>
   part === 'worker' || !knowsItsUrl ? {} : { APP_SUPERVISOR_PUBLIC_URL: `http://${HOST}:${port}` };

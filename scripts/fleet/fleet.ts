@@ -4,6 +4,7 @@ import path from 'node:path';
 import { sourceHash } from '../build/source-hash.mjs';
 import { ApiError } from './api';
 import { FLEETS, type FleetConfig, type FleetOptions, type InstanceConfig, resolveConfig } from './config';
+import { type Door, makeDoor } from './door';
 import { ADMIN, type EnvironmentInput, environmentOf, socketFolder, storageOf } from './environment';
 import { Instance } from './instance';
 import { type KeepOptions, keep } from './keep';
@@ -39,6 +40,8 @@ export class Fleet {
   readonly redis: Redis | null;
   /** Notifications and requests; the same as `redis` unless the options separate them. */
   readonly commandRedis: Redis | null;
+  /** What visitors reach; null: the Supervisor itself. */
+  readonly door: Door | null;
   readonly instances: Instance[];
   private readonly keys: FleetKeys;
 
@@ -56,6 +59,7 @@ export class Fleet {
         ? this.makeRedis('redis-command', 'Redis (commands)', ports.command)
         : this.redis;
     this.instances = config.instances.map((instance) => this.makeInstance(instance));
+    this.door = config.doorPort ? this.makeDoor(config.doorPort) : null;
   }
 
   /**
@@ -108,7 +112,8 @@ export class Fleet {
   /** Every process, in the order of their start. */
   get parts(): Part[] {
     const redis = [...new Set([this.redis, this.commandRedis])];
-    return [this.postgres, ...redis, ...this.instances].filter((part) => part !== null);
+    const door = this.door ? [this.door.feeder, this.door.haproxy] : [];
+    return [this.postgres, ...redis, ...door, ...this.instances].filter((part) => part !== null);
   }
 
   get postgresServer(): PostgresServer {
@@ -122,6 +127,11 @@ export class Fleet {
   /** Parts that have ended since the fleet was started, although nobody ended them. */
   get lost(): string[] {
     return [...(this.state.read().lost ?? []), ...this.parts.filter(({ lost }) => lost).map(({ name }) => name)];
+  }
+
+  /** Where people go. */
+  get url(): string {
+    return this.door?.haproxy.url ?? this.supervisor.url;
   }
 
   /** Undoes what a test did to the processes: resumes the paused ones and starts the dead ones. */
@@ -199,7 +209,8 @@ export class Fleet {
   }
 
   private async boot(progress: Progress, install: typeof installPlugin, abort?: AbortSignal): Promise<void> {
-    for (const { title, port } of this.config.instances) {
+    const { doorPort, instances } = this.config;
+    for (const { title, port } of [...(doorPort ? [{ title: 'Door', port: doorPort }] : []), ...instances]) {
       if (!(await isFree(port)))
         throw new Error(`${title}: port ${port} is taken. Stop what listens there, or choose --port.`);
     }
@@ -233,7 +244,7 @@ export class Fleet {
       await part.start();
       if (part === this.postgres) await makeRoles(this.postgres.server, this.keys.rolePasswords);
     }
-    return part instanceof Postgres || part instanceof Redis || part instanceof Instance ? part.url : '';
+    return 'url' in part ? String(part.url) : '';
   }
 
   /** Later starts of this instance need not install or upgrade anything. */
@@ -295,6 +306,23 @@ export class Fleet {
       dataDir: path.join(this.home, key),
       logFile: this.logFile(key),
       memory: this.state.processOf(key),
+    });
+  }
+
+  private makeDoor(port: number): Door {
+    const { redisUrl } = this.config;
+    return makeDoor({
+      home: this.home,
+      port,
+      supervisor: this.supervisor.url,
+      keys: () => ({
+        ...this.keys.ofDoors(redisUrl ?? (this.redis as Redis).url),
+        ...(redisUrl && {
+          APP_SUPERVISOR_REDIS_URL: redisUrl,
+          APP_SUPERVISOR_KEY_PREFIX: `fleet-${this.state.read().id}`,
+        }),
+      }),
+      memoryOf: (key) => this.state.processOf(key),
     });
   }
 

@@ -104,9 +104,8 @@ export function ensurePrograms(wanted, print) {
   if (!missing().length) return;
   if (process.getuid?.() === 0 && findOnPath(['apt-get'])) installByApt(missing(), print);
   if (missing().length) {
-    throw new Error(
-      `Not installed: ${missing().join(', ')}. This command installs it:\n\n  ${commandFor(missing())}\n`,
-    );
+    const names = missing().map((program) => (program === 'haproxy' ? 'haproxy 3.0 or later' : program));
+    throw new Error(`Not installed: ${names.join(', ')}. This command installs it:\n\n  ${commandFor(missing())}\n`);
   }
 }
 
@@ -118,7 +117,14 @@ export function findProgram(program) {
   const { names, files = [] } = PROGRAMS[program];
   if (program === 'chromium' && process.env.CHROMIUM_PATH) return process.env.CHROMIUM_PATH;
   const downloaded = program === 'chromium' ? downloadedChromiums() : [];
-  return findOnPath(names) ?? [...files, ...downloaded].find((file) => existsSync(file)) ?? null;
+  const found = findOnPath(names) ?? [...files, ...downloaded].find((file) => existsSync(file)) ?? null;
+  return found && program === 'haproxy' && isOldHAProxy(found) ? null : found;
+}
+
+/** The rules of the door need 3.0. @param {string} file */
+function isOldHAProxy(file) {
+  const { stdout = '' } = spawnSync(file, ['-v'], { encoding: 'utf8' });
+  return Number(/version (\d+)/i.exec(stdout)?.[1] ?? 0) < 3;
 }
 
 /**
@@ -160,6 +166,10 @@ const APT_OPTIONS = ['-qq', ...APT_SETTINGS.flatMap((setting) => ['-o', setting]
 function commandFor(programs) {
   /** @param {'apt' | 'dnf' | 'apk' | 'brew'} manager */
   const packages = (manager) => programs.map((program) => PROGRAMS[program][manager]).join(' ');
+  // Their own packages are older.
+  if (programs.length === 1 && programs[0] === 'haproxy' && distribution() === 'ubuntu') {
+    return 'sudo add-apt-repository -y ppa:vbernat/haproxy-3.0 && sudo apt-get install -y haproxy';
+  }
   if (process.platform === 'darwin') return `brew install ${packages('brew')}`;
   if (findOnPath(['dnf'])) return `sudo dnf install -y ${packages('dnf')}`;
   if (findOnPath(['apk'])) return `sudo apk add ${packages('apk')}`;

@@ -1,6 +1,7 @@
+import { version } from '../../package.json';
 import { ConfigError } from './config';
 import { doorConfig } from './config/door';
-import { systemClock } from './core/system';
+import { systemClock, systemRandom } from './core/system';
 import { Feeder } from './door/feeder';
 import { messageOf } from './errors';
 import { createLog } from './log';
@@ -21,7 +22,7 @@ const log = createLog({
 });
 
 async function main(): Promise<void> {
-  const feeder = new Feeder(doorConfig(), log, systemClock);
+  const feeder = new Feeder(doorConfig(), version, log, systemClock, systemRandom);
   feeder.start();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => void feeder.stop().finally(() => process.exit(0)));

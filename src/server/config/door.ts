@@ -77,7 +77,7 @@ export function doorConfig(env: Env = process.env): DoorConfig {
     publicKey: variables.read(
       'APP_SUPERVISOR_PUBLIC_KEY',
       z.string().regex(/^[\w-]{43}$/),
-      'the public key of the Supervisor, which the command app-supervisor:door-settings prints',
+      'the public key of the Supervisor, which dist/server/keys.js --door writes',
     ),
   };
   if (!supervisors.length || config.supervisors.length < supervisors.length) {

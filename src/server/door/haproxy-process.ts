@@ -56,9 +56,9 @@ export class HAProxyProcess {
    * @throws what it did not accept; then it is not known what it has
    */
   async bring(maps: Maps, folder: string): Promise<number> {
+    if (this.maps === maps) return 0;
     const commands = changesOf(this.maps, maps, folder);
-    if (!commands.length) return 0;
-    const answers = await this.socket.send(commands);
+    const answers = commands.length ? await this.socket.send(commands) : [];
     const refused = answers.findIndex((answer) => answer !== '');
     if (refused >= 0) throw new Error(`HAProxy answers to "${commands[refused]}": ${answers[refused]}`);
     this.maps = maps;

@@ -5,12 +5,10 @@ import { Feed } from '../feed';
 import type { Log } from '../log';
 import type { DoorDisk } from './disk';
 import { HAProxyProcess, type Identity } from './haproxy-process';
-import { SOCKET } from './rules';
+import { CONFIGURATION, MASTER_SOCKET, SOCKET } from './rules/place';
 import { askMaster } from './runtime-socket';
-import { CONFIGURATION, type Wanted } from './wanted';
+import type { Wanted } from './wanted';
 
-/** The socket of HAProxy's master, below the folder: whoever starts HAProxy names it. */
-export const MASTER_SOCKET = 'master.sock';
 /** The oldest release whose reload answers, and whose rules are ours. */
 const OLDEST = [3, 0];
 /** How often HAProxy is looked for, and after its own reloads, in ms. */
@@ -88,29 +86,28 @@ export class HAProxy {
   }
 
   private async lookOnce(): Promise<void> {
-    const { wanted } = this;
-    const problem = wanted && this.writeFiles(wanted);
     await this.find();
-    const { current } = this;
-    if (!wanted || !current) return;
-    if (current.mark === wanted.mark) {
-      this.refusal = null;
-      await this.bring(current, wanted).catch((error) => this.mend(wanted, problem ?? error));
-    } else if (problem) throw problem;
-    else await this.reload(wanted);
-    for (const process of this.former) await this.bring(process, wanted).catch(() => undefined);
-    if (problem) throw problem;
+    const { wanted, current } = this;
+    if (!wanted) return;
+    const isRead = current?.mark === wanted.mark;
+    // What runs is changed first: writing takes longer.
+    const refusal = current && isRead ? await failureOf(this.bring(current, wanted)) : null;
+    for (const process of this.former) await failureOf(this.bring(process, wanted));
+    this.writeFiles(wanted);
+    if (isRead && !refusal) this.refusal = null;
+    else if (current) await this.reload(wanted);
+    // Of a process that did not take a line it is not known what it has: another one has read all of them now.
+    if (refusal) throw refusal;
   }
 
-  /** Where the disk is full, what runs is changed nevertheless. @returns what was wrong */
-  private writeFiles({ files }: Wanted): Error | null {
+  /** @throws if they cannot be written: then HAProxy, which would read former ones, is not reloaded */
+  private writeFiles({ files }: Wanted): void {
     const { [CONFIGURATION]: configuration, ...others } = files;
     try {
       for (const [name, text] of Object.entries(others)) this.disk.write(name, text);
       this.disk.write(CONFIGURATION, configuration);
-      return null;
     } catch (error) {
-      return new Error(`The files of HAProxy cannot be written: ${messageOf(error)}`);
+      throw new Error(`The files of HAProxy cannot be written: ${messageOf(error)}`);
     }
   }
 
@@ -118,12 +115,6 @@ export class HAProxy {
     const began = this.clock.now().mono;
     const changed = await process.bring(maps, this.disk.folder);
     if (changed) this.log.debug(`Changed ${changed} lines in ${Math.round(this.clock.now().mono - began)} ms.`);
-  }
-
-  /** It is not known what a process has that did not take a line; it reads all of them anew. @throws why it cannot */
-  private async mend(wanted: Wanted, problem: Error): Promise<void> {
-    this.complain(problem.message);
-    await this.reload(wanted);
   }
 
   /** Finds a process where there is none yet, or where another one has followed it. */
@@ -189,5 +180,11 @@ export class HAProxy {
     this.complaint = complaint;
   }
 }
+
+const failureOf = (work: Promise<unknown>): Promise<Error | null> =>
+  work.then(
+    () => null,
+    (error) => error,
+  );
 
 const isSame = (one: Identity, other: Identity): boolean => one.pid === other.pid && one.startedAt === other.startedAt;

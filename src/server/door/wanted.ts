@@ -3,11 +3,11 @@ import type { RouteSettings, Routes } from '../../shared/routes';
 import { BOUNDS } from '../config/bounds';
 import type { DoorConfig } from '../config/door';
 import { CONFIGURATION_MARK } from './haproxy-process';
-import { CONFIGURATION, type DoorFiles, type DoorPlace, filesOf, type Listener } from './rules';
+import { type DoorFiles, type DoorPlace, filesOf, type Listener } from './rules';
+import { configurationOf } from './rules/configuration';
+import lua from './rules/door.lua';
 import { type Maps, mapsOf } from './rules/maps';
 
-/** The file that HAProxy is started with, below the folder. */
-export { CONFIGURATION } from './rules';
 /** Of the certificates that HAProxy reads, below the folder. */
 export const CERTIFICATES = 'certificates';
 
@@ -26,10 +26,8 @@ export interface Wanted {
 export function wantedOf(config: DoorConfig, routes: Routes | null, certificates: string | null): Wanted {
   const table = routes ?? NO_ROUTES;
   const place = placeOf(config, certificates !== null);
-  const { [CONFIGURATION]: unmarked, ...others } = filesOf(place, table);
-  const lua = Object.entries(others).filter(([name]) => !name.endsWith('.map'));
   const mark = createHash('sha256')
-    .update(JSON.stringify([unmarked, lua, certificates]))
+    .update(JSON.stringify([configurationOf(place, table), lua, certificates]))
     .digest('hex')
     .slice(0, 16);
   const globals = [...place.globals, `setenv ${CONFIGURATION_MARK} ${mark}`];

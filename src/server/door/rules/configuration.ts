@@ -58,6 +58,8 @@ const COMMON = [
   '  srvtcpka-idle 30s',
   '  option splice-auto',
   '  option http-no-delay',
+  // After a reload the former process answers once more on a connection that is kept open, and then says that it closes it.
+  '  option idle-close-on-response',
 ];
 
 const tables = (): string[] => [

@@ -36,6 +36,8 @@ export const CONFIGURATION = 'haproxy.cfg';
 export const LUA = 'door.lua';
 /** The runtime socket, below the folder. */
 export const SOCKET = 'haproxy.sock';
+/** The socket of its master, below the folder: whoever starts HAProxy names it. */
+export const MASTER_SOCKET = 'master.sock';
 
 /** Names of the tables in which HAProxy counts; the first is by uid of an app, the others are limits. */
 export const TABLES = { apps: 'apps', sockets: 'sockets', addresses: 'addresses', signIns: 'sign-ins' } as const;

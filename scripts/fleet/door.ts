@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { MASTER_SOCKET } from '../../src/server/door/haproxy';
-import { CONFIGURATION } from '../../src/server/door/rules';
+import { CONFIGURATION, MASTER_SOCKET } from '../../src/server/door/rules/place';
 import { findProgram } from '../lib/programs.mjs';
+import { ROOT } from '../lib/root.mjs';
+import { socketFolder } from './environment';
 import { Part, type PartOptions } from './part';
 import { HOST } from './ports';
 
@@ -75,3 +76,52 @@ const accepts = (port: number): Promise<boolean> =>
     });
     socket.once('error', () => resolve(false));
   });
+
+export interface Door {
+  feeder: FeederPart;
+  haproxy: HAProxyPart;
+}
+
+export interface DoorOptions {
+  /** Of the fleet. */
+  home: string;
+  port: number;
+  /** The Supervisor's own address. */
+  supervisor: string;
+  /** What it may read, and what it believes it by. */
+  keys(): Record<string, string>;
+  memoryOf(key: string): PartOptions['memory'];
+}
+
+/** Both are kept with the fleet; HAProxy ends connections, so nothing of a fleet restarts it. */
+export function makeDoor({ home, port, supervisor, keys, memoryOf }: DoorOptions): Door {
+  const logFile = (name: string) => path.join(home, 'logs', `${name}.log`);
+  const folder = path.join(socketFolder(home), 'door');
+  return {
+    feeder: new FeederPart({
+      folder,
+      args: [path.join(ROOT, 'dist/server/nocobase-door.js')],
+      env: () => {
+        linkTo(path.join(home, 'door'), folder);
+        return {
+          PATH: process.env.PATH,
+          APP_SUPERVISOR_DOOR_FOLDER: folder,
+          APP_SUPERVISOR_DOOR_HTTP: `${HOST}:${port}`,
+          APP_SUPERVISOR_DOOR_SUPERVISORS: supervisor,
+          ...keys(),
+        };
+      },
+      logFile: logFile('door'),
+      memory: memoryOf('door'),
+    }),
+    haproxy: new HAProxyPart({ folder, port, logFile: logFile('haproxy'), memory: memoryOf('haproxy') }),
+  };
+}
+
+/** The path of a socket may have 107 bytes, which a folder deep in a home directory exceeds, and no spaces, which end a word for HAProxy. */
+function linkTo(folder: string, link: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(path.dirname(link), { recursive: true });
+  rmSync(link, { force: true });
+  symlinkSync(folder, link);
+}

@@ -1,0 +1,225 @@
+import { readFileSync } from 'node:fs';
+import net from 'node:net';
+import Redis from 'ioredis';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Redis as RedisServer } from '../../scripts/fleet';
+import { startRedis } from '../setup/services';
+import { Echo, TestDoor, TestRoutes, TestSocket, Visitors } from '../support/door-process';
+import { until } from '../support/wait';
+
+/** A real door before echoing Workers: what visitors notice when its parts, and what is around it, end and come back. */
+const CRM = '/api/x?__appName=crm';
+const PREFIX = 'survival';
+
+let redis: RedisServer;
+let module: Echo;
+let one: Echo;
+let two: Echo;
+let door: TestDoor;
+let routes: TestRoutes;
+let sockets: TestSocket[];
+const running: Visitors[] = [];
+
+beforeEach(async () => {
+  redis = await startRedis({ persistent: true });
+  [module, one, two] = await Promise.all(['module', 'env_a', 'env_b'].map((name) => new Echo(name).start()));
+  routes = new TestRoutes(redis.url, PREFIX);
+  const env = { APP_SUPERVISOR_REDIS_URL: redis.url, APP_SUPERVISOR_KEY_PREFIX: PREFIX };
+  door = await TestDoor.make({ supervisors: [module.url], env });
+  await routes.publish([{ name: 'crm', environments: ['env_a', 'env_b'] }], { env_a: one.url, env_b: two.url });
+  await door.start();
+  await answers(CRM, 'env_a');
+  sockets = await Promise.all(Array.from({ length: 20 }, () => TestSocket.open(door.port, 'crm')));
+});
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((visitors) => visitors.end()));
+  for (const socket of sockets) socket.close();
+  routes.close();
+  await door.stop();
+  await Promise.all([module, one, two].map((echo) => echo.stop().catch(() => undefined)));
+  await redis.stop();
+});
+
+const answers = (path: string, by: string) =>
+  until(`${by} answers`, () =>
+    door.by(path).then(
+      (found) => found === by,
+      () => false,
+    ),
+  );
+const visitors = (accepts = (by: string) => by === 'env_a' || by === 'env_b') => {
+  const begun = new Visitors(`${door.url}${CRM}`, accepts);
+  running.push(begun);
+  return begun;
+};
+/** @param more requests that have been answered meanwhile */
+const goesOn = (visits: Visitors, more = 200) => {
+  const from = visits.done;
+  return until('Visitors are served', () => visits.done >= from + more);
+};
+const areOpen = async () => expect(await Promise.all(sockets.map((socket) => socket.echoes()))).not.toContain(false);
+
+it('the Supervisor ends and comes back: apps are served, and visitors of the main app are told', async () => {
+  const visits = visitors();
+  const { port } = module;
+  await module.stop();
+  await until('The Supervisor is missed', async () => (await fetch(`${door.url}/`)).status === 503);
+  expect((await fetch(`${door.url}/`)).headers.get('retry-after')).not.toBeNull();
+  await goesOn(visits);
+  await module.start(port);
+  await answers('/', 'module');
+  await areOpen();
+  expect(visits.failures).toEqual([]);
+});
+
+it('the feeder is killed and started: nothing is noticed, and changes go on', async () => {
+  const visits = visitors();
+  await door.feeder.kill();
+  await goesOn(visits);
+  await routes.publish([{ name: 'crm', environments: ['env_b'] }], { env_a: one.url, env_b: two.url });
+  await door.feeder.start();
+  await answers(CRM, 'env_b');
+  await areOpen();
+  expect(visits.failures).toEqual([]);
+});
+
+it('HAProxy is reloaded, its master executed anew, and environments come and go', async () => {
+  const visits = visitors();
+  for (let i = 0; i < 10; i++) {
+    const places = { env_a: one.url, env_b: two.url, ...(i % 2 ? {} : { [`env_${i}`]: two.url }) };
+    await routes.publish(
+      [
+        { name: 'crm', environments: i % 2 ? ['env_a'] : ['env_b'] },
+        { name: 'shop', environments: i % 2 ? [] : [`env_${i}`] },
+      ],
+      places,
+    );
+    await answers(CRM, i % 2 ? 'env_a' : 'env_b');
+    await answers('/api/x?__appName=shop', i % 2 ? 'module' : 'env_b');
+    if (i % 3 === 0) process.kill(door.haproxy.pid!, 'SIGUSR2');
+  }
+  await goesOn(visits);
+  await areOpen();
+  expect(visits.again).toBe(0);
+  expect(visits.failures).toEqual([]);
+});
+
+it('HAProxy is killed: what was under way ends, and it serves again from what is on disk, without the feeder', async () => {
+  await door.feeder.kill();
+  await door.haproxy.kill();
+  await door.haproxy.start();
+  const visits = visitors();
+  await goesOn(visits);
+  expect(visits.failures).toEqual([]);
+  await door.feeder.start();
+  await routes.publish([{ name: 'crm', environments: ['env_b'] }], { env_a: one.url, env_b: two.url });
+  await answers(CRM, 'env_b');
+});
+
+it('a process of HAProxy is killed: its master ends, too, and both are found again', async () => {
+  const children = readFileSync(`/proc/${door.haproxy.pid}/task/${door.haproxy.pid}/children`, 'utf8');
+  process.kill(Number(children.trim().split(' ')[0]), 'SIGKILL');
+  await until('HAProxy has ended', () => !door.haproxy.running);
+  await door.haproxy.start();
+  await answers(CRM, 'env_a');
+  await routes.publish([{ name: 'crm', environments: ['env_b'] }], { env_a: one.url, env_b: two.url });
+  await answers(CRM, 'env_b');
+});
+
+it('Redis is away, and comes back as an older copy: what is in force stays, until there is something newer', async () => {
+  const admin = new Redis(redis.url);
+  admin.on('error', () => undefined);
+  const before = await admin.dumpBuffer(`${PREFIX}:routes`);
+  await routes.publish([{ name: 'crm', environments: ['env_b'] }], { env_a: one.url, env_b: two.url });
+  await answers(CRM, 'env_b');
+  const visits = visitors();
+  await redis.kill();
+  await goesOn(visits);
+  await redis.start();
+  await until('Redis has the older copy', () =>
+    admin.restore(`${PREFIX}:routes`, 0, before, 'REPLACE').then(
+      () => true,
+      () => false,
+    ),
+  );
+  // The feeder has read the older copy many times.
+  await goesOn(visits, 2_000);
+  expect(await door.by(CRM)).toBe('env_b');
+  await door.feeder.kill();
+  await door.feeder.start();
+  await goesOn(visits, 2_000);
+  expect(await door.by(CRM)).toBe('env_b');
+  await routes.publish([{ name: 'crm', environments: ['env_a'] }], { env_a: one.url, env_b: two.url });
+  await answers(CRM, 'env_a');
+  await areOpen();
+  expect(visits.failures).toEqual([]);
+  admin.disconnect();
+});
+
+it('all is away and started anew: apps are served from what is on disk, without Supervisor and Redis', async () => {
+  await until('The table is on disk', () => readFileSync(`${door.folder}/table.json`, 'utf8').includes('crm'));
+  await Promise.all([door.feeder.kill(), door.haproxy.kill(), redis.kill(), module.stop()]);
+  await door.start();
+  const visits = visitors();
+  await goesOn(visits);
+  expect(visits.failures).toEqual([]);
+});
+
+it('a Worker ends and refuses connections: one visitor waits for a second and is told, and no other one', async () => {
+  const visits = visitors();
+  await goesOn(visits);
+  const { port } = one;
+  for (const socket of sockets) socket.close();
+  await one.leave();
+  await answers(CRM, 'env_b');
+  await goesOn(visits);
+  await visits.end();
+  console.log(`the longest answer took ${Math.round(visits.slowest)} ms; sent again: ${visits.again}`);
+  expect(visits.slowest).toBeLessThan(1_500);
+  expect(visits.failures.length).toBeLessThanOrEqual(1);
+  await one.start(port);
+  await answers(CRM, 'env_a');
+});
+
+it('a Worker is killed: it is left within 2 s, and nothing fails but what it was answering', async () => {
+  const visits = visitors();
+  await goesOn(visits);
+  await one.stop();
+  const began = performance.now();
+  await answers(CRM, 'env_b');
+  const left = performance.now() - began;
+  await goesOn(visits);
+  console.log(`left after ${Math.round(left)} ms; failed: ${visits.failures.length} of 8 that may have been under way`);
+  expect(left).toBeLessThan(2_000);
+  expect(visits.failures.length).toBeLessThanOrEqual(8);
+});
+
+it('slow clients, a slow Worker, silent connections and endless headers: others are served, and memory stays', async () => {
+  const open = (text: string) => {
+    const socket = net.connect(door.port, '127.0.0.1', () => socket.write(text));
+    socket.on('error', () => undefined);
+    return socket;
+  };
+  const hostile = Array.from({ length: 2_000 }, () => open(''));
+  hostile.push(...Array.from({ length: 100 }, () => open('GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ')));
+  const headers = open('GET / HTTP/1.1\r\nHost: x\r\n');
+  const more = setInterval(() => headers.write(`X-${Math.random()}: ${'y'.repeat(1_000)}\r\n`), 1);
+  const visits = visitors();
+  await goesOn(visits);
+  const before = memoryOf(door.haproxy.pid!);
+  await goesOn(visits, 3_000);
+  const after = memoryOf(door.haproxy.pid!);
+  clearInterval(more);
+  for (const socket of [...hostile, headers]) socket.destroy();
+  console.log(`HAProxy with 2,100 such connections: ${before} kB, later ${after} kB`);
+  expect(after).toBeLessThan(before * 1.2 + 5_000);
+  expect(visits.failures).toEqual([]);
+});
+
+/** Resident memory of all its processes, in kB. */
+function memoryOf(master: number): number {
+  const children = readFileSync(`/proc/${master}/task/${master}/children`, 'utf8').trim().split(' ').filter(Boolean);
+  return [master, ...children]
+    .map((pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0))
+    .reduce((sum, kB) => sum + kB, 0);
+}
