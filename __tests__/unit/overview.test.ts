@@ -290,7 +290,7 @@ describe('the summary of a fleet', () => {
     for (const name of ['env_a', 'env_b']) await fleet.environment(name);
     await fleet.runningApp(supervisor, 'crm', ['env_a']);
     await fleet.runningApp(supervisor, 'wiki', ['env_b']);
-    await fleet.runningApp(supervisor, 'docs', ['env_a', 'env_b']);
+    await fleet.runningApp(supervisor, 'docs', ['env_b', 'env_a']);
     await fleet.run(1_000, 'env_a', 'env_b');
     expect(part.parts.summary.get()).toMatchObject({
       total: 3,

@@ -1,4 +1,4 @@
-import { Flex, Grid, Table, type TableColumnType } from 'antd';
+import { Flex, Grid, Skeleton, Table, type TableColumnType } from 'antd';
 import type { ReactNode } from 'react';
 import { RowCard } from './RowCard';
 import { RowStops } from './RowStops';
@@ -22,10 +22,12 @@ interface Props<Row> {
 
 /** A table; without room for its columns a card for each row. */
 export function Rows<Row extends object>({ rows, nameOf, columns, width, lines, mark, below, ...rest }: Props<Row>) {
-  const { loading = !rows, empty } = rest;
+  const { loading = false, empty } = rest;
   // Beside NocoBase's menu and below its next step, a table would hide columns behind the one that is fixed.
   const { xl: isWide = true } = Grid.useBreakpoint();
-  if (!isWide && rows) {
+  // Without an answer there is nothing to say, also not that there is none.
+  if (!rows) return <Skeleton active />;
+  if (!isWide) {
     if (!rows.length) return <>{empty}</>;
     return (
       <RowStops>
@@ -51,7 +53,7 @@ export function Rows<Row extends object>({ rows, nameOf, columns, width, lines, 
         scroll={{ x: width }}
         expandable={
           below && {
-            expandedRowKeys: rows?.filter((row) => below(row) !== null).map(nameOf),
+            expandedRowKeys: rows.filter((row) => below(row) !== null).map(nameOf),
             expandedRowRender: below,
             showExpandColumn: false,
           }
