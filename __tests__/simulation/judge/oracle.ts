@@ -89,9 +89,11 @@ export function faultOf(record: AppRecord, app: AppDefinition, wish: Published):
 
 const settingsOf = (app: AppDefinition) => Object.fromEntries(SETTINGS.map((name) => [name, app[name]]));
 
-function databaseFor({ database }: AppDefinition, { desired, data, uploads }: Published) {
+function databaseFor(app: AppDefinition, { desired, data, uploads }: Published) {
+  // That a password is still to be made is the Supervisor's.
+  const { renewsPassword: _, ...database } = app.database;
   if (desired === 'removed') return data === 'keep' ? { dbConnType: 'new_database' } : database;
-  const { password: _, ...place } = database;
+  const { password: __, ...place } = database;
   return uploads?.ahead ? place : database;
 }
 
