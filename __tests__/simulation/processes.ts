@@ -93,7 +93,7 @@ abstract class SimulatedProcess {
   readonly link: Link;
   protected readonly bus: SimulatedBus;
   private isOff = false;
-  /** When its connection to its database last went or came back, in true ms. */
+  /** When its connection to its database last went, or is back and nothing waits for an answer of before any more, in true ms. */
   partedAt = Number.NEGATIVE_INFINITY;
   protected readonly random;
   readonly log;
@@ -123,7 +123,7 @@ abstract class SimulatedProcess {
   }
 
   set isOffDatabase(isOff: boolean) {
-    if (isOff !== this.isOff) this.partedAt = this.around.scheduler.now;
+    if (isOff !== this.isOff) this.partedAt = this.around.scheduler.now + (isOff ? 0 : LOST_AFTER);
     this.isOff = isOff;
     if (isOff) this.database.cut(this.name);
   }

@@ -129,6 +129,15 @@ describe('what is shown of a request', () => {
     expect(of(['env_a'])).toEqual(['env_a boot', 'env_b boot']);
   });
 
+  it('is about no boot that was asked for before, where the app is to be stopped by now', () => {
+    const fleet = asked(['env_a', 'env_b'], (app, generation) => booted(app, generation, 'restart'));
+    fleet.settle();
+    const before = fleet.operation!;
+    fleet.ask((app, generation) => rested(app, generation));
+    const items = begunIn(fleet.app, ['env_a', 'env_b'], [before]).map((item) => `${item.environment} ${item.of}`);
+    expect(items).toEqual(['env_a place', 'env_b place']);
+  });
+
   it('names nothing of what was not asked for', () => {
     const fleet = asked(['env_a', 'env_b'], (app, generation) => rested(app, generation, ['env_a']));
     expect(begunIn(fleet.app, ['env_a'], [])).toEqual([{ environment: 'env_a', of: 'place', state: 'queued' }]);

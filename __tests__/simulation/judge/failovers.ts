@@ -59,14 +59,17 @@ export function checkMoves(world: World, isHealthy: (process: World['workers'][n
   wellAt.set(world, well);
   const known = seen.get(world) ?? new Set<string>();
   seen.set(world, known);
-  for (const { id, appName, cause, createdById, progress } of all(world)) {
+  for (const operation of all(world)) {
+    const { id, appName, cause, createdById } = operation;
     if (known.has(id)) continue;
     known.add(id);
-    const from = progress.find(({ of }) => of === 'leave')?.environment ?? '';
+    const from = leftBy(world, operation);
     const app = (world.database.database.visible('apps') as Array<{ name: string; failoverDelay: number }>).find(
       ({ name }) => name === appName,
     );
-    const serving = world.plan.failover === 'probed' && world.workers.find((worker) => servesFor(worker, now, from));
+    const address = addressOf(world, from);
+    const isServing = (worker: World['workers'][number]) => worker.url === address && servesFor(worker, now, from);
+    const serving = world.plan.failover === 'probed' && world.workers.find(isServing);
     if (cause === 'failover' && !createdById && serving)
       world.violate(`${appName} leaves ${from}, where ${serving.name} says that it hosts`);
     const silentFor = now - (well.get(from) ?? Number.NEGATIVE_INFINITY);
@@ -83,6 +86,22 @@ export function checkMoves(world: World, isHealthy: (process: World['workers'][n
 
 /** How long ago a process must have taken its environment before whoever asks it hears so, in ms: two questions and their answers. */
 const ANSWERS = 15_000;
+
+/** The environment that a move takes an app out of: it may still be leaving one from which it was moved before. */
+function leftBy({ database }: World, { appUid, generation, progress }: Operation): string {
+  const left = progress.flatMap(({ of, environment }) => (of === 'leave' ? environment : []));
+  const before = (database.database.visible('appOperations') as unknown as Operation[])
+    .filter((one) => one.appUid === appUid && one.generation < generation)
+    .sort((one, other) => other.generation - one.generation);
+  const places = before.flatMap((one) => one.progress.find(({ of }) => of !== 'leave')?.environment ?? []);
+  return left.find((name) => name === places[0]) ?? left[0] ?? '';
+}
+
+/** Where the leader sends visitors of an environment: nobody reaches a process that has taken it over, and could not say where it is. */
+function addressOf({ supervisors }: World, environment: string): string | null | undefined {
+  const leader = supervisors.find(({ process }) => process?.leads)?.process;
+  return leader?.part.parts.environmentCache.addressOf(environment);
+}
 
 /** Whether a process has served an environment for some time, and answers whoever asks it. */
 const servesFor = (

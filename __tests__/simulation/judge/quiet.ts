@@ -256,6 +256,8 @@ function checkPlace(app: AppDefinition, environment: string, wish: Published, ho
   const { say, leader } = sight;
   const running = holder.host.running.get(app.name);
   const entry = holder.part.controller?.apps.entry(app.name);
+  // The database fell back behind the end of this app and the creation of another one of its name, which a warning names.
+  if (running && running.uid !== app.uid && sight.world.hasLostApps) return;
   const is = `${app.name} in ${environment}, which should be ${wish.desired},`;
   const mayRest = wish.desired !== 'running' && (wish.desired !== 'onDemand' || entry?.status === 'dormant');
   if (!running && !mayRest && !isExplained(holder, app)) say(`${is} is ${entry?.status ?? 'unknown'}.`);

@@ -37,7 +37,8 @@ export function begunIn(app: App, asked: readonly string[], before: readonly Ope
     const isKept = isNext && isKeptFrom(app, environment);
     // Nothing is asked of it before the boot that failed elsewhere is done, whoever sees to that.
     if (isKept && !isPublished(app.published[environment])) return [];
-    const boots = !isKept && (isNext || bootsIn(before, environment));
+    const boots =
+      !isKept && (isNext || (app.placements[environment].want !== 'stopped' && bootsIn(before, environment)));
     const isAbout = boots || environment === to || asked.includes(environment) || isOpen(environment);
     return isAbout ? [{ environment, of: boots ? 'boot' : 'place', state: 'queued' }] : [];
   });
