@@ -4,6 +4,7 @@ import { type Audience, isForOthers, type MessageBus } from '../../src/server/pr
 import type { Stores } from '../../src/server/protocol/stores';
 import type { FleetObservation } from '../../src/server/protocol/stores/fleet';
 import { MemoryStores } from '../../src/server/protocol/stores/memory';
+import { copyOf } from '../support/copy';
 import type { SeededRandom } from '../support/random';
 import type { Machine, Scheduler } from './scheduler';
 
@@ -46,9 +47,9 @@ export class SimulatedRedis {
     if (this.isReadOnly && TAKES_WRITES.has(name))
       throw new Error("READONLY You can't write against a read only replica.");
     const store = this.stores[subject] as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
-    const result = await store[name](...structuredClone(args));
+    const result = await store[name](...copyOf(args));
     this.onCommand(`${subject}.${name}`, args, result);
-    return structuredClone(result);
+    return copyOf(result);
   }
 
   /** When it last lost something, was away or frozen, or took no writes, in true ms. */
@@ -65,14 +66,14 @@ export class SimulatedRedis {
 
   /** Keeps a copy, for a failover to it. */
   copy(): void {
-    this.copies.push({ at: this.scheduler.now, stores: this.copyOf(this.stores) });
+    this.copies.push({ at: this.scheduler.now, stores: this.copyOfStores(this.stores) });
     this.copies = this.copies.slice(-12);
   }
 
   /** A replica takes over that was `age` ms behind. */
   failOver(age: number): void {
     const copy = this.copies.findLast(({ at }) => at <= this.scheduler.now - age);
-    this.stores = copy ? this.copyOf(copy.stores) : this.empty();
+    this.stores = copy ? this.copyOfStores(copy.stores) : this.empty();
     this.wentBackAt = this.scheduler.now;
     this.server++;
     this.onLoss();
@@ -82,13 +83,13 @@ export class SimulatedRedis {
     return new MemoryStores({ clock: this.clock, random: this.random, isAlone: false });
   }
 
-  private copyOf(original: MemoryStores): MemoryStores {
+  private copyOfStores(original: MemoryStores): MemoryStores {
     const copy = this.empty();
     for (const subject of SUBJECTS) {
       const [from, to] = [original, copy].map((stores) => stores[subject] as unknown as Record<string, unknown>);
       for (const [name, value] of Object.entries(from)) {
         const isData = value === null || typeof value === 'string' || value instanceof Map;
-        if (isData) to[name] = structuredClone(value);
+        if (isData) to[name] = copyOf(value);
       }
     }
     const termOf = (stores: MemoryStores) => (stores.records as unknown as { term: { newest: number } }).term;

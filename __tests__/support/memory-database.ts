@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CollectionOptions, Database } from '@nocobase/database';
+import { copyOf } from './copy';
 import { RowLocks } from './row-locks';
 
 /**
@@ -84,21 +85,39 @@ export class MemoryDatabase {
 
   /** Of a table, as a transaction sees it. */
   visible(name: string, transaction?: MemoryTransaction): Row[] {
+    const writes = transaction?.writes.get(name);
+    if (!writes) return [...this.tableOf(name).rows.values()];
     const rows = new Map(this.tableOf(name).rows);
-    for (const [key, row] of transaction?.writes.get(name) ?? []) {
+    for (const [key, row] of writes) {
       if (row) rows.set(key, row);
       else rows.delete(key);
     }
     return [...rows.values()];
   }
 
-  /** Locks the rows that match, one after the other; each is looked at again once it is locked. */
-  async lock(transaction: MemoryTransaction, name: string, test: Test, mode: 'UPDATE' | 'SHARE'): Promise<Row[]> {
+  /** The rows that match, as a transaction sees them; one that is named by its key is not looked for. */
+  matching(name: string, query: Query, transaction: MemoryTransaction): Row[] {
+    const test = testOf(query);
     const { key } = this.tableOf(name);
+    const named = query.filter?.[key] ?? query.where?.[key];
+    const isNamed = typeof named === 'string' || typeof named === 'number';
+    const rows = isNamed ? [this.rowOf(name, named, transaction)] : this.visible(name, transaction);
+    return rows.filter((row): row is Row => row !== undefined && test(row));
+  }
+
+  private rowOf(name: string, key: unknown, { writes }: MemoryTransaction): Row | undefined {
+    const written = writes.get(name)?.get(key);
+    return written === undefined ? this.tableOf(name).rows.get(key) : (written ?? undefined);
+  }
+
+  /** Locks the rows that match, one after the other; each is looked at again once it is locked. */
+  async lock(transaction: MemoryTransaction, name: string, query: Query, mode: 'UPDATE' | 'SHARE'): Promise<Row[]> {
+    const { key } = this.tableOf(name);
+    const test = testOf(query);
     const found: Row[] = [];
-    for (const candidate of this.visible(name, transaction).filter(test)) {
+    for (const candidate of this.matching(name, query, transaction)) {
       await this.acquire(transaction, `${name} ${candidate[key]}`, mode);
-      const now = this.visible(name, transaction).find((row) => row[key] === candidate[key]);
+      const now = this.rowOf(name, candidate[key], transaction);
       if (now && test(now)) found.push(now);
     }
     return found;
@@ -113,7 +132,7 @@ export class MemoryDatabase {
 
   write(transaction: MemoryTransaction, name: string, key: unknown, row: Row | null): void {
     const writes = transaction.writes.get(name) ?? new Map();
-    transaction.writes.set(name, writes.set(key, row && structuredClone(row)));
+    transaction.writes.set(name, writes.set(key, row && copyOf(row)));
   }
 
   private tableOf(name: string): Table {
@@ -227,20 +246,19 @@ class MemoryModel {
 
   find(query: Query): Promise<MemoryRow[]> {
     return this.run(query.transaction, async (transaction) => {
-      const test = testOf(query);
       const rows = query.lock
-        ? await this.database.lock(transaction, this.name, test, query.lock)
-        : this.database.visible(this.name, transaction).filter(test);
+        ? await this.database.lock(transaction, this.name, query, query.lock)
+        : this.database.matching(this.name, query, transaction);
       const sorted = sort(rows, query.sort ?? query.order ?? []);
       const { offset = 0, limit = rows.length } = query;
-      return sorted.slice(offset, offset + limit).map((row) => new MemoryRow(structuredClone(row), this.table.hidden));
+      return sorted.slice(offset, offset + limit).map((row) => new MemoryRow(copyOf(row), this.table.hidden));
     });
   }
 
   /** @returns how many rows were changed */
   async update(values: Row, query: Query): Promise<[number]> {
     return this.run(query.transaction, async (transaction) => {
-      const rows = await this.database.lock(transaction, this.name, testOf(query), 'UPDATE');
+      const rows = await this.database.lock(transaction, this.name, query, 'UPDATE');
       for (const row of rows) {
         const changed = { ...row, ...values, ...(this.table.timestamps ? { updatedAt: new Date(this.wall()) } : {}) };
         await this.assertUnique(transaction, changed, row);
@@ -276,9 +294,8 @@ class MemoryModel {
   }
 
   async destroy(query: Query & { truncate?: boolean }): Promise<void> {
-    const test = query.truncate ? () => true : testOf(query);
     await this.run(query.transaction, async (transaction) => {
-      for (const row of await this.database.lock(transaction, this.name, test, 'UPDATE'))
+      for (const row of await this.database.lock(transaction, this.name, query, 'UPDATE'))
         this.database.write(transaction, this.name, row[this.table.key], null);
     });
   }

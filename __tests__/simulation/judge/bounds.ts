@@ -224,8 +224,9 @@ function checkProgress({ world, since, now, redis, supervisors }: Sight): void {
   const isServed = [...supervisors].some(([process]) => process.leads && isSeen(world, process));
   const wellSince = isCalm ? Math.max(redis, ...world.slots.map(({ process }) => processWellSince(process!))) : now;
   const within = world.plan.lost === 0 ? BOUNDS.goesOn : UNWOKEN;
-  for (const { id, appName, action, finishedAt, progress } of rows<Operation>(world, 'appOperations')) {
-    const isIdle = isCalm && isServed && finishedAt === null && !isWorkedOn(world, appName);
+  const open = rows<Operation>(world, 'appOperations').filter(({ finishedAt }) => finishedAt === null);
+  for (const { id, appName, action, progress } of open) {
+    const isIdle = isCalm && isServed && !isWorkedOn(world, appName);
     // What it has come to: a step forward is progress.
     const stays = since.lasts(`${id} ${JSON.stringify(progress)}`, isIdle, now, wellSince);
     if (stays > within + SLACK) world.violate(`${action} of ${appName} does nothing for ${seconds(stays)} s`);

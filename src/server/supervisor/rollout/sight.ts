@@ -47,10 +47,14 @@ export interface Plan {
 }
 export type Step = Omit<Plan, 'waits'>;
 
+/** What a rule sees of an environment. */
+type Seen = ReturnType<Sight['look']>;
+
 /** What a rule sees. */
 export class Sight {
   readonly uid: string;
   private readonly last: { generation: number };
+  private readonly seen = new Map<string, Seen>();
 
   constructor(
     readonly planned: Planned,
@@ -77,7 +81,14 @@ export class Sight {
     return this.app.environments.filter((name) => this.app.placements[name] && !this.planned.observe(name).isAdmitted);
   }
 
-  see(environment: string) {
+  /** The rules ask dozens of times. */
+  see(environment: string): Seen {
+    const seen = this.seen.get(environment) ?? this.look(environment);
+    this.seen.set(environment, seen);
+    return seen;
+  }
+
+  private look(environment: string) {
     const wish: Published | undefined = this.app.published[environment];
     const seen = this.planned.observe(environment);
     const { entry } = seen;
