@@ -571,11 +571,43 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'supervisor/definitions/app-cache.ts',
-        'tombstone.environments = environments;\n    this.changed([tombstone.name]);',
-        'tombstone.environments = environments;',
+        'tombstone.environments = environments;\n    this.written.add(uid);\n    this.changed([tombstone.name]);',
+        'tombstone.environments = environments;\n    this.written.add(uid);',
       ],
     ],
     test: 'unit/app-cache.test.ts',
+  },
+  {
+    what: 'What a read finds of deleted apps that began before a change replaces it',
+    changes: [['supervisor/definitions/app-cache.ts', 'buried.has(uid) && this.written.has(uid)', 'false as boolean']],
+    test: 'unit/app-cache.test.ts',
+  },
+  {
+    what: 'Two removals at once write the header of a snapshot at once',
+    changes: [['worker/apps/floor.ts', 'return this.writes.add(() => this.saveNow());', 'return this.saveNow();']],
+    test: 'unit/floor.test.ts',
+  },
+  {
+    what: 'A Supervisor that has not heard that an environment was forgotten changes it',
+    changes: [
+      [
+        'supervisor/fleet/environment-cache.ts',
+        "if (!isChanged) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });",
+        '',
+      ],
+    ],
+    test: 'unit/proxy-address.test.ts',
+  },
+  {
+    what: 'Records are written for an environment that nobody has admitted',
+    changes: [
+      [
+        'supervisor/control/record-reconciler.ts',
+        'if (!environmentCache.isAdmitted(environment)) return null;',
+        'void environmentCache;',
+      ],
+    ],
+    test: 'unit/record-reconciler.test.ts',
   },
   {
     what: 'Records are published whatever the floor of their environment',

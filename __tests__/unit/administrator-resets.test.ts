@@ -26,15 +26,15 @@ function resets(statuses: Record<string, Status>, values: Partial<AdministratorR
   const asked: Asked[] = [];
   const events: Event[] = [];
   const silent = new Set<string>();
-  const bus = {
-    request: async (environment: string, method: string, payload: Asked['payload']) => {
+  const requests = {
+    ask: async (environment: string, method: string, _: unknown, payload: Asked['payload']) => {
       asked.push({ environment, method, payload });
       if (silent.has(environment)) throw new Error('No answer.');
       return WHO;
     },
   };
   const options = {
-    bus,
+    requests,
     events: { append: async (added: Event[]) => void events.push(...added) },
     environmentCache: { registrationOf: (name: string) => (name === 'env_a' ? registrationOf(name) : null) },
     clock: new FakeClock(),

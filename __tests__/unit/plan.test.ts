@@ -911,60 +911,13 @@ describe('work: a new password for the role of the database', () => {
   });
 });
 
-describe('an environment that is to be admitted', () => {
-  it('gets nothing, and what it says decides nothing, until somebody admits it', () => {
-    const fleet = new PlannedApp({ environments: ['env_a'], targetEnvironment: 'env_a' });
-    fleet.closed.add('env_a');
-    fleet.closed.add('env_evil');
-    fleet.report('env_evil', { status: 'running', generation: 5_000 });
-    expect(fleet.settle()).toEqual(say('WAITS_FOR_ADMISSION', { environment: 'env_a' }));
-    expect(fleet.steps).toEqual([]);
-    fleet.closed.delete('env_a');
-    fleet.settle();
-    expect(fleet.steps).toEqual(['env_a running']);
-    fleet.closed.delete('env_evil');
-    fleet.settle();
-    expect(fleet.wish('env_evil')).toMatchObject({ desired: 'removed', stray: true });
-  });
-
-  it('takes no app from where it runs, also with uploads that would be copied ahead', () => {
-    const fleet = running(['env_a']);
-    fleet.closed.add('env_b');
-    fleet.ask(moved(['env_b']));
-    expect(fleet.settle()).toEqual(say('WAITS_FOR_ADMISSION', { environment: 'env_b' }));
-    expect([fleet.steps, fleet.wish('env_a').desired]).toEqual([[], 'running']);
-    // What leads back stays.
-    expect(fleet.app.previous?.environments).toEqual(['env_a']);
-    const other = running(['env_a'], { provision: 'none' });
-    other.closed.add('env_b');
-    other.ask((app, generation) => arriving(app, 'env_b', generation));
-    other.settle();
-    expect([other.steps, other.wish('env_a').desired]).toEqual([[], 'running']);
-    other.closed.delete('env_b');
-    other.settle();
-    expect(other.steps[0]).toContain('env_b');
-  });
-
-  it('gets neither the end of a deleted app nor the end of its data', () => {
-    const fleet = running(['env_a', 'env_b']);
-    fleet.closed.add('env_b');
-    fleet.ending = { environments: ['env_a', 'env_b'], data: 'drop' };
-    fleet.ask(() => ({ targetEnvironment: 'env_b' }));
-    expect(fleet.converge('env_a')).toEqual(say('WAITS_FOR_ADMISSION', { environment: 'env_b' }));
-    expect(fleet.steps).toEqual(['env_a removed']);
-    fleet.ending = { environments: [], data: 'drop' };
-    fleet.app.published = { env_b: fleet.wish('env_a') };
-    expect(fleet.settle()).toEqual(say('WAITS_FOR_ADMISSION', { environment: 'env_b' }));
-    expect(fleet.steps).toEqual(['env_a removed']);
-    fleet.closed.delete('env_b');
-    fleet.settle();
-    expect(fleet.steps).toEqual(['env_a removed', 'env_b drop']);
-  });
-
-  it('holds up no other environment of the app', () => {
-    const fleet = new PlannedApp({ environments: ['env_a', 'env_b'], targetEnvironment: 'env_a' });
-    fleet.closed.add('env_a');
-    expect(fleet.settle()).toEqual(say('WAITS_FOR_ADMISSION', { environment: 'env_a' }));
-    expect(fleet.steps).toEqual(['env_b running']);
-  });
+it('what an app waits for is the admission of its environment', () => {
+  const fleet = new PlannedApp({ environments: ['env_a'], targetEnvironment: 'env_a' });
+  fleet.closed.add('env_a');
+  fleet.report('env_a', { status: 'running', generation: 5_000 });
+  expect(fleet.settle()).toEqual(say('WAITS_FOR_ADMISSION', { environment: 'env_a' }));
+  // Its record is written then; until then what it says decides nothing.
+  expect(fleet.steps).toEqual(['env_a running']);
+  fleet.closed.delete('env_a');
+  expect(fleet.converge()).toBeNull();
 });

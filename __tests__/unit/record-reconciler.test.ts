@@ -24,6 +24,8 @@ let reported: Record<string, number>;
 let asked: string[];
 /** Environments that were forgotten and have not come back. */
 let gone: Set<string>;
+/** Environments that nobody has admitted. */
+let closed: Set<string>;
 /** Environments that were forgotten, and that apps may still refer to. */
 let removed: Set<string>;
 /** What a read of definitions finds. */
@@ -60,6 +62,7 @@ beforeEach(() => {
   asked = [];
   removed = new Set();
   gone = new Set();
+  closed = new Set();
   refresh = () => undefined;
   reconciler = new RecordReconciler({
     appCache: {
@@ -75,6 +78,7 @@ beforeEach(() => {
       },
       environment: (name: string) => ({ registration: { floor: reported[name] ?? 0 } }),
     },
+    environmentCache: { isAdmitted: (name: string) => !closed.has(name) },
     leadership: {
       get leads() {
         return leads;
@@ -325,6 +329,19 @@ describe('a pass over an environment', () => {
     reconciler.invalidate();
     await pass();
     expect((await recordsIn(store.records, 'env_a'))[0]).toMatchObject({ title: 'Sales' });
+  });
+
+  it('writes nothing for an environment that nobody has admitted, but the floor by which it begins empty', async () => {
+    set(app('crm'));
+    closed.add('env_a');
+    floors.env_a = 200;
+    await publish('env_a', [recordFor(app('former'), publishedOf())], 100);
+    await pass();
+    await reconciler.publish('env_a');
+    expect([await stored(), await floorOf('env_a'), wakes]).toEqual([[], 200, []]);
+    closed.delete('env_a');
+    await pass();
+    expect(await stored()).toHaveLength(1);
   });
 
   it('of a process that does not lead writes nothing', async () => {

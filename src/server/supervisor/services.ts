@@ -143,11 +143,10 @@ export function createServices(main: Application, options: ServicesOptions) {
   const addresses = { publicUrl: options.publicUrl, appsDomain: options.appsDomain ?? null };
   const isThisProcess = defaultEnvironments !== null;
   const known = createKnown(main, options);
-  const { appCache, active, leadership, observer } = known;
+  const { appCache, active, leadership, observer, environmentCache } = known;
   const publishing = createPublishing(known, options, addresses);
-  const environmentCache = new EnvironmentCache({ ...options, ...known });
   const events = new EventStore(main);
-  const removal = new EnvironmentRemoval({ ...known, store: stores.fleet, environmentCache, bus, clock });
+  const removal = new EnvironmentRemoval({ ...known, store: stores.fleet, bus, clock });
   const compatibility = new CompatibilityPolicy({
     environmentCache,
     appCache,
@@ -161,7 +160,6 @@ export function createServices(main: Application, options: ServicesOptions) {
     app: main,
     ...known,
     events,
-    environmentCache,
     bus,
     clock,
     random,
@@ -172,19 +170,19 @@ export function createServices(main: Application, options: ServicesOptions) {
   });
   const publisher = new Publisher(known);
   const recorder = new EventRecorder({ events, leadership, clock, log });
-  const watch = new EventWatch({ ...known, events, recorder, environmentCache, clock, log });
+  const watch = new EventWatch({ ...known, events, recorder, clock, log });
   const ends = { onAppEnd: options.onAppEnd, onFinish: (operation: Operation) => watch.noteOperation(operation) };
   const shown = { appCache, observer, active, environmentCache, compatibility, isThisProcess };
   const apps = new AppReconciler({ ...known, ...shown, ...ends, events, publisher, clock, random, log, aesKey });
   const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: options.pace?.reconcile });
-  const placement = createPlacement({ ...known, environmentCache, compatibility, service, recorder }, options);
-  const passes = { apps, fleet, removal, environmentCache };
+  const placement = createPlacement({ ...known, compatibility, service, recorder }, options);
+  const passes = { apps, fleet, removal };
   const loop = new ControlLoop({ ...known, ...placement, ...publishing, ...passes, bus, log });
   const view = new FleetView(shown);
   const journal = new ChangeJournal({ events, clock, random, log });
   return {
     ...known,
-    ...createProbes({ ...known, environmentCache }, options, addresses),
+    ...createProbes(known, options, addresses),
     ...publishing,
     ...passes,
     compatibility,
@@ -195,10 +193,10 @@ export function createServices(main: Application, options: ServicesOptions) {
     loop,
     ...placement,
     ...createOverview({ ...known, ...shown, ...placement, view, service, journal }, options),
-    commands: new AppCommands({ ...options, ...known, service, environmentCache, events }),
+    commands: new AppCommands({ ...options, ...known, service, events }),
     migration: new Migration(main, appCache, service, options.schemaByDefault),
     view,
-    administrators: new AdministratorResets({ ...options, events, environmentCache, view }),
+    administrators: new AdministratorResets({ ...options, ...known, ...placement, events, view }),
     ...createForPeople(main, options, { ...known, ...shown, events, recorder, journal, view }),
   };
 }
@@ -326,7 +324,9 @@ function createKnown(main: Application, options: ServicesOptions) {
   const queue = new WorkQueue({ clock, random, concurrency: CONCURRENCY, onFailure: reportFailure(log) });
   const registry = new EnvironmentRegistry(main);
   const { records, fleet, leases, sealed } = stores;
-  const given = { appCache, observer, leadership, registry, records, fleet, leases, sealed, bus, queue, clock, log };
-  const environments = new RecordReconciler(given);
-  return { appRepository, appCache, operations, active, leadership, observer, queue, registry, environments };
+  const environmentCache = new EnvironmentCache({ ...options, registry, observer, leadership });
+  const given = { appCache, observer, environmentCache, leadership, registry, bus, queue, clock, log };
+  const environments = new RecordReconciler({ ...given, records, fleet, leases, sealed });
+  const known = { appRepository, appCache, operations, active, leadership, observer, queue, registry };
+  return { ...known, environmentCache, environments };
 }

@@ -111,7 +111,8 @@ export class ControlLoop {
   /** Environments were admitted, cordoned or forgotten. */
   noteEnvironments(): void {
     const { apps, environmentCache, routes, queue } = this.options;
-    for (const key of apps.waitingFor(new Set(environmentCache.names()))) queue.add(key);
+    const names = environmentCache.names();
+    for (const key of [...names.map(environmentKey), ...apps.waitingFor(new Set(names))]) queue.add(key);
     routes?.noteObserved([]);
   }
 

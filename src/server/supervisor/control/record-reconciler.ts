@@ -13,6 +13,7 @@ import type { RecordStore, RecordsRead } from '../../protocol/stores/records';
 import type { AppCache } from '../definitions/app-cache';
 import type { EnvironmentRegistry } from '../definitions/environment-registry';
 import type { AppDefinition, Published } from '../definitions/repository';
+import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import { recordFor } from '../rollout/record';
 import type { Leadership } from './leader';
@@ -22,6 +23,7 @@ import type { WorkQueue } from './work-queue';
 export interface RecordReconcilerOptions {
   appCache: AppCache;
   observer: FleetObserver;
+  environmentCache: Pick<EnvironmentCache, 'isAdmitted'>;
   leadership: Leadership;
   registry: Pick<EnvironmentRegistry, 'stateOf' | 'raise'>;
   records: RecordStore;
@@ -156,10 +158,11 @@ export class RecordReconciler {
     return this.write(environment, left);
   }
 
-  /** Writes what differs. @returns as `reconcile` */
+  /** Writes what differs: nothing for an environment that nobody has admitted. @returns as `reconcile` */
   private async write(environment: string, left: Left): Promise<number | null> {
-    const { appCache, leadership, log, sealed = asItIs } = this.options;
+    const { appCache, environmentCache, leadership, log, sealed = asItIs } = this.options;
     if (!leadership.leads) return STORE_RETRY;
+    if (!environmentCache.isAdmitted(environment)) return null;
     const { stale } = left;
     left.stale = new Set();
     const wanted = expectedRecords(appCache, environment, stale);

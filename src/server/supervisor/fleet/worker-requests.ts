@@ -18,15 +18,13 @@ import type { AppDefinition } from '../definitions/repository';
 import type { CompatibilityPolicy } from './compatibility-policy';
 import type { EnvironmentCache } from './environment-cache';
 
-/** How long a worker may take for a check, for reading a log, and for a size, in ms. */
-const CHECK_TIMEOUT = 6_000;
-const LOGS_TIMEOUT = 5_000;
-const SIZE_TIMEOUT = 6_000;
+/** How long a Worker may take for an answer, in ms. */
+const PATIENCE = 6_000;
 
 export interface WorkerRequestsOptions {
   bus: MessageBus;
   compatibility: Pick<CompatibilityPolicy, 'assertUsable'>;
-  environmentCache: Pick<EnvironmentCache, 'get'>;
+  environmentCache: Pick<EnvironmentCache, 'get' | 'isAdmitted'>;
   /** The environment of a check whose request names none; null if it has to name one. */
   defaultEnvironments: string[] | null;
 }
@@ -43,13 +41,12 @@ export class WorkerRequests {
     { environment, name = 'unnamed', dbConnType, database }: CheckInput,
     explains = false,
   ): Promise<DatabaseCheck> {
-    const { bus, defaultEnvironments, compatibility } = this.options;
+    const { defaultEnvironments, compatibility } = this.options;
     const target = environment ?? defaultEnvironments?.[0];
     if (!target) throw invalid('environment', 'INPUT_REQUIRED');
     compatibility.assertUsable(target, 'environment');
     const place = placeOf({ name, title: name, options: { dbConnType, database } });
-    const answer = await bus.request(target, 'checkDatabase', { name, database: place, explains }, CHECK_TIMEOUT);
-    return parseAnswer(target, databaseCheck, answer);
+    return this.ask(target, 'checkDatabase', databaseCheck, { name, database: place, explains });
   }
 
   /**
@@ -57,32 +54,27 @@ export class WorkerRequests {
    * connection it finds out whether it reaches the server.
    */
   async checkReach(environment: string, app: AppDefinition): Promise<DatabaseCheck> {
-    const { bus } = this.options;
     const place = withoutPasswords(app.database);
     // The role of a database of the environment's own server is the app's; the check is the environment's.
     const { username: __, ...shared } = place;
     const database = place.dbConnType === 'new_connection' ? place : shared;
-    const answer = await bus.request(environment, 'checkDatabase', { name: app.name, database }, CHECK_TIMEOUT);
-    return parseAnswer(environment, databaseCheck, answer);
+    return this.ask(environment, 'checkDatabase', databaseCheck, { name: app.name, database });
   }
 
   /** How many bytes the database of an app takes, as one of its environments finds out; null if there is none. */
   async databaseSize(app: AppDefinition, environment: string): Promise<number | null> {
     assertIn(app, environment);
-    const answer = await this.options.bus.request(environment, 'databaseSize', { name: app.name }, SIZE_TIMEOUT);
-    return parseAnswer(environment, databaseSize, answer).bytes;
+    return (await this.ask(environment, 'databaseSize', databaseSize, { name: app.name })).bytes;
   }
 
   /** What the Worker of an environment has in an app's folder of uploads. */
   async uploadsSize({ name }: Pick<AppDefinition, 'name'>, environment: string): Promise<UploadsSize> {
-    const answer = await this.options.bus.request(environment, 'uploadsSize', { name }, SIZE_TIMEOUT);
-    return parseAnswer(environment, uploadsSize, answer);
+    return this.ask(environment, 'uploadsSize', uploadsSize, { name });
   }
 
   /** Why an environment cannot copy uploads from the Worker at an address; null if it can. */
   async reachUploads(environment: string, address: string): Promise<Message | null> {
-    const answer = await this.options.bus.request(environment, 'reachUploads', { address }, SIZE_TIMEOUT);
-    return parseAnswer(environment, uploadsReach, answer).cause;
+    return (await this.ask(environment, 'reachUploads', uploadsReach, { address })).cause;
   }
 
   /**
@@ -92,15 +84,31 @@ export class WorkerRequests {
   async logs(app: AppDefinition, environment: string, lines: number, until?: number): Promise<string[]> {
     if (!this.options.environmentCache.get(environment)) assertIn(app, environment);
     const request = { name: app.name, lines, ...(until === undefined ? {} : { until }) };
-    const answer = await this.options.bus.request(environment, 'logs', request, LOGS_TIMEOUT);
-    return parseAnswer(environment, logLines, answer);
+    return this.ask(environment, 'logs', logLines, request);
   }
 
   /** The same of the process of an environment, without the secrets that the process knows. */
   async processLogs(environment: string, lines: number, until?: number): Promise<string[]> {
-    const answer = await this.options.bus.request(environment, 'processLogs', { lines, until }, LOGS_TIMEOUT);
-    return parseAnswer(environment, logLines, answer);
+    return this.ask(environment, 'processLogs', logLines, { lines, until });
   }
+
+  /**
+   * @param patience how long the Worker may take, in ms
+   * @throws AppSupervisorError NOT_ADMITTED, WORKER_SILENT, WORKER_FAILED, and what the Worker refuses it with
+   */
+  async ask<T>(
+    environment: string,
+    method: string,
+    answer: z.ZodType<T>,
+    request: object,
+    patience = PATIENCE,
+  ): Promise<T> {
+    const { bus, environmentCache } = this.options;
+    // What it is sent may be none of its business, and what it answers is nothing to go by.
+    if (!environmentCache.isAdmitted(environment)) throw new AppSupervisorError('NOT_ADMITTED', { environment });
+    return parseAnswer(environment, answer, await bus.request(environment, method, request, patience));
+  }
+
 }
 
 function assertIn({ environments }: AppDefinition, environment: string): void {
@@ -109,7 +117,7 @@ function assertIn({ environments }: AppDefinition, environment: string): void {
 }
 
 /** @throws AppSupervisorError WORKER_FAILED if the answer is not valid */
-export function parseAnswer<T>(environment: string, schema: z.ZodType<T>, answer: unknown): T {
+function parseAnswer<T>(environment: string, schema: z.ZodType<T>, answer: unknown): T {
   const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;
   throw new AppSupervisorError('WORKER_FAILED', { environment, cause: say('ANSWER_NOT_UNDERSTOOD') });

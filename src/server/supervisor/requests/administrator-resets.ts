@@ -5,20 +5,19 @@ import type { Clock } from '../../clock';
 import { AppSupervisorError, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { hashPassword, randomPassword } from '../../protocol/administrator';
-import type { MessageBus } from '../../protocol/bus';
 import type { Random } from '../../random';
 import { changed, ofApp } from '../definitions/change-events';
 import type { EventStore } from '../definitions/event-store';
 import type { AppDefinition } from '../definitions/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetView } from '../fleet/view';
-import { parseAnswer } from '../fleet/worker-requests';
+import type { WorkerRequests } from '../fleet/worker-requests';
 
 /** How long a Worker may take, in ms: the app may have to start. */
 const PATIENCE = 75_000;
 
 export interface AdministratorResetsOptions {
-  bus: MessageBus;
+  requests: Pick<WorkerRequests, 'ask'>;
   events: EventStore;
   environmentCache: EnvironmentCache;
   clock: Clock;
@@ -57,7 +56,7 @@ export class AdministratorResets {
     return reset;
   }
 
-  /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT, WORKER_SILENT, WORKER_FAILED */
+  /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT, NOT_ADMITTED, WORKER_SILENT, WORKER_FAILED */
   async ofEnvironment(environment: string, userId: string | null): Promise<ResetAdmin> {
     if (!this.options.environmentCache.registrationOf(environment))
       throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment });
@@ -74,14 +73,14 @@ export class AdministratorResets {
   }
 
   private async begin(name: string, uid: string, said: Pick<Event, 'message'> & Partial<Event>, userId: string | null) {
-    const { bus, events, clock, random } = this.options;
+    const { requests, events, clock, random } = this.options;
     const event = changed(uid, { ...said, createdById: userId, at: clock.now().wall }, random.hex(4));
     await events.append([event]);
     const password = randomPassword();
     const request = { name, uid, hash: await hashPassword(password) };
     return async (environment: string): Promise<ResetAdmin> => {
-      const answer = await bus.request(environment, 'resetAdmin', request, PATIENCE);
-      return { ...parseAnswer(environment, resetAdministrator, answer), password, unconfirmed: [] };
+      const reset = await requests.ask(environment, 'resetAdmin', resetAdministrator, request, PATIENCE);
+      return { ...reset, password, unconfirmed: [] };
     };
   }
 }

@@ -104,7 +104,7 @@ function endsPause(sight: Sight): Step | null {
 /** It is where it was to go: nothing leads back. */
 function arrives(sight: Sight): Step | null {
   const { app } = sight;
-  if (!app.previous || sight.closed.length || arrivingAt(app) !== null) return null;
+  if (!app.previous || arrivingAt(app) !== null) return null;
   const added = sight.places.filter((name) => !app.previous?.environments.includes(name));
   const isThere = (name: string) => {
     const { isReported, isUp, place } = sight.see(name);
@@ -163,8 +163,6 @@ function bootOrder({ places, app }: Sight): string[] {
 /** What an app waits for. */
 export function waiting(sight: Sight): Message | null {
   const { app, planned } = sight;
-  const [closed] = planned.ending ? [] : sight.closed;
-  if (closed !== undefined) return say('WAITS_FOR_ADMISSION', { environment: closed });
   const held = bootOrder(sight).flatMap((name) => (startsBoot(app, name) ? (heldIn(sight, name) ?? []) : []));
   if (held.length && !app.paused) return say('WAITS_FOR_LEAVING', { environment: held[0] });
   const to = arrivingAt(app);

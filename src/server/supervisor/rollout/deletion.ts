@@ -37,9 +37,7 @@ export const deleted: Rule = (sight) => {
   if (!ending) return null;
   const again = ending.environments.filter((name) => isAskedAgain(sight, name));
   if (again.length) return { publish: sight.again(again) };
-  const toLeave = ending.environments.filter(
-    (name) => (app.published[name]?.desired ?? 'running') !== 'removed' && sight.see(name).isAdmitted,
-  );
+  const toLeave = ending.environments.filter((name) => (app.published[name]?.desired ?? 'running') !== 'removed');
   if (toLeave.length) return { publish: sight.removals(toLeave) };
   const isDataAsked = Object.values(app.published).some((wish) => wish.data !== 'keep');
   if (ending.environments.length || ending.data === 'keep' || isDataAsked) return {};
@@ -52,7 +50,7 @@ export const deleted: Rule = (sight) => {
   const known = places.filter((name) => sight.see(name).isKnown && !planned.taken.includes(name));
   if (!known.length) return { ends: true };
   const wanted = [app.targetEnvironment, ...known].find(
-    (name) => name !== null && known.includes(name) && isAlive(sight.see(name).health) && sight.see(name).isAdmitted,
+    (name) => name !== null && known.includes(name) && isAlive(sight.see(name).health),
   );
   if (!wanted) return {};
   return { publish: { [wanted]: { ...sight.removal(wanted), data: ending.data } }, left: [wanted] };

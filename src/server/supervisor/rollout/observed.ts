@@ -8,7 +8,7 @@ export interface Observed {
   health: Health;
   /** Null if it is not admitted: what it reports decides nothing. */
   entry: StatusEntry | null;
-  /** Whether anything may be published there. */
+  /** Otherwise what is published waits until somebody admits it. */
   isAdmitted: boolean;
   /** Of its Worker; null if it is not known. */
   address: string | null;

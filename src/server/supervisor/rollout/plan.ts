@@ -83,8 +83,7 @@ const rest: Rule = (sight) => {
 /** 7. An app with one environment leaves all others at once; one with several when it runs where it is new. */
 const leave: Rule = (sight) => {
   const { app, planned } = sight;
-  // Where it is to be instead, it may not be yet.
-  if (planned.ending || sight.closed.length) return null;
+  if (planned.ending) return null;
   const to = arrivingAt(app);
   const left = Object.keys(app.published).filter((environment) => {
     const isOut = !app.environments.includes(environment) && environment !== to;
@@ -105,8 +104,7 @@ const copyAhead: Rule = (sight) => {
   const { app } = sight;
   const to = arrivingAt(app);
   if (to === null) return null;
-  const { wish, isReported, isAdmitted } = sight.see(to);
-  if (!isAdmitted) return null;
+  const { wish, isReported } = sight.see(to);
   const [from] = app.environments;
   if (endsAhead(app, to, sight.planned.observe) || (isAhead(wish) && isReported)) return { change: arrived(app) };
   if (isAhead(wish)) return {};
@@ -123,8 +121,7 @@ const copyAhead: Rule = (sight) => {
 const hosts: Rule = (sight) => {
   const { app, planned } = sight;
   const { observe } = planned;
-  // Where its only place is closed, it may go on where it runs.
-  if (planned.ending || (sight.closed.length && app.environments.length === 1)) return null;
+  if (planned.ending) return null;
   const uploads = uploadsPublished(
     app,
     (name) => observe(name).entry,

@@ -70,15 +70,9 @@ export class Sight {
     return this.last.generation;
   }
 
-  /** Where the app is placed and wanted, and may be, in its order. */
+  /** Where the app is placed and wanted, in its order. */
   get places(): string[] {
-    const { observe } = this.planned;
-    return this.app.environments.filter((name) => this.app.placements[name] && observe(name).isAdmitted);
-  }
-
-  /** Where it is to be, and nobody has admitted the environment. */
-  get closed(): string[] {
-    return this.app.environments.filter((name) => this.app.placements[name] && !this.planned.observe(name).isAdmitted);
+    return this.app.environments.filter((name) => this.app.placements[name]);
   }
 
   /** The rules ask dozens of times. */
