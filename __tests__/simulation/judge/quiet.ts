@@ -1,5 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { AppDefinition, Published, Tombstone } from '../../../src/server/supervisor/definitions/repository';
+import type {
+  AppDefinition,
+  DeletedApp,
+  Published,
+  Tombstone,
+} from '../../../src/server/supervisor/definitions/repository';
 import type { Applied } from '../../../src/server/worker/apps/decide';
 import type { Event } from '../../../src/shared/event';
 import type { AppRecord } from '../../../src/shared/messages';
@@ -44,7 +49,8 @@ export function checkQuiet(world: World): void {
   const sight: Sight = {
     world,
     apps: rows('apps'),
-    tombstones: rows('appTombstones'),
+    // One that has ended is kept, so that its app can be restored.
+    tombstones: rows<DeletedApp>('appTombstones').filter(({ endedAt }) => endedAt === null),
     operations: rows('appOperations'),
     holders: new Map(),
     stuck: new Set(),

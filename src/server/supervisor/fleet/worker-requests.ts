@@ -108,7 +108,6 @@ export class WorkerRequests {
     if (!environmentCache.isAdmitted(environment)) throw new AppSupervisorError('NOT_ADMITTED', { environment });
     return parseAnswer(environment, answer, await bus.request(environment, method, request, patience));
   }
-
 }
 
 function assertIn({ environments }: AppDefinition, environment: string): void {
