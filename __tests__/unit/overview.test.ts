@@ -36,7 +36,7 @@ const place = (name: string, health: ProblemFacts['environments'][number]['healt
   ...values,
 });
 const problems = (environments: ProblemFacts['environments'], apps: ProblemApp[], to: string | null = 'env_b') =>
-  problemsOf({ environments, apps, placeFor: () => to }, NOW);
+  problemsOf({ environments, apps, doors: [], placeFor: () => to }, NOW);
 const briefly = (...args: Parameters<typeof problems>) =>
   problems(...args).map(({ level, message, remedies }) => [
     level,

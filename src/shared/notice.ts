@@ -32,6 +32,7 @@ export const NOTICE_KINDS = [
   'appFailing',
   'operationFailed',
   'nearLimit',
+  'door',
   'failover',
   'takeover',
   'rejected',
@@ -56,6 +57,7 @@ export function noticeKindOf({ kind, message }: Pick<Event, 'kind' | 'message'>)
       return 'operationFailed';
   }
   if (kind === 'memory' || kind === 'disk') return 'nearLimit';
+  if (kind === 'door') return 'door';
   if (kind === 'failover' || kind === 'failback') return 'failover';
   if (kind === 'holder') return 'takeover';
   if (kind === 'refusal') return 'rejected';

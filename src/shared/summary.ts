@@ -59,6 +59,24 @@ const problem = object({
 });
 export type Problem = ValueOf<typeof problem>;
 
+const doorSummary = object({
+  id: text(),
+  version: text(),
+  /** Null: it does not run. */
+  haproxy: orNull(text()),
+  /** Whether nothing was heard of it for some time; then what follows is from before. */
+  isSilent: flag(),
+  seenAt: bigInt(),
+  /** A second; null if it is not known yet. */
+  requests: orNull(number()),
+  errors: orNull(number()),
+  /** Open WebSockets. */
+  sockets: integer(),
+  /** How long ago its table was last known to be the newest, in ms; null if it has none. */
+  tableAge: orNull(number()),
+});
+export type DoorSummary = ValueOf<typeof doorSummary>;
+
 export const ATTENTION_KINDS = ['failed', 'outdated', 'domain', 'idle', 'security'] as const;
 const attention = object({
   kind: choice(ATTENTION_KINDS),
@@ -104,6 +122,7 @@ export const fleetSummary = object({
   problems: list(problem),
   attention: list(attention),
   environments: list(environmentSummary),
+  doors: list(doorSummary),
 });
 export type FleetSummary = ValueOf<typeof fleetSummary>;
 

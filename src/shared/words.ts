@@ -131,6 +131,7 @@ export const EVENT_KINDS = [
   'memory',
   'disk',
   'uploads',
+  'door',
   'refusal',
   'change',
   'healing',

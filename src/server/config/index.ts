@@ -128,6 +128,8 @@ export interface SupervisorConfig extends Common {
   join: JoinConfig;
   /** The engine in which this process makes Workers itself; null: none. */
   docker: DockerAddress | null;
+  /** How many doors there are to be: `APP_SUPERVISOR_DOORS`. */
+  doors: number;
 }
 export interface WorkerConfig extends Common {
   part: 'worker';
@@ -299,7 +301,14 @@ function configOf(part: Config['part'], variables: Variables, common: Common): C
   const redis = redisOf(variables);
   const config: Config =
     part === 'supervisor'
-      ? { part, ...common, redis, join: joinConfigOf(variables), docker: dockerOf(variables) }
+      ? {
+          part,
+          ...common,
+          redis,
+          join: joinConfigOf(variables),
+          docker: dockerOf(variables),
+          doors: variables.whole('APP_SUPERVISOR_DOORS', 0, 16, 0),
+        }
       : { part, ...common, redis, environment: environmentOf(variables) };
   if (variables.env.DB_DIALECT === 'sqlite') {
     variables.problems.push(

@@ -6,6 +6,7 @@ import { DockerDriver } from '../supervisor/containers/docker';
 import type { RouteTable } from '../supervisor/control/route-publisher';
 import { areFormer, upgradeRows } from '../supervisor/definitions/former-rows';
 import { createDomainProbe } from '../supervisor/domains/domain-probe';
+import type { DoorCounts } from '../supervisor/fleet/door-counts';
 import type { SupervisorPartOptions } from '../supervisor/services';
 import { SupervisorPart } from '../supervisor/supervisor';
 import { adminReset } from '../worker/admin-reset';
@@ -47,7 +48,7 @@ export function createSupervisorPart(
   defaultEnvironments: string[] | null,
   routes?: RouteTable,
 ): SupervisorPart {
-  return new SupervisorPart({
+  const part: SupervisorPart = new SupervisorPart({
     ...commonOptions(config, foundation),
     wsPath: config.host.wsPath,
     probeDomain: createDomainProbe({
@@ -57,6 +58,8 @@ export function createSupervisorPart(
     }),
     ...driverOf(config, foundation),
     routes,
+    expectedDoors: config.part === 'supervisor' ? config.doors : 0,
+    onDoorCounts: (counts, isLeader) => noteDoorCounts(part, metrics, counts, isLeader),
     addressesOf: (environment) => (config.part === 'supervisor' && config.join.addresses.get(environment)) || [],
     schemaByDefault: config.host.schemaByDefault,
     defaultEnvironments,
@@ -67,6 +70,17 @@ export function createSupervisorPart(
     onOperationEnd: ({ action, state }) => metrics.operation(action, state),
     rows: { areFormer, upgrade: (main) => upgradeRows(main, config.aesKey, foundation.clock.now().wall) },
   });
+  return part;
+}
+
+/** What a door counts is of apps and environments that this Supervisor knows, or of nothing. */
+function noteDoorCounts(part: SupervisorPart, metrics: Metrics, { apps, environments }: DoorCounts, isLeader: boolean) {
+  const named = part.apps().flatMap(({ name, uid }): Array<[string, { requests: number; errors: number }]> => {
+    const count = apps.get(uid);
+    return count ? [[name, count]] : [];
+  });
+  const known = [...environments].filter(([name]) => part.knows(name));
+  metrics.door(new Map(named), new Map(known), isLeader);
 }
 
 const publicPathOf = ({ host }: ActiveConfig) => `${basePath(host.publicPath)}/`;

@@ -15,6 +15,8 @@ export class AppTrafficCount {
   errors = 0;
   /** How many answers began within the bound of each bucket; made with the first one. */
   private durations: Uint32Array | null = null;
+  /** Whether a door took some of them, which tells no durations. */
+  private isPartly = false;
 
   /** @param ms until the Worker's answer began; null if it gave none */
   note(isFailed: boolean, ms: number | null): void {
@@ -25,10 +27,17 @@ export class AppTrafficCount {
     this.durations[Math.min(BUCKETS - 1, Math.max(0, Math.ceil(Math.log(ms) / Math.log(RATIO))))]++;
   }
 
-  /** Within how many ms this part of the answers began; null if there were none. @param part from 0 to 1 */
+  /** Adds what a door has counted. */
+  add(requests: number, errors: number): void {
+    this.requests += requests;
+    this.errors += errors;
+    this.isPartly = true;
+  }
+
+  /** Within how many ms this part of the answers began; null if there were none, or some are not known. @param part from 0 to 1 */
   latency(part: number): number | null {
     const { durations } = this;
-    if (!durations) return null;
+    if (!durations || this.isPartly) return null;
     const wanted = durations.reduce((sum, count) => sum + count, 0) * part;
     let sum = 0;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
@@ -45,13 +54,20 @@ export class AppTraffic {
 
   /** @param app a name that the routing knows; empty if none was found @param result, ms as in `ProxyMetrics` */
   note(app: string, result: string, ms: number | null): void {
-    if (!app) return;
-    let count = this.counts.get(app);
-    if (!count) {
-      count = new AppTrafficCount();
-      this.counts.set(app, count);
-    }
-    count.note(isFailure(result) && !EXPECTED.test(result), ms);
+    if (app) this.of(app).note(isFailure(result) && !EXPECTED.test(result), ms);
+  }
+
+  /** Adds what a door has counted. */
+  add(app: string, requests: number, errors: number): void {
+    this.of(app).add(requests, errors);
+  }
+
+  private of(app: string): AppTrafficCount {
+    const known = this.counts.get(app);
+    if (known) return known;
+    const count = new AppTrafficCount();
+    this.counts.set(app, count);
+    return count;
   }
 
   /** By the names of apps; begins anew. */

@@ -146,6 +146,31 @@ export class Metrics implements ProxyMetrics {
     if (ms !== null) this.latency?.record(ms / 1_000, { environment });
   }
 
+  /**
+   * Adds what a door has counted of requests that it took to Workers itself.
+   * @param apps by name
+   * @param environments answers by their first digit from 1 to 5, and requests without an answer
+   * @param isExported whether this process exports them: one of all Supervisors does
+   */
+  door(
+    apps: ReadonlyMap<string, { requests: number; errors: number }>,
+    environments: ReadonlyMap<string, readonly number[]>,
+    isExported: boolean,
+  ): void {
+    for (const [app, { requests, errors }] of apps) this.appTraffic.add(app, requests, errors);
+    for (const [environment, answers] of environments) {
+      const [failed, none] = answers.slice(4);
+      this.traffic.add(
+        environment,
+        answers.reduce((sum, count) => sum + count, 0),
+        failed + none,
+      );
+      if (!this.on || !isExported) continue;
+      for (const [i, count] of answers.entries())
+        this.requests.add(environment, i < 5 ? `${i + 1}xx` : 'DOOR_UNANSWERED', count);
+    }
+  }
+
   limited(app: string, limit: LimitName): void {
     if (this.on) this.limits.add(app, limit);
   }
@@ -171,15 +196,16 @@ interface Count {
 class Counts {
   private readonly byFirst = new Map<string, Map<string, Count>>();
 
-  add(first: string, second: string): void {
+  add(first: string, second: string, by = 1): void {
+    if (!by) return;
     let bySecond = this.byFirst.get(first);
     if (!bySecond) {
       bySecond = new Map();
       this.byFirst.set(first, bySecond);
     }
     const count = bySecond.get(second);
-    if (count) count.value++;
-    else bySecond.set(second, { value: 1, exported: 0 });
+    if (count) count.value += by;
+    else bySecond.set(second, { value: by, exported: 0 });
   }
 
   /** For collectors. */

@@ -15,14 +15,17 @@ export class Traffic {
 
   /** @param environment empty if none was chosen; then it is not counted @param result as in `ProxyMetrics` */
   note(environment: string, result: string): void {
-    if (!environment) return;
-    let count = this.counts.get(environment);
+    if (environment) this.add(environment, 1, isFailure(result) ? 1 : 0);
+  }
+
+  add(environment: string, requests: number, errors: number): void {
+    const count = this.counts.get(environment);
     if (!count) {
-      count = { requests: 0, errors: 0 };
-      this.counts.set(environment, count);
+      this.counts.set(environment, { requests, errors });
+      return;
     }
-    count.requests++;
-    if (isFailure(result)) count.errors++;
+    count.requests += requests;
+    count.errors += errors;
   }
 
   totals(): ReadonlyMap<string, TrafficCount> {

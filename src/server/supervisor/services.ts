@@ -39,6 +39,9 @@ import { EventWatch } from './events/event-watch';
 import { ChangeJournal } from './events/journal';
 import { EventRecorder } from './events/recorder';
 import { CompatibilityPolicy } from './fleet/compatibility-policy';
+import type { DoorCounts } from './fleet/door-counts';
+import { doorTroubles } from './fleet/door-troubles';
+import { DoorWatch } from './fleet/door-watch';
 import { EnvironmentCache } from './fleet/environment-cache';
 import { FleetObserver } from './fleet/observer';
 import { ReachWatch, type ReachWatchOptions } from './fleet/reach-watch';
@@ -82,7 +85,17 @@ export interface SupervisorPace {
 export interface SupervisorPartOptions {
   stores: Pick<
     Stores,
-    'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'routes' | 'ignored' | 'sealed' | 'warnings' | 'returns'
+    | 'records'
+    | 'leases'
+    | 'fleet'
+    | 'statuses'
+    | 'appIndex'
+    | 'routes'
+    | 'doors'
+    | 'ignored'
+    | 'sealed'
+    | 'warnings'
+    | 'returns'
   >;
   bus: MessageBus;
   instance: string;
@@ -109,6 +122,10 @@ export interface SupervisorPartOptions {
   addressesOf?(environment: string): readonly string[];
   /** Absent where there can be no door. */
   routes?: RouteTable;
+  /** How many doors there are to be; absent: none. */
+  expectedDoors?: number;
+  /** Doors have counted requests. @param isLeader whether this process leads */
+  onDoorCounts?(counts: DoorCounts, isLeader: boolean): void;
   /** Absent: custom domains are not checked. */
   probeDomain?: ProbeDomain;
   /** Whether a Worker answers at this address of its environment; never rejects. A simulation plays it. */
@@ -172,7 +189,8 @@ export function createServices(main: Application, options: ServicesOptions) {
   const recorder = new EventRecorder({ events, leadership, clock, log });
   const watch = new EventWatch({ ...known, events, recorder, clock, log });
   const ends = { onAppEnd: options.onAppEnd, onFinish: (operation: Operation) => watch.noteOperation(operation) };
-  const shown = { appCache, observer, active, environmentCache, compatibility, isThisProcess };
+  const doors = createDoors({ ...known, environmentCache }, options);
+  const shown = { ...doors, appCache, observer, active, environmentCache, compatibility, isThisProcess };
   const apps = new AppReconciler({ ...known, ...shown, ...ends, events, publisher, clock, random, log, aesKey });
   const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: options.pace?.reconcile });
   const placement = createPlacement({ ...known, compatibility, service, recorder }, options);
@@ -185,7 +203,7 @@ export function createServices(main: Application, options: ServicesOptions) {
     ...createProbes(known, options, addresses),
     ...publishing,
     ...passes,
-    compatibility,
+    ...shown,
     service,
     events,
     recorder,
@@ -210,6 +228,26 @@ function createPublishing(
   return {
     appIndex: createAppIndexWriter(stores.appIndex, { instance, ...addresses }, clock),
     routes: table ? new RoutePublisher({ ...known, store: stores.routes, table, clock }) : null,
+  };
+}
+
+/** What doors report, and what is wrong with them. */
+function createDoors(
+  known: { leadership: Leadership; appCache: AppCache; environmentCache: EnvironmentCache },
+  { stores, clock, expectedDoors = 0 }: ServicesOptions,
+) {
+  const { leadership, appCache, environmentCache } = known;
+  const doors = new DoorWatch({ doors: stores.doors, clock, leads: () => leadership.leads });
+  return {
+    doors,
+    doorTroubles() {
+      const all = doors.all();
+      if (!doors.isSettled || !(expectedDoors || all.length)) return [];
+      const domains = [...appCache.apps.values()].flatMap(({ name, uid, cname }) =>
+        cname ? [{ name, uid, domain: cname }] : [],
+      );
+      return doorTroubles(all, expectedDoors, domains, new Set(environmentCache.names()), clock.now().wall);
+    },
   };
 }
 

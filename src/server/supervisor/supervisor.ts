@@ -94,6 +94,7 @@ export class SupervisorPart {
         attempt.services?.recorder.stop();
         attempt.services?.notices.stop();
         attempt.services?.domains.stop();
+        attempt.services?.doors.stop();
         if (attempt.services) void resign(attempt.services, log);
         if (this.isOver) return;
         log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
@@ -119,8 +120,8 @@ export class SupervisorPart {
     this.running = null;
     if (!services) return;
     stopWork(services);
-    const { recorder, containers, notices, reach, domains, leadership } = services;
-    for (const service of [recorder, containers, notices, reach, domains, leadership]) service.stop();
+    const { recorder, containers, notices, reach, doors, domains, leadership } = services;
+    for (const service of [recorder, containers, notices, reach, doors, domains, leadership]) service.stop();
   }
 
   /** @throws AppSupervisorError while definitions are not loaded yet */
@@ -228,6 +229,7 @@ export class SupervisorPart {
     running.containers.start();
     running.notices.start();
     running.domains.start();
+    running.doors.start();
     await leadership.start();
     await this.subscribe(running);
     this.assertGoesOn();
@@ -335,6 +337,12 @@ export class SupervisorPart {
       onChange();
     });
     environments.forgotten.listen(() => this.readEnvironments(services));
+    const { doors, doorTroubles, leadership } = services;
+    doors.refusals.listen((environment) => this.noteUnreachable(environment));
+    doors.counts.listen((counts) => this.options.onDoorCounts?.(counts, leadership.leads));
+    doors.changes.listen(() => {
+      if (doors.isSettled) watch.noteDoors(doorTroubles());
+    });
     services.recorder.written.listen(onChange);
     this.options.stores.ignored?.listen((key) => watch.noteIgnored(key));
   }

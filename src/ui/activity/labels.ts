@@ -38,6 +38,7 @@ export const KINDS: Record<EventKind, Shown> = {
   memory: { label: key('Memory near limit'), tone: 'warning' },
   disk: { label: key('Disk near limit'), tone: 'warning' },
   uploads: { label: key('Uploads not copied'), tone: 'warning' },
+  door: { label: key('Door'), tone: 'warning' },
   holder: {
     label: key('Takeover'),
     tone: 'warning',

@@ -6,6 +6,7 @@ export const NOTICE_LABELS: Record<NoticeKind, string> = {
   appFailing: key('App failed or crashed'),
   operationFailed: key('Operation failed'),
   nearLimit: key('Memory or disk near its limit'),
+  door: key('Door fails, or a certificate ends'),
   failover: key('Failover of an app, or its return'),
   takeover: key('Takeover by another process'),
   rejected: key('Message rejected'),

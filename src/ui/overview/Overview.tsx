@@ -7,6 +7,7 @@ import { useLive } from '../common/useLive';
 import { useT } from '../host';
 import { AttentionList } from './AttentionList';
 import { Counts } from './Counts';
+import { Doors } from './Doors';
 import { EnvironmentRows } from './EnvironmentRows';
 import { FirstSteps } from './FirstSteps';
 import { Problems } from './Problems';
@@ -29,6 +30,7 @@ export function Overview() {
         <Counts summary={data} />
       </Card>
       <EnvironmentRows environments={data.environments} />
+      <Doors doors={data.doors} />
       <Row gutter={[16, 16]}>
         <Col xs={24} lg={10}>
           <AttentionList attention={data.attention} />

@@ -4,6 +4,7 @@ import type { Pressure, StatusEntry } from '../../../shared/messages';
 import type { Operation } from '../../../shared/operation';
 import { referenceOf } from '../../errors';
 import { eventOf } from '../definitions/change-events';
+import type { DoorTrouble } from '../fleet/door-troubles';
 import type { EnvironmentView } from '../fleet/observed-environment';
 
 /**
@@ -23,10 +24,17 @@ export interface Holder {
 }
 
 type Seen = Pick<EnvironmentView, 'name' | 'health' | 'since' | 'released' | 'held'>;
-type Subject = Pick<Event, 'kind' | 'environment' | 'appUid'>;
+type Subject = Pick<Event, 'kind' | 'environment' | 'appUid'> & { message?: Message };
 
 /** The same for the same state of the same thing. */
-export const keyOf = ({ kind, environment, appUid }: Subject): string => [kind, environment, appUid].join(' ');
+export const keyOf = ({ kind, environment, appUid, message }: Subject): string =>
+  [kind, environment, appUid, ...(kind === 'door' ? doorKey(message) : [])].join(' ');
+
+/** Several things may be wrong with one door. */
+const doorKey = ({ code, params = {} }: Message = { code: '' }): string[] => [
+  code,
+  String(params.door ?? params.file ?? ''),
+];
 
 const ofEnvironment = (environment: string) => ({ environment, appName: null, appUid: null, cause: null });
 
@@ -95,6 +103,16 @@ export function memoryCause(memory: Pick<Event, 'kind' | 'message'> | undefined)
     ? null
     : say('OUT_OF_MEMORY_LIKELY', { percent, limit, what });
 }
+
+export const doorCondition = ({ message, environment, app }: DoorTrouble, at: number): Lasting => ({
+  kind: 'door',
+  environment: environment ?? null,
+  appName: app?.name ?? null,
+  appUid: app?.uid ?? null,
+  message,
+  cause: null,
+  at,
+});
 
 /** @returns null if it is not known whether all uploads of the app are there, or nothing has kept them from being copied yet */
 export function uploadsOf(

@@ -10,12 +10,14 @@ import type { AppCache } from '../definitions/app-cache';
 import type { EventStore } from '../definitions/event-store';
 import type { OperationStore } from '../definitions/operation-store';
 import type { AppDefinition } from '../definitions/repository';
+import type { DoorTrouble } from '../fleet/door-troubles';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver, ObservedChange } from '../fleet/observer';
 import {
   begun,
   conditionOf,
   displaced,
+  doorCondition,
   failedOperation,
   foreignStore,
   type Holder,
@@ -86,6 +88,14 @@ export class EventWatch {
     recorder.record(troubleOf(subject, environment, reference, cause, clock.now().wall));
   }
 
+  /** Everything that is wrong with doors now. */
+  noteDoors(troubles: readonly DoorTrouble[]): void {
+    const { wall } = this.options.clock.now();
+    const now = new Map(troubles.map((trouble) => doorCondition(trouble, wall)).map((state) => [keyOf(state), state]));
+    for (const [key, { kind }] of this.lasting ?? []) if (kind === 'door' && !now.has(key)) this.end(key);
+    for (const state of now.values()) this.last(state);
+  }
+
   /** This process has ended an operation. */
   noteOperation(operation: Operation): void {
     const event = failedOperation(operation);
@@ -106,7 +116,8 @@ export class EventWatch {
     // The lead was lost meanwhile.
     if (!this.lasting) return;
     const known = new Set(environmentCache.names());
-    for (const [key, { environment, appName, appUid }] of this.lasting) {
+    for (const [key, { kind, environment, appName, appUid }] of this.lasting) {
+      if (kind === 'door') continue;
       const app = appName === null ? null : appCache.apps.get(appName);
       const isPlaced = app === null || (app?.uid === appUid && app?.published[environment ?? ''] !== undefined);
       if (!isPlaced || !known.has(environment ?? '')) this.end(key);

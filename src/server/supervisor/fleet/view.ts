@@ -13,6 +13,7 @@ import { stillAway } from '../rollout/drained';
 import { progressNow } from '../rollout/progress';
 import { isAhead } from '../rollout/uploads';
 import type { CompatibilityPolicy } from './compatibility-policy';
+import type { DoorWatch } from './door-watch';
 import type { EnvironmentCache } from './environment-cache';
 import type { FleetObserver } from './observer';
 import { appWarningsOf, warningsOf } from './warnings';
@@ -23,6 +24,8 @@ export interface FleetViewOptions {
   active: OperationCache;
   environmentCache: EnvironmentCache;
   compatibility: CompatibilityPolicy;
+  /** Absent where there is no door. */
+  doors?: DoorWatch;
   isThisProcess: boolean;
 }
 

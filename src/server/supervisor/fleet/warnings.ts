@@ -5,6 +5,8 @@ import type { AppCache } from '../definitions/app-cache';
 import { sharesRole } from '../definitions/database-settings';
 import type { AppDefinition } from '../definitions/repository';
 import type { CompatibilityPolicy } from './compatibility-policy';
+import { isUncertified } from './door-troubles';
+import type { DoorWatch } from './door-watch';
 import type { EnvironmentCache } from './environment-cache';
 import type { FleetObserver } from './observer';
 
@@ -13,6 +15,8 @@ export interface WarningsOptions {
   compatibility: CompatibilityPolicy;
   appCache: AppCache;
   observer: FleetObserver;
+  /** Absent where there is no door. */
+  doors?: Pick<DoorWatch, 'all'>;
   /** In shared memory the environment is this process, which reports its own warnings. */
   isThisProcess: boolean;
 }
@@ -52,7 +56,8 @@ export function appWarningsOf(
     compatibility,
     observer,
     environmentCache,
-  }: Pick<WarningsOptions, 'compatibility' | 'observer' | 'environmentCache'>,
+    doors,
+  }: Pick<WarningsOptions, 'compatibility' | 'observer' | 'environmentCache' | 'doors'>,
 ): Message[] {
   const found = observer.reportsOf(app);
   const reports = found.map(({ entry }) => entry);
@@ -63,6 +68,9 @@ export function appWarningsOf(
   });
   return [
     ...compatibility.warningsOf(app),
+    ...(doors && app.cname && isUncertified(doors.all(), app.cname)
+      ? [say('DOMAIN_UNCERTIFIED', { app: app.name, domain: app.cname })]
+      : []),
     ...(hasRoles && sharesRole(app) ? [say('APP_SHARES_ROLE', { app: app.name })] : []),
     ...[...new Set(reports.flatMap(({ adminPassword }) => adminPassword ?? []))].map((each) =>
       appAdminWarning(app.name, each),

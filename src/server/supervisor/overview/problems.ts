@@ -4,11 +4,13 @@ import type { Problem, Remedy } from '../../../shared/summary';
 import type { Action, Health, ShownStatus } from '../../../shared/types';
 import { NO_ENVIRONMENT } from '../../../shared/words';
 import { isAlive } from '../../protocol/health';
+import type { DoorTrouble } from '../fleet/door-troubles';
 
 /** What problems are found in. */
 export interface ProblemFacts {
   environments: Array<{ name: string; health: Health; since: number; warnings: Message[] }>;
   apps: ProblemApp[];
+  doors: readonly DoorTrouble[];
   /** The environment that the apps of another one best move to; null if there is none. */
   placeFor(environment: string): string | null;
 }
@@ -34,6 +36,7 @@ const PATIENCE = 120_000;
 export function problemsOf(facts: ProblemFacts, now: number): Problem[] {
   const found = [
     ...ofEnvironments(facts),
+    ...facts.doors.map(ofDoors),
     ...homeless(facts),
     ...failed(facts),
     ...waiting(facts, now),
@@ -87,6 +90,16 @@ function ofEnvironments({ environments, apps, placeFor }: ProblemFacts): Problem
     }),
   ];
 }
+
+const ofDoors = ({ level, message, app, environment }: DoorTrouble): Problem => ({
+  level,
+  message,
+  since: null,
+  remedies: [
+    ...(app ? [{ kind: 'open' as const, apps: [app.name] }] : []),
+    ...(environment ? [{ kind: 'environments' as const }] : []),
+  ],
+});
 
 function homeless({ apps }: ProblemFacts): Problem[] {
   const found = apps.filter(({ environments, isWanted }) => isWanted && !environments.length);

@@ -1,5 +1,5 @@
 import { domainStateOf } from '../../../shared/domain-check';
-import type { EnvironmentSummary, FleetSummary } from '../../../shared/summary';
+import type { DoorSummary, EnvironmentSummary, FleetSummary } from '../../../shared/summary';
 import type { ShownStatus } from '../../../shared/types';
 import { worstOf } from '../../../shared/words';
 import type { Clock } from '../../clock';
@@ -7,6 +7,7 @@ import { isAlive } from '../../protocol/health';
 import type { AppCache } from '../definitions/app-cache';
 import type { OperationCache } from '../definitions/operation-store';
 import type { AppDefinition } from '../definitions/repository';
+import type { DoorTrouble, SeenDoor } from '../fleet/door-troubles';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import type { FleetView, FleetViewOptions } from '../fleet/view';
@@ -23,6 +24,8 @@ export interface SummaryOptions extends FleetViewOptions {
   view: FleetView;
   moves: Moves;
   clock: Clock;
+  /** What is wrong with doors. */
+  doorTroubles(): DoorTrouble[];
   /** Number of red rows of the security checklist. */
   redRows(): number;
 }
@@ -42,7 +45,7 @@ export class Summary {
   constructor(private readonly options: SummaryOptions) {}
 
   get(): FleetSummary {
-    const { appCache, view, moves, clock } = this.options;
+    const { appCache, view, moves, doors, doorTroubles, clock } = this.options;
     const { wall } = clock.now();
     const statusIn = view.judge();
     const looked = [...appCache.apps.values()].map((app) => ({ app, statuses: view.statusesOf(app, statusIn) }));
@@ -50,6 +53,7 @@ export class Summary {
     const facts = {
       environments,
       apps: looked.map((each) => this.problemApp(each)),
+      doors: doorTroubles(),
       placeFor: (environment: string) => moves.bestPlace([environment]),
     };
     return {
@@ -63,6 +67,7 @@ export class Summary {
         wall,
       ),
       environments: this.environments(looked, environments),
+      doors: (doors?.all() ?? []).map(doorSummary),
     };
   }
 
@@ -131,6 +136,18 @@ export class Summary {
     return this.red.rows;
   }
 }
+
+const doorSummary = ({ report, rates, isSilent, seenAt }: SeenDoor): DoorSummary => ({
+  id: report.id,
+  version: report.version,
+  haproxy: report.haproxy,
+  isSilent,
+  seenAt,
+  requests: rates?.requests ?? null,
+  errors: rates?.errors ?? null,
+  sockets: report.sockets,
+  tableAge: report.table?.age ?? null,
+});
 
 function countsOf(looked: readonly Looked[]): FleetSummary['counts'] {
   const counts: FleetSummary['counts'] = {};
