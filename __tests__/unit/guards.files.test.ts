@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Registry } from '@nocobase/utils';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { bringLogo } from '../../src/server/worker/files/default-logo';
 import { fileOf, subfolderOf } from '../../src/server/worker/files/file-addresses';
 import { type FormerFile, isMoved, moveFormerUploads } from '../../src/server/worker/files/moved-uploads';
 import { rangeOf, serveFiles } from '../../src/server/worker/guards/files/serve-file';
@@ -359,5 +360,43 @@ describe('a request for a file', () => {
     expect(fileOf('/portal/', 'crm', '/portal/storage/uploads/a')).toBe('a');
     expect(fileOf('/portal/', 'crm', '/storage/uploads/a')).toBeNull();
     expect(subfolderOf('./storage/uploads/a', '/data')).toBe('a');
+  });
+});
+
+describe('NocoBase’s logo', () => {
+  const content = 'the logo';
+  const packaged = path.join(place, 'packages');
+  const logo = { title: 'nocobase-logo', filename: 'logo-1.png', path: '', size: content.length };
+  const appWith = (row: object | null) => {
+    const settings = row && { logo: { ...logo, storage: { type: 'local', options: {} }, ...row } };
+    const findOne = async () => settings && { toJSON: () => settings };
+    return { name: 'crm', db: { hasCollection: () => true, getRepository: () => ({ findOne }) } } as never;
+  };
+  const bring = (row: object | null) => bringLogo(appWith(row), { storagePath: storage, nodeModulesPath: packaged });
+  beforeEach(() => write(path.join(packaged, '@nocobase/plugin-system-settings/dist/server/logo.png'), content));
+
+  it('is written where an app was not installed, and shares no storage with where it was', async () => {
+    const file = own('crm', 'scans/a', 'logo-1.png');
+    const storage = { type: 'local', options: { documentRoot: 'storage/uploads/scans' } };
+    expect(await bring({ path: 'a', storage })).toBe(file);
+    expect(readFileSync(file, 'utf8')).toBe(content);
+    expect(await bring({ path: 'a', storage })).toBeNull();
+  });
+
+  it('replaces no file, and is written nowhere else, whatever the app has in its database', async () => {
+    write(own('crm', 'logo-1.png'), 'another one');
+    expect(await bring({})).toBeNull();
+    expect(readFileSync(own('crm', 'logo-1.png'), 'utf8')).toBe('another one');
+    for (const row of [
+      null,
+      { title: 'Our logo' },
+      { size: 1 },
+      { filename: '../logo.png' },
+      { filename: '../../hr/uploads/x.png' },
+      { path: '../../hr/uploads' },
+      { filename: 'x.png', storage: { type: 's3', options: {} } },
+    ])
+      expect(await bring(row), JSON.stringify(row)).toBeNull();
+    expect(existsSync(path.join(storage, 'apps/hr'))).toBe(false);
   });
 });

@@ -7,7 +7,7 @@ import { MemorySso } from '../../src/server/protocol/stores/memory/sso';
 import { challengeOf, ssoCookie } from '../../src/server/proxy/sso';
 import { SsoSessions } from '../../src/server/worker/sso/sessions';
 import { SSO_HEADER } from '../../src/shared/sso';
-import { resumeBySso, takeSession } from '../../src/ui/sso/start';
+import { appAskedAt, quietBeforeSignIn, resumeBySso, takeSession } from '../../src/ui/sso/start';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
 import { SeededRandom } from '../support/random';
@@ -451,5 +451,37 @@ describe('a code', () => {
     expect(order).toEqual(['ends', 'session']);
     expect(status).toBe(302);
     expect(issued[0][1]).toMatchObject({ user: { id: BOB, since: 1 }, endedAt: 3 });
+  });
+});
+
+describe('the sign-in at the main app', () => {
+  const asked = (redirect: string) => `?${new URLSearchParams({ redirect })}`;
+  it.each<[string, string, string | null]>([
+    ['/signin', asked('/app-sso?app=crm&state=ab'), 'crm'],
+    ['/v/signin', asked('/v/app-sso?app=crm'), 'crm'],
+    ['/portal/signup', asked('/portal/app-sso?app=crm'), 'crm'],
+    ['/signin', asked('/admin/?app=crm'), null],
+    ['/signin', asked('http://['), null],
+    ['/signin', '', null],
+    ['/admin', asked('/app-sso?app=crm'), null],
+  ])('%s%s leads to the app %s', (path, search, app) => {
+    expect(appAskedAt(path, search)).toBe(app);
+  });
+
+  it('does not say that nobody is signed in, and says that a password is wrong', () => {
+    const use = vi.fn();
+    quietBeforeSignIn({ apiClient: { axios: { interceptors: { request: { use } } } } } as never);
+    const [[ask]] = use.mock.calls;
+    const skips = (url: string, status: number) => {
+      const { skipNotify } = ask({ url });
+      return typeof skipNotify === 'function' ? skipNotify({ response: { status } }) : Boolean(skipNotify);
+    };
+    vi.stubGlobal('window', { location: { pathname: '/signin', search: asked('/app-sso?app=crm') } });
+    expect(skips('aiEmployees:listByUser', 401)).toBe(true);
+    expect(skips('aiEmployees:listByUser', 500)).toBe(false);
+    expect(skips('auth:signIn', 401)).toBe(false);
+    vi.stubGlobal('window', { location: { pathname: '/signin', search: '' } });
+    expect(skips('aiEmployees:listByUser', 401)).toBe(false);
+    vi.unstubAllGlobals();
   });
 });

@@ -227,7 +227,10 @@ describe('registration', () => {
   /** A client that takes itself for `name`, and what the server says. */
   const hostOf = (name: string, info: () => Promise<unknown> = async () => ({ data: { data: { name } } })) => ({
     name,
-    apiClient: { request: vi.fn(info), axios: { interceptors: { response: { use: vi.fn() } } } },
+    apiClient: {
+      request: vi.fn(info),
+      axios: { interceptors: { request: { use: vi.fn() }, response: { use: vi.fn() } } },
+    },
     flowEngine: { registerModelLoaders: vi.fn(), context: { t: (text: string) => text } },
   });
   const register = async (host: ReturnType<typeof hostOf>, parts: object = {}) => {

@@ -3,6 +3,7 @@ import { SSO_AUTHENTICATOR, SSO_PAGE } from '../shared/sso';
 import { withPinnedApps } from '../ui/entries/switcher';
 import { registerSafely, takeSessionSafely } from '../ui/registration';
 import { SETTINGS } from '../ui/settings';
+import { SignInAim } from '../ui/sso/SignInAim';
 import { signInPages } from '../ui/sso/sign-in-pages';
 
 const PANEL = 'AppSwitcherActionPanelModel';
@@ -29,9 +30,15 @@ export class PluginAppSupervisorClientV2 extends Plugin {
         signInPages(this.app)?.registerType(SSO_AUTHENTICATOR, {
           signInButtonLoader: () => import('../ui/sso/SsoButton'),
         });
+        this.app.addProvider(SignInAim);
       },
       settings: () => {
         const { menu, tabs } = SETTINGS;
+        // The address of the first page in the classic client.
+        this.router.add('appSupervisorFirstPage', {
+          path: `/admin/settings/${menu.key}/${tabs[0].key}`,
+          componentLoader: () => import('../ui/common/ToFirstPage'),
+        });
         this.pluginSettingsManager.addMenuItem({ ...menu, title: this.t(menu.title) });
         for (const [index, tab] of tabs.entries()) {
           this.pluginSettingsManager.addPageTabItem({

@@ -8,6 +8,7 @@ import { followEntries } from '../ui/entries/entries';
 import { registerSafely, takeSessionSafely } from '../ui/registration';
 import { SETTINGS } from '../ui/settings';
 import ContinueSignIn from '../ui/sso/ContinueSignIn';
+import { SignInAim } from '../ui/sso/SignInAim';
 import SsoButton from '../ui/sso/SsoButton';
 import { signInPages } from '../ui/sso/sign-in-pages';
 
@@ -24,6 +25,7 @@ export class PluginAppSupervisorClient extends Plugin {
       signIn: () => {
         this.router.add('appSso', { path: SSO_PAGE, Component: ContinueSignIn, skipAuthCheck: true });
         signInPages(this.app)?.registerType(SSO_AUTHENTICATOR, { components: { SignInButton: SsoButton } });
+        this.app.addProvider(SignInAim);
       },
       registerIcon,
       settings: () => {

@@ -3,8 +3,13 @@
 
 declare module '@nocobase/flow-engine' {
   import type { MessageInstance } from 'antd/es/message/interface';
-  import type { ReactNode } from 'react';
+  import type { ComponentType, ReactNode } from 'react';
 
+  interface RequestConfig {
+    url?: string;
+    /** Whether an error is shown to the user. */
+    skipNotify?: boolean | ((error: { response?: { status: number } }) => boolean);
+  }
   export interface HostApi {
     request(config: {
       url: string;
@@ -18,6 +23,7 @@ declare module '@nocobase/flow-engine' {
     auth: { token?: string | null; setToken(token: string): void; setAuthenticator(name: string): void };
     axios: {
       interceptors: {
+        request: { use(onRequest: (config: RequestConfig) => RequestConfig): void };
         response: {
           use(onAnswer: undefined, onError: (error: any) => never): void;
           use(onAnswer: <T extends { config?: { url?: string }; data?: unknown }>(answer: T) => T): void;
@@ -46,6 +52,8 @@ declare module '@nocobase/flow-engine' {
       /** Of react-router. */
       router: { navigate(path: string, options?: { replace?: boolean }): unknown };
     };
+    /** Stands around all pages. */
+    addProvider(provider: ComponentType<{ children?: ReactNode }>): void;
     apiClient: HostApi;
     pm: { get(name: string): unknown };
     flowEngine: FlowEngine;

@@ -2,7 +2,7 @@ import type { HostApp } from '@nocobase/flow-engine';
 import { registerEntryActions } from './entries/actions';
 import type { ClientName, RegisterIcon } from './entries/entries';
 import { leadToApps } from './first-page';
-import { resumeBySso, takeSession } from './sso/start';
+import { quietBeforeSignIn, resumeBySso, takeSession } from './sso/start';
 
 interface Parts {
   /** The settings pages, which only the main app has. */
@@ -26,6 +26,7 @@ export async function registerSafely(app: HostApp, client: ClientName, parts: Pa
   attempt('app switcher', parts.switcher);
   attempt('return to the main app', () => resumeBySso(app));
   attempt('sign-in by the main app', parts.signIn);
+  attempt('quiet before a sign-in', () => quietBeforeSignIn(app));
   attempt('Applications block', () => {
     app.flowEngine.registerModelLoaders({
       ApplicationsBlockModel: {

@@ -21,6 +21,16 @@ export const useIsLocal = (): boolean => useContext(Info)?.part === 'local';
 /** Whether this Supervisor makes Workers itself, in an engine that it was given. */
 export const useMakesContainers = (): boolean => useContext(Info)?.makesContainers ?? false;
 
+/** What the Overview alone says of this process. */
+const OWN_PASSWORD = 'OWN_ADMIN_KNOWN';
+
+/** Whether the administrator of the main app has the password that everybody knows. */
+export const useKnowsOwnPassword = (): boolean =>
+  useContext(Info)?.warnings.some(({ code }) => code === OWN_PASSWORD) ?? false;
+
+/** In px: so much below the last row is covered by the button of NocoBase's AI employees. */
+const COVERED = 96;
+
 /** Frame of a settings page: catches its errors, and shows it only if this process manages apps. */
 export function Page({ children }: { children: ReactNode }) {
   const { token } = theme.useToken();
@@ -62,10 +72,12 @@ function ForThisPart({ children }: { children: ReactNode }) {
   }
   return (
     <Info.Provider value={data}>
-      <Space direction="vertical" size="middle" style={{ width: '100%' }}>
-        {data.warnings.map((warning) => (
-          <Alert key={messageText(t, warning)} type="warning" showIcon message={messageText(t, warning)} />
-        ))}
+      <Space direction="vertical" size="middle" style={{ width: '100%', paddingBottom: COVERED }}>
+        {data.warnings
+          .filter(({ code }) => code !== OWN_PASSWORD)
+          .map((warning) => (
+            <Alert key={messageText(t, warning)} type="warning" showIcon message={messageText(t, warning)} />
+          ))}
         {children}
       </Space>
     </Info.Provider>

@@ -246,8 +246,10 @@ function ofNotifiers({ send, post }: Senders) {
 }
 
 /** What NocoBase itself answers. */
-function ofMainApp({ get }: Senders) {
+function ofMainApp({ get, post }: Senders) {
   return {
+    /** Of whoever is signed in, whose sessions end. */
+    changePassword: (passwords: object) => post<unknown>('auth:changePassword', undefined, passwords),
     /** By id, the first of those whose name contains a text; only users that the caller has permission to see. */
     async findUsers(text: string): Promise<Record<string, string>> {
       const contains = { $includes: text };

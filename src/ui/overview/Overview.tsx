@@ -10,6 +10,7 @@ import { Counts } from './Counts';
 import { Doors } from './Doors';
 import { EnvironmentRows } from './EnvironmentRows';
 import { FirstSteps } from './FirstSteps';
+import { OwnPassword } from './OwnPassword';
 import { Problems } from './Problems';
 import { Recent } from './Recent';
 import { inTrouble, type Moving } from './remedies';
@@ -24,6 +25,7 @@ export function Overview() {
   return (
     <Flex vertical gap="middle" data-testid="overview">
       <Freshness error={error} />
+      <OwnPassword />
       <FirstSteps summary={data} />
       <Problems problems={data.problems} attention={data.attention} move={setMoving} refresh={refresh} />
       <Card size="small" role="region" aria-label={t('Apps by status')}>

@@ -1,5 +1,6 @@
 import { ReloadOutlined } from '@ant-design/icons';
 import { Button, Card, Empty, Flex, Skeleton, Tooltip, theme } from 'antd';
+import type { ReactNode } from 'react';
 import type { ChecklistLevel, ChecklistRow } from '../../shared/checklist';
 import { useApi } from '../common/api';
 import { messageText } from '../common/errors';
@@ -9,9 +10,10 @@ import { Secondary } from '../common/Secondary';
 import type { Tone } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { key } from '../common/text';
+import { TARGET } from '../common/theme';
 import { useLive } from '../common/useLive';
 import { type Account, useResetAdmin } from '../common/useResetAdmin';
-import { useT } from '../host';
+import { type Translate, useT } from '../host';
 
 const LEVELS: Record<ChecklistLevel, { label: string; tone: Tone }> = {
   red: { label: key('Unsafe'), tone: 'bad' },
@@ -84,25 +86,55 @@ function Row({ row, reset }: { row: ChecklistRow; reset: (account: Account) => v
         <div style={{ minWidth: 88 }}>
           <StateTag tone={tone}>{t(label)}</StateTag>
         </div>
-        <div style={{ flex: '1 1 240px', minWidth: 0, overflowWrap: 'anywhere' }}>{messageText(t, row)}</div>
+        <div style={{ flex: '1 1 240px', minWidth: 0, overflowWrap: 'anywhere' }}>
+          {messageText(t, counted(t, row))}
+          <Folded names={manyOf(row)}>{manyOf(row)?.join(t(', '))}</Folded>
+        </div>
         <div style={{ flex: '1 1 240px', minWidth: 0, overflowWrap: 'anywhere' }}>
           {row.remedy && <Secondary>{messageText(t, row.remedy)}</Secondary>}
-          <Flex gap="small" wrap>
-            {accountsOf(row).map((account) => (
-              <Button
-                key={account.name}
-                size="small"
-                style={{ marginTop: token.marginXXS }}
-                onClick={() => reset(account)}
-                data-testid={`reset-admin-${account.name}`}
-              >
-                {t('New password for {{name}}', { name: account.name })}
-              </Button>
-            ))}
-          </Flex>
+          <Folded names={manyOf(row) && accountsOf(row).map(({ name }) => name)}>
+            <Flex gap="small" wrap>
+              {accountsOf(row).map((account) => (
+                <Button
+                  key={account.name}
+                  size="small"
+                  style={{ marginTop: token.marginXXS }}
+                  onClick={() => reset(account)}
+                  data-testid={`reset-admin-${account.name}`}
+                >
+                  {t('New password for {{name}}', { name: account.name })}
+                </Button>
+              ))}
+            </Flex>
+          </Folded>
         </div>
       </Flex>
     </li>
+  );
+}
+
+/** So many names are read at a glance. */
+const FEW = 8;
+
+/** The apps of a row, where they are too many for its text. */
+const manyOf = ({ apps }: ChecklistRow): string[] | null => (apps && apps.length > FEW ? apps : null);
+
+/** The row with the number of its apps in place of their names, where these are many. */
+function counted(t: Translate, row: ChecklistRow): ChecklistRow {
+  const names = manyOf(row);
+  return names ? { ...row, params: { ...row.params, apps: t('{{count}} apps', { count: names.length }) } } : row;
+}
+
+/** Shown at once, or on demand where it is long. @param names null: it is short */
+function Folded({ names, children }: { names: string[] | null; children: ReactNode }) {
+  const t = useT();
+  if (!names) return children;
+  if (!names.length) return null;
+  return (
+    <details>
+      <summary style={{ minHeight: TARGET, cursor: 'pointer' }}>{t('Show them')}</summary>
+      {children}
+    </details>
   );
 }
 

@@ -1,5 +1,13 @@
 import type { HostApp } from '@nocobase/flow-engine';
-import { INNER_PAGE, type NoSession, SSO_AUTHENTICATOR, SSO_HEADER, SSO_RESOURCE, sessionKey } from '../../shared/sso';
+import {
+  INNER_PAGE,
+  type NoSession,
+  SSO_AUTHENTICATOR,
+  SSO_HEADER,
+  SSO_PAGE,
+  SSO_RESOURCE,
+  sessionKey,
+} from '../../shared/sso';
 
 /** The page that the browser shows, or the one that its sign-in page leads to, as an absolute path. */
 function pageOf(): string {
@@ -64,4 +72,30 @@ export function resumeBySso(app: HostApp): void {
       throw error;
     },
   );
+}
+
+/**
+ * The app that a sign-in at the main app leads to, by the page that the browser shows; null: it is none of those.
+ * @param path with or without the base path of the client
+ */
+export function appAskedAt(path: string, search: string): string | null {
+  if (!/\/sign(?:in|up)\/?$/.test(path)) return null;
+  const redirect = new URLSearchParams(search).get('redirect') ?? '';
+  if (!URL.canParse(redirect, 'http://any')) return null;
+  const { pathname, searchParams } = new URL(redirect, 'http://any');
+  return pathname.endsWith(SSO_PAGE) ? searchParams.get('app') : null;
+}
+
+/**
+ * Whoever has come to sign in knows that he is not signed in: what other plugins ask before is no error of his. A sign-in that is
+ * refused is told as ever.
+ */
+export function quietBeforeSignIn(app: HostApp): void {
+  app.apiClient.axios.interceptors.request.use((config) => {
+    const { pathname, search } = window.location;
+    const isAwaited = pathname.endsWith(SSO_PAGE) || appAskedAt(pathname, search) !== null;
+    if (isAwaited && config.skipNotify === undefined && !config.url?.includes('auth:sign'))
+      config.skipNotify = (error) => error.response?.status === 401;
+    return config;
+  });
 }

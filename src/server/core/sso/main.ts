@@ -80,8 +80,14 @@ const tokensOf = (main: Application) => main.authManager as unknown as Tokens;
 export function vouchForUsers(main: Application, options: MainSsoOptions): void {
   main.resourceManager.define({
     name: SSO_RESOURCE,
-    only: ['authorize'],
+    only: ['authorize', 'about'],
     actions: {
+      // For the page of the sign-in: a visitor reads the title of an app that he asks for on other pages, too.
+      about: async (ctx: Context, next: Next) => {
+        const app = options.app(String(ctx.query.app));
+        ctx.body = app && ssoOf(app.sso).enabled ? { name: app.name, title: app.title, icon: app.icon } : null;
+        await next();
+      },
       authorize: async (ctx: Context, next: Next) => {
         await authorize(main, ctx, options);
         await next();
@@ -89,6 +95,7 @@ export function vouchForUsers(main: Application, options: MainSsoOptions): void 
     },
   });
   main.acl.allow(SSO_RESOURCE, 'authorize', 'loggedIn');
+  main.acl.allow(SSO_RESOURCE, 'about', 'public');
 
   /**
    * A browser that follows a link has nothing but its cookie, which NocoBase accepts for no API. Here alone it counts, and

@@ -2,6 +2,7 @@ import type { Application } from '@nocobase/server';
 import type { HostConfig } from '../../../config';
 import type { GuardConfig } from '../../../config/guards';
 import { AppSupervisorError, messageOf } from '../../../errors';
+import { bringLogo } from '../../files/default-logo';
 import { uploadsOf } from '../../files/file-addresses';
 import { isMoved, type MoveOptions, moveFormerUploads } from '../../files/moved-uploads';
 import { runsCommands } from '../actions';
@@ -28,7 +29,14 @@ const CONFINED = Symbol('confined by App Supervisor');
  * @param main the main app of this instance, whose files stay in the folder that all shared
  */
 export const files = (host: HostConfig, { storageRoots }: GuardConfig, main: () => Application | null): Guard => ({
-  beforeLoad: (app) => app.on('afterStart', () => moveUploads(app, host.storagePath, storageRoots, main)),
+  beforeLoad: (app) =>
+    app.on('afterStart', async () => {
+      await moveUploads(app, host.storagePath, storageRoots, main);
+      // The app runs without it, too.
+      await bringLogo(app, host).catch((error) =>
+        app.logger.warn(`App ${app.name}: NocoBase's logo could not be written: ${messageOf(error)}`),
+      );
+    }),
   afterLoad: (app) => {
     confineTypes(app, host);
     app.use(serveFiles(app.name, host) as never, {
