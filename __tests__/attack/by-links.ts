@@ -100,7 +100,7 @@ export const links: Attack[] = [
     async run(stage) {
       const { visitor } = await linkedTo(stage);
       const rival = { username: 'rival', password: 'of-the-rival' };
-      await stage.manager.api.post('users:create', { ...rival, roles: ['admin'] });
+      await stage.manager.api.post('users:create', rival);
       const other = new Visitor(stage.fleet.supervisor.url);
       await other.signIn({ account: rival.username, password: rival.password });
       const found: string[] = [];
