@@ -52,6 +52,8 @@ export interface World {
   atWorker: Map<string, Got>;
   atModule: Map<string, Got>;
   said(): string;
+  /** Of the Supervisor behind the door, or of the Worker of an environment. */
+  end(what: 'supervisor' | 'a' | 'b'): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -102,6 +104,7 @@ export async function startWorld(
     atWorker,
     atModule,
     said: haproxy.said,
+    end: (what) => (what === 'supervisor' ? behind : workers[what]).close(),
     async stop() {
       await haproxy.stop();
       for (const server of [workers.a, workers.b, direct, behind]) await server.close();
@@ -201,6 +204,8 @@ export const ANSWERS: Array<[status: number, fields: Array<[string, string]>]> =
   [304, [['ETag', '"1"']]],
   [204, []],
   [503, [['Content-Type', 'text/html']]],
+  [200, [['Content-Type', 'text/html; charset=utf-8']]],
+  [502, [['X-App-Supervisor-Away', 'refused']]],
 ];
 
 function worker(by: string, atWorker: Map<string, Got>): Handler {

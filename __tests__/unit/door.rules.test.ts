@@ -13,7 +13,7 @@ const table = (...apps: Parameters<typeof routesOf>[0]) =>
 describe('the files of a door', () => {
   it('have an app by name with its first two environments, its hosts, and all that may be pinned', () => {
     const files = filesOf(place, table(crm));
-    expect(files['apps.map']).toBe('crm u1|-|at:a|at:b\n');
+    expect(files['apps.map']).toBe('crm u1|-|at:a:b\n');
     expect(files['hosts.map']).toBe('crm.test crm\n');
     expect(files['pins.map']).toBe('crm.a at:a\ncrm.b at:b\ncrm.c at:c\n');
   });
@@ -33,18 +33,19 @@ describe('the files of a door', () => {
     expect(unusableOf(routes.environments)).toEqual(['a']);
     const configuration = filesOf(place, routes)['haproxy.cfg'];
     expect(configuration).not.toContain('backend at:a ');
-    expect(configuration).toContain('server worker [::1]:8080 ');
-    expect(configuration).toMatch(/server worker c\.test:443 ssl verify required .* verifyhost c\.test /);
+    expect(configuration).toContain('server b [::1]:8080 ');
+    expect(configuration).toMatch(/server c c\.test:443 ssl verify required .* verifyhost c\.test /);
   });
 });
 
 describe('the steps between two tables', () => {
   it('are one command for each line that differs', () => {
     const other = { uid: 'u2', name: 'shop', hosts: ['shop.test'], environments: ['a'] };
-    expect(stepsBetween(place, table(crm, other), table({ ...crm, environments: ['b'] }))).toEqual([
+    const alone = { ...crm, environments: ['c'] };
+    expect(stepsBetween(place, table(alone, other), table({ ...crm, environments: ['b'] }))).toEqual([
       'set map /door/apps.map crm u1|-|at:b',
+      'add map /door/pins.map crm.b at:b',
       'del map /door/names.map shop',
-      'del map /door/pins.map crm.a',
       'del map /door/pins.map crm.c',
       'del map /door/pins.map shop.a',
       'del map /door/hosts.map shop.test',
@@ -56,6 +57,13 @@ describe('the steps between two tables', () => {
       'add map /door/pins.map crm.a at:a',
       'add map /door/names.map crm u1',
     ]);
+  });
+
+  it('are a reload if an app comes to two environments that no other has', () => {
+    const before = table({ ...crm, environments: ['a', 'b'] });
+    expect(stepsBetween(place, before, table({ ...crm, environments: ['b', 'a'] }))).toBe('reload');
+    const second = { uid: 'u2', name: 'shop', environments: ['a', 'b'] };
+    expect(stepsBetween(place, before, table({ ...crm, environments: ['a', 'b'] }, second))).not.toBe('reload');
   });
 
   it('are a reload if environments or settings differ', () => {

@@ -84,7 +84,7 @@ const CLOSING = new Set<AnswerCode>([
 export const PAGE_POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
-function body({ status, message, code }: Answer): string {
+export function bodyOf({ status, message, code }: Answer): string {
   return JSON.stringify({ error: { status, message, maintaining: true, code } });
 }
 
@@ -94,7 +94,7 @@ export function send(req: IncomingMessage, res: ServerResponse, what: Answer, pa
     res.destroy();
     return;
   }
-  const text = page ?? body(what);
+  const text = page ?? bodyOf(what);
   if (CLOSING.has(what.code)) res.shouldKeepAlive = false;
   res.statusCode = what.status;
   res.setHeader('Content-Type', page === null ? 'application/json' : 'text/html; charset=utf-8');
@@ -116,7 +116,7 @@ export function refuse(socket: Duplex, what: Answer, linger: number, clock: Cloc
     socket.destroy();
     return;
   }
-  const text = body(what);
+  const text = bodyOf(what);
   socket.end(
     [
       `HTTP/1.1 ${what.status} ${STATUS_CODES[what.status] ?? 'Error'}`,

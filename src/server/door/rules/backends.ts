@@ -1,33 +1,56 @@
 import { isIP } from 'node:net';
-import type { EnvironmentRoute, RouteSettings, Routes } from '../../../shared/routes';
+import type { RouteSettings, Routes } from '../../../shared/routes';
 import { VIA } from '../../proxy/headers';
 import { ENVIRONMENT_HEADER } from '../../proxy/sticky-environment';
-import { backendOf, type DoorPlace, socketsOf } from './place';
+import { answering, jsonAnswer, visitorKinds } from './answers';
+import { pairsOf } from './maps';
+import { backendOf, type DoorPlace, MAPS, socketsOf } from './place';
 import { literal, quoted } from './text';
 
 /** Where the rules send requests: the Supervisors, and the Worker of each environment. */
-export function backendsOf(place: DoorPlace, { settings, environments }: Omit<Routes, 'apps' | 'count'>): string[] {
-  const workers = [...environments.values()].flatMap((environment) => {
-    const address = addressOf(environment.url);
-    return address === null ? [] : [{ ...environment, address }];
-  });
+export function backendsOf(place: DoorPlace, routes: Omit<Routes, 'count'>): string[] {
+  const { settings, environments } = routes;
+  const workers = new Map<string, Worker>();
+  for (const { name, url } of environments.values()) {
+    const address = addressOf(url);
+    if (address !== null) workers.set(name, { name, address, server: serverOf(address, place) });
+  }
+  const pairs = [...pairsOf(routes).values()].map((names) => names.map((name) => workers.get(name)));
   return [
-    'defaults for-supervisors from common',
-    '  http-request del-header X-Forwarded-For if { req.fhdr(x-forwarded-for) -m len 0 }',
-    '  http-request add-header X-Forwarded-For %[src]',
-    ...forwarding(),
-    'backend module from for-supervisors',
-    '  http-reuse always',
-    `  option httpchk GET ${settings.apiBase}/__ready`,
-    '  default-server check inter 1s fall 3 rise 1',
-    ...place.supervisors.map(
-      (url, i) => `  server supervisor${i + 1} ${serverOf(addressOf(url), place)}${i ? ' backup' : ''}`,
-    ),
+    ...supervisors(place, settings),
+    'backend busy from common',
+    ...visitorKinds(settings.apiBase),
+    ...answering(place.folder, 'ADDRESS_BUSY', '{ var(txn.busy) -m str address }'),
+    ...answering(place.folder, 'APP_BUSY', 'TRUE'),
     'defaults for-workers from common',
-    ...towardsApp(settings),
-    ...workers.flatMap((worker) => backendsAt(worker, place)),
+    ...towardsApp(settings, place.folder),
+    ...[...workers.values()].flatMap((worker) => single(worker)),
+    'defaults for-pairs from common',
+    ...towardsApp(settings, place.folder),
+    ...READ_AGAIN(settings),
+    ...pairs.flatMap(([first, second]) => (first && second ? pair(first, second) : [])),
   ];
 }
+
+/** The module; while it is away, visitors are told so. */
+const supervisors = (place: DoorPlace, { apiBase }: RouteSettings): string[] => [
+  'defaults for-supervisors from common',
+  '  http-request del-header X-Forwarded-For if { req.fhdr(x-forwarded-for) -m len 0 }',
+  '  http-request add-header X-Forwarded-For %[src]',
+  ...forwarding(),
+  'backend module from for-supervisors',
+  '  http-reuse always',
+  `  option httpchk GET ${apiBase}/__ready`,
+  '  default-server check inter 1s fall 3 rise 1',
+  ...visitorKinds(apiBase),
+  '  acl away nbsrv(module) lt 1',
+  `  acl names_app var(txn.name),map_str(${place.folder}/${MAPS.names}) -m found`,
+  ...answering(place.folder, 'APP_ENVIRONMENT_UNAVAILABLE', 'away names_app'),
+  ...answering(place.folder, 'APP_PREPARING', 'away'),
+  ...place.supervisors.map(
+    (url, i) => `  server supervisor${i + 1} ${serverOf(addressOf(url), place)}${i ? ' backup' : ''}`,
+  ),
+];
 
 /** Environments whose address no server can have: visits of their apps are left to the module. */
 export const unusableOf = (environments: Routes['environments']): string[] =>
@@ -70,13 +93,13 @@ const HOP_BY_HOP = '(?:te|keep-alive|proxy-connection|proxy-authenticate|proxy-a
 const KINDS = 'nb_(?:auth_token|authenticator|role|csrf_token)_';
 
 /** What a request of an app, and its answer, may have. */
-function towardsApp({ frameAncestors, publicPath }: RouteSettings): string[] {
+function towardsApp({ frameAncestors, publicPath, bounds }: RouteSettings, folder: string): string[] {
   const foreign = String.raw`; (?:app_environment|${KINDS}(?!([A-Za-z0-9_-]+)=[^\n]*\n\1$)[^=]*)=[^;\n]*`;
   const left = quoted(String.raw`%[var(txn.jar),regsub("${foreign}","",g),regsub("^; |\n.*","",g)]`);
   return [
     '  http-reuse always',
     '  retries 1',
-    '  retry-on conn-failure empty-response',
+    `  http-request ${jsonAnswer(folder, 'APP_BUSY')} if { be_conn gt ${bounds.requestsPerEnvironment} }`,
     '  acl jar var(txn.jar) -m found',
     `  http-request set-header Cookie ${left} if jar`,
     '  http-request del-header Cookie if jar { req.fhdr(cookie) -m len 0 }',
@@ -97,6 +120,9 @@ function towardsApp({ frameAncestors, publicPath }: RouteSettings): string[] {
     '  acl names_fields res.fhdr(connection) -m found',
     '  acl usual_connection res.fhdr(connection),lower -m str keep-alive close upgrade',
     '  http-response set-var(txn.unread) bool(true) if sets_cookies || leads_to_upload || names_fields !usual_connection',
+    // The nginx of a Worker's image says that NocoBase does not answer (proxy/away.ts).
+    `  http-response ${jsonAnswer(folder, 'UPSTREAM_REFUSED')} if { status 502 } { res.fhdr(x-app-supervisor-away) -m found }`,
+    '  http-response return status 404 content-type text/plain string "Not Found" if { var(txn.file) -m bool } { res.fhdr(content-type) -m beg text/html }',
     '  http-response lua.read if { var(txn.unread) -m bool }',
     '  http-response return status 502 if { var(txn.unread) -m bool }',
     ...(frameAncestors.apps
@@ -107,19 +133,52 @@ function towardsApp({ frameAncestors, publicPath }: RouteSettings): string[] {
   ];
 }
 
-function backendsAt({ name, address }: EnvironmentRoute & { address: Address }, place: DoorPlace): string[] {
-  const own = [
-    ...(address.prefix ? [`  http-request set-path ${address.prefix}%[path]`] : []),
-    `  http-response set-header ${ENVIRONMENT_HEADER} ${name}`,
-  ];
-  const server = serverOf(address, place);
+interface Worker {
+  name: string;
+  address: Address;
+  /** As `serverOf` writes it. */
+  server: string;
+}
+
+/** A busy Worker is no dead one: its port is asked, not NocoBase. */
+const CHECK = 'check inter 1s fastinter 500ms fall 2 rise 1 observe layer4 error-limit 1 on-error mark-down';
+
+const prefixed = ({ address: { prefix } }: Worker): string[] =>
+  prefix ? [`  http-request set-path ${prefix}%[path]`] : [];
+
+/** A refused connection is tried once more, after a second. */
+function single(worker: Worker): string[] {
+  const { name, server } = worker;
   const at = backendOf(name);
+  const own = [...prefixed(worker), `  http-response set-header ${ENVIRONMENT_HEADER} ${name}`];
   return [
     `backend ${at} from for-workers`,
     ...own,
-    `  server worker ${server} check inter 1s fastinter 500ms fall 2 rise 1 observe layer4 error-limit 1 on-error mark-down`,
-    `backend ${socketsOf(name)} from for-workers`,
+    `  server ${name} ${server} ${CHECK}`,
+    `backend ${socketsOf(at)} from for-workers`,
     ...own,
-    `  server worker ${server} track ${at}/worker`,
+    `  server ${name} ${server} track ${at}/${name}`,
   ];
 }
+
+/** What the first one refuses, the second one gets at once. */
+function pair(first: Worker, second: Worker): string[] {
+  if (first.address.prefix !== second.address.prefix) return [];
+  const at = backendOf(first.name, second.name);
+  const rules = [
+    ...prefixed(first),
+    '  option redispatch 1',
+    `  http-response set-header ${ENVIRONMENT_HEADER} %[srv_name]`,
+    `  server ${first.name} ${first.server} track ${backendOf(first.name)}/${first.name}`,
+    `  server ${second.name} ${second.server} track ${backendOf(second.name)}/${second.name} backup`,
+  ];
+  return [`backend ${at} from for-pairs`, ...rules, `backend ${socketsOf(at)} from for-pairs`, ...rules];
+}
+
+/** A read whose Worker ends without an answer is asked of the other one (proxy/url.ts). It costs a copy of each request. */
+const READ_AGAIN = ({ apiBase }: RouteSettings): string[] => [
+  '  retry-on conn-failure empty-response',
+  `  acl reads path -m reg ${quoted(`^(?!${literal(apiBase)}/)|^[^:]*:(?:list|get)(?:/[^:]*)?$`)}`,
+  '  acl with_body req.fhdr(content-length) -m found',
+  '  http-request disable-l7-retry if !{ method GET HEAD } || with_body || !reads',
+];

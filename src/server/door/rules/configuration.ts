@@ -1,15 +1,16 @@
 import type { RouteSettings, Routes } from '../../../shared/routes';
 import { backendsOf } from './backends';
+import { tables } from './counts';
 import { frontendOf } from './frontend';
-import { type DoorPlace, LUA, MAPS, SOCKET, TABLES } from './place';
+import { type DoorPlace, LUA, MAPS, SOCKET } from './place';
 
-/** The whole of `haproxy.cfg`. Apps are in maps, so that it stays the same while they change. */
-export function configurationOf(place: DoorPlace, routes: Omit<Routes, 'apps' | 'count'>): string {
+/** The whole of `haproxy.cfg`. Apps are in maps: it changes with them only where one runs in two environments that no other has. */
+export function configurationOf(place: DoorPlace, routes: Omit<Routes, 'count'>): string {
   const { settings } = routes;
   return `${[
     ...globalsOf(place, settings),
     ...COMMON,
-    ...tables(),
+    ...tables(settings),
     ...frontendOf(place, settings),
     ...(place.metrics === null ? [] : metricsOf(place.metrics)),
     ...backendsOf(place, routes),
@@ -27,8 +28,6 @@ function globalsOf({ folder, threads, connections, globals }: DoorPlace, setting
     `  stats socket ${folder}/${SOCKET} mode 600 level admin expose-fd listeners`,
     '  stats timeout 1m',
     `  tune.http.maxhdr ${settings.bounds.headers}`,
-    '  tune.bufsize 32768',
-    '  tune.maxrewrite 4096',
     '  http-err-codes 400-499',
     '  http-fail-codes 500-599',
     ...globals.map((line) => `  ${line}`),
@@ -56,15 +55,9 @@ const COMMON = [
   '  clitcpka-idle 30s',
   '  option srvtcpka',
   '  srvtcpka-idle 30s',
-  '  option splice-auto',
   '  option http-no-delay',
   // After a reload the former process answers once more on a connection that is kept open, and then says that it closes it.
   '  option idle-close-on-response',
-];
-
-const tables = (): string[] => [
-  `backend ${TABLES.apps} from common`,
-  '  stick-table type string len 65 size 100k expire 24d store http_req_cnt,http_err_cnt,http_fail_cnt,bytes_in_cnt,bytes_out_cnt,conn_cur',
 ];
 
 const metricsOf = (address: string): string[] => [

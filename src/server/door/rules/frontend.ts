@@ -1,7 +1,8 @@
 import type { RouteSettings } from '../../../shared/routes';
-import { type DoorPlace, type Listener, MAPS, TABLES } from './place';
+import { countRules } from './counts';
+import { type DoorPlace, type Listener, MAPS } from './place';
 import { plainRules } from './plain';
-import { quoted } from './text';
+import { literal, quoted } from './text';
 import { networksOf } from './trusted';
 
 /**
@@ -24,9 +25,10 @@ export function frontendOf(place: DoorPlace, settings: RouteSettings): string[] 
     '  # whose visitor this is: forwarded fields of strangers are not believed',
     `  http-request del-header ${quoted('^(?:forwarded|x-real-ip|x-forwarded-.*)$')} -m reg if !{ var(sess.trusted) -m bool }`,
     ...naming(place, settings),
+    ...whileAway(settings),
     ...plainRules(place, settings),
     ...environment(place),
-    ...counted(settings),
+    ...countRules(settings),
     ...destination(),
   ];
 }
@@ -73,16 +75,31 @@ function environment({ folder }: DoorPlace): string[] {
   ];
 }
 
-/** Counts what is taken, and keeps it within the limits. */
-function counted(_settings: RouteSettings): string[] {
+/**
+ * Pages below main's address of an app that runs, while no Supervisor is there: its Worker has them, too, and the files that they load,
+ * which name no app, but the page in `Referer`.
+ */
+function whileAway({ appsDomain, publicPath, modernPrefix }: RouteSettings): string[] {
+  if (appsDomain !== null) return [];
+  const page = `${literal(publicPath)}(?:${literal(modernPrefix)}/)?apps/([A-Za-z0-9_-]+)`;
+  const [ofPage, ofReferer] = [`^${page}(?:/.*)?$`, `^https?://[^/]+${page}(?:[/?].*)?$`];
+  const names = (from: string, pattern: string) => quoted(`${from},regsub("${pattern}","\\1")`);
+  const unnamed = '{ method GET HEAD } { var(txn.name) -m str . } !names_in_query';
   return [
-    '  # counted where it is taken',
-    `  http-request track-sc0 var(txn.uid) table ${TABLES.apps} if { var(txn.at) -m found }`,
+    '  acl away nbsrv(module) lt 1',
+    `  acl page_of_app path -m reg ${quoted(ofPage)}`,
+    `  acl file_of_page req.fhdr(referer) -m reg ${quoted(ofReferer)}`,
+    String.raw`  acl is_file path -m reg \.[A-Za-z0-9]+$`,
+    `  http-request set-var(txn.away) ${names('path', ofPage)} if ${unnamed} away page_of_app`,
+    `  http-request set-var(txn.file) bool(true) if ${unnamed} away !page_of_app is_file file_of_page`,
+    `  http-request set-var(txn.away) ${names('req.fhdr(referer)', ofReferer)} if { var(txn.file) -m bool }`,
+    '  http-request set-var(txn.name) var(txn.away) if { var(txn.away) -m found }',
   ];
 }
 
 const destination = (): string[] => [
   '  # to the Worker, or to the Supervisor',
+  '  use_backend busy if { var(txn.busy) -m found }',
   '  use_backend ws:%[var(txn.at)] if { var(txn.at) -m found } is_socket',
   '  use_backend %[var(txn.at)] if { var(txn.at) -m found }',
   '  default_backend module',

@@ -1,4 +1,5 @@
 import type { Routes } from '../../../shared/routes';
+import { answerFiles } from './answers';
 import { configurationOf } from './configuration';
 import lua from './door.lua';
 import { changesOf, mapsOf, textOf } from './maps';
@@ -11,7 +12,12 @@ export { CONFIGURATION, type DoorFiles, type DoorPlace, type Listener, SOCKET, T
 export function filesOf(place: DoorPlace, routes: Omit<Routes, 'count'>): DoorFiles {
   const maps = mapsOf(routes);
   const texts = (Object.keys(MAPS) as Array<keyof typeof MAPS>).map((name) => [MAPS[name], textOf(maps[name])]);
-  return { [CONFIGURATION]: configurationOf(place, routes), [LUA]: lua, ...Object.fromEntries(texts) };
+  return {
+    [CONFIGURATION]: configurationOf(place, routes),
+    [LUA]: lua,
+    ...answerFiles(),
+    ...Object.fromEntries(texts),
+  };
 }
 
 /**

@@ -9,25 +9,48 @@ export const BY_MAIN = 'm';
 const PLAIN = '-';
 
 /**
- * - `apps`: by name, what a rule needs of an app that runs: uid, kind, and the backends of the first two environments;
+ * - `apps`: by name, what a rule needs of an app that runs: uid, kind, its backend, and that of its second environment;
  * - `hosts`: by host, the name of the app, whether it runs or not;
  * - `pins`: by `<name>.<environment>`, the backend of each environment in which the app runs;
  * - `names`: of all apps.
  */
-export function mapsOf({ apps }: Pick<Routes, 'apps'>): Maps {
+export function mapsOf({ apps, environments }: Pick<Routes, 'apps' | 'environments'>): Maps {
+  const pairs = new Set(pairsOf({ apps, environments }).keys());
   const maps = { apps: new Map(), hosts: new Map(), pins: new Map(), names: new Map() } satisfies Maps;
   for (const app of apps.values()) {
-    const { uid, name, hosts, environments } = app;
+    const { uid, name, hosts } = app;
     maps.names.set(name, uid);
     for (const host of hosts) if (!maps.hosts.has(host)) maps.hosts.set(host, name);
-    if (environments.length) maps.apps.set(name, lineOf(app));
-    for (const environment of environments) maps.pins.set(`${name}.${environment}`, backendOf(environment));
+    if (app.environments.length) maps.apps.set(name, lineOf(app, pairs));
+    for (const environment of app.environments) maps.pins.set(`${name}.${environment}`, backendOf(environment));
   }
   return maps;
 }
 
-const lineOf = ({ uid, signIn, environments }: AppRoute): string =>
-  [uid, signIn ? BY_MAIN : PLAIN, ...environments.slice(0, 2).map(backendOf)].join('|');
+function lineOf({ uid, signIn, environments: [first, second] }: AppRoute, pairs: ReadonlySet<string>): string {
+  const both = second === undefined ? null : backendOf(first, second);
+  const backends =
+    both !== null && pairs.has(both)
+      ? [both]
+      : [first, second].filter((each) => each !== undefined).map((each) => backendOf(each));
+  return [uid, signIn ? BY_MAIN : PLAIN, ...backends].join('|');
+}
+
+/** Pairs of environments that get a backend; apps of further ones are tried again at the same environment. */
+const MOST_PAIRS = 500;
+
+/** The first two environments of each app that has two, as they stand in the table, each pair once. */
+export function pairsOf({ apps, environments }: Pick<Routes, 'apps' | 'environments'>): Map<string, [string, string]> {
+  const pairs = new Map<string, [string, string]>();
+  for (const {
+    environments: [first, second],
+  } of apps.values()) {
+    if (second === undefined || !environments.has(first) || !environments.has(second) || pairs.size === MOST_PAIRS)
+      continue;
+    pairs.set(backendOf(first, second), [first, second]);
+  }
+  return new Map([...pairs].sort(([one], [other]) => (one < other ? -1 : 1)));
+}
 
 /** As HAProxy reads it. */
 export const textOf = (map: ReadonlyMap<string, string>): string =>

@@ -42,6 +42,7 @@ export const MASTER_SOCKET = 'master.sock';
 /** Names of the tables in which HAProxy counts; the first is by uid of an app, the others are limits. */
 export const TABLES = { apps: 'apps', sockets: 'sockets', addresses: 'addresses', signIns: 'sign-ins' } as const;
 
-/** The backend of an environment, and the one of its WebSockets. */
-export const backendOf = (environment: string): string => `at:${environment}`;
-export const socketsOf = (environment: string): string => `ws:at:${environment}`;
+/** The backend of an environment, or of an app's first two, of which the second takes what the first refuses. */
+export const backendOf = (...environments: string[]): string => `at:${environments.join(':')}`;
+/** The backend of its WebSockets. */
+export const socketsOf = (backend: string): string => `ws:${backend}`;

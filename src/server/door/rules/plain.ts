@@ -15,16 +15,17 @@ export function plainRules({ folder }: DoorPlace, settings: RouteSettings): stri
     ...headOf(folder, settings),
     ...connectionRules(settings),
     ...bodyRules(settings),
-    ...tokenRules(settings),
+    ...TOKEN_RULES,
     ...COOKIE_RULES,
     ...pageRules(folder, settings),
   ];
 }
 
 const LINE = '{ var(txn.line) -m found }';
-/** @param conditions of which each is enough */
-const leave = (why: string, ...conditions: string[]): string[] =>
-  conditions.map((condition) => `  http-request unset-var(txn.line) if ${LINE} ${condition} # ${why}`);
+/** @param conditions of which each is enough; what is seldom so comes first */
+const leave = (why: string, ...conditions: string[]): string[] => [
+  `  http-request unset-var(txn.line) if ${conditions.join(' || ')} # ${why}`,
+];
 
 /** Characters of a path that every reader takes for themselves, and encoded ones that none takes for others. */
 const SEGMENT = String.raw`(?:[A-Za-z0-9_.~!$&\x27()*+,;=:@-]++|%(?:2[0-46-9A-Ca-c]|3[B-Fb-f]|[89A-Fa-f][0-9A-Fa-f]))*+`;
@@ -58,6 +59,8 @@ function headOf(folder: string, settings: RouteSettings): string[] {
     '  acl may_have_body method POST PUT PATCH DELETE',
     '  acl plain_method method GET HEAD OPTIONS POST PUT PATCH DELETE',
     `  http-request set-var(txn.line) var(txn.name),map_str(${folder}/${MAPS.apps}) if plain_method plain_form plain_target plain_fields`,
+    `  acl plain_page path -m reg ${quoted(String.raw`^(?:/(?!/|\.{1,2}(?:/|$))${SEGMENT})++$`)}`,
+    `  http-request set-var(txn.line) var(txn.name),map_str(${folder}/${MAPS.apps}) if { var(txn.away) -m found } plain_form plain_page plain_fields`,
     `  http-request set-var(txn.uid) var(txn.line),field(1,|) if ${LINE}`,
   ];
 }
@@ -84,28 +87,37 @@ const bodyRules = ({ bounds }: RouteSettings): string[] => [
   '  acl length req.fhdr(content-length) -m found',
   '  acl coded req.fhdr(transfer-encoding) -m found',
   '  acl whole internal.htx.has_eom',
-  ...leave('a body that is not announced', '!length !coded !whole'),
-  ...leave('a body that is not expected', 'coded !{ method POST PUT PATCH }', 'length !may_have_body'),
   '  acl token req.fhdr(authorization) -m found',
   `  acl small req.hdr_val(content-length) le ${Math.floor(bounds.anonymousBody / 32)}`,
   '  acl encoded req.fhdr(content-encoding) -m found',
-  ...leave('a body of somebody who is not signed in', 'coded !token', 'length !small !token', 'length !token encoded'),
+  ...leave(
+    'a body that is not announced, or not expected',
+    '!whole !length !coded',
+    '!may_have_body length',
+    '!may_have_body coded',
+    'METH_DELETE coded',
+  ),
+  ...leave(
+    'a body of somebody who is not signed in',
+    'may_have_body coded !token',
+    'may_have_body length !small !token',
+    'may_have_body length encoded !token',
+  ),
 ];
 
-const tokenRules = ({ apiBase }: RouteSettings): string[] => [
+/** In a field that is not for tokens, such as `Referer`. */
+const TOKEN_ELSEWHERE = String.raw`\n(?!authorization:|cookie:)[^\n]*eyJ`;
+
+const TOKEN_RULES = [
   `  acl plain_token req.fhdr(authorization) -m reg ${quoted('^Bearer [A-Za-z0-9_.-]+$')}`,
   "  acl own_token http_auth_bearer,jwt_header_query('$.kid'),strcmp(txn.uid) eq 0",
   ...leave('a token that is not the app’s own', 'token !plain_token', 'token !own_token'),
   ...leave(
     'what may be a token elsewhere',
-    `{ query -m reg ${quoted('eyJ|%(?:65|79|4[aA])')} }`,
+    `{ query -m reg ${quoted('eyJ|%(?:65|79|4[aA])|token=')} }`,
     `{ req.hdrs -m reg ${quoted(TOKEN_ELSEWHERE)} }`,
   ),
-  ...leave('a sign-in in the address of a page', `{ query -m sub token= } !{ path_beg ${apiBase}/ }`),
 ];
-
-/** In a field that is not for tokens, such as `Referer`. */
-const TOKEN_ELSEWHERE = String.raw`\n(?!authorization:|cookie:)[^\n]*eyJ`;
 
 const COOKIE_RULES = [
   '  http-request set-var-fmt(txn.jar) "; %[req.fhdr(cookie)]\\n%[var(txn.name)]" if { req.fhdr(cookie) -m sub nb_ app_environment }',
@@ -122,7 +134,7 @@ function pageRules(folder: string, settings: RouteSettings): string[] {
   const own = `host_only,lower,map_str(${folder}/${MAPS.hosts}),strcmp(txn.name) eq 0`;
   return [
     `  acl inner path -m reg ${quoted(inner)}`,
-    ...leave('a page of an app that is entered by the main app', `METH_GET ${byMain} inner`),
+    ...leave('a page of an app that is entered by the main app', `${byMain} METH_GET inner`),
     ...(appsDomain === null
       ? []
       : leave(

@@ -1,0 +1,107 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { BOUNDS } from '../../src/server/config/bounds';
+import type { RouteSettings } from '../../src/shared/routes';
+import { ANSWERS, startWorld, type World } from '../support/door-world';
+import { ask, bare, until } from './proxy-harness';
+
+/** What the door does by itself: while a Supervisor or a Worker is away, and where a limit is reached. */
+
+const started: World[] = [];
+afterEach(async () => {
+  for (const world of started.splice(0)) await world.stop();
+});
+async function world(settings: Partial<RouteSettings> = {}): Promise<World> {
+  started.push(await startWorld(settings));
+  return started[0];
+}
+
+const PAGE = { Host: 'main.test', Accept: 'text/html,*/*' };
+const HTML = String(ANSWERS.findIndex(([, fields]) => fields.some(([, value]) => value.startsWith('text/html; '))));
+
+async function withoutSupervisor(): Promise<World> {
+  const one = await world();
+  await one.end('supervisor');
+  let status = 0;
+  while (status !== 503) status = (await ask(one.door, '/', { headers: { ...PAGE, 'X-Id': 'x' } })).status;
+  return one;
+}
+
+describe('while no Supervisor is there', () => {
+  it('main is said to start, as a page or as JSON, in the language of the visitor; apps are served', async () => {
+    const { door } = await withoutSupervisor();
+    const english = await ask(door, '/admin/', { headers: PAGE });
+    expect([english.status, english.headers['retry-after'], english.headers['content-type']]).toEqual([
+      503,
+      '3',
+      'text/html; charset=utf-8',
+    ]);
+    expect(english.body).toContain('The app is starting');
+    const chinese = await ask(door, '/', { headers: { ...PAGE, 'Accept-Language': 'zh-CN,zh;q=0.9' } });
+    expect(chinese.body).toContain('正在启动');
+    expect((await ask(door, '/api/app:getInfo', { headers: PAGE })).code).toBe('APP_PREPARING');
+    expect((await ask(door, '/api/__app/closed/app:getInfo', { headers: PAGE })).code).toBe(
+      'APP_ENVIRONMENT_UNAVAILABLE',
+    );
+    expect((await ask(door, '/api/__app/shop/app:getInfo', { headers: PAGE })).body).toMatch(/^b GET/);
+  });
+
+  it('pages below main’s address are those of the app’s Worker, with their files, and a missing file is no page', async () => {
+    const { door, atWorker } = await withoutSupervisor();
+    const page = await ask(door, '/apps/shop/admin/', { headers: { ...PAGE, 'X-Id': 'page' } });
+    expect(page.body).toMatch(/^b GET \/apps\/shop\/admin\/ /);
+    expect(atWorker.get('page')?.fields).toContainEqual(['x-app', 'shop']);
+    const Referer = 'http://main.test/apps/shop/admin/';
+    const file = await ask(door, '/assets/x.js', { headers: { Host: 'main.test', Referer } });
+    expect(file.body).toMatch(/^b GET \/assets/);
+    const missing = await ask(door, '/assets/gone.js', { headers: { Host: 'main.test', Referer, 'X-Answer': HTML } });
+    expect([missing.status, missing.body]).toEqual([404, 'Not Found']);
+    expect((await ask(door, '/assets/x.js', { headers: PAGE })).status).toBe(503);
+    expect((await ask(door, '/apps/closed/admin/', { headers: PAGE })).status).toBe(503);
+  });
+});
+
+it('a Worker that is gone costs no visitor of an app that runs elsewhere, too', async () => {
+  const { door, end } = await world();
+  const headers = { Host: 'main.test' };
+  expect((await ask(door, '/api/__app/crm/x:list', { headers })).body).toMatch(/^a /);
+  await end('a');
+  for (let i = 0; i < 20; i++) {
+    const { status, headers: answered, body } = await ask(door, '/api/__app/crm/x:list', { headers });
+    expect([status, answered['x-app-environment'], body.slice(0, 2)]).toEqual([200, 'b', 'b ']);
+  }
+});
+
+it('what the nginx of a Worker says of its NocoBase is told as the module tells it', async () => {
+  const { door, module } = await world();
+  const away = String(ANSWERS.findIndex(([, fields]) => fields.some(([name]) => name === 'X-App-Supervisor-Away')));
+  const headers = { Host: 'main.test', 'X-Answer': away };
+  for (const port of [door, module])
+    expect((await ask(port, '/api/__app/shop/x:create', { headers, method: 'POST' })).code).toBe('UPSTREAM_REFUSED');
+});
+
+describe('limits', () => {
+  const bounds = { ...BOUNDS, webSocketsPerAddress: 2, webSocketsPerApp: 3, signInsPerAddress: 5 };
+  const UPGRADE = (app: string, more = '') =>
+    `GET /ws?__appName=${app} HTTP/1.1\r\nHost: main.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${more}\r\n`;
+
+  it('of WebSockets count those of an address and of an app, behind a trusted proxy, too', async () => {
+    const { door } = await world({ bounds, trustedProxies: ['loopback'] });
+    const open = async (app: string, from: string) => {
+      const socket = await bare(door);
+      socket.write(UPGRADE(app, `X-Forwarded-For: ${from}, 127.0.0.1\r\n`));
+      await until('an answer', () => socket.text().includes('\r\n\r\n'));
+      return socket.text().slice(9, 12);
+    };
+    expect([await open('crm', '203.0.113.1'), await open('shop', '203.0.113.1')]).toEqual(['101', '101']);
+    expect(await open('crm', '203.0.113.1')).toBe('429');
+    expect([await open('crm', '2001:db8::1'), await open('crm', '2001:db8::2')]).toEqual(['101', '101']);
+    expect(await open('crm', '203.0.113.9')).toBe('503');
+  });
+
+  it('of sign-ins count those of an address', async () => {
+    const { door } = await world({ bounds });
+    const signIn = () => ask(door, '/api/__app/crm/auth:signIn', { headers: { Host: 'main.test' }, method: 'POST' });
+    for (let i = 0; i < 5; i++) expect((await signIn()).status).toBe(200);
+    expect((await signIn()).code).toBe('ADDRESS_BUSY');
+  });
+});
