@@ -6,6 +6,7 @@ import { rspack } from '@rspack/core';
 import { serverConfig } from '../../scripts/build/config';
 import { freePort, HOST, waitForHttp } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
+import { startDoor, startPlainHaproxy } from './haproxy';
 import { startNginxProxy } from './nginx';
 import { Probe } from './probe';
 import { type Start, start, stop } from './process';
@@ -39,6 +40,8 @@ export async function startContenders(origin: string, app = 'bench'): Promise<Co
       ...['--default-target', origin],
     ]),
     { name: 'nginx', ...nginx },
+    { name: 'HAProxy', ...(await startPlainHaproxy(origin)) },
+    { name: 'the door', ...(await startDoor(origin, [app])) },
   ];
 }
 

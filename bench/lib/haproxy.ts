@@ -16,7 +16,7 @@ export interface Haproxy {
 }
 
 /** More than one load opens. */
-const CONNECTIONS = 4_000;
+const CONNECTIONS = 24_000;
 
 async function startHaproxy(port: number, folder: string, files: Record<string, string>): Promise<Haproxy> {
   for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), text);

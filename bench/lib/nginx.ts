@@ -47,7 +47,7 @@ async function startNginx(locations: string, beside: string, measured: boolean):
 }
 
 /** Bytes of an answer of the origin. */
-export const SIZES = { file: 30_000, page: 65_536, upload: 262_144 };
+export const SIZES = { file: 30_000, page: 100_000, upload: 262_144 };
 
 const JSON_ANSWER = JSON.stringify({ data: { id: 1, title: 'NocoBase', raw_title: null, logo: null, options: {} } });
 
@@ -59,13 +59,13 @@ const JSON_ANSWER = JSON.stringify({ data: { id: 1, title: 'NocoBase', raw_title
 export function startOrigin(reader: string): Promise<Nginx> {
   const files = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-bench-files-'));
   fs.writeFileSync(path.join(files, 'app.js'), 'x'.repeat(SIZES.file));
-  fs.writeFileSync(path.join(files, '64k'), 'x'.repeat(SIZES.page));
+  fs.writeFileSync(path.join(files, '100k'), 'x'.repeat(SIZES.page));
   process.once('exit', () => fs.rmSync(files, { recursive: true, force: true }));
   return startNginx(
     `location /upload { proxy_pass ${reader}; proxy_http_version 1.1; proxy_request_buffering off; }
      location / { default_type application/json; return 200 '${JSON_ANSWER}'; }
      location = /app.js { root ${files}; default_type text/javascript; open_file_cache max=10; }
-     location = /64k { root ${files}; default_type text/plain; open_file_cache max=10; }`,
+     location = /100k { root ${files}; default_type text/plain; open_file_cache max=10; }`,
     '',
     false,
   );
