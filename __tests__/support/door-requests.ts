@@ -114,7 +114,7 @@ function browsers(random: Choices, apps: AppRoute[], settings: RouteSettings): M
     if (random.in(70)) making.fields.push(['X-Forwarded-Proto', random.one(['https', 'http', 'https'])]);
     if (random.in(60)) making.fields.push(['X-Forwarded-Host', host]);
   }
-  if (random.in(20)) making.fields.push(['X-Answer', String(random.upTo(ANSWERS.length))]);
+  if (random.in(20)) making.fields.push(['X-Answer', String(random.upTo(ANSWERS.length - 1))]);
   return making;
 }
 
@@ -456,14 +456,14 @@ const NOT_IN_HTTP2 = /^(?:host|connection|upgrade|keep-alive|proxy-connection|tr
 
 /**
  * A request that the seed decides.
- * @param only what is odd about all of them
+ * @param oddOnes how many of a hundred have something odd about them
  */
-export function makeRequest(seed: number, apps: AppRoute[], settings: RouteSettings, only?: string[]): Asked {
+export function makeRequest(seed: number, apps: AppRoute[], settings: RouteSettings, oddOnes = 30): Asked {
   const random = new Choices(seed);
   random.fraction();
   const making = browsers(random, apps, settings);
   const all = Object.keys(ODDITIES);
-  const odd = only ?? (random.in(70) ? [] : [random.one(all), ...(random.in(30) ? [random.one(all)] : [])]);
+  const odd = random.in(100 - oddOnes) ? [] : [random.one(all), ...(random.in(30) ? [random.one(all)] : [])];
   for (const name of odd) ODDITIES[name](making);
   const { method, target, body, from } = making;
   let { fields } = making;

@@ -20,21 +20,28 @@ export const WORLDS: Record<string, { settings: Partial<RouteSettings>; seed: nu
 
 /** Visitors at the same time. */
 const AT_ONCE = 12;
-/** Differences after which nobody asks on. */
-const ENOUGH = 5;
+interface More {
+  /** Differences after which nobody asks on. */
+  enough?: number;
+  /** How many of a hundred have something odd about them. */
+  oddOnes?: number;
+}
 
-/**
- * Sends requests both ways.
- * @param only what is odd about all of them
- */
-export async function compareAll(world: World, visitors: Visitors, seed: number, count: number, only?: string[]) {
+/** Sends requests both ways. */
+export async function compareAll(
+  world: World,
+  visitors: Visitors,
+  seed: number,
+  count: number,
+  { enough = 5, oddOnes }: More = {},
+) {
   const counted: Record<string, number> = {};
   const different: unknown[] = [];
   let [next, taken] = [seed, 0];
   const visit = async () => {
-    while (next < seed + count && different.length < ENOUGH) {
+    while (next < seed + count && different.length < enough) {
       const own = next++;
-      const asked = makeRequest(own, world.apps, world.settings, only);
+      const asked = makeRequest(own, world.apps, world.settings, oddOnes);
       const compared = await visitors.compare(String(own), asked);
       if (compared.different.length) different.push({ seed: own, ...asked, ...compared });
       const kind = `${compared.outcome} ${asked.odd.length ? 'with something odd' : 'as a browser sends it'}`;

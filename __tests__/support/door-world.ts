@@ -145,7 +145,7 @@ const idOf = ({ headers }: IncomingMessage): string => String(headers['x-id']);
 const acceptOf = ({ headers }: IncomingMessage): string =>
   createHash('sha1').update(`${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
 
-/** What a Worker answers if the request asks for it: cookies, places, fields of the connection. */
+/** What a Worker answers if the request asks for it: cookies, places, fields of the connection. After the last one the module asks it no more for a while. */
 export const ANSWERS: Array<[status: number, fields: Array<[string, string]>]> = [
   [
     200,

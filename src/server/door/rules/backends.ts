@@ -2,8 +2,8 @@ import { isIP } from 'node:net';
 import type { RouteSettings, Routes } from '../../../shared/routes';
 import { VIA } from '../../proxy/headers';
 import { ENVIRONMENT_HEADER } from '../../proxy/sticky-environment';
-import { answering, jsonAnswer, visitorKinds } from './answers';
 import { pairsOf } from './maps';
+import { answering, jsonAnswer, visitorKinds } from './own-answers';
 import { backendOf, type DoorPlace, MAPS, socketsOf } from './place';
 import { literal, quoted } from './text';
 

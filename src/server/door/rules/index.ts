@@ -1,8 +1,8 @@
 import type { Routes } from '../../../shared/routes';
-import { answerFiles } from './answers';
 import { configurationOf } from './configuration';
 import lua from './door.lua';
 import { changesOf, mapsOf, textOf } from './maps';
+import { answerFiles } from './own-answers';
 import { CONFIGURATION, type DoorFiles, type DoorPlace, LUA, MAPS } from './place';
 
 export { unusableOf } from './backends';
