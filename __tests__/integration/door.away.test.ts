@@ -21,8 +21,13 @@ const HTML = String(ANSWERS.findIndex(([, fields]) => fields.some(([, value]) =>
 async function withoutSupervisor(): Promise<World> {
   const one = await world();
   await one.end('supervisor');
-  let status = 0;
-  while (status !== 503) status = (await ask(one.door, '/', { headers: { ...PAGE, 'X-Id': 'x' } })).status;
+  // Until it is known to be gone, a page says the same to everybody.
+  let code: string | undefined;
+  while (code !== 'APP_PREPARING') {
+    const { status, ...told } = await ask(one.door, '/api/app:getInfo', { headers: PAGE });
+    expect(status).toBe(503);
+    code = told.code;
+  }
   return one;
 }
 

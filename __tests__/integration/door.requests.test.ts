@@ -5,7 +5,7 @@ import { startWorld, type World } from '../support/door-world';
 
 /**
  * One truth: what the door takes reaches the same Worker with the same request, and gets the same answer, as through the module; the rest
- * comes to the module as it was sent, or is refused. `__tests__/faults/door.requests.test.ts` asks 100,000 times, and without each rule.
+ * comes to the module as it was sent, or is refused. `__tests__/faults/door.requests.test.ts` asks 100,000 times.
  */
 
 const started: World[] = [];

@@ -3,7 +3,7 @@ import type { RouteSettings, Routes } from '../../../shared/routes';
 import { VIA } from '../../proxy/headers';
 import { ENVIRONMENT_HEADER } from '../../proxy/sticky-environment';
 import { pairsOf } from './maps';
-import { answering, jsonAnswer, visitorKinds } from './own-answers';
+import { answering, jsonAnswer, lateAnswer, visitorKinds } from './own-answers';
 import { backendOf, type DoorPlace, MAPS, socketsOf } from './place';
 import { literal, quoted } from './text';
 
@@ -41,7 +41,10 @@ const supervisors = (place: DoorPlace, { apiBase }: RouteSettings): string[] => 
   'backend module from for-supervisors',
   '  http-reuse always',
   `  option httpchk GET ${apiBase}/__ready`,
+  // One that is busy is waited for; one that is gone refuses at once.
+  '  timeout check 10s',
   '  default-server check inter 1s fall 3 rise 1',
+  lateAnswer(place.folder, 'APP_PREPARING', 'html'),
   ...visitorKinds(apiBase),
   '  acl away nbsrv(module) lt 1',
   `  acl names_app var(txn.name),map_str(${place.folder}/${MAPS.names}) -m found`,
@@ -99,6 +102,9 @@ function towardsApp({ frameAncestors, publicPath, bounds }: RouteSettings, folde
   return [
     '  http-reuse always',
     '  retries 1',
+    ...(['UPSTREAM_REFUSED', 'APP_ENVIRONMENT_UNAVAILABLE', 'UPSTREAM_TIMEOUT'] as const).map((code) =>
+      lateAnswer(folder, code, 'json'),
+    ),
     `  http-request ${jsonAnswer(folder, 'APP_BUSY')} if { be_conn gt ${bounds.requestsPerEnvironment} }`,
     '  acl jar var(txn.jar) -m found',
     `  http-request set-header Cookie ${left} if jar`,

@@ -13,6 +13,7 @@ const OWN = [
   'APP_ENVIRONMENT_UNAVAILABLE',
   'APP_PREPARING',
   'UPSTREAM_REFUSED',
+  'UPSTREAM_TIMEOUT',
 ] as const satisfies AnswerCode[];
 type OwnCode = (typeof OWN)[number];
 const LANGUAGES: readonly VisitorLanguage[] = ['zh', 'en'];
@@ -45,6 +46,13 @@ export const visitorKinds = (apiBase: string): string[] => [
 export function jsonAnswer(folder: string, code: OwnCode): string {
   const [status, retryAfter] = ANSWERS[code];
   return `return status ${status} content-type application/json file ${folder}/${fileOf(code, 'en', 'json')} hdr Cache-Control no-store hdr Retry-After ${retryAfter}`;
+}
+
+/** What is answered where HAProxy finds out only then that nobody is there: in one language, and for programs or for people. */
+export function lateAnswer(folder: string, code: OwnCode, kind: 'html' | 'json'): string {
+  const [status, retryAfter] = ANSWERS[code];
+  const type = kind === 'html' ? '"text/html; charset=utf-8"' : 'application/json';
+  return `  http-error status ${status} content-type ${type} file ${folder}/${fileOf(code, 'en', kind)} hdr Cache-Control no-store hdr Retry-After ${retryAfter}`;
 }
 
 /** Rules that answer what meets the condition. */
