@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Compiler, Configuration } from '@rspack/core';
+import { BannerPlugin, type Compiler, type Configuration } from '@rspack/core';
 import { ROOT } from '../lib/root.mjs';
 import { defineName, isServerExternal, type Lane } from './allow-list';
 
@@ -68,7 +68,11 @@ export function serverConfig(target: Target, entries: Record<string, string>): C
       // One file: a dynamic import is evaluated when it is reached, but not fetched.
       parser: { javascript: { dynamicImportMode: 'eager' } },
     },
-    plugins: [{ apply: surviveLockdown }],
+    plugins: [
+      { apply: surviveLockdown },
+      // A program of the package (package.json, `bin`).
+      new BannerPlugin({ banner: '#!/usr/bin/env node', raw: true, include: /nocobase-door\.js$/ }),
+    ],
     externals: [
       ({ request }, done) => (isServerExternal(request ?? '') ? done(undefined, `commonjs ${request}`) : done()),
     ],
