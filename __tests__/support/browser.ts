@@ -78,7 +78,8 @@ export async function chooseInSwitcher(page: Page, titles: string[], chosen: str
 export async function openSettingsByMenu(page: Page): Promise<void> {
   const attempt = async () => {
     await page.getByTestId('plugin-settings-button').hover({ timeout: 10_000 });
-    await page.getByRole('menuitem', { name: 'App supervisor' }).click({ timeout: 10_000 });
+    // A main app without pages leads there by itself, and its settings have the entry at their side, too.
+    await page.locator('.ant-dropdown').getByRole('menuitem', { name: 'App supervisor' }).click({ timeout: 10_000 });
     await page.waitForURL(/\/settings\/app-supervisor/, { timeout: 10_000 });
     return 'opened';
   };
