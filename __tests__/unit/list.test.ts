@@ -100,6 +100,20 @@ describe('the actions of the API', () => {
     });
   });
 
+  it('say when an app was last visited, also where it is no more', async () => {
+    const { fleet, act, part } = await fleetOf();
+    await fleet.says('env_a', 'crm10', { lastVisitAt: 5_000 });
+    await part.parts.service.update('crm10', { environments: ['env_b'] }, '1');
+    await fleet.run(1_000, 'env_a', 'env_b');
+    await fleet.says('env_a', 'crm10', { status: 'not_found' });
+    await fleet.run(2_000, 'env_a', 'env_b');
+    await fleet.says('env_b', 'crm10', { lastVisitAt: null });
+    const row = async () => (await act(APPS.get, { filterByTk: 'crm10' })).data as unknown as AppRow;
+    expect(await row()).toMatchObject({ environments: ['env_b'], lastVisitAt: 5_000 });
+    await fleet.says('env_b', 'crm10', { lastVisitAt: 9_000 });
+    expect((await row()).lastVisitAt).toBe(9_000);
+  });
+
   it('count each app once, by its worst status, as the filter finds it', async () => {
     const { names, act, fleet, part } = await fleetOf();
     await part.parts.service.update('crm9', { environments: ['env_a', 'env_b'] }, '1');

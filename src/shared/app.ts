@@ -360,7 +360,8 @@ export const APP = {
   statuses: { type: map(shownStatus), in: ['row'] },
   /** NocoBase version of the data, as reported by the environment that runs the app. */
   version: { type: orNull(text()), in: ['row'] },
-  lastVisitAt: { type: orNull(bigInt()), in: ['row'] },
+  /** In the table, as of its newest request: the environment that has served the visit may be none of its own any more. */
+  lastVisitAt: { type: orNull(bigInt()), default: null, since: '0.3.0', in: ['table', 'row'] },
   /** Names of changed settings that take effect at the next restart. */
   pendingChanges: { type: list(text()), in: ['row'] },
   /** Each says what to do. */

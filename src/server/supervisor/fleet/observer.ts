@@ -177,6 +177,12 @@ export class FleetObserver {
     });
   }
 
+  /** When somebody last visited an app, as far as its environments report it, or it was written down before it left others. */
+  lastVisitOf(app: Reported & { lastVisitAt: number | null }): number | null {
+    const reported = this.reportsOf(app).map(({ entry }) => entry.lastVisitAt ?? 0);
+    return Math.max(app.lastVisitAt ?? 0, ...reported) || null;
+  }
+
   /**
    * What is known about an environment by its lease, and about an app in it only under a live one. A Worker that refuses visitors may
    * work nevertheless.

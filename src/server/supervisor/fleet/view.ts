@@ -89,7 +89,7 @@ export class FleetView {
       options: { dbConnType, database, ...(app.sso ? { sso: app.sso } : {}) },
       statuses: Object.fromEntries(this.statusesOf(app).sort(([one], [other]) => (one < other ? -1 : 1))),
       version: mine.find((entry) => entry.version)?.version ?? null,
-      lastVisitAt: Math.max(0, ...mine.map((entry) => entry.lastVisitAt ?? 0)) || null,
+      lastVisitAt: observer.lastVisitOf(app),
       pendingChanges: [...new Set(mine.flatMap((entry) => entry.pendingChanges))],
       warnings: appWarningsOf(app, this.options),
       operation: operation ? this.operationRow(operation) : null,

@@ -91,7 +91,7 @@ export class Summary {
   private attentionApp({ app, statuses }: Looked): AttentionApp {
     const { observer, environmentCache } = this.options;
     const entries = observer.reportsOf(app).map(({ entry }) => entry);
-    const used = entries.flatMap(({ lastVisitAt }) => lastVisitAt ?? []);
+    const used = observer.lastVisitOf(app) ?? 0;
     const running = statuses.flatMap(([, { status, since }]) => (status === 'running' ? [since] : []));
     const versions = app.environments.map((name) => environmentCache.registrationOf(name)?.appVersion ?? '');
     return {
@@ -101,7 +101,7 @@ export class Summary {
       version: entries.find(({ version }) => version)?.version ?? null,
       environmentVersions: versions,
       isDomainUnverified: (domainStateOf(app)?.state ?? 'verified') !== 'verified',
-      lastUsedAt: running.length ? Math.max(...used, ...running) : null,
+      lastUsedAt: running.length ? Math.max(used, ...running) : null,
     };
   }
 

@@ -94,7 +94,8 @@ export class AppChanges {
       if (after.initialAdmin && after.provision === 'create')
         compatibility.assertSetsInitialAdmin(boots, 'environments');
       const { placements, previous } = from;
-      await appRepository.update(name, { ...placeOf(from), placements, previous, ...values, generation }, transaction);
+      const known = { ...placeOf(from), placements, previous, lastVisitAt: this.options.observer.lastVisitOf(from) };
+      await appRepository.update(name, { ...known, ...values, generation }, transaction);
       const progress = begunIn(after, request.environments ?? Object.keys(after.placements), others);
       return this.newOperation(after, { ...request, progress, createdById: userId });
     });
@@ -112,7 +113,8 @@ export class AppChanges {
     return this.request(name, false, async (app, generation, transaction) => {
       const { places, target, data } = ending(app);
       const nowhere = { environments: [], targetEnvironment: target, placements: {}, previous: null, paused: null };
-      const definition = { ...app, ...nowhere, generation, initialAdmin: null };
+      const lastVisitAt = this.options.observer.lastVisitOf(app);
+      const definition = { ...app, ...nowhere, lastVisitAt, generation, initialAdmin: null };
       const tombstone = { uid: app.uid, name, definition, environments: places, data };
       await this.options.appRepository.bury(tombstone, transaction);
       const progress = endsIn(places, target, data);

@@ -99,6 +99,7 @@ export class AppCreation {
       targetEnvironment,
       home: null,
       domainCheck: null,
+      lastVisitAt: null,
       desired: 'running',
       database: sealDatabase(database, aesKey),
       jwtSecret: seal(jwtSecret || newSecret(), aesKey),
