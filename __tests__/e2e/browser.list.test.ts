@@ -159,6 +159,29 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await eventually(inAll).toBe('24 in total');
   });
 
+  it('an app is found from any page by Ctrl-K, by keyboard alone, and the focus comes back', async () => {
+    const text = page.getByTestId('go-to-text');
+    await page.keyboard.press('Control+k');
+    await text.waitFor();
+    await page.keyboard.press('Escape');
+    await text.waitFor({ state: 'detached' });
+    await page.getByTestId('go-to').press('Enter');
+    await page.keyboard.type('07 ledg');
+    const { name } = APPS.find(({ title }) => title === 'Ledger 07')!;
+    await page.getByRole('option', { selected: true }).filter({ hasText: 'Ledger 07' }).waitFor();
+    expect(await text.getAttribute('aria-activedescendant')).toBe(
+      await page.getByTestId(`go-to-app-${name}`).getAttribute('id'),
+    );
+    await page.keyboard.press('Enter');
+    await page.getByTestId(`app-page-${name}`).waitFor();
+    // An environment, by a part of its name.
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('env_so');
+    await page.getByTestId(`go-to-environment-${SOUTH}`).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByTestId('back-to-apps').click();
+  });
+
   it('is selected as a whole, over all pages', async () => {
     await page.locator('.ant-table-thead').getByRole('checkbox').check();
     await page.getByText('20 selected', { exact: true }).waitFor();

@@ -122,7 +122,7 @@ export const RARE_STATES: State[] = [
   {
     name: 'apps-deleted',
     async show(page) {
-      await page.locator('.ant-drawer-close').click();
+      await page.locator('.ant-drawer-close:visible').click();
       await page.unrouteAll();
       await answerWith(page, 'apps:deleted', deletedApps);
       await page.getByTestId('more-lists').click();
@@ -134,7 +134,7 @@ export const RARE_STATES: State[] = [
   {
     name: 'apps-delete-several',
     async show(page) {
-      await page.locator('.ant-drawer-close').click();
+      await page.locator('.ant-drawer-close:visible').click();
       await page.unrouteAll();
       for (const app of SEVERAL) await page.getByTestId(`app-row-${app}`).getByRole('checkbox').check();
       await askSeveral(page, 'delete', '#confirm-delete');

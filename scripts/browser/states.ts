@@ -61,8 +61,18 @@ export const STATES: State[] = [
     show: (page, { app }) => page.getByTestId(`app-row-${app}`).waitFor(),
   },
   {
+    name: 'go-to',
+    async show(page, { app }) {
+      await page.keyboard.press('Control+k');
+      await page.getByTestId('go-to-text').fill('env_a');
+      await settled(page, `[data-testid="go-to-app-${app}"]`);
+    },
+  },
+  {
     name: 'apps-filter',
     async show(page) {
+      await page.keyboard.press('Escape');
+      await hidden(page, '.ant-modal-mask');
       await page.getByTestId('filter-status').click();
       await shown(page, '.ant-select-dropdown .ant-select-item-option');
     },

@@ -6,6 +6,7 @@ import { useApi } from './api';
 import { ConfirmProvider } from './Confirm';
 import { ErrorBoundary } from './ErrorBoundary';
 import { type ApiError, messageText, problemText } from './errors';
+import { GoTo } from './GoTo';
 import { OtherPart } from './OtherPart';
 import { ReportProvider } from './Report';
 import { ROOMY } from './roomy';
@@ -73,6 +74,7 @@ function ForThisPart({ children }: { children: ReactNode }) {
   return (
     <Info.Provider value={data}>
       <Space direction="vertical" size="middle" style={{ width: '100%', paddingBottom: COVERED }}>
+        <GoTo isLocal={data.part === 'local'} />
         {data.warnings
           .filter(({ code }) => code !== OWN_PASSWORD)
           .map((warning) => (

@@ -1,3 +1,6 @@
+/** The snippet of the page "Apps". */
+export const APPS = 'pm.app-supervisor.apps';
+
 /** The snippet of the page "Environments". */
 export const ENVIRONMENTS = 'pm.app-supervisor.environments';
 

@@ -1,0 +1,182 @@
+import { ClusterOutlined, SearchOutlined } from '@ant-design/icons';
+import { css } from '@emotion/css';
+import { useDebounce, useMemoizedFn, useRequest } from 'ahooks';
+import { Button, type GlobalToken, Input, Modal, theme } from 'antd';
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { useNavigate } from 'react-router-dom';
+import { useHost, useT } from '../host';
+import { AppAvatar } from './AppAvatar';
+import { useApi } from './api';
+import { environmentPath, PATHS } from './paths';
+import { Secondary } from './Secondary';
+import { APPS } from './snippets';
+import { useFocusReturn } from './useFocusReturn';
+
+/** The names of keys are the same in every language. */
+const SHORTCUT = 'Ctrl K';
+/** Most apps, and most environments, that are offered. */
+const MOST = 8;
+
+/** Whether a dialog is open, which may have what would be lost. */
+const isDialogOpen = () =>
+  [...document.querySelectorAll('[aria-modal="true"], .ant-drawer-open')].some((each) => each.getClientRects().length);
+
+/** Finds an app or an environment from any page, by a button or by Ctrl-K, and goes there. */
+export function GoTo({ isLocal }: { isLocal: boolean }) {
+  const t = useT();
+  const { maySee } = useHost();
+  const [isOpen, setOpen] = useState(false);
+  const onKey = useMemoizedFn((event: globalThis.KeyboardEvent) => {
+    const isAsked = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key === 'k';
+    if (!isAsked || isDialogOpen()) return;
+    // The browser's own address field.
+    event.preventDefault();
+    setOpen(true);
+  });
+  useEffect(() => {
+    window.addEventListener('keydown', onKey);
+    return () => window.removeEventListener('keydown', onKey);
+  }, [onKey]);
+  if (!maySee(APPS)) return null;
+  return (
+    <div style={{ textAlign: 'end', marginBottom: -8 }}>
+      <Button
+        size="small"
+        icon={<SearchOutlined />}
+        onClick={() => setOpen(true)}
+        aria-keyshortcuts="Control+K Meta+K"
+        data-testid="go-to"
+      >
+        {t('Go to app')} <kbd className={KEY}>{SHORTCUT}</kbd>
+      </Button>
+      {isOpen && <Finder isLocal={isLocal} close={() => setOpen(false)} />}
+    </div>
+  );
+}
+
+interface Target {
+  key: string;
+  icon: ReactNode;
+  title: string;
+  detail: string;
+  path: string;
+}
+
+function Finder({ isLocal, close }: { isLocal: boolean; close: () => void }) {
+  const t = useT();
+  const navigate = useNavigate();
+  const { token } = theme.useToken();
+  const list = useId();
+  const [text, enter] = useState('');
+  const [at, move] = useState(0);
+  const { targets, isSearching } = useTargets(text, isLocal);
+  useFocusReturn();
+  const go = ({ path }: Target) => {
+    close();
+    navigate(path);
+  };
+  const onKey = (event: KeyboardEvent) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && targets.length) move((at + step + targets.length) % targets.length);
+    else if (event.key === 'Enter' && targets[at] && !isSearching) go(targets[at]);
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <Modal open footer={null} closable={false} title={t('Go to app')} onCancel={close} width={520} style={{ top: 80 }}>
+      <Input
+        autoFocus
+        role="combobox"
+        aria-expanded={targets.length > 0}
+        aria-controls={list}
+        aria-autocomplete="list"
+        aria-activedescendant={targets[at] && `${list}-${at}`}
+        aria-label={t('Find apps by name, identifier, label, environment, domain or error')}
+        placeholder={t('Name, label, environment, domain or error')}
+        prefix={<SearchOutlined aria-hidden />}
+        value={text}
+        onChange={({ target }) => {
+          enter(target.value);
+          move(0);
+        }}
+        onKeyDown={onKey}
+        data-testid="go-to-text"
+      />
+      <div role="listbox" id={list} aria-label={t('Go to app')} className={LIST}>
+        {targets.map((target, index) => (
+          // The keyboard is that of the input, which names the option that is active.
+          // biome-ignore lint/a11y/useKeyWithClickEvents: as said
+          // biome-ignore lint/a11y/useFocusableInteractive: as said
+          <div
+            key={target.key}
+            id={`${list}-${index}`}
+            role="option"
+            aria-selected={index === at}
+            className={optionOf(token)}
+            onMouseMove={() => move(index)}
+            onClick={() => go(target)}
+            data-testid={`go-to-${target.key}`}
+          >
+            {target.icon}
+            <span style={{ minWidth: 0, overflowWrap: 'anywhere' }}>
+              {target.title} <Secondary>{target.detail}</Secondary>
+            </span>
+          </div>
+        ))}
+      </div>
+      <div role="status">
+        <Secondary>{isSearching ? t('Searching…') : !targets.length && t('Nothing matches')}</Secondary>
+      </div>
+    </Modal>
+  );
+}
+
+/** What matches: environments by name, apps as the list finds them. */
+function useTargets(text: string, isLocal: boolean): { targets: Target[]; isSearching: boolean } {
+  const t = useT();
+  const api = useApi();
+  const asked = useDebounce(text, { wait: 150 });
+  const { data: apps } = useRequest(
+    async () => ({ asked, rows: (await api.listApps({ text: asked, page: 1, pageSize: MOST })).rows }),
+    { refreshDeps: [asked], onError: () => {} },
+  );
+  // A role may see apps and no environments.
+  const { data: environments = [] } = useRequest(api.listEnvironments, { ready: !isLocal, onError: () => {} });
+  const latest = useRef(apps);
+  if (apps) latest.current = apps;
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const places = environments.filter(
+    ({ name }) => words.length > 0 && words.every((word) => name.toLowerCase().includes(word)),
+  );
+  const targets = [
+    ...places.slice(0, MOST).map(({ name }) => ({
+      key: `environment-${name}`,
+      icon: <ClusterOutlined aria-hidden />,
+      title: name,
+      detail: t('Environment'),
+      path: environmentPath(name),
+    })),
+    ...(latest.current?.rows ?? []).map((app) => ({
+      key: `app-${app.name}`,
+      icon: <AppAvatar app={app} />,
+      title: app.title,
+      detail: [app.name, ...app.environments].join(' · '),
+      path: `${PATHS.apps}?${new URLSearchParams({ app: app.name })}`,
+    })),
+  ];
+  return { targets, isSearching: latest.current?.asked !== text };
+}
+
+const KEY = css({ marginInlineStart: 4, opacity: 0.6, fontFamily: 'inherit', fontSize: 'smaller' });
+const LIST = css({ maxHeight: 400, overflowY: 'auto', marginTop: 8 });
+const optionOf = (token: GlobalToken) =>
+  css({
+    display: 'flex',
+    alignItems: 'center',
+    gap: 8,
+    minHeight: 36,
+    padding: '4px 8px',
+    borderRadius: token.borderRadiusSM,
+    cursor: 'pointer',
+    '&[aria-selected=true]': { background: token.controlItemBgActive },
+  });
