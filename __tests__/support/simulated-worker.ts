@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fleet, waitFor } from '../../scripts/fleet';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
-import type { RedisBus } from '../../src/server/protocol/bus/redis';
+import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/redis-keys';
 import { fingerprint } from '../../src/server/protocol/secrets';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
@@ -80,16 +80,17 @@ export class SimulatedWorker {
   static of(fleet: Fleet, environment: string, options: Pick<Options, 'round'> = {}): SimulatedWorker {
     const env = fleet.supervisor.env as Record<string, string>;
     const { APP_SUPERVISOR_REDIS_URL, APP_SUPERVISOR_KEY_PREFIX = 'app-supervisor' } = env;
-    const stores = new RedisStores(
-      APP_SUPERVISOR_REDIS_URL,
-      new Keys(APP_SUPERVISOR_KEY_PREFIX),
-      testEnvelope(SILENT, keyringOf(Buffer.from(env.APP_SUPERVISOR_AES_SECRET_KEY, 'hex'))),
-      SILENT,
-      systemRandom,
-      systemClock,
-    );
+    const keys = new Keys(APP_SUPERVISOR_KEY_PREFIX);
+    const envelope = testEnvelope(SILENT, keyringOf(Buffer.from(env.APP_SUPERVISOR_AES_SECRET_KEY, 'hex')));
+    const stores = new RedisStores(APP_SUPERVISOR_REDIS_URL, keys, envelope, SILENT, systemRandom, systemClock);
     stores.open();
-    const connection = { stores, close: () => stores.close() };
+    const me = `simulated-${environment}`;
+    const bus = new RedisBus(APP_SUPERVISOR_REDIS_URL, keys, envelope, me, SILENT, systemClock, systemRandom);
+    bus.open();
+    // A new app is created only where its database was looked at.
+    const serves = bus.serve(environment, { checkDatabase: async () => ({ checks: [], verdict: 'free' }) });
+    serves.catch(() => undefined);
+    const connection = { stores, bus, close: () => Promise.all([stores.close(), bus.close()]).then(() => undefined) };
     const { APP_KEY: appKey, APP_SUPERVISOR_AES_SECRET_KEY: aesKey } = env;
     return new SimulatedWorker(environment, connection, { appKey, aesKey, ...options });
   }
