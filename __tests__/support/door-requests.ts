@@ -286,6 +286,10 @@ export const ODDITIES: Record<string, (making: Making) => void> = {
         `${m.settings.apiBase}/__app/${m.app.name}/appSso:callback`,
       ]),
     ),
+  'a page of an app that main signs in to': (m) => {
+    put(m, 'Host', 'wiki.test');
+    aim(m, m.settings.publicPath + m.random.one(['', 'admin/', 'v/admin', 'm/x']));
+  },
   'a proof of a domain': (m) => aim(m, `${m.settings.publicPath}.well-known/app-supervisor/${'0f'.repeat(16)}`),
   'a sign-in': (m) => {
     m.target = `${m.settings.apiBase}/__app/${m.app.name}/auth${m.random.one([':', '%3A'])}signIn`;

@@ -1,5 +1,5 @@
 import type { RouteSettings } from '../../src/shared/routes';
-import type { Visitors } from './door-compare';
+import type { Outcome, Visitors } from './door-compare';
 import { makeRequest } from './door-requests';
 import type { World } from './door-world';
 
@@ -25,6 +25,8 @@ interface More {
   enough?: number;
   /** How many of a hundred have something odd about them. */
   oddOnes?: number;
+  /** By seed; what has another one is a difference. */
+  outcomes?: Record<number, Outcome>;
 }
 
 /** Sends requests both ways. */
@@ -33,22 +35,25 @@ export async function compareAll(
   visitors: Visitors,
   seed: number,
   count: number,
-  { enough = 5, oddOnes }: More = {},
+  { enough = 5, oddOnes, outcomes: expected }: More = {},
 ) {
   const counted: Record<string, number> = {};
   const different: unknown[] = [];
+  const outcomes: Record<number, Outcome> = {};
   let [next, taken] = [seed, 0];
   const visit = async () => {
     while (next < seed + count && different.length < enough) {
       const own = next++;
       const asked = makeRequest(own, world.apps, world.settings, oddOnes);
       const compared = await visitors.compare(String(own), asked);
-      if (compared.different.length) different.push({ seed: own, ...asked, ...compared });
+      outcomes[own] = compared.outcome;
+      const isOther = expected !== undefined && expected[own] !== compared.outcome;
+      if (compared.different.length || isOther) different.push({ seed: own, ...asked, ...compared });
       const kind = `${compared.outcome} ${asked.odd.length ? 'with something odd' : 'as a browser sends it'}`;
       counted[kind] = (counted[kind] ?? 0) + 1;
       if (compared.outcome === 'taken') taken++;
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, visit));
-  return { different, counted, taken: taken / count };
+  return { different, outcomes, counted, taken: taken / count };
 }

@@ -146,6 +146,9 @@ interface Worker {
   server: string;
 }
 
+/** Until a WebSocket is open; then the limit of tunnels holds. */
+const HANDSHAKE = '  timeout server 10s';
+
 /** A busy Worker is no dead one: its port is asked, not NocoBase. */
 const CHECK = 'check inter 1s fastinter 500ms fall 2 rise 1 observe layer4 error-limit 1 on-error mark-down';
 
@@ -162,6 +165,7 @@ function single(worker: Worker): string[] {
     ...own,
     `  server ${name} ${server} ${CHECK}`,
     `backend ${socketsOf(at)} from for-workers`,
+    HANDSHAKE,
     ...own,
     `  server ${name} ${server} track ${at}/${name}`,
   ];
@@ -178,7 +182,7 @@ function pair(first: Worker, second: Worker): string[] {
     `  server ${first.name} ${first.server} track ${backendOf(first.name)}/${first.name}`,
     `  server ${second.name} ${second.server} track ${backendOf(second.name)}/${second.name} backup`,
   ];
-  return [`backend ${at} from for-pairs`, ...rules, `backend ${socketsOf(at)} from for-pairs`, ...rules];
+  return [`backend ${at} from for-pairs`, ...rules, `backend ${socketsOf(at)} from for-pairs`, HANDSHAKE, ...rules];
 }
 
 /** A read whose Worker ends without an answer is asked of the other one (proxy/url.ts). It costs a copy of each request. */
