@@ -49,7 +49,7 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
             allowClear
             placeholder={t('Any environment')}
             aria-label={t('Find apps by environment')}
-            style={{ flex: '0 1 150px', minWidth: 0 }}
+            style={{ flex: '0 1 170px', minWidth: 0 }}
             value={query.environment}
             onChange={(environment) => ask({ environment })}
             onDropdownVisibleChange={onLook}

@@ -53,7 +53,7 @@ function roomyTheme(token: GlobalToken): ThemeConfig {
 
 /** The host's theme, with a readable tone of a color where the host's choice is not readable, and room for fingers. */
 export function readableTheme(token: GlobalToken): ThemeConfig {
-  const { link, danger } = readableColors(token);
+  const { link, danger, warning } = readableColors(token);
   const roomy = roomyTheme(token);
   const primary = readable([token.colorTextLightSolid], token.colorPrimary, token.colorPrimaryActive);
   const dangerColor = readable([danger], token.colorTextLightSolid, token.colorBgContainer);
@@ -66,7 +66,7 @@ export function readableTheme(token: GlobalToken): ThemeConfig {
     components: {
       ...roomy.components,
       Button: { colorLink: link, colorLinkHover: link, colorError: danger, dangerColor, colorPrimary: primary },
-      Typography: { colorLink: link, colorLinkHover: link, colorError: danger },
+      Typography: { colorLink: link, colorLinkHover: link, colorError: danger, colorWarning: warning },
       Tabs: { itemSelectedColor: link },
       Form: { colorError: danger },
       Radio: { colorPrimary: link, colorPrimaryHover: link },
