@@ -29,7 +29,7 @@ const USAGE = `npm run bench [-- options]
 `;
 
 const CONNECTIONS = 50;
-const WEBSOCKETS = 10_000;
+const WEBSOCKETS = 9_000;
 /** Seconds. */
 const WARM_UP = 12;
 /** Apps of the fleet: our origin is behind the first two, a real Worker behind the third. */
