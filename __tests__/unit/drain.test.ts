@@ -171,6 +171,65 @@ describe('a drain', () => {
     expect(row('env_a')?.away).toMatchObject([{ app: 'crm' }]);
   });
 
+  describe('of an app that has another environment', () => {
+    /** Nowhere else is its database found. */
+    const both = async (values?: Parameters<MemoryFleet['environment']>[1]) => {
+      found = {};
+      if (values) await fleet.environment('env_b', values);
+      const services = fleet.supervisors[0];
+      await fleet.runningApp(services, 'shop', ['env_a', 'env_b']);
+      await fleet.run(100, ...all);
+    };
+    const leftOf = async (mode: 'move' | 'moveOrStop' = 'move') => {
+      const { begun, left } = await drain(mode);
+      return begun.includes('stop shop') ? 'stopped' : left.find(({ app }) => app === 'shop')?.code;
+    };
+
+    it('stops it where the other one serves it', async () => {
+      await both();
+      expect(await leftOf()).toBe('stopped');
+    });
+
+    it('leaves it where it has failed in the other one', async () => {
+      await both();
+      const error = { code: 'APP_START_FAILED', params: { app: 'shop', cause: 'x' } } as never;
+      await fleet.says('env_b', 'shop', { status: 'error', error });
+      expect(await leftOf()).toBe('MOVE_DATABASE_ABSENT');
+      expect(await leftOf('moveOrStop')).toBe('stopped');
+    });
+
+    it('leaves it where the other one serves no visitors', async () => {
+      await both({ serves: false });
+      expect(await leftOf()).toBe('MOVE_DATABASE_ABSENT');
+    });
+
+    it('leaves it where the other one is cordoned', async () => {
+      await both();
+      await part.parts.environmentCache.change('env_b', { cordoned: true });
+      expect(await leftOf()).toBe('MOVE_DATABASE_ABSENT');
+    });
+
+    it('leaves it in one of two that are drained at once', async () => {
+      await both();
+      const { drains } = part.parts;
+      await Promise.all(['env_a', 'env_b'].map((name) => drains.drain(name, { mode: 'move' }, '1')));
+      const wanted = Object.values(fleet.app('shop').placements).map(({ want }) => want);
+      expect(wanted).not.toEqual(['stopped', 'stopped']);
+    });
+
+    it('leaves it if it was stopped in the other one meanwhile', async () => {
+      await both();
+      const { moves, service } = part.parts;
+      const begin = moves.begin.bind(moves);
+      moves.begin = async (...plan) => {
+        await service.command('shop', 'stop', '2', { environments: ['env_b'] });
+        return begin(...plan);
+      };
+      expect(await leftOf()).toBe('SERVED_NOWHERE_ELSE');
+      expect(fleet.app('shop').placements.env_a.want).not.toBe('stopped');
+    });
+  });
+
   it('does not start what is kept out, when it is over', async () => {
     const error = { code: 'APP_STOPS_LOOP', params: { app: 'crm' } } as never;
     await fleet.says('env_a', 'crm', { status: 'error', error });

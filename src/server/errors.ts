@@ -30,6 +30,7 @@ const CODES = {
   NO_PLACE: [409, 'cause'],
   ENVIRONMENT_CORDONED: [409, 'environment'],
   NOT_IN_ENVIRONMENT: [409, 'app environment'],
+  SERVED_NOWHERE_ELSE: [409, 'app environment'],
   ALREADY_IN_ENVIRONMENT: [409, 'app environment'],
   OPERATION_BEGUN: [409, 'app action environment'],
   OPERATION_OVER: [409, 'operation'],

@@ -1,6 +1,7 @@
 import type { Away } from '../../../shared/environment';
 import type { MovePreview } from '../../../shared/move';
 import type { DrainMode } from '../../../shared/words';
+import { AppSupervisorError } from '../../errors';
 import type { AppCache } from '../definitions/app-cache';
 import type { OperationCache } from '../definitions/operation-store';
 import type { AppDefinition } from '../definitions/repository';
@@ -57,7 +58,13 @@ export class Drains {
     // Before anything begins: a process that ends halfway leaves nothing that uncordoning cannot undo.
     const before = environmentCache.get(environment)?.away ?? [];
     await environmentCache.change(environment, { away: mergeAway(before, away) });
-    const results = [await moves.begin(moved, userId), await this.command('stop', environment, stopped, userId)];
+    // Another drain, or whoever stops it there, may have come first.
+    const assertServed = (app: AppDefinition) => {
+      if (!moves.servedIn(app, environment).length)
+        throw new AppSupervisorError('SERVED_NOWHERE_ELSE', { app: app.name, environment });
+    };
+    const check = mode === 'move' ? assertServed : undefined;
+    const results = [await moves.begin(moved, userId), await this.command('stop', environment, stopped, userId, check)];
     return joined({ operations: [], refused: left }, ...results);
   }
 
@@ -125,9 +132,10 @@ export class Drains {
     environment: string,
     apps: readonly AppDefinition[],
     userId: string | null,
+    check?: (app: AppDefinition) => void,
   ): Promise<BulkResult> {
     const { done, refused } = await forEachApp(apps, ({ name }) =>
-      this.options.service.command(name, action, userId, { environments: [environment] }),
+      this.options.service.command(name, action, userId, { environments: [environment], check }),
     );
     return { operations: done, refused };
   }

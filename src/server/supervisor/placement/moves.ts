@@ -12,6 +12,7 @@ import type { FleetObserver } from '../fleet/observer';
 import type { WorkerRequests } from '../fleet/worker-requests';
 import { type BulkResult, forEachApp } from '../requests/bulk';
 import type { AppService } from '../requests/service';
+import { isServing } from '../rollout/observed';
 import { isMovable } from './drain-plan';
 import { placesIn } from './fleet-places';
 import { databaseRefusal } from './move-refusals';
@@ -135,7 +136,7 @@ export class Moves {
       to,
       refused,
       overlaps,
-      servedIn: app.environments.filter((name) => name !== from && this.isServedIn(app, name)),
+      servedIn: this.servedIn(app, from),
       waits: isServed && !overlaps ? (boots.get(app.uid) ?? null) : null,
       notes: moveNotes({
         from,
@@ -146,9 +147,16 @@ export class Moves {
     };
   }
 
-  private isServedIn({ desired, placements }: AppDefinition, environment: string): boolean {
-    const isWanted = desired === 'running' && placements[environment]?.want !== 'stopped';
-    return isWanted && isAlive(this.options.observer.environment(environment)?.health ?? 'unknown');
+  /** The other environments that go on to serve the visitors of an app when it ends in this one: not those that apps are taken from as well. */
+  servedIn({ name, uid, desired, environments, placements }: AppDefinition, from: string | null): string[] {
+    const { observer, environmentCache } = this.options;
+    if (desired !== 'running') return [];
+    return environments.filter((other) => {
+      if (other === from || placements[other]?.want === 'stopped' || environmentCache.get(other)?.cordoned)
+        return false;
+      const isReached = environmentCache.registrationOf(other)?.serves && environmentCache.addressOf(other);
+      return Boolean(isReached) && isServing(uid, observer.evidence(other, name).entry);
+    });
   }
 
   /** @param reaches what is known so far */

@@ -10,7 +10,7 @@ import { changedLabels, type LabelChange, labelsAlone } from '../definitions/lab
 import { assertPermitted, EVERYTHING, type Permissions } from '../definitions/permissions';
 import type { AppDefinition } from '../definitions/repository';
 import { causeOf, failsOver, homeAfter, returnsTo } from '../rollout/failover-candidates';
-import { startsBoot } from '../rollout/observed';
+import { isServing, startsBoot } from '../rollout/observed';
 import { arriving, booted, hasOwnRole, isKeptOut, type Place, placed, restartedWith, rested } from '../rollout/spec';
 import { askedOf } from '../rollout/uploads';
 import { AppChanges, type ChangesOptions, placeOf, type Request } from './changes';
@@ -29,6 +29,8 @@ export interface MoveWish {
 interface CommandOptions {
   environments?: string[];
   onFailure?: Operation['onFailure'];
+  /** Of the app as it is when the command is written: throws if it may not be. */
+  check?(app: AppDefinition): void;
 }
 
 /** The loop asks for nothing while an operation that it has not heard of is unfinished: that one would be superseded. */
@@ -181,12 +183,11 @@ export class AppService {
     const [from] = app.environments;
     const [to] = place.environments;
     const { health, entry } = observer.evidence(from, app.name);
-    const isServing =
-      entry?.uid === app.uid && !entry.error && (entry.status === 'running' || entry.status === 'dormant');
     // What else is asked for has to reach it at once, and what is still to be done at its new place comes first.
     const isAlone = Object.keys(input).every((key) => key === 'environments' || key === 'targetEnvironment');
     const isFree = askedOf(app.published, to) === undefined && place.targetEnvironment === to && place.home === null;
-    const isWanted = app.desired === 'running' && app.provision === 'none' && isAlive(health) && isServing;
+    const isWanted =
+      app.desired === 'running' && app.provision === 'none' && isAlive(health) && isServing(app.uid, entry);
     // Its place is where it was asked to be.
     const isThere = app.placements[from] !== undefined && !startsBoot(app, from) && app.previous === null;
     return isAlone && isFree && isWanted && isThere && Boolean(environmentCache.addressOf(from));
@@ -206,16 +207,18 @@ export class AppService {
    * Start, stop, restart or upgrade of one app.
    * @param options.environments only in these, for a drain; the desired state of the app as a whole then stays
    * unchanged; NOT_IN_ENVIRONMENT if the app is not in one of them (any more)
+   * @param options.check as in `CommandOptions`
    * @param options.onFailure whether an environment that fails ends the operation (`stop`, default) or the others continue
    */
   async command(
     name: string,
     action: 'start' | 'stop' | 'restart' | 'upgrade',
     userId: string | null,
-    { environments, onFailure = 'stop' }: CommandOptions = {},
+    { environments, onFailure = 'stop', check }: CommandOptions = {},
   ): Promise<Operation> {
     const work = async (app: AppDefinition, generation: number) => {
       if (action !== 'stop') assertSomewhere(app);
+      check?.(app);
       // It may have moved since, and its removal there would be undone.
       const absent = environments?.find((environment) => !app.environments.includes(environment));
       if (absent !== undefined) throw new AppSupervisorError('NOT_IN_ENVIRONMENT', { app: name, environment: absent });

@@ -32,6 +32,10 @@ export function isDone(uid: string, wish: Published, entry: StatusEntry | null):
   return entry.status === 'running' || hasBooted;
 }
 
+/** Whether visitors are served by an app that says this of itself: where it is dormant, it starts for them. */
+export const isServing = (uid: string, entry: StatusEntry | null): boolean =>
+  entry?.uid === uid && !entry.error && (entry.status === 'running' || entry.status === 'dormant');
+
 /** Whether the boot that a record asks for is done, whatever has been published since. */
 export function isUp(uid: string, wish: Published, entry: StatusEntry | null): boolean {
   if (entry?.uid !== uid || wish.desired === 'stopped' || wish.desired === 'removed') return false;
