@@ -12,8 +12,10 @@ describe('a deleted app', () => {
     for (const name of ['env_a', 'env_b']) await fleet.environment(name);
     await fleet.runningApp(supervisor, 'crm', ['env_b', 'env_a']);
     const { parts } = supervisor.part;
-    const act = (what: typeof APPS.deleted, params: object = {}, values = {}) =>
-      perform(what, { supervisor: supervisor.part, params, values, userId: '7', caller: {}, may: {} } as never) as any;
+    const act = (what: typeof APPS.deleted, params: object = {}, values = {}, hosts: string[] = []) => {
+      const request = { supervisor: supervisor.part, params, values, userId: '7', caller: {}, may: { hosts } };
+      return perform(what, request as never) as any;
+    };
     const deleted = async (): Promise<DeletedAppRow[]> => (await act(APPS.deleted)).data;
     /** Both environments confirm that it is gone, and one of them that its data are no more its own. */
     const confirm = async () => {
@@ -75,6 +77,15 @@ describe('a deleted app', () => {
     });
     const { data } = await act(APPS.restore, { filterByTk: uid }, { environments: ['env_a'] });
     expect(data).toMatchObject({ cname: null, environments: ['env_a'], targetEnvironment: 'env_a' });
+  });
+
+  it('does not get its domain back if main answers there by now', async () => {
+    const { act, deleted, confirm } = await fleetOf();
+    await act(APPS.destroy, { filterByTk: 'crm' });
+    await confirm();
+    const [{ uid }] = await deleted();
+    const { data } = await act(APPS.restore, { filterByTk: uid }, {}, ['crm.example.com']);
+    expect(data).toMatchObject({ name: 'crm', cname: null });
   });
 
   it('is forgotten at once if its data were dropped', async () => {

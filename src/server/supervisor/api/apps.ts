@@ -255,11 +255,12 @@ export const APPS = {
     summary: 'Restore a deleted app whose data were kept, with everything that it had',
     query: { filterByTk: 'Its `uid`, as `deleted` says.' },
     body: restoreInput,
-    gives: 'The app row with its operation; `cname` is null if another app has the domain by now.',
+    gives: 'The app row with its operation; `cname` is null if the domain is taken by now.',
     rows: 'appSupervisorApp',
     errors: ['UNKNOWN_APP', 'DELETION_PENDING', ...PLACES_APP, ...NAMES_APP],
-    async work({ supervisor, name: uid, input, userId }) {
-      return { data: newRow(supervisor, await supervisor.parts.service.restore(uid, input.environments, userId)) };
+    async work({ supervisor, name: uid, input, userId, may }) {
+      const { service } = supervisor.parts;
+      return { data: newRow(supervisor, await service.restore(uid, input.environments, userId, may.hosts)) };
     },
   }),
   checkDatabase: action({

@@ -125,9 +125,15 @@ export class AppCreation {
    * A deleted app whose data were kept, with everything that it had: it adopts its own database, by its own uid. It gets its domain back
    * unless that leads elsewhere by now.
    * @param wanted default: where it was, as far as that takes apps
+   * @param hosts where main answers, as in `Permissions`
    * @throws AppSupervisorError UNKNOWN_APP, DELETION_PENDING, and what `create` throws
    */
-  async restore(uid: string, wanted: string[] | undefined, userId: string | null): Promise<Operation> {
+  async restore(
+    uid: string,
+    wanted: string[] | undefined,
+    userId: string | null,
+    hosts: readonly string[],
+  ): Promise<Operation> {
     const { appRepository, environmentCache } = this.options;
     await environmentCache.settled();
     const operation = await this.changes.inTransaction(async (transaction) => {
@@ -138,8 +144,9 @@ export class AppCreation {
       const environments = wanted ?? formerPlaces(definition).filter((each) => this.takes(each));
       if (!environments.length) throw invalid('environments', 'INPUT_NO_ENVIRONMENT');
       const place = this.placeFor({ ...definition, environments, targetEnvironment: null, initialAdmin: null });
+      const isOfMain = definition.cname !== null && hosts.includes(definition.cname);
       const cname = await this.changes.assertDomainFree(definition.cname, name, transaction).then(
-        () => definition.cname,
+        () => (isOfMain ? null : definition.cname),
         () => null,
       );
       const { createdAt: _, updatedAt: __, ...known } = definition;
