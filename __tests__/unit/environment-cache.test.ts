@@ -1,8 +1,11 @@
 import { expect, it } from 'vitest';
+import { collections } from '../../src/server/core/collections';
+import { EnvironmentRegistry } from '../../src/server/supervisor/definitions/environment-registry';
 import { EnvironmentCache } from '../../src/server/supervisor/fleet/environment-cache';
 import { FakeClock } from '../support/clock';
 import { registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
+import { MemoryDatabase } from '../support/memory-database';
 
 type Options = ConstructorParameters<typeof EnvironmentCache>[0];
 
@@ -97,4 +100,16 @@ it('knows the floor of an environment that it has had forgotten and that came ba
   seen.set('env_a', { health: 'online', registration: registrationOf('env_a') });
   await cache.remember(new Set(['env_a']));
   expect(cache.all()).toMatchObject([{ name: 'env_a', floor: 20 }]);
+});
+
+it('finds the row that it changes also where only changed values count, as on MySQL', async () => {
+  const db = new MemoryDatabase(collections).connect();
+  const registry = new EnvironmentRegistry({ db });
+  await registry.remember(registrationOf('env_a'), 1);
+  const model = db.getModel('appEnvironments');
+  const counts = { findOne: model.findOne.bind(model), update: async () => [0] };
+  Object.assign(db, { getModel: () => counts });
+  expect(await registry.change('env_a', 0, { cordoned: false })).toBe(true);
+  expect(await registry.change('env_a', 1, { cordoned: false })).toBe(false);
+  expect(await registry.change('env_b', 0, { cordoned: false })).toBe(false);
 });

@@ -76,8 +76,10 @@ export class EnvironmentRegistry {
    */
   async change(name: string, floor: number, settings: EnvironmentSettings): Promise<boolean> {
     const where = { name, floor, isRemoved: false };
-    const [changed] = await this.app.db.getModel('appEnvironments').update(settings, { where });
-    return changed > 0;
+    const model = this.app.db.getModel('appEnvironments');
+    const [changed] = await model.update(settings, { where });
+    // MySQL and MariaDB count only rows whose values have changed.
+    return changed > 0 || (await model.findOne({ where })) !== null;
   }
 
   async saveLoad(name: string, load: StoredEnvironment['load'], transaction?: Transaction): Promise<void> {
