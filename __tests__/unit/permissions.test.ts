@@ -28,13 +28,13 @@ const ALLOWED: Record<string, Record<string, Snippet[]>> = {
   },
   appContainers: each(['list', 'create', 'start', 'stop', 'restart', 'upgrade', 'destroy', 'logs'], ['security']),
   appOperations: {
-    list: ['overview', 'apps', 'activity'],
+    list: ['overview', 'apps', 'activity', 'environments'],
     get: ['apps', 'activity'],
     ...each(['cancel', 'retry'], ['apps']),
   },
   appBatches: each(['list', 'get', 'retry'], ['apps']),
   appViews: each(['list', 'create', 'update', 'destroy'], ['apps']),
-  appEvents: each(['list', 'export'], ['overview', 'apps', 'activity']),
+  appEvents: { list: ['overview', 'apps', 'activity', 'environments'], export: ['overview', 'apps', 'activity'] },
   appNotifiers: each(['list', 'update', 'test'], ['notifications']),
   appFleet: { ...each(['summary', 'load'], ['overview', 'apps']), checklist: ['security'] },
 };

@@ -3,6 +3,7 @@ import { Link } from 'react-router-dom';
 import { useApi } from '../common/api';
 import { messageText } from '../common/errors';
 import { OPERATION_NAMES } from '../common/labels';
+import { Failure } from '../common/Page';
 import { TimeLabels } from '../common/Plot';
 import { appPath, PATHS } from '../common/paths';
 import { Secondary } from '../common/Secondary';
@@ -23,7 +24,12 @@ export function Timeline({ environment }: { environment: string }) {
   const { token } = theme.useToken();
   const api = useApi();
   const span = useSpan();
-  const { data: answer, loading } = useLive(async () => {
+  const {
+    data: answer,
+    error,
+    loading,
+    refresh,
+  } = useLive(async () => {
     const now = Date.now();
     const [events, operations] = await Promise.all([
       api.listEvents(outagesSince(environment, now - SPANS[span]), 1, MOST),
@@ -32,6 +38,7 @@ export function Timeline({ environment }: { environment: string }) {
     return { now, events: events.rows, operations };
   }, `${environment} ${span}`);
   const data = loading ? undefined : answer;
+  if (!data && error && !loading) return <Failure error={error} retry={refresh} />;
   const colors = { outage: token.colorError, failure: token.colorWarning, operation: token.colorPrimary };
   const bars = data && barsOf(environment, data.events, data.operations, SPANS[span], data.now);
   return (

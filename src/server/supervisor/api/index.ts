@@ -52,7 +52,7 @@ const SNIPPETS = {
   apps: [...managed('apps'), ...OVERVIEW, 'appOperations:*', 'appBatches:*', 'appViews:*'],
   activity: ['appEvents:*', 'appOperations:list', 'appOperations:get', 'appEnvironments:list'],
   notifications: ['appNotifiers:*'],
-  environments: managed('appEnvironments'),
+  environments: [...managed('appEnvironments'), 'appEvents:list', 'appOperations:list'],
   security: [...SECURITY, 'appContainers:*'],
 };
 
