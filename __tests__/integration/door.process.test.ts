@@ -1,14 +1,21 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { freePort } from '../../scripts/fleet';
 import { doorConfig } from '../../src/server/config/door';
 import { systemClock } from '../../src/server/core/system';
+import { Certificates } from '../../src/server/door/certificates';
 import { DoorDisk } from '../../src/server/door/disk';
 import { HAProxy } from '../../src/server/door/haproxy';
 import { wantedOf } from '../../src/server/door/wanted';
 import type { Routes } from '../../src/shared/routes';
 import { Echo, routeOf, TestDoor, TestSocket, tableOf } from '../support/door-process';
 import { recordedLog } from '../support/log';
+
+/** A machine may be loaded. */
+const SLOWLY = { timeout: 20_000 };
+const WEAK = ['req', '-x509', '-newkey', 'rsa:1024', '-nodes', '-subj', '/CN=weak'];
 
 /** What becomes of a running HAProxy: whoever starts it, and whenever the program beside it comes and goes. */
 let [module, one, two]: Echo[] = [];
@@ -21,7 +28,11 @@ beforeAll(async () => {
 afterAll(() => Promise.all([module, one, two].map((echo) => echo.stop())));
 
 beforeEach(async () => {
-  door = await TestDoor.make({ supervisors: [module.url] });
+  const env = {
+    APP_SUPERVISOR_DOOR_HTTPS: `127.0.0.1:${await freePort()}`,
+    APP_SUPERVISOR_DOOR_CERTIFICATES: '/nowhere',
+  };
+  door = await TestDoor.make({ supervisors: [module.url], env });
   driver = take();
   await driver.want(wanted(tableOf([routeOf('crm', ['env_a'])], { env_a: one.url })));
   await door.haproxy.start();
@@ -39,9 +50,9 @@ function take(): HAProxy {
   return taken;
 }
 
-const wanted = (routes: Routes) =>
-  wantedOf(doorConfig({ ...door.env, APP_SUPERVISOR_DOOR_FOLDER: door.folder }), routes, null);
-const isDriven = (haproxy: HAProxy) => vi.waitFor(() => expect(haproxy.current).not.toBeNull(), { timeout: 10_000 });
+const wanted = (routes: Routes, certificates: ReadonlyMap<string, string> = new Map()) =>
+  wantedOf(doorConfig({ ...door.env, APP_SUPERVISOR_DOOR_FOLDER: door.folder }), routes, certificates);
+const isDriven = (haproxy: HAProxy) => vi.waitFor(() => expect(haproxy.current).not.toBeNull(), SLOWLY);
 
 it('changes apps while HAProxy runs, in the same process', async () => {
   const { identity } = driver.current!;
@@ -65,7 +76,7 @@ it('reloads for another environment, and keeps sockets that are open', async () 
   // The former process ends with its last socket.
   expect(driver.former.size).toBe(1);
   socket.close();
-  await vi.waitFor(() => expect(driver.former.size).toBe(0), { timeout: 10_000 });
+  await vi.waitFor(() => expect(driver.former.size).toBe(0), SLOWLY);
 });
 
 it('takes over what runs as it is, and changes no more than what differs', async () => {
@@ -75,7 +86,7 @@ it('takes over what runs as it is, and changes no more than what differs', async
   const next = take();
   await next.want(wanted(tableOf([routeOf('crm', ['env_a']), routeOf('shop', ['env_a'])], { env_a: one.url })));
   await isDriven(next);
-  await vi.waitFor(async () => expect(await door.by('/api/x?__appName=shop')).toBe('env_a'));
+  await vi.waitFor(async () => expect(await door.by('/api/x?__appName=shop')).toBe('env_a'), SLOWLY);
   expect(next.current?.identity).toEqual(identity);
   expect(await socket.echoes()).toBe(true);
   next.close();
@@ -85,7 +96,7 @@ it('follows a reload that somebody else has asked for', async () => {
   const { identity } = driver.current!;
   const socket = await TestSocket.open(door.port, 'crm');
   process.kill(door.haproxy.pid!, 'SIGUSR2');
-  await vi.waitFor(() => expect(driver.current?.identity.pid).not.toBe(identity.pid), { timeout: 10_000 });
+  await vi.waitFor(() => expect(driver.current?.identity.pid).not.toBe(identity.pid), SLOWLY);
   await isDriven(driver);
   await driver.want(wanted(tableOf([routeOf('shop', ['env_a'])], { env_a: one.url })));
   expect(await door.by('/api/x?__appName=shop')).toBe('env_a');
@@ -96,7 +107,7 @@ it('finds HAProxy again that was killed, and that has started from what is on di
   await driver.want(wanted(tableOf([routeOf('shop', ['env_a'])], { env_a: one.url })));
   const { identity } = driver.current!;
   await door.haproxy.kill();
-  await vi.waitFor(() => expect(driver.current).toBeNull());
+  await vi.waitFor(() => expect(driver.current).toBeNull(), SLOWLY);
   await door.haproxy.start();
   expect(await door.by('/api/x?__appName=shop')).toBe('env_a');
   await isDriven(driver);
@@ -107,8 +118,30 @@ it('goes on with the former configuration if the new one is refused', async () =
   const refused = wanted(tableOf([], { env_a: one.url }));
   const configuration = `${refused.files['haproxy.cfg']}  no-such-word\n`;
   await driver.want({ ...refused, mark: 'refused', files: { ...refused.files, 'haproxy.cfg': configuration } });
-  await vi.waitFor(() => expect(driver.refusal).toMatch(/no-such-word/), { timeout: 10_000 });
+  await vi.waitFor(() => expect(driver.refusal).toMatch(/no-such-word/), SLOWLY);
   expect(await door.by('/api/x?__appName=crm')).toBe('env_a');
+  // Apps go on to change, and HAProxy would start.
+  const next = wanted(tableOf([routeOf('shop', ['env_a'])], { env_a: one.url }));
+  await driver.want({ ...next, mark: 'refused', files: { ...next.files, 'haproxy.cfg': configuration } });
+  expect(await door.by('/api/x?__appName=shop')).toBe('env_a');
+  await door.haproxy.kill();
+  await vi.waitFor(() => expect(driver.current).toBeNull(), SLOWLY);
+  await door.haproxy.start();
+  expect(await door.by('/api/x?__appName=shop')).toBe('env_a');
+});
+
+it('learns which certificate HAProxy refuses, and that Node takes', async () => {
+  execFileSync('openssl', [...WEAK, '-keyout', 'weak.key', '-out', 'weak.pem'], { cwd: door.folder, stdio: 'pipe' });
+  const certificates = new Certificates(door.folder, new DoorDisk(door.folder), recordedLog());
+  expect(certificates.look(Date.now())).toBe(true);
+  const answers: string[] = [];
+  driver.refusals.listen((answer) => answers.push(answer));
+  await driver.want(wanted(tableOf([], {}), certificates.texts));
+  expect(certificates.refuse(answers[0])).toBe(true);
+  expect(certificates.texts.size).toBe(0);
+  certificates.look(Date.now());
+  expect(certificates.found).toMatchObject([{ file: 'weak.pem', problem: 'refused' }]);
+  expect(readdirSync(path.join(door.folder, 'certificates'))).toEqual([]);
 });
 
 it('changes what runs where the disk is full, and leaves the files as they were', async () => {

@@ -35,12 +35,16 @@ const put = (file: string, content: string) => {
   fs.mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
   fs.writeFileSync(path.join(folder, file), content);
 };
-const used = () => fs.readdirSync(path.join(disk.folder, 'certificates')).sort();
+const used = () => [...certificates.texts.keys()];
+/** As HAProxy takes them. */
+const keep = () => {
+  for (const [name, pem] of certificates.texts) disk.write(`certificates/${name}`, pem);
+};
 const problems = () => Object.fromEntries(certificates.found.map(({ file, problem }) => [file, problem]));
 
 it('uses those whose key is beside or in them, in folders of Certbot and Kubernetes, too', () => {
   expect(certificates.look(now)).toBe(false);
-  expect(certificates.mark).toBeNull();
+  expect(used()).toEqual([]);
   put('one.pem', cert);
   put('one.key', key);
   put('whole.pem', `${cert}${key}`);
@@ -64,17 +68,15 @@ it('takes a new one, and drops one that is gone', () => {
   put('one.pem', `${cert}${key}`);
   put('two.pem', `${text('two.pem')}${text('two.key')}`);
   expect(certificates.look(now)).toBe(true);
-  const { mark } = certificates;
   fs.rmSync(path.join(folder, 'one.pem'));
   expect(certificates.look(now)).toBe(true);
-  expect(certificates.mark).not.toBe(mark);
   expect(used()).toEqual(['two.pem']);
 });
 
 it('names what it cannot use, and goes on with what it had', () => {
   put('one.pem', `${cert}${key}`);
   certificates.look(now);
-  const before = disk.read('certificates/one.pem');
+  const before = certificates.texts.get('one.pem');
   const broken: Record<string, string> = {
     unreadable: 'half of a certif',
     keyMissing: cert,
@@ -84,7 +86,7 @@ it('names what it cannot use, and goes on with what it had', () => {
     put('one.pem', content);
     expect(certificates.look(now)).toBe(false);
     expect(problems()).toEqual({ 'one.pem': problem });
-    expect(disk.read('certificates/one.pem')).toBe(before);
+    expect(certificates.texts.get('one.pem')).toBe(before);
   }
 });
 
@@ -105,14 +107,39 @@ it('takes none that is not valid yet, or no longer, until it is', () => {
 it('keeps HTTPS where the folder was emptied or is gone, also after a restart, and says so', () => {
   put('one.pem', `${cert}${key}`);
   certificates.look(now);
+  keep();
   fs.rmSync(path.join(folder, 'one.pem'));
   expect(certificates.look(now)).toBe(false);
   expect(problems()).toEqual({ 'one.pem': 'unreadable' });
   fs.rmSync(folder, { recursive: true });
   const restarted = new Certificates(folder, new DoorDisk(disk.folder), recordedLog());
-  expect(restarted.mark).toBe(certificates.mark);
+  expect(restarted.texts).toEqual(certificates.texts);
   expect(restarted.look(now)).toBe(false);
   expect(restarted.found).toMatchObject([{ file: 'one.pem', names: ['one.example.com'], problem: 'unreadable' }]);
+});
+
+it('names one that HAProxy refuses, and goes on with the former one and with all others', () => {
+  put('one.pem', `${cert}${key}`);
+  certificates.look(now);
+  keep();
+  const before = certificates.texts.get('one.pem');
+  put('one.pem', `${text('two.pem')}${text('two.key')}`);
+  put('one.pem.pem', `${cert}${key}`);
+  put('two.pem', `${text('two.pem')}${text('two.key')}`);
+  expect(certificates.look(now)).toBe(true);
+  expect(certificates.refuse('unknown keyword in /certificates/one')).toBe(false);
+  const place = path.join(disk.folder, 'certificates');
+  for (const file of ['one.pem', 'two.pem']) {
+    expect(certificates.refuse(`SSL Context '${place}/${file}': ee key too small.`)).toBe(true);
+    expect(certificates.look(now)).toBe(false);
+  }
+  expect(used()).toEqual(['one.pem', 'one.pem.pem']);
+  expect(certificates.texts.get('one.pem')).toBe(before);
+  expect(problems()).toEqual({ 'one.pem': 'refused', 'one.pem.pem': null, 'two.pem': 'refused' });
+  put('one.pem', `${cert}${key}`);
+  put('two.pem', `${cert}${key}`);
+  expect(certificates.look(now)).toBe(true);
+  expect(problems()).toEqual({ 'one.pem': null, 'one.pem.pem': null, 'two.pem': null });
 });
 
 it('refuses a key that HAProxy would refuse', () => {

@@ -23,7 +23,14 @@ const version = z.string().regex(/^[\w.+-]{1,40}$/);
 const few = (most: number) => (values: object) => Object.keys(values).length <= most;
 
 /** What is wrong with a certificate. A broken one is not used, and the former one stays. */
-export const CERTIFICATE_PROBLEMS = ['unreadable', 'keyMissing', 'keyDiffers', 'notYetValid', 'expired'] as const;
+export const CERTIFICATE_PROBLEMS = [
+  'unreadable',
+  'keyMissing',
+  'keyDiffers',
+  'refused',
+  'notYetValid',
+  'expired',
+] as const;
 
 export const doorCertificate = z.object({
   /** The name of its file. */

@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { DoorCertificate } from '../../shared/door-report';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import { type CertificateText, problemAt, type ReadCertificate, readCertificate } from './certificate';
 import type { DoorDisk } from './disk';
-import { CERTIFICATES } from './wanted';
+import { CERTIFICATES } from './rules/place';
 
 /** Most certificates that are looked at: as many as a report names. */
 const MOST = 500;
@@ -14,14 +13,16 @@ const MOST = 500;
 const BESIDE = ['cert.pem', 'chain.pem', 'privkey.pem'];
 
 /**
- * The certificates of a folder, for HAProxy. It reads copies: one that is broken, not valid yet, or gone with all others leaves what was in
- * use before.
+ * The certificates of a folder, for HAProxy. It reads copies: one that is broken, not valid yet, refused by HAProxy, or gone with all others
+ * leaves what was in use before.
  */
 export class Certificates {
   /** What is there, for people. */
   found: DoorCertificate[] = [];
-  /** Identifies what HAProxy reads; null: nothing. */
-  mark: string | null;
+  /** What HAProxy should read, by name of the copy: another object with each change. */
+  texts: ReadonlyMap<string, string>;
+  /** By name of the copy, what HAProxy has refused. */
+  private readonly refused = new Map<string, string>();
   /** By file. */
   private readonly known = new Map<string, { text: string; read: ReadCertificate }>();
   private isUnreadable = false;
@@ -33,32 +34,53 @@ export class Certificates {
     private readonly disk: DoorDisk,
     private readonly log: Log,
   ) {
-    mkdirSync(path.join(disk.folder, CERTIFICATES), { recursive: true, mode: 0o700 });
-    this.mark = this.markOf();
+    this.texts = this.copies();
   }
 
   /**
-   * Never throws: what cannot be read or written stays as it was.
+   * Never throws: what cannot be read stays as it was.
    * @param now in ms since 1970
    * @returns whether HAProxy has to read other ones
    */
   look(now: number): boolean {
     if (this.folder === null) return false;
-    const before = this.mark;
+    let isOther = false;
     try {
       const there = textsIn(this.folder).map((text) => this.read(text));
-      this.found = there.map((each) => shown(each, problemAt(each, now)));
-      this.copy(there, now);
+      this.found = there.map((each) => shown(each, this.problemOf(each, now)));
+      isOther = this.take(there, now);
       this.isUnreadable = false;
     } catch (error) {
       this.found = [];
-      if (!this.isUnreadable) this.log.error(`Certificates cannot be read or kept: ${messageOf(error)}`);
+      if (!this.isUnreadable) this.log.error(`Certificates cannot be read: ${messageOf(error)}`);
       this.isUnreadable = true;
     }
-    if (!this.found.length) this.found = this.copies().map((file) => shown(this.kept(file), 'unreadable'));
+    if (!this.found.length) this.found = [...this.texts].map((kept) => shown(readCopy(kept), 'unreadable'));
     this.complain(this.found.flatMap(({ file, problem }) => (problem ? [`${file}: ${problem}`] : [])).join(', '));
-    this.mark = this.markOf();
-    return this.mark !== before;
+    return isOther;
+  }
+
+  /**
+   * Goes back to what HAProxy has taken, which is on the disk again.
+   * @param answer of HAProxy, which names the files that it does not take
+   * @returns whether HAProxy has to read other ones
+   */
+  refuse(answer: string): boolean {
+    const named = [...this.texts].filter(([name]) => answer.includes(`/${CERTIFICATES}/${name}'`));
+    const taken = this.copies();
+    const texts = new Map(this.texts);
+    for (const [name, text] of named) {
+      this.refused.set(name, text);
+      const former = taken.get(name);
+      if (former === undefined || former === text) texts.delete(name);
+      else texts.set(name, former);
+    }
+    this.texts = texts;
+    return named.length > 0;
+  }
+
+  private problemOf(read: ReadCertificate, now: number): DoorCertificate['problem'] {
+    return this.refused.get(copyOf(read.file)) === read.pem ? 'refused' : problemAt(read, now);
   }
 
   private read(text: CertificateText): ReadCertificate {
@@ -70,27 +92,23 @@ export class Certificates {
     return read;
   }
 
-  private copy(there: ReadCertificate[], now: number): void {
-    const usable = there.filter((each) => problemAt(each, now) === null);
-    for (const { file, pem } of usable) this.disk.write(`${CERTIFICATES}/${copyOf(file)}`, pem);
-    if (!usable.length) return;
+  /** @returns whether anything is another one now */
+  private take(there: ReadCertificate[], now: number): boolean {
+    const usable = there.filter((each) => this.problemOf(each, now) === null);
+    if (!usable.length) return false;
     const wanted = new Set(there.map(({ file }) => copyOf(file)));
-    for (const name of this.copies()) if (!wanted.has(name)) this.disk.remove(`${CERTIFICATES}/${name}`);
+    const kept = [...this.texts].filter(([name]) => wanted.has(name));
+    const texts = new Map([...kept, ...usable.map(({ file, pem }): [string, string] => [copyOf(file), pem])]);
+    const sorted = new Map([...texts].sort(([one], [other]) => (one < other ? -1 : 1)));
+    if (JSON.stringify([...sorted]) === JSON.stringify([...this.texts])) return false;
+    this.texts = sorted;
+    return true;
   }
 
-  private copies(): string[] {
-    const names = readdirSync(path.join(this.disk.folder, CERTIFICATES));
-    return names.filter((name) => name.endsWith('.pem')).sort();
-  }
-
-  private kept(file: string): ReadCertificate {
-    return readCertificate({ file, certificate: this.disk.read(`${CERTIFICATES}/${file}`) ?? '', key: null });
-  }
-
-  private markOf(): string | null {
-    const copies = this.copies();
-    const texts = copies.map((name) => [name, this.disk.read(`${CERTIFICATES}/${name}`)]);
-    return copies.length ? createHash('sha256').update(JSON.stringify(texts)).digest('hex') : null;
+  /** On the disk. */
+  private copies(): Map<string, string> {
+    const names = this.disk.list(CERTIFICATES).filter((name) => name.endsWith('.pem'));
+    return new Map(names.map((name) => [name, this.disk.read(`${CERTIFICATES}/${name}`) ?? '']));
   }
 
   /** Once for each trouble. */
@@ -108,6 +126,9 @@ const shown = ({ file, names, notAfter }: ReadCertificate, problem: DoorCertific
   notAfter,
   problem,
 });
+
+const readCopy = ([file, certificate]: [string, string]): ReadCertificate =>
+  readCertificate({ file, certificate, key: null });
 
 const copyOf = (file: string): string => `${file.replace(/\.(?:pem|crt|cer)$/, '')}.pem`;
 

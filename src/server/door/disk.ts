@@ -1,10 +1,22 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { jsonText } from '../../shared/json-text';
 import { appRoute, environmentRoute, type Routes, routeSettings } from '../../shared/routes';
 
 const TABLE = 'table.json';
+/** How a file is named that is not whole yet. */
+const NEW = '.new';
 
 const storedTable = jsonText(
   z.object({
@@ -27,6 +39,8 @@ export class DoorDisk {
   /** @throws if the folder cannot be made */
   constructor(readonly folder: string) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // Of a process that was killed.
+    for (const name of this.list('.')) if (name.endsWith(NEW)) this.remove(name);
   }
 
   /** The table that was in force at last; null: none, or none that this release understands. */
@@ -49,6 +63,15 @@ export class DoorDisk {
     );
   }
 
+  /** Names of the files in a folder of it; empty if there is none. */
+  list(folder: string): string[] {
+    try {
+      return readdirSync(path.join(this.folder, folder)).sort();
+    } catch {
+      return [];
+    }
+  }
+
   /** Null if there is none. */
   read(name: string): string | null {
     try {
@@ -61,11 +84,15 @@ export class DoorDisk {
   /** @throws if it cannot be written: the former text is still there */
   write(name: string, text: string): void {
     if (this.written.get(name) === text) return;
+    // Beside no certificate: HAProxy reads all files of their folder.
+    const made = path.join(this.folder, name.replaceAll('/', '.') + NEW);
     const file = path.join(this.folder, name);
     try {
-      replace(file, text);
+      make(made, text);
+      mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+      renameSync(made, file);
     } catch (error) {
-      rmSync(`${file}.new`, { force: true });
+      rmSync(made, { force: true });
       throw error;
     }
     this.written.set(name, text);
@@ -77,8 +104,8 @@ export class DoorDisk {
   }
 }
 
-function replace(file: string, text: string): void {
-  const fd = openSync(`${file}.new`, 'w', 0o600);
+function make(file: string, text: string): void {
+  const fd = openSync(file, 'w', 0o600);
   try {
     // A disk that is full takes a part without an error.
     const bytes = Buffer.from(text);
@@ -87,5 +114,4 @@ function replace(file: string, text: string): void {
   } finally {
     closeSync(fd);
   }
-  renameSync(`${file}.new`, file);
 }

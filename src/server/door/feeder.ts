@@ -54,6 +54,9 @@ export class Feeder {
   start(): void {
     this.certificates.look(this.clock.now().wall);
     void this.apply();
+    this.haproxy.refusals.listen((answer) => {
+      if (this.certificates.refuse(answer)) void this.apply();
+    });
     this.haproxy.open();
     this.link.open();
     this.timers = [
@@ -77,7 +80,7 @@ export class Feeder {
   }
 
   private apply(): Promise<void> {
-    return this.haproxy.want(wantedOf(this.config, this.routes, this.certificates.mark));
+    return this.haproxy.want(wantedOf(this.config, this.routes, this.certificates.texts));
   }
 
   /** Never rejects: Redis may be away. */

@@ -1,11 +1,13 @@
 import path from 'node:path';
+import { z } from 'zod';
+import { jsonText } from '../../shared/json-text';
 import type { Clock, Timer } from '../clock';
 import { messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
 import type { DoorDisk } from './disk';
 import { HAProxyProcess, type Identity } from './haproxy-process';
-import { CONFIGURATION, MASTER_SOCKET, SOCKET } from './rules/place';
+import { CERTIFICATES, CONFIGURATION, type DoorFiles, MAPS, MASTER_SOCKET, SOCKET } from './rules/place';
 import { askMaster } from './runtime-socket';
 import type { Wanted } from './wanted';
 
@@ -15,6 +17,10 @@ const OLDEST = [3, 0];
 const LOOK_EVERY = 250;
 /** A configuration that HAProxy did not take is offered again after this time, in ms. */
 const REFUSED_FOR = 10_000;
+
+/** The files that HAProxy took last, for the next start where it refuses others. */
+const ACCEPTED = 'accepted.json';
+const storedFiles = jsonText(z.record(z.string(), z.string()));
 
 /** Whether a process that was found can be driven. */
 export const isTooOld = (version: string): boolean => {
@@ -31,6 +37,8 @@ export class HAProxy {
   readonly changes = new Feed<void>();
   /** A process is about to end: what it has counted can still be asked for. */
   readonly farewells = new Feed<HAProxyProcess>();
+  /** It has refused files, with its answer; those that it took last are on the disk again. */
+  readonly refusals = new Feed<string>();
   /** Why the last configuration was not taken; null: it was. */
   refusal: string | null = null;
   /** Null: it does not run. */
@@ -39,6 +47,8 @@ export class HAProxy {
   readonly former = new Set<HAProxyProcess>();
   private wanted: Wanted | null = null;
   private refused: { mark: string; at: number } | null = null;
+  /** The mark of what is in `ACCEPTED`. */
+  private accepted = '';
   private timer: Timer | null = null;
   private turn: Promise<void> = Promise.resolve();
   private isWaiting = false;
@@ -90,25 +100,43 @@ export class HAProxy {
     const { wanted, current } = this;
     if (!wanted) return;
     const isRead = current?.mark === wanted.mark;
+    const isRefused = !isRead && this.isRefused(wanted.mark);
     // What runs is changed first: writing takes longer.
-    const refusal = current && isRead ? await failureOf(this.bring(current, wanted)) : null;
+    const refusal = current && (isRead || isRefused) ? await failureOf(this.bring(current, wanted)) : null;
     for (const process of this.former) await failureOf(this.bring(process, wanted));
-    this.writeFiles(wanted);
+    this.writeFiles(isRefused ? mapsOf(wanted.files) : wanted.files);
+    if (isRead) this.accept(wanted);
     if (isRead && !refusal) this.refusal = null;
-    else if (current) await this.reload(wanted);
+    else if (current && !isRefused) await this.reload(wanted);
     // Of a process that did not take a line it is not known what it has: another one has read all of them now.
     if (refusal) throw refusal;
   }
 
   /** @throws if they cannot be written: then HAProxy, which would read former ones, is not reloaded */
-  private writeFiles({ files }: Wanted): void {
-    const { [CONFIGURATION]: configuration, ...others } = files;
+  private writeFiles({ [CONFIGURATION]: configuration, ...others }: DoorFiles): void {
     try {
       for (const [name, text] of Object.entries(others)) this.disk.write(name, text);
+      if (configuration === undefined) return;
       this.disk.write(CONFIGURATION, configuration);
+      const certificates = this.disk.list(CERTIFICATES).map((name) => `${CERTIFICATES}/${name}`);
+      for (const name of certificates) if (!(name in others)) this.disk.remove(name);
     } catch (error) {
       throw new Error(`The files of HAProxy cannot be written: ${messageOf(error)}`);
     }
+  }
+
+  /** Whether it is not offered again: soon after it was refused, or while nobody could refuse it. */
+  private isRefused(mark: string): boolean {
+    if (this.refused?.mark !== mark) return false;
+    return !this.current || this.clock.now().mono - this.refused.at < REFUSED_FOR;
+  }
+
+  /** @throws if it cannot be written */
+  private accept({ mark, files }: Wanted): void {
+    if (this.accepted === mark) return;
+    const others = Object.entries(files).filter(([name]) => !(name in mapsOf(files)));
+    this.disk.write(ACCEPTED, JSON.stringify(Object.fromEntries(others)));
+    this.accepted = mark;
   }
 
   private async bring(process: HAProxyProcess, { maps }: Wanted): Promise<void> {
@@ -159,7 +187,6 @@ export class HAProxy {
 
   private async reload({ mark }: Wanted): Promise<void> {
     const now = this.clock.now().mono;
-    if (this.refused?.mark === mark && now - this.refused.at < REFUSED_FOR) return;
     const answer = await askMaster(path.join(this.disk.folder, MASTER_SOCKET), 'reload');
     const took = Math.round(this.clock.now().mono - now);
     if (/^Success=1/.test(answer)) {
@@ -172,6 +199,9 @@ export class HAProxy {
     this.refused = { mark, at: now };
     this.refusal = answer;
     this.log.error(`HAProxy does not take its configuration, and goes on with the former one: ${answer}`);
+    const accepted = storedFiles.safeParse(this.disk.read(ACCEPTED)).data;
+    if (accepted) this.writeFiles(accepted);
+    this.refusals.emit(answer);
   }
 
   /** Once for each trouble. */
@@ -186,5 +216,9 @@ const failureOf = (work: Promise<unknown>): Promise<Error | null> =>
     () => null,
     (error) => error,
   );
+
+/** Those of them that HAProxy is told line by line, which it cannot refuse. */
+const mapsOf = (files: DoorFiles): DoorFiles =>
+  Object.fromEntries(Object.values(MAPS).flatMap((name) => (name in files ? [[name, files[name]]] : [])));
 
 const isSame = (one: Identity, other: Identity): boolean => one.pid === other.pid && one.startedAt === other.startedAt;

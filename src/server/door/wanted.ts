@@ -3,13 +3,10 @@ import type { RouteSettings, Routes } from '../../shared/routes';
 import { BOUNDS } from '../config/bounds';
 import type { DoorConfig } from '../config/door';
 import { CONFIGURATION_MARK } from './haproxy-process';
-import { type DoorFiles, type DoorPlace, filesOf, type Listener } from './rules';
+import { CERTIFICATES, type DoorFiles, type DoorPlace, filesOf, type Listener } from './rules';
 import { configurationOf } from './rules/configuration';
 import lua from './rules/door.lua';
 import { type Maps, mapsOf } from './rules/maps';
-
-/** Of the certificates that HAProxy reads, below the folder. */
-export const CERTIFICATES = 'certificates';
 
 /** What HAProxy should have. */
 export interface Wanted {
@@ -20,18 +17,20 @@ export interface Wanted {
 }
 
 /**
- * @param certificates identifies those that HAProxy reads; null: there are none that can be used, so it listens for no HTTPS
+ * @param certificates those that HAProxy reads, by name of the file; where there are none it listens for no HTTPS
  * @param routes null: no table has ever come
  */
-export function wantedOf(config: DoorConfig, routes: Routes | null, certificates: string | null): Wanted {
+export function wantedOf(config: DoorConfig, routes: Routes | null, certificates: ReadonlyMap<string, string>): Wanted {
   const table = routes ?? NO_ROUTES;
-  const place = placeOf(config, certificates !== null);
+  const place = placeOf(config, certificates.size > 0);
   const mark = createHash('sha256')
-    .update(JSON.stringify([configurationOf(place, table), lua, certificates]))
+    .update(JSON.stringify([configurationOf(place, table), lua, [...certificates]]))
     .digest('hex')
     .slice(0, 16);
   const globals = [...place.globals, `setenv ${CONFIGURATION_MARK} ${mark}`];
-  return { mark, files: filesOf({ ...place, globals }, table), maps: mapsOf(table) };
+  const files = { ...filesOf({ ...place, globals }, table) };
+  for (const [name, text] of certificates) files[`${CERTIFICATES}/${name}`] = text;
+  return { mark, files, maps: mapsOf(table) };
 }
 
 function placeOf(config: DoorConfig, isSecure: boolean): DoorPlace {

@@ -6,7 +6,7 @@ import { answerFiles } from './own-answers';
 import { CONFIGURATION, type DoorFiles, type DoorPlace, LUA, MAPS } from './place';
 
 export { unusableOf } from './backends';
-export { CONFIGURATION, type DoorFiles, type DoorPlace, type Listener, SOCKET, TABLES } from './place';
+export { CERTIFICATES, CONFIGURATION, type DoorFiles, type DoorPlace, type Listener, SOCKET, TABLES } from './place';
 
 /** All that HAProxy reads at its start, for this table. */
 export function filesOf(place: DoorPlace, routes: Omit<Routes, 'count'>): DoorFiles {

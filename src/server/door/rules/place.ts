@@ -34,6 +34,8 @@ export type DoorFiles = Record<string, string>;
 export const MAPS = { apps: 'apps.map', hosts: 'hosts.map', pins: 'pins.map', names: 'names.map' } as const;
 export const CONFIGURATION = 'haproxy.cfg';
 export const LUA = 'door.lua';
+/** Of the certificates that it reads, below the folder. */
+export const CERTIFICATES = 'certificates';
 /** The runtime socket, below the folder. */
 export const SOCKET = 'haproxy.sock';
 /** The socket of its master, below the folder: whoever starts HAProxy names it. */

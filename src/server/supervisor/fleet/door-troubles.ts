@@ -31,6 +31,7 @@ const CERTIFICATE = {
   unreadable: 'CERTIFICATE_UNREADABLE',
   keyMissing: 'CERTIFICATE_KEY_MISSING',
   keyDiffers: 'CERTIFICATE_KEY_DIFFERS',
+  refused: 'CERTIFICATE_REFUSED',
   notYetValid: 'CERTIFICATE_NOT_YET_VALID',
   expired: 'CERTIFICATE_EXPIRED',
 } as const satisfies Record<NonNullable<DoorCertificate['problem']>, MessageCode>;
