@@ -66,6 +66,21 @@ describe('a new app of which nothing but its title is said', () => {
     ]);
   });
 
+  it('gets no identifier of a deleted app, whose database is still there', async () => {
+    await fleet.environment('env_a');
+    await fleet.runningApp(supervisor, 'crm', ['env_a']);
+    await supervisor.part.parts.service.destroy('crm', 'keep', '1');
+    // Its environment has let go, and has confirmed that it knows no record of it any more.
+    for (let times = 0; times < 2; times++) {
+      await fleet.run(1_000, 'env_a');
+      await fleet.says('env_a', 'crm', { status: 'not_found' });
+    }
+    const [tombstone] = fleet.database.visible('appTombstones');
+    expect(tombstone).toMatchObject({ name: 'crm', endedAt: expect.any(Number) });
+    expect((await ask('previewCreate', { title: 'CRM' })).data.name).toBe('crm-2');
+    expect((await ask('create', { title: 'CRM' })).data.name).toBe('crm-2');
+  });
+
   it('gets what was previewed', async () => {
     for (const name of ['env_a', 'env_b']) await fleet.environment(name);
     await ask('create', { title: 'Shop' });

@@ -112,7 +112,7 @@ export const APPS = {
       assertPermitted(null, input, may);
       const { service, newApps } = supervisor.parts;
       const initialAdmin = administratorOf(input.initialAdmin, caller);
-      const app = newApps.complete({ ...input, initialAdmin });
+      const app = await newApps.complete({ ...input, initialAdmin });
       const unchecked = await newApps.check(app, may.security);
       const operation = await service.create(app, userId);
       return { data: { ...newRow(supervisor, operation), initialAdmin }, meta: { unchecked } };
@@ -125,7 +125,7 @@ export const APPS = {
     gives: 'Identifier and environment, and all environments as places. One `seed` makes one identifier.',
     rows: 'appSupervisorNewAppPlan',
     work: async ({ supervisor, input }) => ({
-      data: supervisor.parts.newApps.propose(input.title, input.seed),
+      data: await supervisor.parts.newApps.propose(input.title, input.seed),
     }),
   }),
   adopt: action({

@@ -137,6 +137,12 @@ export class AppRepository {
     return rows.map(toTombstone);
   }
 
+  /** Names of deleted apps, as long as anything is left of them. */
+  async deletedNames(): Promise<string[]> {
+    const rows = (await this.tombstones.model.findAll({ attributes: ['name'], raw: true })) as unknown as Tombstone[];
+    return rows.map(({ name }) => name);
+  }
+
   /** Those of which something is left to be done. */
   async openTombstones(): Promise<Tombstone[]> {
     const rows = await this.tombstones.find({ filter: { endedAt: null } });

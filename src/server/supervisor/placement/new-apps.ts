@@ -30,19 +30,19 @@ export class NewApps {
   constructor(private readonly options: NewAppsOptions) {}
 
   /** What a new app would get. @param seed as in `appNameFor`; absent: by chance */
-  propose(title: string, seed?: string): NewAppPlan {
+  async propose(title: string, seed?: string): Promise<NewAppPlan> {
     const { service, defaultEnvironments } = this.options;
     const places = placesIn(this.options);
     return {
-      name: service.creation.nameFor(title, seed),
+      name: await service.creation.nameFor(title, seed),
       environment: defaultEnvironments?.[0] ?? placesFor(places, [], null)[0] ?? null,
       places: places.map(({ name, apps, refusal }) => ({ name, apps, refusal })),
     };
   }
 
   /** @throws AppSupervisorError NO_PLACE */
-  complete(requested: NewApp): CompleteApp {
-    const plan = this.propose(requested.title);
+  async complete(requested: NewApp): Promise<CompleteApp> {
+    const plan = await this.propose(requested.title);
     const environments = requested.environments ?? (plan.environment === null ? null : [plan.environment]);
     const cause = plan.places.find(({ refusal }) => refusal)?.refusal ?? say('NO_ENVIRONMENT_YET');
     if (!environments) throw new AppSupervisorError('NO_PLACE', { cause }, 'environments');

@@ -60,9 +60,10 @@ export class AppCreation {
   ) {}
 
   /** The identifier of an app that is requested without one. @param seed as in `appNameFor` */
-  nameFor(title: string, seed = this.options.random.hex(4)): string {
-    const { apps, tombstones } = this.options.appCache;
-    return appNameFor(title, [...apps.keys(), ...[...tombstones.values()].map(({ name }) => name)], seed);
+  async nameFor(title: string, seed = this.options.random.hex(4)): Promise<string> {
+    const { appCache, appRepository } = this.options;
+    // The database of a deleted app, which may be restored, is still there.
+    return appNameFor(title, [...appCache.apps.keys(), ...(await appRepository.deletedNames())], seed);
   }
 
   /**
@@ -83,7 +84,7 @@ export class AppCreation {
     jwtSecret: string | null = null,
   ): Promise<Operation> {
     const { clock, random, aesKey } = this.options;
-    const input = { ...requested, name: requested.name ?? this.nameFor(requested.title) };
+    const input = { ...requested, name: requested.name ?? (await this.nameFor(requested.title)) };
     const { environments, targetEnvironment } = this.placeFor(input);
     const orphan = this.orphanOf(input.name);
     if (orphan && action === 'create') throw new AppSupervisorError('NAME_TAKEN', { app: input.name }, 'name');
