@@ -389,6 +389,7 @@ const OPERATORS: Record<string, (value: any, wanted: any) => boolean> = {
   $ne: (value, wanted) => value !== wanted,
   // What is null is neither less nor more.
   $lt: (value, wanted) => value !== null && value < wanted,
+  $gte: (value, wanted) => value !== null && value >= wanted,
   $gt: (value, wanted) => value !== null && value > wanted,
   $dateBefore: (value, wanted) => value !== null && value < wanted,
   $includes: (value, wanted) => String(value).toLowerCase().includes(wanted.toLowerCase()),

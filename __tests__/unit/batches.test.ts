@@ -2,8 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { perform } from '../../src/server/supervisor/api/action';
 import { APPS } from '../../src/server/supervisor/api/apps';
 import { BATCHES } from '../../src/server/supervisor/api/batches';
+import { OPERATIONS } from '../../src/server/supervisor/api/operations';
+import { KEEP_OPERATIONS } from '../../src/server/supervisor/definitions/operation-store';
 import { batchRow } from '../../src/server/supervisor/requests/batches';
 import type { Batch, BatchRow } from '../../src/shared/batch';
+import { say } from '../../src/shared/message';
 import type { Operation } from '../../src/shared/operation';
 import { MemoryFleet } from '../support/memory-fleet';
 
@@ -62,6 +65,16 @@ describe('a batch as it is shown', () => {
     expect(late.failures).toMatchObject([{ cause: { code: 'BATCH_INTERRUPTED' } }]);
     // What has become an operation was asked for, whatever is noted.
     expect(batchRow(half, [...done, operation('wiki', 'succeeded')], 70_000)).toMatchObject({ done: 3, failed: 3 });
+  });
+
+  it('shows the newest operation of an app, in whatever order they were read', () => {
+    const newer = { ...operation('crm', 'succeeded'), generation: 9 };
+    const older = { ...operation('crm', 'failed', silent('crm')), generation: 8 };
+    for (const read of [
+      [newer, older],
+      [older, newer],
+    ])
+      expect(batchRow(batch, read, 3_000)).toMatchObject({ done: 6 });
   });
 
   it('what needs no operation is done when it was asked for', () => {
@@ -170,6 +183,124 @@ describe('a request about several apps', () => {
     await expect(act(BATCHES.retry, { filterByTk: id })).rejects.toMatchObject({ code: 'BATCH_UNDER_WAY' });
     await fleet.run(61_000, 'env_a', 'env_b');
     expect((await act(BATCHES.retry, { filterByTk: id })).data).toMatchObject({ done: 3, failed: 0 });
+  });
+
+  const failing = (app: string, code = 'APP_STOP_FAILED') => ({
+    status: 'error' as const,
+    error: { code, params: { app, cause: 'no' } },
+  });
+
+  it('never asks for what a newer request was made for since', async () => {
+    const { fleet, act, row } = await fleetOf();
+    const { meta } = await act(APPS.stop, ALL);
+    for (const name of ['crm', 'wiki']) await fleet.says('env_a', name, { status: 'stopped' });
+    await fleet.says('env_a', 'shop', failing('shop'));
+    await fleet.run(2_000, 'env_a', 'env_b');
+    expect(await row(meta.batch!)).toMatchObject({ done: 2, failed: 1, isOver: true });
+    await act(APPS.start, { filterByTk: 'shop' });
+    await fleet.says('env_a', 'shop');
+    await fleet.run(2_000, 'env_a', 'env_b');
+    for (let times = 0; times < 3; times++) {
+      const { data } = await act(BATCHES.retry, { filterByTk: meta.batch });
+      expect(data).toMatchObject({ done: 2, failed: 0, cancelled: 1, underWay: 0, failures: [] });
+      expect(fleet.app('shop').desired).toBe('running');
+    }
+    expect(fleet.open).toEqual([]);
+  });
+
+  it('an operation that is retried on the page of its app is part of the batch as before', async () => {
+    const { fleet, act, row } = await fleetOf();
+    const { meta } = await act(APPS.restart, ALL);
+    for (const name of ['crm', 'wiki']) await fleet.says('env_a', name);
+    await fleet.says('env_a', 'shop', failing('shop', 'APP_START_FAILED'));
+    await fleet.run(2_000, 'env_a', 'env_b');
+    const [{ id }] = (fleet.database.visible('appOperations') as unknown as Operation[]).filter(
+      ({ batch, state }) => batch === meta.batch && state === 'failed',
+    );
+    await act(OPERATIONS.retry, { filterByTk: id });
+    expect(fleet.operation(id).batch).toBeNull();
+    expect(await row(meta.batch!)).toMatchObject({ done: 2, failed: 0, underWay: 1, total: 3 });
+    await fleet.says('env_a', 'shop');
+    await fleet.run(2_000, 'env_a', 'env_b');
+    expect(await row(meta.batch!)).toMatchObject({ done: 3, failed: 0, underWay: 0, isOver: true });
+  });
+
+  /** A move whose preview waits for Workers. @returns what lets them answer */
+  const slowMove = ({ fleet, act }: Awaited<ReturnType<typeof fleetOf>>) => {
+    let go!: () => void;
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    fleet.answer = async (_environment, what, body: any) => {
+      if (what !== 'checkDatabase') return { files: 0, bytes: 0 } as never;
+      await gate;
+      const message = say('CHECK_OTHER_APP', { object: body.name, app: body.name, uid: fleet.app(body.name).uid });
+      return { checks: [{ name: 'content', ok: false, message }], verdict: 'taken' } as never;
+    };
+    return { go, asked: act(APPS.move, ALL, { to: 'env_b' }) };
+  };
+
+  it('is under way as long as somebody asks for it, however long that takes', async () => {
+    const given = await fleetOf();
+    const { fleet, act, row } = given;
+    const { go, asked } = slowMove(given);
+    await fleet.run(90_000, 'env_a', 'env_b');
+    const [{ id }] = fleet.database.visible('appBatches') as unknown as Batch[];
+    expect(await row(id)).toMatchObject({ underWay: 3, failed: 0, isOver: false });
+    await expect(act(BATCHES.retry, { filterByTk: id })).rejects.toMatchObject({ code: 'BATCH_UNDER_WAY' });
+    go();
+    expect((await asked).data.refused).toEqual([]);
+    expect(await row(id)).toMatchObject({ underWay: 3, failed: 0 });
+    // Nothing is renewed any more.
+    const { askedAt } = fleet.database.visible('appBatches')[0];
+    await fleet.run(30_000, 'env_a', 'env_b');
+    expect(fleet.database.visible('appBatches')[0].askedAt).toBe(askedAt);
+  });
+
+  it('is asked for no further by who was taken for ended', async () => {
+    const given = await fleetOf();
+    const { fleet } = given;
+    const { go, asked } = slowMove(given);
+    await fleet.run(1_000, 'env_a', 'env_b');
+    const [{ id, askedAt }] = fleet.database.visible('appBatches') as unknown as Batch[];
+    // Another process asks for it.
+    await fleet.database
+      .connect()
+      .getModel('appBatches')
+      .update({ askedAt: askedAt + 1 }, { where: { id } });
+    go();
+    await asked;
+    expect(fleet.open).toEqual([]);
+    expect(fleet.database.visible('appBatches')[0]).toMatchObject({ asked: 0, askedAt: askedAt + 1 });
+  });
+
+  it('is gone with its operations after 30 days', async () => {
+    const { fleet, act } = await fleetOf();
+    const { meta } = await act(APPS.label, ALL, { add: ['x'] });
+    const change = (createdAt: number) =>
+      fleet.database
+        .connect()
+        .getModel('appBatches')
+        .update({ createdAt }, { where: { id: meta.batch } });
+    await change(fleet.clock.wall - KEEP_OPERATIONS);
+    expect((await act(BATCHES.list, {})).data).toHaveLength(1);
+    await change(fleet.clock.wall - KEEP_OPERATIONS - 1);
+    expect((await act(BATCHES.list, {})).data).toEqual([]);
+    await expect(act(BATCHES.get, { filterByTk: meta.batch })).rejects.toMatchObject({ code: 'UNKNOWN_BATCH' });
+  });
+
+  it('is removed after 30 days by who leads', async () => {
+    const fleet = new MemoryFleet();
+    const batch = { action: 'stop', apps: [], asked: 0, refused: {}, createdById: '1', askedAt: 0 };
+    const oldest = fleet.clock.wall - KEEP_OPERATIONS;
+    for (const [id, createdAt] of Object.entries({ old: oldest - 1, kept: oldest + 60_000 }))
+      await fleet.database
+        .connect()
+        .getModel('appBatches')
+        .create({ ...batch, id, createdAt });
+    await fleet.supervisor();
+    await fleet.run(2_000);
+    expect(fleet.database.visible('appBatches').map(({ id }) => id)).toEqual(['kept']);
   });
 
   it('changes settings of several apps', async () => {

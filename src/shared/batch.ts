@@ -52,7 +52,7 @@ export const BATCH = {
   createdById: { type: orNull(text()), in: ['table'] },
   createdBy: { type: orNull(text()), in: ['row'] },
   createdAt: { type: bigInt(), in: ['table', 'row', 'sort'], column: { index: true } },
-  /** When the last app was asked for. */
+  /** When the process that asks for them last said so; another value after each write. */
   askedAt: { type: bigInt(), in: ['table'] },
   /** Number of apps: the sum of the four that follow. */
   total: { type: integer(), in: ['row'] },

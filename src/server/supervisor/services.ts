@@ -308,8 +308,7 @@ function createForPeople(
       .map(({ name }) => name);
   const containers = new Containers({ driver, joins, journal, recorder: given.recorder, appsOnlyIn });
   const views = new ViewStore(main, options.random);
-  const batches = new Batches({ ...options, app: main, operations: given.operations });
-  return { journal, joins, containers, views, batches, ...createNotices(main, options, given) };
+  return { journal, joins, containers, views, ...createNotices(main, options, given) };
 }
 
 /** What tells people and other systems what happens. */
@@ -357,6 +356,7 @@ function createKnown(main: Application, options: ServicesOptions) {
   const appCache = new AppCache(appRepository);
   const operations = new OperationStore(main, onOperationEnd);
   const active = new OperationCache(operations);
+  const batches = new Batches({ app: main, operations, clock, random });
   const leadership = new Leadership({ app: main, instance, clock, random, log, expiry: pace?.leadExpiry });
   const observer = new FleetObserver(stores, clock, log, () => leadership.fleet || null);
   const queue = new WorkQueue({ clock, random, concurrency: CONCURRENCY, onFailure: reportFailure(log) });
@@ -365,6 +365,6 @@ function createKnown(main: Application, options: ServicesOptions) {
   const environmentCache = new EnvironmentCache({ ...options, registry, observer, leadership });
   const given = { appCache, observer, environmentCache, leadership, registry, bus, queue, clock, log };
   const environments = new RecordReconciler({ ...given, records, fleet, leases, sealed });
-  const known = { appRepository, appCache, operations, active, leadership, observer, queue, registry };
+  const known = { appRepository, appCache, operations, active, batches, leadership, observer, queue, registry };
   return { ...known, environmentCache, environments };
 }

@@ -21,6 +21,8 @@ export interface FleetReconcilerOptions {
   appCache: AppCache;
   operations: OperationStore;
   active: OperationCache;
+  /** The `appBatches` table. */
+  batches: Pick<OperationStore, 'removeOlderThan'>;
   environments: RecordReconciler;
   registry: Pick<EnvironmentRegistry, 'names'>;
   leadership: Leadership;
@@ -72,11 +74,12 @@ export class FleetReconciler {
   }
 
   private async clean(): Promise<void> {
-    const { appRepository, operations, clock, leadership } = this.options;
+    const { appRepository, operations, batches, clock, leadership } = this.options;
     const { mono, wall } = clock.now();
     if (this.cleanedAt !== null && mono - this.cleanedAt < CLEAN_EVERY) return;
     await leadership.write(async (transaction) => {
       await operations.removeOlderThan(wall - KEEP_OPERATIONS, transaction);
+      await batches.removeOlderThan(wall - KEEP_OPERATIONS, transaction);
       await appRepository.removeTombstonesOlderThan(wall - KEEP_TOMBSTONES, wall - KEEP_DELETED, transaction);
     });
     this.cleanedAt = mono;

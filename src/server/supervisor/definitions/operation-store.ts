@@ -70,9 +70,9 @@ export class OperationStore {
     return rows.map(toOperation);
   }
 
-  /** They are part of no batch any more: something else is asked for in their place. */
-  async leaveBatch(ids: readonly string[]): Promise<void> {
-    await this.app.db.getModel('appOperations').update({ batch: null }, { where: { id: ids } });
+  /** It is part of no batch any more: another one is in its place. */
+  async leaveBatch(id: string, transaction: Transaction): Promise<void> {
+    await this.app.db.getModel('appOperations').update({ batch: null }, { where: { id }, transaction });
   }
 
   async find(id: string): Promise<Operation | null> {

@@ -1,3 +1,5 @@
+import type { Transaction } from '@nocobase/database';
+import PQueue from 'p-queue';
 import { BATCH, type Batch, type BatchRow } from '../../../shared/batch';
 import { completeIn, fromTable, pickIn } from '../../../shared/fields';
 import { type Message, say } from '../../../shared/message';
@@ -9,8 +11,10 @@ import type { Random } from '../../random';
 import { KEEP_OPERATIONS, newOperationId, type OperationStore } from '../definitions/operation-store';
 import { forEachApp, type Refused } from './bulk';
 
-/** How long after the last app was asked for the process that does it is taken for ended, in ms. */
+/** How long the process that asks for the apps may be silent before it is taken for ended, in ms. */
 const SILENCE = 60_000;
+/** How often the process that asks says that it goes on, in ms: one app, or the preview of a move, may take longer than `SILENCE`. */
+const RENEW = 20_000;
 
 /** Asks for one app of a batch. @returns what came of it, or why it was refused */
 export type Ask<T = unknown> = (app: string) => Promise<T | Refused>;
@@ -47,13 +51,12 @@ export class Batches {
       askedAt: now,
       ...asked,
     });
-    await this.repository.destroy({ filter: { createdAt: { $lt: now - KEEP_OPERATIONS } } });
     await this.model.create({ ...batch });
-    return { batch: batch.id, ...(await this.ask(batch, await prepare(batch.id))) };
+    return { batch: batch.id, ...(await this.ask(batch, this.turn(batch), () => prepare(batch.id))) };
   }
 
   /**
-   * Asks again for what was refused, has failed, or was never asked for.
+   * Asks again for what was refused, has failed, or was never asked for. What a newer request was made for since is over.
    * @throws AppSupervisorError UNKNOWN_BATCH, BATCH_UNDER_WAY
    */
   async retry(id: string, prepare: (again: Again) => Promise<Ask>): Promise<void> {
@@ -63,25 +66,25 @@ export class Batches {
     if (isAsking(batch, now)) throw new AppSupervisorError('BATCH_UNDER_WAY');
     const all = await operations.ofBatches([id]);
     const failed = new Map(all.flatMap((each) => (each.state === 'failed' ? [[each.appUid, each.id] as const] : [])));
-    const isLeft = (app: Batch['apps'][number], index: number) =>
-      failed.has(app.uid) ||
-      batch.refused[app.name] !== undefined ||
-      (index >= batch.asked && !all.some(({ appUid }) => appUid === app.uid));
-    const left = batch.apps.filter(isLeft);
+    const outcomes = outcomesOf(batch, all, now);
+    const left = batch.apps.filter((_, index) => outcomes[index][0] === 'failed');
     if (!left.length) return;
     const apps = [...batch.apps.filter((app) => !left.includes(app)), ...left];
-    const again = { ...batch, apps, asked: apps.length - left.length, refused: {}, askedAt: now };
+    const over = Object.entries(batch.refused).filter(([name]) => !left.some((app) => app.name === name));
+    const again = { apps, asked: apps.length - left.length, refused: Object.fromEntries(over) };
+    const turn = this.turn(batch);
     // Of two who ask again at once, one does.
-    const where = { id, askedAt: batch.askedAt };
-    const [taken] = await this.model.update(pickIn(BATCH, 'table', again), { where });
-    if (!taken) throw new AppSupervisorError('BATCH_UNDER_WAY');
-    await operations.leaveBatch([...failed.values()]);
-    await this.ask(again, await prepare({ batch, apps: left, failed }));
+    if (!(await turn.write(again))) throw new AppSupervisorError('BATCH_UNDER_WAY');
+    await this.ask({ ...batch, ...again }, turn, () => prepare({ batch, apps: left, failed }));
+  }
+
+  async removeOlderThan(time: number, transaction?: Transaction): Promise<void> {
+    await this.repository.destroy({ filter: { createdAt: { $lt: time } }, transaction });
   }
 
   /** Newest first. */
   async page(page: number, pageSize: number): Promise<[BatchRow[], number]> {
-    const options = { sort: ['-createdAt'], limit: pageSize, offset: (page - 1) * pageSize };
+    const options = { filter: this.kept(), sort: ['-createdAt'], limit: pageSize, offset: (page - 1) * pageSize };
     const [rows, count] = await this.repository.findAndCount(options);
     return [await this.rowsOf(rows.map(toBatch)), count];
   }
@@ -93,7 +96,7 @@ export class Batches {
 
   /** @throws AppSupervisorError UNKNOWN_BATCH */
   async find(id: string): Promise<Batch> {
-    const row = await this.repository.findOne({ filterByTk: id });
+    const row = await this.repository.findOne({ filter: { id, ...this.kept() } });
     if (!row) throw new AppSupervisorError('UNKNOWN_BATCH', { batch: id });
     return toBatch(row);
   }
@@ -110,19 +113,41 @@ export class Batches {
     );
   }
 
-  private async ask<T>({ id, apps, asked, refused }: Batch, ask: Ask<T>): Promise<{ done: T[]; refused: Refused[] }> {
+  /** Ends early where the turn is lost: whoever has it asks for the others. */
+  private async ask<T>(
+    { apps, asked, refused }: Batch,
+    turn: Turn,
+    prepare: () => Promise<Ask<T>>,
+  ): Promise<{ done: T[]; refused: Refused[] }> {
     const results: T[] = [];
     const reasons: Refused[] = [];
-    for (const [index, app] of [...apps.entries()].slice(asked)) {
-      const { done, refused: thrown } = await forEachApp([app], ({ name }) => ask(name));
-      for (const one of [...done, ...thrown])
-        if (isRefused(one)) reasons.push(one);
-        else results.push(one);
-      const why = Object.fromEntries(reasons.map(({ app: name, ...message }) => [name, message]));
-      const values = { asked: index + 1, refused: { ...refused, ...why }, askedAt: this.options.clock.now().wall };
-      await this.model.update(values, { where: { id } });
+    // A write that fails is made up for by the next one.
+    const renewal = this.options.clock.interval(RENEW, () => void turn.write().catch(() => undefined));
+    try {
+      const ask = await prepare();
+      let isOwn = await turn.write();
+      for (const [index, app] of [...apps.entries()].slice(asked)) {
+        if (!isOwn) break;
+        const { done, refused: thrown } = await forEachApp([app], ({ name }) => ask(name));
+        for (const one of [...done, ...thrown])
+          if (isRefused(one)) reasons.push(one);
+          else results.push(one);
+        const why = Object.fromEntries(reasons.map(({ app: name, ...message }) => [name, message]));
+        isOwn = await turn.write({ asked: index + 1, refused: { ...refused, ...why } });
+      }
+    } finally {
+      renewal.cancel();
     }
     return { done: results, refused: reasons };
+  }
+
+  private turn({ id, askedAt }: Batch): Turn {
+    return new Turn(id, askedAt, this.model, this.options.clock);
+  }
+
+  /** Their operations are removed when they are older. */
+  private kept() {
+    return { createdAt: { $gte: this.options.clock.now().wall - KEEP_OPERATIONS } };
   }
 
   private get model() {
@@ -131,6 +156,30 @@ export class Batches {
 
   private get repository() {
     return this.options.app.db.getRepository('appBatches');
+  }
+}
+
+/** The right to ask for the apps of a batch: whoever knows the `askedAt` of its row has it, and each write changes that. */
+class Turn {
+  private readonly writes = new PQueue({ concurrency: 1 });
+
+  constructor(
+    private readonly id: string,
+    private askedAt: number,
+    private readonly model: { update(values: object, options: { where: object }): Promise<[number, ...unknown[]]> },
+    private readonly clock: Clock,
+  ) {}
+
+  /** @returns false if another process has it by now; then nothing was written */
+  write(values: Partial<Batch> = {}): Promise<boolean> {
+    return this.writes.add(async () => {
+      // Always another one: MySQL counts only the rows that a statement changes.
+      const askedAt = Math.max(this.clock.now().wall, this.askedAt + 1);
+      const where = { id: this.id, askedAt: this.askedAt };
+      const [taken] = await this.model.update({ ...values, askedAt }, { where });
+      if (taken) this.askedAt = askedAt;
+      return taken > 0;
+    });
   }
 }
 
@@ -143,17 +192,9 @@ const isRefused = (result: unknown): result is Refused =>
 const isAsking = ({ asked, apps, askedAt }: Batch, now: number): boolean =>
   asked < apps.length && now - askedAt < SILENCE;
 
-/** A batch as it is shown. @param operations its own, at most one for each app */
+/** A batch as it is shown. @param operations its own */
 export function batchRow(batch: Batch, operations: readonly Operation[], now: number): BatchRow {
-  const byUid = new Map(operations.map((operation) => [operation.appUid, operation]));
-  const outcomes = batch.apps.map((app, index): [Outcome, Message?] => {
-    const operation = byUid.get(app.uid);
-    if (operation) return outcomeOf(operation);
-    const why = batch.refused[app.name];
-    if (why) return ['failed', why];
-    if (index < batch.asked) return ['done'];
-    return isAsking(batch, now) ? ['underWay'] : ['failed', say('BATCH_INTERRUPTED')];
-  });
+  const outcomes = outcomesOf(batch, operations, now);
   const count = (of: Outcome) => outcomes.filter(([outcome]) => outcome === of).length;
   const groups = new Map<string, BatchRow['failures'][number]>();
   for (const [index, [, why]] of outcomes.entries()) {
@@ -181,12 +222,25 @@ export function batchRow(batch: Batch, operations: readonly Operation[], now: nu
 
 type Outcome = 'done' | 'underWay' | 'failed' | 'cancelled';
 
-function outcomeOf({ state, progress }: Operation): [Outcome, Message?] {
-  if (state === 'succeeded') return ['done'];
-  if (state === 'cancelled') return ['cancelled'];
-  if (state !== 'failed') return ['underWay'];
-  return ['failed', progress.find(({ error }) => error)?.error ?? say('NO_CAUSE')];
+/** What has become of each app of a batch, with the cause of what has failed. */
+function outcomesOf(batch: Batch, operations: readonly Operation[], now: number): Array<[Outcome, Message?]> {
+  const inOrder = [...operations].sort((one, other) => one.generation - other.generation);
+  const newest = new Map(inOrder.map((operation) => [operation.appUid, operation]));
+  return batch.apps.map(({ uid, name }, index) => {
+    const operation = newest.get(uid);
+    const why = batch.refused[name];
+    const isAsked = index < batch.asked;
+    if (operation && operation.state !== 'failed') return [OUTCOMES[operation.state]];
+    // A newer request was made for the app since: this one is over, and is not asked for again.
+    if (why?.code === 'OPERATION_SUPERSEDED') return ['cancelled'];
+    if (!isAsked && isAsking(batch, now)) return ['underWay'];
+    if (why) return ['failed', why];
+    if (operation) return ['failed', operation.progress.find(({ error }) => error)?.error ?? say('NO_CAUSE')];
+    return isAsked ? ['done'] : ['failed', say('BATCH_INTERRUPTED')];
+  });
 }
+
+const OUTCOMES = { queued: 'underWay', running: 'underWay', succeeded: 'done', cancelled: 'cancelled' } as const;
 
 /** What a message names as its cause, and that as its own: what several apps have failed for. */
 function innermost(message: Message): Message {

@@ -51,7 +51,9 @@ export interface ChangesOptions {
   addresses: Addresses;
   environmentCache: Pick<EnvironmentCache, 'fleetHosts'>;
   /** Of which all operations are part; absent: of none. */
-  batch?: string;
+  batch?: string | null;
+  /** Operation of the batch whose place a new one takes; absent: it is one more. */
+  replaced?: string;
 }
 
 /** What a request asks for. */
@@ -201,8 +203,9 @@ export class AppChanges {
    * @param before the app before the change, if its settings may be changed
    */
   async store(operation: Operation, transaction: Transaction, before?: AppDefinition): Promise<void> {
-    const { operations, events, appRepository } = this.options;
+    const { operations, events, appRepository, replaced } = this.options;
     await operations.create(operation, transaction);
+    if (operation.batch !== null && replaced) await operations.leaveBatch(replaced, transaction);
     const mayDiffer = before && operation.action === 'update' && operation.createdById !== null;
     const after = mayDiffer ? await appRepository.find(before.name, transaction) : null;
     const changes = before && after ? changesBetween(before, after) : [];

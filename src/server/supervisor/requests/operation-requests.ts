@@ -77,11 +77,9 @@ export class OperationRequests {
    * Asks anew for what the newest operation of an app has asked for, in the environments that the app still has.
    * @throws AppSupervisorError OPERATION_SUPERSEDED: what an older one did was undone or done by a newer one since
    */
-  async retry(id: string, userId: string | null): Promise<Operation> {
-    const operation = await this.options.operations.find(id);
-    if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
+  async retry(operation: Operation, userId: string | null): Promise<Operation> {
     if (operation.state !== 'failed' && operation.state !== 'cancelled')
-      throw new AppSupervisorError('OPERATION_OVER', { operation: id });
+      throw new AppSupervisorError('OPERATION_OVER', { operation: operation.id });
     const { appCache } = this.options;
     const app = appCache.apps.get(operation.appName);
     const tombstone = appCache.tombstones.get(operation.appUid);

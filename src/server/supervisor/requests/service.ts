@@ -301,7 +301,10 @@ export class AppService {
     return this.requests.cancel(id, userId, isEarly);
   }
 
-  retry(id: string, userId: string | null): Promise<Operation> {
-    return this.requests.retry(id, userId);
+  async retry(id: string, userId: string | null): Promise<Operation> {
+    const operation = await this.options.operations.find(id);
+    if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
+    const { requests } = new AppService({ ...this.options, batch: operation.batch, replaced: id });
+    return requests.retry(operation, userId);
   }
 }
