@@ -80,7 +80,7 @@ function OneDeleted({ app, environments, onRestored }: OneProps) {
       const { cname } = await api.restoreApp(app.uid, isLocal ? undefined : places);
       success(
         app.cname && !cname
-          ? t('"{{app}}" is being restored, without {{domain}}: another app has that domain.', {
+          ? t('"{{app}}" is being restored, without {{domain}}: that domain is taken.', {
               app: app.title,
               domain: app.cname,
             })
