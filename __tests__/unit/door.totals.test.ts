@@ -53,6 +53,8 @@ it('reads what HAProxy says of apps, environments and itself', () => {
     'door,FRONTEND,3,0,9,0,0,2,0,,11',
     'at:env_a,BACKEND,1,0,5,1,2,0,0,3,',
     'ws:at:env_a,BACKEND,7,7,0,0,0,0,0,1,',
+    'at:env_a:env_b,BACKEND,1,0,10,0,0,0,0,0,',
+    'ws:at:env_a:env_b,BACKEND,2,2,0,0,0,0,0,0,',
     'module,BACKEND,0,0,1,0,0,0,0,0,',
   ].join('\n');
   const table = [
@@ -61,8 +63,8 @@ it('reads what HAProxy says of apps, environments and itself', () => {
   ].join('\n');
   expect(sampleOf(table, statistics, ['env_a', 'env_b'])).toEqual({
     apps: { crm: [8, 2, 1, 900] },
-    environments: { env_a: [7, 5, 1, 2, 0, 0, 4] },
+    environments: { env_a: [9, 15, 1, 2, 0, 0, 4] },
     door: [11, 2],
-    sockets: 7,
+    sockets: 9,
   });
 });

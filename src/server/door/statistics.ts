@@ -40,16 +40,20 @@ export function sampleOf(
   environments: Iterable<string>,
 ): Sample & { sockets: number } {
   const rows = rowsOf(statistics);
-  const numbers = (name: string, fields: string[]) => fields.map((field) => Number(rows.get(name)?.[field] || 0));
+  /** Over the backend and those of pairs that begin with it: HAProxy counts by backend, not by the server that took a visit. */
+  const sum = (backend: string, fields: string[]) => {
+    const own = [...rows].filter(([name]) => name === backend || name.startsWith(`${backend}:`));
+    return fields.map((field) => own.reduce((total, [, row]) => total + Number(row[field] || 0), 0));
+  };
   const there = [...environments].filter((name) => rows.has(backendOf(name)));
   const counts = there.map((name) => {
-    const sockets = numbers(socketsOf(name), ANSWERS);
-    return [name, numbers(backendOf(name), ANSWERS).map((count, i) => count + sockets[i])] as const;
+    const sockets = sum(socketsOf(backendOf(name)), ANSWERS);
+    return [name, sum(backendOf(name), ANSWERS).map((count, i) => count + sockets[i])] as const;
   });
   return {
     apps: entriesOf(table),
     environments: Object.fromEntries(counts),
-    door: numbers(FRONTEND, ['req_tot', 'hrsp_5xx']),
-    sockets: there.reduce((sum, name) => sum + numbers(socketsOf(name), ['scur'])[0], 0),
+    door: sum(FRONTEND, ['req_tot', 'hrsp_5xx']),
+    sockets: there.reduce((total, name) => total + sum(socketsOf(backendOf(name)), ['scur'])[0], 0),
   };
 }
