@@ -5,6 +5,7 @@ import { Link } from 'react-router-dom';
 import type { BatchFailure, BatchRow } from '../../shared/batch';
 import { Author, useNames } from '../common/Author';
 import { useApi } from '../common/api';
+import { useConfirm } from '../common/Confirm';
 import { type ApiError, messageText, problemText } from '../common/errors';
 import { Failure } from '../common/Page';
 import { PATHS } from '../common/paths';
@@ -80,6 +81,7 @@ export const isAnyOpen = (batches: readonly BatchRow[]): boolean => batches.some
 function Details({ id, onChange, back }: { id: string; onChange: () => void; back: () => void }) {
   const { t, failure } = useHost();
   const api = useApi();
+  const confirm = useConfirm();
   const {
     data: batch,
     error,
@@ -92,6 +94,13 @@ function Details({ id, onChange, back }: { id: string; onChange: () => void; bac
   const names = useNames(batch ? [batch.createdBy] : []);
   const [busy, setBusy] = useState(false);
   const retry = async () => {
+    if (batch?.action === 'destroy') {
+      const title = t('Delete {{count}} apps?', { count: batch.failed });
+      const content = t(
+        'The deletions that have failed are requested again as before. An app that was restored since is left as it is.',
+      );
+      if (!(await confirm({ title, content, okText: t('Delete'), danger: true }))) return;
+    }
     setBusy(true);
     try {
       await api.retryBatch(id);
