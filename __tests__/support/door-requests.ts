@@ -476,5 +476,17 @@ export function makeRequest(seed: number, apps: AppRoute[], settings: RouteSetti
     target.startsWith('/') && new Set(names).size === names.length && !names.some((name) => NOT_HTTP2.test(name));
   const http2 = isPlain && names.length < 100 && names.includes('host') && method !== 'TRACE' && random.in(25);
   if (http2) fields = fields.filter(([name]) => name === 'Host' || !NOT_IN_HTTP2.test(name));
-  return { method, target, fields, body, from, http2, odd };
+  return { method, target, fields: reordered(fields, random), body, from, http2, odd };
+}
+
+/** Programs send fields in any order: often the last one first, which is what is odd about the request. */
+function reordered(fields: Making['fields'], random: Choices): Making['fields'] {
+  if (random.in(70)) return fields;
+  const rest = [...fields];
+  const first = rest.pop();
+  for (let i = rest.length - 1; i > 0; i--) {
+    const other = random.upTo(i + 1);
+    [rest[i], rest[other]] = [rest[other], rest[i]];
+  }
+  return first ? [first, ...rest] : rest;
 }

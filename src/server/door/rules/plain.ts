@@ -106,7 +106,7 @@ const bodyRules = ({ bounds }: RouteSettings): string[] => [
 ];
 
 /** In a field that is not for tokens, such as `Referer`. */
-const TOKEN_ELSEWHERE = String.raw`\n(?!authorization:|cookie:)[^\n]*eyJ`;
+const TOKEN_ELSEWHERE = String.raw`(?:^|\n)(?!authorization:|cookie:)[^\n]*eyJ`;
 
 const TOKEN_RULES = [
   `  acl plain_token req.fhdr(authorization) -m reg ${quoted('^Bearer [A-Za-z0-9_.-]+$')}`,
