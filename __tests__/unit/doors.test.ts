@@ -4,7 +4,7 @@ import { MemoryDoors } from '../../src/server/protocol/stores/memory/doors';
 import { countedBetween, type DoorCounts } from '../../src/server/supervisor/fleet/door-counts';
 import { doorTroubles, isUncertified, type SeenDoor } from '../../src/server/supervisor/fleet/door-troubles';
 import { DoorWatch, SILENT_AFTER } from '../../src/server/supervisor/fleet/door-watch';
-import type { DoorReport } from '../../src/shared/door-report';
+import { type DoorReport, MOST_DOORS } from '../../src/shared/door-report';
 import { FakeClock } from '../support/clock';
 import { doorReportOf } from '../support/fixtures';
 
@@ -69,6 +69,39 @@ describe('a Supervisor', () => {
     await report({ id: 'door-2', seq: 1, ...of(7) });
     await report({ id: 'door-2', seq: 1, start: 's2', ...of(3) });
     expect(counted).toEqual([7, 3]);
+  });
+
+  it.each([true, false])(
+    'counts what is new alone of a door that said good-bye and comes back (leads: %s)',
+    async (leads) => {
+      const { report, watch, counted, doors, clock } = start(leads);
+      await watch.read();
+      await report({ seq: 1, ...of(1_000) });
+      await doors.remove('door-1');
+      await watch.read();
+      expect(watch.all()).toEqual([]);
+      await report({ seq: 3, ...of(1_015) });
+      expect(counted).toEqual([1_000, 15]);
+      await doors.remove('door-1');
+      await clock.run(24 * 3_600_000);
+      await watch.read();
+      await report({ seq: 4, ...of(1_020) });
+      expect(counted).toEqual([1_000, 15, 1_020]);
+    },
+  );
+
+  it('remembers no more doors that have gone than there may be', async () => {
+    const { report, watch, counted, doors, clock } = start();
+    await watch.read();
+    for (let i = 0; i <= MOST_DOORS; i++) {
+      await clock.run(5_000);
+      await report({ id: `door-${i}`, seq: 1, ...of(10) });
+      await doors.remove(`door-${i}`);
+      await watch.read();
+    }
+    counted.length = 0;
+    for (const i of [0, MOST_DOORS]) await report({ id: `door-${i}`, seq: 2, ...of(11) });
+    expect(counted).toEqual([11, 1]);
   });
 
   it('says how many requests a second a door gets', async () => {

@@ -1,4 +1,4 @@
-import { DOOR_REPORT_EVERY, type DoorReport } from '../../../shared/door-report';
+import { DOOR_REPORT_EVERY, type DoorReport, MOST_DOORS } from '../../../shared/door-report';
 import type { Clock, Timer } from '../../clock';
 import { Feed } from '../../feed';
 import type { DoorStore } from '../../protocol/stores/doors';
@@ -24,6 +24,8 @@ interface Known {
   wall: number;
   /** Requests and errors a second, between its last two reports; null before there were two. */
   rates: { requests: number; errors: number } | null;
+  /** False: it has said good-bye, or its report is lost. What it counts when it comes back is counted from its last report. */
+  isThere: boolean;
 }
 
 /** Reads what doors report, on every Supervisor. All of it is what others say: the listeners look whether it is of something that they know. */
@@ -57,15 +59,11 @@ export class DoorWatch {
     // While Redis is away nothing is known of doors: none of them is silent.
     if (!reports) return this.pause();
     const { mono, wall } = clock.now();
-    const before = this.known;
-    this.known = new Map();
+    for (const known of this.known.values()) known.isThere = false;
     for (const report of reports) {
-      const last = before.get(report.id);
-      if (last && last.report.seq === report.seq && last.report.start === report.start) {
-        this.known.set(report.id, last);
-        continue;
-      }
-      this.take(report, last, mono, wall);
+      const last = this.known.get(report.id);
+      if (last && last.report.seq === report.seq && last.report.start === report.start) last.isThere = true;
+      else this.take(report, last, mono, wall);
     }
     this.readSince ??= mono;
     await this.forget(mono);
@@ -81,6 +79,7 @@ export class DoorWatch {
   all(): SeenDoor[] {
     const { mono } = this.options.clock.now();
     return [...this.known.values()]
+      .filter(({ isThere }) => isThere)
       .map(({ report, rates, wall, mono: at }) => ({
         report,
         rates,
@@ -96,7 +95,7 @@ export class DoorWatch {
     const rate = (what: 'requests' | 'errors') =>
       Math.max(0, report[what] - (last && isSameStart ? last.report[what] : 0)) / seconds;
     const rates = last ? { requests: rate('requests'), errors: rate('errors') } : null;
-    this.known.set(report.id, { report, mono, wall, rates });
+    this.known.set(report.id, { report, mono, wall, rates, isThere: true });
     // What came before this process read anything is of a time that it knows nothing of.
     if (last || this.readSince !== null)
       this.counts.emit(countedBetween(isSameStart ? (last as Known).report : null, report));
@@ -110,11 +109,14 @@ export class DoorWatch {
 
   private async forget(now: number): Promise<void> {
     const { doors, leads } = this.options;
-    if (!leads()) return;
-    for (const [id, { mono }] of this.known) {
-      if (now - mono < FORGOTTEN_AFTER) continue;
-      await doors.remove(id).catch(() => undefined);
+    for (const [id, { mono, isThere }] of this.known) {
+      if (now - mono < FORGOTTEN_AFTER || (isThere && !leads())) continue;
+      if (isThere) await doors.remove(id).catch(() => undefined);
       this.known.delete(id);
     }
+    const gone = [...this.known]
+      .filter(([, { isThere }]) => !isThere)
+      .sort(([, one], [, other]) => other.mono - one.mono);
+    for (const [id] of gone.slice(MOST_DOORS)) this.known.delete(id);
   }
 }
