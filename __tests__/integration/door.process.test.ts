@@ -51,7 +51,7 @@ function take(): HAProxy {
 }
 
 const wanted = (routes: Routes, certificates: ReadonlyMap<string, string> = new Map()) =>
-  wantedOf(doorConfig({ ...door.env, APP_SUPERVISOR_DOOR_FOLDER: door.folder }), routes, certificates);
+  wantedOf(doorConfig({ ...door.env, APP_SUPERVISOR_DOOR_FOLDER: door.folder }), routes, certificates, false);
 const isDriven = (haproxy: HAProxy) => vi.waitFor(() => expect(haproxy.current).not.toBeNull(), SLOWLY);
 
 it('changes apps while HAProxy runs, in the same process', async () => {

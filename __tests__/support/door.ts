@@ -5,6 +5,7 @@ import type { AppRoute, RouteSettings, Routes } from '../../src/shared/routes';
 export const PLACE: DoorPlace = {
   folder: '',
   listeners: [],
+  hasIPv6: false,
   metrics: null,
   supervisors: [],
   threads: 1,

@@ -38,6 +38,24 @@ describe('the files of a door', () => {
   });
 });
 
+it('an address that was found stays while DNS does not know it', () => {
+  const configuration = filesOf(place, table(crm))['haproxy.cfg'];
+  for (const answer of ['nx', 'refused', 'timeout', 'other']) expect(configuration).toContain(`  hold ${answer} 24d\n`);
+});
+
+it.each([
+  [':80', true, ':80,:::80 v6only'],
+  ['*:80', true, ':80,:::80 v6only'],
+  [':80', false, ':80'],
+  ['127.0.0.1:80', true, '127.0.0.1:80'],
+  ['[::1]:80', true, '[::1]:80'],
+])('listens at %s, where there is IPv6 (%s)', (address, hasIPv6, bound) => {
+  const listeners = [{ address, certificates: null, proxyProtocol: false, redirects: false }];
+  const configuration = filesOf({ ...place, listeners, metrics: address, hasIPv6 }, table(crm))['haproxy.cfg'];
+  expect(configuration).toContain(`  bind ${bound} tcp-ut`);
+  expect(configuration).toContain(`frontend metrics from common\n  bind ${bound}\n`);
+});
+
 describe('the steps between two tables', () => {
   it('are one command for each line that differs', () => {
     const other = { uid: 'u2', name: 'shop', hosts: ['shop.test'], environments: ['a'] };

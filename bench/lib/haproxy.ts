@@ -79,6 +79,7 @@ export async function startDoor(origin: string, apps: readonly string[], threads
   const place = {
     folder,
     listeners: [{ address: `${HOST}:${port}`, certificates: null, proxyProtocol: false, redirects: false }],
+    hasIPv6: false,
     metrics: null,
     supervisors: [origin],
     threads,

@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { DOOR_REPORT_EVERY, type DoorReport } from '../../shared/door-report';
 import type { Routes } from '../../shared/routes';
 import { type Clock, type Timer, within } from '../clock';
@@ -26,6 +27,9 @@ export class Feeder {
   private readonly certificates: Certificates;
   private readonly link: DoorLink;
   private readonly reporter: Reporter;
+  private readonly hasIPv6 = Object.values(networkInterfaces()).some((addresses) =>
+    addresses?.some(({ family }) => family === 'IPv6'),
+  );
   private timers: Timer[] = [];
   private routes: Routes | null;
   /** When the table was last known to be the newest, by the monotonic clock. */
@@ -80,7 +84,7 @@ export class Feeder {
   }
 
   private apply(): Promise<void> {
-    return this.haproxy.want(wantedOf(this.config, this.routes, this.certificates.texts));
+    return this.haproxy.want(wantedOf(this.config, this.routes, this.certificates.texts, this.hasIPv6));
   }
 
   /** Never rejects: Redis may be away. */

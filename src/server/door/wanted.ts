@@ -19,10 +19,16 @@ export interface Wanted {
 /**
  * @param certificates those that HAProxy reads, by name of the file; where there are none it listens for no HTTPS
  * @param routes null: no table has ever come
+ * @param hasIPv6 whether the machine has it
  */
-export function wantedOf(config: DoorConfig, routes: Routes | null, certificates: ReadonlyMap<string, string>): Wanted {
+export function wantedOf(
+  config: DoorConfig,
+  routes: Routes | null,
+  certificates: ReadonlyMap<string, string>,
+  hasIPv6: boolean,
+): Wanted {
   const table = routes ?? NO_ROUTES;
-  const place = placeOf(config, certificates.size > 0);
+  const place = placeOf(config, certificates.size > 0, hasIPv6);
   const mark = createHash('sha256')
     .update(JSON.stringify([configurationOf(place, table), lua, [...certificates]]))
     .digest('hex')
@@ -33,7 +39,7 @@ export function wantedOf(config: DoorConfig, routes: Routes | null, certificates
   return { mark, files, maps: mapsOf(table) };
 }
 
-function placeOf(config: DoorConfig, isSecure: boolean): DoorPlace {
+function placeOf(config: DoorConfig, isSecure: boolean, hasIPv6: boolean): DoorPlace {
   const { folder, http, https, redirects, proxyProtocol, metrics, supervisors, threads, connections, authorities } =
     config;
   const listeners: Listener[] = [
@@ -42,7 +48,7 @@ function placeOf(config: DoorConfig, isSecure: boolean): DoorPlace {
       ? [{ address: https, certificates: `${folder}/${CERTIFICATES}`, proxyProtocol, redirects: false }]
       : []),
   ];
-  return { folder, listeners, metrics, supervisors, threads, connections, authorities, globals: GLOBALS };
+  return { folder, listeners, hasIPv6, metrics, supervisors, threads, connections, authorities, globals: GLOBALS };
 }
 
 /** A former process ends with its last connection, or after this time, or when so many have followed it. */

@@ -2,7 +2,7 @@ import type { RouteSettings, Routes } from '../../../shared/routes';
 import { backendsOf } from './backends';
 import { tables } from './counts';
 import { frontendOf } from './frontend';
-import { type DoorPlace, LUA, MAPS, SOCKET } from './place';
+import { boundTo, type DoorPlace, LUA, MAPS, SOCKET } from './place';
 
 /** The whole of `haproxy.cfg`. Apps are in maps: it changes with them only where one runs in two environments that no other has. */
 export function configurationOf(place: DoorPlace, routes: Omit<Routes, 'count'>): string {
@@ -12,7 +12,7 @@ export function configurationOf(place: DoorPlace, routes: Omit<Routes, 'count'>)
     ...COMMON,
     ...tables(settings),
     ...frontendOf(place, settings),
-    ...(place.metrics === null ? [] : metricsOf(place.metrics)),
+    ...(place.metrics === null ? [] : metricsOf(boundTo(place.metrics, place.hasIPv6))),
     ...backendsOf(place, routes),
   ].join('\n')}\n`;
 }
@@ -34,6 +34,8 @@ function globalsOf({ folder, threads, connections, globals }: DoorPlace, setting
     'resolvers system',
     '  parse-resolv-conf',
     '  hold valid 5s',
+    // What was found by other means, such as /etc/hosts, or while DNS answered, stays: the longest time that there is.
+    ...['nx', 'refused', 'timeout', 'other'].map((answer) => `  hold ${answer} 24d`),
   ];
 }
 

@@ -1,6 +1,6 @@
 import type { RouteSettings } from '../../../shared/routes';
 import { countRules } from './counts';
-import { type DoorPlace, type Listener, MAPS } from './place';
+import { boundTo, type DoorPlace, type Listener, MAPS } from './place';
 import { plainRules } from './plain';
 import { literal, quoted } from './text';
 import { networksOf } from './trusted';
@@ -16,7 +16,7 @@ export function frontendOf(place: DoorPlace, settings: RouteSettings): string[] 
   const networks = networksOf(settings.trustedProxies);
   return [
     'frontend door from common',
-    ...place.listeners.map(bindOf),
+    ...place.listeners.map((listener) => bindOf(listener, place)),
     ...place.listeners
       .filter(({ redirects }) => redirects)
       .slice(0, 1)
@@ -33,10 +33,10 @@ export function frontendOf(place: DoorPlace, settings: RouteSettings): string[] 
   ];
 }
 
-function bindOf({ address, certificates, proxyProtocol }: Listener): string {
+function bindOf({ address, certificates, proxyProtocol }: Listener, { hasIPv6 }: DoorPlace): string {
   const tls = certificates === null ? '' : ` ssl crt ${quoted(certificates)} alpn h2,http/1.1`;
   // Data that a visitor does not take ends his connection, as in the module (proxy/ws.ts).
-  return `  bind ${address}${proxyProtocol ? ' accept-proxy' : ''}${tls} tcp-ut 600s`;
+  return `  bind ${boundTo(address, hasIPv6)}${proxyProtocol ? ' accept-proxy' : ''}${tls} tcp-ut 600s`;
 }
 
 /** Which app a request names, as the module finds it (proxy/naming.ts): `.` for what is left to it. */

@@ -3,6 +3,8 @@ export interface DoorPlace {
   /** Absolute path of the folder with the files of `DoorFiles`, and of the runtime socket. */
   folder: string;
   listeners: readonly Listener[];
+  /** Whether the machine has IPv6: `:port` is then of it, too. */
+  hasIPv6: boolean;
   /** `host:port` of HAProxy's own metrics; null: none. */
   metrics: string | null;
   /** Base addresses of the Supervisors, which answer what the rules leave to them. The first that is there is asked. */
@@ -26,6 +28,12 @@ export interface Listener {
   proxyProtocol: boolean;
   /** Whether visitors are sent to HTTPS. */
   redirects: boolean;
+}
+
+/** As `bind` takes it. Two sockets for all addresses: one for both would name IPv4 visitors as IPv6 (`::ffff:`). */
+export function boundTo(address: string, hasIPv6: boolean): string {
+  const [, port] = /^\*?:(\d+)$/.exec(address) ?? [];
+  return port !== undefined && hasIPv6 ? `:${port},:::${port} v6only` : address;
 }
 
 /** What HAProxy reads, by name of the file in the folder. */
