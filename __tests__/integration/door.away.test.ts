@@ -1,7 +1,16 @@
+import { readFileSync } from 'node:fs';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { freePort } from '../../scripts/fleet';
 import { BOUNDS } from '../../src/server/config/bounds';
+import { filesOf } from '../../src/server/door/rules';
 import type { RouteSettings } from '../../src/shared/routes';
+import { makeSelfSigned } from '../support/certificates';
+import { PLACE, routesOf } from '../support/door';
 import { ANSWERS, startWorld, type World } from '../support/door-world';
+import { doorFolder, startHaproxy } from '../support/haproxy';
 import { ask, bare, until } from './proxy-harness';
 
 /** What the door does by itself: while a Supervisor or a Worker is away, and where a limit is reached. */
@@ -63,6 +72,35 @@ describe('while no Supervisor is there', () => {
     expect((await ask(door, '/assets/x.js', { headers: PAGE })).status).toBe(503);
     expect((await ask(door, '/apps/closed/admin/', { headers: PAGE })).status).toBe(503);
   });
+});
+
+it('a Supervisor with HTTPS is asked whether it is there, by the name in its certificate', async () => {
+  const folder = doorFolder();
+  makeSelfSigned(folder, 'localhost', ['localhost']);
+  const authorities = path.join(folder, 'localhost.pem');
+  const identity = { cert: readFileSync(authorities), key: readFileSync(path.join(folder, 'localhost.key')) };
+  const names: string[] = [];
+  const paths = new Set<string | undefined>();
+  const SNICallback = (name: string, done: (error: null) => void) => {
+    names.push(name);
+    done(null);
+  };
+  const supervisor = https.createServer({ ...identity, SNICallback }, (req, res) => {
+    paths.add(req.url);
+    res.end('supervisor');
+  });
+  await new Promise<void>((resolve) => supervisor.listen(0, '127.0.0.1', resolve));
+  const port = await freePort();
+  const listeners = [{ address: `127.0.0.1:${port}`, certificates: null, proxyProtocol: false, redirects: false }];
+  const supervisors = [`https://localhost:${(supervisor.address() as AddressInfo).port}`];
+  const files = filesOf({ ...PLACE, folder, listeners, supervisors, authorities }, routesOf([], {}));
+  const haproxy = await startHaproxy(folder, files, port);
+  await until('It was asked', () => paths.has('/api/__ready'));
+  expect(new Set(names)).toEqual(new Set(['localhost']));
+  expect((await ask(port, '/')).body).toBe('supervisor');
+  await haproxy.stop();
+  supervisor.closeAllConnections();
+  supervisor.close();
 });
 
 it('a Worker that is gone costs no visitor of an app that runs elsewhere, too', async () => {

@@ -50,6 +50,15 @@ it.each([
   expect(more).toEqual([]);
 });
 
+it.each(['https://10.0.0.5:13000', 'https://[::1]', 'http://a..b', 'http://supervisor.'])(
+  'names a Supervisor to which HAProxy cannot connect: %s',
+  (address) => {
+    expect(problemsOf({ APP_SUPERVISOR_DOOR_SUPERVISORS: `http://one,${address}` })).toEqual([
+      expect.stringContaining(`has "${address}"; the host must be`),
+    ]);
+  },
+);
+
 it('knows which settings need each other', () => {
   expect(problemsOf({ APP_SUPERVISOR_DOOR_HTTPS: ':8443' })).toEqual([
     expect.stringContaining('APP_SUPERVISOR_DOOR_CERTIFICATES is not set'),

@@ -38,6 +38,24 @@ describe('the files of a door', () => {
   });
 });
 
+it.each(['http://a..b:80', `http://${'a'.repeat(64)}.test`, 'https://10.0.0.7', 'https://[::1]:8443'])(
+  'no door has a server for %s',
+  (url) => {
+    const routes = routesOf([crm], { a: url, b: 'http://b' });
+    expect(unusableOf(routes.environments)).toEqual(['a']);
+    expect(filesOf(place, routes)['haproxy.cfg']).not.toContain('server a ');
+  },
+);
+
+it('a Supervisor with HTTPS is checked by HTTPS, and the port of a Worker alone', () => {
+  const at = { ...place, supervisors: ['https://supervisor.test'] };
+  const configuration = filesOf(at, routesOf([crm], { a: 'https://a.test', b: 'http://b' }))['haproxy.cfg'];
+  expect(configuration).toMatch(
+    /server supervisor1 .* verifyhost supervisor\.test check-ssl check-sni supervisor\.test /,
+  );
+  expect(configuration).toMatch(/server a .* verifyhost a\.test no-check-ssl /);
+});
+
 it('an address that was found stays while DNS does not know it', () => {
   const configuration = filesOf(place, table(crm))['haproxy.cfg'];
   for (const answer of ['nx', 'refused', 'timeout', 'other']) expect(configuration).toContain(`  hold ${answer} 24d\n`);

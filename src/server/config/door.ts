@@ -3,6 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from '.';
 import { type RedisStateConfig, redisStateOf } from './redis-address';
+import { serverAddress } from './server-address';
 import { type Env, httpUrl, list, Variables } from './variables';
 
 /** What the operator of a door sets; all else comes with the table that the Supervisor publishes. */
@@ -84,6 +85,11 @@ export function doorConfig(env: Env = process.env): DoorConfig {
     const value = supervisors.length ? `"${supervisors.join()}"` : 'not set';
     variables.problems.push(
       `APP_SUPERVISOR_DOOR_SUPERVISORS is ${value}; it must be the addresses of the Supervisors, such as http://supervisor:13000, separated by commas.`,
+    );
+  }
+  for (const address of config.supervisors.filter((each) => serverAddress(each) === null)) {
+    variables.problems.push(
+      `APP_SUPERVISOR_DOOR_SUPERVISORS has "${address}"; the host must be a valid name, and with https:// not an IP address, because the door compares certificates with names.`,
     );
   }
   if (config.https && !config.certificates) {

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import type { RouteSettings, Routes } from '../../../shared/routes';
+import { type ServerAddress, serverAddress } from '../../config/server-address';
 import { VIA } from '../../proxy/headers';
 import { ENVIRONMENT_HEADER } from '../../proxy/sticky-environment';
 import { pairsOf } from './maps';
@@ -12,8 +12,8 @@ export function backendsOf(place: DoorPlace, routes: Omit<Routes, 'count'>): str
   const { settings, environments } = routes;
   const workers = new Map<string, Worker>();
   for (const { name, url } of environments.values()) {
-    const address = addressOf(url);
-    if (address !== null) workers.set(name, { name, address, server: serverOf(address, place) });
+    const address = serverAddress(url);
+    if (address !== null) workers.set(name, { name, address, server: serverOf(address, place, 'no-check-ssl') });
   }
   const pairs = [...pairsOf(routes).values()].map((names) => names.map((name) => workers.get(name)));
   return [
@@ -50,39 +50,27 @@ const supervisors = (place: DoorPlace, { apiBase }: RouteSettings): string[] => 
   `  acl names_app var(txn.name),map_str(${place.folder}/${MAPS.names}) -m found`,
   ...answering(place.folder, 'APP_ENVIRONMENT_UNAVAILABLE', 'away names_app'),
   ...answering(place.folder, 'APP_PREPARING', 'away'),
-  ...place.supervisors.map(
-    (url, i) => `  server supervisor${i + 1} ${serverOf(addressOf(url), place)}${i ? ' backup' : ''}`,
-  ),
+  ...place.supervisors.map((url, i) => `  server supervisor${i + 1} ${supervisorAt(url, place)}${i ? ' backup' : ''}`),
 ];
+
+function supervisorAt(url: string, place: DoorPlace): string {
+  const address = serverAddress(url);
+  // config/door.ts has refused it.
+  if (address === null) throw new Error(`HAProxy has no server for ${url}`);
+  return serverOf(address, place, `check-ssl check-sni ${address.host}`);
+}
 
 /** Environments whose address no server can have: visits of their apps are left to the module. */
 export const unusableOf = (environments: Routes['environments']): string[] =>
-  [...environments.values()].filter(({ url }) => addressOf(url) === null).map(({ name }) => name);
+  [...environments.values()].filter(({ url }) => serverAddress(url) === null).map(({ name }) => name);
 
-interface Address {
-  host: string;
-  port: number;
-  secure: boolean;
-  /** Before the path of each request, without trailing slash. */
-  prefix: string;
-}
-
-function addressOf(url: string): Address | null {
-  if (!URL.canParse(url)) return null;
-  const { protocol, hostname, port, pathname } = new URL(url);
-  const secure = protocol === 'https:';
-  return { host: hostname, port: Number(port) || (secure ? 443 : 80), secure, prefix: pathname.replace(/\/+$/, '') };
-}
-
-function serverOf(address: Address | null, { authorities }: DoorPlace): string {
-  if (address === null) return '127.0.0.1:1 disabled';
-  const { host, port, secure } = address;
-  const plain = host.replace(/^\[(.*)\]$/, '$1');
-  const isAddress = isIP(plain) !== 0;
-  const name = isAddress ? '' : ` sni str(${host}) verifyhost ${host}`;
-  const tls = secure ? ` ssl verify required ca-file ${authorities ?? '@system-ca'}${name} no-check-ssl` : '';
+/** @param check of TLS: `no-check-ssl` where the port alone is asked, or how the check is made */
+function serverOf({ host, isName, port, secure }: ServerAddress, { authorities }: DoorPlace, check: string): string {
+  const tls = secure
+    ? ` ssl verify required ca-file ${authorities ?? '@system-ca'} sni str(${host}) verifyhost ${host} ${check}`
+    : '';
   // A name that is not known stops no start, and is looked up again while HAProxy runs.
-  const found = isAddress || host === 'localhost' ? '' : ' resolvers system init-addr last,libc,none';
+  const found = isName && host !== 'localhost' ? ' resolvers system init-addr last,libc,none' : '';
   return `${host === 'localhost' ? '127.0.0.1' : host}:${port}${tls}${found}`;
 }
 
@@ -141,7 +129,7 @@ function towardsApp({ frameAncestors, publicPath, bounds }: RouteSettings, folde
 
 interface Worker {
   name: string;
-  address: Address;
+  address: ServerAddress;
   /** As `serverOf` writes it. */
   server: string;
 }
