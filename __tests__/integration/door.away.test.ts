@@ -15,13 +15,14 @@ import { ask, bare, until } from './proxy-harness';
 
 /** What the door does by itself: while a Supervisor or a Worker is away, and where a limit is reached. */
 
-const started: World[] = [];
+const started: Array<Pick<World, 'stop'>> = [];
 afterEach(async () => {
   for (const world of started.splice(0)) await world.stop();
 });
 async function world(settings: Partial<RouteSettings> = {}): Promise<World> {
-  started.push(await startWorld(settings));
-  return started[0];
+  const begun = await startWorld(settings);
+  started.push(begun);
+  return begun;
 }
 
 const PAGE = { Host: 'main.test', Accept: 'text/html,*/*' };
@@ -94,13 +95,11 @@ it('a Supervisor with HTTPS is asked whether it is there, by the name in its cer
   const listeners = [{ address: `127.0.0.1:${port}`, certificates: null, proxyProtocol: false, redirects: false }];
   const supervisors = [`https://localhost:${(supervisor.address() as AddressInfo).port}`];
   const files = filesOf({ ...PLACE, folder, listeners, supervisors, authorities }, routesOf([], {}));
-  const haproxy = await startHaproxy(folder, files, port);
+  started.push({ stop: async () => supervisor.close().closeAllConnections() });
+  started.push(await startHaproxy(folder, files, port));
   await until('It was asked', () => paths.has('/api/__ready'));
   expect(new Set(names)).toEqual(new Set(['localhost']));
   expect((await ask(port, '/')).body).toBe('supervisor');
-  await haproxy.stop();
-  supervisor.closeAllConnections();
-  supervisor.close();
 });
 
 it('a Worker that is gone costs no visitor of an app that runs elsewhere, too', async () => {
