@@ -64,7 +64,7 @@ const UI = {
   notices: ['common'],
   security: ['common'],
   entries: ['common'],
-  sso: [],
+  sso: ['common'],
   common: [],
 };
 

@@ -79,7 +79,6 @@ describe('an address of a page or a file', () => {
     // An app's page below the Supervisor's address is the Supervisor's own, which then names the app.
     ['/apps/routed/admin/', {}, 'the Supervisor', 'text/html'],
     ['/v/apps/routed/admin/', {}, 'the Supervisor', 'text/html'],
-    ['/apps/nosuch/admin/', {}, 'the Supervisor', 'text/html'],
     ['/admin/', { Host: DOMAIN }, 'a worker', 'text/html'],
     ['/v/admin/', { Host: DOMAIN }, 'a worker', 'text/html'],
     // The core answers what it does not know with its page.
@@ -95,6 +94,11 @@ describe('an address of a page or a file', () => {
     expect(answer.status).toBe(200);
     expect(answer.headers['content-type']).toContain(type);
     expect(answer.headers['x-app-environment']).toBe(by === 'a worker' ? 'env_a' : undefined);
+  });
+
+  it('of an app that is not there is a 404 for people', async () => {
+    const answer = await through('/apps/nosuch/admin/', { Accept: 'text/html' });
+    expect([answer.status, answer.headers['content-type']]).toEqual([404, expect.stringContaining('text/html')]);
   });
 
   const LACKING = '/static/plugins/@nocobase/plugin-lacking/dist/client/index.js';

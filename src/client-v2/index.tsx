@@ -37,7 +37,7 @@ export class PluginAppSupervisorClientV2 extends Plugin {
         // The address of the first page in the classic client.
         this.router.add('appSupervisorFirstPage', {
           path: `/admin/settings/${menu.key}/${tabs[0].key}`,
-          componentLoader: () => import('../ui/common/ToFirstPage'),
+          componentLoader: () => import('../ui/ToFirstPage'),
         });
         this.pluginSettingsManager.addMenuItem({ ...menu, title: this.t(menu.title) });
         for (const [index, tab] of tabs.entries()) {

@@ -1,5 +1,5 @@
 import { Navigate, useLocation } from 'react-router-dom';
-import { SETTINGS } from '../settings';
+import { SETTINGS } from './settings';
 
 /** In the modern client the first page has no name of its own in its address. */
 export default function ToFirstPage() {
