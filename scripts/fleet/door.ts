@@ -1,16 +1,18 @@
-import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { CONFIGURATION, MASTER_SOCKET } from '../../src/server/door/rules/place';
 import { findProgram } from '../lib/programs.mjs';
 import { ROOT } from '../lib/root.mjs';
-import { socketFolder } from './environment';
+import { makeSocketFolder, socketFolder } from './environment';
 import { Part, type PartOptions } from './part';
 import { HOST } from './ports';
 
 export interface HAProxyOptions {
   /** Where the feeder has written what it reads. */
   folder: string;
+  /** Done before each start. */
+  prepare?(): void;
   port: number;
   logFile: string;
   memory?: PartOptions['memory'];
@@ -20,16 +22,19 @@ export interface HAProxyOptions {
 export class HAProxyPart extends Part {
   readonly url: string;
 
-  constructor({ folder, port, logFile, memory }: HAProxyOptions) {
+  constructor({ folder, prepare, port, logFile, memory }: HAProxyOptions) {
     super({
       name: 'HAProxy',
       logFile,
       memory,
-      command: () => ({
-        program: findProgram('haproxy') ?? 'haproxy',
-        args: ['-W', '-S', `${path.join(folder, MASTER_SOCKET)},mode,600`, '-f', path.join(folder, CONFIGURATION)],
-        options: { cwd: folder },
-      }),
+      command: () => {
+        prepare?.();
+        return {
+          program: findProgram('haproxy') ?? 'haproxy',
+          args: ['-W', '-S', `${path.join(folder, MASTER_SOCKET)},mode,600`, '-f', path.join(folder, CONFIGURATION)],
+          options: { cwd: folder },
+        };
+      },
       ready: () => accepts(port),
       readyWithin: 20_000,
       readyEvery: 50,
@@ -97,12 +102,17 @@ export interface DoorOptions {
 export function makeDoor({ home, port, supervisor, keys, memoryOf }: DoorOptions): Door {
   const logFile = (name: string) => path.join(home, 'logs', `${name}.log`);
   const folder = path.join(socketFolder(home), 'door');
+  const prepare = () => linkTo(path.join(home, 'door'), home, folder);
+  const haproxy = new HAProxyPart({ folder, prepare, port, logFile: logFile('haproxy'), memory: memoryOf('haproxy') });
   return {
+    haproxy,
     feeder: new FeederPart({
       folder,
       args: [path.join(ROOT, 'dist/server/nocobase-door.js')],
       env: () => {
-        linkTo(path.join(home, 'door'), folder);
+        prepare();
+        // Of another start, with other ports: HAProxy waits for the one of this start.
+        if (!haproxy.running) rmSync(path.join(folder, CONFIGURATION), { force: true });
         return {
           PATH: process.env.PATH,
           APP_SUPERVISOR_DOOR_FOLDER: folder,
@@ -114,14 +124,14 @@ export function makeDoor({ home, port, supervisor, keys, memoryOf }: DoorOptions
       logFile: logFile('door'),
       memory: memoryOf('door'),
     }),
-    haproxy: new HAProxyPart({ folder, port, logFile: logFile('haproxy'), memory: memoryOf('haproxy') }),
   };
 }
 
 /** The path of a socket may have 107 bytes, which a folder deep in a home directory exceeds, and no spaces, which end a word for HAProxy. */
-function linkTo(folder: string, link: string): void {
+function linkTo(folder: string, home: string, link: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  mkdirSync(path.dirname(link), { recursive: true });
+  makeSocketFolder(home);
+  if (existsSync(link) && readlinkSync(link) === folder) return;
   rmSync(link, { force: true });
   symlinkSync(folder, link);
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
 import { devNull, tmpdir } from 'node:os';
 import path from 'node:path';
 import { ROOT } from '../lib/root.mjs';
@@ -104,6 +105,20 @@ export const storageOf = (home: string, instance: string) => path.join(home, 'st
 
 /** The path of a socket may have 107 bytes, which a folder deep in a home directory exceeds. */
 const socketOf = (home: string, instance: string) => path.join(socketFolder(home), `${instance}.sock`);
+
+/**
+ * Makes the folder of a fleet's sockets, to which nobody else may write: its name can be guessed.
+ * @throws if somebody else has made it
+ */
+export function makeSocketFolder(home: string): void {
+  const folder = socketFolder(home);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const found = lstatSync(folder);
+  if (!found.isDirectory() || found.uid !== process.getuid?.()) {
+    throw new Error(`${folder} is not a folder of yours. Remove it, or set TMPDIR to a folder of your own.`);
+  }
+  chmodSync(folder, 0o700);
+}
 
 export const socketFolder = (home: string) =>
   path.join(tmpdir(), `nocobase-fleet-${createHash('sha256').update(home).digest('hex').slice(0, 8)}`);

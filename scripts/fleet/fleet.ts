@@ -5,7 +5,7 @@ import { sourceHash } from '../build/source-hash.mjs';
 import { ApiError } from './api';
 import { FLEETS, type FleetConfig, type FleetOptions, type InstanceConfig, resolveConfig } from './config';
 import { type Door, makeDoor } from './door';
-import { ADMIN, type EnvironmentInput, environmentOf, socketFolder, storageOf } from './environment';
+import { ADMIN, type EnvironmentInput, environmentOf, makeSocketFolder, socketFolder, storageOf } from './environment';
 import { Instance } from './instance';
 import { type KeepOptions, keep } from './keep';
 import { FleetKeys } from './keys';
@@ -215,6 +215,7 @@ export class Fleet {
         throw new Error(`${title}: port ${port} is taken. Stop what listens there, or choose --port.`);
     }
 
+    makeSocketFolder(this.home);
     await step(progress, 'Plugin', async () => {
       const { built, hash } = await install();
       this.state.update((saved) => {

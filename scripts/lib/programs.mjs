@@ -105,7 +105,10 @@ export function ensurePrograms(wanted, print) {
   if (process.getuid?.() === 0 && findOnPath(['apt-get'])) installByApt(missing(), print);
   if (missing().length) {
     const names = missing().map((program) => (program === 'haproxy' ? 'haproxy 3.0 or later' : program));
-    throw new Error(`Not installed: ${names.join(', ')}. This command installs it:\n\n  ${commandFor(missing())}\n`);
+    const without = missing().includes('haproxy') ? '\nOr start without a door: npm start -- --no-door\n' : '';
+    throw new Error(
+      `Not installed: ${names.join(', ')}. This command installs it:\n\n  ${commandFor(missing())}\n${without}`,
+    );
   }
 }
 
@@ -167,8 +170,13 @@ function commandFor(programs) {
   /** @param {'apt' | 'dnf' | 'apk' | 'brew'} manager */
   const packages = (manager) => programs.map((program) => PROGRAMS[program][manager]).join(' ');
   // Their own packages are older.
-  if (programs.length === 1 && programs[0] === 'haproxy' && distribution() === 'ubuntu') {
-    return 'sudo add-apt-repository -y ppa:vbernat/haproxy-3.0 && sudo apt-get install -y haproxy';
+  if (programs.length === 1 && programs[0] === 'haproxy') {
+    if (distribution() === 'ubuntu')
+      return 'sudo add-apt-repository -y ppa:vbernat/haproxy-3.0 && sudo apt-get install -y haproxy';
+    if (isBookworm()) {
+      const list = '/etc/apt/sources.list.d/bookworm-backports.list';
+      return `echo "deb http://deb.debian.org/debian bookworm-backports main" | sudo tee ${list} && sudo apt-get update && sudo apt-get install -y -t bookworm-backports haproxy`;
+    }
   }
   if (process.platform === 'darwin') return `brew install ${packages('brew')}`;
   if (findOnPath(['dnf'])) return `sudo dnf install -y ${packages('dnf')}`;
@@ -231,10 +239,19 @@ function run(program, args) {
   if (error || status !== 0) throw new Error(`${program} ${args.join(' ')} failed:\n${error?.message ?? stderr}`);
 }
 
+/** Debian 12 */
+function isBookworm() {
+  return distribution() === 'debian' && osRelease().includes('VERSION_CODENAME=bookworm');
+}
+
 /** @returns {string} such as `debian` or `ubuntu` */
 function distribution() {
+  return /^ID="?([a-z]+)/m.exec(osRelease())?.[1] ?? '';
+}
+
+function osRelease() {
   try {
-    return /^ID="?([a-z]+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? '';
+    return readFileSync('/etc/os-release', 'utf8');
   } catch {
     return '';
   }
