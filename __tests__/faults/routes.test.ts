@@ -33,7 +33,7 @@ beforeAll(async () => {
   const log = recordedLog();
   stores = new RedisStores(server.url, new Keys(prefix), testEnvelope(), log, systemRandom, systemClock);
   const publicKey = publicKeyOf(fleetKeyOf(FLEET_SECRET));
-  link = new DoorLink({ address: server.url, prefix, publicKey, least: null, log, clock: systemClock });
+  link = new DoorLink({ address: server.url, prefix, publicKey, kept: null, log, clock: systemClock });
   stores.open();
   link.open();
   await until('Redis', () =>

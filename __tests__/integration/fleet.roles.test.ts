@@ -65,7 +65,7 @@ describe('processes with a Redis user of their role', () => {
         address: urlOf('fleet-door', fleet.redis.port),
         prefix: prefix(),
         publicKey,
-        least: null,
+        kept: null,
         log,
         clock: systemClock,
       });

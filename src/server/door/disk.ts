@@ -13,17 +13,22 @@ import path from 'node:path';
 import { z } from 'zod';
 import { jsonText } from '../../shared/json-text';
 import { appRoute, environmentRoute, type Routes, routeSettings } from '../../shared/routes';
+import type { KeptRoutes } from '../protocol/published-routes';
+import { count } from '../protocol/stores/counts';
 
 const TABLE = 'table.json';
 /** How a file is named that is not whole yet. */
 const NEW = '.new';
 
+/** What another release has written is read one by one. */
 const storedTable = jsonText(
   z.object({
-    count: z.object({ term: z.number().int(), n: z.number().int() }),
-    settings: routeSettings,
-    apps: z.array(appRoute),
-    environments: z.array(environmentRoute),
+    count,
+    settings: z.unknown(),
+    apps: z.array(z.unknown()).catch([]),
+    environments: z.array(z.unknown()).catch([]),
+    /** By field, the term and the number of the write that wrote it. */
+    at: z.record(z.string(), z.tuple([z.number(), z.number()])).catch({}),
   }),
 );
 
@@ -43,24 +48,41 @@ export class DoorDisk {
     for (const name of this.list('.')) if (name.endsWith(NEW)) this.remove(name);
   }
 
-  /** The table that was in force at last; null: none, or none that this release understands. */
-  table(): Routes | null {
+  /** The table that was in force at last, as far as this release understands it; null: there is none. */
+  table(): KeptRoutes | null {
     const { data } = storedTable.safeParse(this.read(TABLE));
     if (!data) return null;
+    const { count } = data;
+    const settings = routeSettings.safeParse(data.settings).data;
+    const apps = data.apps.flatMap((app) => appRoute.safeParse(app).data ?? []);
+    const environments = data.environments.flatMap((one) => environmentRoute.safeParse(one).data ?? []);
     return {
-      ...data,
-      apps: new Map(data.apps.map((app) => [app.uid, app])),
-      environments: new Map(data.environments.map((environment) => [environment.name, environment])),
+      count,
+      at: new Map(Object.entries(data.at).map(([field, [term, n]]) => [field, { term, n }])),
+      routes: settings
+        ? {
+            count,
+            settings,
+            apps: new Map(apps.map((app) => [app.uid, app])),
+            environments: new Map(environments.map((environment) => [environment.name, environment])),
+          }
+        : null,
     };
   }
 
-  /** @throws if it cannot be written */
-  keep(routes: Routes): void {
+  /**
+   * @param at by field, the count of the write that wrote it
+   * @throws if it cannot be written
+   */
+  keep(routes: Routes, at: KeptRoutes['at']): void {
     const { apps, environments } = routes;
-    this.write(
-      TABLE,
-      JSON.stringify({ ...routes, apps: [...apps.values()], environments: [...environments.values()] }),
-    );
+    const table = {
+      ...routes,
+      apps: [...apps.values()],
+      environments: [...environments.values()],
+      at: Object.fromEntries([...at].map(([field, { term, n }]) => [field, [term, n]])),
+    };
+    this.write(TABLE, JSON.stringify(table));
   }
 
   /** Names of the files in a folder of it; empty if there is none. */

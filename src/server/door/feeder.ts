@@ -11,6 +11,7 @@ import { Certificates } from './certificates';
 import { DoorDisk } from './disk';
 import { HAProxy } from './haproxy';
 import { Reporter } from './reporter';
+import { CONFIGURATION } from './rules/place';
 import { wantedOf } from './wanted';
 
 /** How often the table is asked for changes, in ms: one small command. */
@@ -35,6 +36,10 @@ export class Feeder {
   /** When the table was last known to be the newest, by the monotonic clock. */
   private knownAt: number | null = null;
   private isReading = false;
+  /** HAProxy goes on with what it has: there is no table that this release understands, until Redis has one. */
+  private isHeld: boolean;
+  /** Whether there ever was a table. */
+  private readonly hasCount: boolean;
 
   /** @throws if its folder cannot be made, or the public key is none */
   constructor(
@@ -45,13 +50,15 @@ export class Feeder {
     random: Random,
   ) {
     this.disk = new DoorDisk(config.folder);
-    this.routes = this.disk.table();
+    const kept = this.disk.table();
+    this.routes = kept?.routes ?? null;
+    this.hasCount = kept !== null;
+    this.isHeld = !this.routes && this.disk.read(CONFIGURATION) !== null;
     this.haproxy = new HAProxy(this.disk, log, clock);
     this.certificates = new Certificates(config.certificates, this.disk, log);
     this.reporter = new Reporter(this.disk, this.haproxy, random);
     const { redis, publicKey } = config;
-    const least = this.routes?.count ?? null;
-    this.link = new DoorLink({ address: redis.stateUrl, prefix: redis.prefix, publicKey, least, log, clock });
+    this.link = new DoorLink({ address: redis.stateUrl, prefix: redis.prefix, publicKey, kept, log, clock });
   }
 
   /** From what is on disk, without waiting for anything. */
@@ -83,7 +90,8 @@ export class Feeder {
     this.link.close();
   }
 
-  private apply(): Promise<void> {
+  private async apply(): Promise<void> {
+    if (this.isHeld) return;
     return this.haproxy.want(wantedOf(this.config, this.routes, this.certificates.texts, this.hasIPv6));
   }
 
@@ -95,6 +103,7 @@ export class Feeder {
       const found = await this.link.routes.read();
       if (found === 'changed' || found === 'same') this.knownAt = this.clock.now().mono;
       if (found === 'changed') await this.take(this.link.routes.routes as Routes);
+      else if (found === 'none' && this.isHeld && !this.hasCount) await this.release();
     } catch {
       // The connection says so.
     } finally {
@@ -102,11 +111,18 @@ export class Feeder {
     }
   }
 
+  /** There is no table anywhere: everything is left to the Supervisor. */
+  private release(): Promise<void> {
+    this.isHeld = false;
+    return this.apply();
+  }
+
   private async take(routes: Routes): Promise<void> {
     this.routes = routes;
+    this.isHeld = false;
     await this.apply();
     try {
-      this.disk.keep(routes);
+      this.disk.keep(routes, this.link.routes.at);
     } catch (error) {
       this.log.error(`The table cannot be kept on disk: ${messageOf(error)}`);
     }

@@ -3,10 +3,10 @@ import type { Feed } from '../feed';
 import type { Log } from '../log';
 import { Envelope } from './envelope';
 import { Keyring } from './keyring';
-import { RoutesReader } from './published-routes';
+import { entriesOf, type KeptRoutes, RoutesReader } from './published-routes';
 import { Keys } from './redis-keys';
 import { Refusals } from './refusals';
-import { COUNT, type Count } from './stores/counts';
+import { COUNT } from './stores/counts';
 import type { DoorStore } from './stores/doors';
 import { StoreConnection } from './stores/redis/connection';
 import { RedisDoors } from './stores/redis/doors';
@@ -19,8 +19,8 @@ export interface DoorLinkOptions {
   prefix: string;
   /** Of the Supervisor, as `publicKeyOf` writes it: the only key that a door has. */
   publicKey: string;
-  /** Of the table on its disk; null: there is none. */
-  least: Count | null;
+  /** The table on its disk; null: there is none. */
+  kept: KeptRoutes | null;
   log: Log;
   clock: Clock;
 }
@@ -37,7 +37,7 @@ export class DoorLink {
   private readonly connection: StoreConnection;
 
   /** @throws if the public key is none */
-  constructor({ address, prefix, publicKey, least, log, clock }: DoorLinkOptions) {
+  constructor({ address, prefix, publicKey, kept, log, clock }: DoorLinkOptions) {
     const keyring = new Keyring({ atRest: null, fleetKey: null, environment: null });
     keyring.learn(publicKey);
     if (keyring.publicKey !== publicKey) throw new Error('This is no public key of a Supervisor.');
@@ -53,7 +53,9 @@ export class DoorLink {
       probe,
     );
     this.returns = this.connection.connection.returns;
-    this.routes = new RoutesReader(new RedisPublished(this.connection, null, clock, keys.routes()), least);
+    const published = new RedisPublished(this.connection, null, clock, keys.routes());
+    if (kept?.at.size) published.begin(kept.count, entriesOf(kept));
+    this.routes = new RoutesReader(published, kept?.count ?? null);
     this.reports = new RedisDoors(this.connection, null);
   }
 

@@ -10,7 +10,7 @@ import {
 import type { Clock } from '../clock';
 import { type PublishedApps, PublishedWriter } from './published';
 import { type Count, isAfter } from './stores/counts';
-import type { PublishedStore } from './stores/published';
+import type { PublishedStore, PublishedValue } from './stores/published';
 
 /** The fields of what is no app's. */
 const SETTINGS = ':settings';
@@ -47,6 +47,25 @@ export class RoutesWriter extends PublishedWriter<AppRoute> {
   }
 }
 
+/** What a door has kept of a table, for its next start. */
+export interface KeptRoutes {
+  count: Count;
+  /** Null: this release does not understand it. */
+  routes: Routes | null;
+  /** By field, the count of the write that wrote it. */
+  at: ReadonlyMap<string, Count>;
+}
+
+/** What the reader of its store begins with. */
+export function entriesOf({ routes, at }: KeptRoutes): Map<string, PublishedValue> {
+  const storedIn = (field: string) => {
+    if (field === SETTINGS) return routes?.settings;
+    if (!field.startsWith(ENVIRONMENT)) return routes?.apps.get(field);
+    return routes?.environments.get(field.slice(ENVIRONMENT.length));
+  };
+  return new Map([...at].map(([field, at]) => [field, { at, value: storedIn(field) }]));
+}
+
 /**
  * What a reader has found: another table; the same one; only an older one, which it ignores; or none that it believes.
  */
@@ -56,6 +75,8 @@ export type RoutesFound = 'changed' | 'same' | 'older' | 'none';
 export class RoutesReader {
   /** The newest table that was read; another object with each change, in which what has not changed is the same object. */
   routes: Routes | null = null;
+  /** By field, the count of the write that wrote it. */
+  at: ReadonlyMap<string, Count> = new Map();
 
   /** @param least the count of a table that is on disk: an older one is refused also after a restart; null: there is none */
   constructor(
@@ -78,7 +99,7 @@ export class RoutesReader {
   }
 
   /** @returns whether it is a table */
-  private take(count: Count, entries: ReadonlyMap<string, { value: unknown }>): boolean {
+  private take(count: Count, entries: ReadonlyMap<string, PublishedValue>): boolean {
     const settings = routeSettings.safeParse(entries.get(SETTINGS)?.value).data;
     if (!settings) return false;
     const apps = new Map<string, AppRoute>();
@@ -92,6 +113,7 @@ export class RoutesReader {
         if (route?.uid === field) apps.set(field, route);
       }
     }
+    this.at = new Map([...entries].map(([field, { at }]) => [field, at]));
     this.routes = { count, settings, apps, environments };
     return true;
   }

@@ -34,6 +34,8 @@ export class RedisPublished implements PublishedStore {
   private texts = new Map<string, string>();
   /** As a reader: a signature is checked once, and what is older than this is not believed. */
   private readonly believed = new Map<string, Believed>();
+  /** What is older, and was not there at this count, was gone. */
+  private begun: Count | null = null;
   /** The last mark that was believed. */
   private opened: { mark: string; head: PublishedHead } | null = null;
 
@@ -48,6 +50,12 @@ export class RedisPublished implements PublishedStore {
     private readonly key: string,
     private readonly former: string[] = [],
   ) {}
+
+  /** As a reader that was started again: what it believed at that count. */
+  begin(count: Count, entries: ReadonlyMap<string, PublishedValue>): void {
+    this.begun = count;
+    for (const [field, entry] of entries) this.believed.set(field, { ...entry, digest: '' });
+  }
 
   async write(write: PublishedWrite): Promise<string | null> {
     const { connection, key, former, writeHash } = this;
@@ -130,7 +138,9 @@ export class RedisPublished implements PublishedStore {
     if (!opened) return;
     const { n, text: json } = splitOf(opened.body);
     const at = { term: opened.order, n };
-    const isOld = last && (isAfter(last.at, at) || (last.digest === null && !isAfter(at, last.at)));
+    const isOld = last
+      ? isAfter(last.at, at) || (last.digest === null && !isAfter(at, last.at))
+      : this.begun !== null && !isAfter(at, this.begun);
     if (isOld) envelope.refusals.note(place, 'replayed');
     else this.believed.set(field, { at, digest, value: envelope.parse(place, json, z.unknown()) });
   }
