@@ -129,7 +129,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
   });
 
   it('is filtered by words, environment and statuses, by several at once', async () => {
-    await find('07 ledg');
+    await find('list_18 LEDG');
     await eventually(names).toEqual(APPS.filter(({ title }) => title === 'Ledger 07').map(({ name }) => name));
     await find('list_1');
     await eventually(names).toEqual(LISTED.filter(({ name }) => name.startsWith('list_1')).map(({ name }) => name));
@@ -166,7 +166,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await page.keyboard.press('Escape');
     await text.waitFor({ state: 'detached' });
     await page.getByTestId('go-to').press('Enter');
-    await page.keyboard.type('07 ledg');
+    await page.keyboard.type('list_18 LEDG');
     const { name } = APPS.find(({ title }) => title === 'Ledger 07')!;
     await page.getByRole('option', { selected: true }).filter({ hasText: 'Ledger 07' }).waitFor();
     expect(await text.getAttribute('aria-activedescendant')).toBe(
