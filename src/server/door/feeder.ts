@@ -21,6 +21,9 @@ const CERTIFICATES_EVERY = 2_000;
 /** How long a good-bye may take, in ms. */
 const GOODBYE_WITHIN = 1_000;
 
+const hasIPv6 = (): boolean =>
+  Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6'));
+
 /** Keeps HAProxy as the table says that was read last, and tells the Supervisor of it. */
 export class Feeder {
   private readonly disk: DoorDisk;
@@ -28,9 +31,6 @@ export class Feeder {
   private readonly certificates: Certificates;
   private readonly link: DoorLink;
   private readonly reporter: Reporter;
-  private readonly hasIPv6 = Object.values(networkInterfaces()).some((addresses) =>
-    addresses?.some(({ family }) => family === 'IPv6'),
-  );
   private timers: Timer[] = [];
   private routes: Routes | null;
   /** When the table was last known to be the newest, by the monotonic clock. */
@@ -92,7 +92,7 @@ export class Feeder {
 
   private async apply(): Promise<void> {
     if (this.isHeld) return;
-    return this.haproxy.want(wantedOf(this.config, this.routes, this.certificates.texts, this.hasIPv6));
+    return this.haproxy.want(wantedOf(this.config, this.routes, this.certificates.texts, hasIPv6()));
   }
 
   /** Never rejects: Redis may be away. */

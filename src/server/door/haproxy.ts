@@ -33,8 +33,6 @@ export const isTooOld = (version: string): boolean => {
  * this object is there or not; this object finds it, and makes it what is wanted.
  */
 export class HAProxy {
-  /** A process was found, or has ended. */
-  readonly changes = new Feed<void>();
   /** A process is about to end: what it has counted can still be asked for. */
   readonly farewells = new Feed<HAProxyProcess>();
   /** It has refused files, with its answer; those that it took last are on the disk again. */
@@ -168,7 +166,6 @@ export class HAProxy {
     this.current = found;
     found.socket.end.listen(() => this.lose(found));
     this.log.info(`HAProxy ${found.version} runs as process ${found.identity.pid}.`);
-    this.changes.emit();
   }
 
   /** It takes no more connections, and keeps those that it has. */
@@ -182,7 +179,6 @@ export class HAProxy {
     if (this.current !== process) return;
     this.current = null;
     this.log.warn(`HAProxy, process ${process.identity.pid}, has ended.`);
-    this.changes.emit();
   }
 
   private async reload({ mark }: Wanted): Promise<void> {
