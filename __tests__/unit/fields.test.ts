@@ -61,6 +61,7 @@ function tableOf(row: object = {}) {
     create: write,
     update: write,
     updateOrCreate: write,
+    model: { findAll: async () => [] },
   };
   const update = async (values: Record<string, unknown>) => [written.push(values)];
   const sequelize = { transaction: async (work: (transaction: object) => unknown) => work({}) };
@@ -90,7 +91,7 @@ describe('a field of an app that is declared once', () => {
       clock: new FakeClock(),
       random: new SeededRandom(),
       appCache: { apps: new Map(), tombstones: new Map(), refresh: async () => undefined },
-      observer: { names: () => [] },
+      observer: { names: () => [], lastVisitOf: () => null },
       operations: {
         active: async () => [],
         newestGeneration: async () => 0,
@@ -151,7 +152,7 @@ describe('a field of an app that is declared once', () => {
   });
 
   const view = new FleetView({
-    observer: { observed: () => null, environment: () => null, reportsOf: () => [] },
+    observer: { observed: () => null, environment: () => null, reportsOf: () => [], lastVisitOf: () => null },
     active: { of: () => [] },
     environmentCache: { get: () => undefined, registrationOf: () => undefined },
     compatibility: { warningsOf: () => [] },
