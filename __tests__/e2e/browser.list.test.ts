@@ -161,11 +161,13 @@ describe.each(CLIENT)('in the $client client', (client) => {
 
   it('an app is found from any page by Ctrl-K, by keyboard alone, and the focus comes back', async () => {
     const text = page.getByTestId('go-to-text');
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-testid'));
     await page.keyboard.press('Control+k');
     await text.waitFor();
     await page.keyboard.press('Escape');
     await text.waitFor({ state: 'detached' });
     await page.getByTestId('go-to').press('Enter');
+    await eventually(focused).toBe('go-to-text');
     await page.keyboard.type('list_18 LEDG');
     const { name } = APPS.find(({ title }) => title === 'Ledger 07')!;
     await page.getByRole('option', { selected: true }).filter({ hasText: 'Ledger 07' }).waitFor();
@@ -176,6 +178,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await page.getByTestId(`app-page-${name}`).waitFor();
     // An environment, by a part of its name.
     await page.keyboard.press('Control+k');
+    await eventually(focused).toBe('go-to-text');
     await page.keyboard.type('env_so');
     await page.getByTestId(`go-to-environment-${SOUTH}`).waitFor();
     await page.keyboard.press('Escape');

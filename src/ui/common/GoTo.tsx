@@ -27,6 +27,8 @@ export function GoTo({ isLocal }: { isLocal: boolean }) {
   const { maySee } = useHost();
   const [isOpen, setOpen] = useState(false);
   const onKey = useMemoizedFn((event: globalThis.KeyboardEvent) => {
+    // Also before the dialog has the focus.
+    if (event.key === 'Escape') setOpen(false);
     const isAsked = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key === 'k';
     if (!isAsked || isDialogOpen()) return;
     // The browser's own address field.
