@@ -173,10 +173,8 @@ function commandFor(programs) {
   if (programs.length === 1 && programs[0] === 'haproxy') {
     if (distribution() === 'ubuntu')
       return 'sudo add-apt-repository -y ppa:vbernat/haproxy-3.0 && sudo apt-get install -y haproxy';
-    if (isBookworm()) {
-      const list = '/etc/apt/sources.list.d/bookworm-backports.list';
-      return `echo "deb http://deb.debian.org/debian bookworm-backports main" | sudo tee ${list} && sudo apt-get update && sudo apt-get install -y -t bookworm-backports haproxy`;
-    }
+    // With the backports of Debian 12 among its sources.
+    if (isBookworm()) return 'sudo apt-get install -y -t bookworm-backports haproxy';
   }
   if (process.platform === 'darwin') return `brew install ${packages('brew')}`;
   if (findOnPath(['dnf'])) return `sudo dnf install -y ${packages('dnf')}`;
