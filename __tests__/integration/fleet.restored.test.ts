@@ -135,6 +135,7 @@ describe('what is over', () => {
     const time = Date.now() - days * 24 * 3_600_000;
     const at = new Date(time).toISOString();
     await supervisor.db.sequelize.query(`UPDATE "appTombstones" SET "createdAt" = '${at}'`);
+    await supervisor.db.sequelize.query(`UPDATE "appTombstones" SET "endedAt" = ${time} WHERE "endedAt" IS NOT NULL`);
     await supervisor.db.sequelize.query(`UPDATE "appOperations" SET "finishedAt" = ${time}`);
     await supervisor.kill();
     const next = await fleet.supervisor();

@@ -67,7 +67,8 @@ describe.each(['postgres', 'mariadb', 'mysql'] as const)('on %s', (dialect) => {
       emit: () => true,
       registerApp: ({ appModel }: { appModel: { options: { database: object } } }) => {
         const database = { ...appModel.options.database };
-        const app = Object.assign(new EventEmitter(), { options: { database }, db: poolOf(database) });
+        const authManager = { jwt: { sign: () => '' } };
+        const app = Object.assign(new EventEmitter(), { options: { database }, db: poolOf(database), authManager });
         return coreApps.addApp(Object.assign(app, { name: record.name, setMaintainingMessage() {} }) as never);
       },
     } as unknown as AppSupervisor;

@@ -15,8 +15,9 @@ const NAMED = Symbol('app-supervisor.named');
  */
 export function nameTokens(app: Application, kid: string): void {
   const name = () => {
-    const jwt = app.authManager.jwt as unknown as Signer & { [NAMED]?: true };
-    if (jwt[NAMED]) return;
+    // What has no sign-in signs nothing.
+    const jwt = app.authManager?.jwt as unknown as (Signer & { [NAMED]?: true }) | undefined;
+    if (!jwt || jwt[NAMED]) return;
     const sign = jwt.sign.bind(jwt);
     jwt[NAMED] = true;
     jwt.sign = (payload, options) => sign(payload, { keyid: kid, ...options });
