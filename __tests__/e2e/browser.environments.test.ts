@@ -160,7 +160,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     const start = page.getByRole('region', { name: 'Then: start the worker' });
     await start.getByRole('button', { name: 'Copy' }).click();
     const copied = await page.evaluate(() => navigator.clipboard.readText());
-    expect(copied).toBe(await start.getByTestId('environment-snippet').innerText());
+    expect(copied).toBe(await start.getByTestId('environment-snippet').textContent());
     await page.getByText(`Waiting for "${name}"`).waitFor();
     await page.getByText('Nothing answers at http://127.0.0.1:9 yet').waitFor();
     const worker = SimulatedWorker.of(fleet, name);

@@ -51,7 +51,10 @@ it.each<[role: keyof typeof ROLES, may: string[]]>([
   ['clerk', []],
   ['onlooker', ['appOperations:list', 'appEvents:list', 'appEnvironments:list']],
   ['appkeeper', ['apps:list', 'appOperations:list', 'appEvents:list', 'appEnvironments:list']],
-  ['envkeeper', ['appEnvironments:list', 'appEnvironments:check', 'appEnvironments:get']],
+  [
+    'envkeeper',
+    ['appOperations:list', 'appEvents:list', 'appEnvironments:list', 'appEnvironments:check', 'appEnvironments:get'],
+  ],
   ['watcher', ['appOperations:list', 'appEvents:list', 'appEnvironments:list']],
   ['herald', ['appNotifiers:list']],
   ['inspector', ['appFleet:checklist', 'appEnvironments:logs']],

@@ -1,5 +1,5 @@
 import type { Application } from '@nocobase/server';
-import type { HostConfig } from '../config';
+import type { HostConfig } from '../config/core-settings';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 
 /** Listens to the life cycle of the main app. */

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { type AppRecord, appDatabase } from '../../shared/messages';
 import { APP_NAME } from '../../shared/names';
-import type { HostConfig } from '../config';
+import type { HostConfig } from '../config/core-settings';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import { redacted } from '../nocobase/log-secrets';
 import type { RequestHandlers } from '../protocol/bus';

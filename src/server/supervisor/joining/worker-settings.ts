@@ -1,6 +1,7 @@
 import type { JoinRequest, JoinStep } from '../../../shared/join';
 import { type Message, say } from '../../../shared/message';
-import type { HostConfig, RedisConfig, SupervisorConfig } from '../../config';
+import type { RedisConfig, SupervisorConfig } from '../../config';
+import type { HostConfig } from '../../config/core-settings';
 import { type DatabaseConnection, type WorkerDatabase, workerSql } from '../../databases';
 import { workerSecretOf } from '../../protocol/keyring';
 import { containerOf, databaseOf } from './names';

@@ -1,6 +1,6 @@
 import { createContext, Script } from 'node:vm';
 import { Collection, type Field, UidField } from '@nocobase/database';
-import type { HostConfig } from '../../config';
+import type { HostConfig } from '../../config/core-settings';
 import type { GuardConfig } from '../../config/guards';
 import { AppSupervisorError } from '../../errors';
 import { moduleOf } from '../../nocobase/plugin-classes';

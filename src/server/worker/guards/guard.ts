@@ -1,5 +1,5 @@
 import { Application } from '@nocobase/server';
-import type { HostConfig } from '../../config';
+import type { HostConfig } from '../../config/core-settings';
 import { AppSupervisorError } from '../../errors';
 import { classOfPlugin } from '../../nocobase/plugin-classes';
 

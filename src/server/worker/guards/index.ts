@@ -1,6 +1,6 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
 import type { Clock } from '../../clock';
-import type { HostConfig } from '../../config';
+import type { HostConfig } from '../../config/core-settings';
 import type { GuardConfig } from '../../config/guards';
 import type { WorkLog } from '../watchdog/busy-with';
 import { actions } from './actions';

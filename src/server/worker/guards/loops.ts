@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock';
-import type { HostConfig } from '../../config';
+import type { HostConfig } from '../../config/core-settings';
 import type { GuardConfig } from '../../config/guards';
 import { AppSupervisorError } from '../../errors';
 import { type Guard, guardPlugin } from './guard';

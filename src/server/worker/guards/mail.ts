@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { HostConfig } from '../../config';
+import type { HostConfig } from '../../config/core-settings';
 import { type Guard, guardPlugin } from './guard';
 import { withConfined } from './processor';
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import path from 'node:path';
-import type { HostConfig } from '../../config';
+import type { HostConfig } from '../../config/core-settings';
 import type { GuardConfig } from '../../config/guards';
 import { classOfPlugin } from '../../nocobase/plugin-classes';
 import { type Guard, guardPlugin, type Replacement, replaceOnce } from './guard';

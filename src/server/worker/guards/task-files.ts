@@ -1,7 +1,7 @@
 import { ReadStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { HostConfig } from '../../config';
+import type { HostConfig } from '../../config/core-settings';
 import { AppSupervisorError } from '../../errors';
 import { moveAcross } from '../files/app-folders';
 import { isBelow, isInside } from '../files/file-addresses';

@@ -1,4 +1,4 @@
-import type { HostConfig } from '../../config';
+import type { HostConfig } from '../../config/core-settings';
 import { AppSupervisorError } from '../../errors';
 import { type Guard, guardPlugin } from './guard';
 

@@ -1,4 +1,4 @@
-import type { HostConfig } from '../../config';
+import type { HostConfig } from '../../config/core-settings';
 import type { GuardConfig } from '../../config/guards';
 import { moduleOf } from '../../nocobase/plugin-classes';
 import { type Limit, limitTo } from './evaluation-limit';

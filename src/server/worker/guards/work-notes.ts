@@ -1,5 +1,5 @@
 import type { Application } from '@nocobase/server';
-import type { HostConfig } from '../../config';
+import type { HostConfig } from '../../config/core-settings';
 import type { WorkLog } from '../watchdog/busy-with';
 import { type Guard, guardPlugin } from './guard';
 

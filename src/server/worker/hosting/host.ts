@@ -4,7 +4,7 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import { type Message, say } from '../../../shared/message';
 import type { AdminPassword, AppRecord } from '../../../shared/messages';
 import type { Clock } from '../../clock';
-import type { HostConfig } from '../../config';
+import type { HostConfig } from '../../config/core-settings';
 import {
   acquireLock,
   createByOtherPlugin,

@@ -1,5 +1,5 @@
 import type { Application } from '@nocobase/server';
-import type { HostConfig } from '../../../config';
+import type { HostConfig } from '../../../config/core-settings';
 import type { GuardConfig } from '../../../config/guards';
 import { AppSupervisorError, messageOf } from '../../../errors';
 import { bringLogo } from '../../files/default-logo';

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { HostConfig } from '../../../config';
+import type { HostConfig } from '../../../config/core-settings';
 import { fileOf, isInside, uploadsOf } from '../../files/file-addresses';
 
 /** The parts of a request for a file that are read, and its answer. */
