@@ -16,6 +16,8 @@ const SHARE = 0.95;
 
 /** When an environment was last seen to be well, in true ms. */
 const wellAt = new WeakMap<World, Map<string, number>>();
+/** Since when a process holds its environment, and answers, in true ms. */
+const servesSince = new WeakMap<World['workers'][number], number>();
 /** Operations that were looked at; those that brought an app home from an environment that was down, as a failover. */
 const seen = new WeakMap<World, Set<string>>();
 const forced = new WeakMap<World, Set<string>>();
@@ -59,6 +61,10 @@ export function checkMoves(world: World, isHealthy: (process: World['workers'][n
   wellAt.set(world, well);
   const known = seen.get(world) ?? new Set<string>();
   seen.set(world, known);
+  for (const worker of world.workers) {
+    if (!worker.isHost || !worker.machine.isUp) servesSince.delete(worker);
+    else if (!servesSince.has(worker)) servesSince.set(worker, now);
+  }
   for (const operation of all(world)) {
     const { id, appName, cause, createdById } = operation;
     if (known.has(id)) continue;
@@ -68,7 +74,8 @@ export function checkMoves(world: World, isHealthy: (process: World['workers'][n
       ({ name }) => name === appName,
     );
     const address = addressOf(world, from);
-    const isServing = (worker: World['workers'][number]) => worker.url === address && servesFor(worker, now, from);
+    const isServing = (worker: World['workers'][number]) =>
+      worker.url === address && worker.environment === from && now - (servesSince.get(worker) ?? now) > ANSWERS;
     const serving = world.plan.failover === 'probed' && world.workers.find(isServing);
     if (cause === 'failover' && !createdById && serving)
       world.violate(`${appName} leaves ${from}, where ${serving.name} says that it hosts`);
@@ -84,7 +91,7 @@ export function checkMoves(world: World, isHealthy: (process: World['workers'][n
   for (const process of world.workers) if (isHealthy(process)) well.set(process.environment, now);
 }
 
-/** How long ago a process must have taken its environment before whoever asks it hears so, in ms: two questions and their answers. */
+/** How long a process must have held its environment before whoever asks it hears so, in ms: two questions and their answers. */
 const ANSWERS = 15_000;
 
 /** The environment that a move takes an app out of: it may still be leaving one from which it was moved before. */
@@ -102,13 +109,6 @@ function addressOf({ supervisors }: World, environment: string): string | null |
   const leader = supervisors.find(({ process }) => process?.leads)?.process;
   return leader?.part.parts.environmentCache.addressOf(environment);
 }
-
-/** Whether a process has served an environment for some time, and answers whoever asks it. */
-const servesFor = (
-  { isHost, machine, environment, startedAt }: World['workers'][number],
-  now: number,
-  from: string,
-): boolean => environment === from && isHost && machine.isUp && now - Math.max(startedAt, machine.thawedAt) > ANSWERS;
 
 function forcedIn(world: World): Set<string> {
   const ids = forced.get(world) ?? new Set<string>();
