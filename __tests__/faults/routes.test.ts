@@ -68,6 +68,7 @@ it(`of ${APPS} apps and ${ENVIRONMENTS} environments a door has all in ${WHOLE} 
       name,
       hosts: [`${name}.apps.example.com`],
       environments: [`env_${i % ENVIRONMENTS}`],
+      stopped: false,
       signIn: false,
     });
   }

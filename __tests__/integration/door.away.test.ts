@@ -73,6 +73,28 @@ describe('while no Supervisor is there', () => {
     expect((await ask(door, '/assets/x.js', { headers: PAGE })).status).toBe(503);
     expect((await ask(door, '/apps/closed/admin/', { headers: PAGE })).status).toBe(503);
   });
+
+  it('visitors of an app that does not run read what is known of it, below main’s address and at its host', async () => {
+    const { door } = await withoutSupervisor();
+    const told = async (where: string, Host: string, more = {}) => {
+      const { status, body } = await ask(door, where, { headers: { ...PAGE, Host, ...more } });
+      return [status, /<h1>(.*)<\/h1>/.exec(body)?.[1]];
+    };
+    for (const [where, name] of [
+      ['/apps/%/admin/', 'main.test'],
+      ['/v/apps/%/admin/', 'main.test'],
+      ['/admin/', '%.test'],
+    ]) {
+      const of = (app: string, more = {}) => told(where.replace('%', app), name.replace('%', app), more);
+      expect(await of('halted')).toEqual([503, 'The app is stopped']);
+      expect(await of('halted', { 'Accept-Language': 'zh-CN' })).toEqual([503, '该应用已停止']);
+      expect(await of('closed')).toEqual([503, 'The app is unavailable right now']);
+    }
+    expect(await told('/apps/nosuch/admin/', 'main.test')).toEqual([404, 'There is no app at this address']);
+    expect(await told('/apps/main/admin/', 'main.test')).toEqual([503, 'The app is starting']);
+    const codeOf = async (app: string) => (await ask(door, `/api/__app/${app}/x:list`, { headers: PAGE })).code;
+    expect([await codeOf('halted'), await codeOf('nosuch')]).toEqual(['APP_STOPPED', 'APP_NOT_FOUND']);
+  });
 });
 
 it('a Supervisor with HTTPS is asked whether it is there, by the name in its certificate', async () => {

@@ -112,7 +112,7 @@ export class TestRoutes {
   ): Promise<void> {
     this.apps.clear();
     for (const { name, environments } of apps)
-      this.apps.set(name, { ...routeOf(name, environments), hosts: [], signIn: false });
+      this.apps.set(name, { ...routeOf(name, environments), hosts: [], stopped: false, signIn: false });
     this.places = Object.entries(addresses).map(([name, url]) => ({ name, url }));
     this.writer.note(null);
     const source = {

@@ -66,6 +66,7 @@ const APPS: Array<Partial<AppRoute> & Pick<AppRoute, 'uid' | 'name'>> = [
   { uid: 'u-big', name: 'Big', hosts: ['big.apps.test'], environments: ['a'] },
   { uid: 'u-wiki', name: 'wiki', hosts: ['wiki.apps.test', 'wiki.test'], environments: ['a'], signIn: true },
   { uid: 'u-closed', name: 'closed', hosts: ['closed.apps.test', 'closed.test'], environments: [] },
+  { uid: 'u-halted', name: 'halted', hosts: ['halted.apps.test', 'halted.test'], environments: [], stopped: true },
 ];
 
 /** @param change of the files before they are read, for a rule that is taken out */

@@ -34,7 +34,7 @@ export function routesOf(
   settings: Partial<RouteSettings> = {},
 ): Omit<Routes, 'count'> {
   const whole = apps.map(
-    (app): AppRoute => ({ hosts: [], environments: Object.keys(addresses), signIn: false, ...app }),
+    (app): AppRoute => ({ hosts: [], environments: Object.keys(addresses), stopped: false, signIn: false, ...app }),
   );
   return {
     settings: { ...SETTINGS, ...settings },

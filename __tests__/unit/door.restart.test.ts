@@ -33,7 +33,7 @@ it('believes no entry that is older than what it believed before its restart, an
   const publish = (names: string[], url: string, term: number) => {
     writer.note(null);
     const get = (name: string) =>
-      names.includes(name) ? { ...routeOf(name, ['env_a']), hosts: [], signIn: false } : undefined;
+      names.includes(name) ? { ...routeOf(name, ['env_a']), hosts: [], stopped: false, signIn: false } : undefined;
     const source = { keys: () => names.values(), get, environments: () => [{ name: 'env_a', url }] };
     return writer.publish(source, term);
   };

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { appRoute, environmentRoute, routeSettings } from '../../src/shared/routes';
 
-const APP = { uid: 'u1', name: 'crm_2', hosts: ['crm.example.com'], environments: ['env_a', 'env.b'], signIn: false };
+const APP = {
+  uid: 'u1',
+  name: 'crm_2',
+  hosts: ['crm.example.com'],
+  environments: ['env_a', 'env.b'],
+  stopped: false,
+  signIn: false,
+};
 const SETTINGS = {
   appsDomain: 'https://apps.example.com:8443',
   publicUrl: 'https://nocobase.example.com',

@@ -14,6 +14,7 @@ const appOf = (name: string, environments = ['env_a']): AppRoute => ({
   name,
   hosts: [],
   environments,
+  stopped: false,
   signIn: false,
 });
 const environmentOf = (name: string, url = `http://${name}`): EnvironmentRoute => ({ name, url });
@@ -166,6 +167,7 @@ describe('the routing table, as a door is told of it', () => {
       name: 'CRM_2',
       hosts: ['sales.example.com', 'crm-2.apps.example.com'],
       environments: ['env_a'],
+      stopped: false,
       signIn: true,
     });
   });

@@ -90,7 +90,10 @@ export async function startDoor(origin: string, apps: readonly string[], threads
   const routes = {
     settings: SETTINGS,
     apps: new Map(
-      apps.map((name) => [name, { uid: name, name, hosts: [], environments: ['env_bench'], signIn: false }]),
+      apps.map((name) => [
+        name,
+        { uid: name, name, hosts: [], environments: ['env_bench'], stopped: false, signIn: false },
+      ]),
     ),
     environments: new Map([['env_bench', { name: 'env_bench', url: origin }]]),
   };

@@ -28,6 +28,8 @@ export const appRoute = z.object({
    * Where it runs now, in the order in which visitors are sent there (`choose`). Empty: the Supervisor knows what to answer, or whom to wake.
    */
   environments: z.array(environmentName).max(1_000),
+  /** By an operator: what its visitors are told while no Supervisor is there. */
+  stopped: z.boolean(),
   /** Users of the main app are signed in there: the Supervisor answers inner pages of a visitor without a session. */
   signIn: z.boolean(),
 });

@@ -13,6 +13,7 @@ export function appRouteOf(
     name: app.name,
     hosts: table.hostsOf(app),
     environments: runningIn(app, environmentOf),
+    stopped: app.desired === 'stopped',
     signIn: Boolean(app.sso),
   }).data;
 }

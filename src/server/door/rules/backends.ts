@@ -2,7 +2,7 @@ import type { RouteSettings, Routes } from '../../../shared/routes';
 import { type ServerAddress, serverAddress } from '../../config/server-address';
 import { VIA } from '../../proxy/headers';
 import { ENVIRONMENT_HEADER } from '../../proxy/sticky-environment';
-import { pairsOf } from './maps';
+import { pairsOf, STOPPED } from './maps';
 import { answering, jsonAnswer, lateAnswer, visitorKinds } from './own-answers';
 import { backendOf, type DoorPlace, MAPS, socketsOf } from './place';
 import { literal, quoted } from './text';
@@ -47,8 +47,11 @@ const supervisors = (place: DoorPlace, { apiBase }: RouteSettings): string[] => 
   lateAnswer(place.folder, 'APP_PREPARING', 'html'),
   ...visitorKinds(apiBase),
   '  acl away nbsrv(module) lt 1',
-  `  acl names_app var(txn.name),map_str(${place.folder}/${MAPS.names}) -m found`,
-  ...answering(place.folder, 'APP_ENVIRONMENT_UNAVAILABLE', 'away names_app'),
+  `  http-request set-var(txn.known) var(txn.name),map_str(${place.folder}/${MAPS.names}) if away`,
+  `  acl names_some_app var(txn.name) -m reg ${quoted('^(?!main$)[A-Za-z]')}`,
+  ...answering(place.folder, 'APP_STOPPED', `away { var(txn.known) -m str ${STOPPED} }`),
+  ...answering(place.folder, 'APP_ENVIRONMENT_UNAVAILABLE', 'away { var(txn.known) -m found }'),
+  ...answering(place.folder, 'APP_NOT_FOUND', 'away names_some_app'),
   ...answering(place.folder, 'APP_PREPARING', 'away'),
   ...place.supervisors.map((url, i) => `  server supervisor${i + 1} ${supervisorAt(url, place)}${i ? ' backup' : ''}`),
 ];

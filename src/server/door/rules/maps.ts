@@ -7,19 +7,21 @@ export type Maps = Record<keyof typeof MAPS, ReadonlyMap<string, string>>;
 /** Kinds of apps, in the second field of their line. */
 export const BY_MAIN = 'm';
 const PLAIN = '-';
+/** Instead of the uid of an app in the names. */
+export const STOPPED = '.';
 
 /**
  * - `apps`: by name, what a rule needs of an app that runs: uid, kind, its backend, and that of its second environment;
  * - `hosts`: by host, the name of the app, whether it runs or not;
  * - `pins`: by `<name>.<environment>`, the backend of each environment in which the app runs;
- * - `names`: of all apps.
+ * - `names`: of all apps, with their uids, or that they are stopped.
  */
 export function mapsOf({ apps, environments }: Pick<Routes, 'apps' | 'environments'>): Maps {
   const pairs = new Set(pairsOf({ apps, environments }).keys());
   const maps = { apps: new Map(), hosts: new Map(), pins: new Map(), names: new Map() } satisfies Maps;
   for (const app of apps.values()) {
     const { uid, name, hosts } = app;
-    maps.names.set(name, uid);
+    maps.names.set(name, app.stopped ? STOPPED : uid);
     for (const host of hosts) if (!maps.hosts.has(host)) maps.hosts.set(host, name);
     if (app.environments.length) maps.apps.set(name, lineOf(app, pairs));
     for (const environment of app.environments) maps.pins.set(`${name}.${environment}`, backendOf(environment));

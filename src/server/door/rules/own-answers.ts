@@ -8,6 +8,8 @@ import type { DoorFiles } from './place';
  * program JSON, each in its language.
  */
 const OWN = [
+  'APP_NOT_FOUND',
+  'APP_STOPPED',
   'APP_BUSY',
   'ADDRESS_BUSY',
   'APP_ENVIRONMENT_UNAVAILABLE',
@@ -20,6 +22,11 @@ const LANGUAGES: readonly VisitorLanguage[] = ['zh', 'en'];
 
 const fileOf = (code: OwnCode, language: VisitorLanguage, kind: 'html' | 'json'): string =>
   `${code.toLowerCase().replaceAll('_', '-')}.${language}.${kind}`;
+
+function headersOf(code: OwnCode): string {
+  const [, retryAfter] = ANSWERS[code];
+  return `hdr Cache-Control no-store${retryAfter === null ? '' : ` hdr Retry-After ${retryAfter}`}`;
+}
 
 /** The bodies, by file. */
 export const answerFiles = (): DoorFiles =>
@@ -44,29 +51,25 @@ export const visitorKinds = (apiBase: string): string[] => [
 
 /** The same for programs in one language, where a browser is no matter: `http-request` or `http-response` rule. */
 export function jsonAnswer(folder: string, code: OwnCode): string {
-  const [status, retryAfter] = ANSWERS[code];
-  return `return status ${status} content-type application/json file ${folder}/${fileOf(code, 'en', 'json')} hdr Cache-Control no-store hdr Retry-After ${retryAfter}`;
+  return `return status ${ANSWERS[code][0]} content-type application/json file ${folder}/${fileOf(code, 'en', 'json')} ${headersOf(code)}`;
 }
 
 /** What is answered where HAProxy finds out only then that nobody is there: in one language, and for programs or for people. */
 export function lateAnswer(folder: string, code: OwnCode, kind: 'html' | 'json'): string {
-  const [status, retryAfter] = ANSWERS[code];
   const type = kind === 'html' ? '"text/html; charset=utf-8"' : 'application/json';
-  return `  http-error status ${status} content-type ${type} file ${folder}/${fileOf(code, 'en', kind)} hdr Cache-Control no-store hdr Retry-After ${retryAfter}`;
+  return `  http-error status ${ANSWERS[code][0]} content-type ${type} file ${folder}/${fileOf(code, 'en', kind)} ${headersOf(code)}`;
 }
 
 /** Rules that answer what meets the condition. */
 export function answering(folder: string, code: OwnCode, condition: string): string[] {
-  const [status, retryAfter] = ANSWERS[code];
   const languages = { zh: ['chinese', '!says_locale prefers_chinese'], en: [''] };
   const rule = (language: VisitorLanguage, kind: 'html' | 'json', more: string) => {
     const type = kind === 'html' ? '"text/html; charset=utf-8"' : 'application/json';
     const headers = [
-      'hdr Cache-Control no-store',
-      ...(retryAfter === null ? [] : [`hdr Retry-After ${retryAfter}`]),
+      headersOf(code),
       ...(kind === 'html' ? [`hdr Content-Security-Policy "${PAGE_POLICY}"`, 'hdr Referrer-Policy no-referrer'] : []),
     ].join(' ');
-    return `  http-request return status ${status} content-type ${type} file ${folder}/${fileOf(code, language, kind)} ${headers} if ${condition} ${more}`.trimEnd();
+    return `  http-request return status ${ANSWERS[code][0]} content-type ${type} file ${folder}/${fileOf(code, language, kind)} ${headers} if ${condition} ${more}`.trimEnd();
   };
   return LANGUAGES.flatMap((language) =>
     languages[language].flatMap((which) => [
