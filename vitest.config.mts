@@ -16,7 +16,7 @@ const ON_A_FLEET = { maxWorkers: 1, fileParallelism: false, globalSetup: './__te
 const MINUTE = 60_000;
 
 /** Unit tests that replace modules (`vi.mock`), or methods of NocoBase's classes, which others have loaded. */
-const WITH_MOCKS = ['fields', 'guards.core', 'guards.files', 'guards.nodes'].map(
+const WITH_MOCKS = ['fields', 'guards.core', 'guards.files', 'guards.nodes', 'programs'].map(
   (name) => `__tests__/unit/${name}.test.ts`,
 );
 

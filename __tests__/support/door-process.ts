@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import tls from 'node:tls';
 import { freePort } from '../../scripts/fleet';
 import { FeederPart, HAProxyPart } from '../../scripts/fleet/door';
 import { ROOT } from '../../scripts/lib/root.mjs';
@@ -34,7 +35,8 @@ export class Echo {
   constructor(readonly name: string) {
     this.server = http.createServer((request, response) => {
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ by: name, url: request.url, app: request.headers['x-app'] ?? null }));
+      const { 'x-app': app = null, 'x-forwarded-proto': proto = null } = request.headers;
+      response.end(JSON.stringify({ by: name, url: request.url, app, proto }));
     });
     this.server.keepAliveTimeout = 600_000;
     this.server.on('connection', (socket) => {
@@ -289,9 +291,11 @@ export class TestSocket {
     });
   }
 
-  static open(port: number, app: string): Promise<TestSocket> {
+  /** @param servername of HTTPS; absent: HTTP */
+  static open(port: number, app: string, servername?: string): Promise<TestSocket> {
     return new Promise((resolve, reject) => {
-      const socket = net.connect(port, '127.0.0.1');
+      const to = { port, host: '127.0.0.1' };
+      const socket = servername ? tls.connect({ ...to, servername, rejectUnauthorized: false }) : net.connect(to);
       const fields = ['Host: x', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
       const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==';
       socket.write(`GET /ws?__appName=${app} HTTP/1.1\r\n${[...fields, key].join('\r\n')}\r\n\r\n`);
@@ -319,4 +323,16 @@ export class TestSocket {
   close(): void {
     this.socket.destroy();
   }
+}
+
+/** What a visitor gets who asks for this name by HTTPS. @param protocols that he offers */
+export async function tlsAnswer(port: number, servername: string, protocols: string[] = []) {
+  const options = { port, host: '127.0.0.1', servername, ALPNProtocols: protocols, rejectUnauthorized: false };
+  const socket = await new Promise<tls.TLSSocket>((resolve, reject) => {
+    const begun = tls.connect(options, () => resolve(begun)).once('error', reject);
+  });
+  const { subject, serialNumber } = socket.getPeerCertificate();
+  const { alpnProtocol } = socket;
+  socket.destroy();
+  return { subject: subject.CN, serialNumber, alpnProtocol };
 }

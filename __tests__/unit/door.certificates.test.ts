@@ -60,6 +60,7 @@ it('uses those whose key is beside or in them, in folders of Certbot and Kuberne
     names: ['one.example.com'],
     notAfter: expect.any(Number),
     problem: null,
+    isServed: true,
   });
   expect(certificates.look(now)).toBe(false);
 });
@@ -85,7 +86,10 @@ it('names what it cannot use, and goes on with what it had', () => {
   for (const [problem, content] of Object.entries(broken)) {
     put('one.pem', content);
     expect(certificates.look(now)).toBe(false);
-    expect(problems()).toEqual({ 'one.pem': problem });
+    // Visitors get the former one.
+    expect(certificates.found).toMatchObject([
+      { file: 'one.pem', names: ['one.example.com'], problem, isServed: true },
+    ]);
     expect(certificates.texts.get('one.pem')).toBe(before);
   }
 });
@@ -93,14 +97,14 @@ it('names what it cannot use, and goes on with what it had', () => {
 it('takes none that is not valid yet, or no longer, until it is', () => {
   put('one.pem', `${cert}${key}`);
   expect(certificates.look(now - 3 * DAY)).toBe(false);
-  expect(problems()).toEqual({ 'one.pem': 'notYetValid' });
+  expect(certificates.found).toMatchObject([{ problem: 'notYetValid', isServed: false }]);
   expect(certificates.look(now + 3 * DAY)).toBe(false);
   expect(problems()).toEqual({ 'one.pem': 'expired' });
   expect(used()).toEqual([]);
   expect(certificates.look(now)).toBe(true);
   // In use when it expires: visitors are warned, which says more than no answer.
   expect(certificates.look(now + 3 * DAY)).toBe(false);
-  expect(problems()).toEqual({ 'one.pem': 'expired' });
+  expect(certificates.found).toMatchObject([{ problem: 'expired', isServed: false }]);
   expect(used()).toEqual(['one.pem']);
 });
 
@@ -115,7 +119,9 @@ it('keeps HTTPS where the folder was emptied or is gone, also after a restart, a
   const restarted = new Certificates(folder, new DoorDisk(disk.folder), recordedLog());
   expect(restarted.texts).toEqual(certificates.texts);
   expect(restarted.look(now)).toBe(false);
-  expect(restarted.found).toMatchObject([{ file: 'one.pem', names: ['one.example.com'], problem: 'unreadable' }]);
+  expect(restarted.found).toMatchObject([
+    { file: 'one.pem', names: ['one.example.com'], problem: 'unreadable', isServed: true },
+  ]);
 });
 
 it('names one that HAProxy refuses, and goes on with the former one and with all others', () => {

@@ -178,7 +178,13 @@ describe('the same counters', () => {
 describe('what is wrong with doors', () => {
   const NOW = Date.UTC(2026, 0, 1);
   const DAY = 24 * 3_600_000;
-  const certificate = { file: 'a.pem', names: ['*.example.com', 'own.test'], notAfter: NOW + 90 * DAY, problem: null };
+  const certificate = {
+    file: 'a.pem',
+    names: ['*.example.com', 'own.test'],
+    notAfter: NOW + 90 * DAY,
+    problem: null,
+    isServed: true,
+  };
   const door = (values: Partial<DoorReport> = {}, isSilent = false): SeenDoor => ({
     report: doorReportOf(values),
     rates: null,
@@ -235,6 +241,18 @@ describe('what is wrong with doors', () => {
       [door({ isSecure: true, certificates: [certificate] })],
       { domain: 'crm.test' },
       ['yellow DOMAIN_UNCERTIFIED'],
+    ],
+    [
+      'a domain whose certificate is not served',
+      [door({ isSecure: true, certificates: [{ ...certificate, isServed: false }] })],
+      { domain: 'own.test' },
+      ['yellow DOMAIN_UNCERTIFIED'],
+    ],
+    [
+      'no more than a broken one where the former one is served',
+      [door({ isSecure: true, certificates: [{ ...certificate, problem: 'keyDiffers' }] })],
+      { domain: 'own.test' },
+      ['yellow CERTIFICATE_KEY_DIFFERS'],
     ],
     ['none for a domain with one', [door({ isSecure: true, certificates: [certificate] })], { domain: 'own.test' }, []],
     ['none without https', [door()], { domain: 'crm.test' }, []],

@@ -171,10 +171,8 @@ function commandFor(programs) {
   const packages = (manager) => programs.map((program) => PROGRAMS[program][manager]).join(' ');
   // Their own packages are older.
   if (programs.length === 1 && programs[0] === 'haproxy') {
-    if (distribution() === 'ubuntu')
-      return 'sudo add-apt-repository -y ppa:vbernat/haproxy-3.0 && sudo apt-get install -y haproxy';
-    // With the backports of Debian 12 among its sources.
-    if (isBookworm()) return 'sudo apt-get install -y -t bookworm-backports haproxy';
+    if (isOldUbuntu()) return 'sudo add-apt-repository -y ppa:vbernat/haproxy-3.0 && sudo apt-get install -y haproxy';
+    if (isBookworm()) return HAPROXY_ON_BOOKWORM;
   }
   if (process.platform === 'darwin') return `brew install ${packages('brew')}`;
   if (findOnPath(['dnf'])) return `sudo dnf install -y ${packages('dnf')}`;
@@ -186,6 +184,14 @@ function commandFor(programs) {
   const chromium = 'npx playwright-core install --with-deps chromium';
   return others.length ? `${commandFor(others)} && ${chromium}` : chromium;
 }
+
+/** Neither Debian 12 nor its backports have it: from the packages of Debian's own maintainers of HAProxy. */
+const HAPROXY_ON_BOOKWORM = [
+  'sudo curl -fsSo /usr/share/keyrings/haproxy.gpg https://haproxy.debian.net/haproxy-archive-keyring.gpg',
+  'echo "deb [signed-by=/usr/share/keyrings/haproxy.gpg] http://haproxy.debian.net bookworm-backports-3.0 main" | sudo tee /etc/apt/sources.list.d/haproxy.list',
+  'sudo apt-get update',
+  'sudo apt-get install -y haproxy',
+].join(' && ');
 
 const PLAYWRIGHT = path.join(ROOT, 'node_modules/playwright-core/cli.js');
 
@@ -235,6 +241,11 @@ function run(program, args) {
     maxBuffer: Number.POSITIVE_INFINITY,
   });
   if (error || status !== 0) throw new Error(`${program} ${args.join(' ')} failed:\n${error?.message ?? stderr}`);
+}
+
+/** Before 25.04 */
+function isOldUbuntu() {
+  return distribution() === 'ubuntu' && Number(/^VERSION_ID="?([\d.]+)/m.exec(osRelease())?.[1] ?? 0) < 25.04;
 }
 
 /** Debian 12 */

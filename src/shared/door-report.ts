@@ -40,6 +40,8 @@ export const doorCertificate = z.object({
   /** In ms since 1970; null if it cannot be read. */
   notAfter: z.number().int().nullable(),
   problem: z.enum(CERTIFICATE_PROBLEMS).nullable(),
+  /** Whether visitors get it. Where it has a problem, they may still get the former one of this file: then names and end are of that one. */
+  isServed: z.boolean(),
 });
 export type DoorCertificate = z.infer<typeof doorCertificate>;
 

@@ -25,7 +25,7 @@ export interface DoorConfig {
   metrics: string | null;
   /** Null: one for each core. `APP_SUPERVISOR_DOOR_THREADS`. */
   threads: number | null;
-  /** Connections at the same time; null: as many as the system lets it have. `APP_SUPERVISOR_DOOR_CONNECTIONS`. */
+  /** Most connections at the same time, as far as the system lets it have them; null: all of these. `APP_SUPERVISOR_DOOR_CONNECTIONS`. */
   connections: number | null;
   /** File with the authorities that sign certificates of Workers; null: those of the system. `APP_SUPERVISOR_DOOR_AUTHORITIES`. */
   authorities: string | null;

@@ -12,7 +12,7 @@ export interface CertificateText {
 }
 
 /** A certificate that was read. */
-export interface ReadCertificate extends Omit<DoorCertificate, 'problem'> {
+export interface ReadCertificate extends Omit<DoorCertificate, 'problem' | 'isServed'> {
   /** All that HAProxy needs of it. */
   pem: string;
   /** In ms since 1970. */

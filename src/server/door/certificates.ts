@@ -47,15 +47,15 @@ export class Certificates {
     let isOther = false;
     try {
       const there = textsIn(this.folder).map((text) => this.read(text));
-      this.found = there.map((each) => shown(each, this.problemOf(each, now)));
       isOther = this.take(there, now);
+      this.found = there.map((each) => this.shown(each, now));
       this.isUnreadable = false;
     } catch (error) {
       this.found = [];
       if (!this.isUnreadable) this.log.error(`Certificates cannot be read: ${messageOf(error)}`);
       this.isUnreadable = true;
     }
-    if (!this.found.length) this.found = [...this.texts].map((kept) => shown(readCopy(kept), 'unreadable'));
+    if (!this.found.length) this.found = [...this.texts].map((kept) => shown(readCopy(kept), 'unreadable', true, now));
     this.complain(this.found.flatMap(({ file, problem }) => (problem ? [`${file}: ${problem}`] : [])).join(', '));
     return isOther;
   }
@@ -77,6 +77,15 @@ export class Certificates {
     }
     this.texts = texts;
     return named.length > 0;
+  }
+
+  /** With a problem it is not used, while the former one of that file stays in use. */
+  private shown(read: ReadCertificate, now: number): DoorCertificate {
+    const problem = this.problemOf(read, now);
+    const name = copyOf(read.file);
+    const text = this.texts.get(name);
+    if (problem === null || text === undefined) return shown(read, problem, text !== undefined, now);
+    return shown({ ...readCopy([name, text]), file: read.file }, problem, true, now);
   }
 
   private problemOf(read: ReadCertificate, now: number): DoorCertificate['problem'] {
@@ -120,11 +129,17 @@ export class Certificates {
   }
 }
 
-const shown = ({ file, names, notAfter }: ReadCertificate, problem: DoorCertificate['problem']): DoorCertificate => ({
-  file,
-  names,
-  notAfter,
+const shown = (
+  read: ReadCertificate,
+  problem: DoorCertificate['problem'],
+  isUsed: boolean,
+  now: number,
+): DoorCertificate => ({
+  file: read.file,
+  names: read.names,
+  notAfter: read.notAfter,
   problem,
+  isServed: isUsed && problemAt(read, now) === null,
 });
 
 const readCopy = ([file, certificate]: [string, string]): ReadCertificate =>

@@ -159,7 +159,7 @@ export class HAProxy {
     if (isTooOld(found.version)) {
       found.socket.close();
       throw new Error(
-        `HAProxy ${found.version} is too old: the door needs ${OLDEST.join('.')} or later, which "apt-get install haproxy" installs on Debian 13 and Ubuntu 24.10 or later.`,
+        `HAProxy ${found.version} is too old: the door needs ${OLDEST.join('.')} or later, which "apt-get install haproxy" installs on Debian 13 and Ubuntu 25.04 or later.`,
       );
     }
     if ([...this.former].some(({ identity }) => isSame(identity, found.identity))) return found.socket.close();

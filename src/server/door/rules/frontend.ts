@@ -17,10 +17,7 @@ export function frontendOf(place: DoorPlace, settings: RouteSettings): string[] 
   return [
     'frontend door from common',
     ...place.listeners.map((listener) => bindOf(listener, place)),
-    ...place.listeners
-      .filter(({ redirects }) => redirects)
-      .slice(0, 1)
-      .map(() => '  http-request redirect scheme https code 308 if !{ ssl_fc }'),
+    ...redirect(place.listeners),
     `  tcp-request session set-var(sess.trusted) bool(true) if ${networks.length ? `{ src ${networks.join(' ')} }` : 'FALSE'}`,
     '  # whose visitor this is: forwarded fields of strangers are not believed',
     `  http-request del-header ${quoted('^(?:forwarded|x-real-ip|x-forwarded-.*)$')} -m reg if !{ var(sess.trusted) -m bool }`,
@@ -37,6 +34,14 @@ function bindOf({ address, certificates, proxyProtocol }: Listener, { hasIPv6 }:
   const tls = certificates === null ? '' : ` ssl crt ${quoted(certificates)} alpn h2,http/1.1`;
   // Data that a visitor does not take ends his connection, as in the module (proxy/ws.ts).
   return `  bind ${boundTo(address, hasIPv6)}${proxyProtocol ? ' accept-proxy' : ''}${tls} tcp-ut 600s`;
+}
+
+/** From HTTP to the port of HTTPS, which a container's engine or a Service may lead to from its usual number, 443. */
+function redirect(listeners: readonly Listener[]): string[] {
+  const secure = listeners.find(({ certificates }) => certificates !== null);
+  if (!secure || !listeners.some(({ redirects }) => redirects)) return [];
+  const port = /:\d+$/.exec(secure.address)?.[0].replace(/^:443$/, '');
+  return [`  http-request redirect prefix https://%[req.fhdr(host),host_only]${port} code 308 if !{ ssl_fc }`];
 }
 
 /** Which app a request names, as the module finds it (proxy/naming.ts): `.` for what is left to it. */

@@ -11,7 +11,7 @@ export interface DoorPlace {
   supervisors: readonly string[];
   /** Null: one for each core. */
   threads: number | null;
-  /** Connections at the same time; null: as many as the system lets it have. */
+  /** Most connections at the same time, as far as the system lets it have them; null: all of these. */
   connections: number | null;
   /** File with the certificates of authorities that sign those of Workers; null: those of the system. */
   authorities: string | null;

@@ -116,7 +116,7 @@ function uncertified(
 /** Whether one of the doors that serve https has no certificate for a domain. */
 export function isUncertified(doors: readonly SeenDoor[], domain: string): boolean {
   const wildcard = domain.replace(/^[^.]+/, '*');
-  const covers = ({ names, problem }: DoorCertificate) =>
-    problem === null && (names.includes(domain) || names.includes(wildcard));
+  const covers = ({ names, isServed }: DoorCertificate) =>
+    isServed && (names.includes(domain) || names.includes(wildcard));
   return doors.some(({ report, isSilent }) => !isSilent && report.isSecure && !report.certificates.some(covers));
 }
