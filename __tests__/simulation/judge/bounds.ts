@@ -123,13 +123,18 @@ function checkDown({ name, slots }: EnvironmentOfWorld, sight: Sight): void {
   }
 }
 
+/** When most of a fleet was last gone, which had been there, in true ms; absent before most of it has been there. */
+const mostGoneAt = new WeakMap<World, number>();
+
 /** More than half of the fleet is silent, or was in the last minutes: it may be the Supervisor that is cut off. */
-function isMostGone({ world, since, now }: Sight): boolean {
+function isMostGone({ world, now }: Sight): boolean {
   const isHeard = ({ machine, link, part }: WorkerProcess) => machine.isUp && !link.isCut && part.isAnnounced;
   const gone = world.environments.filter(({ slots }) => !slots.some(({ process }) => process && isHeard(process)));
   const isMost = 2 * gone.length > world.environments.length;
-  const isFew = since.lasts('few are gone', !isMost, now);
-  return isMost || isFew < 200_000;
+  const before = mostGoneAt.get(world);
+  if (!isMost && before === undefined) mostGoneAt.set(world, Number.NEGATIVE_INFINITY);
+  if (isMost && before !== undefined) mostGoneAt.set(world, now);
+  return isMost || now - (before ?? now) < 200_000;
 }
 
 /** An app leaves an environment that is down, if another one can have it. */
@@ -224,8 +229,9 @@ function checkProgress({ world, since, now, redis, supervisors }: Sight): void {
   const isServed = [...supervisors].some(([process]) => process.leads && isSeen(world, process));
   const wellSince = isCalm ? Math.max(redis, ...world.slots.map(({ process }) => processWellSince(process!))) : now;
   const within = world.plan.lost === 0 ? BOUNDS.goesOn : UNWOKEN;
-  for (const { id, appName, action, finishedAt, progress } of rows<Operation>(world, 'appOperations')) {
-    const isIdle = isCalm && isServed && finishedAt === null && !isWorkedOn(world, appName);
+  const open = rows<Operation>(world, 'appOperations').filter(({ finishedAt }) => finishedAt === null);
+  for (const { id, appName, action, progress } of open) {
+    const isIdle = isCalm && isServed && !isWorkedOn(world, appName);
     // What it has come to: a step forward is progress.
     const stays = since.lasts(`${id} ${JSON.stringify(progress)}`, isIdle, now, wellSince);
     if (stays > within + SLACK) world.violate(`${action} of ${appName} does nothing for ${seconds(stays)} s`);
