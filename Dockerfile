@@ -23,15 +23,16 @@ COPY --chmod=644 docker/nginx.conf docker/server.sed docker/until-ready.js /app/
 COPY --chmod=644 docker/away /app/away/
 # Code is read-only: the container runs as a user that owns nothing but its storage. The two files of NocoBase that its
 # start writes outside of that are links to /run/nocobase, which start.sh fills. A volume at /keys has the secrets of a Worker that
-# joins: it becomes this user's.
+# joins: it becomes this user's. A door has another user, and a folder for itself and HAProxy.
 RUN cd /app/nocobase \
   && client=node_modules/@nocobase/app/dist/client \
   && { test -f $client/index.html.tpl || cp $client/index.html $client/index.html.tpl; } \
   && ln -sf /run/nocobase/index.html $client/index.html \
   && ln -sf /run/nocobase/tsconfig.paths.json tsconfig.paths.json \
-  && mkdir -p storage /run/nocobase /keys \
+  && mkdir -p storage /run/nocobase /keys /var/lib/nocobase-door \
   && chown -R 1000:1000 storage /run/nocobase /keys \
-  && chmod 700 /keys
+  && chown 1001:1001 /var/lib/nocobase-door \
+  && chmod 700 /keys /var/lib/nocobase-door
 ENV APPEND_PRESET_BUILT_IN_PLUGINS=@nocobase/plugin-app-supervisor
 # PM2 would start a process again that was told to end. The engine restarts containers.
 ENV APP_LAUNCH_MODE=node

@@ -13,7 +13,7 @@
 # ENVIRONMENTS names the environments; one that was forgotten as NAME=FLOOR (keys.ts).
 #
 # With OWNER (uid:gid) the files, except for those of Redis, and the folders in /storage belong to it: releases before 0.3.0 ran
-# as root.
+# as root. Those of the doors belong to DOOR_OWNER.
 set -eu
 umask 077
 root=${1:-}
@@ -104,7 +104,7 @@ for environment in $environments; do
   { cat "$made/$environment.env" && echo "DB_PASSWORD=$(quoted "$worker_role")"; } | write "$root/workers/$environment/worker.env"
 done
 
-if [ -d "$root/door" ]; then write "$root/door/door.env" < "$made/.door.env"; fi
+if [ -d "$root/door" ]; then (OWNER=${DOOR_OWNER:-} && write "$root/door/door.env" < "$made/.door.env"); fi
 
 default=$(stored_in "$redis_folder/default")
 default=${default:-$(random)}

@@ -16,6 +16,7 @@ import { read, signInAt, upload } from '../support/uploads';
 /** `docker compose up --build` in a real engine, and what a user then does. The tests follow one another. */
 
 const INSTANCES = ['supervisor', 'worker_a', 'worker_b'];
+const DOOR = ['door', 'haproxy'];
 const ENVIRONMENTS = ['env_a', 'env_b'];
 const MINUTE = 60_000;
 
@@ -73,7 +74,7 @@ afterAll(async () => {
 }, 5 * MINUTE);
 
 it('comes up as the README says, without .env, and makes one image', { timeout: 30 * MINUTE }, async () => {
-  await fleet.up(['--build'], INSTANCES);
+  await fleet.up(['--build'], [...DOOR, ...INSTANCES]);
   password = await fleet.password();
   expect(password).toMatch(/^[0-9a-f]{24}$/);
   manager = new Manager(await fleet.signIn(password));
@@ -105,15 +106,45 @@ it.each(INSTANCES)('runs %s without rights, as a user who can change nothing but
   expect(variables.filter((variable) => SECRETS.test(variable))).toEqual([]);
 });
 
+it.each(DOOR)('runs %s without rights, as a user of its own, who has no database and no engine', async (service) => {
+  const says = (command: string) => fleet.compose('exec', service, 'sh', '-c', command);
+  const rights = await says('cat /proc/[0-9]*/status | grep -E "^(Uid|CapEff|CapBnd|NoNewPrivs)" | sort -u');
+  expect(rights.replaceAll('\t', ' ').split('\n')).toEqual([
+    'CapBnd: 0000000000000000',
+    'CapEff: 0000000000000000',
+    'NoNewPrivs: 1',
+    'Uid: 1001 1001 1001 1001',
+  ]);
+  const folders = '/ /app /tmp /keys /etc /usr/local/bin /run /home';
+  expect(await says(`for folder in ${folders}; do touch $folder/x 2>/dev/null && echo $folder; done; true`)).toBe('');
+  expect(
+    await says('cat /proc/[0-9]*/environ 2>/dev/null | tr "\\0" "\\n" | grep -E "^(DB_|APP_KEY|.*AES)"; true'),
+  ).toBe('');
+  expect(await says('ls /var/run/docker.sock 2>/dev/null; true')).toBe('');
+  const id = await fleet.compose('ps', '--quiet', service);
+  expect(await docker(['inspect', id])).not.toMatch(SECRETS);
+});
+
+it('shows its door on the Overview, and misses none', async () => {
+  const { data } = await manager.api.get('appFleet:summary');
+  expect(data.doors).toMatchObject([{ haproxy: expect.stringMatching(/^3\./), isSilent: false }]);
+  const codes = data.problems.map(({ message }: { message: { code: string } }) => message.code);
+  expect(codes.filter((code: string) => /^DOOR/.test(code))).toEqual([]);
+});
+
 it('ends an instance whose nginx cannot start, and says why', async () => {
   const isPrivileged = ['--cap-drop', 'ALL', '--sysctl', 'net.ipv4.ip_unprivileged_port_start=1024'];
   const started = docker(['run', '--rm', ...isPrivileged, 'nocobase-app-supervisor']);
   await expect(started).rejects.toThrow(/bind\(\) to \S+:80 failed \(13: Permission denied\)/);
 });
 
-it.each(['/', '/v/', '/apps/none/'])('shows the page %s through nginx', async (path) => {
+it.each([
+  ['/', 200],
+  ['/v/', 200],
+  ['/apps/none/', 404],
+])('shows the page %s through nginx', async (path, expected) => {
   const { status, text } = await ask(fleet.supervisor, path, { headers: { Accept: 'text/html' } });
-  expect(status).toBe(200);
+  expect(status).toBe(expected);
   expect(text).toMatch(/<html/i);
   expect(text).not.toContain('{{env.');
 });
@@ -149,6 +180,81 @@ it('reads through the Supervisor what was uploaded through it', async () => {
   expect(await read(fleet.supervisor, file, { Cookie: session.Cookie })).toMatchObject({
     status: 200,
     text: 'in a container',
+  });
+});
+
+describe('the door', () => {
+  /** Addresses of who has, or had just now, connections to port 80 of the Supervisor. */
+  const peers = async () => {
+    const rows = await fleet.compose('exec', 'supervisor', 'cat', '/proc/net/tcp');
+    const found = [...rows.matchAll(/: [0-9A-F]{8}:0050 ([0-9A-F]{8}):[0-9A-F]{4} /g)];
+    return new Set(
+      found.map(([, hex]) =>
+        hex
+          .match(/../g)!
+          .reverse()
+          .map((byte) => Number.parseInt(byte, 16))
+          .join('.'),
+      ),
+    );
+  };
+
+  it('reaches the Supervisor by the address that the Supervisor believes', async () => {
+    const trusted = (await fleet.compose('exec', 'supervisor', 'printenv', 'APP_SUPERVISOR_TRUSTED_PROXIES')).split(
+      ',',
+    );
+    await ask(fleet.supervisor, '/api/__ready');
+    await waitFor(async () => (await peers()).has(trusted.at(-1)!), {
+      timeout: MINUTE,
+      what: 'A connection of the door',
+    });
+  });
+
+  it('goes on while the Supervisor restarts: no request to an app fails, and no WebSocket closes', {
+    timeout: 15 * MINUTE,
+  }, async () => {
+    await serves('composed');
+    const tab = (await Tab.open(fleet.supervisor, '/ws?__appName=composed')) as Tab;
+    let isClosed = false;
+    void tab.closed.then(() => {
+      isClosed = true;
+    });
+    const failures: string[] = [];
+    let asked = 0;
+    let isOver = false;
+    const visits = (async () => {
+      while (!isOver) {
+        asked++;
+        const { status } = await ask(fleet.supervisor, '/api/__app/composed/app:getInfo');
+        if (status !== 200) failures.push(String(status));
+      }
+    })();
+    await fleet.compose('restart', '--no-deps', 'supervisor');
+    await waitFor(async () => (await ask(fleet.supervisor, '/api/app:getInfo')).status === 503, {
+      timeout: MINUTE,
+      what: 'The answer for a Supervisor that is away',
+    });
+    const asWell = asked;
+    await fleet.healthy(['supervisor']);
+    await waitForHttp(`${fleet.supervisor}/api/__ready`, { timeout: 5 * MINUTE });
+    isOver = true;
+    await visits;
+    console.log(`measured: the Supervisor restarted: ${failures.length} of ${asked} requests to an app failed`);
+    expect(failures).toEqual([]);
+    expect(asked).toBeGreaterThan(asWell);
+    expect(isClosed).toBe(false);
+    tab.close();
+    manager = new Manager(await fleet.signIn(password));
+    for (const name of ENVIRONMENTS) await untilOnline(name);
+  });
+
+  it.each(DOOR)('whose process %s is killed is there again by itself', { timeout: 5 * MINUTE }, async (service) => {
+    const { Pid, StartedAt } = (await fleet.state(service))!;
+    process.kill(Pid, 'SIGKILL');
+    const returned = async () => (await fleet.state(service))!.StartedAt !== StartedAt;
+    await waitFor(returned, { timeout: MINUTE, interval: 500, what: 'A new container process' });
+    await fleet.healthy([service]);
+    await serves('composed');
   });
 });
 
@@ -275,7 +381,7 @@ describe('a Worker', () => {
 it('goes down, leaves nothing but its data, and comes up again with it', { timeout: 20 * MINUTE }, async () => {
   await fleet.down();
   expect((await leftovers()).volumes).toEqual(before.volumes);
-  await fleet.up([], INSTANCES);
+  await fleet.up([], [...DOOR, ...INSTANCES]);
   expect(await fleet.password()).toBe(password);
   manager = new Manager(await fleet.signIn(password));
   for (const name of ENVIRONMENTS) await untilOnline(name);
@@ -350,10 +456,13 @@ describe('with .env', () => {
     expect(await fleet.password()).toBe(password);
   });
 
-  it('a new fleet takes keys and passwords from it', { timeout: 20 * MINUTE }, async () => {
+  it('a new fleet takes keys and passwords from it, and has no door if it says so', {
+    timeout: 20 * MINUTE,
+  }, async () => {
     await fleet.down('--volumes');
-    fleet.configure([...chosen, keyOf('ab')]);
+    fleet.configure([...chosen, keyOf('ab'), 'COMPOSE_FILE=docker-compose.yml:docker-compose.no-door.yml']);
     await fleet.up([], ['supervisor', 'worker_a']);
+    for (const service of DOOR) expect(await fleet.state(service)).toBeNull();
     manager = new Manager(await fleet.signIn('of my own'));
     await untilOnline('env_a');
     const key = await fleet.compose('exec', 'supervisor', 'sh', '-c', '. /keys/fleet.env; printf %s "$APP_KEY"');

@@ -33,7 +33,13 @@ else {
 
 const socketPath = new URL(dockerEnv().DOCKER_HOST!).pathname;
 const driverFor = (fleet: string) =>
-  new DockerDriver({ address: { socketPath }, fleet: () => fleet, clock: systemClock, log: recordedLog() });
+  new DockerDriver({
+    address: { socketPath },
+    network: null,
+    fleet: () => fleet,
+    clock: systemClock,
+    log: recordedLog(),
+  });
 
 beforeAll(async () => {
   const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-driver-'));

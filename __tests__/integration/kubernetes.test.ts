@@ -5,8 +5,10 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { type Postgres, query } from '../../scripts/fleet';
+import { haproxyArguments } from '../../scripts/fleet/door';
 import { ROOT } from '../../scripts/lib/root.mjs';
-import { parseConfig } from '../../src/server/config';
+import { parseConfig, type SupervisorConfig } from '../../src/server/config';
+import { doorConfig } from '../../src/server/config/door';
 import { environmentKeyOf, fleetKeyOf } from '../../src/server/protocol/keyring';
 import { startPostgres } from '../setup/services';
 import { services } from '../support/compose';
@@ -20,6 +22,7 @@ import {
   type Resource,
   rendered,
   variablesIn,
+  workloads,
 } from '../support/kubernetes';
 import { postgresPrograms } from '../support/postgres-programs';
 
@@ -28,6 +31,9 @@ import { postgresPrograms } from '../support/postgres-programs';
 const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-kubernetes-'));
 const kubernetes = path.join(folder, 'kubernetes');
 
+const RUN = { command: 'start', isMainThread: true };
+
+const readDocs = (file: string) => fs.readFileSync(path.join(ROOT, 'docs', file), 'utf8');
 const kustomize = (overlay: string) => rendered(kubernetes, overlay);
 
 beforeAll(() => {
@@ -61,7 +67,7 @@ describe.each([
     expect(found, `${kind} ${name}`).toBeDefined();
     return found as Resource;
   };
-  const pods = () => ofKind('StatefulSet').map(({ spec }) => spec.template);
+  const pods = () => workloads(all).map(({ spec }) => spec.template);
   const containersOf = (pod: any): Container[] => [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
 
   it('renders, and every object is valid', async () => {
@@ -81,7 +87,7 @@ describe.each([
       const container = containersOf(spec.template).find(({ name }) => name === 'nocobase');
       if (!container) continue;
       const variables = environmentIn(all, container, spec.template.spec.volumes);
-      const config = parseConfig(variables, { command: 'start', isMainThread: true });
+      const config = parseConfig(variables, RUN);
       expect(config.warnings, metadata.name).toEqual([]);
       if (config.part === 'supervisor') expect(spec.replicas).toBe(supervisors);
       else expect(variables.INIT_ROOT_PASSWORD).toBeUndefined();
@@ -98,8 +104,7 @@ describe.each([
         expect(config.environmentKey).toEqual(key);
         const secrets = spec.template.spec.volumes.flatMap(({ secret }: any) => secret?.secretName ?? []);
         expect(secrets).toEqual([expect.stringMatching(/^worker-/)]);
-        const { hostname } = new URL(config.environment.proxyUrl);
-        const { spec: service } = named('Service', hostname);
+        const { spec: service } = named('Service', serviceAt(config.environment.proxyUrl));
         expect(isPartOf(service.selector, spec.template.metadata.labels)).toBe(true);
         found.set(config.environment.name, variables.DB_DATABASE);
       }
@@ -108,10 +113,51 @@ describe.each([
     expect(new Set(found.values()).size).toBe(environments.length);
   });
 
+  it('has as many doors as the Supervisor misses, with nothing of the fleet but what is theirs', () => {
+    const { spec } = named('Deployment', 'door');
+    const [supervisor] = ofKind('StatefulSet').filter(({ metadata }) => metadata.name === 'supervisor');
+    const [nocobase] = supervisor.spec.template.spec.containers;
+    const config = parseConfig(environmentIn(all, nocobase, supervisor.spec.template.spec.volumes), RUN);
+    expect((config as SupervisorConfig).doors).toBe(spec.replicas);
+    const pod = spec.template.spec;
+    const [feeder, haproxy] = pod.containers;
+    const { files } = keysIn(all, '.door');
+    expect(Object.keys(variablesIn(files['door.env'])).sort()).toEqual([
+      'APP_SUPERVISOR_PUBLIC_KEY',
+      'APP_SUPERVISOR_REDIS_URL',
+    ]);
+    const {
+      supervisors,
+      folder: place,
+      http,
+    } = doorConfig({
+      ...environmentIn(all, feeder),
+      ...variablesIn(files['door.env']),
+    });
+    expect(supervisors.map(serviceAt)).toEqual(['supervisor']);
+    expect(http).toBe(':80');
+    // They share the folder; the keys are the feeder's.
+    const mounts = (container: Container) => container.volumeMounts?.map(({ name, mountPath }) => [name, mountPath]);
+    expect(mounts(feeder)).toEqual([
+      ['door', place],
+      ['keys', '/keys'],
+    ]);
+    expect(mounts(haproxy)).toEqual([['door', place]]);
+    expect(haproxy.args[0]).toContain(`exec haproxy ${haproxyArguments(place).join(' ')}\n`);
+    expect(pod.volumes.flatMap(({ secret }: { secret?: unknown }) => secret ?? [])).toEqual([]);
+    const own = pod.securityContext;
+    expect(own.runAsUser).not.toBe(supervisor.spec.template.spec.securityContext.runAsUser);
+    expect(own).toMatchObject({ runAsNonRoot: true, runAsGroup: own.runAsUser, fsGroup: own.runAsUser });
+    // A former pod ends after a new one takes connections, and has the time for it.
+    expect(spec.strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
+    const waits = [...haproxy.lifecycle.preStop.exec.command[2].matchAll(/sleep (\d+)/g)].map(([, s]) => Number(s));
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(waits.reduce((one, other) => one + other, 0));
+  });
+
   it('has services, budgets and policies that concern the pods they mean', () => {
     for (const { metadata, spec } of [...ofKind('Service'), ...ofKind('PodDisruptionBudget')]) {
       const selector = spec.selector.matchLabels ?? spec.selector;
-      const selected = ofKind('StatefulSet').filter((set) => isPartOf(selector, set.spec.template.metadata.labels));
+      const selected = workloads(all).filter((set) => isPartOf(selector, set.spec.template.metadata.labels));
       const meant =
         metadata.name === 'workers' ? environments.map((name) => `worker-${name.replace('_', '-')}`) : [metadata.name];
       expect(selected.map((set) => set.metadata.name)).toEqual(meant);
@@ -125,7 +171,7 @@ describe.each([
     for (const { spec } of ofKind('StatefulSet')) named('Service', spec.serviceName);
   });
 
-  it('lets only the fleet reach Workers, Redis and PostgreSQL', () => {
+  it('lets visitors reach the door alone, and only the fleet Workers, Redis and PostgreSQL', () => {
     /** The pods that may connect to a pod; null: everybody. */
     const sourcesOf = (labels: Labels): string[] | null => {
       const policies = ofKind('NetworkPolicy').filter(({ spec }) => isSelected(spec.podSelector, labels));
@@ -142,8 +188,9 @@ describe.each([
     for (const pod of pods()) {
       const { 'app.kubernetes.io/component': component, 'app.kubernetes.io/name': name } = pod.metadata.labels;
       const sources = sourcesOf(pod.metadata.labels);
-      if (component === 'supervisor') expect(sources).toBeNull();
-      else expect(new Set(sources), name).toEqual(new Set(['supervisor', 'worker']));
+      if (component === 'door') expect(sources).toBeNull();
+      else if (component === 'supervisor') expect(sources).toEqual(['door']);
+      else expect(new Set(sources), name).toEqual(new Set(['door', 'supervisor', 'worker']));
     }
   });
 
@@ -174,7 +221,7 @@ describe.each([
   });
 
   it('asks the probes of this plugin, limits resources and mounts what is there', () => {
-    for (const { spec } of ofKind('StatefulSet')) {
+    for (const { spec } of workloads(all)) {
       const volumes = [...(spec.volumeClaimTemplates ?? []).map((claim: Resource) => claim.metadata.name)];
       for (const { name, persistentVolumeClaim } of spec.template.spec.volumes ?? []) {
         volumes.push(name);
@@ -194,6 +241,9 @@ describe.each([
     }
   });
 });
+
+/** @param url with the whole name, since HAProxy looks for no other */
+const serviceAt = (url: string) => /^http:\/\/([\w-]+)\.nocobase\.svc\.cluster\.local$/.exec(url)?.[1] ?? '';
 
 function isSelected(selector: any, labels: Labels = {}): boolean {
   const byExpression = (selector?.matchExpressions ?? []).every(({ key, values }: { key: string; values: string[] }) =>
@@ -251,10 +301,10 @@ describe('in operation', () => {
 
   it('no budget forbids to drain a node', () => {
     const budgets = kustomize('one-supervisor').filter(({ kind }) => kind === 'PodDisruptionBudget');
-    expect(budgets.map(({ spec }) => spec.maxUnavailable)).toEqual([1, 1]);
+    expect(budgets.map(({ spec }) => spec.maxUnavailable)).toEqual([1, 1, 1]);
   });
 
-  it('an Ingress leads to the Supervisor, with the limits of docs/deploy/nginx.conf', async () => {
+  it('an Ingress leads to the door, with the limits of docs/deploy/nginx.conf', async () => {
     const [ingress] = parseAllDocuments(fs.readFileSync(path.join(kubernetes, 'ingress/ingress.yaml'), 'utf8')).map(
       (document) => document.toJS(),
     );
@@ -262,15 +312,48 @@ describe('in operation', () => {
     new Ingress(ingress).validate();
     for (const { http } of ingress.spec.rules) {
       const { name, port } = http.paths[0].backend.service;
-      expect(set(name).spec.template.spec.containers[0].ports).toContainEqual(
-        expect.objectContaining({ name: port.name }),
+      expect(name).toBe('door');
+      const service = kustomize('one-supervisor').find(
+        ({ kind, metadata }) => kind === 'Service' && metadata.name === name,
       );
+      expect(service?.spec.ports.map((each: { name: string }) => each.name)).toContain(port.name);
     }
     const nginx = fs.readFileSync(path.join(ROOT, 'docs/deploy/nginx.conf'), 'utf8');
     for (const [option, value] of Object.entries(ingress.metadata.annotations as Labels)) {
       const setting = option.replace(/.*\/(proxy-body-size)?/, '$1').replace('proxy-body-size', 'client_max_body_size');
       expect(nginx).toMatch(new RegExp(`${setting.replaceAll('-', '_')} ${value}s?;`));
     }
+  });
+
+  it('HTTPS of the door is a patch, as docs/kubernetes.md says', () => {
+    const overlay = path.join(kubernetes, 'overlays/with-https');
+    fs.cpSync(path.join(kubernetes, 'overlays/one-supervisor'), overlay, { recursive: true });
+    const [, block] = /\*\*HTTPS\*\*.*\n\n {2}```yaml\n([\s\S]*?) {2}```/.exec(readDocs('kubernetes.md'))!;
+    fs.appendFileSync(path.join(overlay, 'kustomization.yaml'), block.replaceAll(/^ {2}/gm, ''));
+    const door = workloads(kustomize('with-https')).find(({ metadata }) => metadata.name === 'door')!;
+    const [feeder] = door.spec.template.spec.containers;
+    const env = Object.fromEntries(feeder.env.map(({ name, value }: Labels) => [name, value]));
+    expect(env).toMatchObject({ APP_SUPERVISOR_DOOR_HTTP: ':80', APP_SUPERVISOR_DOOR_HTTPS: ':443' });
+    const mount = feeder.volumeMounts.find(({ name }: Labels) => name === 'nocobase-tls');
+    expect(path.dirname(mount.mountPath)).toBe(env.APP_SUPERVISOR_DOOR_CERTIFICATES);
+    expect(door.spec.template.spec.volumes).toContainEqual({
+      name: 'nocobase-tls',
+      secret: { secretName: 'nocobase-tls', defaultMode: 0o440 },
+    });
+  });
+
+  it('without the component of the door visitors reach the Supervisor, and it misses none', () => {
+    const overlay = path.join(kubernetes, 'overlays/no-door');
+    fs.cpSync(path.join(kubernetes, 'overlays/one-supervisor'), overlay, { recursive: true });
+    const file = path.join(overlay, 'kustomization.yaml');
+    fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace('  - ../../door\n', ''));
+    const all = kustomize('no-door');
+    expect(workloads(all).map(({ metadata }) => metadata.name)).not.toContain('door');
+    const policy = all.find(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === 'supervisor');
+    expect(policy?.spec.ingress).toEqual([{ ports: [{ port: 'http' }] }]);
+    const supervisor = workloads(all).find(({ metadata }) => metadata.name === 'supervisor')!;
+    const names = supervisor.spec.template.spec.containers[0].env.map(({ name }: Labels) => name);
+    expect(names).not.toContain('APP_SUPERVISOR_DOORS');
   });
 
   it('every image can be named by its digest, in the overlay alone', () => {
@@ -280,7 +363,7 @@ describe('in operation', () => {
     const digest = `digest: sha256:${'ab'.repeat(32)}`;
     fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replace(/newTag: .*/g, digest));
     const images = kustomize('by-digest').flatMap(({ kind, spec }) =>
-      kind === 'StatefulSet'
+      kind === 'StatefulSet' || kind === 'Deployment'
         ? [...(spec.template.spec.initContainers ?? []), ...spec.template.spec.containers].map(({ image }) => image)
         : [],
     );
@@ -362,13 +445,14 @@ describe('the users of Redis', () => {
     const { REDIS_PASSWORD } = environmentIn(all, container);
     redis = new ContainerRedis(folder, container.args[0], { REDIS_PASSWORD });
     await redis.start(REDIS_PASSWORD);
-    const pods = all.filter(({ kind, spec }) => kind === 'StatefulSet' && spec.template.spec.initContainers);
+    const pods = workloads(all).filter(({ spec }) => spec.template.spec.initContainers);
     for (let times = 0; times < 2; times++) {
       for (const pod of pods) {
         const { initContainers, containers } = pod.spec.template.spec;
         const { ENVIRONMENT_NAME } = environmentIn(all, { name: '', envFrom: containers[0].envFrom });
+        const owner = pod.metadata.name === 'door' ? '.door' : ENVIRONMENT_NAME;
         const file = path.join(folder, 'redis-users');
-        fs.writeFileSync(file, keysIn(all, ENVIRONMENT_NAME).files['redis-users']);
+        fs.writeFileSync(file, keysIn(all, owner).files['redis-users']);
         const user: Container = initContainers.find(({ name }: Container) => name === 'redis-user');
         const cli = `redis-cli -h 127.0.0.1 -p ${redis.port}`;
         const script = user.args![0].replaceAll('redis-cli -h redis', cli).replaceAll('/keys/redis-users', file);
@@ -387,6 +471,11 @@ describe('the users of Redis', () => {
     await redis.ask('worker-env-b', own, (client) => client.set('app-supervisor:lease:env_b', 'x'));
     const foreign = redis.ask('worker-env-b', own, (client) => client.set('app-supervisor:lease:env_a', 'x'));
     await expect(foreign).rejects.toThrow('NOPERM');
+    const door = passwordOf(variablesIn(keysIn(all, '.door').files['door.env']).APP_SUPERVISOR_REDIS_URL);
+    expect(await redis.ask('door', door, (client) => client.hgetall('app-supervisor:routes'))).toEqual({});
+    await expect(redis.ask('door', door, (client) => client.hset('app-supervisor:routes', 'a', 'x'))).rejects.toThrow(
+      'NOPERM',
+    );
     const supervisor = passwordOf(keysIn(all).variables.APP_SUPERVISOR_REDIS_URL);
     await redis.ask('supervisor', supervisor, (client) => client.set('app-supervisor:lease:env_a', 'x'));
   });

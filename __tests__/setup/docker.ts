@@ -10,6 +10,7 @@ export default async function setup(_: TestProject): Promise<() => Promise<void>
   await makeImages(engine, {
     redis: services.redis.image!,
     postgres: services.postgres.image!,
+    haproxy: services.haproxy.image!,
     node: NODE_IMAGE,
     nocobase: NOCOBASE_IMAGE,
   });

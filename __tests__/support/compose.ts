@@ -25,6 +25,7 @@ export interface Service {
   cap_add?: string[];
   security_opt?: string[];
   tmpfs?: string[];
+  networks?: string[] | Record<string, { ipv4_address?: string; aliases?: string[] } | null>;
 }
 
 /** `${NAME:-default}`, also within a default, with an empty environment; `$$` is a dollar. */
@@ -33,12 +34,16 @@ const interpolate = (text: string) => {
   return text.replace(variable, '$1').replace(variable, '$1').replaceAll('$$', '$');
 };
 
-export const { services, volumes } = parse(
+export const { services, volumes, networks } = parse(
   interpolate(fs.readFileSync(path.join(ROOT, 'docker-compose.yml'), 'utf8')),
   {
     merge: true,
   },
-) as { services: Record<string, Service>; volumes: Record<string, null> };
+) as {
+  services: Record<string, Service>;
+  volumes: Record<string, null>;
+  networks: Record<string, { ipam?: { config: { subnet: string; ip_range: string }[] } }>;
+};
 
 /** The three that are NocoBase, each with its name in the fleet. */
 export const INSTANCES = { supervisor: 'supervisor', worker_a: 'env_a', worker_b: 'env_b' };
@@ -50,6 +55,8 @@ export interface Made {
   password: Env;
   /** For the Worker of an environment alone. */
   worker(environment: string): Env;
+  /** For the door alone. */
+  door: Env;
   /** What it said. */
   output: string;
 }
@@ -60,6 +67,7 @@ const VOLUMES = [
   'password',
   'postgres',
   'redis',
+  'door',
   ...Object.values(INSTANCES)
     .slice(1)
     .map((name) => `workers/${name}`),
@@ -78,6 +86,7 @@ export function makeKeys(folder: string, env: Env = {}): Made {
     keys: read('keys/fleet.env'),
     password: read('password/supervisor.env'),
     worker: (environment) => read(`workers/${environment}/worker.env`),
+    door: read('door/door.env'),
     output,
   };
 }

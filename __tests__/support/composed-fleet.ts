@@ -21,12 +21,19 @@ const MINUTES = 60_000;
 /** The fleet of docker-compose.yml in a real engine, as somebody has it who has cloned this repository. */
 export class ComposedFleet {
   readonly folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-composed-'));
+  /** The door's address, by which all is reached. */
   readonly supervisor = 'http://localhost:14000';
   private attached: ChildProcess | null = null;
 
   constructor() {
     const taken = [...fs.readFileSync(path.join(ROOT, '.dockerignore'), 'utf8').matchAll(/^!([^/\n]+)/gm)];
-    const names = new Set([...taken.map(([, name]) => name), 'Dockerfile', 'docker-compose.yml', 'docker']);
+    const names = new Set([
+      ...taken.map(([, name]) => name),
+      'Dockerfile',
+      'docker-compose.yml',
+      'docker-compose.no-door.yml',
+      'docker',
+    ]);
     for (const name of [...names, '.dockerignore']) {
       fs.cpSync(path.join(ROOT, name), path.join(this.folder, name), { recursive: true });
     }

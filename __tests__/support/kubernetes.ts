@@ -12,7 +12,11 @@ import { keysProgram } from './compose';
 export type Labels = Record<string, string>;
 export interface Container {
   name: string;
-  env?: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
+  env?: {
+    name: string;
+    value?: string;
+    valueFrom?: { secretKeyRef?: { name: string; key: string }; fieldRef?: { fieldPath: string } };
+  }[];
   args?: string[];
   envFrom?: Record<'configMapRef' | 'secretRef', { name: string } | undefined>[];
   command?: string[];
@@ -44,6 +48,10 @@ export function rendered(folder: string, overlay: string): Resource[] {
   return all;
 }
 
+/** Those that have pods. */
+export const workloads = (all: Resource[]): Resource[] =>
+  all.filter(({ kind }) => kind === 'StatefulSet' || kind === 'Deployment');
+
 /** What a container finds in its environment, and what start.sh adds to it. */
 export function environmentIn(all: Resource[], container: Container, volumes: any[] = []): Record<string, string> {
   const dataOf = (kind: string, name: string) => {
@@ -59,9 +67,12 @@ export function environmentIn(all: Resource[], container: Container, volumes: an
     if (secretRef) Object.assign(variables, dataOf('Secret', secretRef.name));
   }
   for (const { name, value, valueFrom } of container.env ?? []) {
-    const secret = valueFrom && dataOf('Secret', valueFrom.secretKeyRef.name)[valueFrom.secretKeyRef.key];
-    expect(value ?? secret, name).toBeDefined();
-    variables[name] = (value ?? secret) as string;
+    const { secretKeyRef, fieldRef } = valueFrom ?? {};
+    const secret = secretKeyRef && dataOf('Secret', secretKeyRef.name)[secretKeyRef.key];
+    if (fieldRef) expect(fieldRef).toEqual({ fieldPath: 'metadata.namespace' });
+    const text = value?.replace(/\$\((\w+)\)/g, (_, other) => variables[other]) ?? secret ?? (fieldRef && NAMESPACE);
+    expect(text, name).toBeDefined();
+    variables[name] = text as string;
   }
   const [program, ...sources] = container.command ?? [];
   for (const source of program === '/app/start.sh' ? sources : []) {
@@ -78,14 +89,18 @@ export function environmentIn(all: Resource[], container: Container, volumes: an
   return variables;
 }
 
-/** What the init container `keys` of a pod writes. @param environment undefined: of the Supervisor */
+/** Of all overlays. */
+const NAMESPACE = 'nocobase';
+
+/** What the init container `keys` of a pod writes. @param environment undefined: of the Supervisor; `.door`: of the door */
 export function keysIn(
   all: Resource[],
   environment?: string,
 ): { files: Record<string, string>; variables: Record<string, string> } {
-  const set = all.find(
-    ({ kind, spec }) =>
-      kind === 'StatefulSet' && spec.template.spec.initContainers && isFor(all, spec.template.spec, environment),
+  const set = workloads(all).find(({ metadata, spec }) =>
+    environment === '.door'
+      ? metadata.name === 'door'
+      : metadata.name !== 'door' && spec.template.spec.initContainers && isFor(all, spec.template.spec, environment),
   );
   const keys = set?.spec.template.spec.initContainers.find(({ name }: Container) => name === 'keys') as Container;
   const made = fs.mkdtempSync(path.join(tmpdir(), 'keys-'));

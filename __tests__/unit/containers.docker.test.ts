@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { DockerDriver } from '../../src/server/supervisor/containers/docker';
@@ -21,6 +21,14 @@ const engine = http.createServer(async (req, res) => {
   const answer = (status: number, json: unknown) =>
     res.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(json));
   if (req.url?.startsWith('/containers/json')) return answer(200, []);
+  if (req.url === '/images/image/json') return answer(200, { Id: 'id-1' });
+  if (req.url === `/containers/${hostname()}/json`)
+    return answer(200, {
+      Id: `${hostname()}0123`,
+      Image: 'id-1',
+      Config: { Image: 'image' },
+      NetworkSettings: { Networks: { bridge: {}, fleet_door: {}, fleet_nocobase: {} } },
+    });
   if (req.url?.startsWith('/volumes/worker'))
     return volumeOf === null ? answer(404, {}) : answer(200, { Labels: { 'app-supervisor.fleet': volumeOf } });
   if (req.url?.endsWith('/start')) return res.writeHead(204).end();
@@ -35,12 +43,15 @@ afterAll(() => {
   fs.rmSync(folder, { recursive: true });
 });
 
-const driver = new DockerDriver({
-  address: { socketPath },
-  fleet: () => 'fleet-1',
-  clock: new FakeClock(),
-  log: recordedLog(),
-});
+const driverIn = (network: string | null) =>
+  new DockerDriver({
+    address: { socketPath },
+    network,
+    fleet: () => 'fleet-1',
+    clock: new FakeClock(),
+    log: recordedLog(),
+  });
+const driver = driverIn(null);
 const SECRET = "of-the-environment 'quoted'";
 const create = () =>
   driver.create({
@@ -69,6 +80,14 @@ it('names a container in the address of a request, and nothing else', async () =
     'PUT /containers/c1/archive?path=%2Fkeys',
     'POST /containers/c1/start',
   ]);
+});
+
+it.each([
+  ['fleet_nocobase', 'fleet_nocobase'],
+  ['of-others', 'fleet_door'],
+  [null, 'fleet_door'],
+])('makes Workers in the network of the Supervisor that is named (%s): %s', async (network, expected) => {
+  expect(await driverIn(network).own()).toEqual({ image: 'image', imageId: 'id-1', network: expected });
 });
 
 it('gives secrets by a file that belongs to the image’s user alone', async () => {

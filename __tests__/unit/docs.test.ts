@@ -307,6 +307,7 @@ describe('the workflow of a release', () => {
       const digest = `sha256:${'ab'.repeat(32)}`;
       const { NOCOBASE_IMAGE, NODE_IMAGE } = services.supervisor.build!.args;
       const images = {
+        HAPROXY_IMAGE: services.haproxy.image,
         NOCOBASE_IMAGE,
         NODE_IMAGE,
         POSTGRES_IMAGE: services.postgres.image,
@@ -395,7 +396,7 @@ describe('docker-compose.yml', () => {
     return { ...services[service].environment, ...read };
   };
 
-  const fleet = resolveConfig({ port: 'free', redisUrl: 'redis://x', knowsItsUrl: false });
+  const fleet = resolveConfig({ port: 'free', redisUrl: 'redis://x', knowsItsUrl: false, door: true });
   const launcherEnvOf = async (instance: string): Promise<Env> => {
     const config = (await fleet).instances.find(({ name }) => name === instance)!;
     return environmentOf({
@@ -448,7 +449,7 @@ describe('docker-compose.yml', () => {
       warnings: [],
     });
     const optional =
-      /^(APP_KEY|APP_SUPERVISOR_((AES_SECRET|ENVIRONMENT)_KEY|RESTARTED|TRUSTED_PROXIES|WORKER_\w+|ENVIRONMENT_ADDRESSES)|ENVIRONMENT_PROXY_URL)$/;
+      /^(APP_KEY|APP_SUPERVISOR_((AES_SECRET|ENVIRONMENT)_KEY|RESTARTED|TRUSTED_PROXIES|DOORS|WORKER_\w+|ENVIRONMENT_ADDRESSES)|ENVIRONMENT_PROXY_URL)$/;
     for (const name of Object.keys(env).filter((name) => /^(APP|ENVIRONMENT)_/.test(name) && !optional.test(name))) {
       expect(() => parseConfig({ ...env, [name]: undefined }, RUN), name).toThrow(name);
     }
@@ -461,7 +462,7 @@ describe('docker-compose.yml', () => {
       expect(envOf(service).ENVIRONMENT_URL).toBe(`http://localhost:${published}`);
     }
     expect(['supervisor', 'worker_a', 'worker_b'].map((service) => services[service].ports)).toEqual([
-      ['14000:80'],
+      ['127.0.0.1:14001:80'],
       ['127.0.0.1:15000:80'],
       ['127.0.0.1:16000:80'],
     ]);
@@ -522,6 +523,7 @@ describe('docker-compose.yml', () => {
       keys: ['supervisor'],
       'keys-worker-a': ['worker_a'],
       'keys-worker-b': ['worker_b'],
+      'keys-door': ['door'],
       password: ['roles', 'supervisor'],
       'postgres-password': ['postgres', 'roles'],
       'redis-users': ['redis'],
@@ -604,12 +606,13 @@ describe('docker-compose.yml', () => {
     const images = Object.values(services).flatMap(({ image, build }) =>
       build ? [build.args.NOCOBASE_IMAGE, build.args.NODE_IMAGE] : [image],
     );
-    // The Workers and the keys' program take what the Supervisor's service builds.
+    // The Workers, the door and the keys' program take what the Supervisor's service builds.
     const { image: built } = services.supervisor;
-    expect(images.filter((image) => image === built)).toHaveLength(3);
+    expect(images.filter((image) => image === built)).toHaveLength(4);
     for (const image of images) if (image !== built) expect(image).toMatch(/^[a-z/]+:[\w.-]+$/);
     const [, ...written] = read('docker-compose.yml').split(/^\s*(?:image|\w+_IMAGE): /m);
     expect(written.map((text) => text.split('\n')[0]).filter((text) => !/^\$\{\w+_IMAGE:-/.test(text))).toEqual([
+      'nocobase-app-supervisor',
       'nocobase-app-supervisor',
       'nocobase-app-supervisor',
     ]);

@@ -285,7 +285,7 @@ cat /dev/stdin > variables
 
   it('are an environment of deploy/kubernetes', () => {
     const file = path.join(ROOT, 'deploy/kubernetes/environments/env-a/kustomization.yaml');
-    const { kubernetes } = files(facts(), { name: 'env_a', url: 'http://worker-env-a' });
+    const { kubernetes } = files(facts(), { name: 'env_a', url: 'http://worker-env-a.nocobase.svc.cluster.local' });
     expect(parse(kubernetes)).toEqual(parse(fs.readFileSync(file, 'utf8')));
     const other = { name: 'Env_C.1', url: 'http://localhost:17000', proxyUrl: 'http://worker_c' };
     const { nameSuffix, configMapGenerator } = parse(files(facts(), other).kubernetes);

@@ -18,10 +18,12 @@ const run = promisify(execFile);
 const SOURCES = path.join(import.meta.dirname, 'images');
 const LABEL = 'app-supervisor.made-from';
 const DEBIAN = 'trixie';
+/** Of Debian: what every image has beside the smallest system. */
+const SERVERS = ['ca-certificates', 'haproxy', 'nginx-light', 'redis-server', 'postgresql'];
 const NODE = `node-linux-${process.arch}@22`;
 /** As the image has it: NocoBase and what it needs, and nothing that only this repository needs. */
 const PACKAGES = ['@nocobase/app', 'yarn'];
-const TARGETS = ['redis', 'postgres', 'node', 'nocobase'] as const;
+const TARGETS = ['redis', 'postgres', 'haproxy', 'node', 'nocobase'] as const;
 type Target = (typeof TARGETS)[number];
 
 /** The names under which the images are needed. */
@@ -50,10 +52,11 @@ export async function makeImages(engine: DockerEngine, names: ImageNames): Promi
 /** Changes with all that an image is made of. */
 function versionOf(target: Target): string {
   const hash = createHash('sha256')
-    .update(DEBIAN)
+    .update([DEBIAN, ...SERVERS].join())
     .update(fs.readFileSync(path.join(SOURCES, 'Dockerfile')));
   if (target === 'node' || target === 'nocobase') hash.update(NODE);
-  if (target !== 'node') hash.update(fs.readFileSync(path.join(SOURCES, `${target}-entrypoint.sh`)));
+  if (target !== 'node' && target !== 'haproxy')
+    hash.update(fs.readFileSync(path.join(SOURCES, `${target}-entrypoint.sh`)));
   if (target === 'nocobase') hash.update(JSON.stringify(packagesOf(...PACKAGES)));
   return hash.digest('hex').slice(0, 16);
 }
@@ -63,13 +66,12 @@ const labelOf = (engine: DockerEngine, image: string): Promise<string | null> =>
 
 /** What all of them have: one system, with every server. */
 async function makeDebian(engine: DockerEngine): Promise<string> {
-  const image = `app-supervisor-debian:${DEBIAN}`;
+  const image = `app-supervisor-debian:${[DEBIAN, ...SERVERS].join('.')}`;
   if ((await labelOf(engine, image)) !== null) return image;
   ensurePrograms(['debootstrap'], console.log);
   const folder = fs.mkdtempSync(path.join(engine.folder, 'debian-'));
   try {
-    const include = ['ca-certificates', 'nginx-light', 'redis-server', 'postgresql'].join(',');
-    await shell(`debootstrap --variant=minbase --include=${include} ${DEBIAN} "$1"`, folder);
+    await shell(`debootstrap --variant=minbase --include=${SERVERS.join()} ${DEBIAN} "$1"`, folder);
     const left = ['var/cache/apt', 'var/lib/apt/lists', 'usr/share/doc', 'usr/share/man', 'usr/share/locale'];
     const excluded = left.map((each) => `--exclude=./${each}/*`).join(' ');
     const archive = path.join(folder, '../debian.tar');

@@ -96,6 +96,8 @@ export async function resolveConfig(options: FleetOptions): Promise<FleetConfig>
       APP_SUPERVISOR_ENVIRONMENT_ADDRESSES: names
         .map((name, index) => `env_${name}=http://${HOST}:${ports[index + 1]}`)
         .join(),
+      // One that is missing is a problem on the Overview.
+      ...(hasDoor && { APP_SUPERVISOR_DOORS: '1' }),
     },
   };
   const ownRedis = mode === 'remote' && !options.redisUrl;

@@ -31,7 +31,7 @@ export class HAProxyPart extends Part {
         prepare?.();
         return {
           program: findProgram('haproxy') ?? 'haproxy',
-          args: ['-W', '-S', `${path.join(folder, MASTER_SOCKET)},mode,600`, '-f', path.join(folder, CONFIGURATION)],
+          args: haproxyArguments(folder),
           options: { cwd: folder },
         };
       },
@@ -45,6 +45,12 @@ export class HAProxyPart extends Part {
     this.url = `http://${HOST}:${port}`;
   }
 }
+
+/** @param folder in which the feeder has written what it reads */
+export const haproxyArguments = (folder: string): string[] => [
+  ...['-W', '-S', `${path.join(folder, MASTER_SOCKET)},mode,600`],
+  ...['-f', path.join(folder, CONFIGURATION)],
+];
 
 export interface FeederOptions {
   folder: string;

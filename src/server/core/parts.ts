@@ -87,8 +87,9 @@ const publicPathOf = ({ host }: ActiveConfig) => `${basePath(host.publicPath)}/`
 
 /** In the Docker Engine that the Supervisor was given, if it was given one. */
 function driverOf(config: ActiveConfig, { clock, log }: Foundation): Pick<SupervisorPartOptions, 'driver'> {
-  const address = config.part === 'supervisor' ? config.docker : null;
-  return address ? { driver: (fleet) => new DockerDriver({ address, fleet, clock, log }) } : {};
+  if (config.part !== 'supervisor' || !config.docker) return {};
+  const { docker: address, join } = config;
+  return { driver: (fleet) => new DockerDriver({ address, network: join.network, fleet, clock, log }) };
 }
 
 /**

@@ -22,6 +22,8 @@ const RECONNECT = 5_000;
 const UPGRADES = 10_000;
 export interface DockerDriverOptions {
   address: NonNullable<SupervisorConfig['docker']>;
+  /** Of Workers, where the Supervisor's own container is in several; null: none is named. */
+  network: string | null;
   /** The fleet's id. */
   fleet(): string;
   clock: Clock;
@@ -43,7 +45,8 @@ export class DockerDriver implements WorkerDriver {
       const found = await orNull(this.engine.getContainer(hostname()).inspect());
       // Elsewhere the machine may have the name of a container.
       if (!found?.Id.startsWith(hostname())) return null;
-      const [network] = Object.keys(found.NetworkSettings.Networks ?? {}).filter((name) => name !== 'bridge');
+      const networks = Object.keys(found.NetworkSettings.Networks ?? {}).filter((name) => name !== 'bridge');
+      const network = networks.find((name) => name === this.options.network) ?? networks[0];
       const named = await orNull(this.engine.getImage(found.Config.Image).inspect());
       // Its name may mean another image by now.
       const image = named?.Id === found.Image ? found.Config.Image : found.Image;
