@@ -1,9 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { perform } from '../../src/server/supervisor/api/action';
+import { BATCHES } from '../../src/server/supervisor/api/batches';
 import { forgetInput } from '../../src/server/supervisor/definitions/input';
 import { drainPlan, mergeAway } from '../../src/server/supervisor/placement/drain-plan';
 import { stillAway } from '../../src/server/supervisor/rollout/drained';
+import type { BatchRow } from '../../src/shared/batch';
 import { say } from '../../src/shared/message';
 import type { MovePreview } from '../../src/shared/move';
+import { drain as drainOf } from '../support/drain';
 import { appOf, placementOf, publishedOf } from '../support/fixtures';
 import { MemoryFleet } from '../support/memory-fleet';
 
@@ -103,8 +107,8 @@ describe('a drain', () => {
   const row = (name: string) => part.environmentRows().find((row) => row.name === name);
   const drain = async (mode: 'move' | 'moveOrStop' | 'stop', to?: string) => {
     await fleet.run(100, ...all);
-    const { operations, refused } = await part.parts.drains.drain('env_a', { mode, to }, '1');
-    return { begun: operations.map(({ appName, action }) => `${action} ${appName}`), left: refused };
+    const { operations, left } = await drainOf(part, 'env_a', { mode, to });
+    return { begun: operations.map(({ appName, action }) => `${action} ${appName}`), left };
   };
   const moved = async (name: string, from: string, to: string) => {
     await fleet.run(1_000, ...all);
@@ -150,9 +154,35 @@ describe('a drain', () => {
 
   it('lists what cannot be moved with the reason, and leaves it as it is', async () => {
     const absent = say('MOVE_DATABASE_ABSENT', { app: 'wiki', environment: 'env_b' });
-    expect(await drain('move', 'env_b')).toEqual({ begun: ['move crm'], left: [{ app: 'wiki', ...absent }] });
+    expect(await drain('move', 'env_b')).toMatchObject({ begun: ['move crm'], left: [{ app: 'wiki', ...absent }] });
     expect(fleet.app('wiki').environments).toEqual(['env_a']);
     expect(fleet.app('wiki').published.env_a.desired).toBe('onDemand');
+  });
+
+  it('is a batch, of which what was refused is asked for again as it was asked for', async () => {
+    found.env_b = ['crm'];
+    await fleet.run(100, ...all);
+    const { batch } = await drainOf(part, 'env_a', { mode: 'move', to: 'env_b' });
+    const act = async (what: typeof BATCHES.retry) => {
+      const request = { supervisor: part, params: { filterByTk: batch }, values: {}, userId: '1', caller: {}, may: {} };
+      return ((await perform(what, request as never)) as { data: BatchRow }).data;
+    };
+    expect(await act(BATCHES.get)).toMatchObject({
+      action: 'drain',
+      environment: 'env_a',
+      total: 2,
+      underWay: 1,
+      failures: [{ cause: { code: 'MOVE_DATABASE_ABSENT' }, apps: [{ name: 'wiki', title: 'wiki' }] }],
+    });
+    found.env_b = ['crm', 'wiki'];
+    expect(await act(BATCHES.retry)).toMatchObject({ total: 2, underWay: 2, failed: 0 });
+    await moved('wiki', 'env_a', 'env_b');
+    expect(row('env_a')?.away).toMatchObject([{ app: 'crm' }, { app: 'wiki', to: 'env_b' }]);
+  });
+
+  it('of an environment without apps is none', async () => {
+    expect(await drainOf(part, 'env_b', { mode: 'move' })).toEqual({ batch: null, operations: [], left: [] });
+    expect(row('env_b')?.cordoned).toBe(true);
   });
 
   it('stops what cannot be moved if that is asked for, and it starts again when it is brought home', async () => {
@@ -211,8 +241,7 @@ describe('a drain', () => {
 
     it('leaves it in one of two that are drained at once', async () => {
       await both();
-      const { drains } = part.parts;
-      await Promise.all(['env_a', 'env_b'].map((name) => drains.drain(name, { mode: 'move' }, '1')));
+      await Promise.all(['env_a', 'env_b'].map((name) => drainOf(part, name, { mode: 'move' })));
       const wanted = Object.values(fleet.app('shop').placements).map(({ want }) => want);
       expect(wanted).not.toEqual(['stopped', 'stopped']);
     });
@@ -220,10 +249,11 @@ describe('a drain', () => {
     it('leaves it if it was stopped in the other one meanwhile', async () => {
       await both();
       const { moves, service } = part.parts;
-      const begin = moves.begin.bind(moves);
-      moves.begin = async (...plan) => {
+      const preview = moves.preview.bind(moves);
+      moves.preview = async (...request) => {
+        const plan = await preview(...request);
         await service.command('shop', 'stop', '2', { environments: ['env_b'] });
-        return begin(...plan);
+        return plan;
       };
       expect(await leftOf()).toBe('SERVED_NOWHERE_ELSE');
       expect(fleet.app('shop').placements.env_a.want).not.toBe('stopped');
@@ -251,8 +281,14 @@ describe('a drain', () => {
 
   it('stops all, also after an app that is refused', async () => {
     const { service } = part.parts;
-    const command = service.command.bind(service);
-    service.command = (name, ...rest) => command(name === 'crm' ? 'gone' : name, ...rest);
+    const inBatch = service.inBatch.bind(service);
+    service.inBatch = (id) => {
+      const ours = inBatch(id);
+      const command = ours.command.bind(ours);
+      return Object.assign(ours, {
+        command: ((name, ...rest) => command(name === 'crm' ? 'gone' : name, ...rest)) as typeof command,
+      });
+    };
     const { begun, left } = await drain('stop');
     expect([begun, left]).toMatchObject([['stop wiki'], [{ app: 'crm', code: 'UNKNOWN_APP' }]]);
   });

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { arrivingAt } from '../../src/server/supervisor/rollout/spec';
 import { say } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
+import { drain } from '../support/drain';
 import { MemoryFleet, type MemorySupervisor } from '../support/memory-fleet';
 
 /** An app with one environment is copied before it leaves it. */
@@ -236,7 +237,7 @@ describe('while it is copied ahead, a move', () => {
     fleet.answer = async () => ({ checks: [], verdict: 'free' });
     const { drains, environmentCache } = part.parts;
     const one = await begin();
-    await drains.drain('env_b', { mode: 'move' }, '1');
+    await drain(part, 'env_b', { mode: 'move' });
     await passes();
     expect(fleet.operation(one).state).toBe('cancelled');
     isAtHome();

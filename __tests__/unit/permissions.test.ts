@@ -32,7 +32,7 @@ const ALLOWED: Record<string, Record<string, Snippet[]>> = {
     get: ['apps', 'activity'],
     ...each(['cancel', 'retry'], ['apps']),
   },
-  appBatches: each(['list', 'get', 'retry'], ['apps']),
+  appBatches: { ...each(['list', 'get'], ['apps', 'environments']), retry: ['apps'] },
   appViews: each(['list', 'create', 'update', 'destroy'], ['apps']),
   appEvents: { list: ['overview', 'apps', 'activity', 'environments'], export: ['overview', 'apps', 'activity'] },
   appNotifiers: each(['list', 'update', 'test'], ['notifications']),

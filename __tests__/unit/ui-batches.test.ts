@@ -5,7 +5,7 @@ import type { Translate } from '../../src/ui/host';
 
 const HOUR = 3_600_000;
 const batch = (values: Partial<BatchRow>): BatchRow => ({
-  ...{ id: 'b', action: 'stop', createdBy: '7', createdAt: 0, total: 3, done: 3, underWay: 0 },
+  ...{ id: 'b', action: 'stop', environment: null, createdBy: '7', createdAt: 0, total: 3, done: 3, underWay: 0 },
   ...{ failed: 0, cancelled: 0, failures: [], isOver: true },
   ...values,
 });

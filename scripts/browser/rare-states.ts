@@ -224,7 +224,7 @@ export const RARE_STATES: State[] = [
       await openTab(page, 'apps');
       await page.locator('[data-testid^="app-row-"]').first().waitFor();
       await openTab(page, 'environments');
-      await page.getByTestId('containers').scrollIntoViewIfNeeded();
+      await page.locator('[data-testid^="container-row-"]').first().waitFor();
       await page.locator('[data-status=restarting]').scrollIntoViewIfNeeded();
     },
   },

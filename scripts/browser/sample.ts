@@ -83,7 +83,7 @@ export const deletedApps = (): DeletedAppRow[] => {
 export const batchesOf = (): BatchRow[] => {
   const apps = ['billing', 'archive'].map((name) => ({ name, title: name === 'billing' ? 'Billing' : '档案' }));
   const batch = (values: Partial<BatchRow>): BatchRow => ({
-    ...{ id: 'b1', action: 'restart', createdBy: '1', createdAt: Date.now() - 20_000 },
+    ...{ id: 'b1', action: 'restart', environment: null, createdBy: '1', createdAt: Date.now() - 20_000 },
     ...{ total: 32, done: 12, underWay: 20, failed: 0, cancelled: 0, failures: [], isOver: false },
     ...values,
   });

@@ -110,7 +110,7 @@ function AppList({ selected, select, focused }: ListProps) {
           add={() => edit('new')}
         />
         <Freshness error={error} />
-        <Batches batches={batches} />
+        <Batches batches={batches.data ?? []} />
         <AppRows {...list} loading={loading} width={720 + 120 * shown.length} />
         <Pages query={query} setQuery={setQuery} count={data?.count} />
         {selected.length > 0 && (

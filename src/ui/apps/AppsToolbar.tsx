@@ -1,7 +1,7 @@
-import { MoreOutlined, PlusOutlined, ReloadOutlined, SearchOutlined, SettingOutlined } from '@ant-design/icons';
-import { useDebounceFn, useRequest } from 'ahooks';
-import { Button, Checkbox, Flex, Input, Popover, Select, Space, Tooltip } from 'antd';
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { MoreOutlined, PlusOutlined, ReloadOutlined, SettingOutlined } from '@ant-design/icons';
+import { useRequest } from 'ahooks';
+import { Button, Checkbox, Flex, Popover, Select, Space, Tooltip } from 'antd';
+import type { ReactNode } from 'react';
 import type { AppCounts } from '../../shared/summary';
 import type { EnvironmentRow } from '../../shared/types';
 import { WORST_FIRST } from '../../shared/words';
@@ -13,6 +13,7 @@ import type { AppsQuery } from '../common/query';
 import { Secondary } from '../common/Secondary';
 import { shownOf } from '../common/status';
 import { StateIcon } from '../common/Tag';
+import { TextFilter } from '../common/TextFilter';
 import { useAddress } from '../common/useAddress';
 import { useHost, useT } from '../host';
 import { ALL_BATCHES } from './BatchDrawer';
@@ -43,7 +44,11 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
     <Flex gap="small" wrap justify="space-between" align="start">
       <Flex gap="small" wrap role="search" style={{ flex: '1 1 440px', minWidth: 0 }}>
         <SavedViews columns={shown} />
-        <TextFilter text={query.text} ask={ask} />
+        <TextFilter
+          text={query.text}
+          label={t('Find apps by name, identifier, label, environment, domain or error')}
+          ask={(text) => ask({ text })}
+        />
         {!isLocal && environments && (
           <Select
             allowClear
@@ -74,42 +79,6 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
         </Button>
       </Space>
     </Flex>
-  );
-}
-
-/** Asks once nothing was entered for a moment. */
-function TextFilter({ text, ask }: Pick<AppsQuery, 'text'> & Pick<Props, 'ask'>) {
-  const t = useT();
-  const [entered, enter] = useState(text);
-  /** What this field has put into the address: another text there is of a link, or of the browser's Back. */
-  const asked = useRef(text);
-  useEffect(() => {
-    if (text === asked.current) return;
-    asked.current = text;
-    enter(text);
-  }, [text]);
-  const { run: search } = useDebounceFn(
-    (next: string) => {
-      asked.current = next;
-      ask({ text: next });
-    },
-    { wait: 250 },
-  );
-  return (
-    <Input
-      prefix={<SearchOutlined aria-hidden />}
-      allowClear
-      placeholder={t('Search')}
-      aria-label={t('Find apps by name, identifier, label, environment, domain or error')}
-      title={t('Find apps by name, identifier, label, environment, domain or error')}
-      style={{ flex: '1 1 160px', minWidth: 0, maxWidth: 240 }}
-      value={entered}
-      onChange={({ target }) => {
-        enter(target.value);
-        search(target.value);
-      }}
-      data-testid="filter-text"
-    />
   );
 }
 

@@ -11,6 +11,7 @@ import { Failure } from '../common/Page';
 import { PATHS } from '../common/paths';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
+import { APPS } from '../common/snippets';
 import { StateIcon } from '../common/Tag';
 import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
@@ -79,7 +80,7 @@ function List({ show }: { show: (id: string) => void }) {
 export const isAnyOpen = (batches: readonly BatchRow[]): boolean => batches.some(({ isOver }) => !isOver);
 
 function Details({ id, onChange, back }: { id: string; onChange: () => void; back: () => void }) {
-  const { t, failure } = useHost();
+  const { t, failure, maySee } = useHost();
   const api = useApi();
   const confirm = useConfirm();
   const {
@@ -130,7 +131,7 @@ function Details({ id, onChange, back }: { id: string; onChange: () => void; bac
           {batch.failures.map((failed) => (
             <Cause key={JSON.stringify(failed.cause)} failure={failed} />
           ))}
-          {batch.failed > 0 && (
+          {batch.failed > 0 && maySee(APPS) && (
             <div>
               <Button type="primary" loading={busy} onClick={retry} data-testid="batch-retry">
                 {t('Retry the failed ({{count}})', { count: batch.failed })}

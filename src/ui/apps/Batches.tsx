@@ -5,7 +5,6 @@ import { Button, Flex, type GlobalToken, Progress, theme } from 'antd';
 import type { BatchRow } from '../../shared/batch';
 import { StateIcon } from '../common/Tag';
 import { useAddress } from '../common/useAddress';
-import type { Live } from '../common/useLive';
 import { useHost } from '../host';
 import { batchProgress, batchTitle, shownBatches } from './batch';
 
@@ -13,11 +12,11 @@ import { batchProgress, batchTitle, shownBatches } from './batch';
 const REMEMBERED = 50;
 
 /** What is being done to several apps, and what came of it, above the list. */
-export function Batches({ batches }: { batches: Live<BatchRow[]> }) {
+export function Batches({ batches }: { batches: readonly BatchRow[] }) {
   const { userId } = useHost();
   const { open } = useAddress();
   const [dismissed = [], dismiss] = useLocalStorageState<string[]>('app-supervisor.batches-dismissed');
-  const shown = shownBatches(batches.data ?? [], userId, dismissed, Date.now());
+  const shown = shownBatches(batches, userId, dismissed, Date.now());
   if (!shown.length) return null;
   return (
     <Flex vertical gap="small" role="status" data-testid="batches">

@@ -38,7 +38,7 @@ export function ConfigureDialog({ apps, onClose, onDone }: Props) {
       title={
         apps.length === 1
           ? t('Settings of "{{app}}"', { app: apps[0].title })
-          : batchTitle(t, { action: 'configure', total: apps.length })
+          : batchTitle(t, { action: 'configure', total: apps.length, environment: null })
       }
       okText={t('Save')}
       okButtonProps={{ disabled: !Object.keys(given).length, id: 'confirm-settings' }}

@@ -3,11 +3,23 @@ import { key } from '../common/text';
 import type { Translate } from '../host';
 import { ACTION_LABELS } from './labels';
 
-const LABELS: Record<BatchAction, string> = { ...ACTION_LABELS, label: key('Label'), configure: key('Settings') };
+const LABELS: Record<BatchAction, string> = {
+  ...ACTION_LABELS,
+  label: key('Label'),
+  configure: key('Settings'),
+  drain: key('Drain'),
+};
 
-/** What is done to how many apps: `Restart: 32 apps`. */
-export const batchTitle = (t: Translate, { action, total }: Pick<BatchRow, 'action' | 'total'>): string =>
-  t('{{what}}: {{text}}', { what: t(LABELS[action]), text: t('{{count}} apps', { count: total }) });
+type Named = Pick<BatchRow, 'action' | 'total' | 'environment'>;
+
+/** What is done to how many apps: `Restart: 32 apps`; `Drain env_a: 32 apps`. */
+export function batchTitle(t: Translate, { action, total, environment }: Named): string {
+  const what = t(LABELS[action]);
+  return t('{{what}}: {{text}}', {
+    what: environment === null ? what : t('{{action}} {{environment}}', { action: what, environment }),
+    text: t('{{count}} apps', { count: total }),
+  });
+}
 
 /** How far it is: `12 of 32 done, 1 failed`. */
 export function batchProgress(t: Translate, { done, total, failed, cancelled }: BatchRow): string {

@@ -48,7 +48,7 @@ export type MoveSubject = { apps: string[] } | { environment: string };
 export interface BulkAnswer {
   operations: OperationRow[];
   refused: Array<Message & { app: string }>;
-  /** Id of the batch; null or absent if it was about one app, or an environment. */
+  /** Id of the batch; null or absent if it was about one app, or brings home. */
   batch?: string | null;
 }
 
@@ -224,8 +224,8 @@ function ofEnvironments({ send, get, post }: Senders) {
       post<EnvironmentRow>('appEnvironments:admit', { filterByTk: name }, { address }),
     cordon: (name: string) => post<EnvironmentRow>('appEnvironments:cordon', { filterByTk: name }),
     async drain(name: string, mode: DrainMode, to?: string): Promise<BulkAnswer> {
-      const { operations, left } = await bulk('appEnvironments:drain', name, { mode, to });
-      return { operations, refused: left };
+      const { left, ...answer } = await bulk('appEnvironments:drain', name, { mode, to });
+      return { ...answer, refused: left };
     },
     uncordon: (name: string, bringHome: boolean) => bulk('appEnvironments:uncordon', name, { bringHome }),
     forget: (name: string, move: boolean, to?: string) => bulk('appEnvironments:forget', name, { move, to }),

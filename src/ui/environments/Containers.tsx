@@ -1,23 +1,21 @@
 import { MoreOutlined } from '@ant-design/icons';
 import { useRequest } from 'ahooks';
-import { Card, Drawer, Flex, Spin, type TableColumnType, Typography } from 'antd';
+import { Drawer, Flex, Skeleton, Spin, Typography } from 'antd';
 import { useState } from 'react';
 import type { ContainerAction, ContainerRow } from '../../shared/container';
 import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
-import { EnvironmentLink } from '../common/EnvironmentLink';
 import { type ApiError, messageText, problemText } from '../common/errors';
 import { Failure } from '../common/Page';
 import { RowButton, RowButtons } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
-import { Rows } from '../common/Rows';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { CONTAINER } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { key } from '../common/text';
 import { useLive } from '../common/useLive';
-import { type Translate, useHost, useT } from '../host';
+import { useHost, useT } from '../host';
 
 const MB = 1024 * 1024;
 const LINES = 200;
@@ -50,108 +48,87 @@ const QUESTIONS: Partial<Record<ContainerAction, { title: string; consequence: s
   },
 };
 
-/** The containers that this Supervisor has made in its engine. @param environment of this one alone; default: all */
-export function Containers({ environment }: { environment?: string }) {
+/**
+ * The containers that this Supervisor has made in its engine, what can be done with them, and the drawer of a log.
+ * @param isAsked false: there are none
+ */
+export function useContainers(isAsked: boolean) {
   const t = useT();
   const api = useApi();
-  const {
-    data: all,
-    error,
-    refresh,
-  } = useLive(api.listContainers, 'containers', (rows) =>
-    rows.some(({ status }) => status !== 'running' && status !== 'stopped'),
+  const { data, error, refresh } = useLive(
+    async () => (isAsked ? api.listContainers() : []),
+    `containers ${isAsked}`,
+    (rows) => rows.some(({ status }) => status !== 'running' && status !== 'stopped'),
   );
   const [logOf, setLogOf] = useState<string>();
   const act = useContainerActions(refresh);
-  const data = all?.filter((row) => environment === undefined || row.environment === environment);
-  // Whoever may not see them sees the environments alone.
-  if (error?.status === 403 || data?.length === 0) return null;
-  return (
-    <Card title={environment === undefined ? t('Containers') : t('Container')} data-testid="containers">
-      {error && !data ? (
-        <Failure error={error} retry={refresh} />
-      ) : (
-        <Rows
-          rows={data}
-          nameOf={({ environment }) => environment}
-          columns={columnsOf(t, act, setLogOf)}
-          width={900}
-          lines={['environment', 'status']}
-          mark={({ environment, status }) => ({
-            'data-testid': `container-row-${environment}`,
-            'data-status': status,
-          })}
-          below={(row) => (row.cause ? <End container={row} /> : null)}
-        />
-      )}
-      <Drawer
-        title={t('Log of the container of "{{environment}}"', { environment: logOf })}
-        open={logOf !== undefined}
-        onClose={() => setLogOf(undefined)}
-        width="min(960px, 100vw)"
-        destroyOnClose
-      >
-        {logOf !== undefined && <Log environment={logOf} />}
-      </Drawer>
-    </Card>
+  const drawer = (
+    <Drawer
+      title={t('Log of the container of "{{environment}}"', { environment: logOf })}
+      open={logOf !== undefined}
+      onClose={() => setLogOf(undefined)}
+      width="min(960px, 100vw)"
+      destroyOnClose
+    >
+      {logOf !== undefined && <Log environment={logOf} />}
+    </Drawer>
   );
+  return { data, error, refresh, act, showLog: setLogOf, drawer };
 }
 
-type Act = (action: ContainerAction, environment: string) => void;
-
-function columnsOf(t: Translate, act: Act, showLog: (environment: string) => void): TableColumnType<ContainerRow>[] {
-  return [
-    {
-      key: 'environment',
-      title: t('Environment'),
-      render: (_, { environment }) => (
-        <strong>
-          <EnvironmentLink name={environment} />
-        </strong>
-      ),
-    },
-    {
-      key: 'status',
-      title: t('Status'),
-      width: 260,
-      render: (_, { status, since }) => (
-        <Flex gap="small" align="center">
-          <StateTag tone={CONTAINER[status].tone}>{t(CONTAINER[status].label)}</StateTag>
-          <Secondary>
-            <Since at={since} />
-          </Secondary>
+/** The container of an environment, on its page. */
+export function EnvironmentContainer({ environment }: { environment: string }) {
+  const t = useT();
+  const { data, error, refresh, act, showLog, drawer } = useContainers(true);
+  const container = data?.find((row) => row.environment === environment);
+  if (error && !data) return <Failure error={error} retry={refresh} />;
+  if (!data) return <Skeleton active />;
+  if (!container) return <>{t('It has no container of this Supervisor.')}</>;
+  const { status, since, image, isOutdated, memory, cpus } = container;
+  const limits = [memory && `${Math.round(memory / MB)} MB`, cpus && t('{{cpus}} CPU', { cpus })].filter(Boolean);
+  return (
+    <Flex vertical gap="middle" align="start" data-testid={`container-row-${environment}`} data-status={status}>
+      <Flex gap="8px 32px" wrap align="start">
+        <Flex vertical>
+          <Secondary>{t('Status')}</Secondary>
+          <Flex gap="small" align="center">
+            <ContainerTag container={container} />
+            <Secondary>
+              <Since at={since} />
+            </Secondary>
+          </Flex>
         </Flex>
-      ),
-    },
-    {
-      key: 'image',
-      title: t('Image'),
-      render: (_, { image, isOutdated }) => (
-        <Flex vertical align="start" gap={2}>
+        <Flex vertical>
+          <Secondary>{t('Image')}</Secondary>
           <span style={{ overflowWrap: 'anywhere' }}>{image}</span>
           {isOutdated && <StateTag tone="warning">{t('Not the image of the Supervisor')}</StateTag>}
         </Flex>
-      ),
-    },
-    {
-      key: 'limits',
-      title: t('Limits'),
-      width: 150,
-      render: (_, { memory, cpus }) =>
-        [memory && `${Math.round(memory / MB)} MB`, cpus && t('{{cpus}} CPU', { cpus })].filter(Boolean).join(' · ') ||
-        '–',
-    },
-    {
-      key: 'actions',
-      fixed: 'right',
-      width: 200,
-      title: t('Actions'),
-      render: (_, row) => <Actions container={row} act={act} showLog={showLog} />,
-    },
-  ];
+        <Flex vertical>
+          <Secondary>{t('Limits')}</Secondary>
+          {limits.join(' · ') || '–'}
+        </Flex>
+        <ContainerActions container={container} act={act} showLog={showLog} />
+      </Flex>
+      <ContainerEnd container={container} />
+      {drawer}
+    </Flex>
+  );
 }
 
-function Actions({ container, act, showLog }: { container: ContainerRow; act: Act; showLog: (name: string) => void }) {
+export function ContainerTag({ container: { status } }: { container: ContainerRow }) {
+  const t = useT();
+  return <StateTag tone={CONTAINER[status].tone}>{t(CONTAINER[status].label)}</StateTag>;
+}
+
+type ContainerAct = (action: ContainerAction, environment: string) => void;
+
+interface ActionsProps {
+  container: ContainerRow;
+  act: ContainerAct;
+  showLog: (environment: string) => void;
+}
+
+export function ContainerActions({ container, act, showLog }: ActionsProps) {
   const t = useT();
   const { environment, status } = container;
   const isOff = status === 'stopped' || status === 'died';
@@ -187,13 +164,13 @@ function Actions({ container, act, showLog }: { container: ContainerRow; act: Ac
 }
 
 /** Why it ended, and what it wrote last. */
-function End({ container: { cause, lastLines, restarts } }: { container: ContainerRow }) {
+export function ContainerEnd({ container: { cause, lastLines, restarts } }: { container: ContainerRow }) {
   const t = useT();
+  if (!cause) return null;
   return (
     <Flex vertical gap="small">
       <Typography.Text type="danger">
-        {cause && messageText(t, cause)}{' '}
-        {restarts > 0 && t('It was started again {{count}} times.', { count: restarts })}
+        {messageText(t, cause)} {restarts > 0 && t('It was started again {{count}} times.', { count: restarts })}
       </Typography.Text>
       {lastLines.length > 0 && <Lines lines={lastLines} />}
     </Flex>
@@ -215,7 +192,7 @@ const Lines = ({ lines }: { lines: string[] }) => (
 );
 
 /** Does something with a container, after a question where it needs one. */
-function useContainerActions(refresh: () => unknown): Act {
+function useContainerActions(refresh: () => unknown): ContainerAct {
   const { t, failure } = useHost();
   const confirm = useConfirm();
   const api = useApi();

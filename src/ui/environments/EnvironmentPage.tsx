@@ -18,8 +18,9 @@ import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
 import { useHost, useT } from '../host';
 import { Addresses } from './Addresses';
-import { Containers } from './Containers';
+import { EnvironmentContainer } from './Containers';
 import { Actions, CordonTag, HealthCell, Version, Warnings } from './columns';
+import { EnvironmentBatches } from './EnvironmentBatches';
 import { EnvironmentLoad } from './EnvironmentLoad';
 import { HostedApps } from './HostedApps';
 import { Timeline } from './Timeline';
@@ -64,6 +65,7 @@ export function EnvironmentPage({ name, onForgotten }: Props) {
     <Flex vertical gap="middle" data-testid={`environment-page-${name}`}>
       <Head environment={data} reload={reload} actions={<Actions environment={data} act={act} />} />
       <Freshness error={error} />
+      <EnvironmentBatches environment={name} onChange={reload} />
       {data.warnings.length > 0 && (
         <Card size="small" role="region" aria-label={t('Problems')}>
           <Warnings environment={data} />
@@ -177,7 +179,7 @@ function Details({ environment }: { environment: EnvironmentDetails }) {
               ]
             : []),
           ...(isTrusted && makesContainers
-            ? [{ key: 'container', label: t('Container'), children: <Containers environment={name} /> }]
+            ? [{ key: 'container', label: t('Container'), children: <EnvironmentContainer environment={name} /> }]
             : []),
         ]}
       />

@@ -1,8 +1,6 @@
-import { Flex } from 'antd';
 import { useSearchParams } from 'react-router-dom';
-import { Page, useMakesContainers } from '../common/Page';
+import { Page } from '../common/Page';
 import { AddEnvironment } from './AddEnvironment';
-import { Containers } from './Containers';
 import { EnvironmentPage } from './EnvironmentPage';
 import { Environments } from './Environments';
 
@@ -17,18 +15,8 @@ export default function EnvironmentsPage() {
       ) : opened ? (
         <EnvironmentPage key={opened} name={opened} onForgotten={() => setParams({})} />
       ) : (
-        <Overview onAdd={() => setParams({ add: '1' })} />
+        <Environments onAdd={() => setParams({ add: '1' })} />
       )}
     </Page>
-  );
-}
-
-function Overview({ onAdd }: { onAdd: () => void }) {
-  const makesContainers = useMakesContainers();
-  return (
-    <Flex vertical gap="middle">
-      <Environments onAdd={onAdd} />
-      {makesContainers && <Containers />}
-    </Flex>
   );
 }

@@ -35,9 +35,10 @@ export function Timeline({ environment }: { environment: string }) {
       api.listEvents(outagesSince(environment, now - SPANS[span]), 1, MOST),
       api.listOperations(undefined, MOST),
     ]);
-    return { now, events: events.rows, operations };
+    return { span, now, events: events.rows, operations };
   }, `${environment} ${span}`);
-  const data = loading ? undefined : answer;
+  // What could not be loaded for this time is not what was shown of another one.
+  const data = loading || answer?.span !== span ? undefined : answer;
   if (!data && error && !loading) return <Failure error={error} retry={refresh} />;
   const colors = { outage: token.colorError, failure: token.colorWarning, operation: token.colorPrimary };
   const bars = data && barsOf(environment, data.events, data.operations, SPANS[span], data.now);

@@ -1,11 +1,14 @@
 import { MoreOutlined } from '@ant-design/icons';
 import { Flex, Space, type TableColumnType, Tooltip } from 'antd';
+import type { ReactNode } from 'react';
+import type { ContainerRow } from '../../shared/container';
 import { isToBeAdmitted } from '../../shared/environment';
 import type { EnvironmentRow } from '../../shared/types';
 import type { EnvironmentAction } from '../common/api';
 import { EnvironmentLink } from '../common/EnvironmentLink';
 import { messageText } from '../common/errors';
 import { useMenuEntry } from '../common/menuEntry';
+import { environmentPath } from '../common/paths';
 import { RowButton, RowButtons } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
 import { Secondary } from '../common/Secondary';
@@ -14,10 +17,13 @@ import { StatusCounts } from '../common/StatusCounts';
 import { HEALTH } from '../common/status';
 import { StateIcon, StateTag } from '../common/Tag';
 import { Term } from '../common/Term';
+import { TextLink } from '../common/TextLink';
 import { key } from '../common/text';
 import { type Translate, useT } from '../host';
 import { Addresses } from './Addresses';
+import { ContainerActions, ContainerTag, type useContainers } from './Containers';
 import { ENVIRONMENT_ACTIONS, ENVIRONMENT_HELP } from './labels';
+import type { Place } from './places';
 
 export type Act = (action: EnvironmentAction | 'move' | 'resetAdmin', environment: EnvironmentRow) => void;
 
@@ -28,50 +34,93 @@ export function columnsOf(
   isLocal: boolean,
   act: Act,
   onChange: () => void,
-): TableColumnType<EnvironmentRow>[] {
-  const remote = (...columns: TableColumnType<EnvironmentRow>[]) => (isLocal ? [] : columns);
-  return [
-    { key: 'name', title: t('Environment'), render: (_, row) => <Name environment={row} /> },
-    { key: 'health', title: t('Health'), width: 185, render: (_, row) => <HealthCell environment={row} /> },
-    {
-      key: 'version',
-      title: t('Version'),
-      width: 105,
-      render: (_, row) => <Version own={row.appVersion} expected={version} />,
-    },
-    ...remote(
-      {
-        key: 'url',
-        title: t('Address'),
-        width: 190,
-        render: (_, row) => <Addresses environment={row} onChange={onChange} />,
-      },
-      {
-        key: 'lastHeartbeatAt',
-        title: t('Last heartbeat'),
-        width: 120,
-        render: (_, row) => <Since at={row.lastHeartbeatAt} />,
-      },
+  containers: Pick<ReturnType<typeof useContainers>, 'act' | 'showLog'>,
+): TableColumnType<Place>[] {
+  const column = (
+    key: string,
+    title: string,
+    width: number | undefined,
+    show: (environment: EnvironmentRow, container: ContainerRow | undefined) => ReactNode,
+    /** Of a container whose Worker has not joined yet. */
+    instead: (container: ContainerRow) => ReactNode = () => null,
+  ): TableColumnType<Place> => ({
+    key,
+    title,
+    width,
+    render: (_, { environment, container }) =>
+      environment ? show(environment, container) : container && instead(container),
+  });
+  const columns = [
+    column(
+      'name',
+      t('Environment'),
+      undefined,
+      (row) => <Name environment={row} />,
+      ({ environment }) => <strong>{environment}</strong>,
     ),
-    {
-      key: 'apps',
-      title: t('Apps and load'),
-      width: 172,
-      render: (_, row) => (
-        <Flex vertical gap={2} align="start">
-          <StatusCounts environment={row.name} counts={row.apps} />
-          <Load environment={row} />
+    column(
+      'health',
+      t('Health'),
+      185,
+      (row, container) => (
+        <Flex vertical gap={4} align="start">
+          <HealthCell environment={row} />
+          {container && <ContainerLine container={container} isJoined />}
         </Flex>
       ),
+      (container) => (
+        <Flex vertical gap={4} align="start">
+          <StateTag tone="waiting">{t('Not joined yet')}</StateTag>
+          <ContainerLine container={container} />
+        </Flex>
+      ),
+    ),
+    column('version', t('Version'), 105, (row) => <Version own={row.appVersion} expected={version} />),
+    column('url', t('Address'), 190, (row) => <Addresses environment={row} onChange={onChange} />),
+    column('lastHeartbeatAt', t('Last heartbeat'), 120, (row) => <Since at={row.lastHeartbeatAt} />),
+    column('apps', t('Apps and load'), 172, (row) => (
+      <Flex vertical gap={2} align="start">
+        <StatusCounts environment={row.name} counts={row.apps} />
+        <Load environment={row} />
+      </Flex>
+    )),
+    {
+      ...column(
+        'actions',
+        t('Actions'),
+        220,
+        (row) => <Actions environment={row} act={act} />,
+        (container) => <ContainerActions container={container} {...containers} />,
+      ),
+      fixed: 'right' as const,
     },
-    ...remote({
-      key: 'actions',
-      fixed: 'right',
-      width: 220,
-      title: t('Actions'),
-      render: (_, row) => <Actions environment={row} act={act} />,
-    }),
   ];
+  return isLocal ? columns.filter(({ key }) => !REMOTE.includes(String(key))) : columns;
+}
+
+/** Columns that say nothing where the Supervisor itself hosts. */
+const REMOTE = ['url', 'lastHeartbeatAt', 'actions'];
+
+/** What its container does; it is managed on the page of its environment. */
+function ContainerLine({ container, isJoined = false }: { container: ContainerRow; isJoined?: boolean }) {
+  const t = useT();
+  const { environment, status } = container;
+  const tag = <ContainerTag container={container} />;
+  return (
+    <Flex gap={4} align="center" wrap data-testid={`container-row-${environment}`} data-status={status}>
+      <Secondary>{t('Container')}</Secondary>
+      {isJoined ? (
+        <TextLink
+          to={`${environmentPath(environment)}&tab=container`}
+          aria-label={t('Container of {{environment}}', { environment })}
+        >
+          {tag}
+        </TextLink>
+      ) : (
+        tag
+      )}
+    </Flex>
+  );
 }
 
 function Name({ environment }: { environment: EnvironmentRow }) {

@@ -211,10 +211,8 @@ export const APPS = {
     gives: MOVED,
     errors: ['UNKNOWN_APP', 'NOT_IN_ENVIRONMENT', 'ALREADY_IN_ENVIRONMENT'],
     async work(context) {
-      const { supervisor, params, input } = context;
-      const names = knownApps(supervisor, params.filterByTk).map(({ name }) => name);
-      const { batch, done, refused } = await askOf('move', context, names, input);
-      return { data: { batch, ...bulkRow(supervisor, { operations: done.flatMap((each) => each ?? []), refused }) } };
+      const names = knownApps(context.supervisor, context.params.filterByTk).map(({ name }) => name);
+      return { data: await asked('move', context, names, context.input) };
     },
   }),
   previewMove: action({
@@ -337,11 +335,15 @@ const newRow = (supervisor: Supervisor, operation: Operation) => ({
 
 /** Requests one operation for each of these apps. */
 async function operationsOf(context: ActionContext, what: BatchAction, input: unknown): Promise<Answer> {
-  const { supervisor, params } = context;
-  const names = knownApps(supervisor, params.filterByTk).map(({ name }) => name);
-  const { batch, done, refused } = await askOf(what, context, names, input as object);
-  const { operations, ...meta } = bulkRow(supervisor, { operations: done.flatMap((each) => each ?? []), refused });
-  return { data: operations, meta: { batch, ...meta } };
+  const names = knownApps(context.supervisor, context.params.filterByTk).map(({ name }) => name);
+  const { operations, ...meta } = await asked(what, context, names, input as object);
+  return { data: operations, meta };
+}
+
+/** As in `askOf`, in the words of the API. */
+export async function asked(...[what, context, ...request]: Parameters<typeof askOf>) {
+  const { batch, done, refused } = await askOf(what, context, ...request);
+  return { batch, ...bulkRow(context.supervisor, { operations: done.flatMap((each) => each ?? []), refused }) };
 }
 
 /** The answer of an action for several apps. */

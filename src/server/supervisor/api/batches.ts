@@ -62,6 +62,8 @@ export const ASKS: Record<BatchAction, Prepare> = {
     ({ service, input, userId }) =>
     (name) =>
       service.destroy(name, input.database, userId),
+  drain: ({ supervisor, service, apps, input, userId }) =>
+    supervisor.parts.drains.drain(known(supervisor, apps), input, userId, service),
 };
 
 /** An app has left the list since. */
@@ -72,17 +74,21 @@ function unknown(app: string): never {
 const known = (supervisor: Supervisor, apps: readonly { name: string }[]) =>
   apps.flatMap(({ name }) => supervisor.app(name) ?? []);
 
-/** A single app that is refused is an error; for several it is a batch. */
+/**
+ * A single app that is refused is an error; for several it is a batch.
+ * @param isBatch whether it is one, for a single app, too
+ */
 export async function askOf(
   what: BatchAction,
   { supervisor, userId, may }: Pick<ActionContext, 'supervisor' | 'userId' | 'may'>,
   names: readonly string[],
   input: object,
+  isBatch = names.length > 1,
 ): Promise<{ batch: string | null; done: (Operation | null)[]; refused: Refused[] }> {
   const { batches, service } = supervisor.parts;
   const apps = names.map((name) => supervisor.app(name) ?? unknown(name));
   const request = { supervisor, service, apps, input, userId, may };
-  if (apps.length === 1) {
+  if (!isBatch) {
     const ask = await ASKS[what](request);
     const result = await ask(apps[0].name);
     return result && 'code' in result

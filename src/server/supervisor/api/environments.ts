@@ -1,9 +1,10 @@
+import type { BatchAction } from '../../../shared/batch';
 import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
 import { drainInput, forgetInput, logsInput, moveInput, parseInput, uncordonInput } from '../definitions/input';
 import { admitInput, arrivalInput, joinInput } from '../joining/join-input';
 import { type ActionContext, action, LOG_LINES, MOVED, RESET } from './action';
-import { bulkRow } from './apps';
+import { asked, bulkRow } from './apps';
 
 type Supervisor = ActionContext['supervisor'];
 
@@ -75,13 +76,14 @@ export const ENVIRONMENTS = {
     query: ONE_ENVIRONMENT,
     body: drainInput,
     gives:
-      'The row; `meta` is `{operations, left: [{app, code, params, message}]}`: what was begun, and what stays there.',
+      'The row; `meta` is `{operations, left: [{app, code, params, message}], batch}`: what was begun, what stays there, and for several apps the id of their batch.',
     rows: 'appSupervisorEnvironment',
     errors: ['UNKNOWN_ENVIRONMENT'],
-    async work({ supervisor, name, input, userId }) {
-      const result = await supervisor.parts.drains.drain(name, input, userId);
-      const { operations, refused: left } = bulkRow(supervisor, result);
-      return { data: rowOf(supervisor, name), meta: { operations, left } };
+    async work(context) {
+      const { supervisor, name, input, userId } = context;
+      const apps = await supervisor.parts.drains.close(name, userId);
+      const { refused: left, ...meta } = await ofAll('drain', context, apps, { environment: name, ...input });
+      return { data: rowOf(supervisor, name), meta: { ...meta, left } };
     },
   }),
   move: action({
@@ -90,9 +92,9 @@ export const ENVIRONMENTS = {
     body: moveInput,
     gives: MOVED,
     errors: ['UNKNOWN_ENVIRONMENT'],
-    async work({ supervisor, name, input: { to }, userId }) {
-      const result = await supervisor.parts.moves.move(appsIn(supervisor, name), { from: name, to }, userId);
-      return { data: bulkRow(supervisor, result) };
+    async work(context) {
+      const { supervisor, name, input } = context;
+      return { data: await ofAll('move', context, appsIn(supervisor, name), { from: name, to: input.to }) };
     },
   }),
   previewMove: action({
@@ -184,6 +186,12 @@ function rowOf(supervisor: Supervisor, name: string) {
   const row = supervisor.parts.view.environmentRows().find((each) => each.name === name);
   if (!row) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
   return row;
+}
+
+/** Asks for the same of all apps of an environment, as a batch. */
+async function ofAll(what: BatchAction, context: ActionContext, apps: readonly { name: string }[], input: object) {
+  const names = apps.map(({ name }) => name);
+  return names.length ? asked(what, context, names, input, true) : { batch: null, operations: [], refused: [] };
 }
 
 function appsIn(supervisor: Supervisor, environment: string) {

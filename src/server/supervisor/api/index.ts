@@ -52,7 +52,13 @@ const SNIPPETS = {
   apps: [...managed('apps'), ...OVERVIEW, 'appOperations:*', 'appBatches:*', 'appViews:*'],
   activity: ['appEvents:*', 'appOperations:list', 'appOperations:get', 'appEnvironments:list'],
   notifications: ['appNotifiers:*'],
-  environments: [...managed('appEnvironments'), 'appEvents:list', 'appOperations:list'],
+  environments: [
+    ...managed('appEnvironments'),
+    'appEvents:list',
+    'appOperations:list',
+    'appBatches:list',
+    'appBatches:get',
+  ],
   security: [...SECURITY, 'appContainers:*'],
 };
 

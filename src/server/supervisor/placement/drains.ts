@@ -1,5 +1,6 @@
 import type { Away } from '../../../shared/environment';
 import type { MovePreview } from '../../../shared/move';
+import type { Operation } from '../../../shared/operation';
 import type { DrainMode } from '../../../shared/words';
 import { AppSupervisorError } from '../../errors';
 import type { AppCache } from '../definitions/app-cache';
@@ -7,7 +8,7 @@ import type { OperationCache } from '../definitions/operation-store';
 import type { AppDefinition } from '../definitions/repository';
 import type { ChangeJournal } from '../events/journal';
 import type { EnvironmentCache } from '../fleet/environment-cache';
-import { type BulkResult, forEachApp } from '../requests/bulk';
+import { type BulkResult, forEachApp, type Refused } from '../requests/bulk';
 import type { AppService } from '../requests/service';
 import { stillAway } from '../rollout/drained';
 import { arrivingAt } from '../rollout/spec';
@@ -24,6 +25,7 @@ export interface DrainsOptions {
 }
 
 export interface DrainRequest {
+  environment: string;
   mode: DrainMode;
   /** Default: placement chooses an environment for each app. */
   to?: string;
@@ -37,18 +39,30 @@ export class Drains {
   constructor(private readonly options: DrainsOptions) {}
 
   /**
-   * Accepts no new apps there, and moves or stops those that are there.
-   * @returns what was begun, and what stays as it is
+   * Accepts no new apps there, and none that is about to come.
+   * @returns the apps that are there
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT
    */
-  async drain(environment: string, { mode, to }: DrainRequest, userId: string | null): Promise<BulkResult> {
-    const { environmentCache, moves, journal } = this.options;
+  async close(environment: string, userId: string | null): Promise<AppDefinition[]> {
+    const { environmentCache, journal } = this.options;
     await environmentCache.change(environment, { cordoned: true });
     await journal.ofEnvironment(environment, 'drain', userId);
-    // What is about to come stays where it is.
     await this.turnBack([...this.options.appCache.apps.values()], environment, userId);
-    const apps = this.appsIn(environment);
-    const previews = mode === 'stop' ? [] : (await moves.preview(apps, { from: environment, to })).apps;
+    return this.appsIn(environment);
+  }
+
+  /**
+   * Moves or stops these apps of an environment.
+   * @returns what asks for one of them: null if it is as it should be
+   */
+  async drain(
+    apps: readonly AppDefinition[],
+    { environment, mode, to }: DrainRequest,
+    userId: string | null,
+    service = this.options.service,
+  ): Promise<(app: string) => Promise<Operation | Refused | null>> {
+    const { environmentCache, moves } = this.options;
+    const previews = mode === 'stop' ? [] : (await moves.preview([...apps], { from: environment, to })).apps;
     const { moved, stopped, left } = drainPlan(environment, mode, apps, previews);
     const uids = new Map(apps.map(({ name, uid }) => [name, uid]));
     const away: Away[] = [
@@ -64,8 +78,13 @@ export class Drains {
         throw new AppSupervisorError('SERVED_NOWHERE_ELSE', { app: app.name, environment });
     };
     const check = mode === 'move' ? assertServed : undefined;
-    const results = [await moves.begin(moved, userId), await this.command('stop', environment, stopped, userId, check)];
-    return joined({ operations: [], refused: left }, ...results);
+    return async (name) => {
+      const move = moved.find(({ app }) => app === name);
+      if (move) return service.move(name, { from: environment, to: move.to }, userId);
+      if (stopped.some((app) => app.name === name))
+        return service.command(name, 'stop', userId, { environments: [environment], check });
+      return left.find(({ app }) => app === name) ?? null;
+    };
   }
 
   /**
@@ -111,7 +130,7 @@ export class Drains {
     return joined(
       ...turned,
       await moves.begin(previews, userId),
-      await this.command('start', environment, appsAt(null), userId),
+      await this.startAgain(environment, appsAt(null), userId),
     );
   }
 
@@ -127,15 +146,13 @@ export class Drains {
     return { operations: [], refused };
   }
 
-  private async command(
-    action: 'start' | 'stop',
+  private async startAgain(
     environment: string,
     apps: readonly AppDefinition[],
     userId: string | null,
-    check?: (app: AppDefinition) => void,
   ): Promise<BulkResult> {
     const { done, refused } = await forEachApp(apps, ({ name }) =>
-      this.options.service.command(name, action, userId, { environments: [environment], check }),
+      this.options.service.command(name, 'start', userId, { environments: [environment] }),
     );
     return { operations: done, refused };
   }

@@ -3,12 +3,16 @@ import PQueue from 'p-queue';
 import { BATCH, type Batch, type BatchRow } from '../../../shared/batch';
 import { completeIn, fromTable, pickIn } from '../../../shared/fields';
 import { type Message, say } from '../../../shared/message';
-import type { Operation } from '../../../shared/operation';
 import type { Clock } from '../../clock';
 import { AppSupervisorError } from '../../errors';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { Random } from '../../random';
-import { KEEP_OPERATIONS, newOperationId, type OperationStore } from '../definitions/operation-store';
+import {
+  type BatchOperation,
+  KEEP_OPERATIONS,
+  newOperationId,
+  type OperationStore,
+} from '../definitions/operation-store';
 import { forEachApp, type Refused } from './bulk';
 
 /** How long the process that asks for the apps may be silent before it is taken for ended, in ms. */
@@ -193,7 +197,7 @@ const isAsking = ({ asked, apps, askedAt }: Batch, now: number): boolean =>
   asked < apps.length && now - askedAt < SILENCE;
 
 /** A batch as it is shown. @param operations its own */
-export function batchRow(batch: Batch, operations: readonly Operation[], now: number): BatchRow {
+export function batchRow(batch: Batch, operations: readonly BatchOperation[], now: number): BatchRow {
   const outcomes = outcomesOf(batch, operations, now);
   const count = (of: Outcome) => outcomes.filter(([outcome]) => outcome === of).length;
   const groups = new Map<string, BatchRow['failures'][number]>();
@@ -210,6 +214,7 @@ export function batchRow(batch: Batch, operations: readonly Operation[], now: nu
   return pickIn(BATCH, 'row', {
     ...batch,
     createdBy: batch.createdById,
+    environment: environmentOf(batch),
     total: outcomes.length,
     done: count('done'),
     underWay: count('underWay'),
@@ -220,10 +225,13 @@ export function batchRow(batch: Batch, operations: readonly Operation[], now: nu
   }) as BatchRow;
 }
 
+const environmentOf = ({ input: { environment, from } }: Batch): string | null =>
+  [environment, from].find((name) => typeof name === 'string') ?? null;
+
 type Outcome = 'done' | 'underWay' | 'failed' | 'cancelled';
 
 /** What has become of each app of a batch, with the cause of what has failed. */
-function outcomesOf(batch: Batch, operations: readonly Operation[], now: number): Array<[Outcome, Message?]> {
+function outcomesOf(batch: Batch, operations: readonly BatchOperation[], now: number): Array<[Outcome, Message?]> {
   const inOrder = [...operations].sort((one, other) => one.generation - other.generation);
   const newest = new Map(inOrder.map((operation) => [operation.appUid, operation]));
   return batch.apps.map(({ uid, name }, index) => {
