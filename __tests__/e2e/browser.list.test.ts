@@ -6,9 +6,11 @@ import {
   browser,
   CLIENT,
   choiceIn,
+  chooseInMenu,
   complaintsOf,
   eventually,
   fleet,
+  inSteps,
   letPollingBeOff,
   manager,
   onStage,
@@ -104,6 +106,8 @@ describe.each(CLIENT)('in the $client client', (client) => {
 
   afterAll(() => context?.close());
 
+  inSteps(() => page, 'browser-list');
+
   it('shows a page of it, which is all that the server sends, and others and larger ones when asked', async () => {
     await find('list_');
     await eventually(inAll).toBe('24 in total');
@@ -186,6 +190,8 @@ describe.each(CLIENT)('in the $client client', (client) => {
   });
 
   it('is selected as a whole, over all pages', async () => {
+    await find('list_');
+    await eventually(inAll).toBe('24 in total');
     await page.locator('.ant-table-thead').getByRole('checkbox').check();
     await page.getByText('20 selected', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Select all 24 that match' }).click();
@@ -355,9 +361,15 @@ describe.each(CLIENT)('in the $client client', (client) => {
   });
 
   it('what was done to several apps stays in sight, whatever is looked for and after a reload, until it is dismissed', async () => {
-    const { data } = await manager.api.get('appBatches:list');
+    const batches = async () => (await manager.api.get('appBatches:list')).data;
+    await eventually(async () => (await batches())[0]).toMatchObject({
+      action: 'restart',
+      total: 2,
+      done: 2,
+      isOver: true,
+    });
+    const data = await batches();
     const [restart] = data;
-    expect(restart).toMatchObject({ action: 'restart', total: 2, done: 2, isOver: true });
     const shown = page.getByTestId(`batch-${restart.id}`);
     await find('no such app');
     await shown.getByText('2 of 2 done').waitFor();
@@ -470,9 +482,8 @@ describe.each(CLIENT)('in the $client client', (client) => {
   });
 
   it('an app is deleted with its data for its name in writing', async () => {
-    await press('more', one);
-    await press('delete', one);
     const deleting = question(`Delete "${one} changed"?`);
+    await chooseInMenu(page, `app-more-${one}`, `app-delete-${one}`, deleting);
     await deleting.getByLabel('Also delete the data').check();
     await deleting.locator('#confirm-name').fill(one);
     const sent = page.waitForRequest((request) => request.url().includes('apps:destroy'));

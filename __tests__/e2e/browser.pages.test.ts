@@ -2,17 +2,17 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { enableLanguages, openContext, openSettings, tabOf } from '../../scripts/browser';
 import chinese from '../../src/locale/zh-CN.json';
-import { browser, CLIENT, complaintsOf, eventually, fleet, manager, onStage, shows } from '../support/browser';
+import { browser, CLIENT, complaintsOf, eventually, fleet, inSteps, manager, onStage, shows } from '../support/browser';
 
 /** The form by keyboard, in Chinese, and left with changes. Every page and state: long/browser.states.test.ts. */
 
-const SAMPLE = { app: 'pages', environment: 'env_a' };
+const SAMPLE = { app: 'pages', environment: 'env_a', other: 'env_b' };
 
 onStage();
 
 beforeAll(async () => {
   await enableLanguages(manager.api, 'en-US', 'zh-CN');
-  await manager.create({ name: SAMPLE.app, title: '示例', environments: ['env_a', 'env_b'] });
+  await manager.create({ name: SAMPLE.app, title: '示例', environments: [SAMPLE.environment, SAMPLE.other] });
 });
 
 afterAll(async () => {
@@ -30,6 +30,8 @@ describe.each(CLIENT)('in the $client client', (client) => {
   });
 
   afterAll(() => page?.context().close());
+
+  inSteps(() => page, 'browser-pages');
 
   it('an app is added by keyboard alone', async () => {
     await openSettings(page, fleet.supervisor.url, client);
@@ -69,7 +71,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
   });
 
   it('rows, menus and dialogs are used by keyboard alone, and give the focus back', async () => {
-    const { app, environment } = SAMPLE;
+    const { app, environment, other } = SAMPLE;
     const { keyboard } = page;
     const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-testid'));
     const menus = page.locator('.ant-dropdown').filter({ visible: true });
@@ -110,10 +112,10 @@ describe.each(CLIENT)('in the $client client', (client) => {
     expect(await row.locator(':focus').count()).toBe(0);
     await keyboard.press('Shift+Tab');
     await eventually(focused).toBe(`app-open-${app}`);
-    await keyboard.press('ArrowRight');
-    await eventually(focused).toBe(`environment-link-${environment}`);
-    await keyboard.press('ArrowRight');
-    await eventually(focused).toBe(`app-visit-${app}`);
+    for (const next of [`environment-link-${environment}`, `environment-link-${other}`, `app-visit-${app}`]) {
+      await keyboard.press('ArrowRight');
+      await eventually(focused).toBe(next);
+    }
     await keyboard.press('End');
     await eventually(focused).toBe(`app-more-${app}`);
     await keyboard.press('Tab');

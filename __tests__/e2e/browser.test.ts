@@ -1,19 +1,20 @@
 import type { BrowserContext, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { CLIENTS, openContext, tabsOf } from '../../scripts/browser';
 import { ADMIN, query } from '../../scripts/fleet';
 import {
   answer,
   browser,
+  chooseInMenu,
   chooseInSwitcher,
   complaintsOf,
   eventually,
   fleet,
+  inSteps,
   letPollingBeOff,
   manager,
   onStage,
   openSettingsByMenu,
-  photograph,
   shows,
 } from '../support/browser';
 import { Visitor } from '../support/visitor';
@@ -75,14 +76,7 @@ describe.each(HERE)('an administrator with the $client client', ({ client, base 
     complaints = complaintsOf(page);
   });
 
-  let isBroken = false;
-  beforeEach(({ skip, onTestFailed }) => {
-    skip(isBroken, 'A step before it failed.');
-    onTestFailed(async () => {
-      isBroken = true;
-      await photograph(page, `browser-${client}`);
-    });
-  });
+  inSteps(() => page, `browser-${client}`);
 
   afterAll(async () => {
     await context?.close();
@@ -235,9 +229,8 @@ describe.each(HERE)('an administrator with the $client client', ({ client, base 
   });
 
   wholeIt('deletes it, after a question that says that the database is kept, which it is', async () => {
-    await press('more');
-    await press('delete');
     const dialog = page.getByRole('dialog', { name: `Delete "${title}"?` });
+    await chooseInMenu(page, `app-more-${name}`, `app-delete-${name}`, dialog);
     const keep = dialog.getByLabel(`Keep the data: database "${name}"`);
     await eventually(() => keep.isChecked()).toBe(true);
     // With the data goes the identifier in writing.

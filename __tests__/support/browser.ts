@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, inject } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject } from 'vitest';
 import { CLIENTS, launchBrowser, openContext } from '../../scripts/browser';
 import type { Fleet } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
@@ -150,6 +150,34 @@ export async function photograph(page: Page, name: string): Promise<void> {
   const [text] = await page.locator('body').allInnerTexts();
   console.error(`${name} at ${page.url()}:\n${text?.slice(0, 1_000)}`);
   await page.screenshot({ path: path.join(ROOT, `.fleet/test-results/${name}.png`) });
+}
+
+/** Each test of a file goes on from the one before: after one that failed the others say nothing, and are left out. */
+export function inSteps(page: () => Page, name: string): void {
+  let isBroken = false;
+  beforeEach(({ skip, onTestFailed }) => {
+    skip(isBroken, 'A step before it failed.');
+    onTestFailed(async () => {
+      isBroken = true;
+      await photograph(page(), name);
+    });
+  });
+}
+
+/**
+ * Presses an entry of a row's menu until what it opens is there. The menu moves with its row and with what it says itself:
+ * where that changes between pressing and releasing, the press is lost, and a user presses again.
+ */
+export async function chooseInMenu(page: Page, button: string, entry: string, opened: Locator): Promise<void> {
+  const shown = page.getByTestId(entry);
+  await until(`"${entry}" to be taken`, async () => {
+    if (!(await shown.isVisible())) await page.getByTestId(button).click();
+    await shown.click({ timeout: 3_000 }).catch(() => undefined);
+    return opened.waitFor({ timeout: 5_000 }).then(
+      () => true,
+      () => false,
+    );
+  });
 }
 
 /**

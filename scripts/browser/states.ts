@@ -135,7 +135,7 @@ export const STATES: State[] = [
     async show(page) {
       await answerNo(page);
       await pressBulk(page, 'configure');
-      await settled(page, '#confirm-settings');
+      await shown(page, '#confirm-settings');
     },
   },
   {

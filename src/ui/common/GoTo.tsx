@@ -1,7 +1,7 @@
 import { ClusterOutlined, SearchOutlined } from '@ant-design/icons';
 import { css } from '@emotion/css';
 import { useDebounce, useMemoizedFn, useRequest } from 'ahooks';
-import { Button, type GlobalToken, Input, Modal, theme } from 'antd';
+import { Button, type GlobalToken, Input, type InputRef, Modal, theme } from 'antd';
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
 import { useNavigate } from 'react-router-dom';
 import { useHost, useT } from '../host';
@@ -67,8 +67,8 @@ interface Target {
 function Finder({ isLocal, close }: { isLocal: boolean; close: () => void }) {
   const t = useT();
   const navigate = useNavigate();
-  const { token } = theme.useToken();
   const list = useId();
+  const input = useRef<InputRef>(null);
   const [text, enter] = useState('');
   const [at, move] = useState(0);
   const { targets, isSearching } = useTargets(text, isLocal);
@@ -85,9 +85,23 @@ function Finder({ isLocal, close }: { isLocal: boolean; close: () => void }) {
     event.preventDefault();
   };
   return (
-    <Modal open footer={null} closable={false} title={t('Go to app')} onCancel={close} width={520} style={{ top: 80 }}>
+    <Modal
+      open
+      footer={null}
+      closable={false}
+      title={t('Go to app')}
+      onCancel={close}
+      width={520}
+      style={{ top: 80 }}
+      // It is there at once, and has the focus: whoever goes by keyboard types on.
+      transitionName=""
+      maskTransitionName=""
+      afterOpenChange={(isOpen) => {
+        if (isOpen) input.current?.focus();
+      }}
+    >
       <Input
-        autoFocus
+        ref={input}
         role="combobox"
         aria-expanded={targets.length > 0}
         aria-controls={list}
@@ -104,32 +118,49 @@ function Finder({ isLocal, close }: { isLocal: boolean; close: () => void }) {
         onKeyDown={onKey}
         data-testid="go-to-text"
       />
-      <div role="listbox" id={list} aria-label={t('Go to app')} className={LIST}>
-        {targets.map((target, index) => (
-          // The keyboard is that of the input, which names the option that is active.
-          // biome-ignore lint/a11y/useKeyWithClickEvents: as said
-          // biome-ignore lint/a11y/useFocusableInteractive: as said
-          <div
-            key={target.key}
-            id={`${list}-${index}`}
-            role="option"
-            aria-selected={index === at}
-            className={optionOf(token)}
-            onMouseMove={() => move(index)}
-            onClick={() => go(target)}
-            data-testid={`go-to-${target.key}`}
-          >
-            {target.icon}
-            <span style={{ minWidth: 0, overflowWrap: 'anywhere' }}>
-              {target.title} <Secondary>{target.detail}</Secondary>
-            </span>
-          </div>
-        ))}
-      </div>
+      <TargetList id={list} targets={targets} at={at} move={move} go={go} />
       <div role="status">
         <Secondary>{isSearching ? t('Searching…') : !targets.length && t('Nothing matches')}</Secondary>
       </div>
     </Modal>
+  );
+}
+
+interface ListProps {
+  id: string;
+  targets: Target[];
+  /** The place of the one that is active. */
+  at: number;
+  move: (to: number) => void;
+  go: (target: Target) => void;
+}
+
+/** What is found. The keyboard is that of the input, which names the option that is active. */
+function TargetList({ id, targets, at, move, go }: ListProps) {
+  const t = useT();
+  const { token } = theme.useToken();
+  return (
+    <div role="listbox" id={id} aria-label={t('Go to app')} className={LIST}>
+      {targets.map((target, index) => (
+        // biome-ignore lint/a11y/useKeyWithClickEvents: as said
+        // biome-ignore lint/a11y/useFocusableInteractive: as said
+        <div
+          key={target.key}
+          id={`${id}-${index}`}
+          role="option"
+          aria-selected={index === at}
+          className={optionOf(token)}
+          onMouseMove={() => move(index)}
+          onClick={() => go(target)}
+          data-testid={`go-to-${target.key}`}
+        >
+          {target.icon}
+          <span style={{ minWidth: 0, overflowWrap: 'anywhere' }}>
+            {target.title} <Secondary>{target.detail}</Secondary>
+          </span>
+        </div>
+      ))}
+    </div>
   );
 }
 

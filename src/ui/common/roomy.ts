@@ -1,8 +1,10 @@
 import { css } from '@emotion/css';
 import { TARGET } from './theme';
 
-/** Room for fingers where antd has no token for it: a class for each component. */
+/** Room for fingers and for texts where antd has no token for it: a class for each component. */
 export const ROOMY = {
+  // Where its text would get too narrow beside its buttons, they go below it.
+  alert: { className: css({ flexWrap: 'wrap', '& .ant-alert-content': { flexBasis: 200 } }) },
   // Without a text it stands in the middle.
   checkbox: { className: css({ minWidth: TARGET, minHeight: TARGET, justifyContent: 'center' }) },
   radio: { className: css({ minHeight: TARGET }) },
