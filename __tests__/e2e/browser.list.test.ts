@@ -227,12 +227,12 @@ describe.each(CLIENT)('in the $client client', (client) => {
 
   it('has the columns that were chosen, also after a reload', async () => {
     const headers = () => page.getByRole('columnheader').filter({ hasText: /\w/ }).allInnerTexts();
-    await eventually(headers).toEqual(['App', 'Status', 'Operation', 'Version', 'Last visit', 'Actions']);
+    await eventually(headers).toEqual(['App', 'Status', 'Operation', 'Labels', 'Last visit', 'Actions']);
     await page.getByRole('button', { name: 'Select columns' }).click();
     await page.getByRole('checkbox', { name: 'Last visit' }).uncheck();
     await page.getByRole('checkbox', { name: 'Start mode' }).check();
     await page.getByRole('checkbox', { name: 'Sign-in by the main app' }).check();
-    const chosen = ['App', 'Status', 'Operation', 'Version', 'Start mode', 'Sign-in by the main app', 'Actions'];
+    const chosen = ['App', 'Status', 'Operation', 'Labels', 'Start mode', 'Sign-in by the main app', 'Actions'];
     await eventually(headers).toEqual(chosen);
     const address = page.url();
     await page.reload();

@@ -10,6 +10,7 @@ import { FIELD_LABELS } from '../common/labels';
 import { useIsLocal } from '../common/Page';
 import { useFocusReturn } from '../common/useFocusReturn';
 import { useHost } from '../host';
+import { AdoptButton } from './AdoptButton';
 import { AdvancedFields, BasicFields, DisplayFields } from './AppFields';
 import type { NewlyCreated } from './CreatedDialog';
 import { DatabaseFields } from './DatabaseFields';
@@ -116,13 +117,7 @@ function Unplaced({ problems, adopt }: { problems: Problem[]; adopt: () => void 
       message={problemText(t, problem)}
       style={{ marginBottom: 16 }}
       data-testid="app-form-error"
-      action={
-        problem.code === 'DATABASE_ADOPTABLE' && (
-          <Button size="small" onClick={adopt} data-testid="adopt-app">
-            {t('Adopt')}
-          </Button>
-        )
-      }
+      action={problem.code === 'DATABASE_ADOPTABLE' && <AdoptButton adopt={adopt} />}
     />
   ));
 }

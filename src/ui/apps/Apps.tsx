@@ -10,6 +10,7 @@ import { RowStops } from '../common/RowStops';
 import { keepPage, type Page } from '../common/refresher';
 import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
+import { useSelectedTab } from '../common/useSelectedTab';
 import { useT } from '../host';
 import { AppCards } from './AppCards';
 import { AppPage } from './AppPage';
@@ -45,10 +46,12 @@ export function Apps() {
   useEffect(() => {
     if (opened) last.current = opened;
   }, [opened]);
+  const leave = () => open(without('app', 'tab', ...LOG_PARAMS));
+  useSelectedTab(opened !== null, leave);
   if (opened) {
     const onDeleted = () => {
       select((before) => before.filter(({ name }) => name !== opened));
-      open(without('app', 'tab', ...LOG_PARAMS));
+      leave();
     };
     return <AppPage key={opened} name={opened} onDeleted={onDeleted} />;
   }

@@ -75,7 +75,7 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
         <MoreLists />
         <ColumnChooser shown={shown} show={show} />
         <Button type="primary" icon={<PlusOutlined />} onClick={add} data-testid="add-app">
-          {t('Add new')}
+          {t('Add app')}
         </Button>
       </Space>
     </Flex>

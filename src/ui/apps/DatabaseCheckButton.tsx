@@ -1,4 +1,4 @@
-import { Alert, Button, Form, Space } from 'antd';
+import { Alert, Form, Space } from 'antd';
 import { useState } from 'react';
 import { LOCAL_ENVIRONMENT } from '../../shared/names';
 import { ActionButton } from '../common/ActionButton';
@@ -7,6 +7,7 @@ import { type ApiError, messageText, problemText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
 import { key } from '../common/text';
 import { useT } from '../host';
+import { AdoptButton } from './AdoptButton';
 import { type AppValues, databaseOf } from './form';
 
 const VERDICTS: Record<DatabaseCheck['verdict'], { text: string; type: 'success' | 'warning' | 'error' }> = {
@@ -80,13 +81,7 @@ function CheckResult({ result, adopt }: { result: DatabaseCheck; adopt: () => vo
       showIcon
       message={t(text)}
       data-testid="database-verdict"
-      action={
-        result.verdict === 'adoptable' && (
-          <Button size="small" onClick={adopt} data-testid="adopt-app">
-            {t('Adopt')}
-          </Button>
-        )
-      }
+      action={result.verdict === 'adoptable' && <AdoptButton adopt={adopt} />}
       description={result.checks
         .filter(({ ok }) => !ok)
         .map(({ name, message, remedy }) => (

@@ -97,7 +97,7 @@ function VisitLink({ app, environment, isAnswering }: { app: AppRow; environment
   const status = app.statuses[environment]?.status ?? 'unknown';
   const notes = [
     host.t(STATUS[status].label),
-    environment === app.targetEnvironment && host.t('target'),
+    environment === app.targetEnvironment && host.t('target environment'),
     isAnswering && host.t('serves you now'),
   ];
   return (

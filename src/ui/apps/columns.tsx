@@ -31,7 +31,7 @@ export function columnsOf(
     {
       key: 'title',
       title: t('App'),
-      width: 240,
+      width: 230,
       sorter: true,
       render: (_, app) => <AppName app={app} handle={handle} hasLabels={!shown.includes('labels')} />,
     },
@@ -43,7 +43,7 @@ export function columnsOf(
     },
     ...optional('operation', { width: 140, render: (_, app) => <OperationCell operation={app.operation} /> }),
     ...optional('labels', {
-      width: 160,
+      width: 170,
       sorter: true,
       render: (_, { labels }) =>
         labels.length > 0 ? (
@@ -83,7 +83,7 @@ interface NameProps {
 const AppName = memo(function AppName({ app, handle, hasLabels }: NameProps) {
   return (
     <div style={{ display: 'flex', gap: 8, alignItems: 'center', minWidth: 0 }}>
-      <AppAvatar app={app} />
+      <AppAvatar app={app} size={24} />
       <div className={NAME}>
         <RowButton
           style={{ padding: 0, whiteSpace: 'normal', overflowWrap: 'anywhere', textAlign: 'start' }}

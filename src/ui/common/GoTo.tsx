@@ -7,6 +7,7 @@ import { useNavigate } from 'react-router-dom';
 import { useHost, useT } from '../host';
 import { AppAvatar } from './AppAvatar';
 import { useApi } from './api';
+import { isDialogOpen } from './dialogs';
 import { environmentPath, PATHS } from './paths';
 import { Secondary } from './Secondary';
 import { APPS } from './snippets';
@@ -16,10 +17,6 @@ import { useFocusReturn } from './useFocusReturn';
 const SHORTCUT = 'Ctrl K';
 /** Most apps, and most environments, that are offered. */
 const MOST = 8;
-
-/** Whether a dialog is open, which may have what would be lost. */
-const isDialogOpen = () =>
-  [...document.querySelectorAll('[aria-modal="true"], .ant-drawer-open')].some((each) => each.getClientRects().length);
 
 /** Finds an app or an environment from any page, by a button or by Ctrl-K, and goes there. */
 export function GoTo({ isLocal }: { isLocal: boolean }) {
@@ -41,7 +38,7 @@ export function GoTo({ isLocal }: { isLocal: boolean }) {
   }, [onKey]);
   if (!maySee(APPS)) return null;
   return (
-    <div style={{ textAlign: 'end', marginBottom: -8 }}>
+    <>
       <Button
         size="small"
         icon={<SearchOutlined />}
@@ -52,7 +49,7 @@ export function GoTo({ isLocal }: { isLocal: boolean }) {
         {t('Go to app')} <kbd className={KEY}>{SHORTCUT}</kbd>
       </Button>
       {isOpen && <Finder isLocal={isLocal} close={() => setOpen(false)} />}
-    </div>
+    </>
   );
 }
 

@@ -29,7 +29,7 @@ export function LabelTags({ labels, most = labels.length }: Props) {
           className={looksOf(token)}
           style={{ flexShrink: label.length > SHORT ? 1 : 0 }}
         >
-          {label}
+          <Parts label={label} />
         </Link>
       ))}
       {others.length > 0 && (
@@ -41,11 +41,26 @@ export function LabelTags({ labels, most = labels.length }: Props) {
   );
 }
 
+/** Of `customer:acme`, what tells it from others is seen: its first part is cut off before. */
+function Parts({ label }: { label: string }) {
+  const at = label.indexOf(':') + 1;
+  return (
+    <>
+      {at > 0 && <span className={FIRST}>{label.slice(0, at)}</span>}
+      <span className={LAST}>{label.slice(at)}</span>
+    </>
+  );
+}
+
+const CUT = { overflow: 'hidden', textOverflow: 'ellipsis' };
+const FIRST = css({ ...CUT, flex: '0 1000 auto', minWidth: 0, opacity: 0.75 });
+const LAST = css({ ...CUT, flex: '0 1 auto', minWidth: 0 });
+
 const looksOf = (token: GlobalToken) =>
   css({
+    display: 'inline-flex',
     maxWidth: 'min(150px, 100%)',
     overflow: 'hidden',
-    textOverflow: 'ellipsis',
     whiteSpace: 'nowrap',
     minHeight: TARGET,
     padding: `0 ${token.paddingXXS + 2}px`,

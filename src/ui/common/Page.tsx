@@ -1,4 +1,4 @@
-import { Alert, Button, Card, ConfigProvider, Result, Space, Spin, theme } from 'antd';
+import { Alert, Button, Card, ConfigProvider, Flex, Result, Space, Spin, theme } from 'antd';
 import { createContext, type ReactNode, useContext } from 'react';
 import type { PartInfo } from '../../shared/types';
 import { useSocketUp, useT } from '../host';
@@ -7,6 +7,7 @@ import { ConfirmProvider } from './Confirm';
 import { ErrorBoundary } from './ErrorBoundary';
 import { type ApiError, messageText, problemText } from './errors';
 import { GoTo } from './GoTo';
+import { KeyboardHelp } from './KeyboardHelp';
 import { OtherPart } from './OtherPart';
 import { ReportProvider } from './Report';
 import { ROOMY } from './roomy';
@@ -74,7 +75,10 @@ function ForThisPart({ children }: { children: ReactNode }) {
   return (
     <Info.Provider value={data}>
       <Space direction="vertical" size="middle" style={{ width: '100%', paddingBottom: COVERED }}>
-        <GoTo isLocal={data.part === 'local'} />
+        <Flex gap="small" justify="end" style={{ marginBottom: -8 }}>
+          <GoTo isLocal={data.part === 'local'} />
+          <KeyboardHelp />
+        </Flex>
         {data.warnings
           .filter(({ code }) => code !== OWN_PASSWORD)
           .map((warning) => (

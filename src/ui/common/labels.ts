@@ -74,7 +74,7 @@ export const MAPPING_LABELS: Record<SsoMapping, string> = {
 export const DATABASE_LABELS: Record<DbConnType, string> = {
   new_database: key('New database'),
   new_connection: key('New connection'),
-  new_schema: key('Schema mode'),
+  new_schema: key('New schema'),
 };
 
 /** Labels of values that are words, by the names of their settings. */

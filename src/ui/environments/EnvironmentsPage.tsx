@@ -1,5 +1,6 @@
 import { useSearchParams } from 'react-router-dom';
 import { Page } from '../common/Page';
+import { useSelectedTab } from '../common/useSelectedTab';
 import { AddEnvironment } from './AddEnvironment';
 import { EnvironmentPage } from './EnvironmentPage';
 import { Environments } from './Environments';
@@ -8,12 +9,14 @@ import { Environments } from './Environments';
 export default function EnvironmentsPage() {
   const [params, setParams] = useSearchParams();
   const opened = params.get('environment');
+  const leave = () => setParams({});
+  useSelectedTab(opened !== null || params.has('add'), leave);
   return (
     <Page>
       {params.has('add') ? (
-        <AddEnvironment onBack={() => setParams({})} />
+        <AddEnvironment onBack={leave} />
       ) : opened ? (
-        <EnvironmentPage key={opened} name={opened} onForgotten={() => setParams({})} />
+        <EnvironmentPage key={opened} name={opened} onForgotten={leave} />
       ) : (
         <Environments onAdd={() => setParams({ add: '1' })} />
       )}
