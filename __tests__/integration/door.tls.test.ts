@@ -79,9 +79,13 @@ const problemOf = ({ certificates: found }: DoorReport, file: string) =>
   found.find((certificate) => certificate.file === `${file}.pem`)?.problem;
 const seen = (report: DoorReport) => [{ report, rates: null, isSilent: false, seenAt: 0 }];
 const troubles = (report: DoorReport, domain: string) =>
-  doorTroubles(seen(report), 1, [{ name: 'crm', uid: 'u', domain }], new Set(), Date.now()).map(
-    ({ message: { code, params } }) => `${code} ${params?.file ?? params?.domain}`,
-  );
+  doorTroubles(
+    seen(report),
+    { expected: 1, leaving: 0 },
+    [{ name: 'crm', uid: 'u', domain }],
+    new Set(),
+    Date.now(),
+  ).map(({ message: { code, params } }) => `${code} ${params?.file ?? params?.domain}`);
 
 it('gives each name its certificate, and any other name the first one', async () => {
   expect((await shake('crm.example.com')).subject).toBe('b-crm');

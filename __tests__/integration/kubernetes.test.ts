@@ -148,6 +148,10 @@ describe.each([
     const own = pod.securityContext;
     expect(own.runAsUser).not.toBe(supervisor.spec.template.spec.securityContext.runAsUser);
     expect(own).toMatchObject({ runAsNonRoot: true, runAsGroup: own.runAsUser, fsGroup: own.runAsUser });
+    // Nothing else of the cluster or outside.
+    const { egress } = named('NetworkPolicy', 'door').spec;
+    const reached = egress.flatMap(({ to }: { to: object[] }) => to.flatMap((each) => Object.keys(each)));
+    expect(new Set(reached)).toEqual(new Set(['namespaceSelector', 'podSelector']));
     // A former pod ends after a new one takes connections, and has the time for it.
     expect(spec.strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
     const waits = [...haproxy.lifecycle.preStop.exec.command[2].matchAll(/sleep (\d+)/g)].map(([, s]) => Number(s));

@@ -4,9 +4,10 @@ import { MemoryDoors } from '../../src/server/protocol/stores/memory/doors';
 import { countedBetween, type DoorCounts } from '../../src/server/supervisor/fleet/door-counts';
 import { doorTroubles, isUncertified, type SeenDoor } from '../../src/server/supervisor/fleet/door-troubles';
 import { DoorWatch, SILENT_AFTER } from '../../src/server/supervisor/fleet/door-watch';
+import { appWarningsOf } from '../../src/server/supervisor/fleet/warnings';
 import { type DoorReport, MOST_DOORS } from '../../src/shared/door-report';
 import { FakeClock } from '../support/clock';
-import { doorReportOf } from '../support/fixtures';
+import { appOf, doorReportOf } from '../support/fixtures';
 
 describe('what a door has counted between two reports', () => {
   const report = (requests: number, errors: number, answers: DoorReport['environments'][string]) =>
@@ -128,6 +129,20 @@ describe('a Supervisor', () => {
     expect(watch.all()).toEqual([]);
   });
 
+  it('does not miss a door that has just said good-bye: it may only be starting again', async () => {
+    const { report, watch, doors, pass } = start();
+    await report({ seq: 1 });
+    expect(watch.leaving).toBe(0);
+    await doors.remove('door-1');
+    await pass(SILENT_AFTER - 1);
+    expect([watch.all(), watch.leaving]).toEqual([[], 1]);
+    await report({ seq: 2 });
+    expect([watch.all().length, watch.leaving]).toEqual([1, 0]);
+    await doors.remove('door-1');
+    await pass(SILENT_AFTER);
+    expect(watch.leaving).toBe(0);
+  });
+
   it('takes no door for silent while Redis is away, nor right after', async () => {
     const { report, watch, doors, clock } = start();
     await report({ seq: 1 });
@@ -191,15 +206,18 @@ describe('what is wrong with doors', () => {
     isSilent,
     seenAt: NOW,
   });
-  const found = (doors: SeenDoor[], { expected = 0, domain = '' } = {}) =>
-    doorTroubles(doors, expected, domain ? [{ name: 'crm', uid: 'u1', domain }] : [], new Set(['env_a']), NOW).map(
-      ({ level, message }) => `${level} ${message.code}`,
-    );
+  const found = (doors: SeenDoor[], { expected = 0, leaving = 0, domain = '' } = {}) => {
+    const domains = domain ? [{ name: 'crm', uid: 'u1', domain }] : [];
+    const troubles = doorTroubles(doors, { expected, leaving }, domains, new Set(['env_a']), NOW);
+    return troubles.map(({ level, message }) => `${level} ${message.code}`);
+  };
 
   it.each<[string, SeenDoor[], Parameters<typeof found>[1], string[]]>([
     ['nothing without doors', [], {}, []],
     ['nothing of one that is well', [door()], { expected: 1 }, []],
     ['none where one is to be', [], { expected: 1 }, ['red DOORS_MISSING']],
+    ['nothing where the one that is to be starts again', [], { expected: 1, leaving: 1 }, []],
+    ['one that is missing beside it', [], { expected: 2, leaving: 1 }, ['red DOORS_MISSING']],
     ['fewer than are to be', [door()], { expected: 2 }, ['yellow DOORS_MISSING']],
     ['a silent one', [door({}, true)], { expected: 1 }, ['red DOOR_SILENT']],
     ['a silent one beside another', [door({}, true), door({ id: 'door-2' })], {}, ['yellow DOOR_SILENT']],
@@ -258,6 +276,20 @@ describe('what is wrong with doors', () => {
     ['none without https', [door()], { domain: 'crm.test' }, []],
   ])('%s', (_, doors, given, expected) => {
     expect(found(doors, given)).toEqual(expected);
+  });
+
+  it.each([
+    ['crm.test', ['DOMAIN_UNCERTIFIED']],
+    ['own.test', []],
+    [null, []],
+  ])('a page of an app with the domain %s names %j', (cname, expected) => {
+    const options = {
+      compatibility: { warningsOf: () => [] },
+      observer: { reportsOf: () => [] },
+      environmentCache: { registrationOf: () => undefined },
+      doors: { all: () => [door({ isSecure: true, certificates: [certificate] })] },
+    } as unknown as Parameters<typeof appWarningsOf>[1];
+    expect(appWarningsOf(appOf({ cname }), options).map(({ code }) => code)).toEqual(expected);
   });
 
   it.each([

@@ -246,7 +246,8 @@ function createDoors(
       const domains = [...appCache.apps.values()].flatMap(({ name, uid, cname }) =>
         cname ? [{ name, uid, domain: cname }] : [],
       );
-      return doorTroubles(all, expectedDoors, domains, new Set(environmentCache.names()), clock.now().wall);
+      const awaited = { expected: expectedDoors, leaving: doors.leaving };
+      return doorTroubles(all, awaited, domains, new Set(environmentCache.names()), clock.now().wall);
     },
   };
 }

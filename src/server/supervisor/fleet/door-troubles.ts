@@ -37,19 +37,19 @@ const CERTIFICATE = {
 } as const satisfies Record<NonNullable<DoorCertificate['problem']>, MessageCode>;
 
 /**
- * @param expected how many doors there are to be
+ * @param expected how many doors there are to be, and how many of these may only be starting again
  * @param domains custom domains of apps
  * @param now ms since 1970
  */
 export function doorTroubles(
   doors: readonly SeenDoor[],
-  expected: number,
+  { expected, leaving }: { expected: number; leaving: number },
   domains: ReadonlyArray<{ name: string; uid: string; domain: string }>,
   environments: ReadonlySet<string>,
   now: number,
 ): DoorTrouble[] {
   const alive = doors.filter(({ isSilent }) => !isSilent);
-  const missing = expected - doors.length;
+  const missing = expected - doors.length - leaving;
   const none: DoorTrouble[] =
     missing > 0
       ? [{ level: alive.length ? 'yellow' : 'red', message: say('DOORS_MISSING', { expected, count: doors.length }) }]

@@ -75,6 +75,12 @@ export class DoorWatch {
     return this.readSince !== null && this.options.clock.now().mono - this.readSince >= SILENT_AFTER;
   }
 
+  /** How many have said good-bye so shortly ago that they may only be starting again. */
+  get leaving(): number {
+    const { mono } = this.options.clock.now();
+    return [...this.known.values()].filter((known) => !known.isThere && mono - known.mono < SILENT_AFTER).length;
+  }
+
   /** The doors, as they are shown. */
   all(): SeenDoor[] {
     const { mono } = this.options.clock.now();
