@@ -146,9 +146,11 @@ describe.each(CLIENT)('in the $client client', (client) => {
     );
     await page.locator(status).click();
     const offered = page.locator('.ant-select-dropdown').filter({ visible: true }).locator('.ant-select-item-option');
-    for (const text of ['Stopped', 'Error']) await offered.filter({ hasText: text }).click();
+    for (const [text, asked] of Object.entries({ Stopped: 'stopped', Error: 'stopped,error' })) {
+      await offered.filter({ hasText: text }).click();
+      await eventually(() => new URL(page.url()).searchParams.get('status')).toBe(asked);
+    }
     await page.keyboard.press('Escape');
-    await eventually(() => new URL(page.url()).searchParams.get('status')).toBe('stopped,error');
     await page.getByText('No app matches this filter').waitFor();
     await choiceIn(page, environment, NORTH);
     await eventually(names).toEqual(['list_05']);

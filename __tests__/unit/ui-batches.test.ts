@@ -26,6 +26,14 @@ describe('above the list', () => {
     expect([isShown({ failed: 1 }, 24 * HOUR - 1), isShown({ failed: 1 }, 24 * HOUR)]).toEqual([true, false]);
     expect(isShown({ failed: 1 }, 0, ['b'])).toBe(false);
   });
+
+  it('of those that went well only the newest is shown, and every other one', () => {
+    const states = { stop: {}, fails: { failed: 1 }, start: {}, runs: { isOver: false } };
+    const batches = Object.entries(states).map(([id, values]) => batch({ id, ...values }));
+    const ids = (dismissed: string[]) => shownBatches(batches, 7, dismissed, 0).map(({ id }) => id);
+    expect(ids([])).toEqual(['stop', 'fails', 'runs']);
+    expect(ids(['stop'])).toEqual(['fails', 'runs']);
+  });
 });
 
 it('says of a batch what there is of it, and nothing of what there is none of', () => {

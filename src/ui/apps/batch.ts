@@ -36,7 +36,9 @@ const DONE_SHOWN = 3_600_000;
 const FAILED_SHOWN = 24 * 3_600_000;
 
 /**
- * The batches that are shown above the list: those that go on, and the user's own that have ended lately and were not dismissed.
+ * The batches that are shown above the list: those that go on, and of the user's own that have ended lately and were not dismissed
+ * those with failures and the newest without. The others are in the list of all batches.
+ * @param batches newest first
  * @param now in ms since 1970
  */
 export const shownBatches = (
@@ -44,9 +46,14 @@ export const shownBatches = (
   userId: string | number | null,
   dismissed: readonly string[],
   now: number,
-): BatchRow[] =>
-  batches.filter(({ id, isOver, failed, createdBy, createdAt }) => {
+): BatchRow[] => {
+  const recent = batches.filter(({ isOver, failed, createdBy, createdAt }) => {
     if (!isOver) return true;
     const isOwn = createdBy === (userId === null ? null : String(userId));
-    return isOwn && !dismissed.includes(id) && now - createdAt < (failed ? FAILED_SHOWN : DONE_SHOWN);
+    return isOwn && now - createdAt < (failed ? FAILED_SHOWN : DONE_SHOWN);
   });
+  const newest = recent.find(({ isOver, failed }) => isOver && !failed);
+  return recent.filter(
+    (batch) => !batch.isOver || (!dismissed.includes(batch.id) && (batch.failed > 0 || batch === newest)),
+  );
+};
