@@ -298,7 +298,6 @@ export const STATES: State[] = [
       await answerNo(page);
       await page.locator('#title').fill('CRM');
       await page.locator('#name').fill('');
-      await page.getByTestId('advanced-database').click();
       await page.locator('input[value=new_database]').check();
       await page.getByTestId('app-form-submit').click();
       await settled(page, '[data-testid="sign-in-close"]');

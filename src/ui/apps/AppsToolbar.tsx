@@ -31,6 +31,9 @@ interface Props {
   add: () => void;
 }
 
+/** Wide enough for what it says when nothing is chosen; two of them beside each other on a phone. */
+const FILTER = { flex: '1 1 150px', maxWidth: 170 };
+
 export function AppsToolbar({ query, ask, environments, shown, show, refresh, add }: Props) {
   const t = useT();
   const isLocal = useIsLocal();
@@ -54,7 +57,7 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
             allowClear
             placeholder={t('Any environment')}
             aria-label={t('Find apps by environment')}
-            style={{ flex: '0 1 170px', minWidth: 0 }}
+            style={FILTER}
             value={query.environment}
             onChange={(environment) => ask({ environment })}
             onDropdownVisibleChange={onLook}
@@ -99,7 +102,7 @@ function LabelFilter({ labels = [], ask, counts, onLook }: LabelFilterProps) {
       maxTagCount="responsive"
       placeholder={t('Any label')}
       aria-label={t('Find apps by label')}
-      style={{ flex: '0 1 170px', minWidth: 130 }}
+      style={FILTER}
       value={labels}
       onChange={(label) => {
         ask({ label });
@@ -143,7 +146,7 @@ function StatusFilter({ status = [], ask, counts, onLook }: StatusFilterProps) {
       maxTagCount="responsive"
       placeholder={t('Any status')}
       aria-label={t('Find apps by status')}
-      style={{ flex: '0 1 170px', minWidth: 130 }}
+      style={FILTER}
       value={status}
       onChange={(next) => {
         ask({ status: next });

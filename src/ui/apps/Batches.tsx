@@ -39,29 +39,31 @@ function OneBatch({ batch, show, dismiss }: { batch: BatchRow; show: () => void;
   return (
     <div className={rowOf(token)} data-testid={`batch-${batch.id}`} data-over={batch.isOver}>
       <StateIcon tone={toneOf(batch)} />
-      <span style={{ flex: '1 1 200px', minWidth: 0 }}>
+      <span style={{ flex: '1 1 160px', minWidth: 0 }}>
         <strong>{title}</strong> {batchProgress(t, batch)}
       </span>
       {!batch.isOver && <BatchBar batch={batch} />}
-      <Button
-        size="small"
-        type="link"
-        onClick={show}
-        data-testid={`batch-open-${batch.id}`}
-        aria-label={`${t('Details')}: ${title}`}
-      >
-        {t('Details')}
-      </Button>
-      {batch.isOver && (
+      <Flex gap="small">
         <Button
           size="small"
-          type="text"
-          icon={<CloseOutlined />}
-          onClick={dismiss}
-          aria-label={`${t('Dismiss')}: ${title}`}
-          data-testid={`batch-dismiss-${batch.id}`}
-        />
-      )}
+          type="link"
+          onClick={show}
+          data-testid={`batch-open-${batch.id}`}
+          aria-label={`${t('Details')}: ${title}`}
+        >
+          {t('Details')}
+        </Button>
+        {batch.isOver && (
+          <Button
+            size="small"
+            type="text"
+            icon={<CloseOutlined />}
+            onClick={dismiss}
+            aria-label={`${t('Dismiss')}: ${title}`}
+            data-testid={`batch-dismiss-${batch.id}`}
+          />
+        )}
+      </Flex>
     </div>
   );
 }

@@ -24,6 +24,8 @@ const HEIGHT = 88;
 const SMALL = { width: 120, height: 22 };
 /** How many times are named below a plot. */
 const TIMES = 5;
+/** The share at each edge in which a time would stand over the edge, or in the way of the next one on a phone. */
+const EDGE = 0.1;
 
 export interface PlotKind {
   label: string;
@@ -331,23 +333,22 @@ export function TimeLabels({
       aria-hidden
       style={{ position: 'relative', height: 18, marginTop: 4, fontSize: token.fontSizeSM, lineHeight: 1.2 }}
     >
-      {timeTicksOf(from, to, most, zone).map((at) => {
-        const left = (at - from) / (to - from);
-        return (
+      {timeTicksOf(from, to, most, zone)
+        .map((at) => ({ at, left: (at - from) / (to - from) }))
+        .filter(({ left }) => left >= EDGE && left <= 1 - EDGE)
+        .map(({ at, left }) => (
           <span
             key={at}
             style={{
               position: 'absolute',
               left: `${100 * left}%`,
-              // The first and the last one stay within the edges.
-              transform: `translateX(${left < 0.1 ? 0 : left > 0.9 ? -100 : -50}%)`,
+              transform: 'translateX(-50%)',
               whiteSpace: 'nowrap',
             }}
           >
             <Secondary>{text(at)}</Secondary>
           </span>
-        );
-      })}
+        ))}
     </div>
   );
 }
