@@ -176,6 +176,7 @@ function socket(making: Making, host: string): void {
   );
 }
 
+const hostOf = ({ fields }: Making): string => fields.find(([name]) => name === 'Host')?.[1] ?? '';
 const put = (making: Making, name: string, value: string) => {
   making.fields = making.fields.filter(([other]) => other.toLowerCase() !== name.toLowerCase());
   making.fields.push([name, value]);
@@ -240,9 +241,9 @@ export const ODDITIES: Record<string, (making: Making) => void> = {
         'apps.test',
       ]),
     ),
-  'two hosts': (m) => void m.fields.push(['Host', m.fields[0][1] === 'shop.test' ? 'crm.test' : 'shop.test']),
+  'two hosts': (m) => void m.fields.push(['Host', hostOf(m) === 'shop.test' ? 'crm.test' : 'shop.test']),
   'an absolute target': (m) =>
-    aim(m, `http://${m.random.one(['shop.test', 'main.test', 'a@b', m.fields[0][1]])}${m.target}`),
+    aim(m, `http://${m.random.one(['shop.test', 'main.test', 'a@b', hostOf(m)])}${m.target}`),
   'a path of another app': (m) =>
     aim(m, `${m.settings.apiBase}/__app/${m.random.one(['shop', 'Big', 'closed', 'nobody', 'cr%6d', ''])}/users:list`),
   'an API without a slash': (m) =>
@@ -376,7 +377,7 @@ export const ODDITIES: Record<string, (making: Making) => void> = {
     put(
       m,
       'X-Forwarded-Host',
-      m.random.one(['shop.test', 'crm.test, shop.test', '', 'crm.test:80', 'CRM.test', 'a@crm.test']),
+      m.random.one(['shop.test', 'crm.test, shop.test', ', shop.test', '', 'crm.test:80', 'CRM.test', 'a@crm.test']),
     ),
   'two forwarded hosts': (m) => void m.fields.push(['X-Forwarded-Host', 'crm.test'], ['X-Forwarded-Host', 'shop.test']),
   'a mark of a Supervisor': (m) => put(m, 'X-App-Supervisor-Via', m.random.one(['door', 'abc', 'a,b,c,d,e,f,g'])),
@@ -395,18 +396,18 @@ export const ODDITIES: Record<string, (making: Making) => void> = {
     put(m, 'Upgrade', m.random.one(['other', 'websocket', 'WebSocket', 'websocket, other']));
   },
   'a socket that expects': (m) => {
-    socket(m, m.fields[0][1]);
+    socket(m, hostOf(m));
     put(m, 'Expect', '100-continue');
   },
   'a socket elsewhere': (m) => {
-    socket(m, m.fields[0][1]);
+    socket(m, hostOf(m));
     aim(
       m,
       m.target.replace(m.settings.wsPath, m.random.one(['/other', `${m.settings.wsPath}/`, `${m.settings.wsPath}x`])),
     );
   },
   'no socket': (m) => {
-    socket(m, m.fields[0][1]);
+    socket(m, hostOf(m));
     without(m, /^(?:connection|upgrade)$/i);
   },
   'an expectation': (m) => {

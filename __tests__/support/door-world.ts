@@ -76,7 +76,9 @@ export async function startWorld(
 ): Promise<World> {
   const atWorker = new Map<string, Got>();
   const atModule = new Map<string, Got>();
-  const workers = { a: await serve(worker('a', atWorker)), b: await serve(worker('b', atWorker)) };
+  const publicPath = settings.publicPath ?? '/';
+  const [a, b] = ['a', 'b'].map((name) => worker(name, atWorker, publicPath));
+  const workers = { a: await serve(a), b: await serve(b) };
   const addresses = { a: `http://127.0.0.1:${workers.a.port}`, b: `http://127.0.0.1:${workers.b.port}` };
   const isBelow = (host: string) => host.endsWith('.apps.test');
   const known = APPS.map((app) => ({
@@ -209,7 +211,8 @@ export const ANSWERS: Array<[status: number, fields: Array<[string, string]>]> =
   [502, [['X-App-Supervisor-Away', 'refused']]],
 ];
 
-function worker(by: string, atWorker: Map<string, Got>): Handler {
+function worker(by: string, atWorker: Map<string, Got>, publicPath: string): Handler {
+  const placed = (value: string) => value.replace('/storage/', `${publicPath}storage/`);
   const note = (req: IncomingMessage, body: string) => {
     atWorker.set(idOf(req), { by, method: req.method ?? '', url: req.url ?? '', fields: fieldsOf(req), body });
   };
@@ -221,7 +224,7 @@ function worker(by: string, atWorker: Map<string, Got>): Handler {
         const body = Buffer.concat(chunks).toString('latin1');
         note(req, body);
         const [status, fields] = ANSWERS[Number(req.headers['x-answer'] ?? 0)] ?? ANSWERS[0];
-        res.writeHead(status, fields.flat());
+        res.writeHead(status, fields.flat().map(placed));
         res.end(`${by} ${req.method} ${req.url} ${body.length}`);
       });
     },

@@ -70,7 +70,7 @@ const connectionRules = ({ wsPath }: RouteSettings): string[] => [
   '  acl usual_connection req.fhdr(connection),lower -m str keep-alive close',
   '  acl upgrade req.fhdr(upgrade) -m found',
   `  acl socket path -m str ${wsPath}`,
-  '  acl to_socket req.fhdr(upgrade),lower -m str websocket',
+  '  acl to_socket req.fhdr(upgrade) -m str websocket',
   '  acl upgrading req.fhdr(connection),lower -m reg ^(?:keep-alive,[[:blank:]]*)?upgrade$',
   '  http-request set-var(txn.socket) bool(true) if socket to_socket upgrading METH_GET',
   '  acl is_socket var(txn.socket) -m bool',
