@@ -105,7 +105,7 @@ export class HAProxy {
     this.writeFiles(isRefused ? mapsOf(wanted.files) : wanted.files);
     if (isRead) this.accept(wanted);
     if (isRead && !refusal) this.refusal = null;
-    else if (current && !isRefused) await this.reload(wanted);
+    else if (current && !isRefused) await this.reload(wanted, current);
     // Of a process that did not take a line it is not known what it has: another one has read all of them now.
     if (refusal) throw refusal;
   }
@@ -149,9 +149,10 @@ export class HAProxy {
       const state = await process.state().catch(() => null);
       if (state?.isDone) await this.farewells.emitAndWait(process).then(() => process.socket.close());
     }
-    if (this.current) {
-      const state = await this.current.state().catch(() => null);
-      if (!state || state.isLeaving) this.leave(this.current);
+    const { current } = this;
+    if (current) {
+      const state = await current.state().catch(() => null);
+      if (!state || state.isLeaving) this.leave(current);
     }
     if (this.current) return;
     const found = await HAProxyProcess.find(path.join(this.disk.folder, SOCKET), this.disk.folder).catch(() => null);
@@ -168,9 +169,10 @@ export class HAProxy {
     this.log.info(`HAProxy ${found.version} runs as process ${found.identity.pid}.`);
   }
 
-  /** It takes no more connections, and keeps those that it has. */
+  /** It takes no more connections, and keeps those that it has; unless it has ended meanwhile. */
   private leave(process: HAProxyProcess): void {
-    if (this.current === process) this.current = null;
+    if (this.current !== process) return;
+    this.current = null;
     this.former.add(process);
   }
 
@@ -181,14 +183,18 @@ export class HAProxy {
     this.log.warn(`HAProxy, process ${process.identity.pid}, has ended.`);
   }
 
-  private async reload({ mark }: Wanted): Promise<void> {
+  private async reload({ mark }: Wanted, current: HAProxyProcess): Promise<void> {
     const now = this.clock.now().mono;
-    const answer = await askMaster(path.join(this.disk.folder, MASTER_SOCKET), 'reload');
+    const master = path.join(this.disk.folder, MASTER_SOCKET);
+    // Somebody else has just reloaded it: another one serves, which is found first, so that what it counts is not lost.
+    const [, newest] = /# workers\n(\d+)/.exec(await askMaster(master, 'show proc')) ?? [];
+    if (Number(newest) !== current.identity.pid) return this.leave(current);
+    const answer = await askMaster(master, 'reload');
     const took = Math.round(this.clock.now().mono - now);
     if (/^Success=1/.test(answer)) {
       this.refused = null;
       this.log.info(`HAProxy was reloaded in ${took} ms.`);
-      if (this.current) this.leave(this.current);
+      this.leave(current);
       await this.find();
       return;
     }

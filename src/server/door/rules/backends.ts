@@ -80,7 +80,7 @@ function serverOf({ host, isName, port, secure }: ServerAddress, { authorities }
 /** The fields that say who forwarded a request, in both lanes (proxy/headers.ts). */
 const forwarding = (): string[] => [
   '  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)] if !{ req.hdr(x-forwarded-proto,1),lower -m str http https }',
-  '  http-request set-header X-Forwarded-Host %[req.fhdr(host)] if !{ req.hdr(x-forwarded-host,1) -m found }',
+  '  http-request set-header X-Forwarded-Host %[req.fhdr(host)] if !{ req.fhdr(x-forwarded-host) -m len 1: }',
 ];
 
 const HOP_BY_HOP = '(?:te|keep-alive|proxy-connection|proxy-authenticate|proxy-authorization|http2-settings|expect)';
@@ -104,9 +104,9 @@ function towardsApp({ frameAncestors, publicPath, bounds }: RouteSettings, folde
     '  acl is_named req.fhdr(x-forwarded-for),length gt 0',
     '  http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" if is_named',
     '  http-request set-header X-Forwarded-For %[src] if !is_named',
+    '  http-request set-header X-Forwarded-Host %[req.hdr(x-forwarded-host,1)] if { req.fhdr(x-forwarded-host) -m sub , }',
     ...forwarding(),
     '  http-request set-header X-Forwarded-Proto %[req.hdr(x-forwarded-proto,1),lower] if !{ req.fhdr(x-forwarded-proto) -m str http https }',
-    '  http-request set-header X-Forwarded-Host %[req.hdr(x-forwarded-host,1)] if { req.fhdr(x-forwarded-host) -m sub , }',
     '  http-request set-var(txn.host) req.fhdr(x-forwarded-host)',
     '  http-request set-header X-App %[var(txn.name)]',
     `  http-request set-header ${VIA} door`,
@@ -162,16 +162,21 @@ function single(worker: Worker): string[] {
   ];
 }
 
-/** What the first one refuses, the second one gets at once. */
+/**
+ * What the first one refuses, the second one gets at once: HAProxy waits for a second before it turns to a `backup`, and not where both take
+ * turns, which `use-server` keeps to the first one as long as it is up.
+ */
 function pair(first: Worker, second: Worker): string[] {
   if (first.address.prefix !== second.address.prefix) return [];
   const at = backendOf(first.name, second.name);
   const rules = [
     ...prefixed(first),
     '  option redispatch 1',
+    '  balance roundrobin',
+    `  use-server ${first.name} if TRUE`,
     `  http-response set-header ${ENVIRONMENT_HEADER} %[srv_name]`,
     `  server ${first.name} ${first.server} track ${backendOf(first.name)}/${first.name}`,
-    `  server ${second.name} ${second.server} track ${backendOf(second.name)}/${second.name} backup`,
+    `  server ${second.name} ${second.server} track ${backendOf(second.name)}/${second.name}`,
   ];
   return [`backend ${at} from for-pairs`, ...rules, `backend ${socketsOf(at)} from for-pairs`, HANDSHAKE, ...rules];
 }
