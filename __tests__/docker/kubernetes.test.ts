@@ -36,7 +36,8 @@ function argumentsOf(pod: any, container: any): string[] {
     // A volume belongs to the group of the pod.
     ...(container.volumeMounts ?? []).flatMap(({ name, mountPath }: { name: string; mountPath: string }) =>
       SHARED[name]
-        ? ['--volume', `${SHARED[name]}:${mountPath}`]
+        ? // The image's own folder there says nothing about a pod's.
+          ['--volume', `${SHARED[name]}:${mountPath}:nocopy`]
         : ['--tmpfs', `${mountPath}:gid=${fsGroup},mode=2770`],
     ),
     ...Object.entries(environmentIn(all, container, pod.volumes)).flatMap(([name, value]) => [

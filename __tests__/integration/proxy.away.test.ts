@@ -3,7 +3,10 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../scripts/fleet';
+import { filesOf } from '../../src/server/door/rules';
+import { PLACE, routesOf } from '../support/door';
 import { type Front as Nginx, startOwnNginx } from '../support/front';
+import { doorFolder, type Haproxy, startHaproxy } from '../support/haproxy';
 import { ask, type Front, front, type Listening, worker } from './proxy-harness';
 
 /** Workers behind the nginx of the image, a real one with the files of docker/, whose NocoBase does not answer. */
@@ -141,3 +144,38 @@ function upgrade(port: number): Promise<{ status: number; code: string }> {
     request.on('error', reject);
   });
 }
+
+describe('through a door', () => {
+  let haproxy: Haproxy;
+  afterEach(() => haproxy?.stop());
+
+  /** @param environments of the app, by name the port of its Worker */
+  async function haproxyTo(environments: Record<string, number>): Promise<number> {
+    const port = await freePort();
+    const folder = doorFolder();
+    const listeners = [{ address: `127.0.0.1:${port}`, certificates: null, proxyProtocol: false, redirects: false }];
+    const urls = Object.entries(environments).map(([name, at]) => [name, `http://127.0.0.1:${at}`]);
+    const routes = routesOf([{ uid: 'u1', name: 'crm' }], Object.fromEntries(urls));
+    haproxy = await startHaproxy(folder, filesOf({ ...PLACE, folder, listeners }, routes), port);
+    return port;
+  }
+  const headers = { 'X-App': 'crm' };
+
+  it.each([
+    ['is not there', () => portOf(dead)],
+    ['ends at each request', () => portOf(ending)],
+  ])('a read of an app that runs elsewhere, too, is answered there where NocoBase %s', async (_, first) => {
+    const port = await haproxyTo({ a: first(), b: other.port });
+    for (let i = 0; i < 5; i++)
+      expect(await ask(port, READ, { headers })).toMatchObject({ status: 200, body: 'of the other' });
+  });
+
+  it('nothing is sent twice that may change something, and an app that runs nowhere else is told of', async () => {
+    const port = await haproxyTo({ a: portOf(ending), b: other.port });
+    const posted = await ask(port, '/api/posts:create', { headers, method: 'POST', body: 'x' });
+    expect([posted.status, posted.code]).toEqual([502, 'UPSTREAM_REFUSED']);
+    await haproxy.stop();
+    const alone = await ask(await haproxyTo({ a: portOf(dead) }), READ, { headers });
+    expect([alone.status, alone.code]).toEqual([502, 'UPSTREAM_REFUSED']);
+  });
+});

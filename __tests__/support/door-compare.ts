@@ -39,7 +39,7 @@ export class Visitors {
       atWorker.delete(key);
       atModule.delete(key);
     }
-    const outcome = through && viaOf(through) === 'door' ? 'taken' : left ? 'left' : 'refused';
+    const outcome = through && /^door(?:-again)?$/.test(viaOf(through) ?? '') ? 'taken' : left ? 'left' : 'refused';
     if (outcome === 'refused') {
       const isRight = other.status >= 400 && other.status < 500 && !through;
       return { outcome, different: isRight ? [] : [`refused with ${other.status}`] };

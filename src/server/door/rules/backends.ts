@@ -186,5 +186,8 @@ const READ_AGAIN = ({ apiBase }: RouteSettings): string[] => [
   '  retry-on conn-failure empty-response',
   `  acl reads path -m reg ${quoted(`^(?!${literal(apiBase)}/)|^[^:]*:(?:list|get)(?:/[^:]*)?$`)}`,
   '  acl with_body req.fhdr(content-length) -m found',
-  '  http-request disable-l7-retry if !{ method GET HEAD } || with_body || !reads',
+  '  acl again method GET HEAD',
+  '  http-request disable-l7-retry if !again || with_body || !reads',
+  // So that the nginx of its image ends the connection where its NocoBase does not answer: an answer is no reason to ask the other one.
+  `  http-request set-header ${VIA} door-again if again !with_body reads`,
 ];
