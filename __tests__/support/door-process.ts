@@ -25,15 +25,21 @@ import { until } from './wait';
 /** RFC 6455. */
 const WEB_SOCKET_ID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
+const BIG = Buffer.alloc(4_000_000);
+
 /** A real door, HAProxy and feeder, before echoing Workers. */
 
-/** Answers each request with its own name, and echoes what a WebSocket sends. */
+/**
+ * Answers each request with its own name, and echoes what a WebSocket sends. What asks for `big` gets 4 MB, and for `silence` no answer.
+ */
 export class Echo {
   readonly sockets = new Set<Socket>();
   private readonly server: http.Server;
 
   constructor(readonly name: string) {
     this.server = http.createServer((request, response) => {
+      if (request.url?.includes('silence')) return;
+      if (request.url?.includes('big')) return response.end(BIG);
       response.setHeader('content-type', 'application/json');
       const { 'x-app': app = null, 'x-forwarded-proto': proto = null } = request.headers;
       response.end(JSON.stringify({ by: name, url: request.url, app, proto }));
@@ -56,9 +62,12 @@ export class Echo {
 
   /** @param port where it was before, if it comes back */
   async start(port = 0): Promise<this> {
-    await new Promise<void>((resolve, reject) =>
-      this.server.once('error', reject).listen(port, '127.0.0.1', () => resolve()),
-    );
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', reject).listen(port, '127.0.0.1', () => {
+        this.server.off('error', reject);
+        resolve();
+      });
+    });
     return this;
   }
 
@@ -107,10 +116,14 @@ export class TestRoutes {
     this.writer = new RoutesWriter(this.stores.routes, routeSettingsOf(), systemClock);
   }
 
-  /** @param addresses of Workers, by environment */
+  /**
+   * @param addresses of Workers, by environment
+   * @param term of the Supervisor that leads
+   */
   async publish(
     apps: Array<{ name: string; environments: string[] }>,
     addresses: Record<string, string>,
+    term = 1,
   ): Promise<void> {
     this.apps.clear();
     for (const { name, environments } of apps)
@@ -123,7 +136,7 @@ export class TestRoutes {
       environments: () => this.places,
     };
     await until('The routes are written', () =>
-      this.writer.publish(source, 1).then(
+      this.writer.publish(source, term).then(
         () => true,
         () => false,
       ),
@@ -141,7 +154,7 @@ export class TestRoutes {
 
 export const PUBLIC_KEY = publicKeyOf(fleetKeyOf(FLEET_SECRET));
 
-/** Visitors who ask one after the other on connections that stay open, as browsers do. */
+/** Visitors on connections that stay open, as browsers have them, who ask one after the other, or as often in a second as they should. */
 export class Visitors {
   readonly failures: string[] = [];
   /** The longest answer, in ms. */
@@ -157,9 +170,24 @@ export class Visitors {
   constructor(
     private readonly url: string,
     private readonly accepts: (by: string) => boolean,
-    count = 8,
+    { count = 8, perSecond = null as number | null } = {},
   ) {
-    this.all = Promise.all(Array.from({ length: count }, () => this.visit()));
+    const visit = async () => {
+      while (!this.isOver) await this.visit();
+    };
+    this.all = perSecond ? this.steadily(perSecond) : Promise.all(Array.from({ length: count }, visit));
+  }
+
+  /** Whether others have been answered or not. */
+  private async steadily(perSecond: number): Promise<void> {
+    const began = performance.now();
+    const visits: Array<Promise<void>> = [];
+    while (!this.isOver) {
+      const due = ((performance.now() - began) / 1_000) * perSecond;
+      while (visits.length < due) visits.push(this.visit());
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await Promise.all(visits);
   }
 
   private ask(): ReturnType<typeof get> {
@@ -177,13 +205,11 @@ export class Visitors {
   }
 
   private async visit(): Promise<void> {
-    while (!this.isOver) {
-      const began = performance.now();
-      const { status, text } = await this.ask().catch((error) => ({ status: 0, text: String(error) }));
-      this.slowest = Math.max(this.slowest, performance.now() - began);
-      this.done++;
-      if (status !== 200 || !this.accepts(JSON.parse(text).by)) this.failures.push(`${status} ${text}`);
-    }
+    const began = performance.now();
+    const { status, text } = await this.ask().catch((error) => ({ status: 0, text: String(error) }));
+    this.slowest = Math.max(this.slowest, performance.now() - began);
+    this.done++;
+    if (status !== 200 || !this.accepts(JSON.parse(text).by)) this.failures.push(`${status} ${text}`);
   }
 }
 
@@ -291,10 +317,13 @@ export class TestSocket {
     });
   }
 
-  /** @param servername of HTTPS; absent: HTTP */
-  static open(port: number, app: string, servername?: string): Promise<TestSocket> {
+  /**
+   * @param servername of HTTPS; absent: HTTP
+   * @param from address of the visitor: what one address opens too fast is left to the Supervisor
+   */
+  static open(port: number, app: string, servername?: string, from = '127.0.0.1'): Promise<TestSocket> {
     return new Promise((resolve, reject) => {
-      const to = { port, host: '127.0.0.1' };
+      const to = { port, host: '127.0.0.1', localAddress: from };
       const socket = servername ? tls.connect({ ...to, servername, rejectUnauthorized: false }) : net.connect(to);
       const fields = ['Host: x', 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
       const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==';
@@ -306,6 +335,16 @@ export class TestSocket {
         resolve(new TestSocket(socket));
       });
     });
+  }
+
+  /** As many, from addresses that have a hundred each. */
+  static async openMany(port: number, app: string, count: number): Promise<TestSocket[]> {
+    const opened: TestSocket[] = [];
+    for (let address = 2; opened.length < count; address++) {
+      const open = () => TestSocket.open(port, app, undefined, `127.0.0.${address}`);
+      opened.push(...(await Promise.all(Array.from({ length: Math.min(100, count - opened.length) }, open))));
+    }
+    return opened;
   }
 
   /** Whether what is sent comes back. */

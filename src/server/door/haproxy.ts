@@ -105,7 +105,7 @@ export class HAProxy {
     this.writeFiles(isRefused ? mapsOf(wanted.files) : wanted.files);
     if (isRead) this.accept(wanted);
     if (isRead && !refusal) this.refusal = null;
-    else if (current && !isRefused) await this.reload(wanted, current);
+    else if (current && !isRefused) await this.reload(wanted);
     // Of a process that did not take a line it is not known what it has: another one has read all of them now.
     if (refusal) throw refusal;
   }
@@ -183,18 +183,14 @@ export class HAProxy {
     this.log.warn(`HAProxy, process ${process.identity.pid}, has ended.`);
   }
 
-  private async reload({ mark }: Wanted, current: HAProxyProcess): Promise<void> {
+  private async reload({ mark }: Wanted): Promise<void> {
     const now = this.clock.now().mono;
-    const master = path.join(this.disk.folder, MASTER_SOCKET);
-    // Somebody else has just reloaded it: another one serves, which is found first, so that what it counts is not lost.
-    const [, newest] = /# workers\n(\d+)/.exec(await askMaster(master, 'show proc')) ?? [];
-    if (Number(newest) !== current.identity.pid) return this.leave(current);
-    const answer = await askMaster(master, 'reload');
+    const answer = await askMaster(path.join(this.disk.folder, MASTER_SOCKET), 'reload');
     const took = Math.round(this.clock.now().mono - now);
     if (/^Success=1/.test(answer)) {
       this.refused = null;
       this.log.info(`HAProxy was reloaded in ${took} ms.`);
-      this.leave(current);
+      if (this.current) this.leave(this.current);
       await this.find();
       return;
     }

@@ -83,7 +83,7 @@ export async function askMaster(path: string, command: string): Promise<string> 
     });
     socket.on('error', () => undefined);
     socket.on('close', () => resolve(answer.trim()));
-    socket.end(`${command}\n`);
+    socket.write(`${command}\n`);
   });
 }
 
