@@ -34,6 +34,8 @@ const values = list(orNull(number()));
 
 const reportedAddress = text({ pattern: [HTTP_ADDRESS, 'INPUT_HTTP_ADDRESS'], strict: true });
 
+const share = object({ used: number(), limit: number() });
+
 /**
  * An environment. Every field is declared here. A Worker's registration, table, row and API documentation are derived
  * from it (see fields.ts). The default of a registered field is shown until the environment has registered.
@@ -76,6 +78,12 @@ const FIELDS = {
   apps: { type: mapOf(STATUSES, integer()), in: ['row'] },
   /** Resident set size in bytes. */
   memory: { type: orNull(number()), in: ['row'] },
+  /** What its process uses of each limit: memory in bytes, of the container null where it has none; processors. Null if that is not known. */
+  usage: {
+    type: orNull(object({ heap: share, container: orNull(share), machine: share, cpu: share })),
+    default: null,
+    in: ['row'],
+  },
   /** 99th percentile since the last heartbeat, in milliseconds. */
   eventLoopDelay: { type: orNull(number()), in: ['row'] },
   /** Each says what to do. The row also contains the Supervisor's own warnings. */
@@ -134,7 +142,6 @@ const hosted = object({
   since: bigInt(),
   error: orNull(message()),
 });
-const share = object({ used: number(), limit: number() });
 
 /** What `appEnvironments:get` answers: the row, and what is seen of one environment only. */
 export const environmentDetails = joined(
@@ -142,8 +149,6 @@ export const environmentDetails = joined(
   object({
     /** The worst first. */
     hosted: list(hosted),
-    /** What its process uses of each limit: memory in bytes, of the container null where it has none; processors. Null if that is not known. */
-    usage: orNull(object({ heap: share, container: orNull(share), machine: share, cpu: share })),
     load: fleetLoad,
   }),
 );

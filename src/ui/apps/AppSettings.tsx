@@ -1,9 +1,18 @@
+import { useRequest } from 'ahooks';
 import { Descriptions, Flex } from 'antd';
 import { ssoOf } from '../../shared/sso';
 import type { AppRow } from '../../shared/types';
+import { useApi } from '../common/api';
 import { EnvironmentLink } from '../common/EnvironmentLink';
 import { LabelTags } from '../common/LabelTags';
-import { DATABASE_LABELS, FAILBACK_LABELS, FAILOVER_LABELS, FIELD_LABELS, START_MODE_LABELS } from '../common/labels';
+import {
+  DATABASE_LABELS,
+  FAILBACK_LABELS,
+  FAILOVER_LABELS,
+  FIELD_LABELS,
+  START_MODE_LABELS,
+  VISIBLE_TO_LABELS,
+} from '../common/labels';
 import { useIsLocal } from '../common/Page';
 import { Since } from '../common/Since';
 import { useT } from '../host';
@@ -15,6 +24,7 @@ import { DESIRED_LABELS } from './labels';
 export function AppSettings({ app }: { app: AppRow }) {
   const t = useT();
   const isLocal = useIsLocal();
+  const titles = useRoleTitles(app.visibleTo === 'roles');
   const yesNo = (value: boolean) => (value ? t('Yes') : t('No'));
   const { dbConnType } = app.options;
   const environments = [
@@ -67,6 +77,16 @@ export function AppSettings({ app }: { app: AppRow }) {
       label: t('Sign-in by the main app'),
       children: ssoOf(app.options.sso).enabled ? t('On') : t('Off'),
     },
+    {
+      key: 'visibleTo',
+      children:
+        app.visibleTo === 'roles'
+          ? t('{{what}}: {{text}}', {
+              what: t(VISIBLE_TO_LABELS.roles),
+              text: app.visibleRoles.map((name) => titles[name] ?? name).join(t(', ')),
+            })
+          : t(VISIBLE_TO_LABELS[app.visibleTo]),
+    },
     { key: 'pinned', children: yesNo(app.pinned) },
     { key: 'hidden', children: yesNo(app.hidden) },
     { key: 'lastVisitAt', label: t('Last visit'), children: <Since at={app.lastVisitAt} /> },
@@ -81,4 +101,13 @@ export function AppSettings({ app }: { app: AppRow }) {
       items={items.map((item) => ({ label: t(FIELD_LABELS[item.key] ?? item.key), ...item }))}
     />
   );
+}
+
+/** By the names of the roles of the main app. @param isAsked false: nobody needs them */
+function useRoleTitles(isAsked: boolean): Record<string, string> {
+  const t = useT();
+  const api = useApi();
+  // Whoever may not read the roles sees their names.
+  const { data = [] } = useRequest(() => api.listRoles().catch(() => []), { ready: isAsked });
+  return Object.fromEntries(data.map(({ name, title }) => [name, title ? t(title) : name]));
 }

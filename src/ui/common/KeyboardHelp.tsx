@@ -81,7 +81,7 @@ function Help({ close }: { close: () => void }) {
 
 const LIST = css({ display: 'flex', flexDirection: 'column', gap: 8, margin: 0 });
 const LINE = css({ display: 'flex', gap: 16 });
-const TERM = css({ flex: '0 0 112px', display: 'flex', flexWrap: 'wrap', gap: 4 });
+const TERM = css({ flex: '0 0 112px', display: 'flex', flexWrap: 'wrap', alignItems: 'flex-start', gap: 4 });
 const KEY = css({
   minWidth: 24,
   padding: '0 6px',

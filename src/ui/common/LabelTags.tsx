@@ -10,15 +10,16 @@ const SHORT = 8;
 
 interface Props {
   labels: readonly string[];
-  /** How many are shown at most; of the others only the number. */
+  /** How many are shown at most, and of each only its last part; of the others only the number. Default: all, and whole. */
   most?: number;
 }
 
 /** The labels of an app; each leads to the apps that have it. */
-export function LabelTags({ labels, most = labels.length }: Props) {
+export function LabelTags({ labels, most }: Props) {
   const t = useT();
   const { token } = theme.useToken();
-  const others = labels.slice(most);
+  const isShort = most !== undefined;
+  const others = labels.slice(most ?? labels.length);
   return (
     <>
       {labels.slice(0, most).map((label) => (
@@ -26,10 +27,11 @@ export function LabelTags({ labels, most = labels.length }: Props) {
           key={label}
           to={`?${new URLSearchParams({ label })}`}
           title={label}
+          aria-label={label}
           className={looksOf(token)}
           style={{ flexShrink: label.length > SHORT ? 1 : 0 }}
         >
-          <Parts label={label} />
+          {isShort ? lastPart(label) : label}
         </Link>
       ))}
       {others.length > 0 && (
@@ -41,26 +43,14 @@ export function LabelTags({ labels, most = labels.length }: Props) {
   );
 }
 
-/** Of `customer:acme`, what tells it from others is seen: its first part is cut off before. */
-function Parts({ label }: { label: string }) {
-  const at = label.indexOf(':') + 1;
-  return (
-    <>
-      {at > 0 && <span className={FIRST}>{label.slice(0, at)}</span>}
-      <span className={LAST}>{label.slice(at)}</span>
-    </>
-  );
-}
-
-const CUT = { overflow: 'hidden', textOverflow: 'ellipsis' };
-const FIRST = css({ ...CUT, flex: '0 1000 auto', minWidth: 0, opacity: 0.75 });
-const LAST = css({ ...CUT, flex: '0 1 auto', minWidth: 0 });
+/** Of `customer:acme`, what tells it from others. */
+const lastPart = (label: string): string => label.slice(label.indexOf(':') + 1) || label;
 
 const looksOf = (token: GlobalToken) =>
   css({
-    display: 'inline-flex',
     maxWidth: 'min(150px, 100%)',
     overflow: 'hidden',
+    textOverflow: 'ellipsis',
     whiteSpace: 'nowrap',
     minHeight: TARGET,
     padding: `0 ${token.paddingXXS + 2}px`,

@@ -56,22 +56,30 @@ export function EnvironmentLoad({ environment }: { environment: EnvironmentDetai
   );
 }
 
-const LIMITS: Record<Limit['of'], { label: string; help: string }> = {
+/** What the limits are called, also where there is little room. */
+export const LIMITS: Record<Limit['of'], { label: string; short: string; help: string }> = {
   heap: {
     label: key('JavaScript heap'),
+    short: key('Heap'),
     help: key(
       'Memory of the JavaScript objects of the process. When it is used up, the process ends (--max-old-space-size).',
     ),
   },
   container: {
     label: key('Memory of the container'),
+    short: key('Container memory'),
     help: key('When it is used up, the engine ends the process.'),
   },
   machine: {
     label: key('Memory of the machine'),
+    short: key('Machine memory'),
     help: key('Of all processes of the machine. The container has no limit of its own, or there is no container.'),
   },
-  cpu: { label: key('CPU'), help: key('Processors that the process keeps busy, of those that it may use.') },
+  cpu: {
+    label: key('CPU'),
+    short: key('CPU'),
+    help: key('Processors that the process keeps busy, of those that it may use.'),
+  },
 };
 
 function Limits({ usage }: { usage: EnvironmentDetails['usage'] }) {

@@ -117,6 +117,7 @@ const TRAITS: Record<Trait, string> = {
     keyof typeof HEALTH,
     string
   >),
+  near: key('Near a limit'),
   cordoned: key('Cordoned'),
   warned: key('With warnings'),
   notJoined: key('Not joined yet'),

@@ -1,5 +1,5 @@
 import { MoreOutlined } from '@ant-design/icons';
-import { Flex, Space, type TableColumnType, Tooltip } from 'antd';
+import { Flex, Space, type TableColumnType, Tooltip, Typography } from 'antd';
 import type { ReactNode } from 'react';
 import type { ContainerRow } from '../../shared/container';
 import { isToBeAdmitted } from '../../shared/environment';
@@ -22,7 +22,9 @@ import { key } from '../common/text';
 import { type Translate, useT } from '../host';
 import { Addresses } from './Addresses';
 import { ContainerActions, ContainerTag, type useContainers } from './Containers';
+import { LIMITS } from './EnvironmentLoad';
 import { ENVIRONMENT_ACTIONS, ENVIRONMENT_HELP } from './labels';
+import { nearestLimit } from './limits';
 import type { Place } from './places';
 
 export type Act = (action: EnvironmentAction | 'move' | 'resetAdmin', environment: EnvironmentRow) => void;
@@ -78,12 +80,17 @@ export function columnsOf(
     column('version', t('Version'), 105, (row) => <Version own={row.appVersion} expected={version} />),
     column('url', t('Address'), 190, (row) => <Addresses environment={row} onChange={onChange} />),
     column('lastHeartbeatAt', t('Last heartbeat'), 120, (row) => <Since at={row.lastHeartbeatAt} />),
-    column('apps', t('Apps and load'), 172, (row) => (
-      <Flex vertical gap={2} align="start">
-        <StatusCounts environment={row.name} counts={row.apps} />
-        <Load environment={row} />
-      </Flex>
-    )),
+    {
+      ...column('apps', t('Apps and load'), 190, (row) => (
+        <Flex vertical gap={2} align="start">
+          <StatusCounts environment={row.name} counts={row.apps} />
+          <Load environment={row} />
+        </Flex>
+      )),
+      // The fullest first.
+      sorter: (one: Place, other: Place) => fullness(one) - fullness(other),
+      sortDirections: ['descend' as const, 'ascend' as const],
+    },
     {
       ...column(
         'actions',
@@ -203,18 +210,29 @@ export function Version({ own, expected }: { own: string; expected: string | nul
   );
 }
 
-function Load({ environment: { memory, eventLoopDelay } }: { environment: EnvironmentRow }) {
+function Load({ environment }: { environment: EnvironmentRow }) {
   const t = useT();
+  const { memory, eventLoopDelay } = environment;
   const parts = [
     memory !== null && `${Math.round(memory / 1024 / 1024)} MB`,
     eventLoopDelay !== null && t('{{ms}} ms delay', { ms: Math.round(eventLoopDelay) }),
   ].filter(Boolean);
+  const nearest = nearestLimit(environment);
   return (
-    <span title={t('Memory usage and 99th percentile of the event-loop delay')}>
-      <Secondary>{parts.join(' · ') || '–'}</Secondary>
-    </span>
+    <>
+      <span title={t('Memory usage and 99th percentile of the event-loop delay')}>
+        <Secondary>{parts.join(' · ') || '–'}</Secondary>
+      </span>
+      {nearest && (
+        <Typography.Text type={nearest.isNear ? 'danger' : 'secondary'} data-testid={`nearest-${environment.name}`}>
+          {t('{{what}}: {{share}} %', { what: t(LIMITS[nearest.of].short), share: nearest.share })}
+        </Typography.Text>
+      )}
+    </>
   );
 }
+
+const fullness = ({ environment }: Place): number => (environment && nearestLimit(environment)?.share) ?? -1;
 
 export function Actions({ environment, act }: { environment: EnvironmentRow; act: Act }) {
   const t = useT();

@@ -1,4 +1,4 @@
-import type { EnvironmentDetails } from '../../shared/environment';
+import type { EnvironmentRow } from '../../shared/environment';
 
 /** A limit that holds for the process of an environment. */
 export interface Limit {
@@ -15,7 +15,7 @@ export interface Limit {
 const NEAR = 90;
 
 /** What is used of each limit. A container that has one ends its process there, so that of its machine does not count. */
-export function limitsOf({ heap, container, machine, cpu }: NonNullable<EnvironmentDetails['usage']>): Limit[] {
+export function limitsOf({ heap, container, machine, cpu }: NonNullable<EnvironmentRow['usage']>): Limit[] {
   const limit = (of: Limit['of'], { used, limit }: { used: number; limit: number }): Limit[] => {
     const share = Math.round((100 * used) / limit);
     return limit > 0 ? [{ of, used, limit, share, isNear: share >= NEAR }] : [];
@@ -26,3 +26,7 @@ export function limitsOf({ heap, container, machine, cpu }: NonNullable<Environm
     ...limit('cpu', cpu),
   ];
 }
+
+/** The limit of which most is used; null if nothing is known of them. */
+export const nearestLimit = ({ usage }: Pick<EnvironmentRow, 'usage'>): Limit | null =>
+  usage ? (limitsOf(usage).sort((one, other) => other.share - one.share)[0] ?? null) : null;

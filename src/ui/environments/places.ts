@@ -1,5 +1,6 @@
 import type { ContainerRow } from '../../shared/container';
 import type { EnvironmentRow, Health } from '../../shared/types';
+import { nearestLimit } from './limits';
 
 /** A row of the list: an environment, its container if this Supervisor has made one, or a container whose Worker has not joined yet. */
 export interface Place {
@@ -23,13 +24,14 @@ export function placesOf(environments: readonly EnvironmentRow[], containers: re
 }
 
 /** What an environment may be, beside its health. */
-export const TRAITS = ['cordoned', 'warned', 'notJoined'] as const;
+export const TRAITS = ['near', 'cordoned', 'warned', 'notJoined'] as const;
 export type Trait = Health | (typeof TRAITS)[number];
 
 export function traitsOf({ environment }: Place): Trait[] {
   if (!environment) return ['notJoined'];
   const { health, cordoned, warnings } = environment;
-  return [health, ...(cordoned ? ['cordoned' as const] : []), ...(warnings.length ? ['warned' as const] : [])];
+  const has = { near: nearestLimit(environment)?.isNear, cordoned, warned: warnings.length > 0 };
+  return [health, ...(['near', 'cordoned', 'warned'] as const).filter((trait) => has[trait])];
 }
 
 /**

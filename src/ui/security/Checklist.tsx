@@ -3,12 +3,15 @@ import { Button, Card, Empty, Flex, Skeleton, Tooltip, theme } from 'antd';
 import type { ReactNode } from 'react';
 import type { ChecklistLevel, ChecklistRow } from '../../shared/checklist';
 import { useApi } from '../common/api';
+import { EnvironmentLink } from '../common/EnvironmentLink';
 import { messageText } from '../common/errors';
 import { Failure, Freshness } from '../common/Page';
+import { appPath } from '../common/paths';
 import { keepRows } from '../common/refresher';
 import { Secondary } from '../common/Secondary';
 import type { Tone } from '../common/status';
 import { StateTag } from '../common/Tag';
+import { TextLink } from '../common/TextLink';
 import { key } from '../common/text';
 import { TARGET } from '../common/theme';
 import { useLive } from '../common/useLive';
@@ -88,7 +91,9 @@ function Row({ row, reset }: { row: ChecklistRow; reset: (account: Account) => v
         </div>
         <div style={{ flex: '1 1 240px', minWidth: 0, overflowWrap: 'anywhere' }}>
           {messageText(t, counted(t, row))}
-          <Folded names={manyOf(row)}>{manyOf(row)?.join(t(', '))}</Folded>
+          <Folded names={manyOf(row)}>
+            <Links row={row} />
+          </Folded>
         </div>
         <div style={{ flex: '1 1 240px', minWidth: 0, overflowWrap: 'anywhere' }}>
           {row.remedy && <Secondary>{messageText(t, row.remedy)}</Secondary>}
@@ -110,6 +115,23 @@ function Row({ row, reset }: { row: ChecklistRow; reset: (account: Account) => v
         </div>
       </Flex>
     </li>
+  );
+}
+
+/** To the pages of the apps and environments that a row is about. */
+function Links({ row: { apps = [], environments = [] } }: { row: ChecklistRow }) {
+  if (!apps.length && !environments.length) return null;
+  return (
+    <Flex gap="0 12px" wrap data-testid="checklist-links">
+      {environments.map((name) => (
+        <EnvironmentLink key={`environment ${name}`} name={name} />
+      ))}
+      {apps.map((name) => (
+        <TextLink key={`app ${name}`} to={appPath(name)}>
+          {name}
+        </TextLink>
+      ))}
+    </Flex>
   );
 }
 

@@ -22,15 +22,12 @@ export const ENVIRONMENTS = {
     summary: 'One environment: its apps, and its load against its limits',
     reads: 'get',
     query: ONE_ENVIRONMENT,
-    gives: 'The row, with `hosted`, `usage` and `load`.',
+    gives: 'The row, with `hosted` and `load`.',
     rows: 'appSupervisorEnvironmentDetails',
     errors: ['UNKNOWN_ENVIRONMENT'],
     async work({ supervisor, name }) {
-      const { view, observer, load } = supervisor.parts;
-      const row = rowOf(supervisor, name);
-      const environment = observer.environment(name);
-      const usage = row.available ? (environment?.lease?.usage ?? null) : null;
-      return { data: { ...row, hosted: view.hostedIn(name), usage, load: load.load([name]) } };
+      const { view, load } = supervisor.parts;
+      return { data: { ...rowOf(supervisor, name), hosted: view.hostedIn(name), load: load.load([name]) } };
     },
   }),
   // It may say what Redis, databases and addresses are, so it needs the permission of whoever adds environments.

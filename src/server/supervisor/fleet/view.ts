@@ -146,6 +146,7 @@ export class FleetView {
         lastHeartbeatAt: view?.lastHeartbeatAt ?? remembered?.lastSeenAt ?? null,
         apps: counts.get(name) ?? {},
         memory: view?.lease?.memory ?? null,
+        usage: health === 'online' || health === 'suspect' ? (view?.lease?.usage ?? null) : null,
         eventLoopDelay: view?.lease?.eventLoopDelay ?? null,
         warnings: warningsOf(name, this.options),
       });
