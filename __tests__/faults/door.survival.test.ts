@@ -61,12 +61,18 @@ const goesOn = (visits: Visitors, more = 200) => {
   const from = visits.done;
   return until('Visitors are served', () => visits.done >= from + more);
 };
-/** As an operator does; until the feeder has found the other process. */
+/** A process of HAProxy that serves; a former one may still be there. */
+const newest = () => {
+  const file = `/proc/${door.haproxy.pid}/task/${door.haproxy.pid}/children`;
+  return Number(readFileSync(file, 'utf8').trim().split(' ').at(-1));
+};
+/** As an operator does, who comes in the way of no reload of the feeder. */
 async function reloadByHand(): Promise<void> {
-  const found = () => readFileSync(`${door.folder}/logs/feeder.log`, 'utf8').split('runs as process').length;
-  const before = found();
+  const found = () =>
+    Number(readFileSync(`${door.folder}/logs/feeder.log`, 'utf8').split('runs as process ').at(-1)?.split('.')[0]);
+  const before = await until('The feeder has found it', () => found() === newest() && newest());
   process.kill(door.haproxy.pid!, 'SIGUSR2');
-  await until('Another process is found', () => found() > before);
+  await until('The feeder has found another one', () => newest() !== before && found() === newest());
 }
 const areOpen = async () => expect(await Promise.all(sockets.map((socket) => socket.echoes()))).not.toContain(false);
 
@@ -178,9 +184,8 @@ it('HAProxy is killed: what was under way ends, and it serves again from what is
 });
 
 it('a process of HAProxy is killed: its master ends, too, and both are found again', async () => {
-  // A former one may still be there, whose end changes nothing; and 0 would be the group of this process.
-  const file = `/proc/${door.haproxy.pid}/task/${door.haproxy.pid}/children`;
-  const child = await until('It has a process', () => Number(readFileSync(file, 'utf8').trim().split(' ').at(-1)));
+  // 0 would be the group of this process.
+  const child = await until('It has a process', newest);
   process.kill(child, 'SIGKILL');
   await until('HAProxy has ended', () => !door.haproxy.running);
   await door.haproxy.start();
