@@ -7,13 +7,15 @@ import { PLACE, routesOf } from '../support/door';
 
 const place: DoorPlace = { ...PLACE, folder: '/door' };
 const crm = { uid: 'u1', name: 'crm', hosts: ['crm.test'], environments: ['a', 'b', 'c'] };
+/** What the tokens of `u1` begin with: `{"alg":"HS256","typ":"JWT","kid":"u1"}`. */
+const HEAD = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InUxIn0';
 const table = (...apps: Parameters<typeof routesOf>[0]) =>
   routesOf(apps, { a: 'http://a:80', b: 'http://b', c: 'http://c' });
 
 describe('the files of a door', () => {
   it('have an app by name with its first two environments, its hosts, and all that may be pinned', () => {
     const files = filesOf(place, table(crm));
-    expect(files['apps.map']).toBe('crm u1|-|at:a:b\n');
+    expect(files['apps.map']).toBe(`crm u1|-|${HEAD}|at:a:b\n`);
     expect(files['hosts.map']).toBe('crm.test crm\n');
     expect(files['pins.map']).toBe('crm.a at:a\ncrm.b at:b\ncrm.c at:c\n');
   });
@@ -79,7 +81,7 @@ describe('the steps between two tables', () => {
     const other = { uid: 'u2', name: 'shop', hosts: ['shop.test'], environments: ['a'] };
     const alone = { ...crm, environments: ['c'] };
     expect(stepsBetween(place, table(alone, other), table({ ...crm, environments: ['b'] }))).toEqual([
-      'set map /door/apps.map crm u1|-|at:b',
+      `set map /door/apps.map crm u1|-|${HEAD}|at:b`,
       'add map /door/pins.map crm.b at:b',
       'del map /door/names.map shop',
       'del map /door/pins.map crm.c',
@@ -88,7 +90,7 @@ describe('the steps between two tables', () => {
       'del map /door/apps.map shop',
     ]);
     expect(stepsBetween(place, table(), table({ ...crm, environments: ['a'] }))).toEqual([
-      'add map /door/apps.map crm u1|-|at:a',
+      `add map /door/apps.map crm u1|-|${HEAD}|at:a`,
       'add map /door/hosts.map crm.test crm',
       'add map /door/pins.map crm.a at:a',
       'add map /door/names.map crm u1',

@@ -2,7 +2,9 @@ import { EventEmitter } from 'node:events';
 import { AuthManager } from '@nocobase/auth';
 import type { Application } from '@nocobase/server';
 import { expect, it } from 'vitest';
+import { mapsOf } from '../../src/server/door/rules/maps';
 import { nameTokens } from '../../src/server/nocobase/token-names';
+import { routesOf } from '../support/door';
 
 const SECRET = 'x'.repeat(32);
 
@@ -29,6 +31,9 @@ it('an app’s tokens say whose they are, with all that their signer asked for',
   const { jwt } = named('uid-1').authManager;
   const token = jwt.sign({ userId: 7 }, { jwtid: 'j', expiresIn: '1h' });
   expect(headOf(token)).toEqual({ alg: 'HS256', typ: 'JWT', kid: 'uid-1' });
+  // The door compares this part as it stands.
+  const { apps } = mapsOf(routesOf([{ uid: 'uid-1', name: 'crm', environments: ['a'] }], { a: 'http://a' }));
+  expect(apps.get('crm')).toContain(`|${token.split('.')[0]}|`);
   expect(await jwt.decode(token)).toMatchObject({ userId: 7, jti: 'j' });
   expect(headOf(jwt.sign({ userId: 7 }, { expiresIn: '1y' }))).toMatchObject({ kid: 'uid-1' });
 });

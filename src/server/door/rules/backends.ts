@@ -4,6 +4,7 @@ import { VIA } from '../../proxy/headers';
 import { ENVIRONMENT_HEADER } from '../../proxy/sticky-environment';
 import { pairsOf, STOPPED } from './maps';
 import { answering, jsonAnswer, lateAnswer, visitorKinds } from './own-answers';
+import { cookiesForApp } from './own-cookies';
 import { backendOf, type DoorPlace, MAPS, socketsOf } from './place';
 import { literal, quoted } from './text';
 
@@ -78,47 +79,60 @@ function serverOf({ host, isName, port, secure }: ServerAddress, { authorities }
 }
 
 /** The fields that say who forwarded a request, in both lanes (proxy/headers.ts). */
-const forwarding = (): string[] => [
-  '  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)] if !{ req.hdr(x-forwarded-proto,1),lower -m str http https }',
-  '  http-request set-header X-Forwarded-Host %[req.fhdr(host)] if !{ req.fhdr(x-forwarded-host) -m len 1: }',
+const forwarding = (condition = ''): string[] => [
+  `  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)] if ${condition}!{ req.hdr(x-forwarded-proto,1),lower -m str http https }`,
+  `  http-request set-header X-Forwarded-Host %[req.fhdr(host)] if ${condition}!{ req.fhdr(x-forwarded-host) -m len 1: }`,
 ];
 
 const HOP_BY_HOP = '(?:te|keep-alive|proxy-connection|proxy-authenticate|proxy-authorization|http2-settings|expect)';
-const KINDS = 'nb_(?:auth_token|authenticator|role|csrf_token)_';
 
 /** What a request of an app, and its answer, may have. */
-function towardsApp({ frameAncestors, publicPath, bounds }: RouteSettings, folder: string): string[] {
-  const foreign = String.raw`; (?:app_environment|${KINDS}(?!([A-Za-z0-9_-]+)=[^\n]*\n\1$)[^=]*)=[^;\n]*`;
-  const left = quoted(String.raw`%[var(txn.jar),regsub("${foreign}","",g),regsub("^; |\n.*","",g)]`);
+function towardsApp(settings: RouteSettings, folder: string): string[] {
   return [
     '  http-reuse always',
+    // The kernel moves large answers from one connection to the other: nothing of HAProxy reads them.
+    '  option splice-response',
     '  retries 1',
     ...(['UPSTREAM_REFUSED', 'APP_ENVIRONMENT_UNAVAILABLE', 'UPSTREAM_TIMEOUT'] as const).map((code) =>
       lateAnswer(folder, code, 'json'),
     ),
-    `  http-request ${jsonAnswer(folder, 'APP_BUSY')} if { be_conn gt ${bounds.requestsPerEnvironment} }`,
-    '  acl jar var(txn.jar) -m found',
-    `  http-request set-header Cookie ${left} if jar`,
-    '  http-request del-header Cookie if jar { req.fhdr(cookie) -m len 0 }',
-    `  http-request del-header ${quoted(`^${HOP_BY_HOP}$`)} -m reg`,
+    `  http-request ${jsonAnswer(folder, 'APP_BUSY')} if { be_conn gt ${settings.bounds.requestsPerEnvironment} }`,
+    ...cookiesForApp(),
+    `  acl forwarded req.hdr_names -m reg ${quoted(`(?:^|,)(?:x-forwarded-(?:for|proto|host)|x-app|${HOP_BY_HOP})(?:,|$)`)}`,
+    '  http-request set-var(txn.forwarded) bool(true) if forwarded',
+    '  acl rare var(txn.forwarded) -m bool',
+    `  http-request del-header ${quoted(`^(?:x-app|${HOP_BY_HOP})$`)} -m reg if rare`,
     '  acl is_named req.fhdr(x-forwarded-for),length gt 0',
-    '  http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" if is_named',
-    '  http-request set-header X-Forwarded-For %[src] if !is_named',
-    '  http-request set-header X-Forwarded-Host %[req.hdr(x-forwarded-host,1)] if { req.fhdr(x-forwarded-host) -m sub , }',
-    ...forwarding(),
-    '  http-request set-header X-Forwarded-Proto %[req.hdr(x-forwarded-proto,1),lower] if !{ req.fhdr(x-forwarded-proto) -m str http https }',
-    '  http-request set-var(txn.host) req.fhdr(x-forwarded-host)',
-    '  http-request set-header X-App %[var(txn.name)]',
-    `  http-request set-header ${VIA} door`,
-    `  http-response del-header ${quoted(`^${HOP_BY_HOP}$`)} -m reg`,
+    '  http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" if rare is_named',
+    '  http-request del-header X-Forwarded-For if rare !is_named',
+    '  option forwardfor if-none',
+    '  http-request set-header X-Forwarded-Host %[req.hdr(x-forwarded-host,1)] if rare { req.fhdr(x-forwarded-host) -m sub , }',
+    ...forwarding('rare '),
+    '  http-request set-header X-Forwarded-Proto %[req.hdr(x-forwarded-proto,1),lower] if rare !{ req.fhdr(x-forwarded-proto) -m str http https }',
+    '  http-request set-var(txn.host) req.fhdr(x-forwarded-host) if rare',
+    '  http-request set-var(txn.host) req.fhdr(host) if !rare',
+    '  http-request add-header X-Forwarded-Proto %[ssl_fc,iif(https,http)] if !rare',
+    '  http-request add-header X-Forwarded-Host %[var(txn.host)] if !rare',
+    '  http-request add-header X-App %[var(txn.name)]',
+    `  http-request add-header ${VIA} door`,
+    ...answerOf(settings, folder),
+  ];
+}
+
+function answerOf({ frameAncestors, publicPath }: RouteSettings, folder: string): string[] {
+  return [
+    '  http-response del-header keep-alive',
     // Rare, and all of it is decided in Lua; an answer that this has not read does not pass.
+    `  acl rare_answer res.hdr_names -m reg ${quoted(`(?:^|,)(?:set-cookie|location|x-app-supervisor-away|${HOP_BY_HOP})(?:,|$)`)}`,
+    '  http-response set-var(txn.read) bool(true) if rare_answer',
+    '  acl to_read var(txn.read) -m bool',
+    `  http-response del-header ${quoted(`^${HOP_BY_HOP}$`)} -m reg if to_read`,
     '  acl sets_cookies res.fhdr(set-cookie) -m sub -i nb_ app_environment domain',
     `  acl leads_to_upload res.fhdr(location) -m reg -i ${quoted(`^(?:https?://[^/?#]*)?${literal(publicPath)}storage/uploads/`)}`,
-    '  acl names_fields res.fhdr(connection) -m found',
-    '  acl usual_connection res.fhdr(connection),lower -m str keep-alive close upgrade',
-    '  http-response set-var(txn.unread) bool(true) if sets_cookies || leads_to_upload || names_fields !usual_connection',
+    '  acl names_fields res.fhdr(connection),lower -m reg ^(?!(?:keep-alive|close|upgrade)$)',
+    '  http-response set-var(txn.unread) bool(true) if to_read sets_cookies || to_read leads_to_upload || names_fields',
     // The nginx of a Worker's image says that NocoBase does not answer (proxy/away.ts).
-    `  http-response ${jsonAnswer(folder, 'UPSTREAM_REFUSED')} if { status 502 } { res.fhdr(x-app-supervisor-away) -m found }`,
+    `  http-response ${jsonAnswer(folder, 'UPSTREAM_REFUSED')} if to_read { status 502 } { res.fhdr(x-app-supervisor-away) -m found }`,
     '  http-response return status 404 content-type text/plain string "Not Found" if { var(txn.file) -m bool } { res.fhdr(content-type) -m beg text/html }',
     '  http-response lua.read if { var(txn.unread) -m bool }',
     '  http-response return status 502 if { var(txn.unread) -m bool }',

@@ -21,8 +21,8 @@ function globalsOf({ folder, threads, connections, globals }: DoorPlace, setting
   return [
     'global',
     ...(threads === null ? [] : [`  nbthread ${threads}`]),
-    // Two for each. It would not start with a `maxconn` that the system does not allow.
-    ...(connections === null ? [] : [`  fd-hard-limit ${2 * connections + 100}`]),
+    // Two for each, and a pipe for each fourth. It would not start with a `maxconn` that the system does not allow.
+    ...(connections === null ? [] : [`  fd-hard-limit ${Math.ceil(2.5 * connections) + 100}`]),
     `  setenv DOOR_NAMES ${folder}/${MAPS.names}`,
     `  setenv DOOR_PUBLIC_PATH ${settings.publicPath}`,
     `  lua-load-per-thread ${folder}/${LUA}`,

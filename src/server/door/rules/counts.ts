@@ -1,5 +1,6 @@
 import type { RouteSettings } from '../../../shared/routes';
 import { TABLES } from './place';
+import { leave } from './plain';
 import { quoted } from './text';
 import { networksOf } from './trusted';
 
@@ -42,22 +43,30 @@ function address(networks: readonly string[]): string[] {
   ];
 }
 
-/** Counts what is taken, and keeps it within the limits of the module; what comes too fast waits there. */
+/** Whose visitors are counted by address: WebSockets, of which those that come too fast wait at the module, and sign-ins. */
+export const addressRules = ({ trustedProxies }: RouteSettings): string[] => [
+  '  # counted by address',
+  `  acl sign_in path -m reg -i ${quoted('/auth(?::|%3a)sign(?:in|up)(?:/|$)')}`,
+  '  http-request set-var(txn.counts) bool(true) if is_socket || sign_in',
+  ...address(networksOf(trustedProxies)),
+  ...leave(
+    'more WebSockets than may be opened so fast',
+    `is_socket { var(txn.address),table_http_req_rate(${TABLES.addresses}) gt 200 }`,
+  ),
+];
+
+/** Counts what is taken, and keeps it within the limits of the module. */
 export function countRules(settings: RouteSettings): string[] {
-  const { bounds, trustedProxies } = settings;
-  const taken = '{ var(txn.at) -m found }';
+  const { bounds } = settings;
   const { apps, sockets, addresses, signIns } = TABLES;
   return [
     '  # counted where it is taken',
-    `  acl sign_in path -m reg -i ${quoted('/auth(?::|%3a)sign(?:in|up)(?:/|$)')}`,
-    `  http-request set-var(txn.counts) bool(true) if ${taken} is_socket || ${taken} sign_in`,
-    ...address(networksOf(trustedProxies)),
-    `  http-request unset-var(txn.at) if ${taken} is_socket { var(txn.address),table_http_req_rate(${addresses}) gt 200 }`,
-    `  http-request track-sc0 var(txn.uid) table ${apps} if ${taken}`,
-    `  http-request track-sc1 var(txn.uid) table ${sockets} if ${taken} is_socket`,
-    `  http-request track-sc2 var(txn.address) table ${addresses} if ${taken} is_socket`,
-    `  http-request track-sc2 var(txn.address) table ${signIns} if ${taken} sign_in`,
-    `  http-request set-var(txn.open) var(txn.uid),table_conn_cur(${sockets}) if ${taken} !is_socket { sc0_conn_cur gt ${bounds.requestsPerApp} }`,
+    `  http-request track-sc0 var(txn.uid) table ${apps}`,
+    ...leave('nothing more to count', `!{ var(txn.counts) -m bool } !{ sc0_conn_cur gt ${bounds.requestsPerApp} }`),
+    `  http-request track-sc1 var(txn.uid) table ${sockets} if is_socket`,
+    `  http-request track-sc2 var(txn.address) table ${addresses} if is_socket`,
+    `  http-request track-sc2 var(txn.address) table ${signIns} if { var(txn.counts) -m bool } !is_socket`,
+    `  http-request set-var(txn.open) var(txn.uid),table_conn_cur(${sockets}) if !is_socket { sc0_conn_cur gt ${bounds.requestsPerApp} }`,
     `  http-request set-var(txn.busy) str(app) if { var(txn.open) -m found } { sc0_conn_cur,sub(txn.open) gt ${bounds.requestsPerApp} }`,
     `  http-request set-var(txn.busy) str(app) if is_socket { sc1_conn_cur gt ${bounds.webSocketsPerApp} }`,
     `  http-request set-var(txn.busy) str(address) if is_socket { sc2_conn_cur gt ${bounds.webSocketsPerAddress} }`,

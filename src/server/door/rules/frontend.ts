@@ -1,16 +1,16 @@
 import type { RouteSettings } from '../../../shared/routes';
-import { countRules } from './counts';
+import { addressRules, countRules } from './counts';
 import { boundTo, type DoorPlace, type Listener, MAPS } from './place';
-import { plainRules } from './plain';
+import { leave, plainRules } from './plain';
 import { literal, quoted } from './text';
 import { networksOf } from './trusted';
 
 /**
- * The rules that decide which requests go to Workers. They take what is plainly understood; all else goes to the Supervisor as it came,
- * but for the fields that say who forwarded it. Whatever a rule cannot read is not taken.
+ * The rules that decide which requests go to Workers. They take what is plainly understood, and count it; all else goes to the Supervisor as
+ * it came, but for the fields that say who forwarded it. Whatever a rule cannot read is not taken.
  *
- * Variables of a request: `name` of the app it names, `line` of that app in the map as long as nothing speaks against it, `uid`, `at` (the
- * backend), and `jar`, its cookies if some may have to go.
+ * Variables of a request: `name` of the app it names, `line` of that app in the map, `uid`, `at` (the backend), and `jar`, its cookies if
+ * some may have to go.
  */
 export function frontendOf(place: DoorPlace, settings: RouteSettings): string[] {
   const networks = networksOf(settings.trustedProxies);
@@ -20,10 +20,11 @@ export function frontendOf(place: DoorPlace, settings: RouteSettings): string[] 
     ...redirect(place.listeners),
     `  tcp-request session set-var(sess.trusted) bool(true) if ${networks.length ? `{ src ${networks.join(' ')} }` : 'FALSE'}`,
     '  # whose visitor this is: forwarded fields of strangers are not believed',
-    `  http-request del-header ${quoted('^(?:forwarded|x-real-ip|x-forwarded-.*)$')} -m reg if !{ var(sess.trusted) -m bool }`,
+    `  http-request del-header ${quoted('^(?:forwarded|x-real-ip|x-forwarded-.*)$')} -m reg if !{ var(sess.trusted) -m bool } { req.hdr_names -m sub forwarded real-ip }`,
     ...naming(place, settings),
     ...whileAway(settings),
     ...plainRules(place, settings),
+    ...addressRules(settings),
     ...environment(place),
     ...countRules(settings),
     ...destination(),
@@ -56,7 +57,7 @@ function naming({ folder }: DoorPlace, { apiBase }: RouteSettings): string[] {
     `  acl names_in_query query -m reg ${quoted('(?:^|&)(?:_|%5[Ff]){2}(?:a|%61)')}`,
     `  acl plainly_named query -m reg ${quoted(`^(?:(?!${KEY})[^&]*+&)*+__appName=[A-Za-z0-9_-]+(?:&(?!${KEY})[^&]*+)*+$`)}`,
     `  http-request set-var(txn.name) str(.) if ${unnamed} names_in_query`,
-    `  http-request set-var(txn.name) ${quoted('query,regsub("^(?:.*&)?__appName=([A-Za-z0-9_-]+)(?:&.*)?$","\\1")')} if names_in_query plainly_named { var(txn.name) -m str . }`,
+    `  http-request set-var(txn.name) ${quoted('query,regsub("^(?:.*&)?__appName=([A-Za-z0-9_-]+)(?:&.*)?$","\\1")')} if { var(txn.name) -m str . } names_in_query plainly_named`,
     `  http-request set-var(txn.name) req.fhdr(x-app) if ${unnamed} { req.fhdr(x-app) -m found }`,
     `  http-request set-var(txn.name) req.fhdr(x-hostname),host_only,lower,map_str(${hosts},.) if ${unnamed} { req.fhdr(x-hostname) -m found }`,
     `  http-request set-var(txn.name) req.fhdr(host),host_only,lower,map_str(${hosts},.) if ${unnamed}`,
@@ -66,17 +67,16 @@ const KEY = '(?:_|%5[Ff]){2}(?:a|%61)';
 
 /** The environment: the one that the visitor has asked for, or the first whose Worker is there. */
 function environment({ folder }: DoorPlace): string[] {
-  const line = '{ var(txn.line) -m found }';
   const own = String.raw`~(?<app>[A-Za-z0-9_-]+)\.([^~\n]+)(?:~[^\n]*)?\n\k<app>$`;
   return [
     '  # its environment',
-    `  http-request set-var(txn.at) var(txn.line),field(3,|) if ${line}`,
-    `  http-request set-var(txn.at) var(txn.line),field(4,|) if ${line} !{ var(txn.at),nbsrv gt 0 }`,
-    `  http-request set-var-fmt(txn.pins) "~%[req.cook(app_environment)]\\n%[var(txn.name)]" if ${line} jar { var(txn.jar) -m sub app_environment= }`,
+    '  http-request set-var(txn.at) var(txn.line),field(4,|)',
+    '  http-request set-var(txn.at) var(txn.line),field(5,|) if !{ var(txn.at),nbsrv gt 0 }',
+    `  http-request set-var-fmt(txn.pins) "~%[req.cook(app_environment)]\\n%[var(txn.name)]" if jar { var(txn.jar) -m sub app_environment= }`,
     `  acl pinned var(txn.pins) -m reg ${quoted(own)}`,
     `  http-request set-var(txn.pin) ${quoted(`var(txn.pins),regsub("^.*?${own}","\\1.\\2"),map_str(${folder}/${MAPS.pins},.)`)} if { var(txn.pins) -m found } pinned`,
     '  http-request set-var(txn.at) var(txn.pin) if { var(txn.pin) -m found }',
-    `  http-request unset-var(txn.at) if { var(txn.at) -m found } !{ var(txn.at),nbsrv gt 0 }`,
+    ...leave('no app that runs, or no Worker of it is there', '!{ var(txn.at),nbsrv gt 0 }'),
   ];
 }
 
@@ -89,14 +89,14 @@ function whileAway({ appsDomain, publicPath, modernPrefix }: RouteSettings): str
   const page = `${literal(publicPath)}(?:${literal(modernPrefix)}/)?apps/([A-Za-z0-9_-]+)`;
   const [ofPage, ofReferer] = [`^${page}(?:/.*)?$`, `^https?://[^/]+${page}(?:[/?].*)?$`];
   const names = (from: string, pattern: string) => quoted(`${from},regsub("${pattern}","\\1")`);
-  const unnamed = '{ method GET HEAD } { var(txn.name) -m str . } !names_in_query';
+  const unnamed = 'away { var(txn.name) -m str . } { method GET HEAD } !names_in_query';
   return [
     '  acl away nbsrv(module) lt 1',
     `  acl page_of_app path -m reg ${quoted(ofPage)}`,
     `  acl file_of_page req.fhdr(referer) -m reg ${quoted(ofReferer)}`,
     String.raw`  acl is_file path -m reg \.[A-Za-z0-9]+$`,
-    `  http-request set-var(txn.away) ${names('path', ofPage)} if ${unnamed} away page_of_app`,
-    `  http-request set-var(txn.file) bool(true) if ${unnamed} away !page_of_app is_file file_of_page`,
+    `  http-request set-var(txn.away) ${names('path', ofPage)} if ${unnamed} page_of_app`,
+    `  http-request set-var(txn.file) bool(true) if ${unnamed} !page_of_app is_file file_of_page`,
     `  http-request set-var(txn.away) ${names('req.fhdr(referer)', ofReferer)} if { var(txn.file) -m bool }`,
     '  http-request set-var(txn.name) var(txn.away) if { var(txn.away) -m found }',
   ];
@@ -105,7 +105,8 @@ function whileAway({ appsDomain, publicPath, modernPrefix }: RouteSettings): str
 const destination = (): string[] => [
   '  # to the Worker, or to the Supervisor',
   '  use_backend busy if { var(txn.busy) -m found }',
-  '  use_backend ws:%[var(txn.at)] if { var(txn.at) -m found } is_socket',
-  '  use_backend %[var(txn.at)] if { var(txn.at) -m found }',
+  '  acl counted sc0_tracked',
+  '  use_backend ws:%[var(txn.at)] if counted is_socket',
+  '  use_backend %[var(txn.at)] if counted',
   '  default_backend module',
 ];

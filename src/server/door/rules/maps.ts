@@ -11,7 +11,7 @@ const PLAIN = '-';
 export const STOPPED = '.';
 
 /**
- * - `apps`: by name, what a rule needs of an app that runs: uid, kind, its backend, and that of its second environment;
+ * - `apps`: by name, what a rule needs of an app that runs: uid, kind, how its tokens begin, its backend, and that of its second environment;
  * - `hosts`: by host, the name of the app, whether it runs or not;
  * - `pins`: by `<name>.<environment>`, the backend of each environment in which the app runs;
  * - `names`: of all apps, with their uids, or that they are stopped.
@@ -35,8 +35,12 @@ function lineOf({ uid, signIn, environments: [first, second] }: AppRoute, pairs:
     both !== null && pairs.has(both)
       ? [both]
       : [first, second].filter((each) => each !== undefined).map((each) => backendOf(each));
-  return [uid, signIn ? BY_MAIN : PLAIN, ...backends].join('|');
+  return [uid, signIn ? BY_MAIN : PLAIN, tokenHead(uid), ...backends].join('|');
 }
+
+/** The first part of each token that the app signs (nocobase/token-names.ts). */
+const tokenHead = (kid: string): string =>
+  Buffer.from(JSON.stringify({ alg: 'HS256', typ: 'JWT', kid })).toString('base64url');
 
 /** Pairs of environments that get a backend; apps of further ones are tried again at the same environment. */
 const MOST_PAIRS = 500;
