@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { haproxyArguments } from '../../scripts/fleet/door';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { parseConfig, type SupervisorConfig } from '../../src/server/config';
 import { doorConfig } from '../../src/server/config/door';
 import { keyringOf } from '../../src/server/core/wire';
+import { haproxyArguments } from '../../src/server/door/rules/place';
 import { publicKeyOf } from '../../src/server/protocol/keyring';
 import { makeKeys, networks, type Service, services } from '../support/compose';
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { CONFIGURATION, MASTER_SOCKET } from '../../src/server/door/rules/place';
+import { CONFIGURATION, haproxyArguments } from '../../src/server/door/rules/place';
 import { findProgram } from '../lib/programs.mjs';
 import { ROOT } from '../lib/root.mjs';
 import { makeSocketFolder, socketFolder } from './environment';
@@ -45,12 +45,6 @@ export class HAProxyPart extends Part {
     this.url = `http://${HOST}:${port}`;
   }
 }
-
-/** @param folder in which the feeder has written what it reads */
-export const haproxyArguments = (folder: string): string[] => [
-  ...['-W', '-S', `${path.join(folder, MASTER_SOCKET)},mode,600`],
-  ...['-f', path.join(folder, CONFIGURATION)],
-];
 
 export interface FeederOptions {
   folder: string;

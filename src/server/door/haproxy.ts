@@ -7,7 +7,15 @@ import { Feed } from '../feed';
 import type { Log } from '../log';
 import type { DoorDisk } from './disk';
 import { HAProxyProcess, type Identity } from './haproxy-process';
-import { CERTIFICATES, CONFIGURATION, type DoorFiles, MAPS, MASTER_SOCKET, SOCKET } from './rules/place';
+import {
+  CERTIFICATES,
+  CONFIGURATION,
+  type DoorFiles,
+  haproxyArguments,
+  MAPS,
+  MASTER_SOCKET,
+  SOCKET,
+} from './rules/place';
 import { askMaster } from './runtime-socket';
 import type { Wanted } from './wanted';
 
@@ -17,6 +25,8 @@ const OLDEST = [3, 0];
 const LOOK_EVERY = 250;
 /** A configuration that HAProxy did not take is offered again after this time, in ms. */
 const REFUSED_FOR = 10_000;
+/** One that is away for less may only be starting, in ms. */
+const MISSED_AFTER = 10_000;
 
 /** The files that HAProxy took last, for the next start where it refuses others. */
 const ACCEPTED = 'accepted.json';
@@ -51,6 +61,8 @@ export class HAProxy {
   private turn: Promise<void> = Promise.resolve();
   private isWaiting = false;
   private complaint = '';
+  /** By the monotonic clock; null: it runs. */
+  private awaySince: number | null = null;
 
   constructor(
     private readonly disk: DoorDisk,
@@ -85,12 +97,20 @@ export class HAProxy {
       this.isWaiting = false;
       try {
         await this.lookOnce();
-        this.complain('');
+        this.complain(this.missed());
       } catch (error) {
         this.complain(messageOf(error));
       }
     });
     return this.turn;
+  }
+
+  /** Empty: it runs, or may be starting. */
+  private missed(): string {
+    const { mono } = this.clock.now();
+    this.awaySince = this.current ? null : (this.awaySince ?? mono);
+    if (this.awaySince === null || mono - this.awaySince < MISSED_AFTER) return '';
+    return `HAProxy does not run. Start version ${OLDEST.join('.')} or later by "haproxy ${haproxyArguments(this.disk.folder).join(' ')}".`;
   }
 
   private async lookOnce(): Promise<void> {

@@ -49,6 +49,12 @@ export const SOCKET = 'haproxy.sock';
 /** The socket of its master, below the folder: whoever starts HAProxy names it. */
 export const MASTER_SOCKET = 'master.sock';
 
+/** With what HAProxy is started. @param folder with the files of `DoorFiles` */
+export const haproxyArguments = (folder: string): string[] => [
+  ...['-W', '-S', `${folder}/${MASTER_SOCKET},mode,600`],
+  ...['-f', `${folder}/${CONFIGURATION}`],
+];
+
 /** Names of the tables in which HAProxy counts; the first is by uid of an app, the others are limits. */
 export const TABLES = { apps: 'apps', sockets: 'sockets', addresses: 'addresses', signIns: 'sign-ins' } as const;
 
