@@ -6,7 +6,9 @@ export const ROOMY = {
   // Where its text would get too narrow beside its buttons, they go below it.
   alert: { className: css({ flexWrap: 'wrap', '& .ant-alert-content': { flexBasis: 200 } }) },
   // Without a text it stands in the middle.
-  checkbox: { className: css({ minWidth: TARGET, minHeight: TARGET, justifyContent: 'center' }) },
+  checkbox: {
+    className: css({ minWidth: TARGET, minHeight: TARGET, '& > .ant-checkbox:only-child': { marginInline: 'auto' } }),
+  },
   radio: { className: css({ minHeight: TARGET }) },
   // The padding of an inline element moves no other one.
   typography: {
