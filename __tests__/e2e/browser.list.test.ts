@@ -232,9 +232,9 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await eventually(headers).toEqual(['App', 'Status', 'Operation', 'Labels', 'Last visit', 'Actions']);
     await page.getByRole('button', { name: 'Select columns' }).click();
     await page.getByRole('checkbox', { name: 'Last visit' }).uncheck();
-    await page.getByRole('checkbox', { name: 'Start mode' }).check();
-    await page.getByRole('checkbox', { name: 'Sign-in by the main app' }).check();
-    const chosen = ['App', 'Status', 'Operation', 'Labels', 'Start mode', 'Sign-in by the main app', 'Actions'];
+    const added = ['Version', 'Start mode', 'Sign-in by the main app'];
+    for (const name of added) await page.getByRole('checkbox', { name }).check();
+    const chosen = ['App', 'Status', 'Operation', 'Labels', ...added, 'Actions'];
     await eventually(headers).toEqual(chosen);
     const address = page.url();
     await page.reload();
