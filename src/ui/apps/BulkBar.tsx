@@ -1,7 +1,7 @@
 import { DeleteOutlined, DownOutlined } from '@ant-design/icons';
 import { css } from '@emotion/css';
 import { Button, Flex, type GlobalToken, Grid, theme } from 'antd';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useRef, useState } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { ActionButton } from '../common/ActionButton';
 import { type OperateAction, useApi } from '../common/api';
@@ -16,6 +16,7 @@ import { useHost, useT } from '../host';
 import { type Refusal, refusalOfAll } from './actions';
 import { ACTION_LABELS } from './labels';
 import { SelectedApps } from './SelectedApps';
+import { useBarByKey } from './useBarByKey';
 
 /** Most apps that are selected at once. */
 const MOST_SELECTED = 1_000;
@@ -48,6 +49,8 @@ export function BulkBar({ selected: chosen, select, page, query, environments, .
   const { token } = theme.useToken();
   const { md: isWide = true } = Grid.useBreakpoint();
   const isLocal = useIsLocal();
+  const bar = useRef<HTMLDivElement>(null);
+  useBarByKey(bar);
   const selected = chosen.map((app) => page?.rows.find(({ name }) => name === app.name) ?? app);
   const command = (action: 'start' | 'stop' | 'restart' | 'upgrade'): BulkAction => ({
     key: action,
@@ -73,7 +76,14 @@ export function BulkBar({ selected: chosen, select, page, query, environments, .
   ];
   const destroy = { key: 'delete', label: ACTION_LABELS.destroy, refused: null, run: () => does.destroy(selected) };
   return (
-    <div className={barOf(token)} role="toolbar" aria-label={t('Actions for the selected apps')} data-testid="bulk-bar">
+    <div
+      ref={bar}
+      className={barOf(token)}
+      role="toolbar"
+      aria-label={t('Actions for the selected apps')}
+      aria-keyshortcuts="F6"
+      data-testid="bulk-bar"
+    >
       <Flex gap="small" align="center" wrap style={{ minWidth: 0 }}>
         <strong>{t('{{count}} selected', { count: selected.length })}</strong>
         <Elsewhere selected={selected} select={select} page={page} />

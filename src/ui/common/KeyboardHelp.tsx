@@ -15,6 +15,7 @@ const KEYS: Array<[keys: string, does: string]> = [
   ['← →', key('Inside a row: to the next button or link')],
   ['↑ ↓', key('In a list: to the same place in another row')],
   ['Home End', key('To the first or the last button of a row')],
+  ['F6', key('Between the list and the bar for the selected apps')],
   ['Enter Space', key('Press a button, tick a box')],
   ['Esc', key('Close a menu or a dialog')],
   ['?', key('Show this help')],
@@ -29,6 +30,8 @@ export function KeyboardHelp() {
   const t = useT();
   const [isOpen, setOpen] = useState(false);
   const onKey = useMemoizedFn((event: KeyboardEvent) => {
+    // Also before the dialog has the focus.
+    if (event.key === 'Escape') setOpen(false);
     if (event.key !== '?' || event.ctrlKey || event.metaKey || event.altKey) return;
     if (isTyping(event.target) || isDialogOpen()) return;
     event.preventDefault();
