@@ -222,6 +222,10 @@ export const MUTANTS: Mutant[] = [
     changes: [['supervisor/placement/failovers.ts', 'if (!due.length) return next;', 'return next;']],
   },
   {
+    what: 'An app leaves an environment that is down half a minute late',
+    changes: [['supervisor/placement/failovers.ts', 'environment, downFor);', 'environment, downFor - 30_000);']],
+  },
+  {
     what: 'An app returns each time that its home is back',
     changes: [['supervisor/rollout/failover-candidates.ts', 'Math.max(0, FAILBACK_AFTER - wellFor, apart)', '0']],
   },
