@@ -15,8 +15,8 @@ export interface Haproxy {
   stop(): Promise<void>;
 }
 
-/** More than one load opens; each takes two of the 20,000 files that a process may often open. */
-const CONNECTIONS = 9_500;
+/** More than one load opens. */
+const CONNECTIONS = 10_500;
 
 async function startHaproxy(port: number, folder: string, files: Record<string, string>): Promise<Haproxy> {
   for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), text);
@@ -41,7 +41,7 @@ export async function startPlainHaproxy(origin: string): Promise<Haproxy> {
   const port = await freePort();
   const configuration = `global
   nbthread 1
-  maxconn ${CONNECTIONS}
+  fd-hard-limit ${2 * CONNECTIONS + 100}
 defaults
   mode http
   timeout connect 2s

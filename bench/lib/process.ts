@@ -21,6 +21,12 @@ export const leaveTheMeasuredCore = (): void => pin(process.pid, OTHERS);
 /** Moves a running process, with all its threads, to the measured core. */
 export const takeTheMeasuredCore = (pid: number): void => pin(pid, MEASURED);
 
+/** Moves one process to two cores of its own, and this one and the others away from them: for four cores and more. */
+export function takeTwoCores(pid: number, others: number[]): void {
+  for (const other of [process.pid, ...others]) pin(other, `2-${availableParallelism() - 1}`);
+  pin(pid, '0-1');
+}
+
 function pin(pid: number, cores: string): void {
   if (canPin) execFileSync('taskset', ['-a', '-c', '-p', cores, String(pid)]);
 }
@@ -51,11 +57,18 @@ export async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Of one process: CPU time since its start, in ms, and resident memory, in bytes. */
+/** Files that a process may have open at the same time. */
+export const openFiles = (): number =>
+  Number(
+    /^Max open files\s+(\d+)/m.exec(fs.readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Number.POSITIVE_INFINITY,
+  );
+
+/** Of one process: CPU time of its threads since its start, in ms, and resident memory, in bytes. */
 export function usage(pid: number): { cpu: number; memory: number } {
-  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The name before these fields may contain spaces and parentheses. Times are in hundredths of a second (USER_HZ).
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const tasks = fs.readdirSync(`/proc/${pid}/task`);
+  const nanoseconds = tasks.map((task) =>
+    Number(fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]),
+  );
   const memory = /^VmRSS:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return { cpu: (Number(fields[11]) + Number(fields[12])) * 10, memory: Number(memory) * 1024 };
+  return { cpu: nanoseconds.reduce((all, one) => all + one, 0) / 1e6, memory: Number(memory) * 1024 };
 }

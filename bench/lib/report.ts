@@ -24,14 +24,16 @@ export interface Table {
 /** A limit, and the result. */
 export interface Bar {
   what: string;
-  measured: number;
+  /** Null: this machine cannot measure it. */
+  measured: number | null;
   unit: string;
   atLeast?: number;
   atMost?: number;
 }
 
 export const isHeld = ({ measured, atLeast, atMost }: Bar): boolean =>
-  measured >= (atLeast ?? Number.NEGATIVE_INFINITY) && measured <= (atMost ?? Number.POSITIVE_INFINITY);
+  measured === null ||
+  (measured >= (atLeast ?? Number.NEGATIVE_INFINITY) && measured <= (atMost ?? Number.POSITIVE_INFINITY));
 
 /** Prints the report, writes `.bench/<bench>-<time>.json`, and ends the process with 1 if a limit is exceeded. */
 export function finish(report: Report): void {
@@ -40,14 +42,16 @@ export function finish(report: Report): void {
   console.log('');
   for (const bar of report.bars) {
     const wanted = bar.atLeast !== undefined ? `at least ${bar.atLeast}` : `at most ${bar.atMost}`;
-    console.log(
-      `${isHeld(bar) ? 'held  ' : 'MISSED'} ${bar.what}: ${round(bar.measured)}${bar.unit} (${wanted}${bar.unit})`,
-    );
+    const [mark, result] =
+      bar.measured === null
+        ? ['      ', 'not measured']
+        : [isHeld(bar) ? 'held  ' : 'MISSED', `${round(bar.measured)}${bar.unit}`];
+    console.log(`${mark} ${bar.what}: ${result} (${wanted}${bar.unit})`);
   }
   const folder = path.join(ROOT, '.bench');
   fs.mkdirSync(folder, { recursive: true });
   const file = path.join(folder, `${report.bench}-${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}.json`);
-  const bars = report.bars.map((bar) => ({ ...bar, held: isHeld(bar) }));
+  const bars = report.bars.map((bar) => ({ ...bar, held: bar.measured === null ? null : isHeld(bar) }));
   fs.writeFileSync(file, `${JSON.stringify({ ...report, bars, machine }, null, 2)}\n`);
   console.log(
     `\n${Object.entries(machine)

@@ -17,7 +17,7 @@ export async function startEcho(): Promise<{ url: string; stop(): Promise<void> 
 /** Like a browser's: 125 bytes of text, masked. For a proxy these are only bytes. */
 const MESSAGE = Buffer.concat([Buffer.from([0x81, 0x80 | 125, 1, 2, 3, 4]), Buffer.alloc(125, 'm')]);
 
-/** Loopback has many addresses, and each has only 28,000 ports, which stay blocked for a minute after use. */
+/** Loopback has many addresses; each may open 100 WebSockets a second, and has 28,000 ports, which stay blocked for a minute after use. */
 let opened = 0;
 
 /** @param url of the proxy, with the path and query of the WebSocket */
@@ -30,7 +30,7 @@ export async function open(url: string, count: number): Promise<Socket[]> {
     const socket = net.connect({
       host,
       port: Number(port),
-      localAddress: `127.0.0.${2 + (opened++ % 8)}`,
+      localAddress: `127.0.0.${2 + (opened++ % 200)}`,
       noDelay: true,
     });
     socket.on('error', () => socket.destroy());

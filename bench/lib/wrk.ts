@@ -15,6 +15,8 @@ export interface Load {
   url: string;
   connections: number;
   seconds: number;
+  /** Of wrk; default 1. */
+  threads?: number;
   /** Bytes to send in each request. */
   upload?: number;
   /** Such as `Cookie: a=1`. */
@@ -41,9 +43,9 @@ const Summary = z.object({
 });
 
 /** @throws if any request failed: such a result is meaningless */
-export async function load({ url, connections, seconds, upload, headers = [] }: Load): Promise<Loaded> {
+export async function load({ url, connections, seconds, threads = 1, upload, headers = [] }: Load): Promise<Loaded> {
   const args = [
-    '-t1',
+    `-t${threads}`,
     `-c${connections}`,
     `-d${seconds}s`,
     '--timeout',
