@@ -57,7 +57,7 @@ async function inForce(app: string, who: string, places = addresses()): Promise<
 /** Until the feeder asks for changes, and the visitor is answered, in ms. */
 const BESIDE = 200;
 
-it('a whole table is in force within 5 s, a change of an app within 0.5 s, a new environment within 5 s', async () => {
+it('a whole table and a new environment take less than 5 s of processor time, a change of an app less than 0.5 s', async () => {
   const whole = await inForce(`app${APPS - 1}`, 'worker');
   const changes: Taken[] = [];
   for (let i = 0; i < 5; i++) {

@@ -5,7 +5,9 @@ import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../scripts/fleet';
 import { BOUNDS } from '../../src/server/config/bounds';
+import { doorConfig } from '../../src/server/config/door';
 import { filesOf } from '../../src/server/door/rules';
+import { wantedOf } from '../../src/server/door/wanted';
 import type { RouteSettings } from '../../src/shared/routes';
 import { makeSelfSigned } from '../support/certificates';
 import { PLACE, routesOf } from '../support/door';
@@ -95,6 +97,21 @@ describe('while no Supervisor is there', () => {
     const codeOf = async (app: string) => (await ask(door, `/api/__app/${app}/x:list`, { headers: PAGE })).code;
     expect([await codeOf('halted'), await codeOf('nosuch')]).toEqual(['APP_STOPPED', 'APP_NOT_FOUND']);
   });
+});
+
+it('before the first table no app is said not to exist', async () => {
+  const folder = doorFolder();
+  const port = await freePort();
+  const config = doorConfig({
+    APP_SUPERVISOR_REDIS_URL: 'redis://redis',
+    APP_SUPERVISOR_PUBLIC_KEY: 'A'.repeat(43),
+    APP_SUPERVISOR_DOOR_FOLDER: folder,
+    APP_SUPERVISOR_DOOR_HTTP: `127.0.0.1:${port}`,
+    APP_SUPERVISOR_DOOR_SUPERVISORS: `http://127.0.0.1:${await freePort()}`,
+  });
+  started.push(await startHaproxy(folder, wantedOf(config, null, new Map(), false).files, port));
+  const { status, body } = await ask(port, '/apps/crm/admin/', { headers: PAGE });
+  expect([status, /<h1>(.*)<\/h1>/.exec(body)?.[1]]).toEqual([503, 'The app is starting']);
 });
 
 it('a Supervisor with HTTPS is asked whether it is there, by the name in its certificate', async () => {

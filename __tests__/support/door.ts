@@ -4,6 +4,7 @@ import type { AppRoute, RouteSettings, Routes } from '../../src/shared/routes';
 
 export const PLACE: DoorPlace = {
   folder: '',
+  hasTable: true,
   listeners: [],
   hasIPv6: false,
   metrics: null,

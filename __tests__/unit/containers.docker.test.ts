@@ -84,9 +84,9 @@ it('names a container in the address of a request, and nothing else', async () =
 
 it.each([
   ['fleet_nocobase', 'fleet_nocobase'],
-  ['of-others', 'fleet_door'],
+  ['of-others', 'of-others'],
   [null, 'fleet_door'],
-])('makes Workers in the network of the Supervisor that is named (%s): %s', async (network, expected) => {
+])('makes Workers in the network that is named (%s), or in the Supervisor’s own: %s', async (network, expected) => {
   expect(await driverIn(network).own()).toEqual({ image: 'image', imageId: 'id-1', network: expected });
 });
 

@@ -78,6 +78,7 @@ export async function startDoor(origin: string, apps: readonly string[], threads
   const folder = folderOf('door');
   const place = {
     folder,
+    hasTable: true,
     listeners: [{ address: `${HOST}:${port}`, certificates: null, proxyProtocol: false, redirects: false }],
     hasIPv6: false,
     metrics: null,

@@ -28,7 +28,7 @@ export function wantedOf(
   hasIPv6: boolean,
 ): Wanted {
   const table = routes ?? NO_ROUTES;
-  const place = placeOf(config, certificates.size > 0, hasIPv6);
+  const place = placeOf(config, certificates.size > 0, hasIPv6, routes !== null);
   const mark = createHash('sha256')
     .update(JSON.stringify([configurationOf(place, table), lua, [...certificates]]))
     .digest('hex')
@@ -39,7 +39,7 @@ export function wantedOf(
   return { mark, files, maps: mapsOf(table) };
 }
 
-function placeOf(config: DoorConfig, isSecure: boolean, hasIPv6: boolean): DoorPlace {
+function placeOf(config: DoorConfig, isSecure: boolean, hasIPv6: boolean, hasTable: boolean): DoorPlace {
   const { folder, http, https, redirects, proxyProtocol, metrics, supervisors, threads, connections, authorities } =
     config;
   const listeners: Listener[] = [
@@ -48,7 +48,18 @@ function placeOf(config: DoorConfig, isSecure: boolean, hasIPv6: boolean): DoorP
       ? [{ address: https, certificates: `${folder}/${CERTIFICATES}`, proxyProtocol, redirects: false }]
       : []),
   ];
-  return { folder, listeners, hasIPv6, metrics, supervisors, threads, connections, authorities, globals: GLOBALS };
+  return {
+    folder,
+    hasTable,
+    listeners,
+    hasIPv6,
+    metrics,
+    supervisors,
+    threads,
+    connections,
+    authorities,
+    globals: GLOBALS,
+  };
 }
 
 /** A former process ends with its last connection, or after this time, or when so many have followed it. */

@@ -52,7 +52,7 @@ const supervisors = (place: DoorPlace, { apiBase }: RouteSettings): string[] => 
   `  acl names_some_app var(txn.name) -m reg ${quoted('^(?!main$)[A-Za-z]')}`,
   ...answering(place.folder, 'APP_STOPPED', `away { var(txn.known) -m str ${STOPPED} }`),
   ...answering(place.folder, 'APP_ENVIRONMENT_UNAVAILABLE', 'away { var(txn.known) -m found }'),
-  ...answering(place.folder, 'APP_NOT_FOUND', 'away names_some_app'),
+  ...(place.hasTable ? answering(place.folder, 'APP_NOT_FOUND', 'away names_some_app') : []),
   ...answering(place.folder, 'APP_PREPARING', 'away'),
   ...place.supervisors.map((url, i) => `  server supervisor${i + 1} ${supervisorAt(url, place)}${i ? ' backup' : ''}`),
 ];

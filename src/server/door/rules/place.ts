@@ -2,6 +2,8 @@
 export interface DoorPlace {
   /** Absolute path of the folder with the files of `DoorFiles`, and of the runtime socket. */
   folder: string;
+  /** Whether a table has ever come: before that, any name may be an app's. */
+  hasTable: boolean;
   listeners: readonly Listener[];
   /** Whether the machine has IPv6: `:port` is then of it, too. */
   hasIPv6: boolean;

@@ -22,7 +22,7 @@ const RECONNECT = 5_000;
 const UPGRADES = 10_000;
 export interface DockerDriverOptions {
   address: NonNullable<SupervisorConfig['docker']>;
-  /** Of Workers, where the Supervisor's own container is in several; null: none is named. */
+  /** Of Workers; null: one of those in which the Supervisor’s own container is. */
   network: string | null;
   /** The fleet's id. */
   fleet(): string;
@@ -46,7 +46,7 @@ export class DockerDriver implements WorkerDriver {
       // Elsewhere the machine may have the name of a container.
       if (!found?.Id.startsWith(hostname())) return null;
       const networks = Object.keys(found.NetworkSettings.Networks ?? {}).filter((name) => name !== 'bridge');
-      const network = networks.find((name) => name === this.options.network) ?? networks[0];
+      const network = this.options.network ?? networks[0];
       const named = await orNull(this.engine.getImage(found.Config.Image).inspect());
       // Its name may mean another image by now.
       const image = named?.Id === found.Image ? found.Config.Image : found.Image;
