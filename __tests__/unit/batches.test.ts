@@ -15,6 +15,7 @@ describe('a batch as it is shown', () => {
   const batch: Batch = {
     id: 'b1',
     action: 'restart',
+    environment: null,
     input: {},
     apps: names.map((name) => ({ name, title: name.toUpperCase(), uid: `uid-${name}` })),
     asked: 6,

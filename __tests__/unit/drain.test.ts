@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { perform } from '../../src/server/supervisor/api/action';
+import { APPS } from '../../src/server/supervisor/api/apps';
 import { BATCHES } from '../../src/server/supervisor/api/batches';
 import { forgetInput } from '../../src/server/supervisor/definitions/input';
 import { drainPlan, mergeAway } from '../../src/server/supervisor/placement/drain-plan';
@@ -110,6 +111,11 @@ describe('a drain', () => {
     const { operations, left } = await drainOf(part, 'env_a', { mode, to });
     return { begun: operations.map(({ appName, action }) => `${action} ${appName}`), left };
   };
+  const ask = async <T>(what: typeof BATCHES.retry, params: object, values = {}) => {
+    const given = { ctx: { can: () => true }, userId: '1', caller: {}, may: {} };
+    const answer = await perform(what, { supervisor: part, params, values, ...given } as never);
+    return (answer as { data: T }).data;
+  };
   const moved = async (name: string, from: string, to: string) => {
     await fleet.run(1_000, ...all);
     await fleet.says(from, name, gone);
@@ -163,10 +169,7 @@ describe('a drain', () => {
     found.env_b = ['crm'];
     await fleet.run(100, ...all);
     const { batch } = await drainOf(part, 'env_a', { mode: 'move', to: 'env_b' });
-    const act = async (what: typeof BATCHES.retry) => {
-      const request = { supervisor: part, params: { filterByTk: batch }, values: {}, userId: '1', caller: {}, may: {} };
-      return ((await perform(what, request as never)) as { data: BatchRow }).data;
-    };
+    const act = (what: typeof BATCHES.retry) => ask<BatchRow>(what, { filterByTk: batch });
     expect(await act(BATCHES.get)).toMatchObject({
       action: 'drain',
       environment: 'env_a',
@@ -178,6 +181,37 @@ describe('a drain', () => {
     expect(await act(BATCHES.retry)).toMatchObject({ total: 2, underWay: 2, failed: 0 });
     await moved('wiki', 'env_a', 'env_b');
     expect(row('env_a')?.away).toMatchObject([{ app: 'crm' }, { app: 'wiki', to: 'env_b' }]);
+  });
+
+  it('is asked for again only while the environment is cordoned', async () => {
+    found.env_b = ['crm'];
+    await fleet.run(100, ...all);
+    const { batch } = await drainOf(part, 'env_a', { mode: 'move', to: 'env_b' });
+    await part.parts.drains.uncordon('env_a', false, '1');
+    const retry = () => ask<BatchRow>(BATCHES.retry, { filterByTk: batch });
+    await expect(retry()).rejects.toMatchObject({ code: 'NOT_CORDONED', params: { environment: 'env_a' } });
+    expect(row('env_a')?.away).toEqual([]);
+    expect(await ask(BATCHES.get, { filterByTk: batch })).toMatchObject({ failed: 1, isOver: false });
+    await part.parts.environmentCache.change('env_a', { cordoned: true });
+    found.env_b = ['crm', 'wiki'];
+    expect(await retry()).toMatchObject({ failed: 0, underWay: 2 });
+  });
+
+  it('is listed as one of its environment, which a move of chosen apps from there is not', async () => {
+    await fleet.run(100, ...all);
+    await ask(APPS.move, { filterByTk: ['crm', 'wiki'] }, { from: 'env_a', to: 'env_c' });
+    await fleet.run(100, ...all);
+    const { batch } = await drainOf(part, 'env_a', { mode: 'stop' });
+    const listed = async (filter?: object) => {
+      const rows = await ask<BatchRow[]>(BATCHES.list, { filter });
+      return rows.map(({ action, environment, id }) => [action, environment, id === batch]);
+    };
+    const drained = ['drain', 'env_a', true];
+    expect(await listed()).toEqual([drained, ['move', null, false]]);
+    expect(await listed({ environment: { $ne: null } })).toEqual([drained]);
+    expect(await listed({ environment: 'env_a' })).toEqual([drained]);
+    expect(await listed({ environment: 'env_b' })).toEqual([]);
+    await expect(listed({ input: 'x' })).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'filter' });
   });
 
   it('of an environment without apps is none', async () => {

@@ -150,6 +150,7 @@ describe('whoever may manage apps', () => {
     main = await ServedMainApp.begin(supervisor.part, {
       apps: ['pm.app-supervisor.apps'],
       both: ['pm.app-supervisor.apps', 'pm.app-supervisor.security'],
+      drains: ['pm.app-supervisor.apps', 'pm.app-supervisor.environments'],
     });
     await fleet.runningApp(supervisor, 'plain', ['env_a']);
     const shop = { name: 'shop', title: 'Shop', environments: ['env_a'], options: { sso: { enabled: true } } };
@@ -255,5 +256,12 @@ describe('whoever may manage apps', () => {
     await fleet.supervisors[0].part.parts.appRepository.update('plain', { cname: 'west' });
     expect(await change('west')).toBe(200);
     expect(await change('10.1.2.3')).toBe('INVALID_INPUT');
+  });
+
+  it('asks again for a drain only if he may drain', async () => {
+    const { json } = await main.send('POST', 'appEnvironments:drain?filterByTk=env_a', { mode: 'stop' }, 'drains');
+    const retry = async (role: string) =>
+      (await main.send('POST', `appBatches:retry?filterByTk=${json.meta.batch}`, {}, role)).status;
+    expect([await retry('apps'), await retry('both'), await retry('drains')]).toEqual([403, 403, 200]);
   });
 });

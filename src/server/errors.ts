@@ -29,6 +29,7 @@ const CODES = {
   PUBLIC_URL_MISSING: [409, ''],
   NO_PLACE: [409, 'cause'],
   ENVIRONMENT_CORDONED: [409, 'environment'],
+  NOT_CORDONED: [409, 'environment'],
   NOT_IN_ENVIRONMENT: [409, 'app environment'],
   SERVED_NOWHERE_ELSE: [409, 'app environment'],
   ALREADY_IN_ENVIRONMENT: [409, 'app environment'],

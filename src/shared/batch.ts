@@ -42,7 +42,7 @@ export type BatchFailure = ValueOf<typeof failure>;
 export const BATCH = {
   id: { type: text(), in: ['table', 'row'], column: { primaryKey: true } },
   action: { type: choice(BATCH_ACTIONS), in: ['table', 'row'] },
-  /** What else was asked for: the body of the request, and the environment that the apps leave. */
+  /** What else was asked for: the body of the request, and the environment that is drained. */
   input: { type: map(anything()), default: {}, in: ['table'] },
   /** In the order in which they are asked for. */
   apps: { type: list(askedApp), default: [], in: ['table'] },
@@ -55,8 +55,8 @@ export const BATCH = {
   createdAt: { type: bigInt(), in: ['table', 'row', 'sort'], column: { index: true } },
   /** When the process that asks for them last said so; another value after each write. */
   askedAt: { type: bigInt(), in: ['table'] },
-  /** The environment whose apps are drained or moved; null: the apps were chosen one by one. */
-  environment: { type: orNull(text()), in: ['row'] },
+  /** The environment of which all apps are drained or moved; null: the apps were chosen one by one. */
+  environment: { type: orNull(text()), in: ['table', 'row', 'filter'], column: { index: true } },
   /** Number of apps: the sum of the four that follow. */
   total: { type: integer(), in: ['row'] },
   done: { type: integer(), in: ['row'] },

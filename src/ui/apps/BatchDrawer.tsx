@@ -11,7 +11,7 @@ import { Failure } from '../common/Page';
 import { PATHS } from '../common/paths';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
-import { APPS } from '../common/snippets';
+import { APPS, ENVIRONMENTS } from '../common/snippets';
 import { StateIcon } from '../common/Tag';
 import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
@@ -131,7 +131,7 @@ function Details({ id, onChange, back }: { id: string; onChange: () => void; bac
           {batch.failures.map((failed) => (
             <Cause key={JSON.stringify(failed.cause)} failure={failed} />
           ))}
-          {batch.failed > 0 && maySee(APPS) && (
+          {batch.failed > 0 && maySee(APPS) && (batch.environment === null || maySee(ENVIRONMENTS)) && (
             <div>
               <Button type="primary" loading={busy} onClick={retry} data-testid="batch-retry">
                 {t('Retry the failed ({{count}})', { count: batch.failed })}

@@ -1,10 +1,12 @@
-import type { BatchAction } from '../../../shared/batch';
+import { BATCH, type BatchAction } from '../../../shared/batch';
+import { keysIn } from '../../../shared/fields';
 import type { Operation } from '../../../shared/operation';
 import { AppSupervisorError } from '../../errors';
 import type { Permissions } from '../definitions/permissions';
 import type { Again, Ask } from '../requests/batches';
 import type { Refused } from '../requests/bulk';
 import { type ActionContext, action, LIST, pageMeta, paging } from './action';
+import { filtering } from './filter';
 
 type Supervisor = ActionContext['supervisor'];
 
@@ -76,19 +78,19 @@ const known = (supervisor: Supervisor, apps: readonly { name: string }[]) =>
 
 /**
  * A single app that is refused is an error; for several it is a batch.
- * @param isBatch whether it is one, for a single app, too
+ * @param environment of which these are all apps: then it is a batch for a single app, too
  */
 export async function askOf(
   what: BatchAction,
   { supervisor, userId, may }: Pick<ActionContext, 'supervisor' | 'userId' | 'may'>,
   names: readonly string[],
   input: object,
-  isBatch = names.length > 1,
+  environment: string | null = null,
 ): Promise<{ batch: string | null; done: (Operation | null)[]; refused: Refused[] }> {
   const { batches, service } = supervisor.parts;
   const apps = names.map((name) => supervisor.app(name) ?? unknown(name));
   const request = { supervisor, service, apps, input, userId, may };
-  if (!isBatch) {
+  if (environment === null && names.length === 1) {
     const ask = await ASKS[what](request);
     const result = await ask(apps[0].name);
     return result && 'code' in result
@@ -96,9 +98,8 @@ export async function askOf(
       : { batch: null, done: [result], refused: [] };
   }
   const asked = apps.map(({ name, title, uid }) => ({ name, title, uid }));
-  return batches.begin({ action: what, input: { ...input }, apps: asked, createdById: userId }, async (id) =>
-    ASKS[what]({ ...request, service: service.inBatch(id) }),
-  );
+  const batch = { action: what, environment, input: { ...input }, apps: asked, createdById: userId };
+  return batches.begin(batch, async (id) => ASKS[what]({ ...request, service: service.inBatch(id) }));
 }
 
 /** What has failed by an operation is asked for by a retry of it, what has never become one by the action itself. */
@@ -124,12 +125,13 @@ export const BATCHES = {
   list: action({
     summary: 'Requests about several apps, newest first: how far each is, and what has failed for which cause',
     reads: 'get',
-    query: { page, pageSize },
+    query: { page, pageSize, filter: 'NocoBase filter: `environment`.' },
     gives: 'Batch rows, and `meta`.',
     rows: ['appSupervisorBatch'],
     async work({ supervisor: { parts }, params }) {
       const { page, pageSize } = paging(params);
-      const [data, count] = await parts.batches.page(page, pageSize);
+      const filter = filtering(params.filter, BATCH, keysIn(BATCH, 'filter'));
+      const [data, count] = await parts.batches.page(filter, page, pageSize);
       return { data, meta: pageMeta(count, page, pageSize) };
     },
   }),
@@ -147,13 +149,16 @@ export const BATCHES = {
     query: ONE_BATCH,
     gives: 'The batch.',
     rows: 'appSupervisorBatch',
-    errors: ['UNKNOWN_BATCH', 'BATCH_UNDER_WAY', 'NEEDS_SECURITY'],
+    errors: ['UNKNOWN_BATCH', 'BATCH_UNDER_WAY', 'NEEDS_SECURITY', 'NOT_CORDONED'],
     async work(context) {
-      const { supervisor, name, may } = context;
-      const { batches } = supervisor.parts;
-      const { action } = await batches.find(name);
+      const { ctx, supervisor, name, may } = context;
+      const { batches, drains } = supervisor.parts;
+      const { action, environment } = await batches.find(name);
       if (action === 'renewSecrets' && !may.security)
         throw new AppSupervisorError('NEEDS_SECURITY', { field: action }, 'action');
+      // What begins it for a whole environment needs another permission than this action.
+      if (environment !== null && !ctx.can?.({ resource: 'appEnvironments', action })) ctx.throw(403, 'No permissions');
+      if (environment !== null && action === 'drain') drains.assertCordoned(environment);
       await batches.retry(name, (again) => askAgain(context, again));
       return { data: await batches.row(name) };
     },

@@ -73,7 +73,7 @@ export const ENVIRONMENTS = {
     query: ONE_ENVIRONMENT,
     body: drainInput,
     gives:
-      'The row; `meta` is `{operations, left: [{app, code, params, message}], batch}`: what was begun, what stays there, and for several apps the id of their batch.',
+      'The row; `meta` is `{operations, left: [{app, code, params, message}], batch}`: what was begun, what stays there, and the id of the batch; null if no app is there.',
     rows: 'appSupervisorEnvironment',
     errors: ['UNKNOWN_ENVIRONMENT'],
     async work(context) {
@@ -188,7 +188,7 @@ function rowOf(supervisor: Supervisor, name: string) {
 /** Asks for the same of all apps of an environment, as a batch. */
 async function ofAll(what: BatchAction, context: ActionContext, apps: readonly { name: string }[], input: object) {
   const names = apps.map(({ name }) => name);
-  return names.length ? asked(what, context, names, input, true) : { batch: null, operations: [], refused: [] };
+  return names.length ? asked(what, context, names, input, context.name) : { batch: null, operations: [], refused: [] };
 }
 
 function appsIn(supervisor: Supervisor, environment: string) {

@@ -51,6 +51,12 @@ export class Drains {
     return this.appsIn(environment);
   }
 
+  /** @throws AppSupervisorError NOT_CORDONED: a drain from there is over */
+  assertCordoned(environment: string): void {
+    if (!this.options.environmentCache.get(environment)?.cordoned)
+      throw new AppSupervisorError('NOT_CORDONED', { environment });
+  }
+
   /**
    * Moves or stops these apps of an environment.
    * @returns what asks for one of them: null if it is as it should be

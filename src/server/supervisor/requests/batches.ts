@@ -1,4 +1,4 @@
-import type { Transaction } from '@nocobase/database';
+import type { Filter, Transaction } from '@nocobase/database';
 import PQueue from 'p-queue';
 import { BATCH, type Batch, type BatchRow } from '../../../shared/batch';
 import { completeIn, fromTable, pickIn } from '../../../shared/fields';
@@ -44,7 +44,7 @@ export class Batches {
 
   /** Asks for the same of several apps, one after the other. One that is refused does not keep the others from it. */
   async begin<T>(
-    asked: Pick<Batch, 'action' | 'input' | 'apps' | 'createdById'>,
+    asked: Pick<Batch, 'action' | 'environment' | 'input' | 'apps' | 'createdById'>,
     prepare: (id: string) => Promise<Ask<T>>,
   ): Promise<{ batch: string; done: T[]; refused: Refused[] }> {
     const { clock, random } = this.options;
@@ -87,9 +87,13 @@ export class Batches {
   }
 
   /** Newest first. */
-  async page(page: number, pageSize: number): Promise<[BatchRow[], number]> {
-    const options = { filter: this.kept(), sort: ['-createdAt'], limit: pageSize, offset: (page - 1) * pageSize };
-    const [rows, count] = await this.repository.findAndCount(options);
+  async page(filter: Filter, page: number, pageSize: number): Promise<[BatchRow[], number]> {
+    const [rows, count] = await this.repository.findAndCount({
+      filter: { ...filter, ...this.kept() },
+      sort: ['-createdAt'],
+      limit: pageSize,
+      offset: (page - 1) * pageSize,
+    });
     return [await this.rowsOf(rows.map(toBatch)), count];
   }
 
@@ -214,7 +218,6 @@ export function batchRow(batch: Batch, operations: readonly BatchOperation[], no
   return pickIn(BATCH, 'row', {
     ...batch,
     createdBy: batch.createdById,
-    environment: environmentOf(batch),
     total: outcomes.length,
     done: count('done'),
     underWay: count('underWay'),
@@ -224,9 +227,6 @@ export function batchRow(batch: Batch, operations: readonly BatchOperation[], no
     isOver: count('underWay') === 0,
   }) as BatchRow;
 }
-
-const environmentOf = ({ input: { environment, from } }: Batch): string | null =>
-  [environment, from].find((name) => typeof name === 'string') ?? null;
 
 type Outcome = 'done' | 'underWay' | 'failed' | 'cancelled';
 
