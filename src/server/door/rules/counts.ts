@@ -16,13 +16,13 @@ const table = (name: string, type: string, expire: string, store: string): strin
 /** The tables in which HAProxy counts. */
 export function tables(settings: RouteSettings): string[] {
   const seconds = Math.max(1, Math.round((60 * signInsAtOnce(settings)) / settings.bounds.signInsPerAddress));
+  const [section, name] = TABLES.apps.split('/');
+  const counts = 'http_req_cnt,http_err_cnt,http_fail_cnt,bytes_in_cnt,bytes_out_cnt,conn_cur';
   return [
-    ...table(
-      TABLES.apps,
-      'string len 65',
-      '24d',
-      'http_req_cnt,http_err_cnt,http_fail_cnt,bytes_in_cnt,bytes_out_cnt,conn_cur',
-    ),
+    // A process that ends after a reload empties the table of each backend before anybody has asked for its counts, and this one it does not.
+    `peers ${section}`,
+    '  disabled',
+    `  table ${name} type string len 65 size 100k expire 24d store ${counts}`,
     ...table(TABLES.sockets, 'string len 65', '1h', 'conn_cur'),
     ...table(TABLES.addresses, 'ipv6', '1h', 'conn_cur,http_req_rate(2s)'),
     ...table(TABLES.signIns, 'ipv6', '10m', `http_req_rate(${seconds}s)`),

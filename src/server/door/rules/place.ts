@@ -58,7 +58,12 @@ export const haproxyArguments = (folder: string): string[] => [
 ];
 
 /** Names of the tables in which HAProxy counts; the first is by uid of an app, the others are limits. */
-export const TABLES = { apps: 'apps', sockets: 'sockets', addresses: 'addresses', signIns: 'sign-ins' } as const;
+export const TABLES = {
+  apps: 'counted/apps',
+  sockets: 'sockets',
+  addresses: 'addresses',
+  signIns: 'sign-ins',
+} as const;
 
 /** The backend of an environment, or of an app's first two, of which the second takes what the first refuses. */
 export const backendOf = (...environments: string[]): string => `at:${environments.join(':')}`;
