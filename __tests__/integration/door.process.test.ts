@@ -115,7 +115,7 @@ it('finds HAProxy again that was killed, and that has started from what is on di
 });
 
 it('goes on with the former configuration if the new one is refused', async () => {
-  const refused = wanted(tableOf([], { env_a: one.url }));
+  const refused = wanted(tableOf([routeOf('crm', ['env_a'])], { env_a: one.url }));
   const configuration = `${refused.files['haproxy.cfg']}  no-such-word\n`;
   await driver.want({ ...refused, mark: 'refused', files: { ...refused.files, 'haproxy.cfg': configuration } });
   await vi.waitFor(() => expect(driver.refusal).toMatch(/no-such-word/), SLOWLY);
