@@ -48,7 +48,7 @@ export type MoveSubject = { apps: string[] } | { environment: string };
 export interface BulkAnswer {
   operations: OperationRow[];
   refused: Array<Message & { app: string }>;
-  /** Id of the batch; null or absent if it was about one app, or brings home. */
+  /** Id of the batch; null or absent if it was about one app or none, or brings home. */
   batch?: string | null;
 }
 
@@ -184,7 +184,8 @@ function ofSeveralApps({ send, get, post, ofApps }: Senders) {
     previewMove: (subject: MoveSubject, to?: string) => post<MovePlan>(...moveOf('previewMove', subject, to)),
     move: (subject: MoveSubject, to?: string) => post<BulkAnswer>(...moveOf('move', subject, to)),
     /** Newest first. */
-    listBatches: (pageSize: number) => get<BatchRow[]>('appBatches:list', { pageSize }),
+    listBatches: (pageSize: number, filter: Record<string, unknown> = {}) =>
+      get<BatchRow[]>('appBatches:list', { pageSize, filter: JSON.stringify(filter) }),
     getBatch: (id: string) => get<BatchRow>('appBatches:get', { filterByTk: id }),
     retryBatch: (id: string) => post<BatchRow>('appBatches:retry', { filterByTk: id }),
   };

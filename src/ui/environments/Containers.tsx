@@ -73,7 +73,9 @@ export function useContainers(isAsked: boolean) {
       {logOf !== undefined && <Log environment={logOf} />}
     </Drawer>
   );
-  return { data, error, refresh, act, showLog: setLogOf, drawer };
+  // Without the permission there is nothing to see, which is no failure.
+  const failure = error?.status === 403 ? undefined : error;
+  return { data, error, failure, refresh, act, showLog: setLogOf, drawer };
 }
 
 /** The container of an environment, on its page. */

@@ -1,34 +1,37 @@
+import type { BatchRow } from '../../shared/batch';
 import { BatchDrawer, isAnyOpen } from '../apps/BatchDrawer';
 import { Batches } from '../apps/Batches';
 import { useApi } from '../common/api';
 import { useLive } from '../common/useLive';
 
-/** How many of the newest batches are looked at. */
+/** How many of the newest are looked at. */
 const NEWEST = 10;
 
+/**
+ * Drains and moves of whole environments. No data for a user who may not see them.
+ * @param environment default: those of all environments
+ */
+export function useEnvironmentBatches(environment?: string) {
+  const api = useApi();
+  return useLive(
+    () => api.listBatches(NEWEST, { environment: environment ?? { $ne: null } }),
+    `batches ${environment ?? ''}`,
+    isAnyOpen,
+  );
+}
+
 interface Props {
-  /** Default: those of all environments. */
-  environment?: string;
+  batches: readonly BatchRow[] | undefined;
   /** After something of a batch was asked for again. */
   onChange: () => void;
 }
 
-/** Drains and moves of whole environments: how far they are, and what has failed. Nothing for a user who may not see them. */
-export function EnvironmentBatches({ environment, onChange }: Props) {
-  const api = useApi();
-  const { data = [], refresh } = useLive(() => api.listBatches(NEWEST), 'batches', isAnyOpen);
-  const shown = data.filter(
-    (batch) => batch.environment !== null && (environment === undefined || batch.environment === environment),
-  );
+/** How far they are, and what has failed. */
+export function EnvironmentBatches({ batches = [], onChange }: Props) {
   return (
     <>
-      <Batches batches={shown} />
-      <BatchDrawer
-        onChange={() => {
-          void refresh();
-          onChange();
-        }}
-      />
+      <Batches batches={batches} />
+      <BatchDrawer onChange={onChange} />
     </>
   );
 }

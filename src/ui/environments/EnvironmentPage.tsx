@@ -20,7 +20,7 @@ import { useHost, useT } from '../host';
 import { Addresses } from './Addresses';
 import { EnvironmentContainer } from './Containers';
 import { Actions, CordonTag, HealthCell, Version, Warnings } from './columns';
-import { EnvironmentBatches } from './EnvironmentBatches';
+import { EnvironmentBatches, useEnvironmentBatches } from './EnvironmentBatches';
 import { EnvironmentLoad } from './EnvironmentLoad';
 import { HostedApps } from './HostedApps';
 import { Timeline } from './Timeline';
@@ -41,7 +41,8 @@ export function EnvironmentPage({ name, onForgotten }: Props) {
     name,
     ({ health }) => health !== 'online',
   );
-  const reload = () => void refresh();
+  const batches = useEnvironmentBatches(name);
+  const reload = () => void Promise.all([refresh(), batches.refresh()]);
   const { act, dialogs } = useEnvironmentActions(reload, onForgotten);
   if (error?.code === 'UNKNOWN_ENVIRONMENT')
     return (
@@ -65,7 +66,7 @@ export function EnvironmentPage({ name, onForgotten }: Props) {
     <Flex vertical gap="middle" data-testid={`environment-page-${name}`}>
       <Head environment={data} reload={reload} actions={<Actions environment={data} act={act} />} />
       <Freshness error={error} />
-      <EnvironmentBatches environment={name} onChange={reload} />
+      <EnvironmentBatches batches={batches.data} onChange={reload} />
       {data.warnings.length > 0 && (
         <Card size="small" role="region" aria-label={t('Problems')}>
           <Warnings environment={data} />

@@ -17,7 +17,7 @@ import { useLive } from '../common/useLive';
 import { useHost, useT } from '../host';
 import { ContainerEnd, useContainers } from './Containers';
 import { columnsOf, Warnings } from './columns';
-import { EnvironmentBatches } from './EnvironmentBatches';
+import { EnvironmentBatches, useEnvironmentBatches } from './EnvironmentBatches';
 import { found, type Place, placesOf, type Trait, traitsOf } from './places';
 import { useEnvironmentActions } from './useEnvironmentActions';
 
@@ -36,7 +36,8 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
     'environments',
     (rows) => rows.some(({ health }) => health !== 'online'),
   );
-  const reload = () => void Promise.all([refresh(), containers.refresh()]);
+  const batches = useEnvironmentBatches();
+  const reload = () => void Promise.all([refresh(), containers.refresh(), batches.refresh()]);
   const { act, dialogs } = useEnvironmentActions(reload);
 
   if (!data && error) {
@@ -65,8 +66,8 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
             )}
           </Space>
         </Flex>
-        <Freshness error={error} />
-        <EnvironmentBatches onChange={reload} />
+        <Freshness error={error ?? containers.failure} />
+        <EnvironmentBatches batches={batches.data} onChange={reload} />
         <Rows
           rows={shown}
           nameOf={({ name }) => name}
