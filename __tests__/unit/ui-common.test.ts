@@ -8,6 +8,7 @@ import { apiError, fieldText, messageText, problemText } from '../../src/ui/comm
 import { allPages } from '../../src/ui/common/pages';
 import { appsFilter } from '../../src/ui/common/query';
 import { createRefresher, keepPage, keepRows } from '../../src/ui/common/refresher';
+import { shortLabels } from '../../src/ui/common/shortLabels';
 import { isShownTo, NOTIFICATIONS } from '../../src/ui/common/snippets';
 import { contrast, readableColors, readableTheme } from '../../src/ui/common/theme';
 import { duration, exactTime, relativeTime } from '../../src/ui/common/time';
@@ -476,6 +477,11 @@ describe.each([
     const { Button } = readableTheme(token).components as Shown;
     expect(contrast(Button.colorError, Button.dangerColor)).toBeGreaterThanOrEqual(4.5);
   });
+});
+
+it('labels are shown without what they begin with, unless two would look the same', () => {
+  expect(shortLabels(['customer:acme', 'trial', 'a:b:c'])).toEqual(['acme', 'trial', 'b:c']);
+  expect(shortLabels(['customer:acme', 'owner:acme', 'tier:gold'])).toEqual(['customer:acme', 'owner:acme', 'gold']);
 });
 
 interface Shown {

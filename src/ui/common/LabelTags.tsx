@@ -3,6 +3,7 @@ import { type GlobalToken, theme } from 'antd';
 import { Link } from 'react-router-dom';
 import { useT } from '../host';
 import { Secondary } from './Secondary';
+import { shortLabels } from './shortLabels';
 import { TARGET } from './theme';
 
 /** So many characters are shown even beside a label that is cut off. */
@@ -10,7 +11,7 @@ const SHORT = 8;
 
 interface Props {
   labels: readonly string[];
-  /** How many are shown at most, and of each only its last part; of the others only the number. Default: all, and whole. */
+  /** How many are shown at most, and of each only what follows its first colon; of the others only the number. Default: all, and whole. */
   most?: number;
 }
 
@@ -18,11 +19,12 @@ interface Props {
 export function LabelTags({ labels, most }: Props) {
   const t = useT();
   const { token } = theme.useToken();
-  const isShort = most !== undefined;
-  const others = labels.slice(most ?? labels.length);
+  const shown = labels.slice(0, most);
+  const texts = most === undefined ? shown : shortLabels(shown);
+  const others = labels.slice(shown.length);
   return (
     <>
-      {labels.slice(0, most).map((label) => (
+      {shown.map((label, index) => (
         <Link
           key={label}
           to={`?${new URLSearchParams({ label })}`}
@@ -31,7 +33,7 @@ export function LabelTags({ labels, most }: Props) {
           className={looksOf(token)}
           style={{ flexShrink: label.length > SHORT ? 1 : 0 }}
         >
-          {isShort ? lastPart(label) : label}
+          {texts[index]}
         </Link>
       ))}
       {others.length > 0 && (
@@ -42,9 +44,6 @@ export function LabelTags({ labels, most }: Props) {
     </>
   );
 }
-
-/** Of `customer:acme`, what tells it from others. */
-const lastPart = (label: string): string => label.slice(label.indexOf(':') + 1) || label;
 
 const looksOf = (token: GlobalToken) =>
   css({
