@@ -24,7 +24,7 @@ async function startNginx(locations: string, beside: string, measured: boolean):
   fs.writeFileSync(
     path.join(folder, 'conf'),
     `daemon off; master_process off; pid pid; error_log stderr; ${process.getuid?.() === 0 ? 'user root;' : ''}
-    events { worker_connections 16384; }
+    events { worker_connections 32768; }
     http {
       access_log off; keepalive_requests 1000000000; client_max_body_size 0; tcp_nodelay on;
       ${TEMPORARY.map((kind) => `${kind}_temp_path ${kind};`).join(' ')}

@@ -17,24 +17,26 @@ export async function startEcho(): Promise<{ url: string; stop(): Promise<void> 
 /** Like a browser's: 125 bytes of text, masked. For a proxy these are only bytes. */
 const MESSAGE = Buffer.concat([Buffer.from([0x81, 0x80 | 125, 1, 2, 3, 4]), Buffer.alloc(125, 'm')]);
 
-/** Loopback has many addresses; each may open 100 WebSockets a second, and has 28,000 ports, which stay blocked for a minute after use. */
+/** Loopback has many addresses, and each has only 28,000 ports, which stay blocked for a minute after use. */
 let opened = 0;
 
 /** @param url of the proxy, with the path and query of the WebSocket */
 export async function open(url: string, count: number): Promise<Socket[]> {
   const { hostname: host, port, pathname, search } = new URL(url);
-  const request =
+  // Each visitor has an address of his own: limits count those of one, and all whom a trusted proxy does not name as one.
+  const request = (visitor: number) =>
     `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    `X-Forwarded-For: 198.18.${(visitor >> 8) & 255}.${visitor & 255}\r\n` +
     'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
   const one = async (): Promise<Socket> => {
     const socket = net.connect({
       host,
       port: Number(port),
-      localAddress: `127.0.0.${2 + (opened++ % 200)}`,
+      localAddress: `127.0.0.${2 + (opened % 8)}`,
       noDelay: true,
     });
     socket.on('error', () => socket.destroy());
-    socket.write(request);
+    socket.write(request(opened++));
     const [answer] = await once(socket, 'data');
     if (!String(answer).startsWith('HTTP/1.1 101')) throw new Error(`${url}: ${answer}`);
     return socket;
