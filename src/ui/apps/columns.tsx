@@ -31,7 +31,7 @@ export function columnsOf(
     {
       key: 'title',
       title: t('App'),
-      width: 230,
+      width: 200,
       sorter: true,
       render: (_, app) => <AppName app={app} handle={handle} hasLabels={!shown.includes('labels')} />,
     },
@@ -41,7 +41,7 @@ export function columnsOf(
       sorter: true,
       render: (_, app) => <AppStatuses app={app} handle={handle} />,
     },
-    ...optional('operation', { width: 140, render: (_, app) => <OperationCell operation={app.operation} /> }),
+    ...optional('operation', { width: 130, render: (_, app) => <OperationCell operation={app.operation} /> }),
     ...optional('labels', {
       width: 170,
       sorter: true,
