@@ -57,10 +57,11 @@ const ORDER = {
 
 /** What each folder of src/ui may import; `host.tsx` and `nocobase-client.d.ts` are for all. */
 const UI = {
-  apps: ['activity', 'common'],
+  apps: ['activity', 'batches', 'common'],
   activity: ['common'],
+  batches: ['common'],
   overview: ['activity', 'common'],
-  environments: ['activity', 'common'],
+  environments: ['activity', 'batches', 'common'],
   notices: ['common'],
   security: ['common'],
   entries: ['common'],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BatchRow } from '../../src/shared/batch';
-import { batchProgress, shownBatches } from '../../src/ui/apps/batch';
+import { batchProgress, shownBatches } from '../../src/ui/batches/batch';
 import type { Translate } from '../../src/ui/host';
 
 const HOUR = 3_600_000;

@@ -1,21 +1,12 @@
 import path from 'node:path';
-import { z } from 'zod';
-import { jsonText } from '../../shared/json-text';
 import type { Clock, Timer } from '../clock';
 import { messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
 import type { DoorDisk } from './disk';
+import { HAProxyFiles, mapsOf } from './haproxy-files';
 import { HAProxyProcess, type Identity } from './haproxy-process';
-import {
-  CERTIFICATES,
-  CONFIGURATION,
-  type DoorFiles,
-  haproxyArguments,
-  MAPS,
-  MASTER_SOCKET,
-  SOCKET,
-} from './rules/place';
+import { haproxyArguments, MASTER_SOCKET, SOCKET } from './rules/place';
 import { askMaster } from './runtime-socket';
 import type { Wanted } from './wanted';
 
@@ -27,10 +18,6 @@ const LOOK_EVERY = 250;
 const REFUSED_FOR = 10_000;
 /** One that is away for less may only be starting, in ms. */
 const MISSED_AFTER = 10_000;
-
-/** The files that HAProxy took last, for the next start where it refuses others. */
-const ACCEPTED = 'accepted.json';
-const storedFiles = jsonText(z.record(z.string(), z.string()));
 
 /** Whether a process that was found can be driven. */
 export const isTooOld = (version: string): boolean => {
@@ -55,8 +42,6 @@ export class HAProxy {
   readonly former = new Set<HAProxyProcess>();
   private wanted: Wanted | null = null;
   private refused: { mark: string; at: number } | null = null;
-  /** The mark of what is in `ACCEPTED`. */
-  private accepted = '';
   private timer: Timer | null = null;
   private turn: Promise<void> = Promise.resolve();
   private isWaiting = false;
@@ -64,11 +49,15 @@ export class HAProxy {
   /** By the monotonic clock; null: it runs. */
   private awaySince: number | null = null;
 
+  private readonly files: HAProxyFiles;
+
   constructor(
-    private readonly disk: DoorDisk,
+    disk: DoorDisk,
     private readonly log: Log,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.files = new HAProxyFiles(disk);
+  }
 
   /** Looks for it from now on. */
   open(): void {
@@ -110,7 +99,7 @@ export class HAProxy {
     const { mono } = this.clock.now();
     this.awaySince = this.current ? null : (this.awaySince ?? mono);
     if (this.awaySince === null || mono - this.awaySince < MISSED_AFTER) return '';
-    return `HAProxy does not run. Start version ${OLDEST.join('.')} or later by "haproxy ${haproxyArguments(this.disk.folder).join(' ')}".`;
+    return `HAProxy does not run. Start version ${OLDEST.join('.')} or later by "haproxy ${haproxyArguments(this.files.folder).join(' ')}".`;
   }
 
   private async lookOnce(): Promise<void> {
@@ -122,25 +111,12 @@ export class HAProxy {
     // What runs is changed first: writing takes longer.
     const refusal = current && (isRead || isRefused) ? await failureOf(this.bring(current, wanted)) : null;
     for (const process of this.former) await failureOf(this.bring(process, wanted));
-    this.writeFiles(isRefused ? mapsOf(wanted.files) : wanted.files);
-    if (isRead) this.accept(wanted);
+    this.files.write(isRefused ? mapsOf(wanted.files) : wanted.files);
+    if (isRead) this.files.accept(wanted);
     if (isRead && !refusal) this.refusal = null;
     else if (current && !isRefused) await this.reload(wanted);
     // Of a process that did not take a line it is not known what it has: another one has read all of them now.
     if (refusal) throw refusal;
-  }
-
-  /** @throws if they cannot be written: then HAProxy, which would read former ones, is not reloaded */
-  private writeFiles({ [CONFIGURATION]: configuration, ...others }: DoorFiles): void {
-    try {
-      for (const [name, text] of Object.entries(others)) this.disk.write(name, text);
-      if (configuration === undefined) return;
-      this.disk.write(CONFIGURATION, configuration);
-      const certificates = this.disk.list(CERTIFICATES).map((name) => `${CERTIFICATES}/${name}`);
-      for (const name of certificates) if (!(name in others)) this.disk.remove(name);
-    } catch (error) {
-      throw new Error(`The files of HAProxy cannot be written: ${messageOf(error)}`);
-    }
   }
 
   /** Whether it is not offered again: soon after it was refused, or while nobody could refuse it. */
@@ -149,17 +125,9 @@ export class HAProxy {
     return !this.current || this.clock.now().mono - this.refused.at < REFUSED_FOR;
   }
 
-  /** @throws if it cannot be written */
-  private accept({ mark, files }: Wanted): void {
-    if (this.accepted === mark) return;
-    const others = Object.entries(files).filter(([name]) => !(name in mapsOf(files)));
-    this.disk.write(ACCEPTED, JSON.stringify(Object.fromEntries(others)));
-    this.accepted = mark;
-  }
-
   private async bring(process: HAProxyProcess, { maps }: Wanted): Promise<void> {
     const began = this.clock.now().mono;
-    const changed = await process.bring(maps, this.disk.folder);
+    const changed = await process.bring(maps, this.files.folder);
     if (changed) this.log.debug(`Changed ${changed} lines in ${Math.round(this.clock.now().mono - began)} ms.`);
   }
 
@@ -175,7 +143,7 @@ export class HAProxy {
       if (!state || state.isLeaving) this.leave(current);
     }
     if (this.current) return;
-    const found = await HAProxyProcess.find(path.join(this.disk.folder, SOCKET), this.disk.folder).catch(() => null);
+    const found = await HAProxyProcess.find(path.join(this.files.folder, SOCKET), this.files.folder).catch(() => null);
     if (!found) return;
     if (isTooOld(found.version)) {
       found.socket.close();
@@ -205,7 +173,7 @@ export class HAProxy {
 
   private async reload({ mark }: Wanted): Promise<void> {
     const now = this.clock.now().mono;
-    const answer = await askMaster(path.join(this.disk.folder, MASTER_SOCKET), 'reload');
+    const answer = await askMaster(path.join(this.files.folder, MASTER_SOCKET), 'reload');
     const took = Math.round(this.clock.now().mono - now);
     if (/^Success=1/.test(answer)) {
       this.refused = null;
@@ -217,8 +185,7 @@ export class HAProxy {
     this.refused = { mark, at: now };
     this.refusal = answer;
     this.log.error(`HAProxy does not take its configuration, and goes on with the former one: ${answer}`);
-    const accepted = storedFiles.safeParse(this.disk.read(ACCEPTED)).data;
-    if (accepted) this.writeFiles(accepted);
+    this.files.restore();
     this.refusals.emit(answer);
   }
 
@@ -234,9 +201,5 @@ const failureOf = (work: Promise<unknown>): Promise<Error | null> =>
     () => null,
     (error) => error,
   );
-
-/** Those of them that HAProxy is told line by line, which it cannot refuse. */
-const mapsOf = (files: DoorFiles): DoorFiles =>
-  Object.fromEntries(Object.values(MAPS).flatMap((name) => (name in files ? [[name, files[name]]] : [])));
 
 const isSame = (one: Identity, other: Identity): boolean => one.pid === other.pid && one.startedAt === other.startedAt;

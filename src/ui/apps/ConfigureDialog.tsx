@@ -1,5 +1,6 @@
 import { Alert, Form, InputNumber, Select } from 'antd';
 import type { AppRow } from '../../shared/types';
+import { batchTitle } from '../batches/batch';
 import { type SharedSettings, useApi } from '../common/api';
 import { Dialog } from '../common/Dialog';
 import { problemText } from '../common/errors';
@@ -7,7 +8,6 @@ import { FAILBACK_LABELS, FAILOVER_LABELS, FIELD_LABELS, START_MODE_LABELS } fro
 import { useIsLocal } from '../common/Page';
 import { useBulk } from '../common/useBulk';
 import { useT } from '../host';
-import { batchTitle } from './batch';
 
 interface Props {
   apps: AppRow[];

@@ -1,6 +1,6 @@
 import type { BatchRow } from '../../shared/batch';
-import { BatchDrawer, isAnyOpen } from '../apps/BatchDrawer';
-import { Batches } from '../apps/Batches';
+import { BatchDrawer, isAnyOpen } from '../batches/BatchDrawer';
+import { Batches } from '../batches/Batches';
 import { useApi } from '../common/api';
 import { useLive } from '../common/useLive';
 

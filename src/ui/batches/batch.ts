@@ -1,10 +1,10 @@
 import type { BatchAction, BatchRow } from '../../shared/batch';
+import { OPERATION_NAMES } from '../common/labels';
 import { key } from '../common/text';
 import type { Translate } from '../host';
-import { ACTION_LABELS } from './labels';
 
 const LABELS: Record<BatchAction, string> = {
-  ...ACTION_LABELS,
+  ...OPERATION_NAMES,
   label: key('Label'),
   configure: key('Settings'),
   drain: key('Drain'),
