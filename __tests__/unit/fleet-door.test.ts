@@ -16,14 +16,17 @@ afterEach(() => {
 
 const commandOf = (part: unknown) => (part as { options: { command(): unknown } }).options.command();
 
-it('waits for the configuration of this start, and takes none from HAProxy while it runs', () => {
-  const door = makeDoor({
+const doorOfTest = () =>
+  makeDoor({
     home,
     port: 1,
     supervisor: 'http://127.0.0.1:2',
     keys: () => ({}),
     memoryOf: () => undefined,
   });
+
+it('waits for the configuration of this start, and takes none from HAProxy while it runs', () => {
+  const door = doorOfTest();
   const file = path.join(home, 'door/haproxy.cfg');
   fs.mkdirSync(path.dirname(file));
   fs.writeFileSync(file, 'of another start');
@@ -36,13 +39,7 @@ it('waits for the configuration of this start, and takes none from HAProxy while
 });
 
 it('leads HAProxy to its folder also where the link is gone', () => {
-  const door = makeDoor({
-    home,
-    port: 1,
-    supervisor: 'http://127.0.0.1:2',
-    keys: () => ({}),
-    memoryOf: () => undefined,
-  });
+  const door = doorOfTest();
   commandOf(door.haproxy);
   expect(fs.readlinkSync(path.join(socketFolder(home), 'door'))).toBe(path.join(home, 'door'));
 });

@@ -1,11 +1,10 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { PLACE, routesOf } from '../../__tests__/support/door';
 import { freePort, HOST, waitForHttp } from '../../scripts/fleet';
 import { findProgram } from '../../scripts/lib/programs.mjs';
-import { BOUNDS } from '../../src/server/config/bounds';
 import { filesOf } from '../../src/server/door/rules';
-import type { RouteSettings } from '../../src/shared/routes';
 import { start, stop } from './process';
 
 /** One HAProxy process and its address. */
@@ -59,44 +58,15 @@ backend origin
   return startHaproxy(port, folderOf('haproxy'), { 'haproxy.cfg': configuration });
 }
 
-const SETTINGS: RouteSettings = {
-  appsDomain: null,
-  publicUrl: null,
-  trustedProxies: ['loopback'],
-  frameAncestors: { main: "'self'", apps: '' },
-  apiBase: '/api',
-  publicPath: '/',
-  wsPath: '/ws',
-  modernPrefix: 'v',
-  portals: false,
-  bounds: BOUNDS,
-};
-
 /** With the rules of the door, for apps with these names, whose uids are the same. @param threads one for each core that it may use */
 export async function startDoor(origin: string, apps: readonly string[], threads = 1): Promise<Haproxy> {
   const port = await freePort();
   const folder = folderOf('door');
-  const place = {
-    folder,
-    hasTable: true,
-    listeners: [{ address: `${HOST}:${port}`, certificates: null, proxyProtocol: false, redirects: false }],
-    hasIPv6: false,
-    metrics: null,
-    supervisors: [origin],
-    threads,
-    connections: CONNECTIONS,
-    authorities: null,
-    globals: [],
-  };
-  const routes = {
-    settings: SETTINGS,
-    apps: new Map(
-      apps.map((name) => [
-        name,
-        { uid: name, name, hosts: [], environments: ['env_bench'], stopped: false, signIn: false },
-      ]),
-    ),
-    environments: new Map([['env_bench', { name: 'env_bench', url: origin }]]),
-  };
+  const listeners = [{ address: `${HOST}:${port}`, certificates: null, proxyProtocol: false, redirects: false }];
+  const place = { ...PLACE, folder, listeners, supervisors: [origin], threads, connections: CONNECTIONS };
+  const routes = routesOf(
+    apps.map((name) => ({ uid: name, name })),
+    { env_bench: origin },
+  );
   return startHaproxy(port, folder, filesOf(place, routes));
 }
