@@ -1,6 +1,6 @@
-import { BOUNDS } from '../../src/server/config/bounds';
 import type { DoorPlace } from '../../src/server/door/rules';
 import type { AppRoute, RouteSettings, Routes } from '../../src/shared/routes';
+import { routeSettingsOf } from './fixtures';
 
 export const PLACE: DoorPlace = {
   folder: '',
@@ -15,19 +15,6 @@ export const PLACE: DoorPlace = {
   globals: [],
 };
 
-const SETTINGS: RouteSettings = {
-  appsDomain: null,
-  publicUrl: null,
-  trustedProxies: ['loopback'],
-  frameAncestors: { main: "'self'", apps: '' },
-  apiBase: '/api',
-  publicPath: '/',
-  wsPath: '/ws',
-  modernPrefix: 'v',
-  portals: false,
-  bounds: BOUNDS,
-};
-
 /** A table of these apps, with the address of each environment. */
 export function routesOf(
   apps: Array<Partial<AppRoute> & Pick<AppRoute, 'uid' | 'name'>>,
@@ -38,7 +25,7 @@ export function routesOf(
     (app): AppRoute => ({ hosts: [], environments: Object.keys(addresses), stopped: false, signIn: false, ...app }),
   );
   return {
-    settings: { ...SETTINGS, ...settings },
+    settings: routeSettingsOf(settings),
     apps: new Map(whole.map((app) => [app.uid, app])),
     environments: new Map(Object.entries(addresses).map(([name, url]) => [name, { name, url }])),
   };

@@ -1,4 +1,4 @@
-import { BOUNDS } from '../../src/server/config/bounds';
+import { NO_ROUTES } from '../../src/server/door/no-routes';
 import type { AppDefinition, Published } from '../../src/server/supervisor/definitions/repository';
 import { APP, type Placement } from '../../src/shared/app';
 import type { DoorReport } from '../../src/shared/door-report';
@@ -77,21 +77,14 @@ export function doorReportOf(values: Partial<DoorReport> = {}): DoorReport {
   };
 }
 
-export function routeSettingsOf(values: Partial<RouteSettings> = {}): RouteSettings {
-  return {
-    appsDomain: null,
-    publicUrl: null,
+/** As a Supervisor publishes them whose operator has set nothing. */
+export const routeSettingsOf = (values: Partial<RouteSettings> = {}): RouteSettings =>
+  routeSettings.parse({
+    ...NO_ROUTES.settings,
     trustedProxies: ['loopback'],
     frameAncestors: { main: "'self'", apps: '' },
-    apiBase: '/api',
-    publicPath: '/',
-    wsPath: '/ws',
-    modernPrefix: 'v',
-    portals: false,
-    bounds: routeSettings.shape.bounds.parse(BOUNDS),
     ...values,
-  };
-}
+  });
 
 export function leaseOf(values: Partial<Lease> = {}): Lease {
   return {

@@ -69,11 +69,15 @@ export class Reporter {
     };
   }
 
-  private async collect(): Promise<void> {
+  private get processes(): HAProxyProcess[] {
     const { current, former } = this.haproxy;
-    const processes = [...(current ? [current] : []), ...former];
-    await Promise.all(processes.map((process) => this.sample(process)));
-    const there = new Set(processes.map(keyOf));
+    return [...(current ? [current] : []), ...former];
+  }
+
+  private async collect(): Promise<void> {
+    await Promise.all(this.processes.map((process) => this.sample(process)));
+    // Of now: one that has come meanwhile, and that another report has asked, has not ended.
+    const there = new Set(this.processes.map(keyOf));
     this.totals.keep(there);
     for (const key of this.sockets.keys()) if (!there.has(key)) this.sockets.delete(key);
   }

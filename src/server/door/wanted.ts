@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { RouteSettings, Routes } from '../../shared/routes';
-import { BOUNDS } from '../config/bounds';
+import type { Routes } from '../../shared/routes';
 import type { DoorConfig } from '../config/door';
 import { CONFIGURATION_MARK } from './haproxy-process';
+import { NO_ROUTES } from './no-routes';
 import { CERTIFICATES, type DoorFiles, type DoorPlace, filesOf, type Listener } from './rules';
 import { configurationOf } from './rules/configuration';
 import lua from './rules/door.lua';
@@ -64,18 +64,3 @@ function placeOf(config: DoorConfig, isSecure: boolean, hasIPv6: boolean, hasTab
 
 /** A former process ends with its last connection, or after this time, or when so many have followed it. */
 const GLOBALS = ['hard-stop-after 24h', 'mworker-max-reloads 30'];
-
-/** Before the first table everything is left to the Supervisor. */
-const SETTINGS: RouteSettings = {
-  appsDomain: null,
-  publicUrl: null,
-  trustedProxies: [],
-  frameAncestors: { main: '', apps: '' },
-  apiBase: '/api',
-  publicPath: '/',
-  wsPath: '/ws',
-  modernPrefix: 'v',
-  portals: false,
-  bounds: BOUNDS,
-};
-const NO_ROUTES: Omit<Routes, 'count'> = { settings: SETTINGS, apps: new Map(), environments: new Map() };
