@@ -150,10 +150,15 @@ describe.each(CLIENT)('in the $client client', (client) => {
     );
     await page.locator(status).click();
     const offered = page.locator('.ant-select-dropdown').filter({ visible: true }).locator('.ant-select-item-option');
-    for (const [text, asked] of Object.entries({ Stopped: 'stopped', Error: 'stopped,error' })) {
-      await offered.filter({ hasText: text }).click();
-      await eventually(() => new URL(page.url()).searchParams.get('status')).toBe(asked);
-    }
+    await offered.filter({ hasText: 'Error' }).waitFor();
+    // Two at once, before the page can show the first one.
+    await offered.evaluateAll(
+      (options: HTMLElement[], chosen) => {
+        for (const text of chosen) options.find((option) => option.textContent?.includes(text))!.click();
+      },
+      ['Stopped', 'Error'],
+    );
+    await eventually(() => new URL(page.url()).searchParams.get('status')).toBe('stopped,error');
     await page.keyboard.press('Escape');
     await page.getByText('No app matches this filter').waitFor();
     await choiceIn(page, environment, NORTH);
@@ -192,7 +197,14 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await page.keyboard.type('env_so');
     await page.getByTestId(`go-to-environment-${SOUTH}`).waitFor();
     await page.keyboard.press('Escape');
-    await page.getByTestId('back-to-apps').click();
+    // The tab leads back to the list, too.
+    await tabOf(page, 'apps').click();
+    await row(name).waitFor();
+    // Which keys there are.
+    await page.keyboard.press('?');
+    await page.getByTestId('keyboard-keys').getByText('Ctrl').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByTestId('keyboard-keys').waitFor({ state: 'detached' });
   });
 
   it('is selected as a whole, over all pages', async () => {
@@ -330,6 +342,11 @@ describe.each(CLIENT)('in the $client client', (client) => {
     }
     await bulk.getByText('2 selected').waitFor();
     await bulk.getByText('1 of them not on this page').waitFor();
+    await row(third).getByRole('checkbox').focus();
+    await page.keyboard.press('F6');
+    await eventually(() => bulk.locator(':focus').count()).toBe(1);
+    await page.keyboard.press('F6');
+    await eventually(() => row(third).locator(':focus').count()).toBe(1);
     await page.getByTestId('show-selected').click();
     const shown = page.getByTestId('selected-apps').getByRole('checkbox');
     await eventually(() => shown.count()).toBe(2);

@@ -5,6 +5,7 @@ import chinese from '../../src/locale/zh-CN.json';
 import { visitUrl } from '../../src/ui/apps/visit';
 import { entryHref } from '../../src/ui/common/entryHref';
 import { apiError, fieldText, messageText, problemText } from '../../src/ui/common/errors';
+import { asksForFinder, asksForHelp, asksForNextPart } from '../../src/ui/common/keys';
 import { allPages } from '../../src/ui/common/pages';
 import { appsFilter } from '../../src/ui/common/query';
 import { createRefresher, keepPage, keepRows } from '../../src/ui/common/refresher';
@@ -44,6 +45,30 @@ describe('times', () => {
     [200_000, '3 min 20 s'],
     [7_500_000, '2 h 5 min'],
   ])('%i ms take %s', (ms, text) => expect(duration(ms)).toBe(text));
+});
+
+describe('a key', () => {
+  const NONE = { ctrlKey: false, metaKey: false, shiftKey: false, altKey: false, target: { tagName: 'BODY' } };
+
+  it('asks for the finder: Ctrl-K and Command-K, also in a text', () => {
+    for (const held of [{ ctrlKey: true }, { metaKey: true }])
+      expect(asksForFinder({ ...NONE, key: 'k', ...held })).toBe(true);
+    for (const held of [{}, { ctrlKey: true, shiftKey: true }, { ctrlKey: true, altKey: true }])
+      expect(asksForFinder({ ...NONE, key: 'k', ...held })).toBe(false);
+  });
+
+  it('asks for the help: a question mark, which in a text is a character', () => {
+    expect(asksForHelp({ ...NONE, key: '?', shiftKey: true })).toBe(true);
+    for (const target of [{ tagName: 'INPUT' }, { tagName: 'TEXTAREA' }, { tagName: 'DIV', isContentEditable: true }])
+      expect(asksForHelp({ ...NONE, key: '?', target })).toBe(false);
+    expect(asksForHelp({ ...NONE, key: '?', ctrlKey: true })).toBe(false);
+  });
+
+  it('leads between the list and the bar: F6 alone', () => {
+    expect(asksForNextPart({ ...NONE, key: 'F6' })).toBe(true);
+    expect(asksForNextPart({ ...NONE, key: 'F6', ctrlKey: true })).toBe(false);
+    expect(asksForNextPart({ ...NONE, key: 'F5' })).toBe(false);
+  });
 });
 
 describe('live changes', () => {

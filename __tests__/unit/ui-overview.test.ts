@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { EnvironmentSummary, FleetSummary } from '../../src/shared/summary';
 import type { EventRow, OperationRow } from '../../src/shared/types';
-import { appsQueryOf, withAppsQuery } from '../../src/ui/common/query';
+import { appsQueryOf, changedChoices, withAppsQuery } from '../../src/ui/common/query';
 import { spanOf } from '../../src/ui/common/spans';
 import { barsOf } from '../../src/ui/environments/timeline';
 import { CELLS, heatOf } from '../../src/ui/overview/heat';
@@ -162,4 +162,17 @@ it('the filters of the list of apps are in the address', () => {
   const first = withAppsQuery(address, { text: '', label: [], page: 1, pageSize: 20 });
   expect([...first.keys()]).toEqual(['app', 'tab', 'environment', 'status', 'sort']);
   expect(appsQueryOf(new URLSearchParams('page=x'))).toMatchObject({ text: '', page: 1, pageSize: 20 });
+});
+
+it('of two choices at once in a filter none is lost: each changes what the address has at that moment', () => {
+  let address = new URLSearchParams({ status: 'stopped', page: '2' });
+  // The field shows the first choice, and not yet the second one.
+  const choose = (next: string[]) => {
+    address = withAppsQuery(address, ({ status = [] }) => ({ status: changedChoices(status, ['stopped'], next) }));
+    return address.get('status');
+  };
+  expect(choose(['stopped', 'error'])).toBe('stopped,error');
+  expect(choose(['stopped', 'waiting'])).toBe('stopped,error,waiting');
+  expect(choose([])).toBe('error,waiting');
+  expect(address.get('page')).toBe('2');
 });

@@ -7,7 +7,7 @@ import { Batches } from '../batches/Batches';
 import { useApi } from '../common/api';
 import { Failure, Freshness } from '../common/Page';
 import { LOG_PARAMS } from '../common/paths';
-import { type AppsQuery, appsQueryOf, withAppsQuery } from '../common/query';
+import { type AppsChange, type AppsQuery, appsQueryOf, withAppsQuery } from '../common/query';
 import { RowStops } from '../common/RowStops';
 import { keepPage, type Page } from '../common/refresher';
 import { useAddress } from '../common/useAddress';
@@ -212,9 +212,10 @@ function useAppsPage() {
   const api = useApi();
   const { params, replace } = useAddress();
   const query = useMemo(() => appsQueryOf(params), [params]);
-  const setQuery = useCallback<SetQuery>((next) => replace((now) => withAppsQuery(now, next)), [replace]);
-  const ask = useCallback(
-    (change: Partial<AppsQuery>) => replace((now) => withAppsQuery(now, { ...appsQueryOf(now), page: 1, ...change })),
+  const setQuery = useCallback<Ask>((change) => replace((now) => withAppsQuery(now, change)), [replace]);
+  // What is filtered or sorted in another way is shown from its first page.
+  const ask = useCallback<Ask>(
+    (change) => replace((now) => withAppsQuery(withAppsQuery(now, { page: 1 }), change)),
     [replace],
   );
   const live = useLive(
@@ -232,17 +233,17 @@ const without =
   (before: URLSearchParams) =>
     new URLSearchParams([...before].filter(([key]) => !keys.includes(key)));
 
-type SetQuery = (query: AppsQuery) => void;
+type Ask = (change: AppsChange) => void;
 
 /** Goes to the last page when the one that is shown is gone: its last apps were deleted. */
-function useExistingPage(query: AppsQuery, setQuery: SetQuery, count: number | undefined) {
+function useExistingPage(query: AppsQuery, setQuery: Ask, count: number | undefined) {
   const lastPage = Math.ceil((count ?? 0) / query.pageSize);
   useEffect(() => {
-    if (lastPage && query.page > lastPage) setQuery({ ...query, page: lastPage });
-  }, [lastPage, query, setQuery]);
+    if (lastPage && query.page > lastPage) setQuery({ page: lastPage });
+  }, [lastPage, query.page, setQuery]);
 }
 
-function Pages({ query, setQuery, count }: { query: AppsQuery; setQuery: SetQuery; count: number | undefined }) {
+function Pages({ query, setQuery, count }: { query: AppsQuery; setQuery: Ask; count: number | undefined }) {
   const t = useT();
   return (
     <Pagination
@@ -253,7 +254,7 @@ function Pages({ query, setQuery, count }: { query: AppsQuery; setQuery: SetQuer
       total={count}
       showSizeChanger
       showTotal={(count) => t('{{count}} in total', { count })}
-      onChange={(page, pageSize) => setQuery({ ...query, page: pageSize === query.pageSize ? page : 1, pageSize })}
+      onChange={(page, pageSize) => setQuery({ page: pageSize === query.pageSize ? page : 1, pageSize })}
     />
   );
 }

@@ -10,7 +10,7 @@ import { useApi } from '../common/api';
 import { FormSelect } from '../common/FormSelect';
 import { MenuButton } from '../common/MenuButton';
 import { useIsLocal } from '../common/Page';
-import type { AppsQuery } from '../common/query';
+import { type AppsChange, type AppsQuery, changedChoices } from '../common/query';
 import { Secondary } from '../common/Secondary';
 import { shownOf } from '../common/status';
 import { StateIcon } from '../common/Tag';
@@ -23,7 +23,7 @@ import { SavedViews } from './SavedViews';
 
 interface Props {
   query: AppsQuery;
-  ask: (change: Partial<AppsQuery>) => void;
+  ask: (change: AppsChange) => void;
   environments: EnvironmentRow[] | null;
   shown: string[];
   show: (columns: string[]) => void;
@@ -105,7 +105,7 @@ function LabelFilter({ labels = [], ask, counts, onLook }: LabelFilterProps) {
       style={FILTER}
       value={labels}
       onChange={(label) => {
-        ask({ label });
+        ask((now) => ({ label: changedChoices(now.label ?? [], labels, label) }));
       }}
       onDropdownVisibleChange={onLook}
       notFoundContent={counts && t('No labels. Add one with Edit, or to several apps at once.')}
@@ -149,7 +149,7 @@ function StatusFilter({ status = [], ask, counts, onLook }: StatusFilterProps) {
       style={FILTER}
       value={status}
       onChange={(next) => {
-        ask({ status: next });
+        ask((now) => ({ status: changedChoices(now.status ?? [], status, next) }));
       }}
       onDropdownVisibleChange={onLook}
       data-testid="filter-status"

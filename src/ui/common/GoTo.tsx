@@ -1,17 +1,18 @@
 import { ClusterOutlined, SearchOutlined } from '@ant-design/icons';
 import { css } from '@emotion/css';
-import { useDebounce, useMemoizedFn, useRequest } from 'ahooks';
+import { useDebounce, useRequest } from 'ahooks';
 import { Button, type GlobalToken, Input, type InputRef, Modal, theme } from 'antd';
-import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, useId, useRef, useState } from 'react';
 import { useNavigate } from 'react-router-dom';
 import { useHost, useT } from '../host';
 import { AppAvatar } from './AppAvatar';
 import { useApi } from './api';
-import { isDialogOpen } from './dialogs';
+import { asksForFinder } from './keys';
 import { environmentPath, PATHS } from './paths';
 import { Secondary } from './Secondary';
 import { APPS } from './snippets';
 import { useFocusReturn } from './useFocusReturn';
+import { useOpenByKey } from './useKeys';
 
 /** The names of keys are the same in every language. */
 const SHORTCUT = 'Ctrl K';
@@ -22,20 +23,7 @@ const MOST = 8;
 export function GoTo({ isLocal }: { isLocal: boolean }) {
   const t = useT();
   const { maySee } = useHost();
-  const [isOpen, setOpen] = useState(false);
-  const onKey = useMemoizedFn((event: globalThis.KeyboardEvent) => {
-    // Also before the dialog has the focus.
-    if (event.key === 'Escape') setOpen(false);
-    const isAsked = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && event.key === 'k';
-    if (!isAsked || isDialogOpen()) return;
-    // The browser's own address field.
-    event.preventDefault();
-    setOpen(true);
-  });
-  useEffect(() => {
-    window.addEventListener('keydown', onKey);
-    return () => window.removeEventListener('keydown', onKey);
-  }, [onKey]);
+  const [isOpen, setOpen] = useOpenByKey(asksForFinder);
   if (!maySee(APPS)) return null;
   return (
     <>

@@ -1,12 +1,11 @@
 import { QuestionCircleOutlined } from '@ant-design/icons';
 import { css } from '@emotion/css';
-import { useMemoizedFn } from 'ahooks';
 import { Button, Modal, Tooltip } from 'antd';
-import { useEffect, useState } from 'react';
 import { useT } from '../host';
-import { isDialogOpen } from './dialogs';
+import { asksForHelp } from './keys';
 import { key } from './text';
 import { useFocusReturn } from './useFocusReturn';
+import { useOpenByKey } from './useKeys';
 
 /** Keys, which have the same names in every language, and what they do. */
 const KEYS: Array<[keys: string, does: string]> = [
@@ -21,26 +20,10 @@ const KEYS: Array<[keys: string, does: string]> = [
   ['?', key('Show this help')],
 ];
 
-const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement &&
-  (target.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(target.tagName));
-
 /** What the keyboard does on these pages, by a button or by `?`. */
 export function KeyboardHelp() {
   const t = useT();
-  const [isOpen, setOpen] = useState(false);
-  const onKey = useMemoizedFn((event: KeyboardEvent) => {
-    // Also before the dialog has the focus.
-    if (event.key === 'Escape') setOpen(false);
-    if (event.key !== '?' || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (isTyping(event.target) || isDialogOpen()) return;
-    event.preventDefault();
-    setOpen(true);
-  });
-  useEffect(() => {
-    window.addEventListener('keydown', onKey);
-    return () => window.removeEventListener('keydown', onKey);
-  }, [onKey]);
+  const [isOpen, setOpen] = useOpenByKey(asksForHelp);
   const label = t('Keyboard');
   return (
     <>

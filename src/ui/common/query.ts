@@ -40,14 +40,27 @@ export const appsQueryOf = (params: URLSearchParams): AppsQuery => ({
   pageSize: whole(params.get('pageSize'), PAGE_SIZE),
 });
 
-/** The address with another query; what is as always is left out, and what is of no query stays. */
-export function withAppsQuery(params: URLSearchParams, query: AppsQuery): URLSearchParams {
+/** A change of what the list shows, or what it becomes of what the address has at that moment. */
+export type AppsChange = Partial<AppsQuery> | ((now: AppsQuery) => Partial<AppsQuery>);
+
+/** The address with a changed query; what is as always is left out, and what is of no query stays. */
+export function withAppsQuery(params: URLSearchParams, change: AppsChange): URLSearchParams {
   const first: Partial<AppsQuery> = { text: '', page: 1, pageSize: PAGE_SIZE };
   const next = new URLSearchParams(params);
-  for (const [key, value] of Object.entries({ ...appsQueryOf(params), ...query })) {
+  const now = appsQueryOf(params);
+  for (const [key, value] of Object.entries({ ...now, ...(typeof change === 'function' ? change(now) : change) })) {
     const text = value === first[key as keyof AppsQuery] ? '' : String(value ?? '');
     if (text) next.set(key, text);
     else next.delete(key);
   }
   return next;
 }
+
+/**
+ * What several choices become when a field that showed `shown` changes to `next`. What was added and removed there is added to and
+ * removed from `now`: a second choice made before the field shows the first one does not undo it.
+ */
+export const changedChoices = (now: readonly string[], shown: readonly string[], next: readonly string[]): string[] => [
+  ...now.filter((each) => next.includes(each) || !shown.includes(each)),
+  ...next.filter((each) => !shown.includes(each) && !now.includes(each)),
+];

@@ -5,6 +5,7 @@ import type { EnvironmentRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import { FormSelect } from '../common/FormSelect';
 import { Failure, Freshness, useIsLocal, useMakesContainers } from '../common/Page';
+import { changedChoices } from '../common/query';
 import { Rows } from '../common/Rows';
 import { keepRows } from '../common/refresher';
 import { Secondary } from '../common/Secondary';
@@ -128,10 +129,10 @@ const TRAITS: Record<Trait, string> = {
 function Filters({ places }: { places: readonly Place[] }) {
   const t = useT();
   const { params, replace } = useAddress();
-  const ask = (name: string, value: string) =>
+  const ask = (name: string, value: (now: URLSearchParams) => string) =>
     replace((now) => {
       const next = new URLSearchParams(now);
-      if (value) next.set(name, value);
+      if (value(now)) next.set(name, value(now));
       else next.delete(name);
       return next;
     });
@@ -142,7 +143,7 @@ function Filters({ places }: { places: readonly Place[] }) {
       <TextFilter
         text={params.get('text') ?? ''}
         label={t('Find environments by name, address, process or version')}
-        ask={(text) => ask('text', text)}
+        ask={(text) => ask('text', () => text)}
       />
       <FormSelect
         mode="multiple"
@@ -153,7 +154,7 @@ function Filters({ places }: { places: readonly Place[] }) {
         aria-label={t('Find environments by state')}
         style={{ flex: '0 1 200px', minWidth: 150 }}
         value={asked}
-        onChange={(next) => ask('state', next.join(','))}
+        onChange={(next) => ask('state', (now) => changedChoices(traitsIn(now), asked, next).join(','))}
         optionLabelProp="text"
         data-testid="filter-state"
         options={Object.entries(TRAITS)
