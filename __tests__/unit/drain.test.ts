@@ -197,6 +197,23 @@ describe('a drain', () => {
     expect(await retry()).toMatchObject({ failed: 0, underWay: 2 });
   });
 
+  it('asks for no app any more once the environment is uncordoned', async () => {
+    await fleet.run(100, ...all);
+    const answer = fleet.answer;
+    fleet.answer = async (...asked) => {
+      // While it looks for places.
+      if (row('env_a')?.cordoned) await part.parts.drains.uncordon('env_a', false, '1');
+      return answer?.(...asked);
+    };
+    const { operations, left } = await drainOf(part, 'env_a', { mode: 'moveOrStop' });
+    expect(operations).toEqual([]);
+    expect(left.map(({ app, code }) => [app, code])).toEqual([
+      ['crm', 'NOT_CORDONED'],
+      ['wiki', 'NOT_CORDONED'],
+    ]);
+    expect(row('env_a')).toMatchObject({ cordoned: false });
+  });
+
   it('is listed as one of its environment, which a move of chosen apps from there is not', async () => {
     await fleet.run(100, ...all);
     await ask(APPS.move, { filterByTk: ['crm', 'wiki'] }, { from: 'env_a', to: 'env_c' });

@@ -112,6 +112,8 @@ async function askAgain(
   const ask = await ASKS[batch.action]({ supervisor, service, apps: again, input: batch.input, userId, may });
   return async (name) => {
     const operation = failed.get(apps.find((app) => app.name === name)?.uid ?? '');
+    if (batch.environment !== null && batch.action === 'drain')
+      supervisor.parts.drains.assertCordoned(batch.environment);
     // The new one takes its place in the batch.
     if (operation !== undefined) return service.retry(operation, userId);
     return again.some((app) => app.name === name) ? ask(name) : unknown(name);

@@ -85,6 +85,7 @@ export class Drains {
     };
     const check = mode === 'move' ? assertServed : undefined;
     return async (name) => {
+      this.assertCordoned(environment);
       const move = moved.find(({ app }) => app === name);
       if (move) return service.move(name, { from: environment, to: move.to }, userId);
       if (stopped.some((app) => app.name === name))
