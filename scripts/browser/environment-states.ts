@@ -1,5 +1,5 @@
 import { pageTab, type State } from './states';
-import { openTab } from './steps';
+import { openTab, settled } from './steps';
 
 /** The page of an environment, after the states of `states.ts`. */
 export const ENVIRONMENT_STATES: State[] = [
@@ -29,6 +29,13 @@ export const ENVIRONMENT_STATES: State[] = [
     async show(page) {
       await pageTab(page, 2, 'environment-page-');
       await page.getByTestId('app-log').waitFor();
+    },
+  },
+  {
+    name: 'keyboard-help',
+    async show(page) {
+      await page.keyboard.press('?');
+      await settled(page, '[data-testid="keyboard-keys"]');
     },
   },
 ];

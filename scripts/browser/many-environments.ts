@@ -1,5 +1,5 @@
 import { say } from '../../src/shared/message';
-import type { EnvironmentSummary, FleetLoad, FleetSummary } from '../../src/shared/summary';
+import type { DoorSummary, EnvironmentSummary, FleetLoad, FleetSummary } from '../../src/shared/summary';
 import type { EventRow, Status } from '../../src/shared/types';
 
 /** The Overview of fifty environments, of which some are not well: what the server would answer. */
@@ -48,8 +48,19 @@ export function manyEnvironments(summary: FleetSummary): FleetSummary {
       },
     ],
     environments,
+    doors: [
+      door('door-a', {}),
+      door('door-b', { haproxy: null, requests: null, errors: null, sockets: 0, tableAge: null }),
+      door('door-c', { isSilent: true, seenAt: Date.now() - HOUR, tableAge: HOUR }),
+    ],
   };
 }
+
+const door = (id: string, values: Partial<DoorSummary>): DoorSummary => ({
+  ...{ id, version: '0.3.0', haproxy: '3.2.9', isSilent: false, seenAt: Date.now() },
+  ...{ requests: 41.3, errors: 0, sockets: 27, tableAge: 400 },
+  ...values,
+});
 
 /** The load of those that live goes up and down, in waves of their own; that of the one that is down has ended. */
 export function loadOfMany(load: FleetLoad): FleetLoad {

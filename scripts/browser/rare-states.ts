@@ -6,6 +6,8 @@ import {
   batchesOf,
   containersIn,
   deletedApps,
+  downOf,
+  ENGINE_SILENT,
   inStatus,
   inTrouble,
   NOTIFIERS,
@@ -13,10 +15,11 @@ import {
   OTHER_PARTS,
   PENDING,
   TEST_RESULT,
+  UNCERTIFIED,
   UNDER_WAY,
 } from './sample';
-import type { State } from './states';
-import { answerNo, backToApps, isPhone, openTab, pressBulk, settled } from './steps';
+import { pageTab, type State } from './states';
+import { answerNo, backToApps, hidden, isPhone, openTab, pressBulk, settled } from './steps';
 
 /** The apps that are selected for an action on several. */
 const SEVERAL = ['crm', 'orders', 'archive'];
@@ -51,6 +54,8 @@ export const RARE_STATES: State[] = [
   {
     name: 'app-failed',
     async show(page) {
+      await page.keyboard.press('Escape');
+      await hidden(page, '.ant-modal-mask');
       await openTab(page, 'apps');
       await page.getByTestId('app-open-billing').click();
       await page.locator('[data-testid^="operation-"][data-state=failed] .ant-alert').first().waitFor();
@@ -60,7 +65,7 @@ export const RARE_STATES: State[] = [
     name: 'app-under-way',
     async show(page, { app }) {
       await backToApps(page);
-      await answerWith(page, 'apps:get', (row: AppRow) => ({ ...row, pendingChanges: PENDING }));
+      await answerWith(page, 'apps:get', (row: AppRow) => ({ ...row, pendingChanges: PENDING, warnings: UNCERTIFIED }));
       await answerWith(page, 'appOperations:list', (operations: OperationRow[]) => [UNDER_WAY, ...operations]);
       await page.getByTestId(`app-open-${app}`).click();
       await page.locator('[data-testid^="operation-"][data-state=running]').waitFor();
@@ -186,7 +191,22 @@ export const RARE_STATES: State[] = [
       await page.locator('[data-health=down]').waitFor();
     },
   },
-  { name: 'environments-drain', show: (page) => askOfEnvironment(page, 'drain', 'env_a') },
+  {
+    name: 'environment-down',
+    async show(page) {
+      await answerWith(page, 'appEnvironments:get', downOf);
+      await page.getByTestId('environment-row-env_b').getByTestId('environment-link-env_b').click();
+      await page.getByTestId('environment-page-env_b').waitFor();
+      await page.getByTestId('environment-limits').waitFor();
+    },
+  },
+  {
+    name: 'environments-drain',
+    async show(page) {
+      await page.getByTestId('back-to-environments').click();
+      await askOfEnvironment(page, 'drain', 'env_a');
+    },
+  },
   {
     name: 'environments-forget',
     async show(page) {
@@ -215,6 +235,10 @@ export const RARE_STATES: State[] = [
     },
   },
   {
+    name: 'overview-doors',
+    show: (page) => page.getByTestId('doors').scrollIntoViewIfNeeded(),
+  },
+  {
     name: 'containers',
     async show(page) {
       await page.unrouteAll();
@@ -236,6 +260,33 @@ export const RARE_STATES: State[] = [
       await page.locator('#url').fill('http://localhost:17000');
       await page.getByTestId('join').click();
       await page.getByTestId('make-container').waitFor();
+    },
+  },
+  {
+    name: 'environment-container',
+    async show(page) {
+      await openTab(page, 'environments');
+      await page.getByTestId('environment-row-env_b').getByTestId('environment-link-env_b').click();
+      await pageTab(page, 3, 'environment-page-');
+      await page.getByTestId('container-row-env_b').waitFor();
+    },
+  },
+  {
+    name: 'environment-engine-silent',
+    async show(page) {
+      const answer = { status: 502, json: { errors: [{ ...ENGINE_SILENT, message: '' }] } };
+      await page.route('**/api/appContainers:list*', (route) => route.fulfill(answer));
+      await pageTab(page, 0, 'environment-page-');
+      await page.getByTestId('hosted-apps').waitFor();
+      await pageTab(page, 3, 'environment-page-');
+      await page.locator('.ant-result-warning, .ant-alert-error').first().waitFor();
+    },
+  },
+  {
+    name: 'environments-engine-silent',
+    async show(page) {
+      await page.getByTestId('back-to-environments').click();
+      await page.locator('.ant-alert-error').waitFor();
     },
   },
   {

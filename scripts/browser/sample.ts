@@ -170,6 +170,18 @@ export const inTrouble = (rows: EnvironmentRow[]): EnvironmentRow[] => {
   ];
 };
 
+/** The environment on its page, without its Worker. */
+export const downOf = (row: EnvironmentRow): EnvironmentRow => ({
+  ...row,
+  health: 'down',
+  available: false,
+  since: Date.now() - 3_600_000,
+  lastHeartbeatAt: Date.now() - 3_600_000,
+  memory: null,
+  eventLoopDelay: null,
+  warnings: [say('SECOND_PROCESS', { standby: 'worker-2:81' })],
+});
+
 /** What `appSupervisor:info` answers outside of a Supervisor. */
 export const OTHER_PARTS: Record<'worker' | 'dormant', PartInfo> = {
   worker: {
@@ -214,6 +226,12 @@ export const containersIn = (): ContainerRow[] =>
       cpus: status === 'stopped' ? null : 1.5,
     };
   });
+
+/** The error of an answer about containers. */
+export const ENGINE_SILENT = { code: 'ENGINE_FAILED', params: { cause: 'connect ECONNREFUSED' } };
+
+/** Of an app whose domain no door has a certificate for. */
+export const UNCERTIFIED = [say('DOMAIN_UNCERTIFIED', { app: 'crm', domain: 'crm.example.com' })];
 
 /** Settings of an app that take effect when it restarts. */
 export const PENDING = ['jwtSecret', 'options.database', 'plugins'];
