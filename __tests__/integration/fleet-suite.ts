@@ -8,8 +8,8 @@ import { until } from '../support/wait';
 
 /**
  * How the fleet agrees: once with wake-ups at production's pace, and once with every wake-up taken away (the command Redis is
- * nowhere), where what production does every 30 s is done more often. `npm test` does all of it without wake-ups, which is
- * harder, and with them what they are for; `npm run test:long` does the rest with them.
+ * nowhere), where what production does every 30 s is done more often. `npm test` does what wake-ups are for; `npm run test:long`
+ * does all of it, with wake-ups and without, as the simulator does in virtual time.
  */
 export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
   describe(wakeUps ? 'with wake-ups' : 'without wake-ups', () => {

@@ -1,0 +1,3 @@
+import { fleetSuite } from '../integration/fleet-suite';
+
+fleetSuite(false);

@@ -1,3 +1,0 @@
-import { fleetSuite } from './fleet-suite';
-
-fleetSuite(false);
