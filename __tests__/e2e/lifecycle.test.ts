@@ -3,7 +3,7 @@ import { ADMIN, APP_ADMIN, type Api, type Fleet, freePort, HOST, query, waitFor 
 import { roleNameOf } from '../../src/server/databases';
 import { inEnglish } from '../../src/server/errors';
 import type { Message } from '../../src/shared/message';
-import type { AppRow, OperationProgress, OperationRow } from '../../src/shared/types';
+import type { AppRow, OperationRow, Progress } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { type Answer, ask, Tab } from '../support/http';
 import { changePassword, Manager, signInTo, statusIn } from '../support/manager';
@@ -222,7 +222,7 @@ describe('stopping and starting it', () => {
     const waiting = (await Tab.open(fleet.worker('env_a').url, '/ws?__appName=shop')) as Tab;
     const { progress } = await manager.command('start', 'shop');
     // Nothing is installed or upgraded again: it takes a part of what the creation took in the first environment.
-    const took = ({ startedAt, finishedAt }: OperationProgress) => finishedAt! - startedAt!;
+    const took = ({ startedAt, finishedAt }: Progress) => finishedAt! - startedAt!;
     for (const item of progress) expect(took(item)).toBeLessThan(took(operation.progress[0]));
     expect((await shop()).json.data).toMatchObject({ name: 'shop' });
     await waiting.message(({ payload }) => payload.code === 'APP_RUNNING');

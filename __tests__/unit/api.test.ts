@@ -272,7 +272,7 @@ describe('an action', () => {
 });
 
 describe('rows', () => {
-  it('of an operation show its progress without what only the rollout needs', () => {
+  it('of an operation show how far each of its steps is', () => {
     const observer = { evidence: () => ({ health: 'online', entry: null }) };
     const appCache = { byUid: () => null };
     const view = new FleetView({ observer, appCache } as unknown as FleetViewOptions);
@@ -285,7 +285,7 @@ describe('rows', () => {
       state: 'queued',
       waitingFor: null,
       generation: 10,
-      progress: [{ environment: 'env_a', state: 'queued' }],
+      progress: [{ environment: 'env_a', of: 'boot', state: 'queued' }],
       createdBy: '7',
       createdAt: 1,
       finishedAt: null,

@@ -133,7 +133,7 @@ function failByLock(found: History): true {
 
 const lostLock: Partial<OperationRow> = {
   state: 'failed',
-  progress: [{ environment: 'env_a', state: 'failed', error: { code: 'LOCK_LOST' } }],
+  progress: [{ environment: 'env_a', of: 'boot', state: 'failed', error: { code: 'LOCK_LOST' } }],
 };
 
 /** One more restart of `crm` is superseded at once, by a rename that ends at `until`. */

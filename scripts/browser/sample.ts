@@ -244,7 +244,7 @@ const COMMANDING: OperationRow = {
   action: 'restart',
   state: 'running',
   waitingFor: say('WAITS_FOR_BEGIN', { environment: 'env_a' }),
-  progress: ['env_a', 'env_b'].map((environment) => ({ environment, state: 'running' })),
+  progress: ['env_a', 'env_b'].map((environment) => ({ environment, of: 'boot', state: 'running' })),
   createdAt: 0,
 };
 
@@ -252,9 +252,16 @@ const COMMANDING: OperationRow = {
 export const UNDER_WAY: OperationRow = {
   ...COMMANDING,
   progress: [
-    { environment: 'env_a', state: 'succeeded', startedAt: Date.now() - 12_000, finishedAt: Date.now() - 4_000 },
+    {
+      environment: 'env_a',
+      of: 'boot',
+      state: 'succeeded',
+      startedAt: Date.now() - 12_000,
+      finishedAt: Date.now() - 4_000,
+    },
     {
       environment: 'env_b',
+      of: 'boot',
       state: 'running',
       startedAt: Date.now() - 3_000,
       message: verbatim(CORE_PROGRESS),

@@ -19,20 +19,16 @@ import { ACTIONS, DATA_ENDS, MOVE_CAUSES, OPERATION_STATES, PROGRESS_OF } from '
  * derived from it (see fields.ts).
  */
 
-const PROGRESS = {
+/** How far one step of an operation is in one environment: the data of a deleted app end in one that it leaves, too. */
+const progress = object({
   environment: text(),
+  of: choice(PROGRESS_OF),
   state: choice(OPERATION_STATES),
   message: optional(message()),
   error: optional(message()),
   startedAt: optional(bigInt()),
   finishedAt: optional(bigInt()),
-};
-
-/** How far an operation is in one environment, as the pages see it. */
-const shownProgress = object(PROGRESS);
-export type OperationProgress = ValueOf<typeof shownProgress>;
-
-const progress = object({ ...PROGRESS, of: choice(PROGRESS_OF) });
+});
 export type Progress = ValueOf<typeof progress>;
 
 export const OPERATION = {
@@ -50,7 +46,6 @@ export const OPERATION = {
   /** By environment; nothing is decided by it (supervisor/rollout/progress.ts). */
   progress: {
     type: list(progress),
-    rowType: list(shownProgress),
     default: [],
     since: '0.3.0',
     in: ['table', 'save', 'row'],

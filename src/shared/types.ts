@@ -10,7 +10,7 @@ import type { Status } from './words';
 export type { AppOptions, AppRow, ShownStatus } from './app';
 export type { EnvironmentRow } from './environment';
 export type { EventRow } from './event';
-export type { OperationProgress, OperationRow } from './operation';
+export type { OperationRow, Progress } from './operation';
 /** Their types alone: Node.js does not find values that a module passes on with `export *`. */
 export type * from './words';
 

@@ -1,7 +1,7 @@
 import { Alert, Button, Empty, Flex, Spin, Timeline, Tooltip, Typography } from 'antd';
 import type { ReactNode } from 'react';
 import type { Message } from '../../shared/message';
-import type { AppRow, OperationProgress, OperationRow } from '../../shared/types';
+import type { AppRow, OperationRow, Progress } from '../../shared/types';
 import { Author, useNames } from '../common/Author';
 import { type Api, useApi } from '../common/api';
 import { EnvironmentLink } from '../common/EnvironmentLink';
@@ -110,14 +110,14 @@ function Operation({ operation, isNewest, names, act, remediesFor }: OperationPr
       </Flex>
       {waitingFor && <Secondary>{t('Waiting for {{what}}', { what: messageText(t, waitingFor) })}</Secondary>}
       {operation.progress.map((item) => (
-        // The data of a deleted app are ended where it was, too; the order stays.
+        // An environment may have several; the order stays.
         <Item key={operation.progress.indexOf(item)} item={item} remediesFor={isNewest ? remediesFor : () => null} />
       ))}
     </Flex>
   );
 }
 
-function Item({ item, remediesFor }: { item: OperationProgress; remediesFor: OperationProps['remediesFor'] }) {
+function Item({ item, remediesFor }: { item: Progress; remediesFor: OperationProps['remediesFor'] }) {
   const t = useT();
   const isLocal = useIsLocal();
   const { label, tone: look } = OPERATION_STATE[item.state];
@@ -128,7 +128,9 @@ function Item({ item, remediesFor }: { item: OperationProgress; remediesFor: Ope
         <StateIcon tone={look} />
         {!isLocal && <EnvironmentLink name={item.environment} />}
         <Secondary>
-          {[t(label), took, item.message && messageText(t, item.message)].filter(Boolean).join(' · ')}
+          {[item.of === 'data' && t('Data of the app'), t(label), took, item.message && messageText(t, item.message)]
+            .filter(Boolean)
+            .join(' · ')}
         </Secondary>
       </Flex>
       {item.error && (

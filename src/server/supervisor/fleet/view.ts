@@ -182,9 +182,8 @@ export class FleetView {
     const { appCache, observer } = this.options;
     const app = appCache.byUid(operation.appName, operation.appUid);
     const progress = operation.progress.map((item) => {
-      const { of: _, ...shown } = item;
       const message = progressNow(operation, item, app, observer.evidence(item.environment, operation.appName).entry);
-      return message ? { ...shown, message } : shown;
+      return message ? { ...item, message } : item;
     });
     return pickIn(OPERATION, 'row', { ...operation, progress, createdBy: operation.createdById });
   }
