@@ -46,6 +46,7 @@ async function findBySeed(mutant: Mutant, seeds: number): Promise<string | null>
     for (let from = 1; from <= seeds; ) {
       const output = await execute(folder, simulate('--from', String(from), '--seeds', String(seeds - from + 1)));
       const [, seed, as] = /^seed (\d+): (.*)$/m.exec(output.text) ?? [];
+      if (!seed && output.code) throw new Error(`${mutant.what}: the mutant does not run.\n${output.text}`);
       if (!seed) return null;
       const alone = await execute(ROOT, simulate('--from', seed, '--seeds', '1'));
       if (alone.code === 0) return `seed ${seed}: ${as.length > MOST ? `${as.slice(0, MOST)} …` : as}`;
@@ -102,7 +103,9 @@ function execute(cwd: string, args: string[]): Promise<{ code: number | null; te
     child.stdout.on('data', (chunk) => {
       text += chunk;
     });
-    child.stderr.resume();
+    child.stderr.on('data', (chunk) => {
+      text += chunk;
+    });
     child.on('error', reject);
     child.on('close', (code) => {
       clearTimeout(limit);

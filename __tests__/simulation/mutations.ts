@@ -18,8 +18,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'worker/worker.ts',
-        '    reader.forget();\n',
-        '    controller.goByCache();\n    await clock.sleep(5_000);\n    reader.forget();\n',
+        '    const end = clock.now().mono + recordsWithin;\n',
+        '    controller.goByCache();\n    await clock.sleep(5_000);\n    const end = clock.now().mono + recordsWithin;\n',
       ],
     ],
   },
@@ -569,6 +569,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A pass writes what follows from a spec that has changed meanwhile',
     changes: [['supervisor/definitions/repository.ts', 'return changed > 0;', 'return true;']],
+    test: 'integration/repositories.test.ts',
   },
   {
     what: 'The end of a tombstone is not told',
@@ -621,6 +622,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A new leader acts before it has read what another one did',
     changes: [['supervisor/control/loop.ts', "if (!this.isCurrent && key.kind !== 'fleet') return null;", '']],
+    test: 'unit/control.test.ts',
   },
   {
     what: 'Redis takes the writes of a leader in whatever term',

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { appKey } from '../../src/server/supervisor/control/queue-keys';
 import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
 import type { StatusEntry } from '../../src/shared/messages';
@@ -300,6 +300,29 @@ describe('a Supervisor', () => {
     expect([two.part.loaded, two.part.parts.leadership.leads]).toEqual([true, true]);
     await fleet.clock.run(6_000);
     expect([one.part.loaded, one.part.parts.leadership.leads]).toEqual([true, false]);
+  });
+});
+
+describe('a Supervisor that leads from now on', () => {
+  it('does nothing to an app before it has read what was done before', async () => {
+    const [one, two] = [await fleet.supervisor(), await fleet.supervisor()];
+    await fleet.environment('env_a');
+    await fleet.runningApp(one, 'crm', ['env_a']);
+    const { fleet: rows, apps, leadership } = two.part.parts;
+    let goOn!: () => void;
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const read = rows.read.bind(rows);
+    vi.spyOn(rows, 'read').mockImplementationOnce(() => held.then(read));
+    const passes = vi.spyOn(apps, 'reconcile');
+    await one.part.stop();
+    await fleet.run(8_000, 'env_a');
+    await fleet.says('env_a', 'crm', { pendingChanges: ['plugins'] });
+    expect([leadership.leads, passes.mock.calls]).toEqual([true, []]);
+    goOn();
+    await fleet.clock.run(1_000);
+    expect(passes).toHaveBeenCalledWith('crm', fleet.app('crm').uid);
   });
 });
 
