@@ -1,4 +1,5 @@
 import { Database } from '@nocobase/database';
+import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   acquireLock,
@@ -16,6 +17,7 @@ import { dialects } from '../../src/server/databases/dialects';
 import { claimHosting, endBootInTheWay, leaveHosting } from '../../src/server/worker/hosting/claim';
 import { guardPool } from '../../src/server/worker/hosting/guarded-pool';
 import type { AppRecord } from '../../src/shared/messages';
+import { appDatabaseSuite } from '../contracts/app-database-suite';
 import { recordOf } from '../support/fixtures';
 import { until } from '../support/wait';
 import { authorityOf } from '../support/worker-boots';
@@ -27,6 +29,17 @@ beforeAll(async () => {
   ground = await startGround();
 });
 afterAll(() => ground?.stop());
+
+describe('PostgreSQL', () =>
+  appDatabaseSuite(() => ({
+    connectionOf: (database) => on(ground.postgres, 'postgres', database),
+    async openPooled({ host, port, username: user, password, database }) {
+      const client = new Client({ host, port: Number(port), user, password, database });
+      client.on('error', () => undefined);
+      await client.connect();
+      return client;
+    },
+  })));
 
 let count = 0;
 let connection: DatabaseConnection;

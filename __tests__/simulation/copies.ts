@@ -1,4 +1,5 @@
-import { type CopyAhead, pause } from '../../src/server/worker/apps/uploads';
+import { pause } from '../../src/server/clock';
+import type { CopyAhead } from '../../src/server/worker/apps/uploads';
 import { TransferFailure } from '../../src/server/worker/uploads/peer-requests';
 import { say } from '../../src/shared/message';
 import { type Machine, randomFor } from './scheduler';

@@ -44,7 +44,7 @@ export const FAULT_PLANS: Record<string, FaultPlan> = {
   'frozen in a boot': {
     plan: planned({ environments: [2] }, [
       [20, 'create', A],
-      [20.2, 'freeze', { ...WORKER_A, ms: 60_000 }],
+      [20.5, 'freeze', { ...WORKER_A, ms: 60_000 }],
     ]),
     shows: [/env_a-1#1 boots app1/, /fault: freeze/, /env_a-2#1 boots app1/, /env_a-2#1 runs app1/],
     never: /env_a-1#1 runs app1/,
@@ -135,12 +135,16 @@ export const FAULT_PLANS: Record<string, FaultPlan> = {
       [40, 'kill', { ...WORKER_A, ms: 30_000 }],
       [45, 'destroyKeep'],
       [50, 'create', B],
+      // Its data belong to nobody by then.
+      [150, 'create', B],
     ]),
     shows: [
       /env_a-1#1 runs app1/,
       /destroyKeep app1 .*accepted/,
       /create app1 .*accepted/,
       /env_a-1#2 releases app1/,
+      /env_b-1#1 error: App app1: .* contains data that does not belong to/,
+      /create app1 .*accepted/,
       /env_b-1#1 runs app1/,
     ],
     never: /env_a-1#2 boots app1/,

@@ -49,7 +49,7 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
     world.redis.onLoss();
   },
   // Its sessions end, and it is as it was: with the rows of who hosted the app then.
-  appDatabaseFailOver: (world, event) => world.ground.hosting.restore(nameOfApp(world, event), copiedAt(event)),
+  appDatabaseFailOver: (world, event) => world.ground.restore(nameOfApp(world, event), copiedAt(event)),
   databasePartition: (world, event) => {
     const slot = slotOf(world, event);
     partDatabase(slot, true);

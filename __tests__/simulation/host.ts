@@ -1,230 +1,195 @@
-import type { AppSupervisor } from '@nocobase/server';
-import type { DatabaseLock, HostPlace, HostRow } from '../../src/server/databases';
-import { AppSupervisorError } from '../../src/server/errors';
-import { Feed } from '../../src/server/feed';
+import { EventEmitter } from 'node:events';
+import type { Application, AppSupervisor } from '@nocobase/server';
+import type { DatabaseLock } from '../../src/server/databases';
+import type { Log } from '../../src/server/log';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
+import type { Secrets } from '../../src/server/protocol/secrets';
 import { BootQueue } from '../../src/server/worker/apps/boot-queue';
-import {
-  claimHosting,
-  endBootInTheWay,
-  type HostingAuthority,
-  leaveHosting,
-} from '../../src/server/worker/hosting/claim';
-import type { AppHost, Found } from '../../src/server/worker/hosting/host';
-import { type Message, say } from '../../src/shared/message';
+import type { HostingAuthority } from '../../src/server/worker/hosting/claim';
+import { AppHost, type Found } from '../../src/server/worker/hosting/host';
+import type { HostDatabase } from '../../src/server/worker/hosting/host-database';
+import type { Message } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
-import { HostingGround, type Pool } from './hosting';
+import type { Ground } from './ground';
+import { PlayedPool } from './pool';
 import type { Machine } from './scheduler';
 
-const LOCK_RETRY = 200;
-
-/** How one boot goes. */
-export interface Boot {
-  ends: 'well' | 'failed' | 'crashed' | 'never';
-  /** In ms. */
-  takes: number;
+/** A boot as it was begun. */
+interface Begun {
+  record: AppRecord;
+  authority: HostingAuthority;
+  newest(): AppRecord;
 }
 
-export interface GroundOptions {
-  /** Whether apps have database roles of their own. */
-  roles: boolean;
-  /** In true ms. */
-  now(): number;
-  note(line: string): void;
-  violate(what: string): void;
-  nextBoot(): Boot;
-  /** How long the next end of an app takes, in ms. */
-  nextStop(): number;
-  crash(machine: Machine): void;
-  /** Whether an app of this incarnation runs somewhere, in a process that its database knows as its host there. */
-  isRunning(uid: string, place: string): boolean;
-  /** Called when a boot is about to begin. */
-  onBoot(machine: Machine, environment: string, record: AppRecord, row: HostRow | undefined): void;
-  /** Whether somebody asked for the data of this incarnation of an app to be dropped. */
-  mayDrop(uid: string): boolean;
-}
+/** An app as NocoBase's core makes it. */
+class PlayedApp extends EventEmitter {
+  readonly options: { database: HostDatabase };
+  readonly db;
+  private readonly pool: PlayedPool;
+  private command: { status: string } | null = null;
+  private isDestroyed = false;
 
-/** What all environments share: the databases of apps, with their owners and their locks. */
-export class Ground {
-  /** Owner's uid by name of the database; empty for one without a mark. */
-  readonly owners = new Map<string, string>();
-  /** The newest release that ran in a database. */
-  readonly versions = new Map<string, number>();
-  /** `<uid> <environment>` where a copy of an app's uploads has begun. */
-  readonly copied = new Set<string>();
-  /** The password of an app's role, by name of its database. */
-  readonly passwords = new Map<string, string>();
-  readonly hosting: HostingGround;
-  /** Who boots an app, by its name, whatever the locks say. */
-  readonly booting = new Map<string, Machine>();
-
-  constructor(readonly options: GroundOptions) {
-    this.hosting = new HostingGround(
-      options.now,
-      (place) => this.owners.get(place),
-      // What it boots is refused the database from now on.
-      (machine) => this.endBoots(machine),
-    );
+  constructor(
+    readonly name: string,
+    database: HostDatabase,
+    private readonly begun: Begun,
+    private readonly host: PlayedHost,
+  ) {
+    super();
+    this.options = { database };
+    this.db = { options: { ...database }, closed: () => this.isDestroyed, close: async () => this.pool.close() };
+    this.pool = new PlayedPool(database, begun.record, begun.authority, host.machine, host.ground, begun.newest);
   }
 
-  /** As the real one: a database that is not there, or not this app's, is an error. */
-  claim(record: AppRecord): void {
-    const { owners } = this;
-    const place = placeOf(record);
-    const details = { object: `database "${place}"`, app: record.name, server: 'here' };
-    if (!owners.has(place)) {
-      if (record.provision !== 'create') throw new AppSupervisorError('DATABASE_MISSING', details);
-      owners.set(place, record.uid);
+  getMaintaining(): { status: string } | null {
+    return this.command;
+  }
+
+  setMaintainingMessage(): void {}
+
+  async runCommandThrowError(_start: string, quickstart?: string): Promise<void> {
+    const { host, begun, name } = this;
+    const { ground, machine, coreApps } = host;
+    coreApps.setStatus(name, 'initializing');
+    await this.pool.connect();
+    if (quickstart)
+      await this.pool.query('CREATE TABLE IF NOT EXISTS "public"."users" (id INTEGER PRIMARY KEY, email TEXT)');
+    const { ends, takes } = ground.options.nextBoot();
+    if (ends === 'never') {
+      host.note(`hangs ${name}`);
+      await new Promise(() => undefined);
     }
-    if (owners.get(place) === '' && record.provision !== 'none') owners.set(place, record.uid);
-    if (owners.get(place) !== record.uid) throw new AppSupervisorError('DATABASE_FOREIGN', details);
-  }
-
-  /** The role of an app gets a password. Whoever runs the app has to know it by then. */
-  setPassword(place: string, password: string, machine: Machine): void {
-    if (this.passwords.get(place) === password) return;
-    this.passwords.set(place, password);
-    for (const pool of this.hosting.pools) {
-      const row = this.hosting.row(place, pool.authority.environment);
-      const isHost = row?.uid === pool.uid && row.holder === pool.authority.holder && !row.gone;
-      if (pool.place === place && isHost && pool.refusedAt === null && !pool.knows(password))
-        this.options.violate(
-          `${pool.app} loses its database in ${pool.machine.name}: ${machine.name} sets another password`,
-        );
+    await machine.sleep(takes);
+    if (ends === 'crashed') {
+      ground.options.crash(machine);
+      await new Promise(() => undefined);
     }
+    if (ends === 'failed') throw new Error('It does not start.');
+    if (quickstart) await this.writeVersion();
+    // Whatever it loads at the end it reads from its database.
+    await this.pool.connect();
+    host.running.set(name, begun.record);
+    coreApps.setStatus(name, 'running');
+    host.note(`runs ${name} ${begun.record.generation}`);
   }
 
-  /** @returns whether nobody else has it */
-  lock(place: string, machine: Machine, environment: string): boolean {
-    const { locks } = this.hosting;
-    if (locks.has(place)) return false;
-    locks.set(place, { machine, environment });
-    return true;
+  private async writeVersion(): Promise<void> {
+    const table = '"public"."applicationVersion"';
+    await this.pool.query(`CREATE TABLE IF NOT EXISTS ${table} (id INTEGER PRIMARY KEY, value TEXT)`);
+    await this.pool.query(`INSERT INTO ${table} (id) VALUES (1) ON CONFLICT DO NOTHING`);
+    await this.pool.query(`UPDATE ${table} SET value = ? WHERE id = 1`, [this.host.release]);
   }
 
-  release(place: string, machine: Machine): void {
-    if (this.hosting.locks.get(place)?.machine === machine) this.hosting.locks.delete(place);
+  async destroy(): Promise<void> {
+    const { host, name } = this;
+    const isRunning = host.running.has(name);
+    if (isRunning) {
+      host.ending.add(name);
+      await host.machine.sleep(host.ground.options.nextStop());
+      host.ending.delete(name);
+    }
+    this.isDestroyed = true;
+    this.pool.close();
+    if (host.running.delete(name)) host.note(`ends ${name}`);
   }
 
-  drop(record: AppRecord): void {
-    if (!this.options.mayDrop(record.uid)) this.options.violate(`${record.name}: its data were dropped, unasked`);
-    // A process that has forgotten its drop repeats it, and there is nothing left to drop.
-    if (this.owners.has(placeOf(record)) && this.options.isRunning(record.uid, placeOf(record)))
-      this.options.violate(`${record.name}: its data were dropped while it runs`);
-    this.owners.delete(placeOf(record));
-    this.passwords.delete(placeOf(record));
-    this.versions.delete(placeOf(record));
-    this.hosting.drop(placeOf(record));
+  /** It ends by itself. */
+  fail(): void {
+    this.pool.close();
   }
 
-  died(machine: Machine): void {
-    this.hosting.died(machine);
-    this.endBoots(machine);
-  }
-
-  private endBoots(machine: Machine): void {
-    for (const [app, booting] of this.booting) if (booting === machine) this.booting.delete(app);
+  /** The core runs a command of it for so long. */
+  async run(ms: number): Promise<void> {
+    if (this.command) return;
+    this.command = { status: 'command_running' };
+    this.host.coreApps.setStatus(this.name, 'commanding' as never);
+    await this.host.machine.sleep(ms);
+    this.command = null;
+    if (this.host.running.has(this.name) && !this.host.ending.has(this.name))
+      this.host.coreApps.setStatus(this.name, 'running');
   }
 }
 
-const placeOf = (record: AppRecord): string => record.database.database ?? record.name;
+const folders = { storagePath: '', take: async () => undefined, transferKey: () => null };
 
-/** Plays NocoBase's core: boots, stops and removes apps of one process, behind the plugin's own queue of boots. */
-export class PlayedHost {
-  readonly coreApps = new CoreAppRegistry({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
+/** The part of `AppSupervisor` that hosts apps. */
+function playedCore(host: () => PlayedHost) {
+  return {
+    emit: () => true,
+    on: () => undefined,
+    createDatabase: async () => undefined,
+    registerApp: ({ appModel }: { appModel: { name: string; options: { database: HostDatabase } } }) => {
+      const { name, options } = appModel;
+      const app = new PlayedApp(name, options.database, host().begun.get(name)!, host());
+      return host().coreApps.addApp(app as unknown as Application);
+    },
+  } as unknown as AppSupervisor;
+}
+
+/** The real host of apps, on a core that is played, and without disk. */
+export class PlayedHost extends AppHost {
   /** What this process runs, by name. */
   readonly running = new Map<string, AppRecord>();
   /** What ended by itself, with the newest generation then. */
   readonly failed = new Map<string, number>();
-  /** What ended for the last boot of each app; absent: nothing. */
-  private readonly unloaded = new Map<string, AppRecord>();
   /** What of it is about to end. */
   readonly ending = new Set<string>();
-  readonly hosted = {
-    refusals: new Feed<string>(),
-    losses: new Feed<string>(),
-    claim: async (record: AppRecord, authority: HostingAuthority, lock?: DatabaseLock): Promise<void> => {
-      // In its session: nothing is written without it.
-      if (lock && !(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
-      await claimHosting(await this.open(record), record, authority);
-    },
-    endBootInTheWay: async (record: AppRecord, authority: HostingAuthority): Promise<boolean> =>
-      endBootInTheWay(await this.open(record), record, authority),
-    leave: async (record: AppRecord, authority: HostingAuthority): Promise<void> =>
-      leaveHosting(await this.open(record), record, authority),
-  };
-  private readonly pools = new Map<string, Pool>();
-  private readonly commands = new Set<string>();
+  /** What ended for the last boot of each app; absent: nothing. */
+  private readonly unloaded = new Map<string, AppRecord>();
+  readonly begun = new Map<string, Begun>();
   readonly bootQueue: BootQueue;
 
   constructor(
-    readonly environment: string,
-    private readonly machine: Machine,
-    private readonly ground: Ground,
-    private readonly version: number,
+    main: Application,
+    readonly place: string,
+    readonly machine: Machine,
+    readonly ground: Ground,
+    log: Log,
   ) {
+    const core = playedCore(() => this);
+    const coreApps = new CoreAppRegistry(core);
+    const secrets = { open: (sealed: string) => sealed } as unknown as Secrets;
+    const settings = { logPath: '', storagePath: '', databaseHosts: [] };
+    super(core, coreApps, secrets, place, settings, machine, log, async () => []);
+    Object.assign(main.db.options, ground.connectionOf(machine, place));
+    coreApps.apps.main = main;
     this.bootQueue = new BootQueue({ concurrency: 2, interval: 0, intervalCap: 1 }, machine);
+    this.hosted.losses.listen((name) => this.note(`finds no row of its own in the database of ${name}`));
+    // Titles, logos and folders are no part of the simulation.
+    Object.assign(this, { names: { keep: () => undefined, follow: () => undefined }, folders });
   }
 
-  get asHost(): AppHost {
-    return this as unknown as AppHost;
+  get release(): string {
+    return this.coreApps.apps.main.getPackageVersion();
   }
 
-  /** Titles and logos are no part of the simulation. */
-  readonly names = { follow: () => undefined };
-
-  async stop(name: string): Promise<void> {
+  override async stop(name: string): Promise<void> {
     this.failed.delete(name);
-    await this.end(name);
-    this.coreApps.setStatus(name, 'stopped');
+    await super.stop(name);
   }
 
-  async rest(name: string): Promise<void> {
+  override async rest(name: string): Promise<void> {
     this.failed.delete(name);
-    await this.end(name);
-    delete this.coreApps.appStatus[name];
+    await super.rest(name);
   }
 
-  async endData(record: AppRecord): Promise<Message> {
-    await this.machine.sleep(50);
-    const { name, uid, data } = record;
-    const { owners } = this.ground;
-    if (owners.has(placeOf(record)) && owners.get(placeOf(record)) !== uid)
-      throw new AppSupervisorError('DATABASE_FOREIGN', { object: 'database', server: 'here', app: name });
-    this.note(`${data}s ${name}`);
-    if (data === 'drop') this.ground.drop(record);
-    else if (owners.has(placeOf(record))) owners.set(placeOf(record), '');
-    return say(data === 'drop' ? 'DATA_DROPPED' : 'DATA_RELEASED');
+  override async endData(record: AppRecord): Promise<Message> {
+    this.note(`${record.data}s ${record.name}`);
+    return this.databases.end(record);
   }
 
-  showError(name: string, error: Error): void {
-    this.disconnect(name);
-    this.running.delete(name);
-    this.coreApps.setError(name, error);
-    this.coreApps.setStatus(name, 'error');
-  }
+  override async forgetLogs(): Promise<void> {}
 
-  async serverRoles() {
-    const mode = this.ground.options.roles ? ('made' as const) : ('none' as const);
-    return { mode, user: '', server: '', sql: '', warnings: [] };
-  }
-
-  async forgetLogs(): Promise<void> {}
-
-  async pluginSet(name: string) {
+  override async pluginSet(name: string) {
     return this.running.has(name) ? { text: '', own: [] } : null;
   }
 
-  async canRestart(): Promise<boolean> {
+  override async canRestart(): Promise<boolean> {
     return true;
   }
 
-  async adminPassword(): Promise<null> {
+  override async adminPassword(): Promise<null> {
     return null;
-  }
-
-  isRunning(name: string): boolean {
-    return this.running.has(name);
   }
 
   /**
@@ -234,7 +199,7 @@ export class PlayedHost {
   fail(name: string, generation: number): void {
     if (!this.running.has(name) || this.ending.has(name)) return;
     this.note(`loses ${name}`);
-    this.disconnect(name);
+    this.app(name)?.fail();
     this.running.delete(name);
     this.failed.set(name, generation);
     this.coreApps.setError(name, new Error('It ended by itself.'));
@@ -243,183 +208,61 @@ export class PlayedHost {
 
   /** The core runs a command of an app for so long. */
   async command(name: string, ms: number): Promise<void> {
-    if (!this.running.has(name) || this.ending.has(name) || this.commands.has(name)) return;
-    this.commands.add(name);
-    this.coreApps.setStatus(name, 'commanding');
-    await this.machine.sleep(ms);
-    this.commands.delete(name);
-    if (this.running.has(name) && !this.ending.has(name)) this.coreApps.setStatus(name, 'running');
-  }
-
-  isInCommand(name: string): boolean {
-    return this.commands.has(name);
-  }
-
-  reveal(sealed: string): string {
-    return sealed;
+    if (this.running.has(name) && !this.ending.has(name)) await this.app(name)?.run(ms);
   }
 
   /** Visitors of a running app are thrown out only for a boot that was asked for. */
-  async prepareDatabase(record: AppRecord, setsPassword: boolean): Promise<void> {
+  override async prepareDatabase(record: AppRecord, setsPassword: boolean): Promise<void> {
     const { name, uid, boot } = record;
     const ended = this.unloaded.get(name);
     if (ended?.uid === uid && ended.boot.generation >= boot.generation)
       this.ground.options.violate(`${name} runs in ${this.machine.name} and is booted again, unasked`);
-    await this.machine.sleep(20);
-    this.ground.claim(record);
-    const { password } = record.database;
-    if (password && setsPassword && !this.signsIn(record))
-      this.ground.setPassword(placeOf(record), password, this.machine);
-    this.signIn(record);
+    await super.prepareDatabase(record, setsPassword);
   }
 
-  /** Work on data, as the real one does it. */
-  async setPassword(record: AppRecord): Promise<void> {
-    await this.machine.sleep(20);
-    const { nextPassword } = record.database;
-    if (!nextPassword) return;
-    this.note(`sets the password of ${record.name}`);
-    this.ground.setPassword(placeOf(record), nextPassword, this.machine);
+  override async setPassword(record: AppRecord): Promise<void> {
+    if (record.database.nextPassword) this.note(`sets the password of ${record.name}`);
+    await super.setPassword(record);
   }
 
-  private signsIn(record: AppRecord): boolean {
-    const { password, nextPassword } = record.database;
-    const now = this.ground.passwords.get(placeOf(record));
-    return !password || now === password || (now !== undefined && now === nextPassword);
-  }
-
-  private signIn(record: AppRecord): void {
-    if (this.signsIn(record)) return;
-    const { username: user = '' } = record.database;
-    throw new AppSupervisorError('DATABASE_SIGN_IN', { server: 'here', user, cause: 'another password' });
-  }
-
-  /** The boot lock, as the real one. */
-  async lock(
+  override async start(
     record: AppRecord,
-    _authority: HostingAuthority,
-    timeoutMs: number,
-    signal: AbortSignal,
-  ): Promise<DatabaseLock | null> {
-    const { machine, ground, environment } = this;
-    const place = placeOf(record);
-    const since = machine.now().mono;
-    while (!signal.aborted) {
-      if (ground.lock(place, machine, environment))
-        return {
-          release: async () => ground.release(place, machine),
-          isHeld: async () => ground.hosting.locks.get(place)?.machine === machine,
-        } as DatabaseLock;
-      if (timeoutMs === 0) return null;
-      if (machine.now().mono - since >= timeoutMs)
-        throw new AppSupervisorError('LOCK_BUSY', { app: record.name, seconds: timeoutMs / 1000 });
-      await machine.sleep(LOCK_RETRY);
-    }
-    return null;
-  }
-
-  async inspect(): Promise<Found> {
-    return { content: { installed: 'complete' } as Found['content'], host: { version: '2.2.15', plugins: [] } };
-  }
-
-  async start(
-    record: AppRecord,
-    how: string,
-    _found: Found,
+    how: 'start' | 'restart' | 'upgrade',
+    found: Found,
     lock: DatabaseLock,
     authority: HostingAuthority,
     newest: () => AppRecord,
   ): Promise<string> {
-    const { machine, ground } = this;
+    const { machine, ground, place } = this;
     const { name } = record;
-    const place = placeOf(record);
-    ground.options.onBoot(machine, this.environment, record, ground.hosting.row(place, this.environment));
+    ground.options.onBoot(machine, place, record, ground.row(record.database.database ?? name, place));
     this.note(`boots ${name} ${how} ${record.generation}`);
     this.failed.delete(name);
     const other = ground.booting.get(name);
     if (other) ground.options.violate(`${name} boots in ${machine.name} while it boots in ${other.name}`);
     ground.booting.set(name, machine);
+    this.begun.set(name, { record, authority, newest });
     try {
-      this.coreApps.setStatus(name, 'initializing');
-      const data = ground.versions.get(place) ?? 0;
-      if (data > this.version)
-        throw new AppSupervisorError('APP_TOO_NEW', { app: name, data: `${data}`, core: 'here' });
-      ground.versions.set(place, this.version);
-      const { ends, takes } = ground.options.nextBoot();
-      if (ends === 'never') {
-        this.note(`hangs ${name}`);
-        await new Promise(() => undefined);
-      }
-      await machine.sleep(takes);
-      if (ends === 'crashed') {
-        ground.options.crash(machine);
-        await new Promise(() => undefined);
-      }
-      if (ends === 'failed') throw new Error('It does not start.');
-      if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: name });
-      this.connect(record, authority, newest);
-      this.running.set(name, record);
-      this.coreApps.setStatus(name, 'running');
-      this.note(`runs ${name} ${record.generation}`);
-      return '2.2.15';
+      return await super.start(record, how, found, lock, authority, newest);
     } finally {
       if (ground.booting.get(name) === machine) ground.booting.delete(name);
     }
   }
 
-  /** A session on the database of an app. */
-  private async open(record: AppRecord): Promise<HostPlace> {
-    await this.machine.sleep(5);
-    this.signIn(record);
-    return this.ground.hosting.place(placeOf(record), record.name, record.uid);
-  }
-
   /** What runs of an app ends for a boot. */
-  async unload(name: string): Promise<void> {
+  override async unload(name: string): Promise<void> {
     const record = this.running.get(name);
     if (record) this.unloaded.set(name, record);
     else this.unloaded.delete(name);
-    await this.end(name);
+    await super.unload(name);
   }
 
-  private async end(name: string): Promise<void> {
-    if (!this.running.has(name)) return;
-    this.coreApps.appStatus[name] = 'preparing';
-    this.ending.add(name);
-    await this.machine.sleep(this.ground.options.nextStop());
-    this.ending.delete(name);
-    this.disconnect(name);
-    if (this.running.delete(name)) this.note(`ends ${name}`);
-  }
-
-  private connect(record: AppRecord, authority: HostingAuthority, newest: () => AppRecord): void {
-    const { name, uid } = record;
-    this.disconnect(name);
-    const refused = () => {
-      this.note(`is refused the database of ${name}`);
-      this.hosted.refusals.emit(name);
-    };
-    const lost = () => {
-      this.note(`finds no row of its own in the database of ${name}`);
-      this.hosted.losses.emit(name);
-    };
-    const { machine } = this;
-    const knows = (password: string) => {
-      const { database } = newest();
-      return [record.database.password, database.password, database.nextPassword].includes(password);
-    };
-    const pool = { place: placeOf(record), app: name, uid, machine, authority, refusedAt: null, knows, refused, lost };
-    this.pools.set(name, pool);
-    this.ground.hosting.pools.add(pool);
-  }
-
-  private disconnect(name: string): void {
-    const pool = this.pools.get(name);
-    if (pool) this.ground.hosting.pools.delete(pool);
-    this.pools.delete(name);
-  }
-
-  private note(text: string): void {
+  note(text: string): void {
     this.ground.options.note(`${this.machine.name} ${text}`);
+  }
+
+  private app(name: string): PlayedApp | undefined {
+    const app: unknown = this.coreApps.apps[name];
+    return app instanceof PlayedApp ? app : undefined;
   }
 }

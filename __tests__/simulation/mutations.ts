@@ -288,7 +288,86 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A displaced process keeps its sessions in the databases of apps',
     changes: [['databases/host-rows.ts', 'await dialect.endSessions(session, left);', 'return;']],
-    test: 'integration/databases.hosting.test.ts',
+  },
+  {
+    what: 'A claim does not wait until the sessions that it ends are gone',
+    changes: [
+      [
+        'databases/host-rows.ts',
+        'await dialect.endSessions(session, left);',
+        'await dialect.endSessions(session, left);\n      if (until) return;',
+      ],
+    ],
+  },
+  {
+    what: 'A claim reads and writes rows in statements of their own',
+    changes: [['databases/host-rows.ts', 'await at.query(begin);\n', 'if (!begin) await at.query(begin);\n']],
+    test: 'unit/memory-server.test.ts',
+  },
+  {
+    what: 'A claim is made in another session than that of the boot lock',
+    changes: [
+      [
+        'worker/hosting/hosted-databases.ts',
+        'return this.inPlace(record, (place) => claimHosting(place, record, authority), lock);',
+        'return this.inPlace(record, (place) => claimHosting(place, record, authority), lock && undefined);',
+      ],
+    ],
+    test: 'unit/memory-server.test.ts',
+  },
+  {
+    what: 'A connection of a pool is not marked',
+    changes: [['databases/host-rows.ts', 'if (!(await dialect.mark(query, markOf(uid, host))))', 'if (!host.holder)']],
+  },
+  {
+    what: 'A connection of a pool does not look for its row',
+    changes: [
+      [
+        'worker/hosting/guarded-pool.ts',
+        'found = judgeAdmission(row, { holder, term }, uid);',
+        "found = row ? 'own' : judgeAdmission(row, { holder, term }, uid);",
+      ],
+    ],
+  },
+  {
+    what: 'The session that takes the boot lock is not marked',
+    changes: [
+      [
+        'databases/lock.ts',
+        'if (mark && !(await server.answer(dialect.mark((...query) => session.query(...query), mark))))',
+        'if (mark && !mark.group)',
+      ],
+    ],
+  },
+  {
+    what: 'A boot goes on that has lost its lock',
+    changes: [
+      [
+        'worker/hosting/host.ts',
+        "if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: name });",
+        '',
+      ],
+    ],
+  },
+  {
+    what: 'A place is claimed whose marker names another app',
+    changes: [['databases/host-rows.ts', 'refuseForeignMarker(at.place, mark ??', 'void (mark ??']],
+    test: 'unit/memory-server.test.ts',
+  },
+  {
+    what: 'A drop is not checked again once its session is marked',
+    changes: [['databases/drop.ts', "verdict = await check();\n        if (verdict === 'drop') await", 'await']],
+    test: 'unit/memory-server.test.ts',
+  },
+  {
+    what: 'The session of a drop is not marked',
+    changes: [['databases/drop.ts', 'await beginDrop(at);', '']],
+    test: 'unit/memory-server.test.ts',
+  },
+  {
+    what: 'A place gets another owner while a drop of it goes on',
+    changes: [['databases/prepare.ts', 'await inPlace(worker, DEADLINE, async (own) => own && endDrops(own));', '']],
+    test: 'unit/memory-server.test.ts',
   },
   {
     what: 'A leader writes to the database in whatever term',

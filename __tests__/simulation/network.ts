@@ -234,7 +234,7 @@ export interface WakeUps {
 /** A process that answers requests. */
 export interface Answering {
   link: Link;
-  answer(method: string, payload: unknown): unknown;
+  answer(method: string, payload: unknown): Promise<unknown>;
 }
 
 /** `MessageBus` of one process, on the same link. */
@@ -281,8 +281,8 @@ export class SimulatedBus implements MessageBus {
       const worker = this.answering(environment);
       if (!worker) return;
       pass(link, worker.link, () => {
-        const result = worker.answer(method, payload);
-        pass(worker.link, link, () => resolve(result));
+        const answered = worker.answer(method, payload);
+        void answered.then((result) => pass(worker.link, link, () => resolve(result)));
       });
     });
   }

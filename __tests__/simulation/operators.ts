@@ -18,7 +18,11 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
       startMode: event.choice % 3 ? 'withMain' : 'onVisit',
       ...placesOf(world, event),
     });
-    return part.parts.service.create({ ...input, initialAdmin: null }, '1');
+    // What was kept of a deleted app of that name belongs to nobody, and is taken over.
+    const isKept = world.ground.ownerOf(nameOf(world, event)) === '';
+    if (isKept && part.apps().some(({ name }) => name === input.name))
+      return part.parts.service.adoptInstead(nameOf(world, event), '1');
+    return part.parts.service.create({ ...input, initialAdmin: null }, '1', isKept ? 'adopt' : 'create');
   },
   start: (world, { part }, event) => part.parts.service.command(nameOf(world, event), 'start', '1'),
   stop: (world, { part }, event) => part.parts.service.command(nameOf(world, event), 'stop', '1'),

@@ -5,12 +5,12 @@ import { fingerprint } from '../../src/server/protocol/secrets';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import type { Tenures } from '../../src/server/worker/tenures';
 import { WorkerPart } from '../../src/server/worker/worker';
-import { say } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryDatabase } from '../support/memory-database';
 import { OWN_FACTS } from '../support/own-facts';
 import { playedCopies } from './copies';
-import { type Ground, PlayedHost } from './host';
+import type { Ground } from './ground';
+import { PlayedHost } from './host';
 import { asAsked } from './loop-writes';
 import { Link, SimulatedBus, type SimulatedRedis, type WakeUps } from './network';
 import { Machine, randomFor, type Scheduler, type Timepiece } from './scheduler';
@@ -292,8 +292,7 @@ export class WorkerProcess extends SimulatedProcess {
     version: number,
   ) {
     super(name, timepiece, database, around, version);
-    this.host = new PlayedHost(environment, this.machine, around.ground, version);
-    this.host.coreApps.apps.main = this.main;
+    this.host = new PlayedHost(this.main, environment, this.machine, around.ground, this.log);
     // Of the machine, whichever process runs there.
     const url = `http://${name.split('#')[0]}`;
     this.url = url;
@@ -302,7 +301,7 @@ export class WorkerProcess extends SimulatedProcess {
       stores: this.link.stores,
       bus: this.bus,
       coreApps: this.host.coreApps,
-      host: this.host.asHost,
+      host: this.host,
       bootQueue: this.host.bootQueue,
       place: async () => fingerprint(database.name),
       hasFormer: async () => false,
@@ -367,12 +366,10 @@ export class WorkerProcess extends SimulatedProcess {
   }
 
   /** Answers a request of a Supervisor. */
-  answer(method: string, payload: unknown): unknown {
+  async answer(method: string, payload: unknown): Promise<unknown> {
     if (method !== 'checkDatabase') return null;
     const { name, database } = payload as Pick<AppRecord, 'name' | 'database'>;
-    const uid = this.around.ground.owners.get(database.database ?? name);
-    const message = uid ? say('CHECK_OTHER_APP', { object: name, app: name, uid }) : say('CHECK_FREE');
-    return { checks: [{ name: 'content', ok: !uid, message }], verdict: uid ? 'taken' : 'free' };
+    return this.host.databases.check(name, database, false);
   }
 
   get tenures(): Tenures | undefined {

@@ -33,8 +33,7 @@ export async function run(plan: Plan): Promise<Outcome> {
   for (const event of plan.events) {
     const at = copiedAt(event);
     if (event.do === 'databaseFailOver') scheduler.at(at, () => databaseOf(world, event).copy(at));
-    if (event.do === 'appDatabaseFailOver')
-      scheduler.at(at, () => world.ground.hosting.copy(nameOfApp(world, event), at));
+    if (event.do === 'appDatabaseFailOver') scheduler.at(at, () => world.ground.copy(nameOfApp(world, event), at));
     scheduler.at(event.at, () => play(world, event));
   }
   letVisitorsIn(world);

@@ -3,7 +3,7 @@ import type { HostRow } from '../../src/server/databases';
 import type { AppRecord } from '../../src/shared/messages';
 import type { Operation } from '../../src/shared/operation';
 import { MemoryDatabase } from '../support/memory-database';
-import { type Boot, Ground } from './host';
+import { type Boot, Ground } from './ground';
 import { SimulatedRedis } from './network';
 import type { Plan } from './plan';
 import { DatabaseServer, SupervisorProcess, type Surroundings, WorkerProcess } from './processes';
@@ -75,8 +75,10 @@ export class World {
     const clock = new Machine(this.scheduler, 'redis', { rate: 1, offset: 0 });
     this.redis = new SimulatedRedis(this.scheduler, randomFor(seed, 'redis'), clock);
     this.ground = new Ground({
+      seed,
+      scheduler: this.scheduler,
+      machine: new Machine(this.scheduler, 'databases', { rate: 1, offset: 0 }),
       roles: plan.roles === true,
-      now: () => this.scheduler.now,
       note: (line) => this.note(line),
       violate: (what) => this.violate(what),
       nextBoot: () => this.nextBoot(),
@@ -85,7 +87,7 @@ export class World {
       // A process from which the app was taken, and that is frozen since, cannot write any more.
       isRunning: (uid, place) =>
         this.workers.some(({ host, name, environment }) => {
-          const { holder = name, gone = false } = this.ground.hosting.row(place, environment) ?? {};
+          const { holder = name, gone = false } = this.ground.row(place, environment) ?? {};
           return holder === name && !gone && [...host.running.values()].some((one) => one.uid === uid);
         }),
       onBoot: (...boot) => this.onBoot(...boot),

@@ -12,7 +12,7 @@ import { RowLocks } from './row-locks';
 type Row = Record<string, unknown>;
 type Test = (row: Row) => boolean;
 
-interface Table {
+export interface Table {
   key: string;
   unique: string[];
   hidden: string[];
@@ -141,14 +141,14 @@ export class MemoryDatabase {
     return table;
   }
 
-  private begin(owner: string): MemoryTransaction {
+  begin(owner: string): MemoryTransaction {
     const transaction = new MemoryTransaction(owner);
     this.open.add(transaction);
     return transaction;
   }
 
   /** A statement: in the given transaction, or in one of its own. */
-  private async run<T>(
+  async run<T>(
     owner: string,
     given: MemoryTransaction | undefined,
     work: (transaction: MemoryTransaction) => Promise<T>,
@@ -181,7 +181,7 @@ export class MemoryDatabase {
     }
   }
 
-  private commit(transaction: MemoryTransaction): void {
+  commit(transaction: MemoryTransaction): void {
     assertOpen(transaction);
     this.onCommit(transaction);
     for (const [name, writes] of transaction.writes) {
@@ -194,7 +194,7 @@ export class MemoryDatabase {
     this.end(transaction);
   }
 
-  private rollBack(transaction: MemoryTransaction): void {
+  rollBack(transaction: MemoryTransaction): void {
     if (!transaction.isOver) this.end(transaction);
   }
 

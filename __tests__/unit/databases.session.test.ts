@@ -1,5 +1,6 @@
 import { connect, createServer } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../src/server/clock';
 import { ConnectionLoss, closeWithin, within } from '../../src/server/databases/session';
 
 const late = () => new Error('late');
@@ -9,7 +10,7 @@ describe('within', () => {
     vi.useFakeTimers();
     try {
       const settled = vi.fn();
-      const waiting = within(1_000, new Promise(() => {}), late).catch(settled);
+      const waiting = within(systemClock, 1_000, new Promise(() => {}), late).catch(settled);
       await vi.advanceTimersByTimeAsync(990);
       expect(settled).not.toHaveBeenCalled();
       await vi.advanceTimersByTimeAsync(20);
@@ -25,7 +26,7 @@ describe('within', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };
     const answer = fetchText(port);
-    const waiting = within(1_000, answer, late);
+    const waiting = within(systemClock, 1_000, answer, late);
     const until = performance.now() + 1_200;
     while (performance.now() < until); // an app's boot
     expect(await waiting).toBe('answer');
@@ -35,8 +36,8 @@ describe('within', () => {
   it('leaves no timer behind', async () => {
     vi.useFakeTimers();
     try {
-      await within(1_000, Promise.resolve(1), late);
-      await expect(within(1_000, Promise.reject(new Error('own')), late)).rejects.toThrow('own');
+      await within(systemClock, 1_000, Promise.resolve(1), late);
+      await expect(within(systemClock, 1_000, Promise.reject(new Error('own')), late)).rejects.toThrow('own');
       expect(vi.getTimerCount()).toBe(0);
     } finally {
       vi.useRealTimers();

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** Two readings of time: decisions use differences of `mono` (ms, monotonic); `wall` (ms since 1970) is for people. */
 export interface Now {
   mono: number;
@@ -11,7 +13,7 @@ export interface Timer {
 }
 
 /**
- * The time of one process: its readings and its timers. `core/` creates the real one and injects it; tests inject one
+ * The time of one process: its readings and its timers. `core/` injects the real one, and a database's dialect brings it along; tests inject one
  * that they advance manually. No method depends on `this`.
  */
 export interface Clock {
@@ -23,6 +25,20 @@ export interface Clock {
   /** Resolves after `ms`. Keeps the process alive until then. */
   sleep(ms: number): Promise<void>;
 }
+
+/** The clock of this machine. */
+export const systemClock: Clock = {
+  now: () => ({ mono: performance.now(), wall: Date.now() }),
+  timeout(ms, work): Timer {
+    const timer = setTimeout(work, ms).unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+  interval(ms, work): Timer {
+    const timer = setInterval(work, ms).unref();
+    return { cancel: () => clearInterval(timer) };
+  },
+  sleep: (ms) => sleep(ms),
+};
 
 /** The result of `work`, or `instead` if that takes longer than `ms`. */
 export async function within<T>(clock: Clock, ms: number, work: Promise<T>, instead: T): Promise<T> {
@@ -36,3 +52,16 @@ export async function within<T>(clock: Clock, ms: number, work: Promise<T>, inst
     timer?.cancel();
   }
 }
+
+/** Resolves after `ms`, or when the signal aborts. */
+export const pause = (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const end = () => {
+      timer.cancel();
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = clock.timeout(ms, end);
+    signal?.addEventListener('abort', end);
+    if (signal?.aborted) end();
+  });

@@ -421,7 +421,7 @@ function checkAlone(world: World, environment: string, { name, uid, environments
     const isWell = healthySince.has(process) && now - healthySince.get(process)! > IS_HEALTHY && machine.isUp;
     if (process.environment === environment || !isWell || host.running.get(name)?.uid !== uid) continue;
     // It was cut off from the database long before, while it was frozen, and takes long to end.
-    const isCutOff = [...world.ground.hosting.pools].some(
+    const isCutOff = [...world.ground.pools].some(
       (pool) =>
         pool.machine === machine && pool.app === name && pool.refusedAt !== null && now - pool.refusedAt > 1_000,
     );

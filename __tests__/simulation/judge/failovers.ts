@@ -135,7 +135,7 @@ export function checkFailovers({ world, apps, operations, holders, stuck, leader
     const { home } = app;
     const mayReturn = home !== null && shouldReturn(app) && holders.has(home) && holders.has(only);
     // It was deleted, and the database fell back: its data are not there any more, or not known to be its own.
-    const hasData = world.ground.owners.get(app.database.database ?? app.name) === app.uid;
+    const hasData = world.ground.ownerOf(app.database.database ?? app.name) === app.uid;
     const isRecent = own.some(({ cause, createdAt }) => cause === 'failback' && isLessAgo(createdAt, leader));
     if (mayReturn && agree(home, only) && !isRecent && hasData) say(`${app.name} did not return to ${home}.`);
   }

@@ -26,7 +26,7 @@ export function checkHost(
 ): void {
   if (row?.holder !== machine.name || row.uid !== uid)
     world.violate(`${name} boots in ${machine.name}, while its row of ${environment} names ${row?.holder}`);
-  const left = world.ground.hosting.left.get(`${environment} ${uid}`) ?? 0;
+  const left = world.ground.left.get(`${environment} ${uid}`) ?? 0;
   if (left >= generation)
     world.violate(`${name} boots in ${machine.name} as of generation ${generation}, and has left it in ${left}`);
   const isHeld = world.environments.some(({ database, name }) => database.holderOf(name) === machine.name);
@@ -40,8 +40,8 @@ export function checkHost(
 /** Where an app has one environment, nobody else can reach its data when it boots there. */
 export function checkOnlyHost(world: World, environment: string, { name, uid, environments }: AppRecord): void {
   if (environments.length !== 1 || environments[0] !== environment) return;
-  for (const pool of world.ground.hosting.pools) {
-    if (pool.uid !== uid || pool.authority.environment === environment || !pool.machine.isUp) continue;
+  for (const pool of world.ground.pools) {
+    if (pool.uid !== uid || pool.authority.environment === environment) continue;
     if (pool.refusedAt === null)
       world.violate(`${name} boots in ${environment}, while ${pool.machine.name} can still write to its database`);
   }
@@ -61,7 +61,7 @@ function noteLeases(world: World): void {
 /** An app that was taken over ends where it ran. */
 export function checkRefused(world: World): void {
   noteLeases(world);
-  for (const { machine, app, refusedAt } of world.ground.hosting.pools) {
+  for (const { machine, app, refusedAt } of world.ground.pools) {
     if (!machine.isUp || refusedAt === null || world.plan.hanging) continue;
     const upSince = upAt.get(machine) ?? 0;
     if (world.scheduler.now - Math.max(refusedAt, upSince) > ENDS_WITHIN)

@@ -101,7 +101,7 @@ function checkOperations({ world, operations, holders, stuck, say }: Sight): voi
 
 /** No operation ended in a way that is not so. */
 function checkEnds({ world, operations, holders, stuck, say }: Sight): void {
-  const owners = new Set(world.ground.owners.values());
+  const { owners } = world.ground;
   for (const { appUid, appName, data, state } of operations)
     if (data === 'drop' && state === 'succeeded' && owners.has(appUid)) say(`the data of ${appName} are still there.`);
   for (const { appName, action, state, progress, generation, createdById } of operations) {
@@ -174,11 +174,11 @@ function checkProvision({ name, uid, provision, published }: AppDefinition, { ho
 /** Whoever has the app can sign in, and nobody who has left it: the password that was made last is that of the role, and no work is left. */
 function checkRole(app: AppDefinition, { world, operations, holders, say }: Sight): void {
   const { name, uid, database, environments, placements, published, previous, paused, provision } = app;
-  const now = world.ground.passwords.get(database.database ?? name);
-  if (!database.username || now === undefined || world.ground.owners.get(database.database ?? name) !== uid) return;
-  for (const { uid: one, knows, machine, refusedAt } of world.ground.hosting.pools)
-    if (one === uid && refusedAt === null && !knows(now))
-      say(`${name} has no password for its database in ${machine.name}.`);
+  const now = world.ground.server.users.get(database.username ?? '');
+  if (!database.username || now === undefined || world.ground.ownerOf(database.database ?? name) !== uid) return;
+  for (const pool of world.ground.pools)
+    if (pool.uid === uid && pool.refusedAt === null && !pool.knows(now))
+      say(`${name} has no password for its database in ${pool.machine.name}.`);
   const isSettled =
     environments.every((one) => placements[one] && holders.has(one) && isAsTold(uid, published[one], entryIn(one))) &&
     Object.keys(published).every((one) => environments.includes(one) || !holders.has(one)) &&

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Message, type Param, say as text, verbatim } from '../../shared/message';
 import type { DatabaseCheck } from '../../shared/messages';
 import type { DbConnType } from '../../shared/types';
@@ -41,7 +40,9 @@ export async function checkDatabase(
   const checks: Check[] = [];
   const report: Report = (name, ok, message, remedy) =>
     checks.push({ name, ok, message, ...(remedy ? { remedy } : {}) });
-  const begin = performance.now();
+  // An unknown dialect has none.
+  const clock = dialectOf(connection)?.clock;
+  const begin = clock?.now().mono;
   const isReported = (name: CheckName) => checks.some((check) => check.name === name);
   try {
     const place = placeOf(connection, dbConnType);
@@ -53,7 +54,8 @@ export async function checkDatabase(
   } catch (error) {
     const { code, params } = error as AppSupervisorError;
     // The time would tell a closed port from one that does not answer.
-    if (connection.isSeparate && code === 'DATABASE_UNREACHABLE') await delay(DEADLINE - (performance.now() - begin));
+    if (connection.isSeparate && code === 'DATABASE_UNREACHABLE')
+      await clock.sleep(DEADLINE - (clock.now().mono - begin));
     // An error without a check of its own belongs to the check after the last successful one.
     const name = FAILS[code] ?? (isReported('signIn') ? 'content' : 'signIn');
     for (const passed of CONNECTING.slice(0, Math.max(0, CONNECTING.indexOf(name)))) {
@@ -92,7 +94,7 @@ class Inspection {
     private readonly report: Report,
     private readonly options: CheckOptions,
   ) {
-    this.dialect = dialectOf(place);
+    this.dialect = dialectOf(place.connection);
   }
 
   async run(): Promise<Verdict> {

@@ -44,7 +44,7 @@ export async function ensureDatabase(
   main?: Protected,
   missing?: () => AppSupervisorError,
 ): Promise<Ensured> {
-  const dialect = dialectOf(place);
+  const dialect = dialectOf(place.connection);
   // MySQL and MariaDB report "denied" for a database that does not exist, too.
   const found = await explainDenied(place, 'database', () => open.app());
   if (found) return { at: new OpenPlace(place, found), created: false };
@@ -66,7 +66,7 @@ export async function orDenied<T>(place: Place, work: () => Promise<T>, denied: 
   try {
     return await work();
   } catch (error) {
-    if (error instanceof AppSupervisorError || dialectOf(place).faultOf(error) !== 'denied') throw error;
+    if (error instanceof AppSupervisorError || dialectOf(place.connection).faultOf(error) !== 'denied') throw error;
     throw denied();
   }
 }
@@ -78,7 +78,7 @@ export function createDenied(place: Place, what: Creatable): AppSupervisorError 
     tables: say('TABLES_IN', { object: place.label }),
     owner: say('ROLE_IN', { object: place.label }),
   };
-  const sql = dialectOf(place).adminSql(place, what);
+  const sql = dialectOf(place.connection).adminSql(place, what);
   return new AppSupervisorError('DATABASE_CREATE_DENIED', {
     user: place.user,
     object: objects[what],

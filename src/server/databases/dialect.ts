@@ -1,3 +1,4 @@
+import type { Clock } from '../clock';
 import type { DatabaseConnection, Place } from './connection';
 import type { Row, Session } from './session';
 
@@ -68,6 +69,8 @@ export interface SessionMark {
 
 /** Everything that differs between databases, and nothing else. Names come from a `Place`, so they are validated. */
 export interface Dialect {
+  /** By which everything that waits for the server measures time. */
+  clock: Clock;
   /**
    * @param database null: the server itself
    * @param label shown in the server's list of connections

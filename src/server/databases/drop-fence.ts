@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { hasSchemas } from '../../shared/dialects';
 import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
@@ -21,9 +20,10 @@ const BETWEEN = 50;
  *
  * @throws DATABASE_FAILED if another drop cannot be ended
  */
-export async function beginDrop({ place, session, dialect }: OpenPlace): Promise<void> {
+export async function beginDrop(at: OpenPlace): Promise<void> {
+  const { place, session, dialect } = at;
   const [name] = namesOf(place);
-  await patiently(place, async () => {
+  await patiently(at, async () => {
     const isMarked = await dialect.drops?.mark(session, name);
     const ended = await dialect.drops?.endOthers(session, name);
     return isMarked !== false && !ended;
@@ -36,19 +36,20 @@ export async function beginDrop({ place, session, dialect }: OpenPlace): Promise
  * @param at in a session of the user that drops there
  * @throws DATABASE_FAILED if one cannot be ended
  */
-export async function endDrops({ place, session, dialect }: OpenPlace): Promise<void> {
-  for (const name of namesOf(place))
-    await patiently(place, async () => !(await dialect.drops?.endOthers(session, name)));
+export async function endDrops(at: OpenPlace): Promise<void> {
+  const { place, session, dialect } = at;
+  for (const name of namesOf(place)) await patiently(at, async () => !(await dialect.drops?.endOthers(session, name)));
 }
 
-async function patiently(place: Place, isDone: () => Promise<boolean>): Promise<void> {
-  const since = performance.now();
+async function patiently({ place, dialect }: OpenPlace, isDone: () => Promise<boolean>): Promise<void> {
+  const { clock } = dialect;
+  const since = clock.now().mono;
   while (!(await isDone())) {
-    if (performance.now() - since > PATIENCE) {
+    if (clock.now().mono - since > PATIENCE) {
       const cause = say('DROP_UNDER_WAY', { object: place.label, seconds: PATIENCE / 1000 });
       throw new AppSupervisorError('DATABASE_FAILED', { server: place.server, cause });
     }
-    await delay(BETWEEN);
+    await clock.sleep(BETWEEN);
   }
 }
 

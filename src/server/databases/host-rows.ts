@@ -1,11 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError, fail } from '../errors';
 import { PATIENCE } from '../timing';
 import { aboutOf, type DatabaseConnection, placeOf } from './connection';
 import { hasTable, type SessionMark, tryCreate } from './dialect';
-import { dialects } from './dialects';
+import { dialectOf } from './dialects';
 import { type DatabaseLock, lockKey } from './lock';
 import { databaseError, inPlace, OpenPlace } from './open';
 import { type Owner, readMarker, refuseForeignMarker } from './ownership-marker';
@@ -172,16 +171,16 @@ class SqlHostPlace {
     const { at, owner } = this;
     const { dialect, session, place } = at;
     const group = markGroup(owner.uid, environment);
-    const until = performance.now() + PATIENCE;
+    const until = dialect.clock.now().mono + PATIENCE;
     for (;;) {
       const left = await dialect.marked(session, group, exceptOf);
       if (!left.length) return;
       await dialect.endSessions(session, left);
-      if (performance.now() >= until) {
+      if (dialect.clock.now().mono >= until) {
         const sessions = left.join(', ');
         throw new AppSupervisorError('HOSTING_HELD', { app: owner.app, environment, sessions, server: place.server });
       }
-      await delay(LOOK_AGAIN);
+      await dialect.clock.sleep(LOOK_AGAIN);
     }
   }
 
@@ -226,7 +225,7 @@ export async function markConnection(
   host: Pick<Host, 'environment' | 'holder'>,
   uid: string,
 ): Promise<HostRow | undefined> {
-  const dialect = dialects[connection.dialect];
+  const dialect = dialectOf(connection);
   const table = dialect.table(placeOf(connection), HOSTS_TABLE);
   const query = (sql: string, params: readonly unknown[] = []) => dialect.queryBy(opened, sql, params);
   if (!(await dialect.mark(query, markOf(uid, host)))) throw new Error('The session cannot be marked.');

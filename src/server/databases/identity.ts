@@ -1,7 +1,7 @@
 import { say } from '../../shared/message';
 import { fail } from '../errors';
 import { type DatabaseConnection, serverOf } from './connection';
-import { dialects } from './dialects';
+import { dialectOf } from './dialects';
 import { withSessions } from './open';
 
 /** Time limit, in ms. */
@@ -12,7 +12,7 @@ const DEADLINE = 10_000;
  * @throws what `withSessions` throws, DATABASE_MISSING
  */
 export function identifyServer(connection: DatabaseConnection): Promise<string> {
-  const dialect = dialects[connection.dialect];
+  const dialect = dialectOf(connection);
   const { database, storage, schema = '' } = connection;
   return withSessions(connection, DEADLINE, async (open) => {
     const object = say('DATABASE', { name: String(database ?? storage) });

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { hasSchemas } from '../../shared/dialects';
 import { say } from '../../shared/message';
+import { type Clock, pause, type Timer } from '../clock';
 import { AppSupervisorError, fail } from '../errors';
 import { type DatabaseConnection, serverOf } from './connection';
 import type { Dialect, SessionMark } from './dialect';
-import { dialects } from './dialects';
+import { dialectOf } from './dialects';
 import { databaseError, openApp } from './open';
 import { isPooled } from './pooler';
 import { type Session, within } from './session';
@@ -91,7 +91,7 @@ class LockServer {
     private readonly connection: DatabaseConnection,
     private readonly options: LockOptions,
   ) {
-    this.dialect = dialects[connection.dialect];
+    this.dialect = dialectOf(connection);
     this.key = lockKey(connection, options.key);
   }
 
@@ -106,7 +106,7 @@ class LockServer {
   answer<T>(work: Promise<T>): Promise<T> {
     const cause = say('NO_ANSWER_WITHIN', { seconds: ANSWER_TIMEOUT / 1000 });
     const late = () => new AppSupervisorError('DATABASE_UNREACHABLE', { server: this.name, cause });
-    return within(ANSWER_TIMEOUT, work, late);
+    return within(this.dialect.clock, ANSWER_TIMEOUT, work, late);
   }
 
   poll(session: Session) {
@@ -135,7 +135,7 @@ async function take(server: LockServer, session: Session, options: LockOptions):
   // Before it may have the lock: whoever is frozen from here on can be ended.
   if (mark && !(await server.answer(dialect.mark((...query) => session.query(...query), mark))))
     throw new Error('The session cannot be marked.');
-  await waitFor(() => server.answer(dialect.lock.tryTake(session, key)), options);
+  await waitFor(dialect.clock, () => server.answer(dialect.lock.tryTake(session, key)), options);
   // Twice, because a pooler that rotates its connections is only visible at the second look.
   const [first, second] = [await server.poll(session), await server.poll(session)];
   if (first.held && second.held && first.backend === second.backend)
@@ -161,16 +161,17 @@ async function refusePooler(server: LockServer, session: Session): Promise<void>
 }
 
 async function waitFor(
+  clock: Clock,
   tryTake: () => Promise<boolean>,
   { app, signal, onWaiting, timeoutMs }: LockOptions,
 ): Promise<void> {
   signal?.throwIfAborted();
-  const since = performance.now();
+  const since = clock.now().mono;
   for (let first = true; !(await tryTake()); first = false) {
     if (first) onWaiting?.();
-    if (performance.now() - since >= timeoutMs) fail('LOCK_BUSY', { app, seconds: Math.round(timeoutMs / 1000) });
+    if (clock.now().mono - since >= timeoutMs) fail('LOCK_BUSY', { app, seconds: Math.round(timeoutMs / 1000) });
+    await pause(clock, RETRY_INTERVAL, signal);
     signal?.throwIfAborted();
-    await delay(RETRY_INTERVAL, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
   signal?.throwIfAborted();
 }
@@ -181,7 +182,7 @@ class HeldLock implements DatabaseLock {
   private state: 'held' | 'lost' | 'released' = 'held';
   /** How much work uses the session: it is not polled meanwhile. */
   private users = 0;
-  private beat: NodeJS.Timeout;
+  private beat: Timer;
 
   constructor(
     private readonly server: LockServer,
@@ -192,7 +193,7 @@ class HeldLock implements DatabaseLock {
       this.lose = () => {
         if (this.state !== 'held') return;
         this.state = 'lost';
-        clearTimeout(this.beat);
+        this.beat.cancel();
         void this.session.close();
         resolve(this.server.lost());
       };
@@ -206,7 +207,7 @@ class HeldLock implements DatabaseLock {
     this.users++;
     try {
       const lost = this.lost.then((error) => Promise.reject(error));
-      return await within(USE_LIMIT, Promise.race([work(this.session), lost]), () => {
+      return await within(this.server.dialect.clock, USE_LIMIT, Promise.race([work(this.session), lost]), () => {
         // What hangs there may hold rows that others wait for.
         this.lose();
         return this.server.lost();
@@ -227,7 +228,7 @@ class HeldLock implements DatabaseLock {
   async release(): Promise<void> {
     if (this.state !== 'held') return;
     this.state = 'released';
-    clearTimeout(this.beat);
+    this.beat.cancel();
     // The end of the connection also releases it, but only when the server has noticed the end.
     const { server } = this;
     await server.answer(server.dialect.lock.release(this.session, server.key)).catch(() => {});
@@ -235,9 +236,9 @@ class HeldLock implements DatabaseLock {
   }
 
   /** Detects a silently cut connection, and keeps an idle one from being closed. */
-  private scheduleHeartbeat(): NodeJS.Timeout {
-    return setTimeout(async () => {
+  private scheduleHeartbeat(): Timer {
+    return this.server.dialect.clock.timeout(HEARTBEAT, async () => {
       if (await this.isHeld()) this.beat = this.scheduleHeartbeat();
-    }, HEARTBEAT).unref();
+    });
   }
 }

@@ -1,9 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { AppSupervisorError, fail } from '../errors';
 import { aboutOf, type DatabaseConnection, placeOf } from './connection';
 import { readContent } from './content';
-import type { Roles } from './dialect';
-import { inPlace } from './open';
+import { inPlace, type OpenPlace } from './open';
 import { type Owner, refuseForeignMarker } from './ownership-marker';
 
 /** Time limit for changing the owner of some hundred tables, in ms. */
@@ -47,20 +45,20 @@ export async function moveToRole(
     if (!roles.takeOver) await remaining();
     await roles.make(session, role, password);
     for (const worker of workers) await roles.admit?.(session, place, role, worker);
-    await patiently(roles, () => roles.give(session, place, role));
-    await patiently(roles, async () => roles.takeOver?.(session, place, role, 'all'));
+    await patiently(at, () => roles.give(session, place, role));
+    await patiently(at, async () => roles.takeOver?.(session, place, role, 'all'));
     await remaining();
   });
 }
 
 /** Repeats what failed only because the running app was in the way. */
-async function patiently(roles: Roles, work: () => Promise<void>): Promise<void> {
+async function patiently({ roles, dialect }: OpenPlace, work: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
       if (attempt === ATTEMPTS || !roles.isInTheWay?.(error)) throw error;
-      await delay(BETWEEN);
+      await dialect.clock.sleep(BETWEEN);
     }
   }
 }

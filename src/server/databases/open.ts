@@ -2,7 +2,7 @@ import { say } from '../../shared/message';
 import { AppSupervisorError, messageOf } from '../errors';
 import { type DatabaseConnection, type Place, serverOf } from './connection';
 import type { Dialect, Relation, Roles } from './dialect';
-import { dialectOf, dialects } from './dialects';
+import { dialectOf } from './dialects';
 import { type Row, type Session, within } from './session';
 
 /** A database has answered: its errors have an SQLSTATE. */
@@ -19,7 +19,7 @@ export function databaseError(connection: DatabaseConnection, error: unknown): A
   if (error instanceof AppSupervisorError) return error;
   const server = serverOf(connection);
   const cause = (error as { sqlMessage?: string } | null)?.sqlMessage ?? messageOf(error);
-  const fault = dialects[connection.dialect].faultOf(error);
+  const fault = dialectOf(connection).faultOf(error);
   if (connection.isSeparate && (fault === 'unreachable' || (fault === 'other' && !isOfServer(error))))
     return new AppSupervisorError('DATABASE_UNREACHABLE', { server, cause: say('NO_DATABASE_THERE') });
   switch (fault) {
@@ -37,7 +37,7 @@ export const LABEL = 'nocobase app-supervisor';
 
 /** A session on the app's own database; null if the database does not exist. */
 export async function openApp(connection: DatabaseConnection, label = LABEL): Promise<Session | null> {
-  const dialect = dialects[connection.dialect];
+  const dialect = dialectOf(connection);
   const database = (connection.dialect === 'sqlite' ? connection.storage : connection.database) ?? null;
   try {
     return await dialect.connect(connection, database, label);
@@ -49,7 +49,7 @@ export async function openApp(connection: DatabaseConnection, label = LABEL): Pr
 
 /** A session on the server outside of the app's database. */
 async function openServer(connection: DatabaseConnection, main?: string): Promise<Session> {
-  const dialect = dialects[connection.dialect];
+  const dialect = dialectOf(connection);
   let failure: unknown;
   for (const database of dialect.serverDatabases(connection, main)) {
     try {
@@ -89,6 +89,7 @@ export async function withSessions<T>(
   };
   try {
     return await within(
+      dialectOf(connection).clock,
       ms,
       work({ app: () => kept(openApp(connection)), server: (main) => kept(openServer(connection, main)) }),
       () =>
@@ -113,7 +114,7 @@ export class OpenPlace {
     readonly place: Place,
     readonly session: Session,
   ) {
-    this.dialect = dialectOf(place);
+    this.dialect = dialectOf(place.connection);
   }
 
   /** @throws if the dialect has none, which `roleMakerOf` excludes */

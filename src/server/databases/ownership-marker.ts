@@ -72,7 +72,7 @@ export async function writeMarker(at: OpenPlace, mark: Omit<OwnershipMarker, 'up
   // PostgreSQL's IF NOT EXISTS still fails when two sessions run it at the same time.
   await tryCreate(dialect, () => at.query(`CREATE TABLE IF NOT EXISTS ${table} (${COLUMNS})`));
   const insert = dialect.insertIgnore(table, 'id, uid, app, created, installed, created_at', '1, ?, ?, ?, ?, ?');
-  await at.query(insert, [...valuesOf(mark), new Date().toISOString()]);
+  await at.query(insert, [...valuesOf(mark), new Date(dialect.clock.now().wall).toISOString()]);
   const cause = say('MARKER_VANISHED', { table });
   return (await readMarker(at)) ?? fail('DATABASE_FAILED', { server: at.place.server, cause });
 }
@@ -97,4 +97,5 @@ export async function record(at: OpenPlace, what: 'installed' | 'upgrading', isS
 }
 
 /** SQL that removes the marker from a place. */
-export const removeMarkerSql = (place: Place) => `DROP TABLE ${dialectOf(place).table(place, MARKER_TABLE)};`;
+export const removeMarkerSql = (place: Place) =>
+  `DROP TABLE ${dialectOf(place.connection).table(place, MARKER_TABLE)};`;

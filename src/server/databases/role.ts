@@ -4,7 +4,7 @@ import { AppSupervisorError } from '../errors';
 import { aboutOf, type DatabaseConnection, type Place, type Protected, placeOf, serverOf } from './connection';
 import { assertNotMain, readContent, refuseMain } from './content';
 import { ensureDatabase, explainDenied, orDenied } from './create';
-import { dialectOf, dialects } from './dialects';
+import { dialectOf } from './dialects';
 import { inPlace, LABEL, OpenPlace, withSessions } from './open';
 import { type Owner, refuseForeignMarker } from './ownership-marker';
 
@@ -122,7 +122,7 @@ export const roleDenied = (worker: DatabaseConnection): AppSupervisorError =>
   new AppSupervisorError('DATABASE_ROLE_DENIED', {
     user: worker.username ?? '',
     server: serverOf(worker),
-    sql: dialects[worker.dialect].roles?.adminSql(worker.username ?? '') ?? '-',
+    sql: dialectOf(worker).roles?.adminSql(worker.username ?? '') ?? '-',
   });
 
 /**
@@ -159,7 +159,7 @@ export async function repairOwnPlace(
 
 /** What this user may not do, or where it may not sign in, is undefined. */
 const ignoreRefusal = (place: Place) => (error: unknown) => {
-  if (!['denied', 'signIn'].includes(dialectOf(place).faultOf(error))) throw error;
+  if (!['denied', 'signIn'].includes(dialectOf(place.connection).faultOf(error))) throw error;
 };
 
 /** An app can change the password of its own role: then it is set again. */
@@ -171,7 +171,7 @@ async function repairSignIn({ worker, role, password }: RoleMaker, { roles, sess
 
 /** Whether the user of a connection signs in. @throws what else the server answers: it says nothing of the password */
 export async function signsIn(connection: DatabaseConnection): Promise<boolean> {
-  const dialect = dialects[connection.dialect];
+  const dialect = dialectOf(connection);
   try {
     const session = await dialect.connect(connection, connection.database ?? null, LABEL);
     await session.close();

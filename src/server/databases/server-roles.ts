@@ -2,7 +2,7 @@ import { DIALECTS } from '../../shared/dialects';
 import { type Message, say } from '../../shared/message';
 import { describeError } from '../errors';
 import { type DatabaseConnection, serverOf } from './connection';
-import { dialects } from './dialects';
+import { dialectOf } from './dialects';
 import { withSessions } from './open';
 import { roleDenied } from './role';
 
@@ -30,7 +30,7 @@ export interface ServerRoles {
  * @throws what `withSessions` throws
  */
 export async function inspectServer(main: DatabaseConnection, mayShare: boolean): Promise<ServerRoles> {
-  const { roles } = dialects[main.dialect];
+  const { roles } = dialectOf(main);
   const user = main.username ?? '';
   const about = { user, server: serverOf(main), sql: roles?.adminSql(user) ?? '' };
   if (!roles || !DIALECTS[main.dialect].hasRoles) return { ...about, mode: 'none', warnings: [] };

@@ -1,3 +1,5 @@
+import type { Clock, Timer } from '../clock';
+
 /** Rows by column name, as the driver returns the values. */
 export type Row = Record<string, unknown>;
 
@@ -50,18 +52,18 @@ export async function closeWithin(closing: Promise<unknown>, destroy: () => void
  * Rejects with `late()` if `work` takes longer than `ms`. The time is counted in slices, so that an event loop that an
  * app's boot blocks for seconds costs one slice, not the whole deadline: the answer may already be in the socket.
  */
-export async function within<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
+export async function within<T>(clock: Clock, ms: number, work: Promise<T>, late: () => Error): Promise<T> {
   const slices = 10;
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
   const deadline = new Promise<never>((_, reject) => {
     const wait = (left: number) => {
-      timer = setTimeout(() => (left > 1 ? wait(left - 1) : reject(late())), ms / slices);
+      timer = clock.timeout(ms / slices, () => (left > 1 ? wait(left - 1) : reject(late())));
     };
     wait(slices);
   });
   try {
     return await Promise.race([work, deadline]);
   } finally {
-    clearTimeout(timer);
+    timer?.cancel();
   }
 }

@@ -2,7 +2,7 @@ import { DIALECTS } from '../../shared/dialects';
 import { type DatabaseConnection, placeOf } from './connection';
 import { explainDenied } from './create';
 import { tryCreate } from './dialect';
-import { dialects } from './dialects';
+import { dialectOf } from './dialects';
 import { withSessions } from './open';
 
 /** The main database of a Worker that does not run yet. */
@@ -16,7 +16,7 @@ const DEADLINE = 10_000;
  */
 export async function createMainDatabase(connection: DatabaseConnection): Promise<boolean> {
   const place = placeOf(connection);
-  const dialect = dialects[connection.dialect];
+  const dialect = dialectOf(connection);
   return withSessions(connection, DEADLINE, async (open) => {
     if (await open.app()) return false;
     return explainDenied(place, 'database', () =>
@@ -27,7 +27,7 @@ export async function createMainDatabase(connection: DatabaseConnection): Promis
 
 /** Takes back what `createMainDatabase` has created just now, for a Worker that could not be made. */
 export async function dropMainDatabase(connection: DatabaseConnection): Promise<void> {
-  const dialect = dialects[connection.dialect];
+  const dialect = dialectOf(connection);
   await withSessions(connection, DEADLINE, async (open) => dialect.drop(await open.server(), placeOf(connection)));
 }
 

@@ -1,5 +1,5 @@
 import type { DialectName } from '../../../shared/dialects';
-import type { Place } from '../connection';
+import type { DatabaseConnection } from '../connection';
 import type { Dialect } from '../dialect';
 import { mysql } from './mysql';
 import { postgres } from './postgres';
@@ -8,4 +8,6 @@ import { sqlite } from './sqlite';
 /** The implementation of every dialect. */
 export const dialects: Record<DialectName, Dialect> = { postgres, kingbase: postgres, mysql, mariadb: mysql, sqlite };
 
-export const dialectOf = ({ connection }: Pick<Place, 'connection'>): Dialect => dialects[connection.dialect];
+/** @param connection brings its own where its server is played */
+export const dialectOf = ({ driver, dialect }: DatabaseConnection & { driver?: Dialect }): Dialect =>
+  driver ?? dialects[dialect];

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { systemClock } from '../../clock';
 import { type DatabaseConnection, portOf, sslOf } from '../connection';
 import {
   type Dialect,
@@ -154,6 +155,7 @@ const markName = (...texts: string[]): string =>
   `app_supervisor:${createHash('sha256').update(texts.join('\0')).digest('hex').slice(0, 24)}:`;
 
 export const mysql: Dialect = {
+  clock: systemClock,
   connect,
   serverDatabases: () => [null],
   faultOf,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '../../clock';
 import { secretBytes } from '../../random';
 import { type DatabaseConnection, type Place, portOf, sslOf } from '../connection';
 import {
@@ -234,6 +235,7 @@ const half = (text: string): number => createHash('sha256').update(text).digest(
 const shown = (value: number): string => String(value >>> 0);
 
 export const postgres: Dialect = {
+  clock: systemClock,
   connect,
   serverDatabases: (connection, main) => [connection.dialect, ...(main && main !== connection.dialect ? [main] : [])],
   faultOf,

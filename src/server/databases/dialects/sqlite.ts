@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { systemClock } from '../../clock';
 import type { DatabaseConnection } from '../connection';
 import { type Dialect, isNetworkError, type SessionLock } from '../dialect';
 import { loadDriver } from '../drivers';
@@ -55,6 +56,7 @@ const lock: SessionLock = {
 };
 
 export const sqlite: Dialect = {
+  clock: systemClock,
   connect,
   serverDatabases: () => [null],
   faultOf(error) {

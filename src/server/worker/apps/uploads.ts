@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord, StatusEntry } from '../../../shared/messages';
-import type { Clock } from '../../clock';
+import { type Clock, pause } from '../../clock';
 import { describeError, inEnglish } from '../../errors';
 import type { Log } from '../../log';
 import type { OwnFolders } from '../files/app-folders';
@@ -254,16 +254,3 @@ function progressText({ uploads }: AppRecord, { files, ofFiles, bytes, ofBytes }
   const percent = ofBytes ? Math.floor((100 * bytes) / ofBytes) : 0;
   return say('COPYING_UPLOADS', { environment: uploads?.from ?? '-', files, of: ofFiles, percent });
 }
-
-/** @param signal ends it sooner */
-export const pause = (clock: Clock, ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const end = () => {
-      timer.cancel();
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = clock.timeout(ms, end);
-    signal.addEventListener('abort', end);
-    if (signal.aborted) end();
-  });

@@ -54,7 +54,7 @@ export class AppHost {
 
   constructor(
     private readonly supervisor: AppSupervisor,
-    private readonly coreApps: CoreAppRegistry,
+    readonly coreApps: CoreAppRegistry,
     private readonly secrets: Secrets,
     private readonly environment: string,
     private readonly settings: Pick<HostConfig, 'logPath' | 'storagePath' | 'databaseHosts'>,
