@@ -73,6 +73,8 @@ export default defineConfig({
       project('model', { maxWorkers: 2, testTimeout: 2 * MINUTE }),
       // In a Docker Engine of its own, on fixed ports: `npm run test:docker`.
       project('docker', { ...FLEET_TIMES, ...ON_A_FLEET, globalSetup: './__tests__/setup/docker.ts', bail: 1 }),
+      // What visitors get of a whole fleet behind a door.
+      project('door', { ...FLEET_TIMES, ...ON_A_FLEET }),
       project('chaos', { ...FLEET_TIMES, ...ON_A_FLEET }),
     ],
   },

@@ -5,8 +5,9 @@ import { attempt, attemptInputs, type Outcome } from '../__tests__/attack/run';
 import { Stage } from '../__tests__/attack/stage';
 import { Fleet } from './fleet';
 import { terminalProgress } from './fleet/progress';
+import { ensurePrograms } from './lib/programs.mjs';
 
-/** `npm run attack`: starts a fleet, and tries everything that got through once or never may, and inputs that a seed makes. */
+/** `npm run attack`: starts a fleet with a door, and tries everything that got through once or never may, and inputs that a seed makes. */
 
 const USAGE = `npm run attack [-- options]
 
@@ -39,7 +40,8 @@ async function main(): Promise<number> {
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
   const only = values.only?.split(',').map(Number);
   const findings = values.finding?.split(',');
-  const options = { name: 'attacked', port: 'free' as const, reset: true, durable: false };
+  if (!values.fleet) ensurePrograms(['haproxy'], console.log);
+  const options = { name: 'attacked', port: 'free' as const, door: true, reset: true, durable: false };
   const fleet = values.fleet ? Fleet.attach(values.fleet) : await Fleet.start(options, terminalProgress());
   const outcomes: Outcome[] = [];
   const note = (outcome: Outcome) => {

@@ -110,6 +110,7 @@ async function runLong(programs) {
   await prepareFleets(programs);
   await runTests('faults');
   await runTests('long');
+  await runTests('door');
   await runTests('chaos');
 }
 

@@ -1,5 +1,6 @@
 import { firstAttempts, laterAttempts, ofFormerApps } from './by-administrators';
 import { bodies } from './by-bodies';
+import { byDoor } from './by-door';
 import { links } from './by-links';
 import { byNodes } from './by-nodes';
 import { byOperators } from './by-operators';
@@ -36,6 +37,7 @@ export const ATTACKS: Attack[] = [
   ...links,
   ...bySurfaces,
   ...byWorkers,
+  ...byDoor,
 ];
 /** What these do not try, and what tries it instead. */
 export const NOT_TRIED = [

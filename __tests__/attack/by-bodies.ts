@@ -14,12 +14,12 @@ interface Place {
   headers: Record<string, string>;
 }
 
-/** Main apps and an app, through the Supervisor and at the Worker itself. */
-const placesOf = ({ fleet }: Stage): Place[] => {
-  const [supervisor, worker] = [fleet.supervisor.port, fleet.worker('env_a').port];
+/** Main apps and an app, where visitors go and at the Worker itself. */
+const placesOf = ({ port, fleet }: Stage): Place[] => {
+  const worker = fleet.worker('env_a').port;
   return [
-    { name: 'main', port: supervisor, headers: {} },
-    { name: 'an app', port: supervisor, headers: { 'X-App': 'target' } },
+    { name: 'main', port, headers: {} },
+    { name: 'an app', port, headers: { 'X-App': 'target' } },
     { name: 'an app at its Worker', port: worker, headers: { 'X-App': 'target' } },
     { name: 'a Worker’s main', port: worker, headers: {} },
   ];

@@ -34,8 +34,7 @@ function linkedTo(stage: Stage): Promise<Linked> {
 }
 
 async function prepare(stage: Stage): Promise<Linked> {
-  const { fleet, manager } = stage;
-  const { supervisor } = fleet;
+  const { manager } = stage;
   const app = { environments: ['env_a'], options: { sso: { enabled: true, mapping: 'username' } } };
   await Promise.all([
     manager.create({ name: 'linked', cname: OWN_HOST, ...app }),
@@ -45,14 +44,14 @@ async function prepare(stage: Stage): Promise<Linked> {
     manager.untilApp(name, ({ domainCheck }) => domainCheck?.state === state, { what: `has a ${state} domain` });
   await Promise.all([isChecked('linked', 'verified'), isChecked('lapsed', 'failed')]);
   await stage.isReady();
-  const own = `http://${OWN_HOST}:${supervisor.port}`;
+  const own = `http://${OWN_HOST}:${stage.port}`;
   const made = await asOwner(stage, 'users:create', { username: 'member', password: 'of-the-member' });
   const member = made.json.data.id as number;
   return {
     own,
     member,
     async visitor() {
-      const visitor = new Visitor(supervisor.url);
+      const visitor = new Visitor(stage.url);
       await visitor.signIn(ADMIN);
       return visitor;
     },
@@ -101,7 +100,7 @@ export const links: Attack[] = [
       const { visitor } = await linkedTo(stage);
       const rival = { username: 'rival', password: 'of-the-rival' };
       await stage.manager.api.post('users:create', rival);
-      const other = new Visitor(stage.fleet.supervisor.url);
+      const other = new Visitor(stage.url);
       await other.signIn({ account: rival.username, password: rival.password });
       const found: string[] = [];
       for (const [who, browser, app] of [

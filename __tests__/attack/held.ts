@@ -58,7 +58,7 @@ export async function trySmuggling(stage: Stage, bytes: string): Promise<string[
     res.end('{}');
   };
   await new Promise<void>((resolve) => {
-    const socket = net.connect(stage.fleet.supervisor.port, HOST, () => socket.write(bytes, 'latin1'));
+    const socket = net.connect(stage.port, HOST, () => socket.write(bytes, 'latin1'));
     socket.on('error', () => undefined);
     socket.on('data', () => undefined);
     socket.once('close', () => resolve());

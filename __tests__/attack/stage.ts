@@ -89,8 +89,13 @@ export class Stage {
     fs.rmSync(this.traces, { recursive: true, force: true });
   }
 
+  /** Where visitors go: the door's, if there is one. */
   get url(): string {
-    return this.fleet.supervisor.url;
+    return this.fleet.url;
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
   }
 
   get sinkPort(): number {

@@ -4,7 +4,7 @@ import { attempt } from '../attack/run';
 import { Stage } from '../attack/stage';
 import { sharedFleet } from '../setup/fleet';
 
-/** The first attacks of `npm run attack`; all of them in long/attack.test.ts. */
+/** The first attacks of `npm run attack`; all of them, through a door, in door/attack.test.ts. */
 
 let stage: Stage;
 beforeAll(async () => {

@@ -36,8 +36,13 @@ const SHOWN_ELSEWHERE = new RegExp(
     'away',
     'use-service',
     'disable-l7-retry',
-    // Saves time.
+    // To the nginx of a Worker's image: door.proxy.test.ts.
+    'door-again',
+    // HTTPS, in integration/door.tls.test.ts.
+    String.raw`ssl_fc,iif\(https,http\)\] if !\{ req`,
+    // These save time.
     String.raw`unset-var\(txn\.jar\)`,
+    'del-header keep-alive$',
   ].join('|'),
 );
 const RULE = /^ {2}(?:http-request|http-response|use_backend|tcp-request)/;

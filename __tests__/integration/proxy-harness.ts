@@ -95,6 +95,13 @@ export interface Front extends Listening {
   /** App and limit of each that a limit has refused. */
   limited: string[];
   url: string;
+  /** Connections of visitors. */
+  visitors(): number | Promise<number>;
+  /** Requests that are under way, and WebSockets that are open. */
+  underWay(): number | Promise<number>;
+  webSockets(): number | Promise<number>;
+  /** Lets connections to Workers go that are idle. */
+  letGo(): unknown;
 }
 
 export interface FrontOptions {
@@ -112,28 +119,41 @@ export interface FrontOptions {
   bounds?: Partial<Bounds>;
 }
 
+/** The app of these options, which runs in all of their environments. */
+export function appOf({ environments, statuses, app }: FrontOptions): RouteApp {
+  const names = Object.keys(environments);
+  return {
+    name: 'app1',
+    cname: 'shop.test',
+    desired: 'running',
+    environments: names,
+    targetEnvironment: null,
+    statuses: new Map(names.map((name) => [name, statuses?.[name] ?? 'running'])),
+    ...app,
+  };
+}
+
+/** By name, the address of each environment. */
+export const addressesOf = ({ environments }: FrontOptions): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(environments).map(([name, where]) => [
+      name,
+      typeof where === 'number' ? `http://127.0.0.1:${where}` : where,
+    ]),
+  );
+
+/** The Supervisor alone. */
 export async function front(options: FrontOptions): Promise<Front> {
   const { appsDomain = null } = options.origins?.addresses ?? {};
   const table = new RoutingTable(appsDomain === null ? null : parseAppsDomain(appsDomain));
-  const names = Object.keys(options.environments);
-  const apps: RouteApp[] = [
-    {
-      name: 'app1',
-      cname: 'shop.test',
-      desired: 'running',
-      environments: names,
-      targetEnvironment: null,
-      statuses: new Map(names.map((name) => [name, options.statuses?.[name] ?? 'running'])),
-      ...options.app,
-    },
-  ];
-  if (options.loaded !== false) table.replaceApps(apps);
+  if (options.loaded !== false) table.replaceApps([appOf(options)]);
   table.replaceEnvironments(
-    names.map((name) => {
-      const where = options.environments[name];
-      const proxyUrl = typeof where === 'number' ? `http://127.0.0.1:${where}` : where;
-      return { name, proxyUrl, serves: true, health: 'online' as const };
-    }),
+    Object.entries(addressesOf(options)).map(([name, proxyUrl]) => ({
+      name,
+      proxyUrl,
+      serves: true,
+      health: 'online',
+    })),
   );
   const clock = { ahead: 0 };
   const warnings: string[] = [];
@@ -172,6 +192,8 @@ export async function front(options: FrontOptions): Promise<Front> {
   const { opening } = proxy;
   const pages = createPageFront({ table, apiBase: '/api', publicPath: '/', modernPrefix: 'v', trusts, opening });
   const server = http.createServer(options.server ?? {}, (req, res) => {
+    // A door asks for it.
+    if (req.url === '/api/__ready') return res.end('ready');
     const name = appNameOf(req);
     const goOn = (isAnswered: boolean) => {
       if (!isAnswered && !proxy.web(name, req, res)) res.end('main');
@@ -194,6 +216,10 @@ export async function front(options: FrontOptions): Promise<Front> {
     results,
     limited,
     url: `http://127.0.0.1:${listening.port}`,
+    visitors: () => listening.sockets.size,
+    underWay: () => sum(proxy.stats().map(({ inFlight }) => inFlight)),
+    webSockets: () => sum(proxy.stats().map(({ webSockets }) => webSockets)),
+    letGo: () => proxy.close(),
     async close() {
       proxy.close();
       await listening.close();
@@ -201,14 +227,16 @@ export async function front(options: FrontOptions): Promise<Front> {
   };
 }
 
+const sum = (numbers: number[]): number => numbers.reduce((one, other) => one + other, 0);
+
 function nameInQuery(req: { url?: string }): string | null {
   return new URL(req.url ?? '/', 'http://any').searchParams.get('__appName');
 }
 
 /** Waits for a condition; a test never sleeps for luck. */
-export async function until(what: string, condition: () => boolean, ms = 60_000): Promise<void> {
+export async function until(what: string, condition: () => boolean | Promise<boolean>, ms = 60_000): Promise<void> {
   const deadline = performance.now() + ms;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

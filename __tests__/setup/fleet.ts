@@ -83,6 +83,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     durable: false,
     // Chaos tests take either Redis away alone.
     separateCommandRedis: project.name === 'chaos',
+    door: project.name === 'door',
     instanceEnv: { supervisor: { TELEMETRY_ENABLED: 'on', TELEMETRY_METRIC_READER: 'console' } },
     env: {
       ...recorderEnv(project.name),

@@ -23,7 +23,7 @@ import { recordedLog } from './log';
 import { until } from './wait';
 
 /** RFC 6455. */
-const WEB_SOCKET_ID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+export const WEB_SOCKET_ID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 const BIG = Buffer.alloc(4_000_000);
 

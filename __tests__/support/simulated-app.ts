@@ -36,7 +36,8 @@ export class SimulatedApp {
     const manager = await Manager.of(fleet);
     const environment = `env_${name}`;
     const server = http.createServer();
-    const worker = SimulatedWorker.of(fleet, environment);
+    // It lives through a boot of the Supervisor.
+    const worker = SimulatedWorker.of(fleet, environment, { beat: 60_000 });
     const app = new SimulatedApp(name, manager, worker, server);
     await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
     const { version } = (await manager.api.get('app:getInfo')).data;

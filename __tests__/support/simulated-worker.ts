@@ -77,7 +77,7 @@ export class SimulatedWorker {
   }
 
   /** One that a fleet of processes takes for its own. */
-  static of(fleet: Fleet, environment: string, options: Pick<Options, 'round'> = {}): SimulatedWorker {
+  static of(fleet: Fleet, environment: string, options: Pick<Options, 'round' | 'beat'> = {}): SimulatedWorker {
     const env = fleet.supervisor.env as Record<string, string>;
     const { APP_SUPERVISOR_REDIS_URL, APP_SUPERVISOR_KEY_PREFIX = 'app-supervisor' } = env;
     const keys = new Keys(APP_SUPERVISOR_KEY_PREFIX);

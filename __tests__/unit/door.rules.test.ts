@@ -17,7 +17,7 @@ describe('the files of a door', () => {
     const files = filesOf(place, table(crm));
     expect(files['apps.map']).toBe(`crm u1|-|${HEAD}|at:a:b\n`);
     expect(files['hosts.map']).toBe('crm.test crm\n');
-    expect(files['pins.map']).toBe('crm.a at:a\ncrm.b at:b\ncrm.c at:c\n');
+    expect(files['pins.map']).toBe('crm.a at:a:b\ncrm.b at:b:a\ncrm.c at:c:a\n');
   });
 
   it('leave an app to the module that runs nowhere, and know its name and hosts', () => {
@@ -99,7 +99,9 @@ describe('the steps between two tables', () => {
 
   it('are a reload if an app comes to two environments that no other has', () => {
     const before = table({ ...crm, environments: ['a', 'b'] });
-    expect(stepsBetween(place, before, table({ ...crm, environments: ['b', 'a'] }))).toBe('reload');
+    expect(stepsBetween(place, before, table({ ...crm, environments: ['c', 'b'] }))).toBe('reload');
+    // Whoever is pinned to the second one has had this pair before.
+    expect(stepsBetween(place, before, table({ ...crm, environments: ['b', 'a'] }))).not.toBe('reload');
     const second = { uid: 'u2', name: 'shop', environments: ['a', 'b'] };
     expect(stepsBetween(place, before, table({ ...crm, environments: ['a', 'b'] }, second))).not.toBe('reload');
   });

@@ -172,10 +172,10 @@ export class Fleet {
     this.recordBoot(instance);
   }
 
-  /** Each instance upgrades its database at its next start. */
-  pluginChanged(): void {
+  /** Each instance upgrades its database at its next start. @param hash of the plugin that is installed now */
+  pluginChanged(hash = sourceHash()): void {
     this.state.update((saved) => {
-      saved.pluginHash = sourceHash();
+      saved.pluginHash = hash;
     });
   }
 

@@ -4,7 +4,7 @@ import { ROOT } from './root.mjs';
 
 /** By command, the folders of `__tests__` that it runs and the gate does not. */
 const COMMANDS = {
-  'npm run test:long': ['long', 'faults', 'model'],
+  'npm run test:long': ['long', 'faults', 'door', 'model'],
   'npm run test:chaos, and as the end of npm run test:long': ['chaos'],
   'npm run test:docker': ['docker'],
 };

@@ -38,7 +38,7 @@ const supervisors = (place: DoorPlace, { apiBase }: RouteSettings): string[] => 
   'defaults for-supervisors from common',
   '  http-request del-header X-Forwarded-For if { req.fhdr(x-forwarded-for) -m len 0 }',
   '  http-request add-header X-Forwarded-For %[src]',
-  ...forwarding(),
+  `  http-request set-header X-Forwarded-Proto ${PROTO} if !${SAYS_PROTO}`,
   'backend module from for-supervisors',
   '  http-reuse always',
   `  option httpchk GET ${apiBase}/__ready`,
@@ -75,14 +75,13 @@ function serverOf({ host, isName, port, secure }: ServerAddress, { authorities }
     : '';
   // A name that is not known stops no start, and is looked up again while HAProxy runs.
   const found = isName && host !== 'localhost' ? ' resolvers system init-addr last,libc,none' : '';
-  return `${host === 'localhost' ? '127.0.0.1' : host}:${port}${tls}${found}`;
+  // Data that it does not take ends a connection, as in the module (proxy/ws.ts).
+  return `${host === 'localhost' ? '127.0.0.1' : host}:${port}${tls}${found} tcp-ut 600s`;
 }
 
-/** The fields that say who forwarded a request, in both lanes (proxy/headers.ts). */
-const forwarding = (condition = ''): string[] => [
-  `  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)] if ${condition}!{ req.hdr(x-forwarded-proto,1),lower -m str http https }`,
-  `  http-request set-header X-Forwarded-Host %[req.fhdr(host)] if ${condition}!{ req.fhdr(x-forwarded-host) -m len 1: }`,
-];
+/** How the visitor has come, and whether a trusted proxy says so. */
+const PROTO = '%[ssl_fc,iif(https,http)]';
+const SAYS_PROTO = '{ req.hdr(x-forwarded-proto,1),lower -m str http https }';
 
 const HOP_BY_HOP = '(?:te|keep-alive|proxy-connection|proxy-authenticate|proxy-authorization|http2-settings|expect)';
 
@@ -93,7 +92,7 @@ function towardsApp(settings: RouteSettings, folder: string): string[] {
     // The kernel moves large answers from one connection to the other: nothing of HAProxy reads them.
     '  option splice-response',
     '  retries 1',
-    ...(['UPSTREAM_REFUSED', 'APP_ENVIRONMENT_UNAVAILABLE', 'UPSTREAM_TIMEOUT'] as const).map((code) =>
+    ...(['UPSTREAM_RESET', 'APP_ENVIRONMENT_UNAVAILABLE', 'UPSTREAM_TIMEOUT'] as const).map((code) =>
       lateAnswer(folder, code, 'json'),
     ),
     `  http-request ${jsonAnswer(folder, 'APP_BUSY')} if { be_conn gt ${settings.bounds.requestsPerEnvironment} }`,
@@ -107,11 +106,12 @@ function towardsApp(settings: RouteSettings, folder: string): string[] {
     '  http-request del-header X-Forwarded-For if rare !is_named',
     '  option forwardfor if-none',
     '  http-request set-header X-Forwarded-Host %[req.hdr(x-forwarded-host,1)] if rare { req.fhdr(x-forwarded-host) -m sub , }',
-    ...forwarding('rare '),
+    `  http-request set-header X-Forwarded-Proto ${PROTO} if rare !${SAYS_PROTO}`,
+    '  http-request set-header X-Forwarded-Host %[req.fhdr(host)] if rare !{ req.fhdr(x-forwarded-host) -m len 1: }',
     '  http-request set-header X-Forwarded-Proto %[req.hdr(x-forwarded-proto,1),lower] if rare !{ req.fhdr(x-forwarded-proto) -m str http https }',
     '  http-request set-var(txn.host) req.fhdr(x-forwarded-host) if rare',
     '  http-request set-var(txn.host) req.fhdr(host) if !rare',
-    '  http-request add-header X-Forwarded-Proto %[ssl_fc,iif(https,http)] if !rare',
+    `  http-request add-header X-Forwarded-Proto ${PROTO} if !rare`,
     '  http-request add-header X-Forwarded-Host %[var(txn.host)] if !rare',
     '  http-request add-header X-App %[var(txn.name)]',
     `  http-request add-header ${VIA} door`,
@@ -132,7 +132,9 @@ function answerOf({ frameAncestors, publicPath }: RouteSettings, folder: string)
     '  acl names_fields res.fhdr(connection),lower -m reg ^(?!(?:keep-alive|close|upgrade)$)',
     '  http-response set-var(txn.unread) bool(true) if to_read sets_cookies || to_read leads_to_upload || names_fields',
     // The nginx of a Worker's image says that NocoBase does not answer (proxy/away.ts).
-    `  http-response ${jsonAnswer(folder, 'UPSTREAM_REFUSED')} if to_read { status 502 } { res.fhdr(x-app-supervisor-away) -m found }`,
+    '  acl nginx_alone res.fhdr(x-app-supervisor-away) -m found',
+    `  http-response ${jsonAnswer(folder, 'UPSTREAM_REFUSED')} if to_read { status 502 } { res.fhdr(x-app-supervisor-away) -m str refused }`,
+    `  http-response ${jsonAnswer(folder, 'UPSTREAM_RESET')} if to_read { status 502 } nginx_alone`,
     '  http-response return status 404 content-type text/plain string "Not Found" if { var(txn.file) -m bool } { res.fhdr(content-type) -m beg text/html }',
     '  http-response lua.read if { var(txn.unread) -m bool }',
     '  http-response return status 502 if { var(txn.unread) -m bool }',

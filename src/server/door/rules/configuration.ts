@@ -59,6 +59,8 @@ const COMMON = [
   '  option srvtcpka',
   '  srvtcpka-idle 30s',
   '  option http-no-delay',
+  // A visitor who leaves ends his request at the Worker, too.
+  '  option abortonclose',
   // After a reload the former process answers once more on a connection that is kept open, and then says that it closes it.
   '  option idle-close-on-response',
 ];

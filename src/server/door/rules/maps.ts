@@ -13,7 +13,7 @@ export const STOPPED = '.';
 /**
  * - `apps`: by name, what a rule needs of an app that runs: uid, kind, how its tokens begin, its backend, and that of its second environment;
  * - `hosts`: by host, the name of the app, whether it runs or not;
- * - `pins`: by `<name>.<environment>`, the backend of each environment in which the app runs;
+ * - `pins`: by `<name>.<environment>`, the backend of each environment in which the app runs, with another one if it runs there, too;
  * - `names`: of all apps, with their uids, or that they are stopped.
  */
 export function mapsOf({ apps, environments }: Pick<Routes, 'apps' | 'environments'>): Maps {
@@ -24,7 +24,10 @@ export function mapsOf({ apps, environments }: Pick<Routes, 'apps' | 'environmen
     maps.names.set(name, app.stopped ? STOPPED : uid);
     for (const host of hosts) if (!maps.hosts.has(host)) maps.hosts.set(host, name);
     if (app.environments.length) maps.apps.set(name, lineOf(app, pairs));
-    for (const environment of app.environments) maps.pins.set(`${name}.${environment}`, backendOf(environment));
+    for (const environment of app.environments) {
+      const both = backendOf(environment, otherOf(app, environment) ?? '');
+      maps.pins.set(`${name}.${environment}`, pairs.has(both) ? both : backendOf(environment));
+    }
   }
   return maps;
 }
@@ -42,18 +45,23 @@ function lineOf({ uid, signIn, environments: [first, second] }: AppRoute, pairs:
 const tokenHead = (kid: string): string =>
   Buffer.from(JSON.stringify({ alg: 'HS256', typ: 'JWT', kid })).toString('base64url');
 
+/** Who takes what this environment refuses of an app; undefined: it runs nowhere else. */
+const otherOf = ({ environments: [first, second] }: AppRoute, environment: string): string | undefined =>
+  environment === first ? second : first;
+
 /** Pairs of environments that get a backend; apps of further ones are tried again at the same environment. */
 const MOST_PAIRS = 500;
 
-/** The first two environments of each app that has two, as they stand in the table, each pair once. */
+/** Each environment of an app that has several, and the other one that its visitors get, each pair once. */
 export function pairsOf({ apps, environments }: Pick<Routes, 'apps' | 'environments'>): Map<string, [string, string]> {
   const pairs = new Map<string, [string, string]>();
-  for (const {
-    environments: [first, second],
-  } of apps.values()) {
-    if (second === undefined || !environments.has(first) || !environments.has(second) || pairs.size === MOST_PAIRS)
-      continue;
-    pairs.set(backendOf(first, second), [first, second]);
+  for (const app of apps.values()) {
+    for (const one of app.environments) {
+      const other = otherOf(app, one);
+      if (other === undefined || !environments.has(one) || !environments.has(other) || pairs.size === MOST_PAIRS)
+        continue;
+      pairs.set(backendOf(one, other), [one, other]);
+    }
   }
   return new Map([...pairs].sort(([one], [other]) => (one < other ? -1 : 1)));
 }

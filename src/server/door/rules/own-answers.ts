@@ -15,6 +15,7 @@ const OWN = [
   'APP_ENVIRONMENT_UNAVAILABLE',
   'APP_PREPARING',
   'UPSTREAM_REFUSED',
+  'UPSTREAM_RESET',
   'UPSTREAM_TIMEOUT',
 ] as const satisfies AnswerCode[];
 type OwnCode = (typeof OWN)[number];

@@ -4,7 +4,7 @@ import { attempt, attemptInputs } from '../attack/run';
 import { Stage } from '../attack/stage';
 import { sharedFleet } from '../setup/fleet';
 
-/** What `npm run attack` tries, on the fleet of the other tests, with inputs of another seed each time. */
+/** What `npm run attack` tries, through a door, with inputs of another seed each time. */
 
 let stage: Stage;
 beforeAll(async () => {
