@@ -36,6 +36,8 @@ export interface GroundOptions {
 
 /** Of each process, by which it signs in. */
 const WORKER = { username: 'worker', password: 'secret' };
+/** After how long the server finds that the machine of a session is gone, in ms: as lock.ts and the pools have it ask. */
+const NOTICED_AFTER = 25_000;
 /** How long the server takes to end a session, at most, in ms. */
 const ENDS_WITHIN = 1_500;
 
@@ -64,7 +66,7 @@ export class Ground {
         // What it boots is refused the database from now on.
         if (session.hasBootLock) this.endBoots(session.line.owner, session.database?.name);
       },
-      onCommit: (database) => this.noteLeft(database),
+      onCommit: ({ writes }) => this.noteLeft(writes.get(HOSTS_TABLE)?.values() ?? []),
       onDrop: (database) => this.judgeDrop(database),
       onPassword: (user, password, by) => this.judgePassword(user, password, by.line.owner),
     } satisfies Partial<MemoryServer>);
@@ -102,9 +104,10 @@ export class Ground {
     return database && String(rowsOf(database, MARKER_TABLE)[0]?.uid ?? '');
   }
 
-  /** Uids of all apps that have a database. */
-  get owners(): Set<string> {
-    return new Set([...this.server.databases.keys()].map((place) => this.ownerOf(place) ?? ''));
+  /** Uids of all apps that have a database which was made for them: another one is kept. */
+  get makers(): Set<string> {
+    const marks = [...this.server.databases.values()].flatMap((database) => rowsOf(database, MARKER_TABLE));
+    return new Set(marks.flatMap(({ uid, created }) => (created === 1 ? String(uid) : [])));
   }
 
   row(place: string, environment: string): HostRow | undefined {
@@ -127,13 +130,16 @@ export class Ground {
     this.restoredAt.set(copy.owner, this.options.scheduler.now);
     copy.restore();
     for (const key of this.left.keys()) if (key.endsWith(` ${copy.owner}`)) this.left.delete(key);
-    this.noteLeft(database);
+    this.noteLeft(rowsOf(database, HOSTS_TABLE));
   }
 
-  died(machine: Machine): void {
+  /** @param isNoticed false: its machine is gone, too, and the server takes its sessions for alive until no packet of them is answered */
+  died(machine: Machine, isNoticed: boolean): void {
     for (const pool of this.pools) if (pool.machine === machine) this.pools.delete(pool);
-    this.server.endAll(({ line }) => line.owner === machine.name);
     this.endBoots(machine.name);
+    const end = () => this.server.endAll(({ line }) => line.owner === machine.name);
+    if (isNoticed) end();
+    else this.options.scheduler.after(NOTICED_AFTER, end);
   }
 
   private endBoots(owner: string, place?: string): void {
@@ -141,8 +147,8 @@ export class Ground {
       if (booting.name === owner && (place === undefined || place === app)) this.booting.delete(app);
   }
 
-  private noteLeft(database: AppDatabase): void {
-    for (const { environment, uid, generation, gone } of readRows(rowsOf(database, HOSTS_TABLE)))
+  private noteLeft(rows: Iterable<unknown>): void {
+    for (const { environment, uid, generation, gone } of readRows([...rows]))
       if (gone) this.left.set(`${environment} ${uid}`, generation);
   }
 

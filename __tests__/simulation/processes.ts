@@ -166,8 +166,8 @@ abstract class SimulatedProcess {
     });
   }
 
-  /** `kill -9`. */
-  kill(): void {
+  /** `kill -9`. @param _isNoticed whether servers hear of it at once: otherwise its machine is gone, too */
+  kill(_isNoticed = true): void {
     this.machine.die();
     this.database.cut(this.name);
     this.database.owners.delete(this.name);
@@ -351,9 +351,9 @@ export class WorkerProcess extends SimulatedProcess {
     this.part.visit(app);
   }
 
-  override kill(): void {
+  override kill(isNoticed = true): void {
     super.kill();
-    this.around.ground.died(this.machine);
+    this.around.ground.died(this.machine, isNoticed);
     this.host.running.clear();
   }
 

@@ -68,10 +68,12 @@ export class World {
   onBoot: (machine: Machine, environment: string, record: AppRecord, row: HostRow | undefined) => void = () =>
     undefined;
   private readonly boots;
+  private readonly losses;
 
   constructor(readonly plan: Plan) {
     const { seed, latency, lost, doubled } = plan;
     this.boots = randomFor(seed, 'boots');
+    this.losses = randomFor(seed, 'lost machines');
     const clock = new Machine(this.scheduler, 'redis', { rate: 1, offset: 0 });
     this.redis = new SimulatedRedis(this.scheduler, randomFor(seed, 'redis'), clock);
     this.ground = new Ground({
@@ -169,7 +171,7 @@ export class World {
   kill(slot: AnySlot, restartAfter: number): void {
     if (!slot.process) return;
     this.note(`${slot.process.name} dies`);
-    slot.process.kill();
+    slot.process.kill(this.losses.fraction() < 0.5);
     this.ended(slot, restartAfter);
   }
 

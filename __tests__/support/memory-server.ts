@@ -31,7 +31,12 @@ const TERMINATED = 'Connection terminated unexpectedly';
 export class AppDatabase {
   readonly content = new MemoryDatabase([]);
 
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    onCommit: (transaction: MemoryTransaction) => void,
+  ) {
+    this.content.onCommit = onCommit;
+  }
 }
 
 /** A session as the server has it. */
@@ -104,8 +109,8 @@ export class MemoryServer {
   private ids = 0;
   /** How long a session lives on that somebody ends, in ms. */
   endsAfter: () => number = () => 0;
-  /** Called when something was committed, and before a database goes. */
-  onCommit: (database: AppDatabase) => void = () => undefined;
+  /** Called before what a transaction has written is seen, and before a database goes. */
+  onCommit: (transaction: MemoryTransaction) => void = () => undefined;
   onDrop: (database: AppDatabase) => void = () => undefined;
   /** Called when a session has ended. */
   onEnd: (session: ServerSession) => void = () => undefined;
@@ -118,7 +123,7 @@ export class MemoryServer {
   /** @returns false if there is one of that name */
   make(name: string): boolean {
     if (this.databases.has(name)) return false;
-    this.databases.set(name, new AppDatabase(name));
+    this.databases.set(name, new AppDatabase(name, (transaction) => this.onCommit(transaction)));
     return true;
   }
 
@@ -144,7 +149,6 @@ export class MemoryServer {
     try {
       return copyOf(await statementOf(sql)(this, session, params));
     } finally {
-      if (session.database && !session.transaction) this.onCommit(session.database);
       if (session.transaction && session.idleLimit && !session.isOver)
         session.idle = this.clock.timeout(session.idleLimit, () => this.end(session));
     }

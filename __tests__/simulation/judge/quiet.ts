@@ -101,9 +101,9 @@ function checkOperations({ world, operations, holders, stuck, say }: Sight): voi
 
 /** No operation ended in a way that is not so. */
 function checkEnds({ world, operations, holders, stuck, say }: Sight): void {
-  const { owners } = world.ground;
+  const { makers } = world.ground;
   for (const { appUid, appName, data, state } of operations)
-    if (data === 'drop' && state === 'succeeded' && owners.has(appUid)) say(`the data of ${appName} are still there.`);
+    if (data === 'drop' && state === 'succeeded' && makers.has(appUid)) say(`the data of ${appName} are still there.`);
   for (const { appName, action, state, progress, generation, createdById } of operations) {
     if (!progress.length && state === 'succeeded' && createdById && (action === 'start' || action === 'restart'))
       say(`${action} of ${appName} did nothing and succeeded.`);
