@@ -121,6 +121,20 @@ export const FAULT_PLANS: Record<string, FaultPlan> = {
     ],
     never: /env_b-1#1 ends app1/,
   },
+  'the database of an app goes back in a boot': {
+    plan: planned({}, [
+      [6, 'create', A],
+      [40, 'restart'],
+      [40.5, 'appDatabaseFailOver', { ms: 100 }],
+    ]),
+    shows: [
+      /env_a-1#1 boots app1 restart/,
+      /fault: appDatabaseFailOver/,
+      /env_a-1#1 error: App app1: The connection that held the lock/,
+      /env_a-1#1 boots app1/,
+      /env_a-1#1 runs app1/,
+    ],
+  },
   'a forgotten environment returns': {
     plan: planned({}, [
       [6, 'create', BOTH],

@@ -338,6 +338,7 @@ export const MUTANTS: Mutant[] = [
         'if (mark && !mark.group)',
       ],
     ],
+    test: 'unit/memory-server.test.ts',
   },
   {
     what: 'A boot goes on that has lost its lock',
@@ -348,6 +349,7 @@ export const MUTANTS: Mutant[] = [
         '',
       ],
     ],
+    test: 'unit/simulation.test.ts',
   },
   {
     what: 'A place is claimed whose marker names another app',
