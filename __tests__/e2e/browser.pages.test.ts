@@ -3,21 +3,27 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { enableLanguages, openContext, openSettings, tabOf } from '../../scripts/browser';
 import chinese from '../../src/locale/zh-CN.json';
 import { browser, CLIENT, complaintsOf, eventually, fleet, inSteps, manager, onStage, shows } from '../support/browser';
+import { appear, disappear } from '../support/simulated-environments';
+import type { SimulatedWorker } from '../support/simulated-worker';
 
 /** The form by keyboard, in Chinese, and left with changes. Every page and state: long/browser.states.test.ts. */
 
-const SAMPLE = { app: 'pages', environment: 'env_a', other: 'env_b' };
+/** Environments that do at once what they are told: what their app is does not matter here. */
+const SAMPLE = { app: 'pages', environment: 'env_desk', other: 'env_hall' };
+let workers: SimulatedWorker[];
 
 onStage();
 
 beforeAll(async () => {
   await enableLanguages(manager.api, 'en-US', 'zh-CN');
+  workers = await appear(fleet, manager, SAMPLE.environment, SAMPLE.other);
   await manager.create({ name: SAMPLE.app, title: '示例', environments: [SAMPLE.environment, SAMPLE.other] });
 });
 
 afterAll(async () => {
   await enableLanguages(manager.api, 'en-US');
-  await manager.destroy(SAMPLE.app, 'drop');
+  await manager.clear(SAMPLE.app);
+  await disappear(manager, workers);
 });
 
 describe.each(CLIENT)('in the $client client', (client) => {
@@ -34,7 +40,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
   inSteps(() => page, 'browser-pages');
 
   it('an app is added by keyboard alone', async () => {
-    await openSettings(page, fleet.supervisor.url, client);
+    await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
     const sent = new Promise<unknown>((resolve) => {
       void page.route('**/api/apps:create*', async (route) => {
         resolve(route.request().postDataJSON());
@@ -49,8 +55,8 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await tabTo(page, '#name');
     await keyboard.type('keys');
     await tabTo(page, '#environments');
-    await keyboard.press('ArrowDown');
-    await page.locator('.ant-select-item-option-active[title="env_a"]').waitFor();
+    await keyboard.type('desk');
+    await page.locator(`.ant-select-item-option-active[title="${SAMPLE.environment}"]`).waitFor();
     await keyboard.press('Enter');
     await keyboard.press('Escape');
     await tabTo(page, '.ant-collapse-header:has([data-testid="advanced-general"])');
@@ -62,11 +68,11 @@ describe.each(CLIENT)('in the $client client', (client) => {
     expect(await sent).toMatchObject({
       title: 'Keyboard',
       name: 'keys',
-      environments: ['env_a'],
-      targetEnvironment: 'env_a',
+      environments: [SAMPLE.environment],
+      targetEnvironment: SAMPLE.environment,
       startMode: 'withMain',
     });
-    await page.getByRole('dialog', { name: 'Add app' }).waitFor({ state: 'hidden' });
+    await page.getByRole('dialog', { name: chinese['Add app'] }).waitFor({ state: 'hidden' });
     await page.unrouteAll();
   });
 
@@ -148,12 +154,12 @@ describe.each(CLIENT)('in the $client client', (client) => {
   });
 
   it('a problem that the server finds stands beside its field, in the user’s language', async () => {
-    await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
+    await page.getByTestId('back-to-apps').click();
     await page.getByTestId('add-app').click();
     await page.locator('#title').fill('Once more');
     await page.locator('#name').fill(SAMPLE.app);
     await page.locator('.ant-select:has(#environments)').click();
-    await page.locator('.ant-select-dropdown [title=env_a]').click();
+    await page.locator('.ant-select-dropdown [title=env_desk]').click();
     await page.locator('#title').click();
     await page.getByTestId('app-form-submit').click();
     const said = chinese['message.NAME_TAKEN'].replace('{{app}}', SAMPLE.app);
@@ -169,7 +175,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     const enter = async () => {
       // So that the browser has somewhere to go back to within NocoBase.
       await tabOf(page, 'environments').click();
-      await page.getByTestId('environment-row-env_a').waitFor();
+      await page.getByTestId(`environment-row-${SAMPLE.environment}`).waitFor();
       await tabOf(page, 'apps').click();
       await page.getByTestId('add-app').click();
       await title.fill('Once more');
@@ -179,7 +185,9 @@ describe.each(CLIENT)('in the $client client', (client) => {
       await question.waitFor({ state: 'hidden' });
       await eventually(() => title.inputValue()).toBe('Once more');
     };
-    await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
+    await page.locator('.ant-drawer-close').click();
+    await question.locator('#confirm-ok').click();
+    await title.waitFor({ state: 'detached' });
     await enter();
     const here = page.url();
     const elsewhere = `${fleet.supervisor.url}${client.base}admin/settings/app-supervisor/environments`;
@@ -207,7 +215,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
       await leave();
       await question.locator('#confirm-ok').click();
       await page.waitForURL(elsewhere);
-      await page.getByTestId('environment-row-env_a').waitFor();
+      await page.getByTestId(`environment-row-${SAMPLE.environment}`).waitFor();
       await title.waitFor({ state: 'detached' });
       await enter();
     }

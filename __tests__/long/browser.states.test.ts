@@ -20,6 +20,7 @@ import {
   SAMPLE_LABELS,
   SAMPLE_TITLES,
 } from '../../scripts/browser/sample';
+import { shortLabels } from '../../src/ui/common/shortLabels';
 import { brightOn, cutOn, smallOn, violationsOn } from '../support/accessibility';
 import { browser, fleet, manager, onStage } from '../support/browser';
 import { englishOn, USERNAMES } from '../support/english';
@@ -34,7 +35,7 @@ const CHANNELS = NOTIFIERS.meta.channels.map(({ title }) => title);
 const DATA: string[] = [
   ...SAMPLE_APPS,
   ...SAMPLE_TITLES,
-  ...SAMPLE_LABELS,
+  ...SAMPLE_LABELS.flatMap((label) => [label, ...shortLabels([label])]),
   ...CHANNELS,
   CORE_PROGRESS,
   ...ERRORS,

@@ -42,6 +42,8 @@ const COMMON_WORDS = new Set([
   ...Object.values(chinese).flatMap((text) => text.replace(PLACEHOLDER, ' ').match(WORD) ?? []),
   ...DIALECT_NAMES,
   ...PRODUCTS,
+  // A unit of three letters.
+  'min',
 ]);
 
 /** Some messages of the server are a part of another, such as `start` or `{{object}} is {{owner}}`: they tell nothing. */

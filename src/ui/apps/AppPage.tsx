@@ -1,5 +1,5 @@
 import { ArrowLeftOutlined, DownOutlined } from '@ant-design/icons';
-import { Alert, Button, Card, Flex, Result, Skeleton, Tabs, Typography, theme } from 'antd';
+import { Alert, Button, Card, Flex, Result, Skeleton, Tabs, Typography } from 'antd';
 import { useEffect, useRef } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { AppActivity } from '../activity/AppActivity';
@@ -15,7 +15,6 @@ import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { LOG_PARAMS } from '../common/paths';
 import { Secondary } from '../common/Secondary';
 import { TextLink } from '../common/TextLink';
-import { readableColors } from '../common/theme';
 import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
 import { useT } from '../host';
@@ -116,8 +115,6 @@ function Head({
 }) {
   const t = useT();
   const isLocal = useIsLocal();
-  const { token } = theme.useToken();
-  const { danger } = readableColors(token);
   const entry = useMenuEntry();
   const title = useRef<HTMLElement>(null);
   // The row or link that opened the page is gone, and the focus with it.
@@ -127,8 +124,8 @@ function Head({
   const more = MORE.map((action) =>
     entry({
       key: action,
-      // antd's own red is not readable.
-      label: <span style={action === 'destroy' ? { color: danger } : undefined}>{t(ACTION_LABELS[action])}</span>,
+      label: t(ACTION_LABELS[action]),
+      danger: action === 'destroy',
       refused: refusal(action, app, environments),
       onClick: () => handle(action, app),
       'data-testid': `app-page-${action === 'resetAdmin' ? 'reset-admin' : action}`,

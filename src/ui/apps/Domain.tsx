@@ -7,6 +7,7 @@ import { Secondary } from '../common/Secondary';
 import type { Tone } from '../common/status';
 import { StateIcon } from '../common/Tag';
 import { key } from '../common/text';
+import { TARGET } from '../common/theme';
 import { type Translate, useT } from '../host';
 
 const STATES: Record<DomainState, { label: string; tone: Tone }> = {
@@ -23,6 +24,15 @@ const REASONS: Record<DomainReason, string> = {
   unreachable: key('Nothing answers there. Check its address, and firewalls between.'),
   tls: key('HTTPS fails there. Check the certificate of the domain.'),
   elsewhere: key('Something else answers there, or the reverse proxy does not pass on the host.'),
+};
+
+/** A finger reaches the explanation, too. */
+const SEEN = {
+  display: 'inline-flex',
+  justifyContent: 'center',
+  alignItems: 'center',
+  minWidth: TARGET,
+  minHeight: TARGET,
 };
 
 /** What the Supervisor knows of the custom domain of an app, in words, with what to do. */
@@ -44,7 +54,7 @@ export function Domain({ app }: { app: AppRow }) {
     <Flex gap="small" align="center" data-testid={`domain-${app.name}`} data-state={known.state}>
       <Tooltip title={text}>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard reaches the explanation */}
-        <span tabIndex={0} role="img" aria-label={text}>
+        <span tabIndex={0} role="img" aria-label={text} style={SEEN}>
           <StateIcon tone={tone} />
         </span>
       </Tooltip>

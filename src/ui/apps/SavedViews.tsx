@@ -1,12 +1,11 @@
 import { CheckOutlined, DownOutlined } from '@ant-design/icons';
-import { type MenuProps, theme } from 'antd';
+import type { MenuProps } from 'antd';
 import { useState } from 'react';
 import type { ViewRow } from '../../shared/view';
 import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
 import { type ApiError, problemText } from '../common/errors';
 import { MenuButton } from '../common/MenuButton';
-import { readableColors } from '../common/theme';
 import { type Translate, useHost } from '../host';
 import { useViews } from './useViews';
 import { ViewNameDialog } from './ViewNameDialog';
@@ -14,7 +13,6 @@ import { ViewNameDialog } from './ViewNameDialog';
 /** Named filters, sort and columns of the list. @param columns the optional ones that are shown */
 export function SavedViews({ columns }: { columns: readonly string[] }) {
   const { t } = useHost();
-  const { token } = theme.useToken();
   const state = useViews(columns);
   const changes = useChanges(state.refresh);
   const { views, chosen, address, isChanged, show, refresh } = state;
@@ -30,7 +28,7 @@ export function SavedViews({ columns }: { columns: readonly string[] }) {
     else if (item === 'delete' && chosen) void changes.destroy(chosen);
     else show(views.find(({ id }) => `view ${id}` === item) ?? null);
   };
-  const items = itemsOf(t, state, readableColors(token).danger);
+  const items = itemsOf(t, state);
   const name = chosen && (isChanged ? t('{{view}} (changed)', { view: chosen.name }) : chosen.name);
 
   return (
@@ -92,7 +90,7 @@ function useChanges(refresh: () => Promise<unknown>) {
 
 type Shown = Pick<ReturnType<typeof useViews>, 'views' | 'chosen' | 'isChanged' | 'isAll'>;
 
-function itemsOf(t: Translate, { views, chosen, isChanged, isAll }: Shown, danger: string): MenuProps['items'] {
+function itemsOf(t: Translate, { views, chosen, isChanged, isAll }: Shown): MenuProps['items'] {
   const tick = (isShown: boolean) => (
     <CheckOutlined aria-hidden style={{ visibility: isShown ? undefined : 'hidden' }} />
   );
@@ -105,7 +103,7 @@ function itemsOf(t: Translate, { views, chosen, isChanged, isAll }: Shown, dange
     ...(chosen
       ? [
           { key: 'rename', label: t('Rename…') },
-          { key: 'delete', label: <span style={{ color: danger }}>{t('Delete')}</span> },
+          { key: 'delete', label: t('Delete'), danger: true },
         ]
       : []),
   ];

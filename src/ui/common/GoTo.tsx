@@ -178,7 +178,7 @@ function useTargets(text: string, isLocal: boolean): { targets: Target[]; isSear
       key: `app-${app.name}`,
       icon: <AppAvatar app={app} />,
       title: app.title,
-      detail: [app.name, ...app.environments].join(' · '),
+      detail: [app.name, ...app.environments, app.cname].filter(Boolean).join(' · '),
       path: `${PATHS.apps}?${new URLSearchParams({ app: app.name })}`,
     })),
   ];

@@ -64,6 +64,7 @@ export function Page({ children }: { children: ReactNode }) {
 
 function ForThisPart({ children }: { children: ReactNode }) {
   const t = useT();
+  const { token } = theme.useToken();
   const api = useApi();
   const { data, error, refresh } = useLive(api.info, 'info');
   if (!data) {
@@ -75,7 +76,7 @@ function ForThisPart({ children }: { children: ReactNode }) {
   return (
     <Info.Provider value={data}>
       <Space direction="vertical" size="middle" style={{ width: '100%', paddingBottom: COVERED }}>
-        <Flex gap="small" justify="end" style={{ marginBottom: -8 }}>
+        <Flex gap="small" justify="end" style={{ marginBottom: Math.min(0, 8 - token.padding) }}>
           <GoTo isLocal={data.part === 'local'} />
           <KeyboardHelp />
         </Flex>

@@ -80,9 +80,9 @@ export function SignInDialog({
             key: label,
             label,
             children: href ? (
-              <a href={href} target="_blank" rel="noreferrer" style={{ wordBreak: 'break-all' }}>
+              <Typography.Link href={href} target="_blank" style={{ wordBreak: 'break-all', paddingBlock: 4 }}>
                 {value}
-              </a>
+              </Typography.Link>
             ) : (
               <Typography.Text code={isCode} style={{ wordBreak: 'break-all' }}>
                 {value}

@@ -69,6 +69,7 @@ export function readableTheme(token: GlobalToken): ThemeConfig {
       Typography: { colorLink: link, colorLinkHover: link, colorError: danger, colorWarning: warning },
       Tabs: { itemSelectedColor: link },
       Form: { colorError: danger },
+      Dropdown: { colorError: danger, colorTextLightSolid: dangerColor },
       Radio: { colorPrimary: link, colorPrimaryHover: link },
     },
   };
