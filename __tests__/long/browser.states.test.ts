@@ -28,7 +28,10 @@ import { englishOn, USERNAMES } from '../support/english';
 /** Every state that `npm run screenshots` photographs, in both clients, in Chinese, in the compact and the dark theme, for a desk, a tablet and a phone. */
 
 /** What Node.js and the browser say. */
-const ERRORS = ['connect ECONNREFUSED', 'Cannot convert undefined or null to object'];
+const ERRORS = ['connect ECONNREFUSED', 'connect ETIMEDOUT', 'Cannot convert undefined or null to object'];
+
+/** As they stand on a keyboard. */
+const KEYS = ['Tab', 'Home', 'End', 'Enter', 'Space', 'Esc', 'Ctrl'];
 
 /** What the pages show as it is in any language. */
 const CHANNELS = NOTIFIERS.meta.channels.map(({ title }) => title);
@@ -39,6 +42,7 @@ const DATA: string[] = [
   ...CHANNELS,
   CORE_PROGRESS,
   ...ERRORS,
+  ...KEYS,
   ...USERNAMES,
 ];
 

@@ -75,7 +75,7 @@ export const RARE_STATES: State[] = [
     name: 'apps-columns',
     async show(page) {
       await backToApps(page);
-      await page.unrouteAll();
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
       await page.locator('.ant-card button:has(.anticon-setting)').click();
       await settled(page, '.ant-popover input');
     },
@@ -128,7 +128,7 @@ export const RARE_STATES: State[] = [
     name: 'apps-deleted',
     async show(page) {
       await page.locator('.ant-drawer-close:visible').click();
-      await page.unrouteAll();
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
       await answerWith(page, 'apps:deleted', deletedApps);
       await page.getByTestId('more-lists').click();
       await settled(page, '[data-testid="open-deleted"]');
@@ -140,7 +140,7 @@ export const RARE_STATES: State[] = [
     name: 'apps-delete-several',
     async show(page) {
       await page.locator('.ant-drawer-close:visible').click();
-      await page.unrouteAll();
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
       for (const app of SEVERAL) await page.getByTestId(`app-row-${app}`).getByRole('checkbox').check();
       await askSeveral(page, 'delete', '#confirm-delete');
     },
@@ -218,7 +218,7 @@ export const RARE_STATES: State[] = [
     name: 'overview-many',
     async show(page) {
       await answerNo(page);
-      await page.unrouteAll();
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
       await answerWith(page, 'appFleet:summary', manyEnvironments);
       await answerWith(page, 'appFleet:load', loadOfMany);
       await answerWith(page, 'appEvents:list', eventsOfMany);
@@ -241,7 +241,7 @@ export const RARE_STATES: State[] = [
   {
     name: 'containers',
     async show(page) {
-      await page.unrouteAll();
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
       await answerWith(page, 'appSupervisor:info', (info: PartInfo) => ({ ...info, makesContainers: true }));
       await page.route('**/api/appContainers:list*', (route) => route.fulfill({ json: { data: containersIn() } }));
       // A page asks once what the part is.
@@ -292,7 +292,7 @@ export const RARE_STATES: State[] = [
   {
     name: 'apps-forbidden',
     async show(page) {
-      await page.unrouteAll();
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
       const refusal = { status: 403, json: { errors: [{ message: 'No' }] } };
       await page.route('**/api/apps:list*', (route) => route.fulfill(refusal));
       await openTab(page, 'apps');
@@ -302,7 +302,7 @@ export const RARE_STATES: State[] = [
   {
     name: 'apps-broken',
     async show(page) {
-      await page.unrouteAll();
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
       // Rows without the fields that the page needs.
       await answerWith(page, 'apps:list', () => [{ name: 'x' }]);
       await openTab(page, 'environments');
@@ -315,7 +315,7 @@ export const RARE_STATES: State[] = [
   {
     name: 'notifications-failing',
     async show(page) {
-      await page.unrouteAll();
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
       await page.route('**/api/appNotifiers:list*', (route) => route.fulfill({ json: NOTIFIERS }));
       await page.route('**/api/appNotifiers:test*', (route) => route.fulfill({ json: { data: TEST_RESULT } }));
       await openTab(page, 'notifications');
@@ -343,7 +343,7 @@ export const RARE_STATES: State[] = [
     // The last one: the page keeps no WebSocket from here on.
     name: 'apps-live-off',
     async show(page, { app }) {
-      await page.unrouteAll();
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
       await page.routeWebSocket(/\/ws(\?|$)/, (socket) => socket.close());
       await page.reload();
       await page.getByTestId('live-off').waitFor();

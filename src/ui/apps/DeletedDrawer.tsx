@@ -25,7 +25,14 @@ export function DeletedDrawer({ environments, onChange }: Props) {
   const { params, open } = useAddress();
   const close = () => open((now) => new URLSearchParams([...now].filter(([key]) => key !== 'deleted')));
   return (
-    <Drawer open={params.has('deleted')} title={t('Recently deleted')} width={560} onClose={close} destroyOnClose>
+    <Drawer
+      open={params.has('deleted')}
+      title={t('Recently deleted')}
+      aria-label={t('Recently deleted')}
+      width={560}
+      onClose={close}
+      destroyOnClose
+    >
       <List environments={environments} onChange={onChange} />
     </Drawer>
   );

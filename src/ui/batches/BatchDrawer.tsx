@@ -1,7 +1,6 @@
 import { ArrowLeftOutlined } from '@ant-design/icons';
 import { Button, Drawer, Empty, Flex, Skeleton } from 'antd';
 import { useState } from 'react';
-import { Link } from 'react-router-dom';
 import type { BatchFailure, BatchRow } from '../../shared/batch';
 import { Author, useNames } from '../common/Author';
 import { useApi } from '../common/api';
@@ -13,6 +12,7 @@ import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { APPS, ENVIRONMENTS } from '../common/snippets';
 import { StateIcon } from '../common/Tag';
+import { TextLink } from '../common/TextLink';
 import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
 import { useHost, useT } from '../host';
@@ -35,7 +35,14 @@ export function BatchDrawer({ onChange }: { onChange: () => void }) {
       return new URLSearchParams(next === null ? others : [...others, ['batch', next]]);
     });
   return (
-    <Drawer open={id !== null} title={t('Batches')} width={560} onClose={() => show(null)} destroyOnClose>
+    <Drawer
+      open={id !== null}
+      title={t('Batches')}
+      aria-label={t('Batches')}
+      width={560}
+      onClose={() => show(null)}
+      destroyOnClose
+    >
       {id === ALL_BATCHES ? (
         <List show={show} />
       ) : (
@@ -155,7 +162,7 @@ function Cause({ failure: { cause, apps } }: { failure: BatchFailure }) {
         {apps.map(({ name, title }, index) => (
           <span key={name}>
             {index > 0 && t(', ')}
-            <Link to={`${PATHS.apps}?${new URLSearchParams({ app: name })}`}>{title}</Link>
+            <TextLink to={`${PATHS.apps}?${new URLSearchParams({ app: name })}`}>{title}</TextLink>
           </span>
         ))}
       </div>

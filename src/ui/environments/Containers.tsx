@@ -62,9 +62,11 @@ export function useContainers(isAsked: boolean) {
   );
   const [logOf, setLogOf] = useState<string>();
   const act = useContainerActions(refresh);
+  const title = t('Log of the container of "{{environment}}"', { environment: logOf });
   const drawer = (
     <Drawer
-      title={t('Log of the container of "{{environment}}"', { environment: logOf })}
+      title={title}
+      aria-label={title}
       open={logOf !== undefined}
       onClose={() => setLogOf(undefined)}
       width="min(960px, 100vw)"
