@@ -170,6 +170,9 @@ function SelectAll({ selected, select, page, query }: Pick<Props, 'selected' | '
   );
 }
 
+/** In px: so much of its end is covered by the button of NocoBase's AI employees. */
+const COVERED = 56;
+
 /** Above the columns that are fixed and the header that stays. */
 const barOf = (token: GlobalToken) =>
   css({
@@ -182,6 +185,7 @@ const barOf = (token: GlobalToken) =>
     alignItems: 'center',
     justifyContent: 'space-between',
     padding: `${Math.max(token.paddingXS, 8)}px ${Math.max(token.paddingSM, 12)}px`,
+    paddingInlineEnd: COVERED,
     border: `1px solid ${token.colorPrimaryBorder}`,
     borderRadius: token.borderRadius,
     background: token.colorBgElevated,

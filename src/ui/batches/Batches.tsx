@@ -42,7 +42,11 @@ function OneBatch({ batch, show, dismiss }: { batch: BatchRow; show: () => void;
       <span style={{ flex: '1 1 160px', minWidth: 0 }}>
         <strong>{title}</strong> {batchProgress(t, batch)}
       </span>
-      {!batch.isOver && <BatchBar batch={batch} />}
+      {!batch.isOver && (
+        <div style={{ flex: '0 1 160px' }}>
+          <BatchBar batch={batch} />
+        </div>
+      )}
       <Flex gap="small">
         <Button
           size="small"
@@ -82,7 +86,7 @@ export function BatchBar({ batch }: { batch: BatchRow }) {
       status={failed ? 'exception' : batch.isOver ? 'success' : 'active'}
       showInfo={false}
       size="small"
-      style={{ flex: '0 1 160px', margin: 0 }}
+      style={{ margin: 0 }}
       aria-label={batchProgress(t, batch)}
     />
   );
