@@ -67,7 +67,7 @@ it('restarts and upgrades of the Supervisor fail no request and close no WebSock
     ({ done, again, slowest }) => `${done} (${again} sent again, the longest ${Math.round(slowest)} ms)`,
   );
   console.log(
-    `${restarts} restarts and ${upgrades} upgrades in ${took.toFixed(1)} minutes; requests to an echo: ${told[0]}; to a real app, at ${Math.round(sustained / 2)} a second: ${told[1]}`,
+    `${restarts} restarts and ${upgrades} upgrades in ${took.toFixed(1)} minutes; requests to an echo: ${told[0]}; to a real app, at ${Math.round(sustained / 2)} a second or fewer: ${told[1]}`,
   );
   expect(restarts).toBeGreaterThan(0);
   expect(upgrades).toBeGreaterThan(0);

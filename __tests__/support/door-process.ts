@@ -27,6 +27,9 @@ export const WEB_SOCKET_ID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
 const BIG = Buffer.alloc(4_000_000);
 
+/** Visits at the same time of those that come steadily. */
+const MOST_UNDER_WAY = 200;
+
 /** A real door, HAProxy and feeder, before echoing Workers. */
 
 /**
@@ -178,16 +181,24 @@ export class Visitors {
     this.all = perSecond ? this.steadily(perSecond) : Promise.all(Array.from({ length: count }, visit));
   }
 
-  /** Whether others have been answered or not. */
+  /**
+   * Whether others have been answered or not. Those that are due since this process was starved come late, not all at once: a server takes 511
+   * connections that it has not accepted yet.
+   */
   private async steadily(perSecond: number): Promise<void> {
     const began = performance.now();
-    const visits: Array<Promise<void>> = [];
+    const underWay = new Set<Promise<void>>();
+    let visits = 0;
     while (!this.isOver) {
       const due = ((performance.now() - began) / 1_000) * perSecond;
-      while (visits.length < due) visits.push(this.visit());
+      while (visits < due && underWay.size < MOST_UNDER_WAY) {
+        visits++;
+        const visit = this.visit().finally(() => underWay.delete(visit));
+        underWay.add(visit);
+      }
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    await Promise.all(visits);
+    await Promise.all(underWay);
   }
 
   private ask(): ReturnType<typeof get> {
