@@ -34,9 +34,10 @@ export function wantedOf(
     .digest('hex')
     .slice(0, 16);
   const globals = [...place.globals, `setenv ${CONFIGURATION_MARK} ${mark}`];
-  const files = { ...filesOf({ ...place, globals }, table) };
+  const maps = mapsOf(table);
+  const files = { ...filesOf({ ...place, globals }, table, maps) };
   for (const [name, text] of certificates) files[`${CERTIFICATES}/${name}`] = text;
-  return { mark, files, maps: mapsOf(table) };
+  return { mark, files, maps };
 }
 
 function placeOf(config: DoorConfig, isSecure: boolean, hasIPv6: boolean, hasTable: boolean): DoorPlace {
