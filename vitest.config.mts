@@ -64,6 +64,8 @@ export default defineConfig({
       }),
       // As integration, and too long for `npm test`.
       project('faults', {
+        // Of the tests of the proxy, some groups are of the Supervisor alone. That nothing ran at all is seen by scripts/test.mjs.
+        passWithNoTests: true,
         testTimeout: 5 * MINUTE,
         hookTimeout: 5 * MINUTE,
         maxWorkers: 2,

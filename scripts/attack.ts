@@ -17,6 +17,7 @@ const USAGE = `npm run attack [-- options]
   --finding S5  no inputs, and only attacks of these findings (S5,G1)
   --denial      only what holds up visitors of other apps: how long they wait with and without it (7 minutes; with --finding,
                 floods of these names)
+  --no-door     on a fleet whose Supervisor visitors reach directly
   --fleet NAME  on a running fleet of this name, whose apps are left alone
 
 Ends with 1 if anything gets through.`;
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     finding: { type: 'string' },
     denial: { type: 'boolean' },
+    'no-door': { type: 'boolean', default: false },
     fleet: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
@@ -40,8 +42,9 @@ async function main(): Promise<number> {
   const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
   const only = values.only?.split(',').map(Number);
   const findings = values.finding?.split(',');
-  if (!values.fleet) ensurePrograms(['haproxy'], console.log);
-  const options = { name: 'attacked', port: 'free' as const, door: true, reset: true, durable: false };
+  const door = !values['no-door'];
+  if (!values.fleet && door) ensurePrograms(['haproxy'], console.log);
+  const options = { name: 'attacked', port: 'free' as const, door, reset: true, durable: false };
   const fleet = values.fleet ? Fleet.attach(values.fleet) : await Fleet.start(options, terminalProgress());
   const outcomes: Outcome[] = [];
   const note = (outcome: Outcome) => {

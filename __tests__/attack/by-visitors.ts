@@ -242,9 +242,8 @@ export const longOnes: Attack[] = [
       const targets = ['/api/__app/target/app:getInfo', '/api/app:getInfo', '/admin/'];
       const statuses = await Promise.all(targets.map(async (target) => (await stage.ask(target, { headers })).status));
       // HAProxy says that the request is malformed.
-      return targets
-        .filter((_, index) => ![400, 431].includes(statuses[index]))
-        .map((target) => `${target} takes them`);
+      const refused = stage.fleet.door ? [400, 431] : [431];
+      return targets.filter((_, index) => !refused.includes(statuses[index])).map((target) => `${target} takes them`);
     },
   },
   {

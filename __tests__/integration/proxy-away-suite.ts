@@ -47,13 +47,18 @@ export const proxyAway = ({ front, it, isDoor, ofModule }: Lane): void => {
     return door;
   };
 
+  /** A door asks the first environment each time, and the module only once. */
+  const reads = async (port: number) => {
+    for (let i = 0; i < 5; i++) expect(await ask(port, READ)).toMatchObject({ status: 200, body: 'of the other' });
+  };
+
   describe('a NocoBase that is not there', () => {
     it('is asked for once: reads, and then everything, go to the other environment', async () => {
       const { port, unreachable } = await doorTo({ a: portOf(dead), b: other.port });
-      expect(await ask(port, READ)).toMatchObject({ status: 200, body: 'of the other' });
-      // Whoever answers has been sent it, to HAProxy: what may change something is sent once.
-      const status = isDoor ? 502 : 200;
-      expect(await ask(port, '/api/x', { method: 'POST', body: 'x' })).toMatchObject({ status });
+      await reads(port);
+      // The nginx of the image has answered, and for HAProxy that is an answer: what may change something is sent once.
+      const answer = isDoor ? { status: 502, code: 'UPSTREAM_REFUSED' } : { status: 200 };
+      expect(await ask(port, '/api/x', { method: 'POST', body: 'x' })).toMatchObject(answer);
       ofModule(() => expect(unreachable).toEqual(['a']));
     });
 
@@ -87,7 +92,7 @@ export const proxyAway = ({ front, it, isDoor, ofModule }: Lane): void => {
   describe('a NocoBase that ends at a request', () => {
     it('is not avoided for it, and reads go to the other environment', async () => {
       const { port, unreachable } = await doorTo({ a: portOf(ending), b: other.port });
-      expect(await ask(port, READ)).toMatchObject({ status: 200, body: 'of the other' });
+      await reads(port);
       expect(await ask(port, '/api/x', { method: 'POST', body: 'x' })).toMatchObject({
         status: 502,
         code: 'UPSTREAM_RESET',

@@ -168,7 +168,9 @@ export const proxyWs = ({ front, it, isDoor, ofModule }: Lane): void => {
       return {
         line: head.split('\r\n')[0].replace('Time-out', 'Timeout'),
         head,
-        code: /"code":"(\w+)"/.exec(body ?? '')?.[1],
+        code: body?.includes('{')
+          ? JSON.parse(body.slice(body.indexOf('{'), body.lastIndexOf('}') + 1)).error.code
+          : undefined,
         door,
       };
     };
@@ -320,6 +322,7 @@ export const proxyWs = ({ front, it, isDoor, ofModule }: Lane): void => {
         'x-forwarded-host': 'apps.test',
       });
       expect(await door.webSockets()).toBe(1);
+      ofModule(() => expect(door.proxy.stats()).toMatchObject([{ environment: 'a', webSockets: 1 }]));
       const big = Buffer.alloc(3_000_000, 7);
       const back = new Promise<Buffer>((resolve) => ws.once('message', (data) => resolve(data as Buffer)));
       ws.send(big);
@@ -328,7 +331,10 @@ export const proxyWs = ({ front, it, isDoor, ofModule }: Lane): void => {
       ws.close(4001, 'bye');
       expect(await code).toBe(4001);
       await nothingLeft(door, target);
-      ofModule(() => expect(door.results).toEqual(['a 1xx']));
+      ofModule(() => {
+        expect(door.results).toEqual(['a 1xx']);
+        expect(door.proxy.stats()).toMatchObject([{ environment: 'a', webSockets: 0 }]);
+      });
     });
 
     it('goes where the cookie pins it, and where it runs when that is gone', async () => {

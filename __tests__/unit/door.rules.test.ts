@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type DoorPlace, filesOf, stepsBetween, unusableOf } from '../../src/server/door/rules';
+import { pairsOf } from '../../src/server/door/rules/maps';
 import { quoted } from '../../src/server/door/rules/text';
 import { networksOf } from '../../src/server/door/rules/trusted';
 import { trustOf } from '../../src/server/proxy';
@@ -18,6 +19,27 @@ describe('the files of a door', () => {
     expect(files['apps.map']).toBe(`crm u1|-|${HEAD}|at:a:b\n`);
     expect(files['hosts.map']).toBe('crm.test crm\n');
     expect(files['pins.map']).toBe('crm.a at:a:b\ncrm.b at:b:a\ncrm.c at:c:a\n');
+  });
+
+  it('pair no environments of which one has no server, or another path', () => {
+    const routes = routesOf([crm], { a: 'http://a/x', b: 'http://b/y', c: 'http://a:99999' });
+    expect(filesOf(place, routes)).toMatchObject({
+      'apps.map': `crm u1|-|${HEAD}|at:a|at:b\n`,
+      'pins.map': 'crm.a at:a\ncrm.b at:b\ncrm.c at:c\n',
+    });
+    const first = { ...crm, environments: ['c', 'a'] };
+    const { environments } = routes;
+    // The one that has no server is no reason to send everybody to the other.
+    expect(filesOf(place, { ...table(first), environments })['apps.map']).toBe(`crm u1|-|${HEAD}|at:c\n`);
+  });
+
+  it('pair first what the visitors of an app get who are pinned to none', () => {
+    const names = Array.from({ length: 30 }, (_, i) => `e${i}`);
+    const both = names.flatMap((first, i) => names.slice(i + 1).map((second) => [first, second]));
+    const apps = both.map((environments, i) => ({ uid: `u${i}`, name: `app${i}`, environments }));
+    const pairs = pairsOf(routesOf(apps, Object.fromEntries(names.map((name) => [name, `http://${name}`]))));
+    expect(both.filter(([first, second]) => !pairs.has(`at:${first}:${second}`))).toEqual([]);
+    expect(pairs.size).toBe(500);
   });
 
   it('leave an app to the module that runs nowhere, and know its name and hosts', () => {

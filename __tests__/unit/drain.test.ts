@@ -211,7 +211,7 @@ describe('a drain', () => {
       ['crm', 'NOT_CORDONED'],
       ['wiki', 'NOT_CORDONED'],
     ]);
-    expect(row('env_a')).toMatchObject({ cordoned: false });
+    expect(row('env_a')).toMatchObject({ cordoned: false, away: [] });
   });
 
   it('is listed as one of its environment, which a move of chosen apps from there is not', async () => {

@@ -13,8 +13,8 @@ export interface Timer {
 }
 
 /**
- * The time of one process: its readings and its timers. `core/` injects the real one, and a database's dialect brings it along; tests inject one
- * that they advance manually. No method depends on `this`.
+ * The time of one process: its readings and its timers. `core/` and the dialects of databases inject the real one; tests inject one that they
+ * advance manually. No method depends on `this`.
  */
 export interface Clock {
   now(): Now;

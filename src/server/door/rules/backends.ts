@@ -183,7 +183,6 @@ function single(worker: Worker): string[] {
  * turns, which `use-server` keeps to the first one as long as it is up.
  */
 function pair(first: Worker, second: Worker): string[] {
-  if (first.address.prefix !== second.address.prefix) return [];
   const at = backendOf(first.name, second.name);
   const rules = [
     ...prefixed(first),

@@ -1,4 +1,5 @@
 import type { AppRoute, Routes } from '../../../shared/routes';
+import { serverAddress } from '../../config/server-address';
 import { backendOf, MAPS } from './place';
 
 /** The content of HAProxy's maps: by file, by key. */
@@ -18,12 +19,13 @@ export const STOPPED = '.';
  */
 export function mapsOf({ apps, environments }: Pick<Routes, 'apps' | 'environments'>): Maps {
   const pairs = new Set(pairsOf({ apps, environments }).keys());
+  const prefixes = prefixesOf(environments);
   const maps = { apps: new Map(), hosts: new Map(), pins: new Map(), names: new Map() } satisfies Maps;
   for (const app of apps.values()) {
     const { uid, name, hosts } = app;
     maps.names.set(name, app.stopped ? STOPPED : uid);
     for (const host of hosts) if (!maps.hosts.has(host)) maps.hosts.set(host, name);
-    if (app.environments.length) maps.apps.set(name, lineOf(app, pairs));
+    if (app.environments.length) maps.apps.set(name, lineOf(app, pairs, prefixes.has(app.environments[0])));
     for (const environment of app.environments) {
       const both = backendOf(environment, otherOf(app, environment) ?? '');
       maps.pins.set(`${name}.${environment}`, pairs.has(both) ? both : backendOf(environment));
@@ -32,12 +34,15 @@ export function mapsOf({ apps, environments }: Pick<Routes, 'apps' | 'environmen
   return maps;
 }
 
-function lineOf({ uid, signIn, environments: [first, second] }: AppRoute, pairs: ReadonlySet<string>): string {
+/** @param hasServer whether its first environment can have one: otherwise it has no backend, and the module decides where visitors go */
+function lineOf(
+  { uid, signIn, environments: [first, second] }: AppRoute,
+  pairs: ReadonlySet<string>,
+  hasServer: boolean,
+): string {
   const both = second === undefined ? null : backendOf(first, second);
-  const backends =
-    both !== null && pairs.has(both)
-      ? [both]
-      : [first, second].filter((each) => each !== undefined).map((each) => backendOf(each));
+  const each = [backendOf(first), ...(second === undefined || !hasServer ? [] : [backendOf(second)])];
+  const backends = both !== null && pairs.has(both) ? [both] : each;
   return [uid, signIn ? BY_MAIN : PLAIN, tokenHead(uid), ...backends].join('|');
 }
 
@@ -49,19 +54,29 @@ const tokenHead = (kid: string): string =>
 const otherOf = ({ environments: [first, second] }: AppRoute, environment: string): string | undefined =>
   environment === first ? second : first;
 
+/** Before the path of each request, by environment: of those that can have a server. */
+function prefixesOf(environments: Routes['environments']): Map<string, string> {
+  const all = [...environments.values()].map(({ name, url }) => ({ name, prefix: serverAddress(url)?.prefix }));
+  return new Map(all.flatMap(({ name, prefix }) => (prefix === undefined ? [] : [[name, prefix]])));
+}
+
 /** Pairs of environments that get a backend; apps of further ones are tried again at the same environment. */
 const MOST_PAIRS = 500;
 
-/** Each environment of an app that has several, and the other one that its visitors get, each pair once. */
+/**
+ * Each pair once: first those that visitors of an app get in the order of its environments, then those of who is pinned to another one. Two
+ * whose addresses have different paths are none: the path of a request is changed before one of them is chosen.
+ */
 export function pairsOf({ apps, environments }: Pick<Routes, 'apps' | 'environments'>): Map<string, [string, string]> {
+  const all = [...apps.values()];
+  const inOrder = all.map(({ environments: [first, second] }) => [first, second]);
+  const ofPins = all.flatMap((app) => app.environments.map((one) => [one, otherOf(app, one)]));
+  const prefixes = prefixesOf(environments);
   const pairs = new Map<string, [string, string]>();
-  for (const app of apps.values()) {
-    for (const one of app.environments) {
-      const other = otherOf(app, one);
-      if (other === undefined || !environments.has(one) || !environments.has(other) || pairs.size === MOST_PAIRS)
-        continue;
-      pairs.set(backendOf(one, other), [one, other]);
-    }
+  for (const [one, other] of [...inOrder, ...ofPins]) {
+    if (one === undefined || other === undefined || pairs.size === MOST_PAIRS) continue;
+    const prefix = prefixes.get(one);
+    if (prefix !== undefined && prefix === prefixes.get(other)) pairs.set(backendOf(one, other), [one, other]);
   }
   return new Map([...pairs].sort(([one], [other]) => (one < other ? -1 : 1)));
 }

@@ -75,9 +75,10 @@ export class Drains {
       ...moved.map(({ app, to }) => ({ app, uid: uids.get(app) ?? '', to })),
       ...stopped.map(({ name, uid }) => ({ app: name, uid, to: null })),
     ];
-    // Before anything begins: a process that ends halfway leaves nothing that uncordoning cannot undo.
-    const before = environmentCache.get(environment)?.away ?? [];
-    await environmentCache.change(environment, { away: mergeAway(before, away) });
+    // Before anything begins: a process that ends halfway leaves nothing that uncordoning cannot undo. Where it was uncordoned while
+    // the moves were looked at, nothing begins.
+    const { cordoned, away: before = [] } = environmentCache.get(environment) ?? {};
+    if (cordoned) await environmentCache.change(environment, { away: mergeAway(before, away) });
     // Another drain, or whoever stops it there, may have come first.
     const assertServed = (app: AppDefinition) => {
       if (!moves.servedIn(app, environment).length)

@@ -1,0 +1,3 @@
+import { attackSuite } from '../attack/attack-suite';
+
+attackSuite();
