@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { systemClock } from '../src/server/core/system';
+import { systemClock } from '../src/server/clock';
 import { createLog } from '../src/server/log';
 import { Envelope, SUPERVISOR } from '../src/server/protocol/envelope';
 import { fleetKeyOf, Keyring } from '../src/server/protocol/keyring';

@@ -1,6 +1,7 @@
 import Redis from 'ioredis';
 import { query } from '../../scripts/fleet';
-import { systemClock, systemRandom } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
+import { systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keyring } from '../../src/server/protocol/keyring';

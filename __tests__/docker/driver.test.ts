@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { docker, dockerEnv } from '../../scripts/docker/engine';
 import { ROOT } from '../../scripts/lib/root.mjs';
-import { systemClock } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
 import { DockerDriver } from '../../src/server/supervisor/containers/docker';
 import { driverContract } from '../contracts/driver-suite';
 import { services } from '../support/compose';

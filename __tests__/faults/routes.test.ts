@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Redis as RedisServer } from '../../scripts/fleet';
-import { systemClock, systemRandom } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
+import { systemRandom } from '../../src/server/core/system';
 import { DoorLink } from '../../src/server/protocol/door-link';
 import { fleetKeyOf, publicKeyOf } from '../../src/server/protocol/keyring';
 import { type RouteSource, RoutesWriter } from '../../src/server/protocol/published-routes';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { systemClock, systemRandom } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
+import { systemRandom } from '../../src/server/core/system';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/redis-keys';
 import { busSuite } from '../contracts/bus-suite';

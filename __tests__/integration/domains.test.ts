@@ -5,7 +5,7 @@ import type { AddressInfo, Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
 import { proveDomainBy } from '../../src/server/protocol/domain-proof';
 import { createDomainFront, RoutingTable, trustOf } from '../../src/server/proxy';
 import { createDomainProbe } from '../../src/server/supervisor/domains/domain-probe';

@@ -1,6 +1,7 @@
 import type RedisClient from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock, systemRandom } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
+import { systemRandom } from '../../src/server/core/system';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import type { Tenures } from '../../src/server/worker/tenures';

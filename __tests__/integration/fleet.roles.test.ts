@@ -1,6 +1,6 @@
 import Redis from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
 import { DoorLink } from '../../src/server/protocol/door-link';
 import { environmentKeyOf, fleetKeyOf, Keyring, publicKeyOf } from '../../src/server/protocol/keyring';
 import { doorReportOf } from '../support/fixtures';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/server/clock';
 import { Manifests } from '../../src/server/core/manifests';
-import { systemClock } from '../../src/server/core/system';
 import { type Envelope, SUPERVISOR } from '../../src/server/protocol/envelope';
 import { environmentKeyOf, fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { Secrets } from '../../src/server/protocol/secrets';

@@ -2,7 +2,7 @@ import { Database, type Model } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { query } from '../../scripts/fleet';
-import { systemClock } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
 import { hashPassword, isPassword } from '../../src/server/protocol/administrator';
 import {
   findAdminPassword,

@@ -6,7 +6,7 @@ import { Database } from '@nocobase/database';
 import type { Application, ApplicationOptions, AppSupervisor } from '@nocobase/server';
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { query } from '../../scripts/fleet';
-import { systemClock } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
 import { acquireLock, inspectDatabase } from '../../src/server/databases';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { hashPassword, isPassword } from '../../src/server/protocol/administrator';

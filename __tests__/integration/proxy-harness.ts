@@ -1,8 +1,9 @@
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { freePort } from '../../scripts/fleet';
+import { systemClock } from '../../src/server/clock';
 import type { Bounds } from '../../src/server/config/bounds';
-import { systemClock, systemRandom } from '../../src/server/core/system';
+import { systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
 import {
   type AppNaming,

@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect } from 'vitest';
+import { systemClock } from '../../src/server/clock';
 import { BOUNDS } from '../../src/server/config/bounds';
-import { systemClock } from '../../src/server/core/system';
 import { createGuard, createNaming, recordBodies } from '../../src/server/proxy';
 import { originsOf } from '../support/origins';
 import {

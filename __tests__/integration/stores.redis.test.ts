@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import Redis from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { systemClock, systemRandom } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
+import { systemRandom } from '../../src/server/core/system';
 import { inEnglish } from '../../src/server/errors';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { environmentKeyOf, fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import Redis from 'ioredis';
-import { systemClock, systemRandom } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
+import { systemRandom } from '../../src/server/core/system';
 import { Keys } from '../../src/server/protocol/redis-keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { storesSuite } from '../contracts/stores-suite';

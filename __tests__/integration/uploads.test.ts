@@ -15,7 +15,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
 import { environmentKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { signTransfer, TRANSFER_HEADER, type TransferRequest, transferKeyOf } from '../../src/server/protocol/transfer';
 import { COMPARE } from '../../src/server/timing';

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { freePort } from '../../scripts/fleet';
+import { systemClock } from '../../src/server/clock';
 import { BOUNDS } from '../../src/server/config/bounds';
-import { systemClock } from '../../src/server/core/system';
 import { type DoorFiles, filesOf } from '../../src/server/door/rules';
 import { createLog } from '../../src/server/log';
 import {

@@ -1,4 +1,4 @@
-import { systemClock } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
 import type { Log } from '../../src/server/log';
 import { Envelope } from '../../src/server/protocol/envelope';
 import { fleetKeyOf, type GivenKeys, Keyring } from '../../src/server/protocol/keyring';

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fleet, waitFor } from '../../scripts/fleet';
-import { systemClock, systemRandom } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
+import { systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/redis-keys';

@@ -1,4 +1,5 @@
-import { systemClock, systemRandom } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
+import { systemRandom } from '../../src/server/core/system';
 import { Feed } from '../../src/server/feed';
 import type { Stores } from '../../src/server/protocol/stores';
 import { MemoryStores, type MemoryStoresOptions } from '../../src/server/protocol/stores/memory';

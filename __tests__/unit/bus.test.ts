@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
-import { systemClock } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
 import { MemoryBus } from '../../src/server/protocol/bus/memory';
 import { busSuite } from '../contracts/bus-suite';
 

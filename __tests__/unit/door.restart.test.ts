@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { systemClock } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
 import { entriesOf, RoutesReader, RoutesWriter } from '../../src/server/protocol/published-routes';
 import { Keys } from '../../src/server/protocol/redis-keys';
 import { COUNT } from '../../src/server/protocol/stores/counts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
 import { bodyOf, Envelope, SUPERVISOR } from '../../src/server/protocol/envelope';
 import { environmentKeyOf, fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { Refusals } from '../../src/server/protocol/refusals';

@@ -1,6 +1,6 @@
 import type { Application } from '@nocobase/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
 import { coreApp, guardApps, hostPackage, instanceIn, pluginServer } from '../support/core-app';
 
 /** What nodes of workflows and templates of apps evaluate, with NocoBase's own classes: it ends, and has no way to code. */

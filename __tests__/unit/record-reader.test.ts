@@ -1,5 +1,6 @@
 import { beforeEach, expect, it, vi } from 'vitest';
-import { systemClock, systemRandom } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
+import { systemRandom } from '../../src/server/core/system';
 import { AppIndexReader } from '../../src/server/protocol/app-index';
 import { MemoryStores } from '../../src/server/protocol/stores/memory';
 import type { AppController } from '../../src/server/worker/apps/controller';

@@ -1,6 +1,7 @@
 import dns from 'node:dns';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { systemClock, systemRandom } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
+import { systemRandom } from '../../src/server/core/system';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/redis-keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';

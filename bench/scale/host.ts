@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SimulatedDatabases, SimulatedHost } from '../../__tests__/support/simulated-host';
-import { systemClock } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
 import { BootQueue } from '../../src/server/worker/apps/boot-queue';
 import { type Message, say, verbatim } from '../../src/shared/message';
 import { type BootPace, sharedNow } from './messages';

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Application } from '@nocobase/server';
-import { systemClock, systemRandom } from '../../src/server/core/system';
+import { systemClock } from '../../src/server/clock';
+import { systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Envelope, type Opened, SUPERVISOR } from '../../src/server/protocol/envelope';

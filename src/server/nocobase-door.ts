@@ -1,7 +1,8 @@
 import { version } from '../../package.json';
+import { systemClock } from './clock';
 import { ConfigError } from './config';
 import { doorConfig } from './config/door';
-import { systemClock, systemRandom } from './core/system';
+import { systemRandom } from './core/system';
 import { Feeder } from './door/feeder';
 import { messageOf } from './errors';
 import { createLog } from './log';

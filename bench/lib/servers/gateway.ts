@@ -1,6 +1,6 @@
 import { AppSupervisor, Gateway } from '@nocobase/server';
+import { systemClock } from '../../../src/server/clock';
 import { BOUNDS } from '../../../src/server/config/bounds';
-import { systemClock } from '../../../src/server/core/system';
 import { createGuard, createSelector, tuneServer } from '../../../src/server/proxy';
 import { appNameOf, origins, proxy, table } from './proxied';
 

@@ -4,7 +4,8 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
-import { systemClock, systemRandom } from '../../../src/server/core/system';
+import { systemClock } from '../../../src/server/clock';
+import { systemRandom } from '../../../src/server/core/system';
 import { createLog } from '../../../src/server/log';
 import { Metrics } from '../../../src/server/observability/metrics';
 import { createNaming, createOrigins, createProxy, RoutingTable, trustOf } from '../../../src/server/proxy';

@@ -2,6 +2,7 @@ import os from 'node:os';
 import type { AppSupervisor } from '@nocobase/server';
 import { CHANGED } from '../../shared/names';
 import type { Clock } from '../clock';
+import { systemClock } from '../clock';
 import type { ActiveConfig } from '../config';
 import { replaceCoreCreators } from '../databases';
 import { createLog, type Log, type LogSink } from '../log';
@@ -12,7 +13,7 @@ import type { WorkLog } from '../worker/watchdog/busy-with';
 import { MainAdminPassword } from './admin-password';
 import { MainApp } from './main-app';
 import { MainSignUp } from './main-sign-up';
-import { systemClock, systemRandom } from './system';
+import { systemRandom } from './system';
 import { createWire, type Wire } from './wire';
 
 /** The common base of every runtime, whatever its role. */

@@ -1,8 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Random } from '../random';
 
-export { systemClock } from '../clock';
-
 /** The random generator of this machine. */
 export const systemRandom: Random = {
   id: () => randomUUID(),

@@ -1,3 +1,4 @@
+import { systemClock as clock } from '../clock';
 import type { ActiveConfig, Config } from '../config';
 import type { Log } from '../log';
 import type { MessageBus } from '../protocol/bus';
@@ -12,7 +13,7 @@ import type { Stores } from '../protocol/stores';
 import { MemoryStores } from '../protocol/stores/memory';
 import { RedisStores } from '../protocol/stores/redis';
 import { secretBytes } from '../random';
-import { systemClock as clock, systemRandom as random } from './system';
+import { systemRandom as random } from './system';
 
 /** Connects this process to the others of its fleet; in shared memory there are no others. */
 export interface Wire {

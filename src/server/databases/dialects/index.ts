@@ -8,6 +8,6 @@ import { sqlite } from './sqlite';
 /** The implementation of every dialect. */
 export const dialects: Record<DialectName, Dialect> = { postgres, kingbase: postgres, mysql, mariadb: mysql, sqlite };
 
-/** @param connection brings its own where its server is played */
+/** @param connection in tests, with a dialect of its own for a server that is in memory; nothing from outside has this field (zod) */
 export const dialectOf = ({ driver, dialect }: DatabaseConnection & { driver?: Dialect }): Dialect =>
   driver ?? dialects[dialect];
