@@ -135,6 +135,25 @@ export function appDatabaseSuite(server: () => AppDatabaseServer): void {
     });
   });
 
+  it('a role gets no other password where the rows of its app do not let it', async () => {
+    const role = `repaired_${count}`;
+    const as = (password: string) => ({ ...connection, username: role, password });
+    const session = await open();
+    await dialect().roles!.make(session, role, 'first');
+    await dialect().roles!.give(session, placeOf(connection), role);
+    await write(row({ generation: 700 }));
+    const seen: HostRow[][] = [];
+    const repair = (mayIt: boolean) => {
+      const maySet = (hosts: HostRow[]) => seen.push(hosts) > 0 && mayIt;
+      const maker = { worker: connection, role, password: 'second', maySet };
+      return prepareDatabase(as('second'), MODE, { ...owner, mayCreate: false, maker });
+    };
+    await expect(repair(false)).rejects.toMatchObject({ code: 'DATABASE_SIGN_IN' });
+    expect([await signsIn(as('first')), seen]).toEqual([true, [[row({ generation: 700 })]]]);
+    await repair(true);
+    expect([await signsIn(as('first')), await signsIn(as('second'))]).toEqual([false, true]);
+  });
+
   describe('a transaction', () => {
     it('is seen by others once it has ended, and its rows are waited for', async () => {
       await write(row());

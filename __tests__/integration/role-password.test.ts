@@ -174,7 +174,7 @@ describe.each(['postgres', 'mariadb', 'mysql'] as const)('on %s', (dialect) => {
     const former = record;
     await databases.setPassword(told({ nextPassword: 'second' }));
     const { name: app, uid } = record;
-    const maker = { ...databases.makerOf(former)!, setsPassword: false };
+    const maker = { ...databases.makerOf(former)!, maySet: () => false };
     const starts = prepareDatabase(databases.connectionOf(former), 'new_database', {
       app,
       uid,

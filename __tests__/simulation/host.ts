@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Application, AppSupervisor } from '@nocobase/server';
-import type { DatabaseLock } from '../../src/server/databases';
+import type { DatabaseLock, RoleMaker } from '../../src/server/databases';
 import type { Log } from '../../src/server/log';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import type { Secrets } from '../../src/server/protocol/secrets';
@@ -212,12 +212,12 @@ export class PlayedHost extends AppHost {
   }
 
   /** Visitors of a running app are thrown out only for a boot that was asked for. */
-  override async prepareDatabase(record: AppRecord, setsPassword: boolean): Promise<void> {
+  override async prepareDatabase(record: AppRecord, maySet?: RoleMaker['maySet']): Promise<void> {
     const { name, uid, boot } = record;
     const ended = this.unloaded.get(name);
     if (ended?.uid === uid && ended.boot.generation >= boot.generation)
       this.ground.options.violate(`${name} runs in ${this.machine.name} and is booted again, unasked`);
-    await super.prepareDatabase(record, setsPassword);
+    await super.prepareDatabase(record, maySet);
   }
 
   override async setPassword(record: AppRecord): Promise<void> {

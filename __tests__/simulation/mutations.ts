@@ -352,6 +352,13 @@ export const MUTANTS: Mutant[] = [
     test: 'unit/simulation.test.ts',
   },
   {
+    what: 'A Worker from which an app was taken gives its role the former password',
+    changes: [
+      ['worker/apps/boots.ts', "if ('newest' in verdict) throw", "if ('newest' in verdict && !verdict.newest) throw"],
+    ],
+    test: 'unit/simulation.test.ts',
+  },
+  {
     what: 'A place is claimed whose marker names another app',
     changes: [['databases/host-rows.ts', 'refuseForeignMarker(at.place, mark ??', 'void (mark ??']],
     test: 'unit/memory-server.test.ts',

@@ -2,7 +2,7 @@ import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
 import type { Place } from './connection';
 import { hasTable, type Relation } from './dialect';
-import { HOSTS_TABLE } from './host-rows';
+import { HOSTS_TABLE, type HostRow, readRows, rowsSql } from './host-rows';
 import type { OpenPlace } from './open';
 import { MARKER_TABLE, type OwnershipMarker, readMarker } from './ownership-marker';
 import type { Row } from './session';
@@ -71,6 +71,10 @@ export async function readContent(at: OpenPlace, asData = false): Promise<FoundC
     empty: tables === 0 && !mark,
   };
 }
+
+/** The rows of an app, read as somebody who may do more than the app. */
+export const readHosts = async (at: OpenPlace): Promise<HostRow[]> =>
+  readRows((await readAsData(at, HOSTS_TABLE, () => at.query(rowsSql(at)))) ?? []);
 
 /**
  * What a table of an app says, read as somebody who may do more than the app: what is no table is not read, because a view runs code.

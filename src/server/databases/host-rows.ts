@@ -54,6 +54,9 @@ const hostRow = z.object({
 export const readRows = (rows: readonly unknown[]): HostRow[] =>
   rows.map((row) => hostRow.safeParse(row).data).filter((row) => row !== undefined);
 
+export const rowsSql = (at: OpenPlace): string =>
+  `SELECT ${ROW} FROM ${at.table(HOSTS_TABLE)} ORDER BY environment LIMIT ${MOST_ROWS}`;
+
 /** What becomes of the rows of an app; absent: nothing. */
 export interface RowChange {
   write?: HostRow[];
@@ -126,8 +129,7 @@ class SqlHostPlace {
 
   /** The rows as they are now. Without `locking` it waits for nobody who changes them, and may be frozen. */
   async rows(locking = ''): Promise<HostRow[]> {
-    const sql = `SELECT ${ROW} FROM ${this.at.table(HOSTS_TABLE)} ORDER BY environment LIMIT ${MOST_ROWS}${locking}`;
-    return readRows(await this.at.query(sql));
+    return readRows(await this.at.query(`${rowsSql(this.at)}${locking}`));
   }
 
   /**

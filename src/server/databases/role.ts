@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError } from '../errors';
 import { aboutOf, type DatabaseConnection, type Place, type Protected, placeOf, serverOf } from './connection';
-import { assertNotMain, readContent, refuseMain } from './content';
+import { assertNotMain, readContent, readHosts, refuseMain } from './content';
 import { ensureDatabase, explainDenied, orDenied } from './create';
 import { dialectOf } from './dialects';
+import type { HostRow } from './host-rows';
 import { inPlace, LABEL, OpenPlace, withSessions } from './open';
 import { type Owner, refuseForeignMarker } from './ownership-marker';
 
@@ -41,8 +42,8 @@ export interface RoleMaker {
   /** The app's role; the connection of the app has it as its user. */
   role: string;
   password: string;
-  /** False: a role that exists keeps the password that it has; it may be newer. */
-  setsPassword?: boolean;
+  /** Whether a role that exists may get another password by what the rows of its app say; absent: it may. What it throws ends the work. */
+  maySet?(hosts: HostRow[]): boolean;
 }
 
 /**
@@ -149,7 +150,7 @@ export async function repairOwnPlace(
     const { roles } = at;
     await assertNotMain(at);
     await roles.resetSettings?.(at.session, role).catch(ignore);
-    if (maker.setsPassword !== false) await repairSignIn(maker, at).catch(ignore);
+    await repairSignIn(maker, at).catch(ignore);
     await roles.takeOver?.(at.session, place, role, 'own').catch(ignore);
     const foreign = await roles.foreign(at.session, place, role);
     if (!foreign.length) return;
@@ -163,8 +164,10 @@ const ignoreRefusal = (place: Place) => (error: unknown) => {
 };
 
 /** An app can change the password of its own role: then it is set again. */
-async function repairSignIn({ worker, role, password }: RoleMaker, { roles, session }: OpenPlace): Promise<void> {
+async function repairSignIn({ worker, role, password, maySet }: RoleMaker, at: OpenPlace): Promise<void> {
+  const { roles, session } = at;
   if (await signsIn({ ...worker, username: role, password })) return;
+  if (maySet && !maySet(await readHosts(at))) return;
   const isThere = (await roles.exists?.(session, role)) ?? true;
   if (isThere) await roles.make(session, role, password);
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock';
 import type { DatabaseLock } from '../../databases';
 import { AppSupervisorError, describeError } from '../../errors';
 import { BOOT } from '../../timing';
-import { type HostingAuthority, HostingTaken } from '../hosting/claim';
+import { type HostingAuthority, HostingTaken, judgeClaim } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
 import type { BootQueue, Waiting } from './boot-queue';
@@ -120,7 +120,12 @@ export class AppBoots {
       this.begin(held, record);
       await host.unload(name);
       this.tell(name, held, 'preparing', say('CHECKING_DATABASE'));
-      await host.prepareDatabase(record, maySetPasswordBy(held));
+      await host.prepareDatabase(record, (rows) => {
+        // Whoever hosts it by a newer record may have given it another password, without which it would lose its database.
+        const verdict = judgeClaim(rows, record, authority);
+        if ('newest' in verdict) throw new HostingTaken(name, authority.environment, verdict.newest);
+        return maySetPasswordBy(held);
+      });
       lock = await host.lock(record, authority, 0, signal);
       if (!lock) {
         if (!this.isStill(held, record)) return null;

@@ -13,6 +13,7 @@ import {
   markOf,
   markUpgrading,
   prepareDatabase,
+  type RoleMaker,
   resetPartialInstall,
   type ServerRoles,
 } from '../../databases';
@@ -190,10 +191,10 @@ export class AppHost {
 
   /**
    * Makes sure that the database of an app is there, and is the app's.
-   * @param setsPassword whether the app's role may be given the password of the record, if another one signs in
+   * @param maySet whether the app's role may be given the password of the record, if another one signs in, by what the app's rows say
    * @throws AppSupervisorError DATABASE_…
    */
-  async prepareDatabase(record: AppRecord, setsPassword = true): Promise<void> {
+  async prepareDatabase(record: AppRecord, maySet?: RoleMaker['maySet']): Promise<void> {
     const { name, uid, provision } = record;
     const { dbConnType } = record.database;
     const connection = await this.databases.signedIn(record);
@@ -203,7 +204,7 @@ export class AppHost {
       uid,
       mayCreate: provision === 'create',
       adopt: provision === 'adopt',
-      maker: maker && { ...maker, setsPassword },
+      maker: maker && { ...maker, maySet },
       createByOther: () =>
         createByOtherPlugin(this.supervisor, name, this.databases.workerConnectionOf(record), dbConnType),
       protect: this.databases.protect(),
