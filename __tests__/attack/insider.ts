@@ -79,6 +79,9 @@ export class Insider {
   worker(speaker: Speaker, environment = EVIL): SimulatedWorker {
     const worker = new SimulatedWorker(environment, speaker, { appKey: this.variables.APP_KEY, aesKey: '' });
     worker.announce = () => speaker.bus.notify('supervisors', [environment]);
+    // An app is created only where its database was looked at.
+    const serves = speaker.bus.serve(environment, { checkDatabase: async () => ({ checks: [], verdict: 'free' }) });
+    serves.catch(() => undefined);
     return worker;
   }
 
