@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { ATTACKS, type Attack, NOT_TRIED } from '../__tests__/attack/attacks';
+import { ATTACKS, type Attack, NOT_TRIED, needsDoor } from '../__tests__/attack/attacks';
 import { allowed, FLOODS, lineOfDenial, tryDenial } from '../__tests__/attack/denial';
 import { attempt, attemptInputs, type Outcome } from '../__tests__/attack/run';
 import { Stage } from '../__tests__/attack/stage';
@@ -56,7 +56,8 @@ async function main(): Promise<number> {
     const stage = await Stage.begin(fleet);
     try {
       if (values.denial) return await denials(fleet, findings ?? Object.keys(FLOODS));
-      const isChosen = ({ finding }: Attack) => !only && (findings?.includes(finding) ?? true);
+      const isChosen = (attack: Attack) =>
+        !only && (findings?.includes(attack.finding) ?? true) && (fleet.door !== null || !needsDoor(attack));
       for (const attack of ATTACKS.filter(isChosen)) note(await attempt(stage, attack));
       if (!findings) for (const outcome of await attemptInputs(stage, seed, Number(values.inputs), only)) note(outcome);
     } finally {
@@ -68,6 +69,7 @@ async function main(): Promise<number> {
   const through = outcomes.filter((outcome) => outcome.through.length);
   console.log(`\n${outcomes.length} rows with seed ${seed}: ${through.length} got through.`);
   const left = only || findings ? ['all other rows: this run was asked for some of them'] : [];
+  if (!fleet.door) left.push('rows of a door: this fleet has none');
   console.log(['\nNot tried:', ...left, ...NOT_TRIED].join('\n  '));
   return through.length ? 1 : 0;
 }

@@ -53,4 +53,7 @@ export const NOT_TRIED = [
   'plugins that NocoBase does not ship, and a proxy or network policy of your own',
 ];
 
+/** Whether it is about what only a fleet with a door has. */
+export const needsDoor = ({ finding }: Attack): boolean => finding === 'door';
+
 export const FIRST = ATTACKS.slice(0, 20);

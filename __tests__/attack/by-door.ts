@@ -148,7 +148,7 @@ async function othersAreServed({ port }: Stage, why: string): Promise<string[]> 
   return answers.every(isRight) ? [] : [`another visitor gets something else after ${JSON.stringify(why)}`];
 }
 
-const attacks: Attack[] = [
+export const byDoor: Attack[] = [
   {
     finding: 'door',
     title: 'sockets and files of the door, by other users of the machine',
@@ -259,9 +259,3 @@ const attacks: Attack[] = [
     },
   },
 ];
-
-/** A fleet without a door has nothing of what these try. */
-export const byDoor: Attack[] = attacks.map(({ run, ...attack }) => ({
-  ...attack,
-  run: async (stage) => (stage.fleet.door ? run(stage) : []),
-}));

@@ -16,7 +16,7 @@ import { placeOf } from '../../src/server/databases/connection';
 import type { Dialect } from '../../src/server/databases/dialect';
 import { dialectOf } from '../../src/server/databases/dialects';
 import type { Session } from '../../src/server/databases/session';
-import { claimHosting, endBootInTheWay } from '../../src/server/worker/hosting/claim';
+import { claimHosting, endBootInTheWay, HostingTaken } from '../../src/server/worker/hosting/claim';
 import { guardPool } from '../../src/server/worker/hosting/guarded-pool';
 import { HostedDatabases } from '../../src/server/worker/hosting/hosted-databases';
 import { recordOf } from '../support/fixtures';
@@ -143,13 +143,19 @@ export function appDatabaseSuite(server: () => AppDatabaseServer): void {
     await dialect().roles!.give(session, placeOf(connection), role);
     await write(row({ generation: 700 }));
     const seen: HostRow[][] = [];
-    const repair = (mayIt: boolean) => {
-      const maySet = (hosts: HostRow[]) => seen.push(hosts) > 0 && mayIt;
+    const repair = (answer: boolean | HostingTaken) => {
+      const maySet = (hosts: HostRow[]) => {
+        seen.push(hosts);
+        if (answer instanceof HostingTaken) throw answer;
+        return answer;
+      };
       const maker = { worker: connection, role, password: 'second', maySet };
       return prepareDatabase(as('second'), MODE, { ...owner, mayCreate: false, maker });
     };
     await expect(repair(false)).rejects.toMatchObject({ code: 'DATABASE_SIGN_IN' });
     expect([await signsIn(as('first')), seen]).toEqual([true, [[row({ generation: 700 })]]]);
+    await expect(repair(new HostingTaken('crm', 'env_a', 700))).rejects.toMatchObject({ code: 'HOSTING_TAKEN' });
+    expect(await signsIn(as('first'))).toBe(true);
     await repair(true);
     expect([await signsIn(as('first')), await signsIn(as('second'))]).toEqual([false, true]);
   });

@@ -1,3 +1,4 @@
 import { attackSuite } from '../attack/attack-suite';
+import { ATTACKS } from '../attack/attacks';
 
-attackSuite();
+attackSuite(ATTACKS);

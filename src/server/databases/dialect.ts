@@ -163,8 +163,8 @@ export interface Roles {
   left?(session: Session, place: Place, role: string): Promise<string[]>;
   /** Makes a Worker's role a master of the app's role, and the owner of the app's database. */
   admit?(session: Session, place: Place, role: string, worker: string): Promise<void>;
-  /** Runs `work` while nobody can replace a table. Fails rather than that a function of the app runs. */
-  lockTable<T>(session: Session, table: string, work: () => Promise<T>): Promise<T>;
+  /** Runs `work` while nobody can replace a table. Fails rather than that a function of the app runs. Absent: nothing keeps it from that. */
+  lockTable?<T>(session: Session, table: string, work: () => Promise<T>): Promise<T>;
   /** Whether another session holds what is needed. */
   isInTheWay?(error: unknown): boolean;
   /** What in the place belongs to others, for people. */

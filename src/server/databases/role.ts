@@ -15,7 +15,7 @@ import { type Owner, refuseForeignMarker } from './ownership-marker';
  *
  * Tables and functions in an app's database are written by its administrator, and a trigger, a rule or a view runs as
  * whoever uses it. So the Worker reads and writes there as the app's role only; as itself it changes owners and
- * permissions, which runs nothing of the app.
+ * permissions, and reads locked tables, which runs nothing of the app.
  */
 
 /** Time limit for making a role and a database, in ms. */

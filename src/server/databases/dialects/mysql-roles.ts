@@ -52,7 +52,6 @@ export const roles: Roles = {
         `REVOKE ALL PRIVILEGES ON ${pattern(place.database)}.* FROM ${text(String(name))}@${text(String(host))}`,
       );
   },
-  lockTable: (_session, _table, work) => work(),
   // These run with the rights of whoever made them.
   async foreign(session, place, role) {
     const made = (table: string, name: string, schema: string) =>
