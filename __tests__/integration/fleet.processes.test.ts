@@ -30,6 +30,11 @@ describe('a worker', () => {
     await supervisor.ends(await supervisor.create({ name: 'shop', environments: ['env_a'] }));
     await supervisor.ends(await service.command('shop', 'stop', '1'));
     await supervisor.ends(await supervisor.create({ name: 'wiki', environments: ['env_a'], startMode: 'onVisit' }));
+    // What is still to be made is made by no snapshot.
+    await until(
+      'Its record as an app that is made',
+      () => a.part.controller?.apps.get('wiki')?.record.provision === 'none',
+    );
     await supervisor.kill();
     await a.kill();
     await fleet.redis.kill();
