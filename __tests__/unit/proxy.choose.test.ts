@@ -143,7 +143,7 @@ describe('quarantine', () => {
   it('does not apply to another address or another holder of the lease', () => {
     const quarantine = new Quarantine(5_000);
     quarantine.add(a, 0);
-    expect(quarantine.has({ ...a, health: 'down' }, 1)).toBe(true);
+    expect(quarantine.has({ ...a, health: 'down', epoch: undefined }, 1)).toBe(true);
     expect(quarantine.has({ ...a, proxyUrl: 'http://elsewhere' }, 1)).toBe(false);
     quarantine.add(a, 0);
     expect(quarantine.has({ ...a, epoch: 8 }, 1)).toBe(false);

@@ -27,7 +27,9 @@ export class Quarantine {
     if (this.#quarantined.size === 0) return false;
     const left = this.#quarantined.get(environment.name);
     if (!left) return false;
-    if (left.until > now && left.proxyUrl === environment.proxyUrl && left.epoch === environment.epoch) return true;
+    // Without a lease nobody else holds it.
+    const isSame = environment.epoch === undefined || environment.epoch === left.epoch;
+    if (left.until > now && left.proxyUrl === environment.proxyUrl && isSame) return true;
     this.#quarantined.delete(environment.name);
     return false;
   }
