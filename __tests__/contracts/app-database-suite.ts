@@ -8,6 +8,7 @@ import {
   inspectDatabase,
   markOf,
   prepareDatabase,
+  type RoleMaker,
   releaseDatabase,
   signsIn,
   withHostPlace,
@@ -135,29 +136,54 @@ export function appDatabaseSuite(server: () => AppDatabaseServer): void {
     });
   });
 
-  it('a role gets no other password where the rows of its app do not let it', async () => {
-    const role = `repaired_${count}`;
-    const as = (password: string) => ({ ...connection, username: role, password });
-    const session = await open();
-    await dialect().roles!.make(session, role, 'first');
-    await dialect().roles!.give(session, placeOf(connection), role);
-    await write(row({ generation: 700 }));
-    const seen: HostRow[][] = [];
-    const repair = (answer: boolean | HostingTaken) => {
-      const maySet = (hosts: HostRow[]) => {
-        seen.push(hosts);
-        if (answer instanceof HostingTaken) throw answer;
-        return answer;
-      };
-      const maker = { worker: connection, role, password: 'second', maySet };
-      return prepareDatabase(as('second'), MODE, { ...owner, mayCreate: false, maker });
-    };
-    await expect(repair(false)).rejects.toMatchObject({ code: 'DATABASE_SIGN_IN' });
-    expect([await signsIn(as('first')), seen]).toEqual([true, [[row({ generation: 700 })]]]);
-    await expect(repair(new HostingTaken('crm', 'env_a', 700))).rejects.toMatchObject({ code: 'HOSTING_TAKEN' });
-    expect(await signsIn(as('first'))).toBe(true);
-    await repair(true);
-    expect([await signsIn(as('first')), await signsIn(as('second'))]).toEqual([false, true]);
+  describe('a role that exists', () => {
+    const as = (password: string) => ({ ...connection, username: `repaired_${count}`, password });
+    const makerOf = (password: string, more: Partial<RoleMaker> = {}): RoleMaker => ({
+      worker: connection,
+      role: `repaired_${count}`,
+      password,
+      ...more,
+    });
+    const prepare = (maker: RoleMaker, options: object = { mayCreate: false }) =>
+      prepareDatabase(as(maker.password), MODE, { ...owner, mayCreate: false, ...options, maker });
+
+    beforeEach(async () => {
+      await write(row({ generation: 700 }));
+      const session = await open();
+      await dialect().roles!.make(session, `repaired_${count}`, 'first');
+      await dialect().roles!.give(session, placeOf(connection), `repaired_${count}`);
+      await dialect().roles!.takeOver?.(session, placeOf(connection), `repaired_${count}`, 'own');
+    });
+
+    it.each([['boots'], ['made it', { mayCreate: true }], ['adopted it', { adopt: true }]])(
+      'gets no other password by one who %s, where the rows of its app do not let it',
+      async (_, options?: object) => {
+        const seen: HostRow[][] = [];
+        const repair = (answer: boolean | HostingTaken) => {
+          const maySet = (hosts: HostRow[]) => {
+            seen.push(hosts);
+            if (answer instanceof HostingTaken) throw answer;
+            return answer;
+          };
+          return prepare(makerOf('second', { maySet }), options);
+        };
+        await expect(repair(false)).rejects.toMatchObject({ code: 'DATABASE_SIGN_IN' });
+        expect(await signsIn(as('first'))).toBe(true);
+        expect(seen[0]).toEqual([row({ generation: 700 })]);
+        await expect(repair(new HostingTaken('crm', 'env_a', 700))).rejects.toMatchObject({ code: 'HOSTING_TAKEN' });
+        expect(await signsIn(as('first'))).toBe(true);
+        await repair(true);
+        expect([await signsIn(as('first')), await signsIn(as('second'))]).toEqual([false, true]);
+      },
+    );
+
+    it('keeps the password that it was about to get', async () => {
+      await dialect().roles!.make(await open(), `repaired_${count}`, 'second');
+      await expect(prepare(makerOf('first', { nextPassword: 'second' }))).rejects.toMatchObject({
+        code: 'DATABASE_SIGN_IN',
+      });
+      expect([await signsIn(as('first')), await signsIn(as('second'))]).toEqual([false, true]);
+    });
   });
 
   describe('a transaction', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AppSupervisorError } from '../../src/server/errors';
 import type { AppHost } from '../../src/server/worker/hosting/host';
 import type { AppRecord } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
@@ -26,8 +27,16 @@ it('is drawn in docs/architecture.md step by step', () => {
   expect(stepsOf('steps')).toEqual(ORDER);
 });
 
-/** @param during what happens while a step goes on @param fails the step that fails */
-function process(during: Record<string, () => void> = {}, fails?: string) {
+/**
+ * @param during what happens while a step goes on
+ * @param fails the step that fails
+ * @param error with what it fails this time; null: it does not
+ */
+function process(
+  during: Record<string, () => void> = {},
+  fails?: string,
+  error: () => Error | null = () => new Error('It fails.'),
+) {
   const clock = new FakeClock();
   const steps: string[] = [];
   /** Notes a step when it has ended, and only if no other one goes on. */
@@ -39,7 +48,8 @@ function process(during: Record<string, () => void> = {}, fails?: string) {
     during[name]?.();
     isBusy = false;
     steps.push(name);
-    if (name === fails) throw new Error('It fails.');
+    const failure = name === fails ? error() : null;
+    if (failure) throw failure;
     return result as T;
   };
   let isLocked = 0;
@@ -74,7 +84,7 @@ function process(during: Record<string, () => void> = {}, fails?: string) {
     },
   );
   const record: AppRecord = recordOf({ environments: ['env_a'] });
-  return { steps, boots, boot: () => boots.boot(record), lockedFor: (times: number) => (isLocked = times) };
+  return { steps, boots, record, boot: () => boots.boot(record), lockedFor: (times: number) => (isLocked = times) };
 }
 
 /** A newer record of the app, which is to boot by it, too. */
@@ -126,6 +136,25 @@ describe('invariant 4: a boot', () => {
       const hasLock = ORDER.indexOf(failing) > ORDER.indexOf('takes the lock');
       const last = ['ends what is left', ...(hasLock ? ['releases the lock'] : []), 'ends its turn', 'saves'];
       expect(steps).toEqual([...ORDER.slice(0, ORDER.indexOf(failing) + 1), ...last]);
+    },
+  );
+
+  it.each(['makes the database', 'takes the lock', 'claims the app', 'looks into the database', 'starts the app'])(
+    'that is refused the sign-in when it %s goes through all once more while the role gets another password',
+    async (refused) => {
+      /** Of a role that gets its other password between two sign-ins. */
+      const renewed = (nextPassword?: string) => {
+        const errors = [
+          new AppSupervisorError('DATABASE_SIGN_IN', { server: 'db:5432', user: 'app_crm', cause: 'password' }),
+        ];
+        const made = process({}, refused, () => errors.pop() ?? null);
+        Object.assign(made.record.database, { nextPassword });
+        return made;
+      };
+      const { boot, steps } = renewed('sealed');
+      expect(await boot()).toMatchObject({ version: '2.2.15' });
+      expect(steps.slice(-ORDER.length - 1)).toEqual([...ORDER, 'saves']);
+      await expect(renewed().boot()).rejects.toMatchObject({ code: 'DATABASE_SIGN_IN' });
     },
   );
 

@@ -5,7 +5,7 @@ import { explainDenied } from './create';
 import { endDrops } from './drop-fence';
 import { inPlace, type OpenPlace } from './open';
 import { MARKER_TABLE, type Owner, refuseForeignMarker } from './ownership-marker';
-import { makeRole, type RoleMaker } from './role';
+import { ensureRole, type RoleMaker } from './role';
 
 /** Time limit for changing the owner of some hundred tables, in ms. */
 const DEADLINE = 120_000;
@@ -29,11 +29,11 @@ export async function adoptOwnPlace(
     const at = found ?? fail('DATABASE_MISSING', about);
     const { roles, session } = at;
     await assertNotMain(at);
-    await refuseOther(at, owner);
+    const isMarked = await refuseOther(at, owner);
     await endDrops(at);
     const what = (await (roles.left ?? roles.foreign)(session, place, role)).slice(0, 5).join(', ');
     if (what) throw new AppSupervisorError('DATABASE_NOT_OURS', { ...about, user: worker.username ?? '', what });
-    await makeRole(maker, at);
+    await ensureRole(maker, at, isMarked);
     await explainDenied(place, 'owner', () => roles.give(session, place, role));
     await roles.takeOver?.(session, place, role, 'ours');
     // A database of schemas is shared with other apps, which stay in it.
@@ -41,12 +41,16 @@ export async function adoptOwnPlace(
   });
 }
 
-/** Whether there is a NocoBase app, of no app of a fleet or of this one. */
-async function refuseOther(at: OpenPlace, owner: Owner): Promise<void> {
+/** Refuses what is no NocoBase app, or another app of a fleet. @returns whether it is marked as this app's */
+async function refuseOther(at: OpenPlace, owner: Owner): Promise<boolean> {
   const { mark, empty, version } = await readContent(at, true);
-  if (mark) return refuseForeignMarker(at.place, mark, owner);
+  if (mark) {
+    refuseForeignMarker(at.place, mark, owner);
+    return true;
+  }
   if (empty) fail('DATABASE_UNMARKED', aboutOf(at.place, owner.app));
   // What has the name of the marker and is none is no sign of an app without one.
   const isOdd = (await at.relations()).some(({ name }) => name === MARKER_TABLE);
   if (isOdd || !version) fail('DATABASE_FOREIGN', aboutOf(at.place, owner.app));
+  return false;
 }

@@ -42,6 +42,8 @@ export interface RoleMaker {
   /** The app's role; the connection of the app has it as its user. */
   role: string;
   password: string;
+  /** The one that the role is about to get: it may have it already. */
+  nextPassword?: string;
   /** Whether a role that exists may get another password by what the rows of its app say; absent: it may. What it throws ends the work. */
   maySet?(hosts: HostRow[]): boolean;
 }
@@ -82,8 +84,8 @@ export async function makeOwnPlace(
     // Null also if another environment's Worker made it, whose databases this one may not enter: that one repairs it.
     const found = await open.app().catch(ignoreRefusal(place));
     // Before anything of it is given away.
-    if (found) await refuseTaken(new OpenPlace(place, found), owner);
-    await makeRole(maker, new OpenPlace(place, server));
+    const isMarked = found ? await refuseTaken(new OpenPlace(place, found), owner) : false;
+    await ensureRole(maker, new OpenPlace(place, found || server), isMarked);
     // A schema's is shared, and made for the first of them.
     const { at, created } = await ensureDatabase(open, place, main);
     // Somebody else has made it in the meantime.
@@ -95,16 +97,20 @@ export async function makeOwnPlace(
   });
 }
 
-/** Refuses a place in which there is anything but this app. */
-async function refuseTaken(at: OpenPlace, { app, uid }: Owner): Promise<void> {
+/** Refuses a place in which there is anything but this app. @returns whether it is marked as this app's */
+async function refuseTaken(at: OpenPlace, { app, uid }: Owner): Promise<boolean> {
   const { place, session, dialect } = at;
   const foreign = () => new AppSupervisorError('DATABASE_FOREIGN', aboutOf(place, app));
   // It may belong to a role that is not this Worker's.
   const { isMain, mark, empty } = await orDenied(place, () => readContent(at, true), foreign);
   if (isMain) refuseMain(place);
-  if (mark) return refuseForeignMarker(place, mark, { uid });
+  if (mark) {
+    refuseForeignMarker(place, mark, { uid });
+    return true;
+  }
   const tenant = place.kind === 'database' ? await dialect.otherTenant(session, place) : null;
   if (!empty || tenant) throw foreign();
+  return false;
 }
 
 /**
@@ -164,15 +170,34 @@ const ignoreRefusal = (place: Place) => (error: unknown) => {
 };
 
 /** An app can change the password of its own role: then it is set again. */
-async function repairSignIn({ worker, role, password, maySet }: RoleMaker, at: OpenPlace): Promise<void> {
-  const { roles, session } = at;
-  if (await signsIn({ ...worker, username: role, password })) return;
+async function repairSignIn(maker: RoleMaker, at: OpenPlace): Promise<void> {
+  const { worker, role, password, nextPassword = password, maySet } = maker;
+  // In this order: a role goes from the one to the other, perhaps meanwhile.
+  for (const known of new Set([password, nextPassword]))
+    if (await signsIn({ ...worker, username: role, password: known })) return;
   if (maySet && !maySet(await readHosts(at))) return;
-  const isThere = (await roles.exists?.(session, role)) ?? true;
-  if (isThere) await roles.make(session, role, password);
+  if (await isThere(role, at)) await at.roles.make(at.session, role, password);
 }
 
-/** Whether the user of a connection signs in. @throws what else the server answers: it says nothing of the password */
+/**
+ * Makes the role where it is missing, and else repairs its sign-in.
+ * @param isMarked whether the place is the app's already: others may host it there
+ * @throws DATABASE_ROLE_DENIED with the SQL for an administrator
+ */
+export async function ensureRole(maker: RoleMaker, at: OpenPlace, isMarked: boolean): Promise<void> {
+  const { place } = at;
+  if (!isMarked || !(await isThere(maker.role, at))) return makeRole(maker, at);
+  await orDenied(
+    place,
+    () => repairSignIn(maker, at),
+    () => roleDenied(place.connection),
+  );
+}
+
+const isThere = async (role: string, { roles, session }: OpenPlace): Promise<boolean> =>
+  (await roles.exists?.(session, role)) ?? true;
+
+/** Whether the user of a connection has its password. @throws what else the server answers: it says nothing of the password */
 export async function signsIn(connection: DatabaseConnection): Promise<boolean> {
   const dialect = dialectOf(connection);
   try {
@@ -180,7 +205,10 @@ export async function signsIn(connection: DatabaseConnection): Promise<boolean> 
     await session.close();
     return true;
   } catch (error) {
-    if (dialect.faultOf(error) !== 'signIn') throw error;
+    const fault = dialect.faultOf(error);
+    // Which is asked after the password.
+    if (fault === 'denied') return true;
+    if (fault !== 'signIn') throw error;
     return false;
   }
 }

@@ -74,7 +74,9 @@ export class AppBoots {
     held.waiting = new AbortController();
     await exit.leave(name, held, held.record, say('RESTARTING'));
     await uploads.before(name, held, held.waiting.signal);
-    const ended = await this.inOrder(name, held, held.waiting.signal);
+    let ended = await this.inOrder(name, held, held.waiting.signal);
+    // Its role got its other password after it was found by which one it signs in.
+    if (ended && isRefusedBetween(ended)) ended = await this.inOrder(name, held, held.waiting.signal);
     held.waiting = null;
     limits.noteEnd(held);
     if (!this.isSuspectBeside(held)) this.options.bootQueue.isOneByOne = false;
@@ -216,5 +218,11 @@ export class AppBoots {
     apps.show(name, held, held.state === 'absent' ? 'waiting' : status);
   }
 }
+
+const isRefusedBetween = (ended: Ended): boolean =>
+  'error' in ended &&
+  ended.error instanceof AppSupervisorError &&
+  ended.error.code === 'DATABASE_SIGN_IN' &&
+  ended.record.database.nextPassword !== undefined;
 
 const appliedBefore = ({ uid }: AppRecord, applied: Applied | null): Applied => applied ?? { ...NEVER, uid };

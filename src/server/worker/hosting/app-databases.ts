@@ -124,7 +124,9 @@ export class AppDatabases {
   }
 
   makerOf(record: AppRecord, connection = this.connectionOf(record)): RoleMaker | null {
-    return roleMakerOf(record, connection, this.workerConnectionOf(record));
+    const maker = roleMakerOf(record, connection, this.workerConnectionOf(record));
+    const { nextPassword } = record.database;
+    return maker && nextPassword ? { ...maker, nextPassword: this.open(nextPassword, record) } : maker;
   }
 
   /** The environment's own main database, which no app may use or drop. */
