@@ -8,6 +8,7 @@ import { batchRow } from '../../src/server/supervisor/requests/batches';
 import type { Batch, BatchRow } from '../../src/shared/batch';
 import { say } from '../../src/shared/message';
 import type { Operation } from '../../src/shared/operation';
+import { drain } from '../support/drain';
 import { MemoryFleet } from '../support/memory-fleet';
 
 describe('a batch as it is shown', () => {
@@ -84,20 +85,21 @@ describe('a batch as it is shown', () => {
 });
 
 describe('a request about several apps', () => {
-  const fleetOf = async () => {
+  const fleetOf = async (places = ['env_a']) => {
     const fleet = new MemoryFleet();
     const supervisor = await fleet.supervisor();
     for (const name of ['env_a', 'env_b']) await fleet.environment(name);
-    for (const name of ['crm', 'shop', 'wiki']) await fleet.runningApp(supervisor, name, ['env_a']);
+    for (const name of ['crm', 'shop', 'wiki']) await fleet.runningApp(supervisor, name, places);
     await fleet.run(1_000, 'env_a', 'env_b');
-    const act = (what: typeof APPS.stop, params: object, values = {}, may = {}) =>
+    const act = (what: typeof APPS.stop, params: object, values = {}, rest = {}) =>
       perform(what, {
         supervisor: supervisor.part,
         params,
         values,
         userId: '7',
         caller: {},
-        may,
+        may: {},
+        ...rest,
       } as never) as unknown as Promise<{
         data: any;
         meta: { batch: string | null; refused: { app: string; code: string }[] };
@@ -206,6 +208,43 @@ describe('a request about several apps', () => {
       expect(data).toMatchObject({ done: 2, failed: 0, cancelled: 1, underWay: 0, failures: [] });
       expect(fleet.app('shop').desired).toBe('running');
     }
+    expect(fleet.open).toEqual([]);
+  });
+
+  it('of a drain, what has failed is asked for again there alone, by whoever may drain, and while it goes on', async () => {
+    const { fleet, supervisor, act, row } = await fleetOf(['env_a', 'env_b']);
+    const { batch } = await drain(supervisor.part, 'env_a', { mode: 'stop' });
+    for (const name of ['crm', 'wiki']) await fleet.says('env_a', name, { status: 'stopped' });
+    await fleet.says('env_a', 'shop', failing('shop'));
+    await fleet.run(2_000, 'env_a', 'env_b');
+    expect(await row(batch!)).toMatchObject({
+      action: 'drain',
+      environment: 'env_a',
+      done: 2,
+      failed: 1,
+      isOver: true,
+    });
+    const retry = async (mayDrain: boolean) => {
+      const can = ({ resource, action }: Record<string, string>) =>
+        mayDrain && `${resource}:${action}` === 'appEnvironments:drain';
+      const refuse = (status: number) => {
+        throw new Error(String(status));
+      };
+      return act(BATCHES.retry, { filterByTk: batch }, {}, { ctx: { can, throw: refuse } });
+    };
+    await expect(retry(false)).rejects.toThrow('403');
+    expect(fleet.open).toEqual([]);
+    expect((await retry(true)).data).toMatchObject({ total: 3, done: 2, failed: 0, underWay: 1 });
+    const [asked] = fleet.open;
+    expect(fleet.open).toHaveLength(1);
+    expect(asked).toMatchObject({ appName: 'shop', action: 'stop', batch });
+    expect(asked.progress.map(({ environment }) => environment)).toEqual(['env_a']);
+    await fleet.says('env_a', 'shop', failing('shop'));
+    await fleet.run(2_000, 'env_a', 'env_b');
+    expect(await row(batch!)).toMatchObject({ failed: 1, isOver: true });
+    // The drain is over: what it has not done is not wanted any more.
+    await supervisor.part.parts.drains.uncordon('env_a', false, '7');
+    await expect(retry(true)).rejects.toMatchObject({ code: 'NOT_CORDONED' });
     expect(fleet.open).toEqual([]);
   });
 

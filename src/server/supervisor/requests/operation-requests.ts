@@ -91,7 +91,8 @@ export class OperationRequests {
       await this.assertNewest(operation);
       return this.move(app.name, { to }, userId);
     }
-    const { action, onFailure } = operation;
+    const { action, onFailure, progress } = operation;
+    const environments = progress.map(({ environment }) => environment);
     const work = async (current: AppDefinition, generation: number, transaction: Transaction) => {
       // This process may not have heard that it was deleted, and another one created in its place.
       if (current.uid !== operation.appUid) throw new AppSupervisorError('UNKNOWN_APP', { app: current.name });
@@ -99,7 +100,7 @@ export class OperationRequests {
       const values = askedAnew(operation, current, generation);
       const added = (values.environments ?? []).filter((name) => !current.environments.includes(name));
       await this.options.environmentCache.assertStored(added, 'environments', transaction);
-      return { values, action, onFailure };
+      return { values, action, onFailure, environments };
     };
     return this.changes.change(operation.appName, work, userId);
   }
