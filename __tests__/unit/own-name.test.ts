@@ -146,23 +146,34 @@ describe('an installation', () => {
   const install = (plugin: string, language: string | null) => {
     const listeners = new Map<string, (given: never) => void>();
     const on = (event: string, listener: (given: never) => void) => void listeners.set(event, listener);
-    installName({ on, db: { once: on } } as never, { title: 'CRM', language });
+    const own = { title: 'NocoBase', appLang: 'en-US', enabledLanguages: ['en-US'] };
+    const { row, app } = settingsOf({ ...own, logo: { id: 1, title: 'nocobase-logo' }, options: {} });
+    installName({ on, db: { once: on, getModel: () => row } } as never, { title: 'CRM', language });
     listeners.get('beforeInstallPlugin')?.({ getName: () => plugin } as never);
-    const { row } = settingsOf({ title: 'NocoBase', appLang: 'en-US', enabledLanguages: ['en-US'], options: {} });
     listeners.get('systemSettings.beforeCreate')?.(row as never);
-    return row.values;
+    listeners.get('afterInstallPlugin')?.({ getName: () => plugin } as never);
+    if (row.values.logoId === null) row.values.logo = null;
+    return { values: row.values, app };
   };
 
   it('has the title and the language that were entered', () => {
     const settings = { title: 'CRM', appLang: 'zh-CN', enabledLanguages: ['zh-CN'] };
-    expect(install('system-settings', 'zh-CN')).toMatchObject({
+    expect(install('system-settings', 'zh-CN').values).toMatchObject({
       ...settings,
       options: { appSupervisor: { title: 'CRM' } },
     });
-    expect(install('system-settings', null)).toMatchObject({ title: 'CRM', appLang: 'en-US' });
+    expect(install('system-settings', null).values).toMatchObject({ title: 'CRM', appLang: 'en-US' });
+  });
+
+  it('has no logo but its own icon, whenever that comes', async () => {
+    const { values, app } = install('system-settings', null);
+    expect(values.logo).toBeNull();
+    expect(await followFleet(app, called('CRM', null))).toBe(false);
+    expect(await followFleet(app, called('CRM', 'data:image/png;base64,AAEC'))).toBe(true);
+    expect(values.logoId).toBe(100);
   });
 
   it('waits for the plugin of the settings', () => {
-    expect(install('users', 'zh-CN')).toMatchObject({ title: 'NocoBase' });
+    expect(install('users', 'zh-CN').values).toMatchObject({ title: 'NocoBase', logo: { id: 1 } });
   });
 });

@@ -32,7 +32,6 @@ import type { HostingAuthority } from './claim';
 import { findAdminPassword, installAs, watchAdminPassword } from './first-administrator';
 import type { HostDatabase } from './host-database';
 import { HostedDatabases } from './hosted-databases';
-import { installNamed } from './named-app';
 import { OwnNames } from './own-name';
 import { type PluginSet, pluginSetOf, pluginsIn } from './plugin-set';
 import { watchRestores } from './restores';
@@ -336,7 +335,6 @@ export class AppHost {
     installAs(app, initialAdmin && password ? { ...initialAdmin, password } : null, () =>
       this.log.warn(inEnglish(appAdminWarning(record.name, 'locked')), { app: record.name }),
     );
-    installNamed(app, record.title);
     this.names.keep(app, record);
     app.on('__started', () =>
       watchAdminPassword(app, this.clock, (found) => this.coreApps.onAdminPassword(record.name, found)),

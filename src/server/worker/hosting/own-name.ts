@@ -113,14 +113,21 @@ export class OwnNames {
   }
 }
 
-/** Gives an installation of the app its title and language, in the same INSERT: NocoBase's own are never shown. */
+/**
+ * Gives an installation of the app its title and language, in the same INSERT: NocoBase's own are never shown. It has no logo until it has an
+ * icon: pages show the title instead. NocoBase's is a file that other environments do not have.
+ */
 export function installName(app: Application, { title, language }: Pick<AppRecord, 'title' | 'language'>): void {
   app.on('beforeInstallPlugin', (plugin: Plugin) => {
     if (plugin.getName() !== 'system-settings') return;
     app.db.once('systemSettings.beforeCreate', (settings: Model) => {
-      settings.set({ title, options: remember(settings, { title }) });
+      settings.set({ title, options: remember(settings, { title, logo: { digest: '', id: null } }) });
       if (language) settings.set({ appLang: language, enabledLanguages: [language] });
     });
+  });
+  app.on('afterInstallPlugin', async (plugin: Plugin) => {
+    if (plugin.getName() === 'system-settings')
+      await app.db.getModel('systemSettings').update({ logoId: null }, { where: {} });
   });
 }
 
