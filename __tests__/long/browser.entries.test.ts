@@ -70,22 +70,23 @@ describe('appEntries:list', () => {
     ]);
   });
 
-  it('of an app is the same in the same tab with the way back, and as fresh as the Supervisor’s', async () => {
+  it('of an app is the same in the same tab with the way back, and says nothing of what other environments report', async () => {
     const wanted = [
       `main ${publicUrl}/admin/ _self`,
       `shelf ${publicUrl}/apps/shelf/admin/ _self`,
       `till ${domainUrl}/admin/ _self`,
     ];
-    // The worker heard of both a moment ago, and sees what runs on the other one.
+    // The worker heard of both a moment ago.
     const seen = await waitFor(
       async () => {
         const entries = await entriesOf(till, { place: 'switcher' });
         const isLinked = entries.some(({ url }) => url.startsWith(domainUrl));
-        return entries.length === 3 && isLinked && entries.every(({ status }) => status === 'running') ? entries : null;
+        return entries.length === 3 && isLinked ? entries : null;
       },
       { timeout: 60_000, interval: 200, what: 'The entries of an app' },
     );
     expect(placesOf(seen)).toEqual(wanted);
+    expect(seen.map(({ status }) => status)).toEqual(['running', null, 'running']);
     const titleIn = async (app: Api): Promise<string> => (await app.get('systemSettings:get')).data.title;
     expect(await Promise.all([till, shelf].map(titleIn))).toEqual(['Till', 'Shelf']);
     const { appLang, enabledLanguages } = (await shelf.get('systemSettings:get')).data;
@@ -101,8 +102,12 @@ describe('appEntries:list', () => {
     await heard(shelf, 'Till 2');
     // The app itself, too, until its administrator calls it something else.
     await eventually(() => titleIn(till)).toBe('Till 2');
-    const { title: logo, size } = (await till.get('systemSettings:get')).data.logo;
-    expect([logo, size]).toEqual(['app-logo', Buffer.from(PICTURE.split(',')[1]!, 'base64').length]);
+    // Its picture comes another way than its title, later or sooner.
+    const logo = async () => (await till.get('systemSettings:get')).data.logo;
+    await eventually(logo).toMatchObject({
+      title: 'app-logo',
+      size: Buffer.from(PICTURE.split(',')[1]!, 'base64').length,
+    });
     await till.post('systemSettings:put', { raw_title: 'Our till' });
     await manager.update('till', { title: 'Till', icon: null });
     await Promise.all([heard(till, 'Till'), heard(shelf, 'Till')]);
@@ -113,7 +118,7 @@ describe('appEntries:list', () => {
 describe('app:getPortals of NocoBase', () => {
   const portalsOf = async (user: Api) => (await user.get('app:getPortals')).data;
 
-  it('names every app with its status, in the main app and in an app', async () => {
+  it('names every app with its status, in an app as far as its Worker knows it', async () => {
     const fields = { icon: null, ssoEnabled: false };
     const apps = [
       { ...fields, name: 'shelf', title: 'Shelf', cname: null, status: { env_b: 'running' } },
@@ -126,7 +131,8 @@ describe('app:getPortals of NocoBase', () => {
         expect.objectContaining({ name: 'main', status: 'running' }),
       ]),
     );
-    expect((await portalsOf(till)).apps).toEqual(expect.arrayContaining(apps));
+    const [there, here] = apps;
+    expect((await portalsOf(till)).apps).toEqual(expect.arrayContaining([{ ...there, status: null }, here]));
   });
 
   it('shows what an app’s plugin keeps in its manifest, on the other worker, too', async () => {
@@ -229,7 +235,9 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     const page = await own.newPage();
     await page.goto(`${worker.url}${base}admin/settings/app-supervisor`);
     await page.getByTestId('worker-page').waitFor();
-    await page.locator(`[data-testid=supervisor-link][href="${publicUrl}/admin/settings/app-supervisor"]`).waitFor();
+    await page
+      .locator(`[data-testid=supervisor-link][href="${publicUrl}${base}admin/settings/app-supervisor"]`)
+      .waitFor();
     await page.locator('[data-testid=hosted-till][data-status=running]').waitFor();
     expect(await page.getByTestId('hosted-shelf').count()).toBe(0);
     await own.close();

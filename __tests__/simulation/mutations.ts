@@ -444,7 +444,13 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'Each list on a Worker reads the whole fleet',
     finding: 'C13',
-    changes: [['worker/statuses-elsewhere.ts', 'this.polling ??= this.pollNow()', 'this.polling = this.pollNow()']],
+    changes: [
+      [
+        'worker/worker.ts',
+        '    const { controller, environment } = this;\n    return Object.fromEntries(',
+        '    const { controller, environment } = this;\n    void this.options.stores.fleet.poll();\n    return Object.fromEntries(',
+      ],
+    ],
   },
   {
     what: 'Requests that are open when a Supervisor stops are dropped',

@@ -292,15 +292,16 @@ describe('rows', () => {
     });
   });
 
-  it.each<[string | Record<string, string> | undefined, string]>([
-    [undefined, 'unknown'],
+  it.each<[string | Record<string, string> | undefined, string | null]>([
+    [undefined, null],
     ['running', 'running'],
-    [{}, 'unknown'],
+    [{}, null],
     [{ a: 'error', b: 'running' }, 'running'],
     [{ a: 'stopped', b: 'dormant' }, 'dormant'],
     [{ a: 'error', b: 'stopped' }, 'error'],
-  ])('of an entry have one status for %j: %s', (statuses, expected) => {
-    expect(entryStatus(statuses)).toBe(expected);
+    [{ a: 'stopped' }, null],
+  ])('of an entry in the environments a and b have one status for %j: %s', (statuses, expected) => {
+    expect(entryStatus({ name: 'crm', environments: ['a', 'b'] }, statuses ? { crm: statuses } : {})).toBe(expected);
   });
 
   it.each<[string, string | null, string | null, string, string]>([

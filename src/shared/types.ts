@@ -56,7 +56,7 @@ export interface AppEntry {
   /** Address in the legacy client; absolute if `APP_SUPERVISOR_PUBLIC_URL` is set or the app has a domain. */
   url: string;
   target: '_blank' | '_self';
-  /** The best status of its environments. */
-  status: string;
+  /** The best status of its environments; null where the process that answers does not know all of them. */
+  status: string | null;
   pinned: boolean;
 }

@@ -5,17 +5,22 @@ import { clientPath, clientPathsOf } from '../../shared/client-paths';
 import { type Addresses, addressOf } from '../../shared/origins';
 import type { AppEntry } from '../../shared/types';
 import type { Config } from '../config';
-import type { AppModel } from './adapters/managed';
+import type { AppModel, AppStatuses } from './adapters/managed';
 import type { Runtime } from './runtime';
 import { hidePortals, rolesOf, visibleModels } from './viewer';
 
 /** The statuses of an app, ordered by how likely a visit works. */
 const BEST_FIRST = ['running', 'dormant', 'commanding', 'initializing', 'initialized', 'preparing', 'waiting'];
 
-/** One status for an app that may run in several environments. */
-export function entryStatus(status: string | Record<string, string> | undefined): string {
-  const all = typeof status === 'string' ? [status] : Object.values(status ?? {});
-  return BEST_FIRST.find((best) => all.includes(best)) ?? all[0] ?? 'unknown';
+/** One status for an app that may run in several environments; null where this process does not know all of them. */
+export function entryStatus(
+  { name, environments }: Pick<AppModel, 'name' | 'environments'>,
+  known: AppStatuses,
+): string | null {
+  const { [name]: found = {} } = known;
+  const all: Array<string | undefined> =
+    typeof found === 'string' ? [found] : environments.map((environment) => found[environment]);
+  return all.includes(undefined) ? null : (BEST_FIRST.find((best) => all.includes(best)) ?? all[0] ?? null);
 }
 
 const CLIENTS = { v1: 'legacy', v2: 'modern' } as const;
@@ -69,7 +74,7 @@ function entriesFor(app: Application, { part, host }: Config, runtime: Runtime):
         url: entryUrl(model, entrance),
         // From the main app in a new tab, from one app to another in the same tab.
         target: isMain ? '_blank' : '_self',
-        status: entryStatus(statuses[model.name]),
+        status: entryStatus(model, statuses),
         pinned: model.pinned,
       }),
     );

@@ -193,7 +193,7 @@ export class LocalRuntime implements Runtime {
   async statuses(names?: string[]): Promise<AppStatuses> {
     const { supervisor, worker, foundation } = this;
     if (supervisor.loaded) return managedStatuses(supervisor, foundation.mainApp, names);
-    return statusesOf(await worker.statuses(), names);
+    return statusesOf(worker.statuses(), names);
   }
 
   /** Why an app cannot be opened; null: it can. One that waits for its first visit starts. */

@@ -209,7 +209,7 @@ export class WorkerRuntime implements Runtime {
       return;
     }
     const deliver = deliverHereOrBy(wire.bus, this.worker, coreApps);
-    const statuses = statusesOf(await this.worker.statuses(true), [name]);
+    const statuses = statusesOf(this.worker.statuses(), [name]);
     await deliverEverywhere({ name, event, payload }, statuses, deliver, log);
   }
 
@@ -218,7 +218,7 @@ export class WorkerRuntime implements Runtime {
   }
 
   async statuses(names?: string[]): Promise<AppStatuses> {
-    return statusesOf(await this.worker.statuses(), names);
+    return statusesOf(this.worker.statuses(), names);
   }
 }
 

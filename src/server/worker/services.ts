@@ -31,7 +31,7 @@ export interface WorkerPartOptions {
   host: AppHost;
   /** Outlives restarts of the main app. */
   bootQueue: BootQueue;
-  stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'returns'>;
+  stores: Pick<Stores, 'records' | 'leases' | 'statuses' | 'appIndex' | 'returns'>;
   bus: MessageBus;
   environment: EnvironmentConfig;
   /** The only app that this process runs; null if it runs all apps of the environment. */

@@ -16,7 +16,6 @@ import { untilFormerHasEnded } from './former-release';
 import type { AppHost } from './hosting/host';
 import { registrationOf } from './registration';
 import { createLease, createServices, type Services, type WorkerPartOptions } from './services';
-import { StatusesElsewhere } from './statuses-elsewhere';
 import type { WorkerState } from './tenures';
 import { Vitals } from './vitals';
 
@@ -34,7 +33,6 @@ export class WorkerPart {
   readonly appIndex: AppIndexReader;
   /** Apps or their domains may have changed. */
   readonly records = new Feed<void>();
-  private readonly elsewhere: StatusesElsewhere;
   private running: Running | null = null;
   private mainAdminPassword: AdminPassword | null = null;
   private roles: ServerRoles | null = null;
@@ -49,7 +47,6 @@ export class WorkerPart {
     this.host = options.host;
     this.vitals = new Vitals(options.storagePath ?? null);
     this.appIndex = new AppIndexReader(options.stores.appIndex);
-    this.elsewhere = new StatusesElsewhere(options.stores, options.clock);
     options.stores.returns.listen(() => this.catchUp());
     options.bus.returns.listen(() => this.catchUp());
   }
@@ -98,22 +95,13 @@ export class WorkerPart {
     return true;
   }
 
-  /**
-   * By app and environment: its own apps as they are, the others as their environments report them. Never rejects.
-   * @param isFresh whether the reports must be those of now, and not some seconds old
-   */
-  async statuses(isFresh = false): Promise<Record<string, Record<string, Status>>> {
+  /** By app and environment, of its own environment alone: what others report is signed for the Supervisor. */
+  statuses(): Record<string, Record<string, Status>> {
     const { controller, environment } = this;
-    const elsewhere = await this.elsewhere.read(isFresh);
-    const places = new Map<string, string[]>();
-    for (const name of controller?.apps.names() ?? []) places.set(name, [environment]);
-    for (const { name, environments } of this.appIndex.all()) places.set(name, environments);
-    const statusIn = (place: string, app: string) =>
-      place === environment ? controller?.apps.entry(app)?.status : elsewhere.get(place)?.get(app);
     return Object.fromEntries(
-      [...places].map(([app, names]) => [
-        app,
-        Object.fromEntries(names.map((place) => [place, statusIn(place, app) ?? 'unknown'])),
+      (controller?.apps.names() ?? []).map((name) => [
+        name,
+        { [environment]: controller?.apps.entry(name)?.status ?? 'unknown' },
       ]),
     );
   }

@@ -11,7 +11,7 @@ const MAIN = key('Main app');
 /** No status is shown for these apps: a visit opens them. */
 const READY: string[] = ['running', 'dormant'];
 
-/** Links to apps, with icon and name. An app that cannot be opened now says why. */
+/** Links to apps, with icon and name. An app that is known not to open now says why. */
 export function EntryLinks({ entries }: { entries: AppEntry[] }) {
   const { token } = theme.useToken();
   return (
@@ -39,7 +39,7 @@ function EntryLink({ entry }: { entry: AppEntry }) {
   const { token } = theme.useToken();
   const { name, url, target, status } = entry;
   const title = name === 'main' ? t(MAIN) : entry.title;
-  const state = READY.includes(status) ? null : STATUS[status as Status];
+  const state = status === null || READY.includes(status) ? null : STATUS[status as Status];
   return (
     <a
       href={entryHref(url)}

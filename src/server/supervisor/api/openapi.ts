@@ -20,7 +20,8 @@ const ACTIONS: Record<string, Record<string, Described>> = {
         client:
           '`v1`: addresses of the classic client, `v2`: of the modern one; by default of the one that `APP_CLIENT_ENTRY_MODE` names.',
       },
-      gives: '`{name, title, icon, url, target, status, pinned}` each; without `place`, what is not hidden.',
+      gives:
+        '`{name, title, icon, url, target, status, pinned}` each; without `place`, what is not hidden. On a Worker `status` is null for an app that is also, or only, in other environments.',
     },
   },
   appSupervisor: {

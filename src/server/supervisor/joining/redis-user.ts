@@ -50,7 +50,7 @@ export function supervisorAcl({ name, password }: RedisUser, prefix: string): st
 export function workerAcl({ name, password }: RedisUser, prefix: string, environment: string): string {
   const ownKeys = ['lease', 'standby', 'statuses', 'version', 'registration'].map((key) => `${key}:${environment}`);
   const shared = ['environments', 'probe', 'manifests', 'manifestsVersion', 'ssoCode:*'];
-  const read = ['fleet', 'apps', 'lease:*', 'standby:*', 'version:*', 'statuses:*', 'ssoEnds', 'ssoEndsVersion'];
+  const read = ['apps', 'ssoEnds', 'ssoEndsVersion'];
   const channels = ['wake:supervisors', `wake:environment:${environment}`, 'requests:*', 'replies:*'];
   return acl(
     name,
@@ -60,7 +60,7 @@ export function workerAcl({ name, password }: RedisUser, prefix: string, environ
       ...[`records:${environment}`, ...read].map((key) => `%R~${prefix}:${key}`),
     ],
     channels.map((channel) => `&${prefix}:${channel}`),
-    'get set mget del hget hset hdel hmget hgetall hlen sadd smembers pttl eval evalsha info publish subscribe',
+    'get set del hget hset hdel hmget hgetall hlen sadd pttl eval evalsha info publish subscribe',
   );
 }
 
