@@ -71,7 +71,7 @@ async function reloadByHand(): Promise<void> {
   const found = () =>
     Number(readFileSync(`${door.folder}/logs/feeder.log`, 'utf8').split('runs as process ').at(-1)?.split('.')[0]);
   const before = await until('The feeder has found it', () => found() === newest() && newest());
-  process.kill(door.haproxy.pid!, 'SIGUSR2');
+  await door.reload();
   await until('The feeder has found another one', () => newest() !== before && found() === newest());
 }
 const areOpen = async () => expect(await Promise.all(sockets.map((socket) => socket.echoes()))).not.toContain(false);
@@ -138,7 +138,7 @@ it('HAProxy is reloaded, its master executed anew, and environments come and go'
     );
     await answers(CRM, i % 2 ? 'env_a' : 'env_b');
     await answers('/api/x?__appName=shop', i % 2 ? 'module' : 'env_b');
-    if (i % 3 === 0) process.kill(door.haproxy.pid!, 'SIGUSR2');
+    if (i % 3 === 0) await door.reload();
   }
   await goesOn(visits);
   await areOpen();

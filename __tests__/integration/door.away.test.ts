@@ -138,7 +138,7 @@ it('a Supervisor with HTTPS is asked whether it is there, by the name in its cer
   started.push(await startHaproxy(folder, files, port));
   await until('It was asked', () => paths.has('/api/__ready'));
   expect(new Set(names)).toEqual(new Set(['localhost']));
-  expect((await ask(port, '/')).body).toBe('supervisor');
+  await until('It answers', async () => (await ask(port, '/')).body === 'supervisor');
 });
 
 it('a Worker that is gone costs no visitor of an app that runs elsewhere, too', async () => {

@@ -11,6 +11,8 @@ import { FeederPart, HAProxyPart } from '../../scripts/fleet/door';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { systemClock } from '../../src/server/clock';
 import { systemRandom } from '../../src/server/core/system';
+import { MASTER_SOCKET } from '../../src/server/door/rules/place';
+import { askMaster } from '../../src/server/door/runtime-socket';
 import { fleetKeyOf, publicKeyOf } from '../../src/server/protocol/keyring';
 import { RoutesWriter } from '../../src/server/protocol/published-routes';
 import { Keys } from '../../src/server/protocol/redis-keys';
@@ -301,6 +303,13 @@ export class TestDoor {
     await this.feeder.stop();
     await this.haproxy.stop();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** As an operator does by hand. A master that is executed anew, as right after its start, loses the signal. */
+  async reload(): Promise<void> {
+    const master = path.join(this.folder, MASTER_SOCKET);
+    await until('The master answers', () => askMaster(master, 'show version\nquit').catch(() => null));
+    process.kill(this.haproxy.pid!, 'SIGUSR2');
   }
 
   get url(): string {

@@ -46,6 +46,8 @@ export class HAProxy {
   private turn: Promise<void> = Promise.resolve();
   private isWaiting = false;
   private complaint = '';
+  /** Whether its master has answered when it was asked last. */
+  private hasMaster = true;
   /** By the monotonic clock; null: it runs. */
   private awaySince: number | null = null;
 
@@ -94,15 +96,16 @@ export class HAProxy {
     return this.turn;
   }
 
-  /** Empty: it runs, or may be starting. */
+  /** Empty: it runs, or it or its master may be starting. */
   private missed(): string {
     const { mono } = this.clock.now();
-    this.awaySince = this.current ? null : (this.awaySince ?? mono);
+    this.awaySince = this.current && this.hasMaster ? null : (this.awaySince ?? mono);
     if (this.awaySince === null || mono - this.awaySince < MISSED_AFTER) return '';
-    return `HAProxy does not run. Start version ${OLDEST.join('.')} or later by "haproxy ${haproxyArguments(this.files.folder).join(' ')}".`;
+    return `${this.current ? 'The master of HAProxy does not answer' : 'HAProxy does not run'}. Start version ${OLDEST.join('.')} or later by "haproxy ${haproxyArguments(this.files.folder).join(' ')}".`;
   }
 
   private async lookOnce(): Promise<void> {
+    this.hasMaster = true;
     await this.find();
     const { wanted, current } = this;
     if (!wanted) return;
@@ -173,7 +176,9 @@ export class HAProxy {
 
   private async reload({ mark }: Wanted): Promise<void> {
     const now = this.clock.now().mono;
-    const answer = await askMaster(path.join(this.files.folder, MASTER_SOCKET), 'reload');
+    const answer = await askMaster(path.join(this.files.folder, MASTER_SOCKET), 'reload').catch(() => null);
+    this.hasMaster = answer !== null;
+    if (answer === null) return;
     const took = Math.round(this.clock.now().mono - now);
     if (/^Success=1/.test(answer)) {
       this.refused = null;

@@ -71,18 +71,21 @@ export class RuntimeSocket {
 
 /**
  * One command to the master of HAProxy, which closes the connection after its answer.
- * @throws if nobody listens there
+ * @throws if it does not answer: it is not there, or is executed anew, as it is right after its start and for each reload
  */
 export async function askMaster(path: string, command: string): Promise<string> {
   const socket = await connected(path);
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     let answer = '';
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => {
       answer += text;
     });
     socket.on('error', () => undefined);
-    socket.on('close', () => resolve(answer.trim()));
+    socket.on('close', () => {
+      if (answer.trim()) resolve(answer.trim());
+      else reject(new Error('The master of HAProxy has not answered.'));
+    });
     socket.write(`${command}\n`);
   });
 }
