@@ -46,8 +46,6 @@ export class HAProxy {
   private turn: Promise<void> = Promise.resolve();
   private isWaiting = false;
   private complaint = '';
-  /** Whether its master has answered when it was asked last. */
-  private hasMaster = true;
   /** By the monotonic clock; null: it runs. */
   private awaySince: number | null = null;
 
@@ -87,8 +85,7 @@ export class HAProxy {
     this.turn = this.turn.then(async () => {
       this.isWaiting = false;
       try {
-        await this.lookOnce();
-        this.complain(this.missed());
+        this.complain(this.missed(await this.lookOnce()));
       } catch (error) {
         this.complain(messageOf(error));
       }
@@ -97,18 +94,18 @@ export class HAProxy {
   }
 
   /** Empty: it runs, or it or its master may be starting. */
-  private missed(): string {
+  private missed(hasMaster: boolean): string {
     const { mono } = this.clock.now();
-    this.awaySince = this.current && this.hasMaster ? null : (this.awaySince ?? mono);
+    this.awaySince = this.current && hasMaster ? null : (this.awaySince ?? mono);
     if (this.awaySince === null || mono - this.awaySince < MISSED_AFTER) return '';
     return `${this.current ? 'The master of HAProxy does not answer' : 'HAProxy does not run'}. Start version ${OLDEST.join('.')} or later by "haproxy ${haproxyArguments(this.files.folder).join(' ')}".`;
   }
 
-  private async lookOnce(): Promise<void> {
-    this.hasMaster = true;
+  /** @returns false: its master has not answered */
+  private async lookOnce(): Promise<boolean> {
     await this.find();
     const { wanted, current } = this;
-    if (!wanted) return;
+    if (!wanted) return true;
     const isRead = current?.mark === wanted.mark;
     const isRefused = !isRead && this.isRefused(wanted.mark);
     // What runs is changed first: writing takes longer.
@@ -116,10 +113,12 @@ export class HAProxy {
     for (const process of this.former) await failureOf(this.bring(process, wanted));
     this.files.write(isRefused ? mapsOf(wanted.files) : wanted.files);
     if (isRead) this.files.accept(wanted);
+    let hasMaster = true;
     if (isRead && !refusal) this.refusal = null;
-    else if (current && !isRefused) await this.reload(wanted);
+    else if (current && !isRefused) hasMaster = await this.reload(wanted);
     // Of a process that did not take a line it is not known what it has: another one has read all of them now.
     if (refusal) throw refusal;
+    return hasMaster;
   }
 
   /** Whether it is not offered again: soon after it was refused, or while nobody could refuse it. */
@@ -174,24 +173,25 @@ export class HAProxy {
     this.log.warn(`HAProxy, process ${process.identity.pid}, has ended.`);
   }
 
-  private async reload({ mark }: Wanted): Promise<void> {
+  /** @returns false: its master has not answered */
+  private async reload({ mark }: Wanted): Promise<boolean> {
     const now = this.clock.now().mono;
     const answer = await askMaster(path.join(this.files.folder, MASTER_SOCKET), 'reload').catch(() => null);
-    this.hasMaster = answer !== null;
-    if (answer === null) return;
+    if (answer === null) return false;
     const took = Math.round(this.clock.now().mono - now);
     if (/^Success=1/.test(answer)) {
       this.refused = null;
       this.log.info(`HAProxy was reloaded in ${took} ms.`);
       if (this.current) this.leave(this.current);
       await this.find();
-      return;
+      return true;
     }
     this.refused = { mark, at: now };
     this.refusal = answer;
     this.log.error(`HAProxy does not take its configuration, and goes on with the former one: ${answer}`);
     this.files.restore();
     this.refusals.emit(answer);
+    return true;
   }
 
   /** Once for each trouble. */
