@@ -58,8 +58,10 @@ it('reads what HAProxy says of apps, environments and itself', () => {
     'module,BACKEND,0,0,1,0,0,0,0,0,',
   ].join('\n');
   const table = [
-    '# table: apps, type: string, size:102400, used:1',
-    '0x7f: key=crm use=0 exp=2073599 shard=0 http_req_cnt=8 http_err_cnt=2 http_fail_cnt=1 bytes_in_cnt=5 bytes_out_cnt=900 conn_cur=1',
+    '# table: apps, type: string, size:102400, used:2',
+    '0x7f: key=crm use=0 exp=2073599 shard=0 http_req_cnt=7 http_err_cnt=2 http_fail_cnt=1 bytes_in_cnt=5 bytes_out_cnt=800 conn_cur=1',
+    // Of another thread, which met it first at the same time.
+    '0x8f: key=crm use=0 exp=2073598 shard=0 http_req_cnt=1 http_err_cnt=0 http_fail_cnt=0 bytes_in_cnt=5 bytes_out_cnt=100 conn_cur=0',
   ].join('\n');
   expect(sampleOf(table, statistics, ['env_a', 'env_b'])).toEqual({
     apps: { crm: [8, 2, 1, 900] },

@@ -1,5 +1,5 @@
 import { backendOf, socketsOf } from './rules/place';
-import type { Sample } from './totals';
+import { added, type Sample } from './totals';
 
 /** What HAProxy says of itself, read. Pure functions. */
 
@@ -16,14 +16,19 @@ function rowsOf(text: string): Map<string, Row> {
   return new Map(rows.map((row) => [row.pxname, row]));
 }
 
-/** @param text of `show table`: `0x7f: key=UID use=0 exp=86399 shard=0 http_req_cnt=1 …` */
+/**
+ * Adds what has the same key: threads of HAProxy that meet it first at the same time each make an entry.
+ * @param text of `show table`: `0x7f: key=UID use=0 exp=86399 shard=0 http_req_cnt=1 …`
+ */
 function entriesOf(text: string): Sample['apps'] {
-  const entries = text.split('\n').flatMap((line) => {
+  const entries = new Map<string, number[]>();
+  for (const line of text.split('\n')) {
     const [, uid] = / key=(\S+)/.exec(line) ?? [];
-    if (!uid) return [];
+    if (!uid) continue;
     const count = (name: string) => Number(new RegExp(` ${name}=(\\d+)`).exec(line)?.[1] ?? 0);
-    return [[uid, ['http_req_cnt', 'http_err_cnt', 'http_fail_cnt', 'bytes_out_cnt'].map(count)] as const];
-  });
+    const counts = ['http_req_cnt', 'http_err_cnt', 'http_fail_cnt', 'bytes_out_cnt'].map(count);
+    entries.set(uid, added(entries.get(uid), counts));
+  }
   return Object.fromEntries(entries);
 }
 

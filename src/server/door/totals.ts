@@ -81,7 +81,8 @@ export class Totals {
 const only = (counts: Sample['apps'], apps: { has(uid: string): boolean }): Sample['apps'] =>
   Object.fromEntries(Object.entries(counts).filter(([uid]) => apps.has(uid)));
 
-const added = (one: number[] = [], other: number[] = []): number[] =>
+/** One by one; what is not there is 0. */
+export const added = (one: number[] = [], other: number[] = []): number[] =>
   Array.from({ length: Math.max(one.length, other.length) }, (_, i) => (one[i] ?? 0) + (other[i] ?? 0));
 
 function merged(one: Record<string, number[]>, other: Record<string, number[]>): Record<string, number[]> {
