@@ -56,7 +56,6 @@ export default defineConfig({
       // On a fleet of their own, so that `npm test` can run them beside the others.
       project('browser', {
         include: [BROWSER],
-        exclude: ['**/browser.{list,pages}.test.ts'],
         ...FLEET_TIMES,
         ...ON_A_FLEET,
       }),

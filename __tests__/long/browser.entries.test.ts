@@ -139,9 +139,13 @@ describe('app:getPortals of NocoBase', () => {
     const portal = { uid: 'desk', title: 'Desk', routePath: '/desk', layout: 'desktop' };
     const item = { of: 'till', namespace: 'multi-portal', key: 'desk' };
     await till.post('coreProbe:setItem', { ...item, item: portal });
-    for (const user of [manager.api, shelf]) {
-      expect((await portalsOf(user)).portals).toContainEqual({ ...portal, icon: null, appName: 'till' });
-    }
+    // What a Worker sets counts elsewhere once the Supervisor has written it.
+    for (const user of [manager.api, shelf])
+      await eventually(async () => (await portalsOf(user)).portals).toContainEqual({
+        ...portal,
+        icon: null,
+        appName: 'till',
+      });
     await till.post('coreProbe:removeItem', item);
   });
 });

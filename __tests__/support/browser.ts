@@ -164,16 +164,19 @@ export function inSteps(page: () => Page, name: string): void {
   });
 }
 
+/** Presses an entry of a row's menu until what it opens is there, as `pressInMenu`. */
+export const chooseInMenu = (page: Page, button: string, entry: string, opened: Locator): Promise<void> =>
+  pressInMenu(page.getByTestId(button), page.getByTestId(entry), opened);
+
 /**
- * Presses an entry of a row's menu until what it opens is there. The menu moves with its row and with what it says itself:
+ * Presses an entry of a menu until what comes of it is there. A menu moves while it unfolds, with its row, and with what it says itself:
  * where that changes between pressing and releasing, the press is lost, and a user presses again.
  */
-export async function chooseInMenu(page: Page, button: string, entry: string, opened: Locator): Promise<void> {
-  const shown = page.getByTestId(entry);
-  await until(`"${entry}" to be taken`, async () => {
-    if (!(await shown.isVisible())) await page.getByTestId(button).click();
-    await shown.click({ timeout: 3_000 }).catch(() => undefined);
-    return opened.waitFor({ timeout: 5_000 }).then(
+export async function pressInMenu(button: Locator, entry: Locator, outcome: Locator): Promise<void> {
+  await until(`${entry} to be taken`, async () => {
+    if (!(await entry.isVisible())) await button.click();
+    await entry.click({ timeout: 3_000 }).catch(() => undefined);
+    return outcome.waitFor({ timeout: 5_000 }).then(
       () => true,
       () => false,
     );
@@ -185,6 +188,8 @@ export async function chooseInMenu(page: Page, button: string, entry: string, op
  * in when it looks stable, and a click on a button that moves is lost: as a user would, it presses again while the dialog is open.
  */
 export async function answer(dialog: Locator, button: string): Promise<void> {
+  // Where none was opened, none would be left, either.
+  await dialog.waitFor();
   await until(`The answer "${button}" to be taken`, async () => {
     const isZooming = ((await dialog.getAttribute('class', { timeout: 3_000 }).catch(() => '')) ?? '').includes(
       'ant-zoom',

@@ -1,8 +1,8 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { enableLanguages, openContext, openSettings, tabOf } from '../../scripts/browser';
+import { CLIENTS, enableLanguages, openContext, openSettings, tabOf } from '../../scripts/browser';
 import chinese from '../../src/locale/zh-CN.json';
-import { browser, CLIENT, complaintsOf, eventually, fleet, inSteps, manager, onStage, shows } from '../support/browser';
+import { browser, complaintsOf, eventually, fleet, inSteps, manager, onStage, shows } from '../support/browser';
 import { appear, disappear } from '../support/simulated-environments';
 import type { SimulatedWorker } from '../support/simulated-worker';
 
@@ -26,7 +26,7 @@ afterAll(async () => {
   await disappear(manager, workers);
 });
 
-describe.each(CLIENT)('in the $client client', (client) => {
+describe.each(CLIENTS)('in the $client client', (client) => {
   let page: Page;
   let complaints: string[];
 

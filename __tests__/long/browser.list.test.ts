@@ -1,10 +1,9 @@
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openContext, openSettings, tabOf } from '../../scripts/browser';
+import { CLIENTS, openContext, openSettings, tabOf, WIDTHS } from '../../scripts/browser';
 import {
   answer,
   browser,
-  CLIENT,
   choiceIn,
   chooseInMenu,
   complaintsOf,
@@ -14,10 +13,12 @@ import {
   letPollingBeOff,
   manager,
   onStage,
+  pressInMenu,
   shows,
 } from '../support/browser';
 import { appear, disappear } from '../support/simulated-environments';
 import type { SimulatedWorker } from '../support/simulated-worker';
+import { until } from '../support/wait';
 
 /**
  * The list of apps: what of it is shown, and what is done by it to one app, to those that are chosen and to all of an
@@ -38,7 +39,7 @@ const CHOSEN = ['App', 'Status', 'Operation', 'Labels', ...ADDED, 'Actions'];
 /** As the list is sorted. */
 const LISTED = APPS.toSorted((a, b) => a.title.localeCompare(b.title));
 const ownOf = (client: string) => ['a', 'b', 'c'].map((letter) => `own_${client}_${letter}`);
-const OWN = CLIENT.flatMap(({ client }) => ownOf(client));
+const OWN = CLIENTS.flatMap(({ client }) => ownOf(client));
 
 onStage();
 let north: SimulatedWorker;
@@ -59,7 +60,7 @@ afterAll(async () => {
   await disappear(manager, [north, south]);
 });
 
-describe.each(CLIENT)('in the $client client', (client) => {
+describe.each(CLIENTS)('in the $client client', (client) => {
   const [one, other, third] = ownOf(client.client);
   let context: BrowserContext;
   let page: Page;
@@ -298,6 +299,39 @@ describe.each(CLIENT)('in the $client client', (client) => {
     expect(await newest(third)).toBe('upgrade');
   });
 
+  it('has a bar for those chosen, with nothing below the button of NocoBase’s AI employees, however wide the page is', async () => {
+    await find(client.client);
+    await eventually(names).toEqual([one, other, third]);
+    const bar = page.getByTestId('bulk-bar');
+    const ends = () =>
+      bar.locator('button').evaluateAll((all) => Math.max(...all.map((each) => each.getBoundingClientRect().right)));
+    const choose = async () => (await bar.isVisible()) || (await check(one));
+    const isClear = async (width: number) => {
+      const over = (await page.getByRole('button', { name: 'Open AI chat' }).boundingBox())!;
+      const end = await ends();
+      return over.x + over.width >= width && end > 0 && end <= over.x;
+    };
+    const size = page.viewportSize()!;
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 900 });
+      // NocoBase makes its layout anew for a phone: then nothing is chosen any more.
+      await until(`the bar at ${width} px`, () =>
+        choose()
+          .then(() => isClear(width))
+          .catch(() => false),
+      );
+    }
+    await until('nothing to be chosen', async () => {
+      if (await bar.isVisible())
+        await bar
+          .getByText('Clear selection')
+          .click({ timeout: 3_000 })
+          .catch(() => undefined);
+      return bar.isHidden();
+    });
+    await page.setViewportSize(size);
+  });
+
   it('several apps are stopped, started and restarted together, those left out to whom it makes no difference', async () => {
     const bulk = page.getByRole('toolbar', { name: 'Actions for the selected apps' });
     const press = (action: string) => page.getByTestId(`bulk-${action}`).click();
@@ -423,23 +457,22 @@ describe.each(CLIENT)('in the $client client', (client) => {
   });
 
   it('has views, which are named, found again by their address, changed and deleted', async () => {
-    const menu = async (name: string | RegExp) => {
-      await page.getByTestId('views').press('Enter');
-      await page.getByRole('menuitem', { name }).click();
-    };
-    const chosen = () => page.getByTestId('views').textContent();
+    const views = page.getByTestId('views');
+    const menu = (name: string, outcome: Locator) =>
+      pressInMenu(views, page.getByRole('menuitem', { name, exact: true }), outcome);
+    const named = (name: string) => views.filter({ has: page.getByText(name, { exact: true }) });
+    const chosen = () => views.textContent();
     const sortBy = (name: string) => page.getByRole('columnheader', { name, exact: true });
     await find(client.client);
     await sortBy('App').click();
     await eventually(() => sortBy('App').getAttribute('aria-sort')).toBe('ascending');
-    await menu('Save as a new view…');
+    await menu('Save as a new view…', page.getByTestId('view-name'));
     await page.getByTestId('view-name').fill('Mine');
     await page.keyboard.press('Enter');
     await eventually(chosen).toBe('Mine');
     const id = new URL(page.url()).searchParams.get('view')!;
-    await menu('All apps');
+    await menu('All apps', named('Saved views'));
     await eventually(inAll).not.toBe('3 in total');
-    await eventually(chosen).toBe('Saved views');
 
     // As from a bookmark, without loading the client again.
     await page.evaluate((search) => {
@@ -451,15 +484,15 @@ describe.each(CLIENT)('in the $client client', (client) => {
     expect(await page.getByTestId('filter-text').inputValue()).toBe(client.client);
     await sortBy('App').click();
     await eventually(chosen).toBe('Mine (changed)');
-    await menu('Save changes');
-    await eventually(chosen).toBe('Mine');
-    await menu('Rename…');
+    await menu('Save changes', named('Mine'));
+    await menu('Rename…', page.getByTestId('view-name'));
     await page.getByTestId('view-name').fill('Ours');
     await page.keyboard.press('Enter');
     await eventually(chosen).toBe('Ours');
     await eventually(() => page.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe('views');
-    await menu('Delete');
-    await answer(question('Delete the view "Ours"?'), 'Delete');
+    const deleting = question('Delete the view "Ours"?');
+    await menu('Delete', deleting);
+    await answer(deleting, 'Delete');
     await eventually(chosen).toBe('Saved views');
     expect((await manager.api.get('appViews:list')).data).toEqual([]);
   });
