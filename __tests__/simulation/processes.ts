@@ -255,7 +255,12 @@ export class SupervisorProcess extends SimulatedProcess {
   }
 
   get leads(): boolean {
-    return this.machine.isUp && this.part.loaded && this.part.parts.leadership.leads;
+    return this.machine.isUp && this.isLeader;
+  }
+
+  /** Whether it leads, as far as it knows. */
+  get isLeader(): boolean {
+    return this.part.loaded && this.part.parts.leadership.leads;
   }
 
   /** SIGTERM. */

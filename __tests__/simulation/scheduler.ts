@@ -154,6 +154,11 @@ export class Machine implements Clock {
     return !this.isDead && !this.isFrozen;
   }
 
+  /** Whether it was up at some moment since `at`: one that is starved gets short moments only. */
+  wasUpSince(at: number): boolean {
+    return !this.isDead && (!this.isFrozen || this.thawedAt > at);
+  }
+
   /** Something reaches the process: at once, when it goes on, or never. */
   enter(work: () => void): void {
     if (this.isDead) return;

@@ -59,8 +59,8 @@ export class World {
   readonly releasedAt = new Map<string, number>();
   /** Environments that take no apps, and since when somebody was told so, in ms. */
   readonly cordoned = new Map<string, number>();
-  /** When a Supervisor that led was last asked to end, in ms. */
-  askedLeaderAt = Number.NEGATIVE_INFINITY;
+  /** The Supervisor that led and was last asked to end, when, in ms, and whether it has ended by itself. */
+  askedLeader: { process: SupervisorProcess; at: number; hasEnded: boolean } | null = null;
   /** When the Supervisors' database last fell back to an older copy, in true ms. */
   fellBackAt = Number.NEGATIVE_INFINITY;
   /** The first thing that was wrong. */
@@ -184,11 +184,12 @@ export class World {
     };
     noteRelease();
     if (process instanceof SupervisorProcess && process.leads && !process.isOffDatabase)
-      this.askedLeaderAt = this.scheduler.now;
+      this.askedLeader = { process, at: this.scheduler.now, hasEnded: false };
     process.isLeaving = true;
     const end = () => {
       if (slot.process !== process) return;
       noteRelease();
+      if (this.askedLeader?.process === process) this.askedLeader.hasEnded = true;
       this.note(`${process.name} has ended`);
       this.ended(slot, restartAfter);
     };

@@ -25,6 +25,8 @@ export const BOUNDS = {
 
 /** In ms. */
 const SLACK = 3_000;
+/** Between two looks, in ms. */
+const LOOK = 1_000;
 /** How long without a wake-up each of the few messages of a request may take, in ms in all. */
 const UNWOKEN = 100_000;
 /** By an announcement of three intervals, an environment is down, in ms. */
@@ -74,14 +76,17 @@ export function checkBounds(world: World): void {
 }
 
 /** A Supervisor that is well leads: soon where the last leader could hand over. */
-function checkLead({ world, since, now, supervisors }: Sight): void {
-  const { askedLeaderAt, database } = world;
-  const isLed = world.supervisors.some(({ process }) => process?.leads && !process.isLeaving);
+function checkLead(sight: Sight): void {
+  const { world, since, now, supervisors } = sight;
+  const isLed = world.supervisors.some(
+    ({ process }) => process?.isLeader && !process.isLeaving && process.machine.wasUpSince(now - LOOK),
+  );
+  const askedAt = handoverAt(sight);
   for (const [process, wellSince] of supervisors) {
     const unled = since.lasts(process, !isLed, now, wellSince);
-    const wasReady = wellSince < askedLeaderAt - BOUNDS.leads && database.troubledAt < askedLeaderAt;
-    const isHandedOver = wasReady && since.lasts('unled', !isLed, now, 0) >= now - askedLeaderAt - SLACK;
-    const ago = now - (isHandedOver ? askedLeaderAt : now);
+    const isReady = askedAt !== null && wellSince < askedAt - BOUNDS.leads;
+    const isAlone = isReady && since.lasts('unled', !isLed, now, 0) >= now - askedAt - LOOK;
+    const ago = isAlone ? now - askedAt : 0;
     if (unled > BOUNDS.leads + SLACK)
       world.violate(`nobody leads for ${seconds(unled)} s, although ${process.name} is well`);
     if (!isLed && ago > BOUNDS.handsOver + SLACK)
@@ -92,10 +97,27 @@ function checkLead({ world, since, now, supervisors }: Sight): void {
   since.lasts('unled', !isLed, now, 0);
 }
 
+/** When a leader was last well, in true ms. */
+const readyLeaders = new WeakMap<World, number>();
+
+/** When the last leader was asked to end that could hand over: nothing had troubled it for long, or has since. */
+function handoverAt({ world, now, supervisors }: Sight): number | null {
+  const { askedLeader, database } = world;
+  if ([...supervisors].some(([{ leads }, wellSince]) => leads && wellSince < now - BOUNDS.leads))
+    readyLeaders.set(world, now);
+  if (!askedLeader) return null;
+  const { at, hasEnded } = askedLeader;
+  const { machine } = askedLeader.process;
+  const wasReady = (readyLeaders.get(world) ?? 0) > at - LOOK && database.troubledAt < at;
+  return wasReady && (hasEnded || machine.isUp) && machine.thawedAt < at ? at : null;
+}
+
 /** A process that is well holds its environment when no other one does. */
 function checkTakeover({ name, slots }: EnvironmentOfWorld, { world, since, now }: Sight): void {
   const processes = slots.flatMap(({ process }) => process ?? []);
-  const isHeld = processes.some(({ isHost, machine, isLeaving }) => machine.isUp && isHost && !isLeaving);
+  const isHeld = processes.some(
+    ({ isHost, machine, isLeaving }) => isHost && !isLeaving && machine.wasUpSince(now - LOOK),
+  );
   for (const process of processes) {
     const wellSince = process.part.role === 'challenger' ? processWellSince(process) : Number.POSITIVE_INFINITY;
     const isMissing = !isHeld && Number.isFinite(wellSince);
@@ -200,8 +222,11 @@ export function checkWoken(world: World, environment: string, records: readonly 
   const at = scheduler.now;
   if (plan.lost > 0) return;
   const holder = holderOf(world, environment);
+  // Whoever has published wakes it.
+  const publisher = world.supervisors.find(({ process }) => process?.leads)?.process;
   const isUndisturbed = () => {
-    const since = holder ? Math.max(redisWellSince(world), processWellSince(holder)) : at;
+    const isSent = publisher?.machine.isUp && publisher.machine.thawedAt < at;
+    const since = holder && isSent ? Math.max(redisWellSince(world), processWellSince(holder)) : at;
     return holder === holderOf(world, environment) && since < at;
   };
   if (!holder || !isUndisturbed() || at - holder.startedAt < BOUNDS.takesOver) return;

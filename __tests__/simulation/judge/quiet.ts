@@ -253,7 +253,9 @@ function checkReturn(
   const left = newest.progress.find(({ of, state }) => of === 'leave' && state !== 'failed')?.environment ?? '';
   const isBetween = environments.includes(failed) && !environments.includes(left);
   const couldReturn = isBetween && holders.has(left) && (environments.length === 1 || published[left]);
-  if (couldReturn && holders.has(failed) && !holders.get(failed)?.host.running.has(name))
+  const host = holders.get(failed)?.host;
+  // It may have started since, and have ended by itself, from where nobody takes it.
+  if (couldReturn && host && !host.running.has(name) && !host.failed.has(name))
     say(`${name} does not start in ${failed}, and did not return to ${left}.`);
 }
 
