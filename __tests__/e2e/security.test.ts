@@ -844,7 +844,7 @@ describe('what belongs to the operator is refused to an app’s administrator', 
         if (answer.status === 200) allowed++;
         return answer.code === 'TOO_MANY_RESTARTS' ? answer : null;
       },
-      { timeout: 60_000, what: 'The end of restarts' },
+      { timeout: 180_000, what: 'The end of restarts' },
     );
     expect([allowed <= 6, refused.status, Number(refused.headers['retry-after']) > 0]).toEqual([true, 429, true]);
     // While it loads anew, the core has no routes for it.
