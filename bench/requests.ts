@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { ensurePrograms } from '../scripts/lib/programs.mjs';
 import { type Contender, startContenders, startProfiled } from './lib/contenders';
 import { benchDomains } from './lib/domains';
+import { benchMeasuring } from './lib/measuring';
 import { SIZES, startOrigin } from './lib/nginx';
 import { leaveTheMeasuredCore, openFiles, usage } from './lib/process';
 import { benchProfile } from './lib/profile';
@@ -140,6 +141,7 @@ async function main(): Promise<void> {
     const supervisor = measured ? [measured.contender] : [];
     if (isAll || values.requests) {
       await benchWeb([...(await startContenders(origin.url)), ...supervisor], seconds, rounds, report);
+      report.bars.push(await benchMeasuring(origin.url, KINDS['small JSON']));
       await benchWebSockets([...(await startContenders(echo.url, SOCKETS)), ...supervisor], seconds, rounds, report);
       if (measured) await benchRealApp(measured, seconds, rounds, report);
       await benchTwoCores(origin, { ...KINDS['small JSON'], seconds, app: APP }, rounds, report);
@@ -299,7 +301,6 @@ function barsOfThroughput(turns: Turns): Bar[] {
   return [
     ...bar('our module against http-proxy', 'our module', 'http-proxy', 2.5),
     ...bar('the Supervisor against http-proxy', 'the Supervisor', 'http-proxy', 1.4),
-    ...bar('our module measuring against not', 'our module, measuring', 'our module', 0.95),
   ];
 }
 

@@ -32,7 +32,6 @@ export async function startContenders(origin: string, app = 'bench'): Promise<Co
   return [
     { name: 'direct', url: origin, pid: null, stop: async () => {} },
     await onNode('our module', origin, app, [module]),
-    await onNode('our module, measuring', origin, app, [module], { MEASURE: 'on' }),
     await onNode('http-proxy', origin, app, [path.join(SERVERS, 'http-proxy.cjs')]),
     await onNode('configurable-http-proxy', origin, app, (port) => [
       createRequire(import.meta.url).resolve('configurable-http-proxy/bin/configurable-http-proxy'),
@@ -43,6 +42,12 @@ export async function startContenders(origin: string, app = 'bench'): Promise<Co
     { name: 'HAProxy', ...(await startPlainHaproxy(origin)) },
     { name: 'the door', ...(await startDoor(origin, [app])) },
   ];
+}
+
+/** The module alone, which measures and does not in turns. */
+export async function startModule(origin: string): Promise<Contender & { pid: number }> {
+  const { module } = await bundleServers();
+  return onNode('our module', origin, 'bench', [module]);
 }
 
 /** The processes to profile; the Supervisor is the last of them. */
@@ -80,7 +85,7 @@ async function onNode(
   app: string,
   args: string[] | ((port: number) => string[]),
   env: Start['env'] = {},
-): Promise<Contender> {
+): Promise<Contender & { pid: number }> {
   const port = await freePort();
   const url = `http://${HOST}:${port}`;
   const child = start({

@@ -10,8 +10,8 @@ import { createLog } from '../../../src/server/log';
 import { Metrics } from '../../../src/server/observability/metrics';
 import { createNaming, createOrigins, createProxy, RoutingTable, trustOf } from '../../../src/server/proxy';
 
-/** The proxy module with one app in one environment. With MEASURE=on its metrics are on as well, with a real meter. */
-const { TARGET, APP, MEASURE } = process.env as Record<string, string>;
+/** The proxy module with one app in one environment. SIGUSR2 turns its metrics on, with a real meter, and off again. */
+const { TARGET, APP } = process.env as Record<string, string>;
 
 export const table = new RoutingTable();
 table.replaceEnvironments([{ name: 'env_bench', proxyUrl: TARGET, serves: true, health: 'online' }]);
@@ -53,9 +53,11 @@ export const proxy = createProxy({
   log: createLog({ debug() {}, info() {}, warn: console.error, error: console.error }),
   metrics,
 });
-if (MEASURE === 'on') {
-  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 60_000 });
-  const meter = new MeterProvider({ readers: [reader] }).getMeter('bench');
-  metrics.install(meter as never, { proxy: () => proxy.stats(), environments: () => [] });
-}
+let isMeasuring = false;
+const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 60_000 });
+const meter = new MeterProvider({ readers: [reader] }).getMeter('bench');
+process.on('SIGUSR2', () => {
+  isMeasuring = !isMeasuring;
+  metrics.install(isMeasuring ? (meter as never) : null, { proxy: () => proxy.stats(), environments: () => [] });
+});
