@@ -100,14 +100,13 @@ export class SimulatedWorker {
   async appear(values: Partial<Registration> = {}): Promise<void> {
     this.registration = { ...this.registration, ...values };
     const { stores } = this.connection;
+    // It has the key of the whole fleet: of an environment that was forgotten it takes the one of now. A Worker may ask for its records.
     const isConnected = () =>
-      stores.fleet.poll().then(
+      stores.records.readSome(this.environment, []).then(
         () => true,
         () => false,
       );
     await waitFor(isConnected, { timeout: 60_000, interval: 15, what: 'A connection to Redis' });
-    // It has the key of the whole fleet: of an environment that was forgotten it takes the one of now.
-    await stores.records.readSome(this.environment, []);
     this.lease.registered++;
     await this.beat();
   }
