@@ -6,7 +6,7 @@ import type { ContainerAction, ContainerRow } from '../../shared/container';
 import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
 import { type ApiError, messageText, problemText } from '../common/errors';
-import { Failure } from '../common/Page';
+import { Failure, Freshness } from '../common/Page';
 import { RowButton, RowButtons } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
 import { Secondary } from '../common/Secondary';
@@ -83,7 +83,7 @@ export function useContainers(isAsked: boolean) {
 /** The container of an environment, on its page. */
 export function EnvironmentContainer({ environment }: { environment: string }) {
   const t = useT();
-  const { data, error, refresh, act, showLog, drawer } = useContainers(true);
+  const { data, error, failure, refresh, act, showLog, drawer } = useContainers(true);
   const container = data?.find((row) => row.environment === environment);
   if (error && !data) return <Failure error={error} retry={refresh} />;
   if (!data) return <Skeleton active />;
@@ -92,6 +92,7 @@ export function EnvironmentContainer({ environment }: { environment: string }) {
   const limits = [memory && `${Math.round(memory / MB)} MB`, cpus && t('{{cpus}} CPU', { cpus })].filter(Boolean);
   return (
     <Flex vertical gap="middle" align="start" data-testid={`container-row-${environment}`} data-status={status}>
+      {failure && <Freshness error={failure} />}
       <Flex gap="8px 32px" wrap align="start">
         <Flex vertical>
           <Secondary>{t('Status')}</Secondary>
