@@ -27,6 +27,8 @@ export const BOUNDS = {
 const SLACK = 3_000;
 /** Between two looks, in ms. */
 const LOOK = 1_000;
+/** Within which time a Worker finds what is published, if its wake-up was lost with its link, in ms. */
+const UNHEARD = 30_000;
 /** How long without a wake-up each of the few messages of a request may take, in ms in all. */
 const UNWOKEN = 100_000;
 /** By an announcement of three intervals, an environment is down, in ms. */
@@ -257,11 +259,16 @@ function checkProgress({ world, since, now, redis, supervisors }: Sight): void {
   const open = rows<Operation>(world, 'appOperations').filter(({ finishedAt }) => finishedAt === null);
   for (const { id, appName, action, progress } of open) {
     const isIdle = isCalm && isServed && !isWorkedOn(world, appName);
+    const heard = progress.map(({ environment }) => linkedSince(world, environment) + UNHEARD);
     // What it has come to: a step forward is progress.
-    const stays = since.lasts(`${id} ${JSON.stringify(progress)}`, isIdle, now, wellSince);
+    const stays = since.lasts(`${id} ${JSON.stringify(progress)}`, isIdle, now, Math.max(wellSince, ...heard));
     if (stays > within + SLACK) world.violate(`${action} of ${appName} does nothing for ${seconds(stays)} s`);
   }
 }
+
+/** Since when no link of an environment was troubled, in true ms. */
+const linkedSince = ({ workers }: World, environment: string): number =>
+  Math.max(0, ...workers.flatMap((worker) => (worker.environment === environment ? worker.link.troubledAt : [])));
 
 /** Whether a Supervisor shows each environment as it is: online. */
 const isSeen = ({ environments }: World, { part }: SupervisorProcess): boolean =>
