@@ -57,6 +57,8 @@ export class World {
   readonly forgetting = new Set<string>();
   /** When a process of an environment was last asked to end, in ms: it gives its environment back. */
   readonly releasedAt = new Map<string, number>();
+  /** When the process that held an environment last died, in ms. */
+  readonly diedAt = new Map<string, number>();
   /** Environments that take no apps, and since when somebody was told so, in ms. */
   readonly cordoned = new Map<string, number>();
   /** The Supervisor that led and was last asked to end, when, in ms, and whether it has ended by itself. */
@@ -170,8 +172,10 @@ export class World {
 
   kill(slot: AnySlot, restartAfter: number): void {
     if (!slot.process) return;
-    this.note(`${slot.process.name} dies`);
-    slot.process.kill(this.losses.fraction() < 0.5);
+    const { process } = slot;
+    this.note(`${process.name} dies`);
+    if (process instanceof WorkerProcess && process.isHost) this.diedAt.set(process.environment, this.scheduler.now);
+    process.kill(this.losses.fraction() < 0.5);
     this.ended(slot, restartAfter);
   }
 

@@ -117,9 +117,11 @@ function handoverAt({ world, now, supervisors }: Sight): number | null {
 /** A process that is well holds its environment when no other one does. */
 function checkTakeover({ name, slots }: EnvironmentOfWorld, { world, since, now }: Sight): void {
   const processes = slots.flatMap(({ process }) => process ?? []);
-  const isHeld = processes.some(
+  const isHeldNow = processes.some(
     ({ isHost, machine, isLeaving }) => isHost && !isLeaving && machine.wasUpSince(now - LOOK),
   );
+  // Also one that has taken it since the last look, and died.
+  const isHeld = isHeldNow || (world.diedAt.get(name) ?? 0) > now - LOOK;
   for (const process of processes) {
     const wellSince = process.part.role === 'challenger' ? processWellSince(process) : Number.POSITIVE_INFINITY;
     const isMissing = !isHeld && Number.isFinite(wellSince);
