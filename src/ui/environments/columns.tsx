@@ -14,7 +14,7 @@ import { RowMenu } from '../common/RowMenu';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { StatusCounts } from '../common/StatusCounts';
-import { HEALTH } from '../common/status';
+import { CONTAINER, HEALTH } from '../common/status';
 import { StateIcon, StateTag } from '../common/Tag';
 import { Term } from '../common/Term';
 import { TextLink } from '../common/TextLink';
@@ -119,7 +119,10 @@ function ContainerLine({ container, isJoined = false }: { container: ContainerRo
       {isJoined ? (
         <TextLink
           to={`${environmentPath(environment)}&tab=container`}
-          aria-label={t('Container of {{environment}}', { environment })}
+          aria-label={t('{{what}}: {{text}}', {
+            what: t('Container of {{environment}}', { environment }),
+            text: t(CONTAINER[status].label),
+          })}
         >
           {tag}
         </TextLink>
