@@ -121,7 +121,7 @@ export function smallOn(page: Page): Promise<string[]> {
       const targets = ours.map((element) => element.closest(AROUND) ?? element);
       return [...new Set(targets)]
         .filter((element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
-        .filter((element) => !isInText(element) && !element.closest('[data-testid^="heat-"]'))
+        .filter((element) => !isInText(element) && !element.closest('[data-testid^="heat-"], [data-testid="timeline"]'))
         .flatMap((element) => {
           const { width, height } = element.getBoundingClientRect();
           if (width === 0 || height === 0 || (width >= least - 0.5 && height >= least - 0.5)) return [];

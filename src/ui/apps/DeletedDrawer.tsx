@@ -131,6 +131,8 @@ function OneDeleted({ app, environments, onRestored }: OneProps) {
             loading={busy}
             disabled={!isLocal && !places.length}
             onClick={restore}
+            // A space between two Chinese characters is not in the button's name.
+            autoInsertSpace={false}
             aria-label={`${t('Restore')} ${app.title}`}
             data-testid={`restore-${app.name}`}
           >
