@@ -42,7 +42,9 @@ it('does not count down when HAProxy has forgotten an app, and forgets apps that
   const totals = fresh();
   totals.note('one', sample(3));
   totals.note('one', { ...sample(3), apps: { crm: [1, 0, 0, 100] } });
-  expect(totals.of(APPS).apps).toEqual({ crm: [4, 0, 0, 400] });
+  expect(totals.of(APPS).apps).toEqual({ crm: [3, 0, 0, 300] });
+  totals.note('one', { ...sample(3), apps: { crm: [2, 0, 0, 150] } });
+  expect(totals.of(APPS).apps).toEqual({ crm: [4, 0, 0, 350] });
   expect(totals.of(new Set()).apps).toEqual({});
 });
 

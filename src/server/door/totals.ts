@@ -45,10 +45,10 @@ export class Totals {
   /** @param process identifies it among all that ever were */
   note(process: string, now: Sample): void {
     const before = this.running.get(process) ?? NO_SAMPLE;
-    // An entry that was forgotten there counts from 0 again.
-    const lost = (was: number[] = [], is: number[] = []) => was.some((count, i) => count > (is[i] ?? 0));
-    const forgotten = Object.entries(before.apps).filter(([uid, was]) => lost(was, now.apps[uid]));
-    this.ended = sum(this.ended, { ...NO_SAMPLE, apps: Object.fromEntries(forgotten) });
+    // What was forgotten there counts no more: an app may have several entries, of which one ends.
+    const forgotten = Object.entries(before.apps).map(([uid, was]) => [uid, lostOf(was, now.apps[uid])] as const);
+    const isLoss = ([, counts]: readonly [string, number[]]) => counts.some((count) => count > 0);
+    this.ended = sum(this.ended, { ...NO_SAMPLE, apps: Object.fromEntries(forgotten.filter(isLoss)) });
     this.running.set(process, now);
   }
 
@@ -77,6 +77,8 @@ export class Totals {
     });
   }
 }
+
+const lostOf = (was: number[], is: number[] = []): number[] => was.map((count, i) => Math.max(0, count - (is[i] ?? 0)));
 
 const only = (counts: Sample['apps'], apps: { has(uid: string): boolean }): Sample['apps'] =>
   Object.fromEntries(Object.entries(counts).filter(([uid]) => apps.has(uid)));
