@@ -343,15 +343,16 @@ export const rolesOnPostgres = (version: string, programs?: string) =>
         expect(await answer(crm.connection, 'SELECT 1')).toBe('done');
       });
 
-      it.each(['', 'IN DATABASE crm '])(
-        'takes back settings with which no session of the app begins (%s)',
-        async (where) => {
-          await sql(crm.connection, `ALTER ROLE CURRENT_USER ${where}SET local_preload_libraries = 'nothing'`);
-          expect(await answer(crm.connection, 'SELECT 1')).toContain('nothing');
-          expect(await boot(crm)).toMatchObject({ installed: 'complete' });
-          expect(await answer(crm.connection, 'SELECT 1')).toBe('done');
-        },
-      );
+      it.each([
+        ['', 'boots', () => boot(crm)],
+        ['IN DATABASE crm ', 'boots', () => boot(crm)],
+        ['', 'is made', () => create(crm)],
+      ])('takes back settings with which no session of the app begins (%s) when it %s', async (where, _, work) => {
+        await sql(crm.connection, `ALTER ROLE CURRENT_USER ${where}SET local_preload_libraries = 'nothing'`);
+        expect(await answer(crm.connection, 'SELECT 1')).toContain('nothing');
+        expect(await work()).toMatchObject({ installed: 'complete' });
+        expect(await answer(crm.connection, 'SELECT 1')).toBe('done');
+      });
 
       it('says that the database is gone where the role went with it', async () => {
         const gone = appOf(crm.worker, 'gone');
@@ -360,14 +361,19 @@ export const rolesOnPostgres = (version: string, programs?: string) =>
         await expect(boot(gone)).rejects.toMatchObject({ code: 'DATABASE_MISSING' });
       });
 
-      it('is not blocked by an app that changes its role in an open transaction', async () => {
-        const own = await dialects.postgres.connect(crm.connection, 'crm', 'blocker');
-        await own.query('BEGIN');
-        await own.query("ALTER ROLE CURRENT_USER PASSWORD 'mine'");
-        await create(crm);
-        await own.close();
-        expect(await answer(crm.connection, 'SELECT 1')).toBe('done');
-      });
+      it.each(["PASSWORD 'other'", "SET statement_timeout = '60s'"])(
+        'is not blocked by an app that changes its role in an open transaction (%s)',
+        async (change) => {
+          const own = await dialects.postgres.connect(crm.connection, 'crm', 'blocker');
+          await own.query("ALTER ROLE CURRENT_USER PASSWORD 'mine'");
+          await own.query("ALTER ROLE CURRENT_USER SET statement_timeout = '50s'");
+          await own.query('BEGIN');
+          await own.query(`ALTER ROLE CURRENT_USER ${change}`);
+          await create(crm);
+          await own.close();
+          expect(await answer(crm.connection, 'SELECT 1')).toBe('done');
+        },
+      );
 
       it('gives the role what it has itself left in the database, such as a restored table', async () => {
         await sql(admin('crm'), 'CREATE TABLE public.restored (a int); ALTER TABLE public.restored OWNER TO worker');

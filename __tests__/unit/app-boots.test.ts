@@ -33,7 +33,7 @@ it('is drawn in docs/architecture.md step by step', () => {
  * @param error with what it fails this time; null: it does not
  */
 function process(
-  during: Record<string, () => void> = {},
+  during: Record<string, () => unknown> = {},
   fails?: string,
   error: () => Error | null = () => new Error('It fails.'),
 ) {
@@ -157,6 +157,16 @@ describe('invariant 4: a boot', () => {
       await expect(renewed().boot()).rejects.toMatchObject({ code: 'DATABASE_SIGN_IN' });
     },
   );
+
+  it('that goes through all once more is counted once', async () => {
+    const counts: unknown[] = [];
+    const error = new AppSupervisorError('DATABASE_SIGN_IN', { server: 'db:5432', user: 'app_crm', cause: 'password' });
+    const noting = { 'starts the app': () => counts.push(boots.apps.get('crm')?.applied?.unfinished?.count) };
+    const { boot, boots, record } = process(noting, 'starts the app', () => (counts.length > 1 ? null : error));
+    Object.assign(record.database, { nextPassword: 'sealed' });
+    await boot();
+    expect(counts).toEqual([1, 1]);
+  });
 
   it('waits for another environment’s lock without a turn, and goes on from there', async () => {
     const { boot, steps, lockedFor } = process();

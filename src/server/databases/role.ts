@@ -155,7 +155,6 @@ export async function repairOwnPlace(
     if (!at || !(await at.hasSchema())) throw new AppSupervisorError('DATABASE_MISSING', about);
     const { roles } = at;
     await assertNotMain(at);
-    await roles.resetSettings?.(at.session, role).catch(ignore);
     await repairSignIn(maker, at).catch(ignore);
     await roles.takeOver?.(at.session, place, role, 'own').catch(ignore);
     const foreign = await roles.foreign(at.session, place, role);
@@ -166,18 +165,24 @@ export async function repairOwnPlace(
 
 /** What this user may not do, or where it may not sign in, is undefined. */
 const ignoreRefusal = (place: Place) => (error: unknown) => {
-  if (!['denied', 'signIn'].includes(dialectOf(place.connection).faultOf(error))) throw error;
+  const isDenied = error instanceof AppSupervisorError && error.code === 'DATABASE_ROLE_DENIED';
+  if (!isDenied && !['denied', 'signIn'].includes(dialectOf(place.connection).faultOf(error))) throw error;
 };
 
 /** An app can change the password of its own role: then it is set again. */
 async function repairSignIn(maker: RoleMaker, at: OpenPlace): Promise<void> {
   const { worker, role, password, nextPassword = password, maySet } = maker;
+  await resetSettings(role, at);
   // In this order: a role goes from the one to the other, perhaps meanwhile.
   for (const known of new Set([password, nextPassword]))
     if (await signsIn({ ...worker, username: role, password: known })) return;
   if (maySet && !maySet(await readHosts(at))) return;
-  if (await isThere(role, at)) await at.roles.make(at.session, role, password);
+  if (await isThere(role, at)) await makeRole(maker, at);
 }
+
+/** The role may have given itself settings with which it cannot sign in. */
+const resetSettings = async (role: string, { place, roles, session }: OpenPlace): Promise<void> =>
+  roles.resetSettings?.(session, role).catch(ignoreRefusal(place));
 
 /**
  * Makes the role where it is missing, and else repairs its sign-in.
@@ -185,13 +190,7 @@ async function repairSignIn(maker: RoleMaker, at: OpenPlace): Promise<void> {
  * @throws DATABASE_ROLE_DENIED with the SQL for an administrator
  */
 export async function ensureRole(maker: RoleMaker, at: OpenPlace, isMarked: boolean): Promise<void> {
-  const { place } = at;
-  if (!isMarked || !(await isThere(maker.role, at))) return makeRole(maker, at);
-  await orDenied(
-    place,
-    () => repairSignIn(maker, at),
-    () => roleDenied(place.connection),
-  );
+  return isMarked && (await isThere(maker.role, at)) ? repairSignIn(maker, at) : makeRole(maker, at);
 }
 
 const isThere = async (role: string, { roles, session }: OpenPlace): Promise<boolean> =>
@@ -206,7 +205,7 @@ export async function signsIn(connection: DatabaseConnection): Promise<boolean> 
     return true;
   } catch (error) {
     const fault = dialect.faultOf(error);
-    // Which is asked after the password.
+    // MySQL and MariaDB ask for it after the password.
     if (fault === 'denied') return true;
     if (fault !== 'signIn') throw error;
     return false;
@@ -223,7 +222,9 @@ export async function setRolePassword(maker: RoleMaker, dbConnType: DbConnType, 
   await withSessions(worker, DEADLINE, async (open) => {
     const session = await open.app();
     if (!session) throw new AppSupervisorError('DATABASE_MISSING', aboutOf(place, app));
-    if (!(await signsIn({ ...worker, username: role, password }))) await makeRole(maker, new OpenPlace(place, session));
+    const at = new OpenPlace(place, session);
+    await resetSettings(role, at);
+    if (!(await signsIn({ ...worker, username: role, password }))) await makeRole(maker, at);
   });
 }
 

@@ -51,6 +51,19 @@ export function scramVerifier(password: string, salt: Buffer = secretBytes(16), 
 const isBlocked = (error: unknown) => (error as { code?: unknown } | null)?.code === '55P03';
 const denied = (message: string) => Object.assign(new Error(message), { code: '42501' });
 
+/** A session of the role that is about to change it is in the way: then all of them end. */
+async function alter(session: Session, role: string, statements: string[]): Promise<void> {
+  const work = () => inTransaction(session, [LOCK_TIMEOUT, ...statements]);
+  await work().catch(async (error) => {
+    if (!isBlocked(error)) throw error;
+    await session.query(
+      'SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = ?',
+      [role],
+    );
+    await work();
+  });
+}
+
 async function make(session: Session, role: string, password: string): Promise<void> {
   const settings = `LOGIN PASSWORD ${literal(scramVerifier(password))} CONNECTION LIMIT ${CONNECTIONS}`;
   // Without the membership the Worker could neither hand over a schema, nor end sessions, nor drop. Whoever may make
@@ -60,15 +73,7 @@ async function make(session: Session, role: string, password: string): Promise<v
     await inTransaction(session, [`CREATE ROLE ${quote(role)} ${settings}`, join]);
     return;
   }
-  const alter = () => inTransaction(session, [LOCK_TIMEOUT, `ALTER ROLE ${quote(role)} ${settings}`]);
-  await alter().catch(async (error) => {
-    if (!isBlocked(error)) throw error;
-    await session.query(
-      'SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = ?',
-      [role],
-    );
-    await alter();
-  });
+  await alter(session, role, [`ALTER ROLE ${quote(role)} ${settings}`]);
 }
 
 async function resetSettings(session: Session, role: string): Promise<void> {
@@ -79,7 +84,11 @@ async function resetSettings(session: Session, role: string): Promise<void> {
   );
   const places = rows.map(({ database }) => (database === null ? '' : `IN DATABASE ${quote(String(database))} `));
   if (!places.length) return;
-  await inTransaction(session, [LOCK_TIMEOUT, ...places.map((where) => `ALTER ROLE ${quote(role)} ${where}RESET ALL`)]);
+  await alter(
+    session,
+    role,
+    places.map((where) => `ALTER ROLE ${quote(role)} ${where}RESET ALL`),
+  );
 }
 
 async function give(session: Session, place: Place, role: string): Promise<void> {

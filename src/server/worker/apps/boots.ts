@@ -76,7 +76,11 @@ export class AppBoots {
     await uploads.before(name, held, held.waiting.signal);
     let ended = await this.inOrder(name, held, held.waiting.signal);
     // Its role got its other password after it was found by which one it signs in.
-    if (ended && isRefusedBetween(ended)) ended = await this.inOrder(name, held, held.waiting.signal);
+    if (ended && isRefusedBetween(ended)) {
+      // It is one boot.
+      held.applied = applied;
+      ended = await this.inOrder(name, held, held.waiting.signal);
+    }
     held.waiting = null;
     limits.noteEnd(held);
     if (!this.isSuspectBeside(held)) this.options.bootQueue.isOneByOne = false;
