@@ -23,18 +23,21 @@ export async function benchMeasuring(
     return (usage(pid).cpu - before) / requests;
   };
   const toggle = () => process.kill(pid, 'SIGUSR2');
-  // Both ways are compiled.
-  await turn(WARM_UP);
-  toggle();
-  await turn(WARM_UP);
   const ratios: number[] = [];
-  for (let pair = 0; pair < PAIRS; pair++) {
-    // It begins as the last one has ended, so that neither way always comes first.
-    const first = await turn();
+  try {
+    // Both ways are compiled.
+    await turn(WARM_UP);
     toggle();
-    const second = await turn();
-    ratios.push(pair % 2 ? first / second : second / first);
+    await turn(WARM_UP);
+    for (let pair = 0; pair < PAIRS; pair++) {
+      // It begins as the last one has ended, so that neither way always comes first.
+      const first = await turn();
+      toggle();
+      const second = await turn();
+      ratios.push(pair % 2 ? first / second : second / first);
+    }
+  } finally {
+    await stop();
   }
-  await stop();
   return { what: 'our module measuring against not, by CPU time', measured: median(ratios), unit: '×', atLeast: 0.95 };
 }
