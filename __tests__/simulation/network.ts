@@ -118,6 +118,10 @@ export class Link {
   private deafSince = Number.POSITIVE_INFINITY;
   /** When it last began or ended to lose something, in true ms. */
   troubledAt = Number.NEGATIVE_INFINITY;
+  /** When it last ended to lose something without having been left, in true ms: nobody knows that there was something to miss. */
+  missedAt = Number.NEGATIVE_INFINITY;
+  /** The process has a connection again that it had left. */
+  readonly returns = new Feed<void>();
   /** Until then nothing that it sends arrives; then all of it does. In true ms. */
   stalledUntil = 0;
   /** How often the process looked at the fleet. */
@@ -143,8 +147,15 @@ export class Link {
     if (!losing.in) this.deafSince = Number.POSITIVE_INFINITY;
     else if (!this.losing.in) this.deafSince = this.redis.scheduler.now;
     const isChanged = losing.in !== this.losing.in || losing.out !== this.losing.out;
+    if (isChanged && !losing.in && !losing.out) this.end();
     if (isChanged) this.troubledAt = this.redis.scheduler.now;
     this.losing = losing;
+  }
+
+  private end(): void {
+    const { scheduler } = this.redis;
+    if (scheduler.now - this.troubledAt < LEAVES_AFTER) this.missedAt = scheduler.now;
+    else scheduler.after(this.delay(), () => this.machine.enter(() => this.returns.emit()));
   }
 
   /** Whether what it sends arrives, if only later. As in protocol/connect.ts: a server that does not answer is left, and cannot be reached anew. */
@@ -171,7 +182,7 @@ export class Link {
     ]);
     return {
       ...Object.fromEntries(subjects),
-      returns: new Feed<void>(),
+      returns: this.returns,
       open: () => undefined,
       warnings: async () => [],
       close: async () => undefined,

@@ -174,7 +174,9 @@ export class World {
     if (!slot.process) return;
     const { process } = slot;
     this.note(`${process.name} dies`);
-    if (process instanceof WorkerProcess && process.isHost) this.diedAt.set(process.environment, this.scheduler.now);
+    const { now } = this.scheduler;
+    const isHost = process instanceof WorkerProcess && process.isHost && !process.isLeaving;
+    if (isHost && process.machine.wasUpSince(now - 1_000)) this.diedAt.set(process.environment, now);
     process.kill(this.losses.fraction() < 0.5);
     this.ended(slot, restartAfter);
   }

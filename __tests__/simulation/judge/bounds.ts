@@ -27,7 +27,7 @@ export const BOUNDS = {
 const SLACK = 3_000;
 /** Between two looks, in ms. */
 const LOOK = 1_000;
-/** Within which time a Worker finds what is published, if its wake-up was lost with its link, in ms. */
+/** Within which time a Worker finds what is published, if its wake-up was lost and its connection was not, in ms. */
 const UNHEARD = 30_000;
 /** How long without a wake-up each of the few messages of a request may take, in ms in all. */
 const UNWOKEN = 100_000;
@@ -229,7 +229,7 @@ export function checkWoken(world: World, environment: string, records: readonly 
   // Whoever has published wakes it.
   const publisher = world.supervisors.find(({ process }) => process?.leads)?.process;
   const isUndisturbed = () => {
-    const isSent = publisher?.machine.isUp && publisher.machine.thawedAt < at;
+    const isSent = publisher && processWellSince(publisher) < at;
     const since = holder && isSent ? Math.max(redisWellSince(world), processWellSince(holder)) : at;
     return holder === holderOf(world, environment) && since < at;
   };
@@ -261,16 +261,16 @@ function checkProgress({ world, since, now, redis, supervisors }: Sight): void {
   const open = rows<Operation>(world, 'appOperations').filter(({ finishedAt }) => finishedAt === null);
   for (const { id, appName, action, progress } of open) {
     const isIdle = isCalm && isServed && !isWorkedOn(world, appName);
-    const heard = progress.map(({ environment }) => linkedSince(world, environment) + UNHEARD);
+    const heard = progress.map(({ environment }) => missedAt(world, environment) + UNHEARD);
     // What it has come to: a step forward is progress.
     const stays = since.lasts(`${id} ${JSON.stringify(progress)}`, isIdle, now, Math.max(wellSince, ...heard));
     if (stays > within + SLACK) world.violate(`${action} of ${appName} does nothing for ${seconds(stays)} s`);
   }
 }
 
-/** Since when no link of an environment was troubled, in true ms. */
-const linkedSince = ({ workers }: World, environment: string): number =>
-  Math.max(0, ...workers.flatMap((worker) => (worker.environment === environment ? worker.link.troubledAt : [])));
+/** When whoever holds an environment last missed what it does not know of, in true ms. */
+const missedAt = (world: World, environment: string): number =>
+  holderOf(world, environment)?.link.missedAt ?? Number.NEGATIVE_INFINITY;
 
 /** Whether a Supervisor shows each environment as it is: online. */
 const isSeen = ({ environments }: World, { part }: SupervisorProcess): boolean =>
