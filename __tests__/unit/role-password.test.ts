@@ -13,7 +13,7 @@ describe('another password for the role of an app', () => {
 
   /** @param answer what the server answers when the role signs in */
   function server(answer: () => Promise<Session>) {
-    const session = { close: async () => undefined } as Session;
+    const session = { query: async () => [], close: async () => undefined } as unknown as Session;
     vi.spyOn(dialects.postgres, 'connect').mockImplementation(async ({ username }) =>
       username === 'app_crm' ? answer() : session,
     );
