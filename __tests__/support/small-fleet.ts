@@ -128,8 +128,6 @@ async function openDatabase(name: string, server: PostgresServer): Promise<Datab
 const mainOf = (db: Database, version = '2.2.15'): Application =>
   ({ name: 'main', db, getPackageVersion: () => version }) as unknown as Application;
 
-const NOT_LOADED = 'not loaded';
-
 /** One process of a Supervisor. */
 export class SupervisorProcess {
   readonly log: RecordedLog = recordedLog();
@@ -222,9 +220,8 @@ export class SupervisorProcess {
     return release;
   }
 
-  /** `env_a running, env_b stopped`: what is shown of an app. On a busy machine the lead is lost for a moment, and what is known with it. */
+  /** `env_a running, env_b stopped`: what is shown of an app. */
   shows(name: string): string {
-    if (!this.part.loaded) return NOT_LOADED;
     const app = this.part.app(name);
     if (!app) return 'nothing';
     const { statuses } = this.parts.view.appRow(app);
@@ -239,7 +236,6 @@ export class SupervisorProcess {
   }
 
   health(environment: string): string | undefined {
-    if (!this.part.loaded) return NOT_LOADED;
     return this.parts.view.environmentRows().find((row) => row.name === environment)?.health;
   }
 

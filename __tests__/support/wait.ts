@@ -1,12 +1,21 @@
 import { vi } from 'vitest';
 import { waitFor } from '../../scripts/fleet/wait';
+import { AppSupervisorError } from '../../src/server/errors';
 
 /** Where everything goes well it is never waited for; where a machine is starved it must not be what ends a test. */
 const PATIENCE = 60_000;
 
-/** Asks every few ms until it is so; what is not so in time is an error that says what. */
+/**
+ * Asks every few ms until it is so; what is not so in time is an error that says what. A Supervisor whose start fails on a busy machine starts
+ * again: until then it is not so.
+ */
 export const until = <T>(what: string, probe: () => T | Promise<T>, timeout = PATIENCE): Promise<NonNullable<T>> =>
-  waitFor(probe, { what, timeout, interval: 15 });
+  waitFor(() => Promise.resolve().then(probe).catch(ifNotReady), { what, timeout, interval: 15 });
+
+function ifNotReady(error: unknown): null {
+  if (error instanceof AppSupervisorError && error.code === 'NOT_READY') return null;
+  throw error;
+}
 
 /**
  * How long something takes by a clock that is turned by hand: what it waits for by `setTimeout`, in ms. What really

@@ -1,8 +1,7 @@
 import os from 'node:os';
 import type { AppSupervisor } from '@nocobase/server';
 import { CHANGED } from '../../shared/names';
-import type { Clock } from '../clock';
-import { systemClock } from '../clock';
+import { type Clock, systemClock } from '../clock';
 import type { ActiveConfig } from '../config';
 import { replaceCoreCreators } from '../databases';
 import { createLog, type Log, type LogSink } from '../log';
