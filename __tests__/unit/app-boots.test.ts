@@ -168,6 +168,17 @@ describe('invariant 4: a boot', () => {
     expect(counts).toEqual([1, 1]);
   });
 
+  it('that is given up in its second turn leaves no mark', async () => {
+    const errors = [
+      new AppSupervisorError('DATABASE_SIGN_IN', { server: 'db:5432', user: 'app_crm', cause: 'password' }),
+    ];
+    const during = { 'makes the database': () => errors.length || isNewer(boots) };
+    const { boot, boots, record, steps } = process(during, 'starts the app', () => errors.pop() ?? null);
+    Object.assign(record.database, { nextPassword: 'sealed' });
+    expect(await boot()).toBeNull();
+    expect(steps.filter((step) => ['marks the boot', 'saves'].includes(step)).at(-1)).toBe('saves');
+  });
+
   it('waits for another environment’s lock without a turn, and goes on from there', async () => {
     const { boot, steps, lockedFor } = process();
     lockedFor(1);

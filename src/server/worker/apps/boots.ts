@@ -77,8 +77,9 @@ export class AppBoots {
     let ended = await this.inOrder(name, held, held.waiting.signal);
     // Its role got its other password after it was found by which one it signs in.
     if (ended && isRefusedBetween(ended)) {
-      // It is one boot.
+      // It is one boot, also for a process that begins in the middle of it.
       held.applied = applied;
+      await save(name);
       ended = await this.inOrder(name, held, held.waiting.signal);
     }
     held.waiting = null;
