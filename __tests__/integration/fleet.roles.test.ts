@@ -52,6 +52,9 @@ describe('processes with a Redis user of their role', () => {
     await expect(supervisor.wire.bus.request('env_a', 'nothing', {}, 30_000)).rejects.toMatchObject({
       code: 'WORKER_FAILED',
     });
+    await expect(worker.wire.bus.ask('env_a', 'nothing', {}, 30_000)).rejects.toMatchObject({
+      code: 'SUPERVISOR_REFUSED',
+    });
     await supervisor.ends((await service.destroy('crm', 'drop', '1'))!);
     await supervisor.wire.stores.leases.left(['env_a']);
     await supervisor.wire.stores.warnings();
@@ -163,7 +166,10 @@ describe('processes with a Redis user of their role', () => {
         () => redis.hset(keys.appIndex(), 'crm', 'x'),
         () => redis.set(keys.term(), 'x'),
         () => redis.get(keys.records('env_b')),
+        () => redis.get(keys.lease('env_b')),
         () => redis.publish(keys.notifyEnvironment('env_b'), 'x'),
+        () => redis.publish(keys.requests('env_b'), 'x'),
+        () => redis.subscribe(keys.requests('env_b')),
         () => redis.flushall(),
       ];
       for (const write of writes) await expect(write()).rejects.toThrow('NOPERM');

@@ -25,15 +25,12 @@ export const deliverBy =
   (environment, event) =>
     bus.request(environment, 'appEvent', event, EVENT_TIMEOUT);
 
-/** Delivers in this process for its own environment, and with a request elsewhere. */
-export function deliverHereOrBy(bus: MessageBus, worker: WorkerPart, coreApps: CoreAppRegistry): Deliver {
-  const deliverRemotely = deliverBy(bus);
-  return async (environment, appEvent) => {
-    if (environment !== worker.environment) return deliverRemotely(environment, appEvent);
-    const { name, event, payload } = appEvent;
-    if (worker.host.isRunning(name)) await coreApps.apps[name].emitAsync(event, payload);
+/** Delivers in this process, which knows of its own environment alone. */
+export const deliverHere =
+  ({ host }: WorkerPart, coreApps: CoreAppRegistry): Deliver =>
+  async (_, { name, event, payload }) => {
+    if (host.isRunning(name)) await coreApps.apps[name].emitAsync(event, payload);
   };
-}
 
 /** Delivers an event in every environment where its app runs. Never rejects. */
 export async function deliverEverywhere(

@@ -10,7 +10,7 @@ import type { SupervisorPart } from '../supervisor/supervisor';
 import type { WorkerPart } from '../worker/worker';
 import { appModelsOf } from './adapters/app-models';
 import type { AppModel, AppStatuses, EnvironmentInfo } from './adapters/managed';
-import { deliverEverywhere, deliverHereOrBy, deliverToMain } from './app-events';
+import { deliverEverywhere, deliverHere, deliverToMain } from './app-events';
 import { openForCommand } from './command-app';
 import { environmentsOf } from './environments';
 import { type Foundation, notifyPages } from './foundation';
@@ -179,9 +179,9 @@ export class LocalRuntime implements Runtime {
   }
 
   async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {
-    const { mainApp, wire, coreApps, log } = this.foundation;
+    const { mainApp, coreApps, log } = this.foundation;
     if (name === 'main') return deliverToMain(mainApp, event, payload, log);
-    const deliver = deliverHereOrBy(wire.bus, this.worker, coreApps);
+    const deliver = deliverHere(this.worker, coreApps);
     await deliverEverywhere({ name, event, payload }, await this.statuses([name]), deliver, log);
   }
 

@@ -14,7 +14,7 @@ import { createUploadsFront } from '../worker/uploads/serve';
 import type { WorkerPart } from '../worker/worker';
 import { appModelsOf } from './adapters/app-models';
 import type { AppModel, AppStatuses, EnvironmentInfo } from './adapters/managed';
-import { deliverEverywhere, deliverHereOrBy } from './app-events';
+import { deliverEverywhere, deliverHere } from './app-events';
 import { openForCommand } from './command-app';
 import { type Foundation, notifyPages } from './foundation';
 import { Manifests } from './manifests';
@@ -203,12 +203,12 @@ export class WorkerRuntime implements Runtime {
   }
 
   async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {
-    const { wire, coreApps, log } = this.foundation;
+    const { coreApps, log } = this.foundation;
     if (name === 'main') {
       log.warn(`Event ${event} is for the main app, which is the Supervisor's: it was not sent.`);
       return;
     }
-    const deliver = deliverHereOrBy(wire.bus, this.worker, coreApps);
+    const deliver = deliverHere(this.worker, coreApps);
     const statuses = statusesOf(this.worker.statuses(), [name]);
     await deliverEverywhere({ name, event, payload }, statuses, deliver, log);
   }

@@ -27,7 +27,7 @@ export interface Managed {
   environments(): EnvironmentInfo[];
   /** Another plugin no longer needs an app in this process; false if this process does not host it for the fleet. */
   unload(name: string): Promise<boolean>;
-  /** Emits an event on an app in every environment where it runs; never boots a stopped one. */
+  /** Emits an event on an app in every environment where it runs; on a Worker in its own alone; never boots a stopped one. */
   dispatchEvent(name: string, event: string, payload: unknown): Promise<void>;
   models(): AppModel[];
   statuses(names?: string[]): Promise<AppStatuses>;

@@ -1,4 +1,5 @@
 import { sentinelsOf } from '../../config/redis-address';
+import { SUPERVISOR } from '../../protocol/envelope';
 
 /** The address of Redis for a Worker. Pure functions. */
 
@@ -51,7 +52,8 @@ export function workerAcl({ name, password }: RedisUser, prefix: string, environ
   const ownKeys = ['lease', 'standby', 'statuses', 'version', 'registration'].map((key) => `${key}:${environment}`);
   const shared = ['environments', 'probe', 'manifests', 'manifestsVersion', 'ssoCode:*'];
   const read = ['apps', 'ssoEnds', 'ssoEndsVersion'];
-  const channels = ['wake:supervisors', `wake:environment:${environment}`, 'requests:*', 'replies:*'];
+  const requests = [environment, SUPERVISOR].map((to) => `requests:${to}`);
+  const channels = ['wake:supervisors', `wake:environment:${environment}`, ...requests, 'replies:*'];
   return acl(
     name,
     password,
