@@ -70,7 +70,7 @@ it('a master that has not answered, as one that is executed anew, has refused no
   clock.pass(10_000);
   await look();
   expect(log.at('error')).toEqual([
-    expect.stringMatching(/^The master of HAProxy does not answer\. Start version 3\.0/),
+    expect.stringMatching(/^The master of HAProxy does not answer \(.+\)\. Start version 3\.0/),
   ]);
   parts.answers = true;
   await look();

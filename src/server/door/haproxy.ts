@@ -94,18 +94,18 @@ export class HAProxy {
   }
 
   /** Empty: it runs, or it or its master may be starting. */
-  private missed(hasMaster: boolean): string {
+  private missed(silence: string): string {
     const { mono } = this.clock.now();
-    this.awaySince = this.current && hasMaster ? null : (this.awaySince ?? mono);
+    this.awaySince = this.current && !silence ? null : (this.awaySince ?? mono);
     if (this.awaySince === null || mono - this.awaySince < MISSED_AFTER) return '';
-    return `${this.current ? 'The master of HAProxy does not answer' : 'HAProxy does not run'}. Start version ${OLDEST.join('.')} or later by "haproxy ${haproxyArguments(this.files.folder).join(' ')}".`;
+    return `${this.current ? `The master of HAProxy does not answer (${silence})` : 'HAProxy does not run'}. Start version ${OLDEST.join('.')} or later by "haproxy ${haproxyArguments(this.files.folder).join(' ')}".`;
   }
 
-  /** @returns false: its master has not answered */
-  private async lookOnce(): Promise<boolean> {
+  /** @returns why its master has not answered; empty: it has, or was not asked */
+  private async lookOnce(): Promise<string> {
     await this.find();
     const { wanted, current } = this;
-    if (!wanted) return true;
+    if (!wanted) return '';
     const isRead = current?.mark === wanted.mark;
     const isRefused = !isRead && this.isRefused(wanted.mark);
     // What runs is changed first: writing takes longer.
@@ -113,12 +113,12 @@ export class HAProxy {
     for (const process of this.former) await failureOf(this.bring(process, wanted));
     this.files.write(isRefused ? mapsOf(wanted.files) : wanted.files);
     if (isRead) this.files.accept(wanted);
-    let hasMaster = true;
+    let silence = '';
     if (isRead && !refusal) this.refusal = null;
-    else if (current && !isRefused) hasMaster = await this.reload(wanted);
+    else if (current && !isRefused) silence = await this.reload(wanted);
     // Of a process that did not take a line it is not known what it has: another one has read all of them now.
     if (refusal) throw refusal;
-    return hasMaster;
+    return silence;
   }
 
   /** Whether it is not offered again: soon after it was refused, or while nobody could refuse it. */
@@ -173,25 +173,26 @@ export class HAProxy {
     this.log.warn(`HAProxy, process ${process.identity.pid}, has ended.`);
   }
 
-  /** @returns false: its master has not answered */
-  private async reload({ mark }: Wanted): Promise<boolean> {
+  /** @returns why its master has not answered; empty: it has */
+  private async reload({ mark }: Wanted): Promise<string> {
     const now = this.clock.now().mono;
-    const answer = await askMaster(path.join(this.files.folder, MASTER_SOCKET), 'reload').catch(() => null);
-    if (answer === null) return false;
+    const asked = askMaster(path.join(this.files.folder, MASTER_SOCKET), 'reload');
+    const answer = await asked.catch((error: unknown) => ({ silence: messageOf(error) }));
+    if (typeof answer !== 'string') return answer.silence;
     const took = Math.round(this.clock.now().mono - now);
     if (/^Success=1/.test(answer)) {
       this.refused = null;
       this.log.info(`HAProxy was reloaded in ${took} ms.`);
       if (this.current) this.leave(this.current);
       await this.find();
-      return true;
+      return '';
     }
     this.refused = { mark, at: now };
     this.refusal = answer;
     this.log.error(`HAProxy does not take its configuration, and goes on with the former one: ${answer}`);
     this.files.restore();
     this.refusals.emit(answer);
-    return true;
+    return '';
   }
 
   /** Once for each trouble. */
