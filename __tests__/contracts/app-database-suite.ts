@@ -8,7 +8,7 @@ import {
   inspectDatabase,
   markOf,
   prepareDatabase,
-  type RoleMaker,
+  type RoleRepairer,
   releaseDatabase,
   signsIn,
   withHostPlace,
@@ -138,13 +138,14 @@ export function appDatabaseSuite(server: () => AppDatabaseServer): void {
 
   describe('a role that exists', () => {
     const as = (password: string) => ({ ...connection, username: `repaired_${count}`, password });
-    const makerOf = (password: string, more: Partial<RoleMaker> = {}): RoleMaker => ({
+    const makerOf = (password: string, more: Partial<RoleRepairer> = {}): RoleRepairer => ({
       worker: connection,
       role: `repaired_${count}`,
       password,
+      maySet: () => true,
       ...more,
     });
-    const prepare = (maker: RoleMaker, options: object = { mayCreate: false }) =>
+    const prepare = (maker: RoleRepairer, options: object = { mayCreate: false }) =>
       prepareDatabase(as(maker.password), MODE, { ...owner, mayCreate: false, ...options, maker });
 
     beforeEach(async () => {

@@ -8,6 +8,7 @@ import {
   inspectServer,
   moveToRole,
   prepareDatabase,
+  type RoleRepairer,
   releaseDatabase,
   roleMakerOf,
   roleNameOf,
@@ -27,7 +28,7 @@ interface TestApp {
   uid: string;
   connection: DatabaseConnection;
   worker: DatabaseConnection;
-  maker: NonNullable<ReturnType<typeof roleMakerOf>>;
+  maker: RoleRepairer;
 }
 
 /** @param database absent: the app's name */
@@ -35,7 +36,8 @@ function appOf(worker: DatabaseConnection, app: string, database = app, schema?:
   const uid = `uid-${app}`;
   const place = { ...worker, database, ...(schema ? { schema } : {}) };
   const connection = { ...place, username: roleNameOf({ name: app, uid }), password: `secret-of-${app}` };
-  return { app, uid, connection, worker: place, maker: roleMakerOf({ name: app, uid }, connection, place)! };
+  const maker = { ...roleMakerOf({ name: app, uid }, connection, place)!, maySet: () => true };
+  return { app, uid, connection, worker: place, maker };
 }
 
 const create = ({ app, uid, connection, maker }: TestApp, mode: 'new_database' | 'new_schema' = 'new_database') =>

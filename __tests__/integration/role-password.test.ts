@@ -102,7 +102,7 @@ describe.each(['postgres', 'mariadb', 'mysql'] as const)('on %s', (dialect) => {
       app: name,
       uid,
       mayCreate: true,
-      maker: databases.makerOf(record),
+      maker: { ...databases.makerOf(record)!, maySet: () => true },
     });
   });
   afterEach(async () => {
@@ -165,7 +165,7 @@ describe.each(['postgres', 'mariadb', 'mysql'] as const)('on %s', (dialect) => {
       app: record.name,
       uid: record.uid,
       mayCreate: false,
-      maker: databases.makerOf(record, await databases.signedIn(record)),
+      maker: { ...databases.makerOf(record, await databases.signedIn(record))!, maySet: () => true },
     });
     expect([await signsIn('first'), await signsIn('second')]).toEqual([false, true]);
   });

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Application, AppSupervisor } from '@nocobase/server';
-import type { DatabaseLock, RoleMaker } from '../../src/server/databases';
+import type { DatabaseLock, RoleRepairer } from '../../src/server/databases';
 import type { Log } from '../../src/server/log';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import type { Secrets } from '../../src/server/protocol/secrets';
@@ -212,7 +212,7 @@ export class PlayedHost extends AppHost {
   }
 
   /** Visitors of a running app are thrown out only for a boot that was asked for. */
-  override async prepareDatabase(record: AppRecord, maySet?: RoleMaker['maySet']): Promise<void> {
+  override async prepareDatabase(record: AppRecord, maySet: RoleRepairer['maySet']): Promise<void> {
     const { name, uid, boot } = record;
     const ended = this.unloaded.get(name);
     if (ended?.uid === uid && ended.boot.generation >= boot.generation)

@@ -5,7 +5,7 @@ import { explainDenied } from './create';
 import { endDrops } from './drop-fence';
 import { inPlace, type OpenPlace } from './open';
 import { MARKER_TABLE, type Owner, refuseForeignMarker } from './ownership-marker';
-import { ensureRole, type RoleMaker } from './role';
+import { ensureRole, type RoleRepairer } from './role';
 
 /** Time limit for changing the owner of some hundred tables, in ms. */
 const DEADLINE = 120_000;
@@ -18,7 +18,7 @@ const DEADLINE = 120_000;
  * DATABASE_CREATE_DENIED, DATABASE_ROLE_DENIED, and what `withSessions` throws
  */
 export async function adoptOwnPlace(
-  maker: RoleMaker,
+  maker: RoleRepairer,
   dbConnType: 'new_database' | 'new_schema',
   owner: Owner,
 ): Promise<void> {

@@ -72,7 +72,7 @@ export async function readContent(at: OpenPlace, asData = false): Promise<FoundC
   };
 }
 
-/** The rows of an app, read as somebody who may do more than the app; none where nothing keeps code of the app from running then. */
+/** The rows of who hosts an app, read as the Worker. Empty where the dialect cannot lock the table. */
 export const readHosts = async (at: OpenPlace): Promise<HostRow[]> =>
   at.roles.lockTable ? readRows((await readAsData(at, HOSTS_TABLE, () => at.query(rowsSql(at)))) ?? []) : [];
 

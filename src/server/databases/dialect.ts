@@ -163,7 +163,7 @@ export interface Roles {
   left?(session: Session, place: Place, role: string): Promise<string[]>;
   /** Makes a Worker's role a master of the app's role, and the owner of the app's database. */
   admit?(session: Session, place: Place, role: string, worker: string): Promise<void>;
-  /** Runs `work` while nobody can replace a table. Fails rather than that a function of the app runs. Absent: nothing keeps it from that. */
+  /** Runs `work` while nobody can replace a table. Fails rather than that a function of the app runs. Absent: the dialect cannot prevent that code of the app runs. */
   lockTable?<T>(session: Session, table: string, work: () => Promise<T>): Promise<T>;
   /** Whether another session holds what is needed. */
   isInTheWay?(error: unknown): boolean;

@@ -19,7 +19,7 @@ export { type Move, moveToRole } from './move';
 export { keepMark, markUpgrading, releaseDatabase, resetPartialInstall } from './own-place';
 export type { Owner } from './ownership-marker';
 export { inspectDatabase, prepareDatabase } from './prepare';
-export { type RoleMaker, roleMakerOf, roleNameOf, setRolePassword, signsIn } from './role';
+export { type RoleMaker, type RoleRepairer, roleMakerOf, roleNameOf, setRolePassword, signsIn } from './role';
 export { inspectServer, type ServerRoles } from './server-roles';
 export { databaseSize } from './size';
 export { createMainDatabase, dropMainDatabase, type WorkerDatabase, workerSql } from './worker-database';

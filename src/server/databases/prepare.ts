@@ -7,7 +7,7 @@ import { ensurePlace, explainDenied } from './create';
 import { endDrops } from './drop-fence';
 import { inPlace, type OpenPlace, withSessions } from './open';
 import { type Owner, type OwnershipMarker, record, refuseForeignMarker, writeMarker } from './ownership-marker';
-import { makeOwnPlace, type RoleMaker, repairOwnPlace } from './role';
+import { makeOwnPlace, type RoleRepairer, repairOwnPlace } from './role';
 
 /** A broken database fails within this time, in ms. */
 const DEADLINE = 15_000;
@@ -19,7 +19,7 @@ export interface PrepareOptions extends Owner {
   adopt?: boolean;
   protect?: Protected;
   /** Null if the app has no database role of its own: then `connection` is the Worker's. */
-  maker?: RoleMaker | null;
+  maker?: RoleRepairer | null;
   /** Called before a missing place is created: another plugin may create it. */
   createByOther?: () => Promise<void>;
 }

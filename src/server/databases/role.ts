@@ -44,8 +44,11 @@ export interface RoleMaker {
   password: string;
   /** The one that the role is about to get: it may have it already. */
   nextPassword?: string;
-  /** Whether a role that exists may get another password by what the rows of its app say; absent: it may. What it throws ends the work. */
-  maySet?(hosts: HostRow[]): boolean;
+}
+
+export interface RoleRepairer extends RoleMaker {
+  /** Whether a role that exists may get another password, by what the rows of its app say. What it throws ends the work. */
+  maySet(hosts: HostRow[]): boolean;
 }
 
 /**
@@ -72,7 +75,7 @@ export function roleMakerOf(
  * DATABASE_FOREIGN, and what `withSessions` throws
  */
 export async function makeOwnPlace(
-  maker: RoleMaker,
+  maker: RoleRepairer,
   dbConnType: 'new_database' | 'new_schema',
   owner: Owner,
   main?: Protected,
@@ -81,18 +84,20 @@ export async function makeOwnPlace(
   const place = placeOf(worker, dbConnType);
   return withSessions(worker, DEADLINE, async (open) => {
     const server = await open.server(main?.database);
-    // Null also if another environment's Worker made it, whose databases this one may not enter: that one repairs it.
+    // Undefined if another environment's Worker made it, whose databases this one may not enter: that one repairs it.
     const found = await open.app().catch(ignoreRefusal(place));
     // Before anything of it is given away.
     const isMarked = found ? await refuseTaken(new OpenPlace(place, found), owner) : false;
-    await ensureRole(maker, new OpenPlace(place, found || server), isMarked);
+    const at = new OpenPlace(place, found ?? server);
+    const isLeft = found === undefined && (await at.roles.exists?.(at.session, role));
+    if (!isLeft) await ensureRole(maker, at, isMarked);
     // A schema's is shared, and made for the first of them.
-    const { at, created } = await ensureDatabase(open, place, main);
+    const { at: own, created } = await ensureDatabase(open, place, main);
     // Somebody else has made it in the meantime.
-    if (!found && !created) await refuseTaken(at, owner);
-    await explainDenied(place, 'owner', () => at.roles.give(at.session, place, role));
-    const givesSchema = place.kind === 'schema' && !(await at.hasSchema());
-    if (givesSchema) await at.roles.giveSchema?.(at.session, place, role);
+    if (!found && !created) await refuseTaken(own, owner);
+    await explainDenied(place, 'owner', () => own.roles.give(own.session, place, role));
+    const givesSchema = place.kind === 'schema' && !(await own.hasSchema());
+    if (givesSchema) await own.roles.giveSchema?.(own.session, place, role);
     return place.kind === 'schema' ? givesSchema : created;
   });
 }
@@ -117,7 +122,7 @@ async function refuseTaken(at: OpenPlace, { app, uid }: Owner): Promise<boolean>
  * Makes the role, or sets its password.
  * @throws DATABASE_ROLE_DENIED with the SQL for an administrator
  */
-export const makeRole = ({ role, password }: RoleMaker, { place, roles, session }: OpenPlace): Promise<void> =>
+const makeRole = ({ role, password }: RoleMaker, { place, roles, session }: OpenPlace): Promise<void> =>
   orDenied(
     place,
     () => roles.make(session, role, password),
@@ -139,7 +144,7 @@ export const roleDenied = (worker: DatabaseConnection): AppSupervisorError =>
  * @throws DATABASE_NOT_OWNED if the place is not the role's, or contains what somebody else owns; DATABASE_MISSING
  */
 export async function repairOwnPlace(
-  maker: RoleMaker,
+  maker: RoleRepairer,
   dbConnType: 'new_database' | 'new_schema',
   app: string,
 ): Promise<void> {
@@ -169,15 +174,16 @@ const ignoreRefusal = (place: Place) => (error: unknown) => {
   if (!isDenied && !['denied', 'signIn'].includes(dialectOf(place.connection).faultOf(error))) throw error;
 };
 
-/** An app can change the password of its own role: then it is set again. */
-async function repairSignIn(maker: RoleMaker, at: OpenPlace): Promise<void> {
+/** An app can change the password of its own role: then it is set again. @returns false: there is no such role */
+async function repairSignIn(maker: RoleRepairer, at: OpenPlace): Promise<boolean> {
   const { worker, role, password, nextPassword = password, maySet } = maker;
+  if ((await at.roles.exists?.(at.session, role)) === false) return false;
   await resetSettings(role, at);
   // In this order: a role goes from the one to the other, perhaps meanwhile.
   for (const known of new Set([password, nextPassword]))
-    if (await signsIn({ ...worker, username: role, password: known })) return;
-  if (maySet && !maySet(await readHosts(at))) return;
-  if (await isThere(role, at)) await makeRole(maker, at);
+    if (await signsIn({ ...worker, username: role, password: known })) return true;
+  if (maySet(await readHosts(at))) await makeRole(maker, at);
+  return true;
 }
 
 /** The role may have given itself settings with which it cannot sign in. */
@@ -189,14 +195,14 @@ const resetSettings = async (role: string, { place, roles, session }: OpenPlace)
  * @param isMarked whether the place is the app's already: others may host it there
  * @throws DATABASE_ROLE_DENIED with the SQL for an administrator
  */
-export async function ensureRole(maker: RoleMaker, at: OpenPlace, isMarked: boolean): Promise<void> {
-  return isMarked && (await isThere(maker.role, at)) ? repairSignIn(maker, at) : makeRole(maker, at);
+export async function ensureRole(maker: RoleRepairer, at: OpenPlace, isMarked: boolean): Promise<void> {
+  if (!isMarked || !(await repairSignIn(maker, at))) await makeRole(maker, at);
 }
 
-const isThere = async (role: string, { roles, session }: OpenPlace): Promise<boolean> =>
-  (await roles.exists?.(session, role)) ?? true;
-
-/** Whether the user of a connection has its password. @throws what else the server answers: it says nothing of the password */
+/**
+ * Whether a user signs in with the password of a connection, whether or not it may use the database.
+ * @throws what else the server answers: it says nothing of the password
+ */
 export async function signsIn(connection: DatabaseConnection): Promise<boolean> {
   const dialect = dialectOf(connection);
   try {
@@ -205,7 +211,7 @@ export async function signsIn(connection: DatabaseConnection): Promise<boolean> 
     return true;
   } catch (error) {
     const fault = dialect.faultOf(error);
-    // MySQL and MariaDB ask for it after the password.
+    // MySQL and MariaDB check the right to the database after the password.
     if (fault === 'denied') return true;
     if (fault !== 'signIn') throw error;
     return false;
@@ -213,7 +219,7 @@ export async function signsIn(connection: DatabaseConnection): Promise<boolean> 
 }
 
 /**
- * Gives an app's role another password. Its sessions stay, and a repeated call changes nothing.
+ * Gives an app's role another password. Its sessions stay, unless one of them blocks the change. A repeated call changes nothing.
  * @throws DATABASE_ROLE_DENIED, DATABASE_MISSING, and what `withSessions` throws
  */
 export async function setRolePassword(maker: RoleMaker, dbConnType: DbConnType, app: string): Promise<void> {
@@ -234,6 +240,7 @@ export async function setRolePassword(maker: RoleMaker, dbConnType: DbConnType, 
  */
 export const isPlaceThere = (maker: RoleMaker, dbConnType: DbConnType): Promise<boolean> =>
   inPlace(placeOf(maker.worker, dbConnType), DEADLINE, async (at) => {
-    if (at) await repairSignIn(maker, at);
+    // A drop goes by confirmed records alone.
+    if (at) await repairSignIn({ ...maker, maySet: () => true }, at);
     return at !== null;
   });

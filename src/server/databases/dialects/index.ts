@@ -8,6 +8,6 @@ import { sqlite } from './sqlite';
 /** The implementation of every dialect. */
 export const dialects: Record<DialectName, Dialect> = { postgres, kingbase: postgres, mysql, mariadb: mysql, sqlite };
 
-/** @param connection in tests, with a dialect of its own for a server that is in memory; nothing from outside has this field (zod) */
+/** @param connection may have a dialect of its own in tests (a server in memory); connections from outside are parsed by zod, which drops this field */
 export const dialectOf = ({ driver, dialect }: DatabaseConnection & { driver?: Dialect }): Dialect =>
   driver ?? dialects[dialect];

@@ -13,7 +13,7 @@ import {
   markOf,
   markUpgrading,
   prepareDatabase,
-  type RoleMaker,
+  type RoleRepairer,
   resetPartialInstall,
   type ServerRoles,
 } from '../../databases';
@@ -193,7 +193,7 @@ export class AppHost {
    * @param maySet whether the app's role may be given the password of the record, if another one signs in, by what the app's rows say
    * @throws AppSupervisorError DATABASE_…
    */
-  async prepareDatabase(record: AppRecord, maySet?: RoleMaker['maySet']): Promise<void> {
+  async prepareDatabase(record: AppRecord, maySet: RoleRepairer['maySet']): Promise<void> {
     const { name, uid, provision } = record;
     const { dbConnType } = record.database;
     const connection = await this.databases.signedIn(record);
