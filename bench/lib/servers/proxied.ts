@@ -53,11 +53,19 @@ export const proxy = createProxy({
   log: createLog({ debug() {}, info() {}, warn: console.error, error: console.error }),
   metrics,
 });
-let isMeasuring = false;
-const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 60_000 });
-const meter = new MeterProvider({ readers: [reader] }).getMeter('bench');
+let provider: MeterProvider | null = null;
 process.on('SIGUSR2', () => {
-  isMeasuring = !isMeasuring;
-  metrics.install(isMeasuring ? (meter as never) : null, { proxy: () => proxy.stats(), environments: () => [] });
+  void provider?.shutdown();
+  provider = provider ? null : newProvider();
+  metrics.install((provider?.getMeter('bench') ?? null) as never, {
+    proxy: () => proxy.stats(),
+    environments: () => [],
+  });
 });
+
+function newProvider(): MeterProvider {
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  return new MeterProvider({
+    readers: [new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 60_000 })],
+  });
+}
