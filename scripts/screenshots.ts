@@ -33,6 +33,8 @@ const FOLDER = path.join(ROOT, '.fleet/screenshots');
 const README_FOLDER = path.join(ROOT, 'docs/pictures');
 /** Hides the tooltips of elements that were pressed to reach a state. */
 const NO_TOOLTIPS = '.ant-tooltip { display: none !important }';
+/** A message whose end was cut short by a picture stays, unseen, over what is pressed. */
+const GHOSTS = '.ant-message * { pointer-events: none !important }';
 const LANGUAGES = ['en-US', 'zh-CN'];
 /** By their names in NocoBase, whose own default is the compact one. */
 const THEMES = { light: 'default', dark: 'dark', compact: 'compact' } as const;
@@ -89,6 +91,7 @@ async function photographAll(browser: Browser, api: Api, only: RegExp): Promise<
         const page = await context.newPage();
         await page.setViewportSize({ width, height: 900 });
         await openSettings(page, api.url, client, language);
+        await page.addStyleTag({ content: GHOSTS });
         await photograph(page, path.join(FOLDER, folder));
         await page.close();
         console.log(`  ${folder}: ${ALL_STATES.length} states`);

@@ -17,7 +17,7 @@ import { bearer, type Stage } from './stage';
 
 /** What is tried where the other attacks have nothing to do: sign-ins, adding environments, webhooks, logs, containers, and the image's nginx. */
 
-/** More than one address may begin at once, at a door and at the Supervisor: two of three spellings are left to it. */
+/** More than the limits of one address at the door and at the Supervisor together; the door leaves two of three spellings to the Supervisor. */
 const MANY = 180;
 let address = 0;
 /** Nobody else's, and another one each time. */

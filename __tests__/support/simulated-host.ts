@@ -1,6 +1,5 @@
 import type { AppSupervisor } from '@nocobase/server';
-import type { Clock } from '../../src/server/clock';
-import { systemClock } from '../../src/server/clock';
+import { type Clock, systemClock } from '../../src/server/clock';
 import type { DatabaseLock, ServerRoles } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
 import { Feed } from '../../src/server/feed';

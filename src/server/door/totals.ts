@@ -45,7 +45,7 @@ export class Totals {
   /** @param process identifies it among all that ever were */
   note(process: string, now: Sample): void {
     const before = this.running.get(process) ?? NO_SAMPLE;
-    // What was forgotten there counts no more: an app may have several entries, of which one ends.
+    // A count that fell lost an entry of several: the difference is kept. What was counted anew since the last sample is lost.
     const forgotten = Object.entries(before.apps).map(([uid, was]) => [uid, lostOf(was, now.apps[uid])] as const);
     const isLoss = ([, counts]: readonly [string, number[]]) => counts.some((count) => count > 0);
     this.ended = sum(this.ended, { ...NO_SAMPLE, apps: Object.fromEntries(forgotten.filter(isLoss)) });
