@@ -20,7 +20,7 @@ export const ENVIRONMENT_STATES: State[] = [
     name: 'environment-activity',
     async show(page) {
       await pageTab(page, 1, 'environment-page-');
-      await page.getByTestId('timeline').waitFor();
+      await page.getByTestId('timeline').locator('[data-kind]').first().waitFor();
       await page.getByTestId('events').waitFor();
     },
   },

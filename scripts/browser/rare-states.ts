@@ -285,7 +285,10 @@ export const RARE_STATES: State[] = [
   {
     name: 'environments-engine-silent',
     async show(page) {
-      await page.getByTestId('back-to-environments').click();
+      const back = page.getByTestId('back-to-environments');
+      await back.click();
+      // The page that is left shows such an alert, too.
+      await back.waitFor({ state: 'hidden' });
       await page.locator('.ant-alert-error').waitFor();
     },
   },
