@@ -16,7 +16,7 @@ export const LOAD: Record<LoadSeries, PlotKind> = {
   cpu: {
     label: key('CPU'),
     help: key('How many processors the process keeps busy.'),
-    show: (value) => `${Math.round(value * 100) / 100} CPU`,
+    show: (value, t) => t('{{cpus}} CPU', { cpus: Math.round(value * 100) / 100 }),
   },
   delay: {
     label: key('Delay'),

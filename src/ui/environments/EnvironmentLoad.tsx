@@ -6,7 +6,6 @@ import { Secondary } from '../common/Secondary';
 import { Term } from '../common/Term';
 import { key } from '../common/text';
 import { readableColors } from '../common/theme';
-import { bytesText } from '../common/time';
 import { useT } from '../host';
 import { type Limit, limitsOf } from './limits';
 
@@ -28,10 +27,10 @@ export function EnvironmentLoad({ environment }: { environment: EnvironmentDetai
   const limits: Partial<Record<(typeof SERIES)[number], { value: number; text: string } | null>> = {
     memory: usage?.container && {
       value: usage.container.limit,
-      text: t('Limit of the container: {{limit}}', { limit: bytesText(usage.container.limit) }),
+      text: t('Limit of the container: {{limit}}', { limit: LOAD.memory.show(usage.container.limit, t) }),
     },
-    cpu: usage && { value: usage.cpu.limit, text: t('Limit: {{limit}}', { limit: LOAD.cpu.show(usage.cpu.limit) }) },
-    delay: { value: BUSY, text: t('Busy from {{limit}}', { limit: LOAD.delay.show(BUSY) }) },
+    cpu: usage && { value: usage.cpu.limit, text: t('Limit: {{limit}}', { limit: LOAD.cpu.show(usage.cpu.limit, t) }) },
+    delay: { value: BUSY, text: t('Busy from {{limit}}', { limit: LOAD.delay.show(BUSY, t) }) },
   };
   return (
     <Card size="small" title={t('Load in the last hour')} data-testid="environment-load">
@@ -90,7 +89,7 @@ function Limits({ usage }: { usage: EnvironmentDetails['usage'] }) {
   return (
     <Flex gap="8px 32px" wrap data-testid="environment-limits">
       {limitsOf(usage).map(({ of, used, limit, share, isNear }) => {
-        const text = of === 'cpu' ? LOAD.cpu.show : bytesText;
+        const { show } = of === 'cpu' ? LOAD.cpu : LOAD.memory;
         const label = t(LIMITS[of].label);
         return (
           <div key={of} style={{ flex: '1 1 200px', minWidth: 0 }}>
@@ -98,7 +97,7 @@ function Limits({ usage }: { usage: EnvironmentDetails['usage'] }) {
               <Secondary>
                 <Term help={t(LIMITS[of].help)}>{label}</Term>
               </Secondary>
-              <span>{t('{{used}} of {{limit}}', { used: text(used), limit: text(limit) })}</span>
+              <span>{t('{{used}} of {{limit}}', { used: show(used, t), limit: show(limit, t) })}</span>
             </Flex>
             <Progress
               percent={Math.min(100, share)}
