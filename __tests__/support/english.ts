@@ -72,13 +72,13 @@ export function isEnglish(text: string, data: string[]): boolean {
   return written.some((word) => !COMMON_WORDS.has(word));
 }
 
-/** Without what is no word of a language: data, addresses, and identifiers with `_`, `.`, digits or inner capitals. */
+/** Without what is no word of a language: addresses, identifiers with `_`, `.`, digits or inner capitals, and data. */
 function withoutData(text: string, data: string[]): string {
-  const longestFirst = [...data].sort((one, other) => other.length - one.length);
-  return longestFirst
-    .reduce((rest, known) => rest.replaceAll(known, ' '), text)
+  const words = text
     .replace(/\b\w+:\/\/\S+/g, ' ')
     .replace(/[\w.:-]*(?:\w[_@/:]\w|\w\.\w|\d|[a-z][A-Z])[\w.:/-]*/g, ' ');
+  const longestFirst = [...data].sort((one, other) => other.length - one.length);
+  return longestFirst.reduce((rest, known) => rest.replaceAll(known, ' '), words);
 }
 
 function textsOf(page: Page): Promise<string[]> {

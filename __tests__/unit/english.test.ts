@@ -35,5 +35,6 @@ describe('a text of a Chinese page is English', () => {
   it('unless it is data', () => {
     expect(isEnglish('订单 Orders and deliveries', [])).toBe(true);
     expect(isEnglish('订单 Orders and deliveries', ['Orders', 'Orders and deliveries'])).toBe(false);
+    expect(isEnglish('角色 nocobase_worker', ['nocobase'])).toBe(false);
   });
 });

@@ -70,13 +70,20 @@ export async function createSampleApps(api: Api): Promise<void> {
   await api.post('apps:stop?filterByTk=archive');
 }
 
-/** A deleted app that can be restored, and one that can be soon. */
+/** Names and titles of deleted apps. */
+export const DELETED_APPS = [
+  ['leaving', '档案 2'],
+  ['legacy', 'Legacy CRM'],
+] as const;
+
+/** One that can be restored soon, and one that can be now. */
 export const deletedApps = (): DeletedAppRow[] => {
   const app = (name: string, title: string, until: number | null): DeletedAppRow => ({
     ...{ uid: name, name, title, icon: null, labels: ['customer:acme'], environments: ['env_a'], cname: null },
     ...{ deletedAt: Date.now() - 7_200_000, until },
   });
-  return [app('leaving', '档案 2', null), app('legacy', 'Legacy CRM', Date.now() + 29 * 86_400_000)];
+  const [leaving, legacy] = DELETED_APPS;
+  return [app(...leaving, null), app(...legacy, Date.now() + 29 * 86_400_000)];
 };
 
 /** Batches in every state. */
