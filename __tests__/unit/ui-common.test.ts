@@ -310,7 +310,12 @@ describe('registration', () => {
     const host = { ...hostOf('main'), flowEngine: {} as never };
     const { settings } = await register(host, { switcher: older });
     expect(settings).toHaveBeenCalledOnce();
+    const { use } = host.apiClient.axios.interceptors.response;
+    const followed = use.mock.calls.length;
+    use.mockClear();
     await register(host, { switcher: older, settings: older });
+    // Nobody is led to pages that are not there.
+    expect(use).toHaveBeenCalledTimes(followed - 1);
     expect(said).toHaveBeenCalledTimes(3 + 4);
     said.mockRestore();
   });

@@ -37,8 +37,11 @@ export async function registerSafely(app: HostApp, client: ClientName, parts: Pa
   });
   attempt('entry actions', () => registerEntryActions(app, client, parts.registerIcon));
   if (!(await isMain(app))) return;
-  attempt('settings pages', parts.settings);
-  attempt('first page', () => leadToApps(app));
+  attempt('settings pages', () => {
+    parts.settings();
+    // Nobody is led to pages that are not there.
+    leadToApps(app);
+  });
 }
 
 function attempt(what: string, register: () => void): void {
