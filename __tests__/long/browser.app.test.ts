@@ -128,7 +128,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await shown.getByRole('tab', { name: 'Settings' }).click();
     await shown.locator('.ant-descriptions').waitFor();
     const settings = (await shown.locator('.ant-descriptions').allInnerTexts()).join().replace(/\s+/g, ' ');
-    for (const told of ['Identifier paged', 'Environments env_a, env_b', 'Start mode Start on first visit']) {
+    for (const told of ['Identifier paged', 'Environments env_a env_b', 'Start mode Start on first visit']) {
       expect(settings).toContain(told);
     }
     // What is seen is in the address, which can be given to somebody else.

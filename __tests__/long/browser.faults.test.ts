@@ -108,8 +108,10 @@ describe.each(CLIENTS)('in the $client client', ({ client, base }) => {
     page.on('response', (response) => {
       if (response.url().includes('/plugin-app-supervisor/dist/')) loaded.push(new URL(response.url()).pathname);
     });
-    await page.goto(`${fleet.supervisor.url}${base}admin/`);
+    // Without pages the first one leads to ours.
+    await page.goto(`${fleet.supervisor.url}${base}admin/settings/system-settings`);
     await expectAlive();
+    await page.getByTestId('plugin-settings-button').waitFor();
     expect(loaded.filter((path) => !path.endsWith('/index.js'))).toEqual([]);
     expect(loaded.length).toBeGreaterThan(0);
     await settings();

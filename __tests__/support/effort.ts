@@ -6,6 +6,15 @@ export interface Effort {
   fields: Set<string>;
 }
 
+function watch(): void {
+  const { countEffort } = window as unknown as { countEffort(kind: string, what: string): void };
+  const count = (kind: string) => (event: Event) => {
+    if (event.isTrusted) countEffort(kind, (event.target as HTMLElement).id);
+  };
+  addEventListener('click', count('click'), true);
+  addEventListener('input', count('field'), true);
+}
+
 /** Counts it, on all pages of a context from now on. */
 export async function effortIn(context: BrowserContext): Promise<Effort> {
   const effort: Effort = { clicks: 0, fields: new Set() };
@@ -13,13 +22,8 @@ export async function effortIn(context: BrowserContext): Promise<Effort> {
     if (kind === 'click') effort.clicks += 1;
     else effort.fields.add(what);
   });
-  await context.addInitScript(() => {
-    const { countEffort } = window as unknown as { countEffort(kind: string, what: string): void };
-    const count = (kind: string) => (event: Event) => {
-      if (event.isTrusted) countEffort(kind, (event.target as HTMLElement).id);
-    };
-    addEventListener('click', count('click'), true);
-    addEventListener('input', count('field'), true);
-  });
+  await context.addInitScript(watch);
+  // Of what is open now, too: a page may never be loaded anew.
+  for (const page of context.pages()) await page.evaluate(watch);
   return effort;
 }
