@@ -14,7 +14,6 @@ import {
 import {
   CORE_PROGRESS,
   createSampleApps,
-  DELETED_APPS,
   NOTIFIERS,
   SAMPLE,
   SAMPLE_APPS,
@@ -22,7 +21,7 @@ import {
   SAMPLE_TITLES,
 } from '../../scripts/browser/sample';
 import { shortLabels } from '../../src/ui/common/shortLabels';
-import { brightOn, cutOn, smallOn, violationsOn } from '../support/accessibility';
+import { brightOn, brokenOn, cutOn, smallOn, violationsOn } from '../support/accessibility';
 import { browser, fleet, manager, onStage } from '../support/browser';
 import { englishOn, USERNAMES } from '../support/english';
 
@@ -39,7 +38,6 @@ const CHANNELS = NOTIFIERS.meta.channels.map(({ title }) => title);
 const DATA: string[] = [
   ...SAMPLE_APPS,
   ...SAMPLE_TITLES,
-  ...DELETED_APPS.flat(),
   ...SAMPLE_LABELS.flatMap((label) => [label, ...shortLabels([label])]),
   ...CHANNELS,
   CORE_PROGRESS,
@@ -67,7 +65,12 @@ const EACH = CLIENTS.flatMap((client) => WIDTHS.map((width) => [client.client, w
 it.each(EACH)('every state of the %s client is accessible, %i px wide', async (_, __, client) => {
   // NocoBase's own default, and the one with the least room.
   await chooseTheme(manager.api, 'compact');
-  await look(client, async (page) => [...(await violationsOn(page)), ...(await cutOn(page)), ...(await smallOn(page))]);
+  await look(client, async (page) => [
+    ...(await violationsOn(page)),
+    ...(await cutOn(page)),
+    ...(await smallOn(page)),
+    ...(await brokenOn(page)),
+  ]);
 });
 
 it.each(EACH)(

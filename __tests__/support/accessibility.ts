@@ -89,6 +89,22 @@ export function cutOn(page: Page): Promise<string[]> {
   }, OURS);
 }
 
+/** Values of plots that go on in another line within a word, as Chinese does where nothing keeps it from that. */
+export function brokenOn(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('[data-testid="plot-value"]')].flatMap((value) => {
+      const [text] = value.childNodes;
+      return [...(text?.textContent ?? '').matchAll(/\S+/g)].flatMap(({ 0: word, index }) => {
+        const range = document.createRange();
+        range.setStart(text, index);
+        range.setEnd(text, index + word.length);
+        const lines = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
+        return lines.size > 1 ? [`broken: ${word}`] : [];
+      });
+    }),
+  );
+}
+
 /** The least height and width of what is pressed (WCAG 2.2, 2.5.8), in px. */
 const TARGET = 24;
 

@@ -1,6 +1,7 @@
+import { css } from '@emotion/css';
 import { Flex, Skeleton, theme } from 'antd';
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
-import { type Translate, useHost } from '../host';
+import { useHost } from '../host';
 import {
   endedAt,
   highestOf,
@@ -31,8 +32,8 @@ export interface PlotKind {
   label: string;
   /** What it means, where the label does not say so. */
   help?: string;
-  /** The value with its unit, in the language of the page. */
-  show: (value: number, t: Translate) => string;
+  /** The value with its unit. */
+  show: (value: number) => string;
   /** 1024 for bytes. */
   base?: 1000 | 1024;
 }
@@ -73,7 +74,7 @@ export function Plot({ label, help, show, base, ...data }: PlotKind & PlotData) 
         </Flex>
       ) : values ? (
         <Flex gap={6}>
-          <ValueAxis ticks={ticks} show={(value) => show(value, t)} />
+          <ValueAxis ticks={ticks} show={show} />
           <div style={{ flex: 1, minWidth: 0 }}>
             <Area label={texts.summary} text={texts.value} {...{ ...data, values, ticks, index, choose }} />
             {time && <TimeAxis {...time} count={values.length} />}
@@ -94,6 +95,9 @@ interface Small {
   hasLabel?: boolean;
 }
 
+/** Between words it may go on in another line, and not within one, which Chinese would. */
+const VALUE = css({ wordBreak: 'keep-all' });
+
 /** The same as small as a word: the line, and the value of now or under the pointer. */
 export function Sparkline({ label, show, bad = [], hasLabel = false, ...data }: PlotKind & PlotData & Small) {
   const { values, limit = null, isBad } = data;
@@ -104,7 +108,9 @@ export function Sparkline({ label, show, bad = [], hasLabel = false, ...data }: 
     <Flex wrap gap="0 8px" align="center" style={{ flex: 1, minWidth: 0 }} title={texts.summary}>
       <span style={{ minWidth: 52, fontSize: token.fontSizeSM }}>
         {hasLabel && <Secondary>{label} </Secondary>}
-        {texts.value}
+        <span className={VALUE} data-testid="plot-value">
+          {texts.value}
+        </span>
       </span>
       <div
         style={{ position: 'relative', flex: '1 1 64px', minWidth: 0, height: SMALL.height }}
@@ -129,7 +135,7 @@ export function Sparkline({ label, show, bad = [], hasLabel = false, ...data }: 
 /** @param index of the value that is looked at; null: that of now */
 function usePlotTexts({ label, show, values = [], time, limit }: PlotKind & PlotData, index: number | null) {
   const { t, language } = useHost();
-  const text = (value: number | null) => (value === null ? '–' : show(value, t));
+  const text = (value: number | null) => (value === null ? '–' : show(value));
   const ended = time ? endedAt(values, time.end, time.step) : null;
   const now =
     ended === null
