@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENTS, enableLanguages, openContext, openSettings, tabOf } from '../../scripts/browser';
 import chinese from '../../src/locale/zh-CN.json';
+import { verbatim } from '../../src/shared/message';
 import { browser, complaintsOf, eventually, fleet, inSteps, manager, onStage, shows } from '../support/browser';
 import { appear, disappear } from '../support/simulated-environments';
 import type { SimulatedWorker } from '../support/simulated-worker';
@@ -22,7 +23,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await enableLanguages(manager.api, 'en-US');
-  await manager.clear(SAMPLE.app);
+  await manager.clear(SAMPLE.app, ...CLIENTS.map(({ client }) => `still-${client}`));
   await disappear(manager, workers);
 });
 
@@ -41,6 +42,25 @@ describe.each(CLIENTS)('in the $client client', (client) => {
   afterAll(() => page?.context().close());
 
   inSteps(() => page, 'browser-pages');
+
+  it('the first page has one address in both clients, and offers to change the password that everybody knows, or to say it later', async () => {
+    await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
+    await page.goto(`${fleet.supervisor.url}${client.base}admin/settings/app-supervisor/overview`);
+    await page.getByTestId('own-password-change').click();
+    const dialog = page.getByRole('dialog', { name: chinese['Change password'] });
+    await dialog.locator('#oldPassword').fill('a');
+    await dialog.locator('#newPassword').fill('b');
+    await dialog.locator('#confirmPassword').fill('c');
+    await dialog.locator('#confirm-own-password').click();
+    await shows(dialog.locator('.ant-form-item-explain-error'), [chinese['The two passwords differ']]);
+    await dialog.locator('button', { hasText: /取\s*消/ }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await page.getByTestId('own-password-later').click();
+    await page.getByTestId('own-password').waitFor({ state: 'detached' });
+    await page.reload();
+    await page.getByTestId('problems').waitFor();
+    expect(await page.getByTestId('own-password').count()).toBe(0);
+  });
 
   it('an app is added by keyboard alone', async () => {
     await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
@@ -226,6 +246,32 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await question.locator('#confirm-ok').click();
     await title.waitFor({ state: 'detached' });
     expect(page.url()).toBe(here);
+  });
+
+  it('what leads into a new app stays under the pointer, whatever becomes of the app meanwhile', async () => {
+    const [desk] = workers;
+    const name = `still-${client.client}`;
+    desk.hesitate();
+    await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
+    await page.getByTestId('add-app').click();
+    await page.locator('#title').fill('Still');
+    await page.locator('#name').fill(name);
+    await page.locator('.ant-select:has(#environments)').click();
+    await page.locator('.ant-select-dropdown [title=env_desk]').click();
+    await page.locator('#title').click();
+    await page.getByTestId('app-form-submit').click();
+    const entrance = page.getByTestId('open-when-ready');
+    await entrance.click({ trial: true });
+    const place = await entrance.boundingBox();
+    const record = await desk.record(name);
+    await desk.report(record, { status: 'initializing', message: verbatim('before install plugin [users], 46/78') });
+    const dialog = page.getByTestId('sign-in-dialog');
+    await dialog.getByTestId('installing').waitFor();
+    expect(await entrance.boundingBox()).toEqual(place);
+    desk.obey();
+    await dialog.getByTestId('app-ready').waitFor();
+    expect(await entrance.boundingBox()).toEqual(place);
+    await page.getByTestId('sign-in-close').click();
   });
 
   it('nothing was logged as an error', () => {

@@ -1,4 +1,5 @@
-import { Alert, Button, Spin } from 'antd';
+import { css } from '@emotion/css';
+import { Alert, Button, Flex, Spin } from 'antd';
 import { useEffect, useRef, useState } from 'react';
 import { SSO_RESOURCE } from '../../shared/sso';
 import type { AppRow, CreatedApp } from '../../shared/types';
@@ -35,7 +36,10 @@ export function CreatedDialog({ created, onClose }: { created: NewlyCreated; onC
       onClose={onClose}
       action={
         <Button type="primary" onClick={() => setAwaited(true)} loading={isAwaited} data-testid="open-when-ready">
-          {isReady ? t('Open') : t('Open when ready')}
+          <span className={BOTH}>
+            <span style={{ visibility: isReady ? 'hidden' : undefined }}>{t('Open when ready')}</span>
+            <span style={{ visibility: isReady ? undefined : 'hidden' }}>{t('Open')}</span>
+          </span>
         </Button>
       }
     >
@@ -51,10 +55,17 @@ export function CreatedDialog({ created, onClose }: { created: NewlyCreated; onC
           )}
         />
       )}
-      <State app={app} isReady={isReady} />
+      <Flex vertical justify="center" style={{ minHeight: STATE }}>
+        <State app={app} isReady={isReady} />
+      </Flex>
     </SignInDialog>
   );
 }
+
+/** In px: room for any state but a long error. The buttons below it stay where somebody is about to press one. */
+const STATE = 48;
+/** Both texts of a button, in one place: it is as wide as the longer one, whichever is shown. */
+const BOTH = css({ display: 'inline-grid', '& > *': { gridArea: '1 / 1' } });
 
 /** Whether a visit reaches it, or starts it. */
 const isEnterable = ({ statuses }: AppRow) =>
