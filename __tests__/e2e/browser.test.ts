@@ -89,12 +89,7 @@ describe.each(HERE)('an administrator with the $client client', ({ client, base 
     loadedAt = await page.evaluate(() => performance.timeOrigin);
     await openSettingsByMenu(page);
     await shows(tabsOf(page), ['Overview', 'Apps', 'Environments', 'Activity', 'Notifications', 'Security checklist']);
-    await page
-      .getByTestId('overview')
-      .getByText('Nothing is wrong.')
-      .or(page.getByTestId('problems'))
-      .first()
-      .waitFor();
+    await page.getByTestId('environments-overview').waitFor();
     await tabsOf(page).filter({ hasText: 'Apps' }).click();
   });
 

@@ -27,10 +27,15 @@ export function Overview() {
       <Freshness error={error} />
       <OwnPassword />
       <FirstSteps summary={data} />
-      <Problems problems={data.problems} attention={data.attention} move={setMoving} refresh={refresh} />
-      <Card size="small" role="region" aria-label={t('Apps by status')}>
-        <Counts summary={data} />
-      </Card>
+      {/* Without apps there are no visitors, and nothing is counted. */}
+      {(data.total > 0 || data.problems.length > 0) && (
+        <Problems problems={data.problems} attention={data.attention} move={setMoving} refresh={refresh} />
+      )}
+      {data.total > 0 && (
+        <Card size="small" role="region" aria-label={t('Apps by status')}>
+          <Counts summary={data} />
+        </Card>
+      )}
       <EnvironmentRows environments={data.environments} />
       <Doors doors={data.doors} />
       <Row gutter={[16, 16]}>
