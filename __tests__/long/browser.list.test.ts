@@ -79,6 +79,10 @@ describe.each(CLIENTS)('in the $client client', (client) => {
   const check = (name: string) => row(name).getByRole('checkbox').check();
   const question = (title: string) => page.getByRole('dialog', { name: title, exact: true });
   const headers = () => page.getByRole('columnheader').filter({ hasText: /\w/ }).allInnerTexts();
+  const isInSight = async (locator: Locator) => {
+    const place = await locator.boundingBox();
+    return place !== null && place.y >= 0 && place.y + place.height <= page.viewportSize()!.height;
+  };
   const focusedId = () => page.evaluate(() => document.activeElement?.id);
   const newest = async (name: string) =>
     (await manager.api.get('appOperations:list', { filter: { appName: name }, sort: '-createdAt', pageSize: 1 }))
@@ -108,6 +112,16 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     expect((await (await sent).json()).data).toHaveLength(4);
     await choiceIn(page, '.ant-pagination-options .ant-select', '50 / page');
     await eventually(names).toEqual(LISTED.map(({ name }) => name));
+    // From the end of a page the next one is read from its beginning.
+    await choiceIn(page, '.ant-pagination-options .ant-select', '10 / page');
+    await page.setViewportSize({ width: 1440, height: 500 });
+    const next = page.locator('.ant-pagination-next button');
+    await next.scrollIntoViewIfNeeded();
+    await next.click();
+    const second = LISTED.slice(10, 20).map(({ name }) => name);
+    await eventually(names).toEqual(second);
+    await eventually(() => isInSight(row(second[0]))).toBe(true);
+    await page.setViewportSize({ width: 1440, height: 900 });
     await choiceIn(page, '.ant-pagination-options .ant-select', '20 / page');
   });
 
@@ -376,10 +390,19 @@ describe.each(CLIENTS)('in the $client client', (client) => {
 
     for (const name of [other, third]) await check(name);
     await eventually(() => page.getByTestId('bulk-start').getAttribute('aria-disabled')).toBe('true');
+    let accept = () => {};
+    const isHeard = new Promise<void>((resolve) => {
+      accept = resolve;
+    });
+    await page.route('**/api/apps:restart*', (route) => isHeard.then(() => route.continue()));
     await press('restart');
     await answer(question('Restart 2 apps?'), 'Restart');
+    // Until the server has accepted it, the button says that it is asked for.
+    await page.locator('[data-testid="bulk-restart"].ant-btn-loading').waitFor();
+    accept();
     // What is chosen next is not let go with these.
     await bulk.waitFor({ state: 'detached' });
+    await page.unroute('**/api/apps:restart*');
     for (const name of [other, third]) await eventually(() => newest(name)).toBe('restart');
   });
 
@@ -394,6 +417,12 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     const data = await batches();
     const [restart] = data;
     const shown = page.getByTestId(`batch-${restart.id}`);
+    await find('');
+    await eventually(async () => (await names()).length).toBe(20);
+    for (const at of [0, -1]) {
+      await page.locator('[data-testid^="app-row-"]').nth(at).scrollIntoViewIfNeeded();
+      await eventually(() => isInSight(shown)).toBe(true);
+    }
     await find('no such app');
     await shown.getByText('2 of 2 done').waitFor();
     const address = page.url();
@@ -508,6 +537,13 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     expect((await sent).postDataJSON()).toEqual({ database: 'keep', filterByTk: [other, third] });
     await eventually(names).toEqual([one]);
     expect(await newest(other)).toBe('destroy');
+    // Whoever looks for it where it was is led to where it is.
+    await find(other);
+    await page.getByTestId('no-apps-deleted').click();
+    await page.getByTestId(`deleted-${other}`).waitFor();
+    await page.locator('.ant-drawer-close').click();
+    await find(client.client);
+    await eventually(names).toEqual([one]);
   });
 
   it('an app is deleted with its data for its name in writing', async () => {

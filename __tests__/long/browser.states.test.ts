@@ -14,6 +14,7 @@ import {
 import {
   CORE_PROGRESS,
   createSampleApps,
+  DELETED_APPS,
   NOTIFIERS,
   SAMPLE,
   SAMPLE_APPS,
@@ -38,6 +39,7 @@ const CHANNELS = NOTIFIERS.meta.channels.map(({ title }) => title);
 const DATA: string[] = [
   ...SAMPLE_APPS,
   ...SAMPLE_TITLES,
+  ...DELETED_APPS.flat(),
   ...SAMPLE_LABELS.flatMap((label) => [label, ...shortLabels([label])]),
   ...CHANNELS,
   CORE_PROGRESS,

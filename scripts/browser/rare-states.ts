@@ -285,10 +285,9 @@ export const RARE_STATES: State[] = [
   {
     name: 'environments-engine-silent',
     async show(page) {
-      const back = page.getByTestId('back-to-environments');
-      await back.click();
+      await page.getByTestId('back-to-environments').click();
       // The page that is left shows such an alert, too.
-      await back.waitFor({ state: 'hidden' });
+      await page.locator('[data-testid^="environment-row-"]').first().waitFor();
       await page.locator('.ant-alert-error').waitFor();
     },
   },

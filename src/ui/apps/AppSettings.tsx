@@ -11,10 +11,12 @@ import {
   FAILOVER_LABELS,
   FIELD_LABELS,
   START_MODE_LABELS,
+  VISIBLE_TO_HELP,
   VISIBLE_TO_LABELS,
 } from '../common/labels';
 import { useIsLocal } from '../common/Page';
 import { Since } from '../common/Since';
+import { Term } from '../common/Term';
 import { useT } from '../host';
 import { Domain } from './Domain';
 import { databasePlace } from './database';
@@ -60,6 +62,22 @@ export function AppSettings({ app }: { app: AppRow }) {
         '–'
       ),
     },
+    {
+      key: 'sso',
+      label: t('Sign-in by the main app'),
+      children: ssoOf(app.options.sso).enabled ? t('On') : t('Off'),
+    },
+    {
+      key: 'visibleTo',
+      label: <Term help={t(VISIBLE_TO_HELP)}>{t(FIELD_LABELS.visibleTo)}</Term>,
+      children:
+        app.visibleTo === 'roles'
+          ? t('{{what}}: {{text}}', {
+              what: t(VISIBLE_TO_LABELS.roles),
+              text: app.visibleRoles.map((name) => titles[name] ?? name).join(t(', ')),
+            })
+          : t(VISIBLE_TO_LABELS[app.visibleTo]),
+    },
     ...(isLocal ? [] : environments),
     { key: 'desiredState', label: t('Expected'), children: t(DESIRED_LABELS[app.desiredState]) },
     { key: 'startMode', children: t(START_MODE_LABELS[app.startMode]) },
@@ -72,21 +90,6 @@ export function AppSettings({ app }: { app: AppRow }) {
     { key: 'version', label: t('Data version'), children: app.version ?? '–' },
     { key: 'autoUpgrade', children: app.autoUpgrade ? t('When the app starts') : t('Only on request') },
     { key: 'cname', children: app.cname ? <Domain app={app} /> : '–' },
-    {
-      key: 'sso',
-      label: t('Sign-in by the main app'),
-      children: ssoOf(app.options.sso).enabled ? t('On') : t('Off'),
-    },
-    {
-      key: 'visibleTo',
-      children:
-        app.visibleTo === 'roles'
-          ? t('{{what}}: {{text}}', {
-              what: t(VISIBLE_TO_LABELS.roles),
-              text: app.visibleRoles.map((name) => titles[name] ?? name).join(t(', ')),
-            })
-          : t(VISIBLE_TO_LABELS[app.visibleTo]),
-    },
     { key: 'pinned', children: yesNo(app.pinned) },
     { key: 'hidden', children: yesNo(app.hidden) },
     { key: 'lastVisitAt', label: t('Last visit'), children: <Since at={app.lastVisitAt} /> },

@@ -1,9 +1,10 @@
 import { useLocalStorageState, useMemoizedFn } from 'ahooks';
 import { Button, Card, Empty, Flex, Grid, Pagination, Spin } from 'antd';
 import { type ComponentProps, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import type { BatchRow } from '../../shared/batch';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { BatchDrawer, isAnyOpen } from '../batches/BatchDrawer';
-import { Batches } from '../batches/Batches';
+import { Batches, useShownBatches } from '../batches/Batches';
 import { useApi } from '../common/api';
 import { Failure, Freshness } from '../common/Page';
 import { LOG_PARAMS } from '../common/paths';
@@ -21,7 +22,8 @@ import { AppsToolbar } from './AppsToolbar';
 import { isAppBusy } from './actions';
 import { BulkBar } from './BulkBar';
 import { columnsOf } from './columns';
-import { DeletedDrawer } from './DeletedDrawer';
+import { DELETED, DeletedDrawer } from './DeletedDrawer';
+import { Dock } from './Dock';
 import { OPTIONAL_COLUMNS } from './optional-columns';
 import type { RowHandler } from './RowActions';
 import { SelectableNow } from './SelectPage';
@@ -32,6 +34,8 @@ import { columnsOfParam, withColumns } from './view-address';
 const DEFAULT_COLUMNS = Object.keys(OPTIONAL_COLUMNS).filter((name) => OPTIONAL_COLUMNS[name].isShown);
 /** Among them are those that go on and those that were begun by this user. */
 const NEWEST_BATCHES = 10;
+/** In px: so high is NocoBase's header, which stays above the page. */
+const ABOVE = 64;
 /** In ms. A faster answer only changes the rows and shows no spinner. */
 const SPIN_AFTER = 150;
 
@@ -88,6 +92,8 @@ function AppList({ selected, select, focused }: ListProps) {
   });
   useFocusOn(focused, data !== undefined);
   const { shown, setShown, columns } = useColumns(environments, onRow);
+  const { above, below, dismiss } = useBatchesAround(batches.data);
+  const start = useRef<HTMLDivElement>(null);
   const sort = useCallback((order?: string) => ask({ sort: order }), [ask]);
   const list = {
     rows: data?.rows,
@@ -103,21 +109,36 @@ function AppList({ selected, select, focused }: ListProps) {
   return (
     <Card>
       <Flex vertical gap="middle">
-        <AppsToolbar
-          query={query}
-          ask={ask}
-          environments={environments}
-          shown={shown}
-          show={setShown}
-          refresh={refreshAll}
-          add={() => edit('new')}
-        />
+        <div ref={start} style={{ scrollMarginTop: ABOVE }}>
+          <AppsToolbar
+            query={query}
+            ask={ask}
+            environments={environments}
+            shown={shown}
+            show={setShown}
+            refresh={refreshAll}
+            add={() => edit('new')}
+          />
+        </div>
         <Freshness error={error} />
-        <Batches batches={batches.data ?? []} />
+        <Batches batches={above} dismiss={dismiss} />
         <AppRows {...list} loading={loading} width={720 + 120 * shown.length} />
-        <Pages query={query} setQuery={setQuery} count={data?.count} />
-        {selected.length > 0 && (
-          <BulkBar page={loading ? null : data} {...{ selected, select, query, environments, ...several }} />
+        <Pages
+          query={query}
+          setQuery={(change) => {
+            setQuery(change);
+            // Whoever went on at the end of a page reads the next one from its beginning.
+            start.current?.scrollIntoView({ block: 'nearest' });
+          }}
+          count={data?.count}
+        />
+        {(below.length > 0 || selected.length > 0) && (
+          <Dock>
+            <Batches batches={below} dismiss={dismiss} />
+            {selected.length > 0 && (
+              <BulkBar page={loading ? null : data} {...{ selected, select, query, environments, ...several }} />
+            )}
+          </Dock>
         )}
       </Flex>
       <BatchDrawer onChange={refreshAll} />
@@ -125,6 +146,15 @@ function AppList({ selected, select, focused }: ListProps) {
       {dialogs}
     </Card>
   );
+}
+
+/** What began or went on while the list is open stays in sight below it, also once it is over; what was over before is above. */
+function useBatchesAround(batches: BatchRow[] | undefined) {
+  const { batches: shown, dismiss } = useShownBatches(batches ?? []);
+  const before = useRef<Set<string>>();
+  if (batches) before.current ??= new Set(batches.flatMap(({ id, isOver }) => (isOver ? [id] : [])));
+  const isBefore = ({ id }: BatchRow) => before.current?.has(id) ?? false;
+  return { above: shown.filter(isBefore), below: shown.filter((batch) => !isBefore(batch)), dismiss };
 }
 
 /** The apps as a table, or as cards. */
@@ -190,8 +220,17 @@ const isFiltered = ({ text, environment, status, label }: AppsQuery) =>
 
 function NoApps({ isFiltered, add }: { isFiltered: boolean; add: () => void }) {
   const t = useT();
+  const { open } = useAddress();
   return isFiltered ? (
-    <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No app matches this filter')} />
+    <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No app matches this filter')}>
+      <Button
+        type="link"
+        onClick={() => open((now) => new URLSearchParams({ ...Object.fromEntries(now), ...DELETED }))}
+        data-testid="no-apps-deleted"
+      >
+        {t('Recently deleted')}
+      </Button>
+    </Empty>
   ) : (
     <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No apps yet')}>
       <Button onClick={add}>{t('Add the first app')}</Button>

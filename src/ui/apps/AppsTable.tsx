@@ -33,6 +33,8 @@ export const AppsTable = memo(function AppsTable({ rows, columns, order, width, 
       dataSource={rows}
       pagination={false}
       sticky
+      // It would lie over the filters above, and says what the arrows show.
+      showSorterTooltip={false}
       scroll={{ x: width }}
       onRow={(app) => ({ 'data-row': '', 'data-testid': `app-row-${app.name}` }) as object}
       rowSelection={{

@@ -17,6 +17,7 @@ import { StateIcon } from '../common/Tag';
 import { TextFilter } from '../common/TextFilter';
 import { useAddress } from '../common/useAddress';
 import { useHost, useT } from '../host';
+import { DELETED } from './DeletedDrawer';
 import { labelOptions } from './LabelSelect';
 import { OPTIONAL_COLUMNS } from './optional-columns';
 import { SavedViews } from './SavedViews';
@@ -175,11 +176,11 @@ function StatusFilter({ status = [], ask, counts, onLook }: StatusFilterProps) {
 function MoreLists() {
   const t = useT();
   const { open } = useAddress();
-  const show = (name: string, value: string) => () =>
-    open((now) => new URLSearchParams({ ...Object.fromEntries(now), [name]: value }));
+  const show = (what: Record<string, string>) => () =>
+    open((now) => new URLSearchParams({ ...Object.fromEntries(now), ...what }));
   const items = [
-    { key: 'batches', label: t('Batches'), onClick: show('batch', ALL_BATCHES), 'data-testid': 'open-batches' },
-    { key: 'deleted', label: t('Recently deleted'), onClick: show('deleted', '1'), 'data-testid': 'open-deleted' },
+    { key: 'batches', label: t('Batches'), onClick: show({ batch: ALL_BATCHES }), 'data-testid': 'open-batches' },
+    { key: 'deleted', label: t('Recently deleted'), onClick: show(DELETED), 'data-testid': 'open-deleted' },
   ];
   return <MenuButton icon={<MoreOutlined />} aria-label={t('More')} menu={{ items }} data-testid="more-lists" />;
 }

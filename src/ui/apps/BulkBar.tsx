@@ -43,7 +43,7 @@ interface BulkAction {
   run: () => unknown;
 }
 
-/** What is done to all selected apps. It stays in sight at the lower edge, wherever the list is scrolled to. */
+/** What is done to all selected apps. */
 export function BulkBar({ selected: chosen, select, page, query, environments, ...does }: Props) {
   const t = useT();
   const { token } = theme.useToken();
@@ -52,12 +52,16 @@ export function BulkBar({ selected: chosen, select, page, query, environments, .
   const bar = useRef<HTMLDivElement>(null);
   useBarByKey(bar);
   const selected = chosen.map((app) => page?.rows.find(({ name }) => name === app.name) ?? app);
+  const [asking, setAsking] = useState<string | null>(null);
   const command = (action: 'start' | 'stop' | 'restart' | 'upgrade'): BulkAction => ({
     key: action,
     label: ACTION_LABELS[action],
     refused: refusalOfAll(action, selected, environments),
     run: async () => {
-      if (await does.operate(action, selected)) select([]);
+      setAsking(action);
+      const isTaken = await does.operate(action, selected);
+      setAsking(null);
+      if (isTaken) select([]);
     },
   });
   const simple = (name: 'move' | 'label' | 'configure', label: string, refused: Refusal = null): BulkAction => ({
@@ -99,6 +103,7 @@ export function BulkBar({ selected: chosen, select, page, query, environments, .
             size="small"
             refused={action.refused}
             onClick={action.run}
+            loading={asking === action.key}
             data-testid={`bulk-${action.key}`}
           >
             {t(action.label)}
@@ -170,24 +175,11 @@ function SelectAll({ selected, select, page, query }: Pick<Props, 'selected' | '
   );
 }
 
-/** In px: so much of its end is covered by the button of NocoBase's AI employees. */
-const COVERED = 56;
-
-/** Above the columns that are fixed and the header that stays. */
 const barOf = (token: GlobalToken) =>
   css({
-    position: 'sticky',
-    bottom: 0,
-    zIndex: 5,
     display: 'flex',
     flexWrap: 'wrap',
     gap: token.marginXS,
     alignItems: 'center',
     justifyContent: 'space-between',
-    padding: `${Math.max(token.paddingXS, 8)}px ${Math.max(token.paddingSM, 12)}px`,
-    paddingInlineEnd: COVERED,
-    border: `1px solid ${token.colorPrimaryBorder}`,
-    borderRadius: token.borderRadius,
-    background: token.colorBgElevated,
-    boxShadow: token.boxShadowSecondary,
   });

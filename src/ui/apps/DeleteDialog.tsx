@@ -55,7 +55,9 @@ export function DeleteDialog({ apps, onClose, onDone }: Props) {
               {apps.map(({ title }) => title).join(t(', '))}
             </Typography.Text>
             <Typography.Text>
-              {t('Visitors can no longer open them. Their databases are kept. They can be restored for 30 days.')}
+              {t(
+                'Visitors can no longer open them. Their databases are kept. They can be restored for 30 days, in Apps > ⋮ > Recently deleted.',
+              )}
             </Typography.Text>
           </>
         )}
@@ -103,7 +105,9 @@ function OneApp({
           environments: app.environments.join(t(', ')),
         })}
       </Typography.Text>
-      {database === 'keep' && <Typography.Text>{t('It can be restored for 30 days.')}</Typography.Text>}
+      {database === 'keep' && (
+        <Typography.Text>{t('It can be restored for 30 days, in Apps > ⋮ > Recently deleted.')}</Typography.Text>
+      )}
       <Radio.Group value={database} onChange={(event) => onChoose(event.target.value)} aria-label={t('Data')}>
         <Space direction="vertical">
           <Radio value="keep">{t('Keep the data: {{place}}', { place: databasePlace(t, app) })}</Radio>

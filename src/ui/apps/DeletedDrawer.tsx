@@ -19,6 +19,9 @@ interface Props {
   onChange: () => void;
 }
 
+/** What of the address opens the drawer. */
+export const DELETED = { deleted: '1' };
+
 /** The deleted apps whose data were kept: `?deleted=`. */
 export function DeletedDrawer({ environments, onChange }: Props) {
   const t = useT();

@@ -2,7 +2,7 @@ import { useRequest } from 'ahooks';
 import { Form, Radio, type SelectProps } from 'antd';
 import { useApi } from '../common/api';
 import { FormSelect } from '../common/FormSelect';
-import { VISIBLE_TO_LABELS } from '../common/labels';
+import { VISIBLE_TO_HELP, VISIBLE_TO_LABELS } from '../common/labels';
 import { useT } from '../host';
 import type { AppValues } from './form';
 
@@ -12,13 +12,7 @@ export function VisibilityFields() {
   const visibleTo = Form.useWatch<AppValues['visibleTo'] | undefined>('visibleTo');
   return (
     <>
-      <Form.Item
-        name="visibleTo"
-        label={t('Who sees the app')}
-        tooltip={t(
-          'In the app switcher, in Applications blocks and in portals. The app’s own address works for everybody.',
-        )}
-      >
+      <Form.Item name="visibleTo" label={t('Who sees the app')} tooltip={t(VISIBLE_TO_HELP)}>
         <Radio.Group
           options={Object.entries(VISIBLE_TO_LABELS).map(([value, label]) => ({ value, label: t(label) }))}
         />

@@ -11,21 +11,33 @@ import { batchProgress, batchTitle, shownBatches } from './batch';
 /** How many batches that were dismissed are remembered. */
 const REMEMBERED = 50;
 
-/** What is being done to several apps, and what came of it, above the list. */
-export function Batches({ batches }: { batches: readonly BatchRow[] }) {
+interface Props {
+  batches: readonly BatchRow[];
+  dismiss: (id: string) => void;
+}
+
+/** What is being done to several apps, and what came of it, as far as it is shown here, and not dismissed. */
+export function useShownBatches(batches: readonly BatchRow[]): Props {
   const { userId } = useHost();
+  const [dismissed = [], setDismissed] = useLocalStorageState<string[]>('app-supervisor.batches-dismissed');
+  return {
+    batches: shownBatches(batches, userId, dismissed, Date.now()),
+    dismiss: (id) => setDismissed([id, ...dismissed].slice(0, REMEMBERED)),
+  };
+}
+
+/** These, each in a row. */
+export function Batches({ batches, dismiss }: Props) {
   const { open } = useAddress();
-  const [dismissed = [], dismiss] = useLocalStorageState<string[]>('app-supervisor.batches-dismissed');
-  const shown = shownBatches(batches, userId, dismissed, Date.now());
-  if (!shown.length) return null;
+  if (!batches.length) return null;
   return (
     <Flex vertical gap="small" role="status" data-testid="batches">
-      {shown.map((batch) => (
+      {batches.map((batch) => (
         <OneBatch
           key={batch.id}
           batch={batch}
           show={() => open((now) => new URLSearchParams({ ...Object.fromEntries(now), batch: batch.id }))}
-          dismiss={() => dismiss([batch.id, ...dismissed].slice(0, REMEMBERED))}
+          dismiss={() => dismiss(batch.id)}
         />
       ))}
     </Flex>

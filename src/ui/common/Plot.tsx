@@ -1,7 +1,7 @@
 import { css } from '@emotion/css';
 import { Flex, Skeleton, theme } from 'antd';
 import { type KeyboardEvent, type PointerEvent, useState } from 'react';
-import { useHost } from '../host';
+import { type Translate, useHost } from '../host';
 import {
   endedAt,
   highestOf,
@@ -32,8 +32,8 @@ export interface PlotKind {
   label: string;
   /** What it means, where the label does not say so. */
   help?: string;
-  /** The value with its unit. */
-  show: (value: number) => string;
+  /** The value with its unit, in the language of the page. */
+  show: (value: number, t: Translate) => string;
   /** 1024 for bytes. */
   base?: 1000 | 1024;
 }
@@ -74,7 +74,7 @@ export function Plot({ label, help, show, base, ...data }: PlotKind & PlotData) 
         </Flex>
       ) : values ? (
         <Flex gap={6}>
-          <ValueAxis ticks={ticks} show={show} />
+          <ValueAxis ticks={ticks} show={(value) => show(value, t)} />
           <div style={{ flex: 1, minWidth: 0 }}>
             <Area label={texts.summary} text={texts.value} {...{ ...data, values, ticks, index, choose }} />
             {time && <TimeAxis {...time} count={values.length} />}
@@ -135,7 +135,7 @@ export function Sparkline({ label, show, bad = [], hasLabel = false, ...data }: 
 /** @param index of the value that is looked at; null: that of now */
 function usePlotTexts({ label, show, values = [], time, limit }: PlotKind & PlotData, index: number | null) {
   const { t, language } = useHost();
-  const text = (value: number | null) => (value === null ? '–' : show(value));
+  const text = (value: number | null) => (value === null ? '–' : show(value, t));
   const ended = time ? endedAt(values, time.end, time.step) : null;
   const now =
     ended === null

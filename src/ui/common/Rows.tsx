@@ -46,6 +46,8 @@ export function Rows<Row extends object>({ rows, nameOf, columns, width, lines, 
       <Table<Row>
         rowKey={nameOf}
         size="middle"
+        // It would lie over the filters above, and says what the arrows show.
+        showSorterTooltip={false}
         columns={columns}
         dataSource={rows}
         loading={loading}

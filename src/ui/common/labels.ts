@@ -55,6 +55,11 @@ export const VISIBLE_TO_LABELS: Record<VisibleTo, string> = {
   nobody: key('Nobody'),
 };
 
+/** What `visibleTo` is about. */
+export const VISIBLE_TO_HELP = key(
+  'In the app switcher, in Applications blocks and in portals. The app’s own address works for everybody.',
+);
+
 export const FAILOVER_LABELS: Record<FailoverMode, string> = {
   manual: key('Move it only on request'),
   automatic: key('Move it after a delay'),

@@ -1,6 +1,6 @@
 import type { BatchRow } from '../../shared/batch';
 import { BatchDrawer, isAnyOpen } from '../batches/BatchDrawer';
-import { Batches } from '../batches/Batches';
+import { Batches, useShownBatches } from '../batches/Batches';
 import { useApi } from '../common/api';
 import { useLive } from '../common/useLive';
 
@@ -30,7 +30,7 @@ interface Props {
 export function EnvironmentBatches({ batches = [], onChange }: Props) {
   return (
     <>
-      <Batches batches={batches} />
+      <Batches {...useShownBatches(batches)} />
       <BatchDrawer onChange={onChange} />
     </>
   );
