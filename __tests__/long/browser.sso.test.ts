@@ -65,6 +65,7 @@ describe.each(CLIENTS)('in the $client client', ({ base }) => {
 
   it('who is signed out of the main app meets its sign-in, and comes back to the page that he asked for', async () => {
     await page.goto(url(`/apps/${APP}/admin/settings?asked=1`));
+    await page.getByTestId('sign-in-aim').getByText(`Sign in to open ${TITLE}`).waitFor();
     await signInAtMain(page, 'seen_bob', PASSWORD);
     await eventually(() => whoIsThere()).toBe('seen_bob');
     expect(page.url()).toContain('/admin/settings?asked=1');
