@@ -41,18 +41,22 @@ export async function writeApps(server: PostgresServer, database: string, { apps
     server,
     database,
     `INSERT INTO apps (name, uid, title, pinned, hidden, sort, environments, "targetEnvironment", desired, "startMode",
-       "autoUpgrade", database, generation, boot, claim, published, "jwtSecret", "createdAt", "updatedAt")
+       "autoUpgrade", database, generation, placements, provision, published, "jwtSecret", "createdAt", "updatedAt")
      SELECT 'bench' || lpad(i::text, 5, '0'), gen_random_uuid(), 'App number ' || i, false, false, i,
        place.names, place.first, 'running', 'withMain', true, '{"dbConnType":"new_database","database":"nowhere"}',
-       $1::bigint, json_build_object('generation', $1::bigint, 'how', 'start'), 'none', place.published, gen_random_uuid()::text, now(), now()
+       $1::bigint, wanted.placements, 'none', wanted.published, gen_random_uuid()::text, now(), now()
      FROM generate_series(1, $2::int) i
+     CROSS JOIN (SELECT json_build_object('generation', $1::bigint, 'how', 'start') AS boot) asked
      CROSS JOIN LATERAL (
-       SELECT json_agg(name) AS names, min(name) AS first,
-         json_object_agg(name, json_build_object('generation', $1::bigint, 'boot',
-           json_build_object('generation', $1::bigint, 'how', 'start'),
-           'desired', 'running', 'claim', 'none', 'data', 'keep')) AS published
+       SELECT json_agg(name ORDER BY name) AS names, min(name) AS first
        FROM (SELECT 'env_' || lpad(((i + k) % $3::int + 1)::text, 3, '0') AS name FROM generate_series(1, $4::int) k) names
-     ) place`,
+     ) place
+     CROSS JOIN LATERAL (
+       SELECT json_object_agg(name, json_build_object('generation', $1::bigint, 'want', 'running', 'boot', asked.boot)) AS placements,
+         json_object_agg(name, json_build_object('generation', $1::bigint, 'boot', asked.boot, 'desired', 'running',
+           'provision', 'none', 'data', 'keep', 'hosts', place.names, 'left', '[]'::json)) AS published
+       FROM json_array_elements_text(place.names) name
+     ) wanted`,
     [generation, apps, environments, spread],
   );
 }
