@@ -21,14 +21,21 @@ export function contrast(one: string, other: string): number {
 const readable = (grounds: string[], ...colors: string[]) =>
   colors.find((color) => grounds.every((ground) => contrast(color, ground) >= READABLE)) ?? colors[0];
 
+/** By theme: each line of a plot asks for them. */
+const readableOf = new WeakMap<GlobalToken, ReturnType<typeof readableColors>>();
+
 /** Colors of buttons and links without a background of their own, also readable in a selected row. */
 export function readableColors(token: GlobalToken): Record<'link' | 'danger' | 'warning', string> {
+  const known = readableOf.get(token);
+  if (known) return known;
   const grounds = [token.colorBgContainer, token.controlItemBgActive];
-  return {
+  const found = {
     link: readable(grounds, token.colorLink, token.colorLinkActive, token.colorPrimaryTextHover),
     danger: readable(grounds, token.colorError, token.colorErrorTextHover, token.red7, token.red8),
     warning: readable(grounds, token.colorWarningText, token.gold8, token.gold9),
   };
+  readableOf.set(token, found);
+  return found;
 }
 
 /** The least height and width of what is pressed (WCAG 2.2, 2.5.8), in px. */

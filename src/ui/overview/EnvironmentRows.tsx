@@ -1,6 +1,6 @@
 import { useRequest } from 'ahooks';
 import { Button, Card, Empty, Flex, Grid, theme } from 'antd';
-import { type CSSProperties, useState } from 'react';
+import { type CSSProperties, memo, startTransition, useState } from 'react';
 import type { EnvironmentLoad, EnvironmentSummary, FleetLoad } from '../../shared/summary';
 import { useApi } from '../common/api';
 import { EnvironmentLink } from '../common/EnvironmentLink';
@@ -24,6 +24,7 @@ import { eventsSince } from './heat-events';
 import { shownAtFirst, worstFirst } from './rows';
 
 const REFRESH = 30_000;
+const MINUTE = 60_000;
 const SERIES: LoadSeries[] = ['memory', 'delay', 'requests'];
 
 /** One row for each environment, the worst first: health, apps, what happened, load. */
@@ -41,7 +42,7 @@ export function EnvironmentRows({ environments }: { environments: EnvironmentSum
       <RowStops>
         <ul style={{ listStyle: 'none', margin: 0, padding: 0 }}>
           {sorted.slice(0, count).map((environment) => (
-            <Row
+            <EnvironmentRow
               key={environment.name}
               environment={environment}
               cells={heat && (heat.cells.get(environment.name) ?? heat.quiet)}
@@ -53,7 +54,12 @@ export function EnvironmentRows({ environments }: { environments: EnvironmentSum
         </ul>
       </RowStops>
       {count < sorted.length && (
-        <Button type="link" onClick={() => showAll(true)} style={{ paddingInline: 0 }} data-testid="all-environments">
+        <Button
+          type="link"
+          onClick={() => startTransition(() => showAll(true))}
+          style={{ paddingInline: 0 }}
+          data-testid="all-environments"
+        >
           {t('Show {{count}} more environments, all well', { count: sorted.length - count })}
         </Button>
       )}
@@ -64,14 +70,25 @@ export function EnvironmentRows({ environments }: { environments: EnvironmentSum
   );
 }
 
-/** What happened in the chosen time, which is in the address. */
+interface Heat {
+  /** What it was made of. */
+  of: string;
+  now: number;
+  cells: Map<string, HeatCell[]>;
+  quiet: HeatCell[];
+}
+
+/** What happened in the chosen time, which is in the address; it ends with this minute, so that it stays the same for as long. */
 function useHeat() {
   const api = useApi();
   const span = useSpan();
-  const { data: heat, loading } = useLive(async () => {
-    const now = Date.now();
+  const { data: heat, loading } = useLive<Heat>(async (previous) => {
+    const now = Math.ceil(Date.now() / MINUTE) * MINUTE;
     const { events, readFrom } = await eventsSince(api, now - SPANS[span]);
+    const of = JSON.stringify([span, now, readFrom, events]);
+    if (previous?.of === of) return previous;
     return {
+      of,
       now,
       cells: heatOf(events, SPANS[span], now, readFrom),
       quiet: quiet(SPANS[span], now, readFrom),
@@ -128,7 +145,8 @@ interface RowProps {
   isWide: boolean;
 }
 
-function Row({ environment, cells, span, load, isWide }: RowProps) {
+/** Drawn again only where something has changed: with fifty of them, the others would take most of the time. */
+const EnvironmentRow = memo(function EnvironmentRow({ environment, cells, span, load, isWide }: RowProps) {
   const t = useT();
   const { token } = theme.useToken();
   const { name, health, apps } = environment;
@@ -154,7 +172,7 @@ function Row({ environment, cells, span, load, isWide }: RowProps) {
       {isWide ? sparklines : <Flex gap="middle">{sparklines}</Flex>}
     </li>
   );
-}
+});
 
 function Name({ environment: { name, health, cordoned, since } }: { environment: EnvironmentSummary }) {
   const t = useT();
@@ -183,7 +201,7 @@ interface LoadProps {
 }
 
 /** Requests with errors among them. */
-function Load({ series, load, own, hasLabel }: LoadProps) {
+const Load = memo(function Load({ series, load, own, hasLabel }: LoadProps) {
   const t = useT();
   const { help: _, ...kind } = LOAD[series];
   return (
@@ -196,4 +214,4 @@ function Load({ series, load, own, hasLabel }: LoadProps) {
       hasLabel={hasLabel}
     />
   );
-}
+});

@@ -1,4 +1,5 @@
 import { theme } from 'antd';
+import { memo } from 'react';
 import { Link } from 'react-router-dom';
 import { addressOf } from '../activity/query';
 import { PATHS } from '../common/paths';
@@ -22,7 +23,7 @@ interface Props {
 }
 
 /** What happened in an environment in each part of a time. It leads to what happened there in all of it. */
-export function HeatStrip({ environment, cells, span }: Props) {
+export const HeatStrip = memo(function HeatStrip({ environment, cells, span }: Props) {
   const { t, language } = useHost();
   const { token } = theme.useToken();
   const background: Record<HeatState, string> = {
@@ -63,7 +64,7 @@ export function HeatStrip({ environment, cells, span }: Props) {
       ))}
     </Link>
   );
-}
+});
 
 const DAY = 24 * 3_600_000;
 

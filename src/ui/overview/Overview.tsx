@@ -1,8 +1,10 @@
 import { Card, Col, Flex, Row, Skeleton } from 'antd';
 import { useState } from 'react';
+import type { FleetSummary } from '../../shared/summary';
 import { useApi } from '../common/api';
 import { MoveDialog } from '../common/MoveDialog';
 import { Failure, Freshness } from '../common/Page';
+import { keepRows } from '../common/refresher';
 import { useLive } from '../common/useLive';
 import { useT } from '../host';
 import { AttentionList } from './AttentionList';
@@ -20,7 +22,14 @@ export function Overview() {
   const t = useT();
   const api = useApi();
   const [moving, setMoving] = useState<Moving>();
-  const { data, error, refresh } = useLive(() => api.summary(), 'summary', inTrouble);
+  const { data, error, refresh } = useLive(
+    async (previous: FleetSummary | undefined) => {
+      const next = await api.summary();
+      return { ...next, environments: keepRows(previous?.environments, next.environments, ({ name }) => name) };
+    },
+    'summary',
+    inTrouble,
+  );
   if (!data) return <Card>{error ? <Failure error={error} retry={refresh} /> : <Skeleton active />}</Card>;
   return (
     <Flex vertical gap="middle" data-testid="overview">
