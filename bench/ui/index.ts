@@ -56,6 +56,9 @@ async function main(): Promise<void> {
       await tabOf(page, 'overview').click();
       report(client, 'Overview, first picture after the answer', [await firstPicture(page)], LIMITS.picture);
       await page.getByTestId('all-environments').click();
+      // Their first picture is no change.
+      await page.getByTestId('all-environments').waitFor({ state: 'hidden' });
+      await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
       await measureLive(client, 'Overview', page, changes, changes.names);
 
       await tabOf(page, 'apps').click();
