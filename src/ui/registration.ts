@@ -19,7 +19,9 @@ interface Parts {
  * Called when the plugin is added, before any plugin loads: what asks the server without a session is refused, and the client
  * then forgets the new one, too.
  */
-export const takeSessionSafely = (app: HostApp): void => attempt('session of a sign-in', () => takeSession(app));
+export function takeSessionSafely(app: HostApp): void {
+  attempt('session of a sign-in', () => takeSession(app));
+}
 
 /** Each registration on its own: an error here would otherwise replace NocoBase's whole interface. */
 export async function registerSafely(app: HostApp, client: ClientName, parts: Parts): Promise<void> {
@@ -37,18 +39,18 @@ export async function registerSafely(app: HostApp, client: ClientName, parts: Pa
   });
   attempt('entry actions', () => registerEntryActions(app, client, parts.registerIcon));
   if (!(await isMain(app))) return;
-  attempt('settings pages', () => {
-    parts.settings();
-    // Nobody is led to pages that are not there.
-    leadToApps(app);
-  });
+  // Nobody is led to pages that are not there.
+  if (attempt('settings pages', parts.settings)) attempt('first page', () => leadToApps(app));
 }
 
-function attempt(what: string, register: () => void): void {
+/** @returns whether it succeeded */
+function attempt(what: string, register: () => void): boolean {
   try {
     register();
+    return true;
   } catch (error) {
     console.error(`[app-supervisor] Its ${what} could not be registered.`, error);
+    return false;
   }
 }
 

@@ -148,7 +148,7 @@ function AppList({ selected, select, focused }: ListProps) {
   );
 }
 
-/** What began or went on while the list is open stays in sight below it, also once it is over; what was over before is above. */
+/** What began or went on while the list is open is in sight below it, also once it is over; what was over before is above. */
 function useBatchesAround(batches: BatchRow[] | undefined) {
   const { batches: shown, dismiss } = useShownBatches(batches ?? []);
   const before = useRef<Set<string>>();

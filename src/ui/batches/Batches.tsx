@@ -31,7 +31,7 @@ export function Batches({ batches, dismiss }: Props) {
   const { open } = useAddress();
   if (!batches.length) return null;
   return (
-    <Flex vertical gap="small" role="status" data-testid="batches">
+    <Flex vertical gap="small" role="status" data-testid="batches" style={{ maxHeight: '40vh', overflowY: 'auto' }}>
       {batches.map((batch) => (
         <OneBatch
           key={batch.id}

@@ -25,7 +25,9 @@ export function Overview() {
   const { data, error, refresh } = useLive(
     async (previous: FleetSummary | undefined) => {
       const next = await api.summary();
-      return { ...next, environments: keepRows(previous?.environments, next.environments, ({ name }) => name) };
+      // What they use at this moment differs with each heartbeat, and is not shown here.
+      const shown = next.environments.map((each) => ({ ...each, memory: null, eventLoopDelay: null }));
+      return { ...next, environments: keepRows(previous?.environments, shown, ({ name }) => name) };
     },
     'summary',
     inTrouble,
