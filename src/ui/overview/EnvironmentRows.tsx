@@ -1,6 +1,6 @@
 import { useRequest } from 'ahooks';
 import { Button, Card, Empty, Flex, Grid, theme } from 'antd';
-import { type CSSProperties, memo, startTransition, useState } from 'react';
+import { type CSSProperties, memo, startTransition, useDeferredValue, useState } from 'react';
 import type { EnvironmentLoad, EnvironmentSummary, FleetLoad } from '../../shared/summary';
 import { useApi } from '../common/api';
 import { EnvironmentLink } from '../common/EnvironmentLink';
@@ -19,12 +19,14 @@ import { clockTime, dayOf } from '../common/time';
 import { useLive } from '../common/useLive';
 import { useHost, useT } from '../host';
 import { HeatStrip } from './HeatStrip';
-import { type HeatCell, heatOf, quiet } from './heat';
+import { CELLS, type HeatCell, heatOf, quiet } from './heat';
 import { eventsSince } from './heat-events';
 import { shownAtFirst, worstFirst } from './rows';
 
 const REFRESH = 30_000;
 const MINUTE = 60_000;
+/** How long a strip stays the same, in ms: a twelfth of each of its parts. */
+const stepOf = (span: number): number => Math.max(MINUTE, span / CELLS / 12);
 const SERIES: LoadSeries[] = ['memory', 'delay', 'requests'];
 
 /** One row for each environment, the worst first: health, apps, what happened, load. */
@@ -78,12 +80,13 @@ interface Heat {
   quiet: HeatCell[];
 }
 
-/** What happened in the chosen time, which is in the address; it ends with this minute, so that it stays the same for as long. */
+/** What happened in the chosen time, which is in the address. It ends a little later than now, so that it stays the same until then. */
 function useHeat() {
   const api = useApi();
   const span = useSpan();
   const { data: heat, loading } = useLive<Heat>(async (previous) => {
-    const now = Math.ceil(Date.now() / MINUTE) * MINUTE;
+    const step = stepOf(SPANS[span]);
+    const now = Math.ceil(Date.now() / step) * step;
     const { events, readFrom } = await eventsSince(api, now - SPANS[span]);
     const of = JSON.stringify([span, now, readFrom, events]);
     if (previous?.of === of) return previous;
@@ -107,7 +110,8 @@ function useLoad(environments: EnvironmentSummary[]): FleetLoad | undefined {
     pollingWhenHidden: false,
     refreshDeps: [names],
   });
-  return data;
+  // All plots anew at once would hold up what is pressed and what changes.
+  return useDeferredValue(data);
 }
 
 /** Fits beside NocoBase's menu on a screen of 1024 px. */

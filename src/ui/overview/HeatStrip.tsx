@@ -43,7 +43,7 @@ export const HeatStrip = memo(function HeatStrip({ environment, cells, span }: P
     >
       {cells.map((cell) => (
         <span
-          key={cell.from}
+          key={cell.from - cells[0].from}
           title={textOf(t, cell, language)}
           data-state={cell.state}
           style={{
