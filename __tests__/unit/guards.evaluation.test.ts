@@ -5,7 +5,8 @@ import { coreApp, guardApps, hostPackage, instanceIn, pluginServer } from '../su
 
 /** What nodes of workflows and templates of apps evaluate, with NocoBase's own classes: it ends, and has no way to code. */
 
-const LIMIT = 200;
+/** In ms: a busy machine was seen to hold a short evaluation up for 200. */
+const LIMIT = 500;
 const { guarded, end } = instanceIn('evaluation', { APP_SUPERVISOR_FORMULA_TIMEOUT: String(LIMIT) });
 
 let crm: Application;
