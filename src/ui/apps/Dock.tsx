@@ -24,6 +24,7 @@ const dockOf = (token: GlobalToken) =>
     paddingInlineEnd: COVERED,
     border: `1px solid ${token.colorPrimaryBorder}`,
     borderRadius: token.borderRadius,
-    background: token.colorBgElevated,
+    // On which links are readable, in dark, too.
+    background: token.colorBgContainer,
     boxShadow: token.boxShadowSecondary,
   });
