@@ -15,7 +15,7 @@ import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { LOG_PARAMS } from '../common/paths';
 import { Secondary } from '../common/Secondary';
 import { TextLink } from '../common/TextLink';
-import { useAddress } from '../common/useAddress';
+import { adding, useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
 import { useT } from '../host';
 import { AppLog } from './AppLog';
@@ -227,7 +227,7 @@ function PendingChanges({ app, onRestart }: { app: AppRow; onRestart: () => void
 function Details({ app, handle }: { app: AppRow; handle: AppHandler }) {
   const t = useT();
   const { params, replace } = useAddress();
-  const show = (tab: string) => replace((now) => new URLSearchParams({ ...Object.fromEntries(now), tab }));
+  const show = (tab: string) => replace(adding({ tab }));
   return (
     <Card size="small">
       <Tabs

@@ -11,7 +11,7 @@ import { LOG_PARAMS } from '../common/paths';
 import { type AppsChange, type AppsQuery, appsQueryOf, withAppsQuery } from '../common/query';
 import { RowStops } from '../common/RowStops';
 import { keepPage, type Page } from '../common/refresher';
-import { useAddress } from '../common/useAddress';
+import { adding, useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
 import { useSelectedTab } from '../common/useSelectedTab';
 import { useT } from '../host';
@@ -87,7 +87,7 @@ function AppList({ selected, select, focused }: ListProps) {
     },
   });
   const onRow = useMemoizedFn<RowHandler>((action, app) => {
-    if (action === 'open') open((now) => new URLSearchParams({ ...Object.fromEntries(now), app: app.name }));
+    if (action === 'open') open(adding({ app: app.name }));
     else handle(action, app);
   });
   useFocusOn(focused, data !== undefined);
@@ -223,11 +223,7 @@ function NoApps({ isFiltered, add }: { isFiltered: boolean; add: () => void }) {
   const { open } = useAddress();
   return isFiltered ? (
     <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No app matches this filter')}>
-      <Button
-        type="link"
-        onClick={() => open((now) => new URLSearchParams({ ...Object.fromEntries(now), ...DELETED }))}
-        data-testid="no-apps-deleted"
-      >
+      <Button type="link" onClick={() => open(adding(DELETED))} data-testid="no-apps-deleted">
         {t('Recently deleted')}
       </Button>
     </Empty>

@@ -15,7 +15,7 @@ import { Secondary } from '../common/Secondary';
 import { shownOf } from '../common/status';
 import { StateIcon } from '../common/Tag';
 import { TextFilter } from '../common/TextFilter';
-import { useAddress } from '../common/useAddress';
+import { adding, useAddress } from '../common/useAddress';
 import { useHost, useT } from '../host';
 import { DELETED } from './DeletedDrawer';
 import { labelOptions } from './LabelSelect';
@@ -176,8 +176,7 @@ function StatusFilter({ status = [], ask, counts, onLook }: StatusFilterProps) {
 function MoreLists() {
   const t = useT();
   const { open } = useAddress();
-  const show = (what: Record<string, string>) => () =>
-    open((now) => new URLSearchParams({ ...Object.fromEntries(now), ...what }));
+  const show = (what: Record<string, string>) => () => open(adding(what));
   const items = [
     { key: 'batches', label: t('Batches'), onClick: show({ batch: ALL_BATCHES }), 'data-testid': 'open-batches' },
     { key: 'deleted', label: t('Recently deleted'), onClick: show(DELETED), 'data-testid': 'open-deleted' },

@@ -59,9 +59,7 @@ export function BulkBar({ selected: chosen, select, page, query, environments, .
     refused: refusalOfAll(action, selected, environments),
     run: async () => {
       setAsking(action);
-      const isTaken = await does.operate(action, selected);
-      setAsking(null);
-      if (isTaken) select([]);
+      if (await does.operate(action, selected).finally(() => setAsking(null))) select([]);
     },
   });
   const simple = (name: 'move' | 'label' | 'configure', label: string, refused: Refusal = null): BulkAction => ({

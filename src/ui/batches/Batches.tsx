@@ -4,7 +4,7 @@ import { useLocalStorageState } from 'ahooks';
 import { Button, Flex, type GlobalToken, Progress, theme } from 'antd';
 import type { BatchRow } from '../../shared/batch';
 import { StateIcon } from '../common/Tag';
-import { useAddress } from '../common/useAddress';
+import { adding, useAddress } from '../common/useAddress';
 import { useHost } from '../host';
 import { batchProgress, batchTitle, shownBatches } from './batch';
 
@@ -36,7 +36,7 @@ export function Batches({ batches, dismiss }: Props) {
         <OneBatch
           key={batch.id}
           batch={batch}
-          show={() => open((now) => new URLSearchParams({ ...Object.fromEntries(now), batch: batch.id }))}
+          show={() => open(adding({ batch: batch.id }))}
           dismiss={() => dismiss(batch.id)}
         />
       ))}

@@ -14,7 +14,7 @@ import { Since } from '../common/Since';
 import { SECURITY } from '../common/snippets';
 import { StateTag } from '../common/Tag';
 import { TextLink } from '../common/TextLink';
-import { useAddress } from '../common/useAddress';
+import { adding, useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
 import { useHost, useT } from '../host';
 import { Addresses } from './Addresses';
@@ -148,7 +148,7 @@ function Details({ environment }: { environment: EnvironmentDetails }) {
   const makesContainers = useMakesContainers();
   const { params, replace } = useAddress();
   const { name } = environment;
-  const show = (tab: string) => replace((now) => new URLSearchParams({ ...Object.fromEntries(now), tab }));
+  const show = (tab: string) => replace(adding({ tab }));
   const isTrusted = maySee(SECURITY);
   return (
     <Card size="small">
