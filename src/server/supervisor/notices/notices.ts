@@ -1,10 +1,11 @@
 import { say } from '../../../shared/message';
 import { type Delivery, NOTIFIERS, type NoticeResult, type Notifier, type NotifierId } from '../../../shared/notice';
-import { type Clock, type Timer, within } from '../../clock';
+import { type Clock, within } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { Random } from '../../random';
 import { type Leadership, TermOver } from '../control/leader';
+import { WorkQueue } from '../control/work-queue';
 import type { EventStore } from '../definitions/event-store';
 import type { EventRecorder } from '../events/recorder';
 import {
@@ -22,8 +23,6 @@ import type { Send } from './senders';
 
 /** How long events are collected before they are told, in ms. */
 export const COLLECT = 3_000;
-/** Delay after the database could not be used, in ms. */
-const RETRY = 15_000;
 /** How long an attempt may take, in ms: a mail server has time limits of its own. */
 const LONGEST_ATTEMPT = 150_000;
 
@@ -43,34 +42,36 @@ export interface NoticesOptions {
  * mark that it is, before it is sent, and removed once it has arrived: another leader goes on there. So everything is
  * told at least once, and twice only if a process ends between the answer and the note of it.
  *
- * Nothing waits for it: it follows the table of events, and has a timer of its own for each notifier.
+ * Nothing waits for it: it follows the table of events, and no notifier waits for another one.
  */
 export class Notices {
-  private readonly timers = new Map<NotifierId, { timer: Timer; at: number }>();
-  private readonly busy = new Set<NotifierId>();
-  /** Asked for again while they were busy. */
-  private readonly again = new Set<NotifierId>();
+  private readonly queue: WorkQueue;
   /** Results that could not be stored yet. */
   private readonly unsaved = new Map<NotifierId, { delivery: string; attempt: Attempt; at: number }>();
-  private isOver = false;
 
-  constructor(private readonly options: NoticesOptions) {}
+  constructor(private readonly options: NoticesOptions) {
+    const { clock, random, log } = options;
+    const onFailure = (id: string, error: unknown) => {
+      if (!(error instanceof TermOver))
+        log.warn(`Notifications (${id}) could not go on, it is tried again: ${messageOf(error)}`);
+    };
+    this.queue = new WorkQueue({ clock, random, concurrency: NOTIFIERS.length, onFailure });
+  }
 
   start(): void {
+    this.queue.start((id) => this.step(id as NotifierId));
     this.options.events.changes.listen(() => this.look(COLLECT));
     this.options.leadership.onChange(() => this.look(COLLECT));
     this.look(COLLECT);
   }
 
   stop(): void {
-    this.isOver = true;
-    for (const { timer } of this.timers.values()) timer.cancel();
-    this.timers.clear();
+    this.queue.stop();
   }
 
   /** There may be something to tell; called from time to time, too: others change events and settings. @param wait in ms */
   look(wait = 0): void {
-    for (const id of NOTIFIERS) this.runAfter(id, wait);
+    for (const id of NOTIFIERS) this.queue.add(id, wait);
   }
 
   /** Sends a test message now, by the settings as they are stored. */
@@ -80,46 +81,10 @@ export class Notices {
     return { ok, status, error };
   }
 
-  private runAfter(id: NotifierId, wait: number): void {
-    const { clock, leadership } = this.options;
-    if (this.isOver || !leadership.leads) return;
-    if (this.busy.has(id)) {
-      this.again.add(id);
-      return;
-    }
-    const at = clock.now().mono + wait;
-    const set = this.timers.get(id);
-    if (set && set.at <= at) return;
-    set?.timer.cancel();
-    const run = () => {
-      this.timers.delete(id);
-      void this.run(id);
-    };
-    this.timers.set(id, { timer: clock.timeout(wait, run), at });
-  }
-
-  /** Never rejects. */
-  private async run(id: NotifierId): Promise<void> {
-    const { leadership, log } = this.options;
-    if (this.busy.has(id) || !leadership.leads) return;
-    this.busy.add(id);
-    let wait: number | null = RETRY;
-    try {
-      wait = await this.step(id);
-    } catch (error) {
-      if (!(error instanceof TermOver))
-        log.warn(`Notifications (${id}) could not go on, it is tried again: ${messageOf(error)}`);
-    } finally {
-      this.busy.delete(id);
-    }
-    const isAsked = this.again.delete(id);
-    if (wait !== null) this.runAfter(id, wait);
-    if (isAsked) this.runAfter(id, COLLECT);
-  }
-
   /** @returns when the next one is due, in ms; null if nothing is to be told */
   private async step(id: NotifierId): Promise<number | null> {
-    const { notifiers, clock } = this.options;
+    const { notifiers, leadership, clock } = this.options;
+    if (!leadership.leads) return null;
     const notifier = await notifiers.get(id);
     await this.saveResult(notifier);
     if (!notifier.enabled) return null;
