@@ -4,8 +4,10 @@ import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { DockerDriver } from '../../src/server/supervisor/containers/docker';
+import type { Death } from '../../src/server/supervisor/containers/driver';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
+import { until } from '../support/wait';
 
 /** What the driver of Docker asks an engine for, which here only notes it. A real one: docker/driver.test.ts. */
 
@@ -13,6 +15,8 @@ const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-engine-'));
 const socketPath = path.join(folder, 'socket');
 const asked: { line: string; body: Buffer }[] = [];
 let volumeOf: string | null = null;
+/** Where the engine tells what happens. */
+let events: http.ServerResponse | null = null;
 
 const engine = http.createServer(async (req, res) => {
   const chunks: Buffer[] = [];
@@ -31,6 +35,12 @@ const engine = http.createServer(async (req, res) => {
     });
   if (req.url?.startsWith('/volumes/worker'))
     return volumeOf === null ? answer(404, {}) : answer(200, { Labels: { 'app-supervisor.fleet': volumeOf } });
+  if (req.url?.startsWith('/events')) {
+    events = res.writeHead(200);
+    return events.flushHeaders();
+  }
+  if (req.url === '/containers/c1/json') return answer(200, { State: { OOMKilled: false } });
+  if (req.url?.startsWith('/containers/c1/logs')) return res.end(Buffer.from('\x01\0\0\0\0\0\0\x05last\n'));
   if (req.url?.endsWith('/start')) return res.writeHead(204).end();
   return answer(req.method === 'PUT' ? 200 : 201, { Id: 'c1' });
 });
@@ -43,12 +53,13 @@ afterAll(() => {
   fs.rmSync(folder, { recursive: true });
 });
 
+const clock = new FakeClock();
 const driverIn = (network: string | null) =>
   new DockerDriver({
     address: { socketPath },
     network,
     fleet: () => 'fleet-1',
-    clock: new FakeClock(),
+    clock,
     log: recordedLog(),
   });
 const driver = driverIn(null);
@@ -126,4 +137,44 @@ it('uses no volume that another fleet has made, or somebody else', async () => {
   await create();
   expect(asked.some(({ line }) => line.includes('/containers/create'))).toBe(true);
   volumeOf = null;
+});
+
+it('reports what dies, also when the engine was away', async () => {
+  const deaths: Death[] = [];
+  const listening = async () => {
+    await until('A listener', () => events !== null);
+    const stream = events!;
+    events = null;
+    return stream;
+  };
+  const dies = (stream: http.ServerResponse, action: string, at: number) => {
+    const Attributes = { 'app-supervisor.environment': 'env_ä', exitCode: '137' };
+    const line = Buffer.from(
+      `${JSON.stringify({ Action: action, Actor: { ID: 'c1', Attributes }, timeNano: at * 1e6 })}\n`,
+    );
+    // In the middle of a letter.
+    const middle = line.indexOf('ä') + 1;
+    stream.write(line.subarray(0, middle));
+    return new Promise<void>((resolve) => setImmediate(() => stream.write(line.subarray(middle), () => resolve())));
+  };
+  const watching = driver.watch({ died: (death) => void deaths.push(death), restored: () => undefined });
+  const first = await listening();
+  await dies(first, 'die', 1_000);
+  await until('A death', () => deaths.length === 1);
+  first.destroy();
+  await until('Another listener', () => {
+    clock.pass(1_000);
+    return events !== null;
+  });
+  const second = await listening();
+  await dies(second, 'oom', 2_000);
+  await dies(second, 'die', 2_001);
+  await until('Another death', () => deaths.length === 2);
+  expect(deaths).toMatchObject([
+    { environment: 'env_ä', exitCode: 137, isOutOfMemory: false, lastLines: ['last'], at: 1_000 },
+    { environment: 'env_ä', exitCode: 137, isOutOfMemory: true, lastLines: ['last'], at: 2_001 },
+  ]);
+  const closed = new Promise((resolve) => second.on('close', resolve));
+  watching.close();
+  await closed;
 });

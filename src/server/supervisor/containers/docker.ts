@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
-import type { Clock, Timer } from '../../clock';
+import { type Clock, pause } from '../../clock';
 import type { SupervisorConfig } from '../../config';
 import { AppSupervisorError, messageOf } from '../../errors';
 import type { Log } from '../../log';
@@ -180,54 +180,46 @@ export class DockerDriver implements WorkerDriver {
   }
 
   watch(watcher: ContainerWatcher): { close(): void } {
-    const { clock, log } = this.options;
-    const upgrades = clock.interval(UPGRADES, () => void this.settle(watcher));
-    let isOver = false;
-    let stream: Readable | null = null;
-    let timer: Timer | null = null;
-    const again = () => {
-      stream?.removeAllListeners().on('error', () => undefined);
-      if (!isOver) timer = clock.timeout(RECONNECT, () => void connect());
-    };
-    const connect = async () => {
-      try {
-        const filters = { type: ['container' as const], event: ['die', 'oom'], label: [this.ofFleet] };
-        stream = (await this.engine.getEvents({ filters })) as unknown as Readable;
-        if (isOver) return void stream.destroy();
-        const read = this.eventReader(watcher.died);
-        stream.on('data', (chunk: Buffer) => read(chunk)).on('close', again);
-        stream.on('error', () => undefined);
-      } catch (error) {
-        log.warn(`The Docker Engine is not reached, it is tried again: ${messageOf(error)}`);
-        again();
-      }
-    };
-    void connect();
+    const upgrades = this.options.clock.interval(UPGRADES, () => void this.settle(watcher));
+    const closing = new AbortController();
+    void this.follow(watcher, closing.signal);
     return {
       close() {
-        isOver = true;
         upgrades.cancel();
-        timer?.cancel();
-        stream?.destroy();
+        closing.abort();
       },
     };
   }
 
-  /** @returns takes the bytes of a stream of events, one JSON object a line */
-  private eventReader(onDeath: (death: Death) => void): (chunk: Buffer) => void {
+  /** Reads the engine's events until the signal aborts. Never rejects. */
+  private async follow({ died }: ContainerWatcher, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.options;
     /** Containers in which the engine has ended a process for lack of memory. */
     const short = new Set<string>();
-    let rest = '';
-    return (chunk) => {
-      const lines = (rest + chunk.toString('utf8')).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) {
-        const event = eventOf(line);
-        if (!event) continue;
-        if (event.isOom) short.add(event.container);
-        else void this.report(event, short.delete(event.container), onDeath);
+    while (!signal.aborted) {
+      try {
+        for await (const line of this.events(signal)) {
+          const event = eventOf(line);
+          if (event?.isOom) short.add(event.container);
+          else if (event) void this.report(event, short.delete(event.container), died);
+        }
+      } catch (error) {
+        if (!signal.aborted) log.warn(`The Docker Engine is not reached, it is tried again: ${messageOf(error)}`);
       }
-    };
+      await pause(clock, RECONNECT, signal);
+    }
+  }
+
+  /** One JSON object a line. */
+  private async *events(abortSignal: AbortSignal): AsyncGenerator<string> {
+    const filters = { type: ['container' as const], event: ['die', 'oom'], label: [this.ofFleet] };
+    const stream = (await this.engine.getEvents({ filters, abortSignal })) as Readable;
+    let rest = '';
+    for await (const part of stream.setEncoding('utf8')) {
+      const lines = `${rest}${part}`.split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
   }
 
   /** Never rejects. */
