@@ -1,17 +1,10 @@
 import { z } from 'zod';
-import type { JoinRequest } from '../../../shared/join';
 import { publishedPort } from '../joining/files';
 import { joinFields } from '../joining/join-input';
 
 /** The parameters of `appContainers:create`. Image and network are those of the Supervisor: the engine obeys nobody else's wishes. */
 
 const { name, url, proxyUrl, redis, database } = joinFields;
-
-export interface MakeInput extends Omit<JoinRequest, 'image' | 'network'> {
-  /** In MB. */
-  memory?: number;
-  cpus?: number;
-}
 
 /** Of the engine's machine; those below belong to its own services. */
 const LOWEST_PORT = 1_024;
@@ -26,10 +19,11 @@ export const makeInput = z.strictObject({
   proxyUrl,
   redis,
   database,
-  // NocoBase does not start with less.
+  /** In MB. NocoBase does not start with less. */
   memory: z.number().int().min(512).max(1_048_576).optional(),
   cpus: z.number().min(0.1).max(1_024).optional(),
-}) as unknown as z.ZodType<MakeInput>;
+});
+export type MakeInput = z.output<typeof makeInput>;
 
 /** `confirm`: the name of the environment, to delete files that apps have nowhere else. */
 export const removeInput = z.strictObject({

@@ -1,6 +1,7 @@
 import type Docker from 'dockerode';
 import { z } from 'zod';
 import type { ContainerStatus } from '../../../shared/container';
+import { jsonText } from '../../../shared/json-text';
 import { LABEL } from './docker-spec';
 
 /** What a Docker Engine answers. Pure functions. */
@@ -24,36 +25,26 @@ export function statusOf(state: Docker.ContainerInspectInfo['State']): Container
   }
 }
 
-export interface EngineEvent {
-  environment: string;
-  container: string;
-  isOom: boolean;
-  exitCode: number;
-  /** In ms since 1970. */
-  at: number;
-}
-
-const engineEvent = z.object({
-  Action: z.string(),
-  Actor: z.object({ ID: z.string(), Attributes: z.record(z.string(), z.string()) }),
-  timeNano: z.number(),
-});
-
-export function eventOf(line: string): EngineEvent | null {
-  if (!line.trim()) return null;
-  try {
-    const { Action, Actor, timeNano } = engineEvent.parse(JSON.parse(line));
-    return {
+const engineEvent = jsonText(
+  z
+    .object({
+      Action: z.string(),
+      Actor: z.object({ ID: z.string(), Attributes: z.record(z.string(), z.string()) }),
+      timeNano: z.number(),
+    })
+    .transform(({ Action, Actor, timeNano }) => ({
       environment: Actor.Attributes[LABEL.environment] ?? '',
       container: Actor.ID,
       isOom: Action === 'oom',
       exitCode: Number(Actor.Attributes.exitCode ?? 0),
+      /** In ms since 1970. */
       at: Math.floor(timeNano / 1e6),
-    };
-  } catch {
-    return null;
-  }
-}
+    })),
+);
+export type EngineEvent = z.output<typeof engineEvent>;
+
+/** A line of the engine's events; null if it is none. */
+export const eventOf = (line: string): EngineEvent | null => engineEvent.safeParse(line).data ?? null;
 
 /** Output of a container without a terminal: each part has a head of 8 bytes with its length at its end. */
 export function textOf(raw: Buffer): string {

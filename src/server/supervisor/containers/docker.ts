@@ -152,7 +152,7 @@ export class DockerDriver implements WorkerDriver {
       }
       // The secrets are made again with the container.
       for (const [name, folder] of mounts)
-        if (volume || folder === KEYS) await this.engine.getVolume(name).remove().catch(unlessGone);
+        if (volume || folder === KEYS) await orNull(this.engine.getVolume(name).remove());
     });
   }
 
@@ -365,10 +365,6 @@ const orNull = <T>(asked: Promise<T>): Promise<T | null> =>
     if ((error as { statusCode?: number }).statusCode === 404) return null;
     throw error;
   });
-
-const unlessGone = (error: { statusCode?: number }): void => {
-  if (error.statusCode !== 404) throw error;
-};
 
 /** It is as wanted already: the engine answers 304. */
 const unlessSo = (error: { statusCode?: number }): void => {
