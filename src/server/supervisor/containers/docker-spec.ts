@@ -23,7 +23,7 @@ export const volumesOf = (name: string): [volume: string, folder: string][] => [
 
 /** @param fleet its id */
 export function containerFor(spec: ContainerSpec, fleet: string): Docker.ContainerCreateOptions {
-  const { isReadOnly, dropped, security, temporary, healthCheck, healthTimes, processes, log } = CONTAINER_OPTIONS;
+  const { dropped, security, temporary, healthCheck, healthTimes, processes, log } = CONTAINER_OPTIONS;
   const { network, port } = spec;
   return {
     Image: spec.image,
@@ -47,7 +47,7 @@ export function containerFor(spec: ContainerSpec, fleet: string): Docker.Contain
     HostConfig: {
       Init: true,
       RestartPolicy: { Name: 'unless-stopped' },
-      ReadonlyRootfs: isReadOnly,
+      ReadonlyRootfs: true,
       CapDrop: dropped,
       SecurityOpt: security,
       Tmpfs: Object.fromEntries(temporary.map(folderOf)),

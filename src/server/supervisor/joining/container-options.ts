@@ -1,7 +1,8 @@
-/** How the container of a Worker runs, in files, commands and the engine: as the services of docker-compose.yml do. */
+/**
+ * How the container of a Worker runs, in files, commands and the engine: as the services of docker-compose.yml do. Nothing
+ * outside of its volumes can be written.
+ */
 export const CONTAINER_OPTIONS = {
-  /** Whether nothing outside of its volumes can be written. */
-  isReadOnly: true,
   /** Capabilities that it lacks. */
   dropped: ['ALL'],
   /** `security_opt`. */

@@ -5,7 +5,7 @@ import { isSecret, type WorkerSettings } from './worker-settings';
 
 /** The settings of a Worker as files and commands that are used as they are. Pure functions. */
 
-const { isReadOnly, dropped, security, temporary, stopWithin, storage, port: PORT } = CONTAINER_OPTIONS;
+const { dropped, security, temporary, stopWithin, storage, port: PORT } = CONTAINER_OPTIONS;
 const { healthCheck, healthTimes, keys, start, memory, processes, log } = CONTAINER_OPTIONS;
 
 type Variables = WorkerSettings['variables'];
@@ -60,19 +60,25 @@ services:
     image: ${image}
     restart: 'no'
     network_mode: none
-${listOf('cap_drop', dropped)
-  .map((line) => `    ${line}\n`)
-  .join('')}    command: ['sh', '-c', 'umask 077; cat /secrets.env > ${SECRETS_FILE}']
+    cap_drop: ${listOf(dropped)}
+    command: ['sh', '-c', 'umask 077; cat /secrets.env > ${SECRETS_FILE}']
     configs: [{ source: secrets, target: /secrets.env }]
     volumes: ['keys:${keys}']
   ${container}:
     image: ${image}
     container_name: ${container}
     depends_on: { keys: { condition: service_completed_successfully } }
-    command: ['${COMMAND.join("', '")}']
+    command: ${listOf(COMMAND)}
     restart: always
     init: true
-${composeOptions()}    stop_grace_period: ${stopWithin}s
+    read_only: true
+    cap_drop: ${listOf(dropped)}
+    security_opt: ${listOf(security)}
+    tmpfs: ${listOf(temporary)}
+    mem_limit: ${memory / 1024}g
+    pids_limit: ${processes}
+    logging: { driver: json-file, options: { max-size: ${log.size}, max-file: '${log.files}' } }
+    stop_grace_period: ${stopWithin}s
 ${network ? '    networks: [fleet]\n' : ''}${port ? `    ports: ["${port}"]\n` : ''}    environment:
 ${variables.join('\n')}
     volumes:
@@ -97,21 +103,7 @@ ${network ? `networks:\n  fleet: { external: true, name: ${network} }\n` : ''}vo
   storage:`;
 }
 
-const composeOptions = () =>
-  [
-    ...(isReadOnly ? ['read_only: true'] : []),
-    ...listOf('cap_drop', dropped),
-    ...listOf('security_opt', security),
-    ...listOf('tmpfs', temporary),
-    `mem_limit: ${memory / 1024}g`,
-    `pids_limit: ${processes}`,
-    `logging: { driver: json-file, options: { max-size: ${log.size}, max-file: '${log.files}' } }`,
-  ]
-    .map((line) => `    ${line}\n`)
-    .join('');
-
-const listOf = (name: string, values: string[]): string[] =>
-  values.length ? [`${name}: [${values.map((value) => `'${value}'`).join(', ')}]`] : [];
+const listOf = (values: string[]): string => `[${values.map((value) => `'${value}'`).join(', ')}]`;
 
 /**
  * The secrets come as the input of a container that stores them in a volume, so that they are in no list of processes and in the
@@ -131,7 +123,7 @@ function dockerOf(settings: WorkerSettings): string {
     `--restart always --init --stop-timeout ${stopWithin}`,
     `--memory ${memory}m --pids-limit ${processes}`,
     `--log-driver json-file --log-opt max-size=${log.size} --log-opt max-file=${log.files}`,
-    ...(isReadOnly ? ['--read-only'] : []),
+    '--read-only',
     ...dropped.map((capability) => `--cap-drop ${capability}`),
     ...security.map((option) => `--security-opt ${option}`),
     ...temporary.map((folder) => `--tmpfs ${folder}`),

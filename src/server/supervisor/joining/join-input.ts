@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { environmentName } from '../../../shared/app';
 import { isImageName, isNetworkName, isServer } from '../../../shared/containers';
 import { httpAddress } from '../../../shared/http-address';
-import type { JoinRequest } from '../../../shared/join';
 import { inputOf } from '../definitions/input-schema';
 
 /** The parameters of `appEnvironments:join` and `:arrival`. Their values reach files and shells, so that nothing unexpected may pass. */
@@ -34,7 +33,7 @@ export const joinFields = {
   database: orNone(z.string().refine(isServer, 'INPUT_SERVER')),
 };
 
-export const joinInput = z.strictObject(joinFields) as unknown as z.ZodType<JoinRequest>;
+export const joinInput = z.strictObject(joinFields);
 
 export const arrivalInput = z.strictObject({ name, address });
 
