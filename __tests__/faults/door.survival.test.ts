@@ -147,8 +147,12 @@ it('HAProxy is reloaded, its master executed anew, and environments come and go'
 });
 
 it('HAProxy is reloaded again and again: each request is counted once', async () => {
-  const apps = ['crm', 'shop'].map((name) => ({ name, environments: ['env_a'] }));
-  const places = (more: string[]) => Object.fromEntries(['env_a', ...more].map((name) => [name, one.url]));
+  const apps = [CRM_ROUTE, { name: 'shop', environments: ['env_a'] }];
+  const places = (more: string[]) => ({
+    env_b: two.url,
+    ...Object.fromEntries(['env_a', ...more].map((name) => [name, one.url])),
+  });
+  // Needs no reload: a former process, which may still take connections, would leave the first visits to the Supervisor.
   await routes.publish(apps, places([]));
   await answers('/api/x?__appName=shop', 'env_a');
   const visits = visitors('/api/x?__appName=shop');
