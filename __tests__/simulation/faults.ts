@@ -124,9 +124,13 @@ function troubled(world: World, event: PlannedEvent): DatabaseServer {
 }
 
 /** A fault of Redis begins or ends. */
-function change({ redis, scheduler }: World, state: Partial<Pick<World['redis'], 'isAway' | 'isReadOnly'>>): void {
+function change(world: World, state: Partial<Pick<World['redis'], 'isAway' | 'isReadOnly'>>): void {
+  const { redis, scheduler } = world;
+  const isBack = redis.isAway && state.isAway === false;
   redis.troubledAt = scheduler.now;
   Object.assign(redis, state);
+  const links = world.slots.flatMap(({ process }) => process?.link ?? []);
+  if (isBack) for (const link of links) if (!link.lost.in && !link.lost.out) link.connect();
 }
 
 function freeze(world: World, slot: AnySlot, ms: number): void {

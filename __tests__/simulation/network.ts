@@ -155,7 +155,12 @@ export class Link {
   private end(): void {
     const { scheduler } = this.redis;
     if (scheduler.now - this.troubledAt < LEAVES_AFTER) this.missedAt = scheduler.now;
-    else scheduler.after(this.delay(), () => this.machine.enter(() => this.returns.emit()));
+    else this.connect();
+  }
+
+  /** Its server can be reached again, after the process knew that it could not. */
+  connect(): void {
+    this.redis.scheduler.after(this.delay(), () => this.machine.enter(() => this.returns.emit()));
   }
 
   /** Whether what it sends arrives, if only later. As in protocol/connect.ts: a server that does not answer is left, and cannot be reached anew. */
