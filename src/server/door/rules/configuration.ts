@@ -31,7 +31,7 @@ function globalsOf({ folder, threads, connections, globals }: DoorPlace, setting
     ...(threads === null ? [] : [`  nbthread ${threads}`]),
     // Two for each. It would not start with a `maxconn` that the system does not allow.
     ...(connections === null ? [] : [`  fd-hard-limit ${2 * connections + 2 * PIPES + 100}`]),
-    `  tune.maxpipes ${PIPES}`,
+    `  maxpipes ${PIPES}`,
     `  tune.pipesize ${PIPE_SIZE}`,
     `  setenv DOOR_NAMES ${folder}/${MAPS.names}`,
     `  setenv DOOR_PUBLIC_PATH ${settings.publicPath}`,
