@@ -114,15 +114,19 @@ it('20 restarts and 5 upgrades of the Supervisor, with 500 requests a second and
   await areOpen();
 });
 
-it('the feeder is killed and started: nothing is noticed, and changes go on', async () => {
+it('the feeder is killed and started: nothing is noticed, changes go on, and so do the counts of who has open WebSockets', async () => {
   const visits = visitors();
   await door.feeder.kill();
   await goesOn(visits);
+  await door.reload();
   await routes.publish([{ name: 'crm', environments: ['env_b'] }], { env_a: one.url, env_b: two.url });
   await door.feeder.start();
   await answers(CRM, 'env_b');
   await areOpen();
   expect(visits.failures).toEqual([]);
+  const [{ seq }] = await routes.reports();
+  const later = async () => (await routes.reports()).find((report) => report.seq > seq + 1);
+  expect((await until('It reports', later)).sockets).toBe(sockets.length);
 });
 
 it('HAProxy is reloaded, its master executed anew, and environments come and go', async () => {

@@ -96,6 +96,37 @@ it('takes over what runs as it is, and changes no more than what differs', async
   next.close();
 });
 
+it('finds former processes that it has not seen leave, and keeps them when HAProxy is reloaded again', async () => {
+  const socket = await TestSocket.open(door.port, 'crm');
+  const { identity } = driver.current!;
+  driver.close();
+  const reloaded = async () => {
+    const before = driver.current?.identity ?? identity;
+    await door.reload();
+    await isFollowed(before);
+  };
+  await door.reload();
+  driver = take();
+  const isFound = () =>
+    vi.waitFor(() => {
+      expect([...driver.former].map((process) => process.identity)).toContainEqual(identity);
+      expect(driver.former.areAll).toBe(true);
+    }, SLOWLY);
+  await isFound();
+  const by = () => [...driver.former].find((process) => process.identity.pid === identity.pid)!;
+  const first = by();
+  await reloaded();
+  await vi.waitFor(() => expect(first.socket.isOpen).toBe(false), SLOWLY);
+  await isFound();
+  // Of each process there is one.
+  const pids = [...driver.former].map((process) => process.identity.pid);
+  expect(new Set(pids).size).toBe(pids.length);
+  expect((await by().state()).isLeaving).toBe(true);
+  expect(await socket.echoes()).toBe(true);
+  socket.close();
+  await vi.waitFor(() => expect([driver.former.size, driver.former.areAll]).toEqual([0, true]), SLOWLY);
+});
+
 it('follows a reload that somebody else has asked for', async () => {
   const { identity } = driver.current!;
   const socket = await TestSocket.open(door.port, 'crm');

@@ -44,7 +44,8 @@ async function startParts() {
       for (const command of String(text).trim().split('\n')) socket.write(`${answerOf(command)}\n> `);
     });
   const master = (socket: net.Socket) =>
-    socket.on('data', () => {
+    socket.on('data', (text) => {
+      if (!String(text).startsWith('reload')) return socket.destroy();
       parts.asked++;
       if (!parts.answers) return socket.destroy();
       Object.assign(parts, { mark: 'm', pid: 2 });

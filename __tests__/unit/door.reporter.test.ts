@@ -25,14 +25,16 @@ function processOf(pid: number, requests: number) {
   return { process, answer: () => waiting.splice(0).map((answer) => answer()) };
 }
 
+const formerOf = (...processes: HAProxyProcess[]) => Object.assign(new Set(processes), { areAll: true });
+
 it('counts a request once in reports that overlap, with a reload between them', async () => {
   const [before, after] = [processOf(1, 100), processOf(2, 7)];
-  const haproxy = { current: before.process, former: new Set(), farewells: new Feed() };
+  const haproxy = { current: before.process, former: formerOf(), farewells: new Feed() };
   const reporter = new Reporter(new DoorDisk(folder), haproxy as unknown as HAProxy, new SeededRandom());
   const routes = { count: { term: 1, n: 1 }, ...routesOf([{ uid: 'uid-crm', name: 'crm' }], {}) };
   const report = () => reporter.report({ version: '1.0.0', table: null, isSecure: false, certificates: [], routes });
   const first = report();
-  Object.assign(haproxy, { current: after.process, former: new Set([before.process]) });
+  Object.assign(haproxy, { current: after.process, former: formerOf(before.process) });
   const second = report();
   after.answer();
   await new Promise(setImmediate);
@@ -48,4 +50,24 @@ it('counts a request once in reports that overlap, with a reload between them', 
     [107, 107],
     [107, 107],
   ]);
+});
+
+it('takes no process for ended that was there before it, until HAProxy has said which ones there are', async () => {
+  const [former, current] = [processOf(3, 40), processOf(4, 2)];
+  const routes = { count: { term: 1, n: 1 }, ...routesOf([{ uid: 'uid-crm', name: 'crm' }], {}) };
+  const disk = new DoorDisk(mkdtempSync(path.join(folder, 'again-')));
+  const requestsOf = async (haproxy: object) => {
+    const reporter = new Reporter(disk, { farewells: new Feed(), ...haproxy } as HAProxy, new SeededRandom());
+    const report = reporter.report({ version: '1.0.0', table: null, isSecure: false, certificates: [], routes });
+    await new Promise(setImmediate);
+    former.answer();
+    current.answer();
+    return (await report).apps['uid-crm'][0];
+  };
+  expect(await requestsOf({ current: former.process, former: formerOf() })).toBe(40);
+  // Started again, after a reload that it has not seen.
+  const notYet = Object.assign(formerOf(), { areAll: false });
+  expect(await requestsOf({ current: current.process, former: notYet })).toBe(42);
+  expect(await requestsOf({ current: current.process, former: formerOf(former.process) })).toBe(42);
+  expect(await requestsOf({ current: current.process, former: formerOf() })).toBe(42);
 });

@@ -1,6 +1,6 @@
 import { changesOf, type Maps } from './rules/maps';
 import { MAPS } from './rules/place';
-import { RuntimeSocket } from './runtime-socket';
+import type { RuntimeSocket } from './runtime-socket';
 
 /** The variable of HAProxy that says which configuration it has read. */
 export const CONFIGURATION_MARK = 'DOOR_MARK';
@@ -30,10 +30,9 @@ export class HAProxyProcess {
 
   /**
    * @param folder with the files that it has read
-   * @throws if there is none, or it ends meanwhile
+   * @throws if it ends meanwhile
    */
-  static async find(path: string, folder: string): Promise<HAProxyProcess> {
-    const socket = await RuntimeSocket.open(path);
+  static async at(socket: RuntimeSocket, folder: string): Promise<HAProxyProcess> {
     const names = Object.keys(MAPS) as MapName[];
     const [info, mark, ...maps] = await socket.send([
       'show info',

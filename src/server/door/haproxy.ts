@@ -4,10 +4,11 @@ import { messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
 import type { DoorDisk } from './disk';
+import { FormerProcesses } from './former-processes';
 import { HAProxyFiles, mapsOf } from './haproxy-files';
 import { HAProxyProcess, type Identity } from './haproxy-process';
 import { haproxyArguments, MASTER_SOCKET, SOCKET } from './rules/place';
-import { askMaster } from './runtime-socket';
+import { askMaster, RuntimeSocket } from './runtime-socket';
 import type { Wanted } from './wanted';
 
 /** The oldest release whose reload answers, and whose rules are ours. */
@@ -39,7 +40,7 @@ export class HAProxy {
   /** Null: it does not run. */
   current: HAProxyProcess | null = null;
   /** Those that finish what they began before a reload. */
-  readonly former = new Set<HAProxyProcess>();
+  readonly former: FormerProcesses;
   private wanted: Wanted | null = null;
   private refused: { mark: string; at: number } | null = null;
   private timer: Timer | null = null;
@@ -57,6 +58,7 @@ export class HAProxy {
     private readonly clock: Clock,
   ) {
     this.files = new HAProxyFiles(disk);
+    this.former = new FormerProcesses(disk.folder);
   }
 
   /** Looks for it from now on. */
@@ -105,6 +107,7 @@ export class HAProxy {
   private async lookOnce(): Promise<string> {
     await this.find();
     const { wanted, current } = this;
+    if (current) void this.former.find(current.identity.pid);
     if (!wanted) return '';
     const isRead = current?.mark === wanted.mark;
     const isRefused = !isRead && this.isRefused(wanted.mark);
@@ -145,7 +148,10 @@ export class HAProxy {
       if (!state || state.isLeaving) this.leave(current);
     }
     if (this.current) return;
-    const found = await HAProxyProcess.find(path.join(this.files.folder, SOCKET), this.files.folder).catch(() => null);
+    const { folder } = this.files;
+    const found = await RuntimeSocket.open(path.join(folder, SOCKET))
+      .then((socket) => HAProxyProcess.at(socket, folder))
+      .catch(() => null);
     if (!found) return;
     if (isTooOld(found.version)) {
       found.socket.close();
@@ -155,6 +161,7 @@ export class HAProxy {
     }
     if ([...this.former].some(({ identity }) => isSame(identity, found.identity))) return found.socket.close();
     this.current = found;
+    this.former.doubt();
     found.socket.end.listen(() => this.lose(found));
     this.log.info(`HAProxy ${found.version} runs as process ${found.identity.pid}.`);
   }

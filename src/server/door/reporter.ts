@@ -76,6 +76,8 @@ export class Reporter {
 
   private async collect(): Promise<void> {
     await Promise.all(this.processes.map((process) => this.sample(process)));
+    // One that was there before this program may still be found.
+    if (!this.haproxy.former.areAll) return;
     // Of now: one that has come meanwhile, and that another report has asked, has not ended.
     const there = new Set(this.processes.map(keyOf));
     this.totals.keep(there);

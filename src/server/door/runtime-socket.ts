@@ -3,19 +3,26 @@ import { Feed } from '../feed';
 
 /** What ends each answer in HAProxy's interactive mode. */
 const PROMPT = '\n> ';
+/** How the master answers, in a short text, for a process that has ended. */
+const ENDED = "Can't find the target PID";
 
 /**
  * One connection to the runtime socket of HAProxy, which stays with the process that accepted it until that ends, also after a reload: its
  * end is the end of the process. A process that is slow to answer has not ended.
+ *
+ * A connection to the master, or by way of it to a process, ends with each reload, too.
  */
 export class RuntimeSocket {
   readonly end = new Feed<void>();
-  private isOpen = true;
+  isOpen = true;
   private text = '';
   /** In the order in which the commands were sent. */
   private readonly waiting: Array<{ resolve(answer: string): void; reject(error: Error): void }> = [];
 
-  private constructor(private readonly socket: net.Socket) {
+  private constructor(
+    private readonly socket: net.Socket,
+    private readonly prompt = PROMPT,
+  ) {
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => this.take(text));
     socket.on('error', () => undefined);
@@ -24,9 +31,19 @@ export class RuntimeSocket {
 
   /** @throws if nobody listens there */
   static async open(path: string): Promise<RuntimeSocket> {
-    const socket = await connected(path);
-    const opened = new RuntimeSocket(socket);
+    const opened = new RuntimeSocket(await connected(path));
     await opened.ask('prompt');
+    return opened;
+  }
+
+  /**
+   * To the master of HAProxy, or by way of it to one of its processes. It ends with each reload, too.
+   * @param pid of the process; absent: the master itself
+   * @throws if the master does not answer, or there is no such process
+   */
+  static async openMaster(path: string, pid?: number): Promise<RuntimeSocket> {
+    const opened = new RuntimeSocket(await connected(path), `${pid ?? 'master'}> `);
+    await opened.write(pid === undefined ? ['prompt'] : [`prompt\n@!${pid}`]);
     return opened;
   }
 
@@ -40,6 +57,10 @@ export class RuntimeSocket {
       if (/[\r\n;\\]/.test(command)) throw new Error(`This is not one command: ${JSON.stringify(command)}`);
     }
     if (!this.isOpen) throw new Error('HAProxy has ended.');
+    return this.write(commands);
+  }
+
+  private write(commands: readonly string[]): Promise<string[]> {
     const answers = commands.map(
       () => new Promise<string>((resolve, reject) => this.waiting.push({ resolve, reject })),
     );
@@ -57,9 +78,10 @@ export class RuntimeSocket {
   }
 
   private take(text: string): void {
-    const answers = (this.text + text).split(PROMPT);
+    const answers = (this.text + text).split(this.prompt);
     this.text = answers.pop() as string;
-    for (const answer of answers) this.waiting.shift()?.resolve(answer.trim());
+    if ([...answers, this.text].some((answer) => answer.length < 200 && answer.includes(ENDED))) this.close();
+    else for (const answer of answers) this.waiting.shift()?.resolve(answer.trim());
   }
 
   private lose(): void {
