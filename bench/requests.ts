@@ -31,8 +31,8 @@ const USAGE = `npm run bench [-- options]
 `;
 
 const CONNECTIONS = 50;
-/** Proxies have two files open for each; the door has some 600 more. */
-const WEBSOCKETS = Math.min(10_000, Math.floor(openFiles() / 2) - 400);
+/** Proxies have two files open for each; the door reserves half of one more. */
+const WEBSOCKETS = Math.min(10_000, Math.floor(openFiles() / 2.5) - 200);
 /** Seconds. */
 const WARM_UP = 12;
 /** Apps of the fleet: our origin is behind the first two, a real Worker behind the third. */

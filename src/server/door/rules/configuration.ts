@@ -18,20 +18,17 @@ export function configurationOf(place: DoorPlace, routes: Omit<Routes, 'count'>)
 }
 
 /**
- * Pipes of the kernel in which large answers wait for their visitors; further answers are copied. Most answers of NocoBase fit into one, and all
- * pipes together into half of what Linux allows a user: a former process, after a reload, may have the other half.
+ * Bytes of a pipe of the kernel, in which a large answer waits for its visitor: most answers of NocoBase fit into one. There is no limit of how
+ * many: with `maxpipes` alone, HAProxy 3.0 wants more open files than it may have, and does not start.
  */
-const PIPES = 256;
-/** Bytes. */
 const PIPE_SIZE = 131_072;
 
 function globalsOf({ folder, threads, connections, globals }: DoorPlace, settings: RouteSettings): string[] {
   return [
     'global',
     ...(threads === null ? [] : [`  nbthread ${threads}`]),
-    // Two for each. It would not start with a `maxconn` that the system does not allow.
-    ...(connections === null ? [] : [`  fd-hard-limit ${2 * connections + 2 * PIPES + 100}`]),
-    `  maxpipes ${PIPES}`,
+    // Two for each, and a pipe for each fourth. It would not start with a `maxconn` that the system does not allow.
+    ...(connections === null ? [] : [`  fd-hard-limit ${Math.ceil(2.5 * connections) + 100}`]),
     `  tune.pipesize ${PIPE_SIZE}`,
     `  setenv DOOR_NAMES ${folder}/${MAPS.names}`,
     `  setenv DOOR_PUBLIC_PATH ${settings.publicPath}`,
