@@ -106,7 +106,7 @@ describe('an app that is changed through another Supervisor', () => {
     // The leader reads the app as it is by then, and its operations as they were before.
     await queue.exclusively(appKey({ name: 'crm', uid: move.appUid }), async () => {
       await other.part.parts.service.cancel(move.id);
-      await active.refresh(move.appUid);
+      await active.refresh(['crm']);
       restart = await other.part.parts.service.command('crm', 'restart', '1');
       await appCache.refresh(['crm']);
     });

@@ -17,111 +17,68 @@ const release = async () => {
   await new Promise((resolve) => setImmediate(resolve));
 };
 
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+
 beforeEach(() => {
   table = [];
   answers = [];
-  const read = (test: (operation: Operation) => boolean) => {
-    const found = table.filter(test);
+  const active = ({ appName }: { appName?: { $in: string[] } }) => {
+    const found = structuredClone(table.filter((operation) => appName?.$in.includes(operation.appName) ?? true));
     return new Promise<Operation[]>((resolve) => answers.push(() => resolve(found)));
   };
-  cache = new OperationCache({
-    active: () => read(() => true),
-    activeOf: (uid: string) => read(({ appUid }) => appUid === uid),
-    activeNamed: (names: string[]) => read(({ appName }) => names.includes(appName)),
-  } as unknown as OperationStore);
+  cache = new OperationCache({ active } as unknown as OperationStore);
 });
 
 describe('operations in memory', () => {
   it.each([
-    ['of one app', () => cache.refresh('uid-1')],
-    ['of named apps', () => cache.refreshNamed(['crm'])],
+    ['of named apps', () => cache.refresh(['crm'])],
     ['of all', () => cache.load()],
-  ])('keep what is put while those %s are read', async (_, read) => {
+  ])('are those of the newest read, where those %s are still read that were there before', async (_, read) => {
     table = [one];
-    const reading = read();
+    const before = read();
+    await settle();
     table = [two];
-    cache.put(two);
-    await release();
-    await release();
-    await reading;
+    const after = cache.refresh(['crm']);
+    await settle();
+    // Of two at a time the later one would be answered first.
+    for (; answers.length; await settle()) answers.pop()?.();
+    await Promise.all([before, after]);
     expect(known()).toEqual(['op-2']);
   });
 
-  it('of an app that are read twice at a time are those of the later read', async () => {
-    table = [one];
-    const first = cache.refresh('uid-1');
-    table = [];
-    const [answer] = answers;
-    const second = cache.refresh('uid-1');
-    answers.shift();
-    await release();
-    answer();
-    await release();
-    // The earlier one asks again.
-    await release();
-    await release();
-    await Promise.all([first, second]);
-    expect(known()).toEqual([]);
-  });
-
   it('are those of the table after a read: of named apps for these apps only', async () => {
-    table = [one, ofAnother];
-    for (const read of [() => cache.load(), () => cache.refreshNamed(['crm', 'wiki'])]) {
+    table = [one, two, ofAnother];
+    for (const read of [() => cache.load(), () => cache.refresh(['crm', 'wiki'])]) {
       const reading = read();
+      await settle();
       await release();
       await reading;
-      expect(known()).toEqual(table.includes(one) ? ['op-1', 'op-3'] : ['op-3']);
+      expect(known()).toEqual(table.length ? ['op-1', 'op-2', 'op-3'] : ['op-3']);
       table = [];
     }
     const reading = cache.load();
-    await release();
-    expect([...(await reading)]).toEqual(['uid-2']);
-    expect(known()).toEqual([]);
-  });
-
-  it('are kept in the order of their requests', () => {
-    for (const operation of [two, one]) cache.put(operation);
-    expect(known()).toEqual(['op-1', 'op-2']);
-  });
-
-  it('that are put as they were known outdate a read in progress: it may have found what was there in between', async () => {
-    cache.put(one);
-    table = [{ ...one, state: 'running' }];
-    const reading = cache.refresh('uid-1');
-    table = [one];
-    cache.put(one);
-    await release();
+    await settle();
     await release();
     await reading;
-    expect(cache.of('uid-1')).toEqual([one]);
+    expect(known()).toEqual([]);
   });
 
   it('tell of changes, and of nothing else', async () => {
     let told = 0;
     cache.changes.listen(() => told++);
-    const toldBy = async (work: () => unknown) => {
+    const toldBy = async (read: () => Promise<void>) => {
       told = 0;
-      const working = work();
+      const reading = read();
+      await settle();
       await release();
-      await working;
+      await reading;
       return told;
     };
-    table = [one, two];
-    const reads = [() => cache.refresh('uid-1'), () => cache.refreshNamed(['crm']), () => cache.load()];
-    expect(await toldBy(() => cache.put(two))).toBe(1);
-    expect(await toldBy(() => cache.put(one))).toBe(1);
-    for (const read of reads) expect(await toldBy(read)).toBe(0);
-    expect(await toldBy(() => cache.put(structuredClone(one)))).toBe(0);
-    // As the control loop takes a message away.
-    expect(
-      await toldBy(() =>
-        cache.put({ ...one, progress: one.progress.map((item) => ({ ...item, message: undefined })) }),
-      ),
-    ).toBe(0);
-    for (const operation of [one, two])
-      expect(await toldBy(() => cache.put({ ...operation, state: 'succeeded', finishedAt: 1 }))).toBe(1);
-    expect(await toldBy(() => cache.put({ ...one, state: 'succeeded', finishedAt: 1 }))).toBe(0);
-    table = [];
-    for (const read of reads) expect(await toldBy(read)).toBe(0);
+    const reads = [() => cache.refresh(['crm']), () => cache.load()];
+    for (const operations of [[one, two], [{ ...one, message: 'It waits.' }, two], [two], []]) {
+      table = operations;
+      expect(await toldBy(reads[0])).toBe(1);
+      for (const read of reads) expect(await toldBy(read)).toBe(0);
+    }
   });
 });

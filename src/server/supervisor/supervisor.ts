@@ -368,7 +368,7 @@ export class SupervisorPart {
     if (!running) return;
     const { appCache, active, loop } = running;
     // Before any pass that a changed definition starts: it would take the app for idle.
-    await active.refreshNamed(names);
+    await active.refresh(names);
     await appCache.refresh(names);
     loop.noteOperations(names);
     this.changed();

@@ -73,7 +73,7 @@ export class AppReconciler {
     } catch (error) {
       if (!(error instanceof Outdated)) throw error;
       // Another Supervisor has changed it, and this process has not received that yet; or the database fell back to an older copy.
-      await active.refresh(uid);
+      await active.refresh([name]);
       await appCache.refresh([name]);
       return 0;
     }
@@ -163,7 +163,7 @@ export class AppReconciler {
     if (acts) await publisher.publish(app, step, along);
     else await publisher.note(app, along);
     // What is carried out may have been asked of another Supervisor, of which this process has not heard.
-    if (changed.length || healing || !open.length) await active.refresh(app.uid);
+    if (changed.length || healing || !open.length) await active.refresh([app.name]);
     for (const operation of changed) if (operation.finishedAt !== null) this.options.onFinish(operation);
     if (healing)
       log.warn(`App ${app.name}: ${heals?.action} in ${heals?.environments.join(', ')}, by itself.`, { app: app.name });
@@ -210,7 +210,7 @@ export class AppReconciler {
     });
     const end = { ...operation, state: 'cancelled' as const, waitingFor: null, finishedAt: clock.now().wall };
     await leadership.write((transaction) => operations.save(end, transaction).then(() => undefined));
-    active.put(end);
+    await active.refresh([operation.appName]);
   }
 
   /** @returns whether it is gone, or has changed meanwhile */
@@ -232,7 +232,7 @@ export class AppReconciler {
       if (stored && isRestorable(stored)) await appRepository.updateTombstone(uid, { endedAt: now }, transaction);
       else await appRepository.removeTombstone(uid, transaction);
     });
-    await active.refresh(uid);
+    await active.refresh([name]);
     for (const operation of ends) if (operation.finishedAt !== null) onFinish(operation);
     appCache.removeTombstone(uid);
     // Their next passes remove its records, unless a new app of this name is published there by then.

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Filter, Transaction } from '@nocobase/database';
+import PQueue from 'p-queue';
 import type { AppDefinition } from '../../../shared/app';
 import { completeIn, fromTable, pickIn } from '../../../shared/fields';
 import { type Message, verbatim } from '../../../shared/message';
@@ -156,22 +157,16 @@ const toProgress = (item: Progress): Progress => ({
   ...(item.error ? { error: readable(problem, item.error) } : {}),
 });
 
-/** The table has no fields that are undefined. */
-const asStored = (operation: Operation): Operation => JSON.parse(JSON.stringify(operation));
-
-/** As the table is sorted. */
-const byRequest = (a: Operation, b: Operation): number => a.generation - b.generation || (a.id < b.id ? -1 : 1);
-
 /**
- * Unfinished operations in memory, for the loop and the list of apps. It follows the table: one app's immediately when
- * a message names it, all of them every 30 s.
+ * Unfinished operations in memory, for the loop and the list of apps. It follows the table: those of changed apps immediately, all of them
+ * every 30 s.
  */
 export class OperationCache {
-  /** Operations have changed, through this process, a message or a read. */
+  /** Operations have changed, through any Supervisor. */
   readonly changes = new Feed<void>();
-  private byUid = new Map<string, Operation[]>();
-  /** For each read in progress, the apps whose operations have changed here since it began: what it reads may be older. */
-  private readonly reads = new Set<Set<string>>();
+  private readonly byUid = new Map<string, Operation[]>();
+  /** One after the other: one that began before a change must not end after the one made for that change. */
+  private readonly reads = new PQueue({ concurrency: 1 });
 
   constructor(private readonly operations: OperationStore) {}
 
@@ -184,62 +179,32 @@ export class OperationCache {
     return [...this.byUid.values()].flat();
   }
 
-  /** Takes an operation as it was just written; removes a finished one. */
-  put(operation: Operation): void {
-    const left = this.of(operation.appUid).filter(({ id }) => id !== operation.id);
-    if (operation.finishedAt === null) left.push(asStored(operation));
-    this.replace(operation.appUid, left.sort(byRequest));
-  }
-
-  /** Reads the operations of one app. */
-  async refresh(uid: string): Promise<void> {
-    const { operations, outdated } = await this.read(() => this.operations.active({ appUid: uid }));
-    if (outdated.has(uid)) return this.refresh(uid);
-    this.replace(uid, operations);
-  }
-
   /** Reads the operations of apps with these names, of all their incarnations. */
-  async refreshNamed(names: string[]): Promise<void> {
-    const { operations, outdated } = await this.read(() => this.operations.active({ appName: { $in: names } }));
-    this.take(operations, outdated, (operation) => names.includes(operation.appName));
+  refresh(names: readonly string[]): Promise<void> {
+    return this.read({ appName: { $in: names } }, ({ appName }) => names.includes(appName));
   }
 
-  /** Reads all. @returns uids of the apps whose operations have changed */
-  async load(): Promise<Set<string>> {
-    const { operations, outdated } = await this.read(() => this.operations.active());
-    return this.take(operations, outdated, () => true);
-  }
-
-  private async read(work: () => Promise<Operation[]>): Promise<{ operations: Operation[]; outdated: Set<string> }> {
-    const outdated = new Set<string>();
-    this.reads.add(outdated);
-    try {
-      return { operations: await work(), outdated };
-    } finally {
-      this.reads.delete(outdated);
-    }
+  /** Reads all. */
+  load(): Promise<void> {
+    return this.read({}, () => true);
   }
 
   /** @param isRead whether an operation that is known here would have been read if it were still unfinished */
-  private take(read: Operation[], outdated: Set<string>, isRead: (known: Operation) => boolean): Set<string> {
-    const found = new Map<string, Operation[]>();
-    for (const operation of read) found.set(operation.appUid, [...(found.get(operation.appUid) ?? []), operation]);
-    const known = [...this.byUid].filter(([, [first]]) => isRead(first)).map(([uid]) => uid);
-    const changed = new Set<string>();
-    for (const uid of new Set([...found.keys(), ...known])) {
-      if (outdated.has(uid) || isDeepStrictEqual(found.get(uid), this.byUid.get(uid))) continue;
-      changed.add(uid);
-      this.replace(uid, found.get(uid) ?? []);
-    }
-    return changed;
-  }
-
-  private replace(uid: string, operations: Operation[]): void {
-    // Also what is written as it is known here: a read may have found what was there in between.
-    for (const outdated of this.reads) outdated.add(uid);
-    if (isDeepStrictEqual(operations, this.of(uid))) return;
-    if (operations.length) this.byUid.set(uid, operations);
-    else this.byUid.delete(uid);
-    this.changes.emit();
+  private read(filter: Filter, isRead: (known: Operation) => boolean): Promise<void> {
+    return this.reads.add(async () => {
+      const found = new Map<string, Operation[]>();
+      for (const operation of await this.operations.active(filter))
+        found.set(operation.appUid, [...(found.get(operation.appUid) ?? []), operation]);
+      const known = [...this.byUid].filter(([, [first]]) => isRead(first)).map(([uid]) => uid);
+      const changed = [...new Set([...found.keys(), ...known])].filter(
+        (uid) => !isDeepStrictEqual(found.get(uid), this.byUid.get(uid)),
+      );
+      for (const uid of changed) {
+        const operations = found.get(uid);
+        if (operations) this.byUid.set(uid, operations);
+        else this.byUid.delete(uid);
+      }
+      if (changed.length) this.changes.emit();
+    });
   }
 }

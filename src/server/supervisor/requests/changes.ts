@@ -135,8 +135,7 @@ export class AppChanges {
       others: Operation[],
     ) => Promise<Operation>,
   ): Promise<Operation> {
-    const { appRepository, operations, active, clock, leadership } = this.options;
-    let superseded: Operation[] = [];
+    const { appRepository, operations, clock, leadership } = this.options;
     const operation = await this.inTransaction(async (transaction) => {
       if (asLeader) await leadership.holdTerm(transaction);
       // Locks the row first, so that two requests for one app run one after the other, across all Supervisors.
@@ -146,12 +145,10 @@ export class AppChanges {
       this.assertNotInTheWay(app);
       const made = await write(app, nextGeneration(newestOf(app), clock.now().wall), transaction, others);
       const why = say('SUPERSEDED', { action: sayAction(made.action) });
-      superseded = others.map((other) => ended(other, why, clock.now().wall));
-      for (const other of superseded) await operations.save(other, transaction);
+      for (const other of others) await operations.save(ended(other, why, clock.now().wall), transaction);
       await this.store(made, transaction, app);
       return made;
     });
-    for (const other of superseded) active.put(other);
     await this.carryOut([name], operation);
     return operation;
   }
@@ -215,9 +212,9 @@ export class AppChanges {
   /** Notifies this process and the other Supervisors; the leader among them begins. */
   async carryOut(names: string[], accepted?: Operation): Promise<void> {
     const { appCache, active, queue, bus, clock } = this.options;
-    // Before any pass that the refresh starts: it would take the app for idle.
-    if (accepted) active.put(accepted);
-    // The change is stored, so the request does not fail any more: what cannot be read now is read within 30 s.
+    // The change is stored, so the request does not fail any more: what cannot be read now is read within 30 s. Operations first: a pass
+    // that the changed definition starts would take the app for idle.
+    await active.refresh(names).catch(() => undefined);
     await appCache.refresh(names).catch(() => undefined);
     bus.notify('definitions', names);
     if (!accepted || accepted.finishedAt !== null) return;

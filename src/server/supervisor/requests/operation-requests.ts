@@ -7,7 +7,7 @@ import { AppSupervisorError } from '../../errors';
 import type { AppCache } from '../definitions/app-cache';
 import { cancelRequested } from '../definitions/change-events';
 import type { EventStore } from '../definitions/event-store';
-import type { OperationCache, OperationStore } from '../definitions/operation-store';
+import type { OperationStore } from '../definitions/operation-store';
 import {
   type AppDefinition,
   type AppRepository,
@@ -26,7 +26,6 @@ export interface OperationRequestsOptions {
   operations: OperationStore;
   events: Pick<EventStore, 'append'>;
   environmentCache: Pick<EnvironmentCache, 'assertStored'>;
-  active: OperationCache;
   clock: Clock;
 }
 
@@ -43,7 +42,7 @@ export class OperationRequests {
    * @param isEarly only as long as it has not moved the app; OPERATION_OVER if it has
    */
   async cancel(id: string, userId: string | null, isEarly = false): Promise<Operation> {
-    const { operations, active, clock, events, appRepository } = this.options;
+    const { operations, clock, events, appRepository } = this.options;
     const operation = await operations.find(id);
     if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
     if (operation.finishedAt !== null) throw new AppSupervisorError('OPERATION_OVER', { operation: id });
@@ -68,7 +67,6 @@ export class OperationRequests {
       }
       await events.append([cancelRequested(operation, userId, now)], transaction);
     });
-    active.put(end);
     await this.changes.carryOut([appName]);
     return end;
   }
