@@ -22,15 +22,37 @@ async function waiting(): Promise<[SupervisorProcess, string]> {
   return [supervisor, id];
 }
 
+/** Keeps the next pass from writing what it has found, until the returned function is called. */
+async function holdWrite(
+  { parts: { leadership } }: SupervisorProcess,
+  begin: () => Promise<unknown>,
+): Promise<() => void> {
+  const write = leadership.write.bind(leadership);
+  let release = () => {};
+  const released = new Promise<void>((go) => (release = go));
+  // Before its transaction begins: in it, it holds locks that others wait for.
+  const held = new Promise<void>((writing) => {
+    leadership.write = async (work) => {
+      leadership.write = write;
+      writing();
+      await released;
+      return write(work);
+    };
+  });
+  await begin();
+  await held;
+  return release;
+}
+
 it('an environment that is forgotten during a pass over an app is published nothing by it', async () => {
-  const [supervisor, id] = await waiting();
-  const release = await supervisor.hold('crm');
-  const forgotten = supervisor.part.forget('env_a');
-  // As far as it gets by itself.
-  await Promise.race([forgotten, new Promise((resolve) => setTimeout(resolve, 500))]);
-  expect(supervisor.part.app('crm')).toMatchObject({ environments: ['env_a'] });
+  const [supervisor] = await waiting();
+  let id = '';
+  const release = await holdWrite(supervisor, async () => {
+    id = (await supervisor.parts.service.update('crm', { title: 'Sales' }, null)).id;
+  });
+  await supervisor.part.forget('env_a');
+  expect(supervisor.part.app('crm')).toMatchObject({ environments: [], published: {} });
   release();
-  await forgotten;
   expect(await supervisor.ends(await supervisor.operation(id))).toBe('cancelled: env_a cancelled');
   expect(supervisor.part.app('crm')).toMatchObject({ environments: [], published: {} });
   const { progress } = await supervisor.parts.service.destroy('crm', 'drop', null);
@@ -39,24 +61,11 @@ it('an environment that is forgotten during a pass over an app is published noth
 
 it('an operation that is superseded during a pass stays over', async () => {
   const [supervisor, id] = await waiting();
-  const { leadership, operations, service } = supervisor.parts;
-  const write = leadership.write.bind(leadership);
-  let release = () => {};
-  const released = new Promise<void>((go) => (release = go));
-  // Before its transaction begins: in it, it holds locks that others wait for.
-  const held = new Promise<void>((writing) => {
-    leadership.write = async (work) => {
-      writing();
-      await released;
-      return write(work);
-    };
-  });
+  const { operations, service } = supervisor.parts;
   // Its Worker is back, which is news to a pass.
-  await fleet.worker('env_a');
-  await held;
+  const release = await holdWrite(supervisor, () => fleet.worker('env_a'));
   // Refused while its Worker reports that it has begun to create it.
   const stop = await until('The stop to be accepted', () => service.command('crm', 'stop', null).catch(() => null));
-  leadership.write = write;
   release();
   expect(await supervisor.ends(stop)).toBe('succeeded: env_a succeeded');
   expect(await supervisor.operation(id)).toMatchObject({ state: 'cancelled', finishedAt: expect.any(Number) });

@@ -666,20 +666,18 @@ export const MUTANTS: Mutant[] = [
     test: 'integration/repositories.test.ts',
   },
   {
-    what: 'The end of a tombstone is not told',
+    what: 'What a read finds of definitions that began before a change replaces it',
     changes: [
-      [
-        'supervisor/definitions/app-cache.ts',
-        'tombstone.environments = environments;\n    this.written.add(uid);\n    this.changed([tombstone.name]);',
-        'tombstone.environments = environments;\n    this.written.add(uid);',
-      ],
+      ['supervisor/definitions/app-cache.ts', 'new PQueue({ concurrency: 1 })', 'new PQueue({ concurrency: 2 })'],
     ],
     test: 'unit/app-cache.test.ts',
   },
   {
-    what: 'What a read finds of deleted apps that began before a change replaces it',
-    changes: [['supervisor/definitions/app-cache.ts', 'buried.has(uid) && this.written.has(uid)', 'false as boolean']],
-    test: 'unit/app-cache.test.ts',
+    what: 'What a read finds of operations that began before a change replaces it',
+    changes: [
+      ['supervisor/definitions/operation-store.ts', 'new PQueue({ concurrency: 1 })', 'new PQueue({ concurrency: 2 })'],
+    ],
+    test: 'unit/operation-cache.test.ts',
   },
   {
     what: 'Two removals at once write the header of a snapshot at once',

@@ -209,14 +209,20 @@ export class SupervisorProcess {
   async hold(name: string): Promise<() => void> {
     const app = this.part.app(name);
     if (!app) throw new Error(`There is no app ${name}.`);
+    const { apps, queue } = this.parts;
+    // One that has begun has ended when the next one has.
+    await queue.run(appKey(app));
+    const pass = apps.reconcile.bind(apps);
     let release = () => {};
-    await new Promise<void>((held) => {
-      void this.parts.queue.exclusively(appKey(app), () => {
-        held();
-        return new Promise<void>((done) => (release = done));
-      });
-    });
-    return release;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    apps.reconcile = async (other, uid) => {
+      if (other === name) await released;
+      return pass(other, uid);
+    };
+    return () => {
+      apps.reconcile = pass;
+      release();
+    };
   }
 
   /** `env_a running, env_b stopped`: what is shown of an app. */

@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { appKey } from '../../src/server/supervisor/control/queue-keys';
 import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
 import type { StatusEntry } from '../../src/shared/messages';
 import type { Operation } from '../../src/shared/operation';
@@ -98,20 +97,17 @@ describe('an app that is changed through another Supervisor', () => {
     const [leader, other] = [await fleet.supervisor(), await fleet.supervisor()];
     for (const name of ['env_a', 'env_b']) await fleet.environment(name);
     await fleet.runningApp(leader, 'crm', ['env_a']);
-    const { active, appCache, queue, service } = leader.part.parts;
+    const { active, appCache, service } = leader.part.parts;
     const move = await service.move('crm', { to: 'env_b' }, '1');
     await fleet.run(1_000, 'env_a', 'env_b');
     leader.isDeaf = true;
-    let restart: Operation | undefined;
     // The leader reads the app as it is by then, and its operations as they were before.
-    await queue.exclusively(appKey({ name: 'crm', uid: move.appUid }), async () => {
-      await other.part.parts.service.cancel(move.id);
-      await active.refresh(['crm']);
-      restart = await other.part.parts.service.command('crm', 'restart', '1');
-      await appCache.refresh(['crm']);
-    });
+    await other.part.parts.service.cancel(move.id);
+    await active.refresh(['crm']);
+    const restart = await other.part.parts.service.command('crm', 'restart', '1');
+    await appCache.refresh(['crm']);
     await fleet.run(2_000, 'env_a', 'env_b');
-    const boot = { generation: restart?.generation, how: 'restart', isAsked: true };
+    const boot = { generation: restart.generation, how: 'restart', isAsked: true };
     expect(fleet.app('crm').published.env_a.boot).toEqual(boot);
     for (let i = 0; i < 2; i++) {
       await fleet.says('env_a', 'crm');

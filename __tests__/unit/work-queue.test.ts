@@ -163,38 +163,6 @@ describe('a run', () => {
   });
 });
 
-describe('work outside of the loop', () => {
-  it('on a key waits for its pass, and keeps the next one waiting', async () => {
-    const { pass, release } = held();
-    work = pass;
-    queue.add('a');
-    await settle();
-    const story: string[] = [];
-    const other = held();
-    void queue.exclusively('a', async () => {
-      story.push('begins');
-      await other.pass('a');
-      story.push('ends');
-    });
-    queue.add('a');
-    await settle();
-    expect(story).toEqual([]);
-    release();
-    await clock.run(1);
-    expect([story, passes.length]).toEqual([['begins'], 1]);
-    other.release();
-    await clock.run(1);
-    expect([story, passes.length]).toEqual([['begins', 'ends'], 2]);
-  });
-
-  it('that fails gives the key back', async () => {
-    await expect(queue.exclusively('a', () => Promise.reject(new Error('No.')))).rejects.toThrow('No.');
-    queue.add('a');
-    await settle();
-    expect(passes).toEqual(['a']);
-  });
-});
-
 describe('a queue that is stopped', () => {
   it('begins nothing, forgets what it had to do, and lets nobody wait', async () => {
     const { pass, release } = held();

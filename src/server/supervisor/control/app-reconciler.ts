@@ -168,8 +168,6 @@ export class AppReconciler {
     if (healing)
       log.warn(`App ${app.name}: ${heals?.action} in ${heals?.environments.join(', ')}, by itself.`, { app: app.name });
     if (step.change?.paused) log.warn(`App ${app.name}: ${inEnglish(step.change.paused.cause)}`, { app: app.name });
-    for (const environment of tombstone && step.left ? tombstone.environments : [])
-      this.options.queue.add(environmentKey(environment));
     log.rooms.loop?.('Moved an app', { app: app.name, published: Object.keys(step.publish ?? {}), waits: waits?.code });
     if (appCache.byUid(app.name, app.uid)) this.changes.emit(app.name);
     return true;
@@ -234,7 +232,7 @@ export class AppReconciler {
     });
     await active.refresh([name]);
     for (const operation of ends) if (operation.finishedAt !== null) onFinish(operation);
-    appCache.removeTombstone(uid);
+    await appCache.refresh([name]);
     // Their next passes remove its records, unless a new app of this name is published there by then.
     for (const environment of Object.keys(definition.published)) queue.add(environmentKey(environment));
     this.changes.emit(name);

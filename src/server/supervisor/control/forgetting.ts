@@ -3,7 +3,13 @@ import type { MessageBus } from '../../protocol/bus';
 import type { FleetStore } from '../../protocol/stores/fleet';
 import type { AppCache } from '../definitions/app-cache';
 import type { EnvironmentRegistry } from '../definitions/environment-registry';
-import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from '../definitions/repository';
+import {
+  type AppDefinition,
+  type AppRepository,
+  newestOf,
+  nextGeneration,
+  type Tombstone,
+} from '../definitions/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import { forgotten } from '../rollout/spec';
@@ -51,8 +57,8 @@ export class EnvironmentRemoval {
   }
 
   /**
-   * No pass of the loop for the same app runs meanwhile: it would publish for the environment once more. No request places
-   * an app there any more (`EnvironmentCache.assertStored`), so that one look is enough.
+   * A pass over one of these apps that has read it before fails, and is repeated. No request places an app there any more
+   * (`EnvironmentCache.assertStored`), so that one look is enough.
    *
    * @returns the apps that were assigned to it
    */
@@ -60,24 +66,18 @@ export class EnvironmentRemoval {
     const { appCache, queue } = this.options;
     await appCache.load();
     const names: string[] = [];
-    for (const { name, uid } of [...appCache.apps.values()]) {
-      const app = appCache.apps.get(name);
-      if (app?.uid !== uid || !forgotten(app, environment)) continue;
-      const key = appKey({ name, uid });
-      await queue.exclusively(key, async () => {
-        if (await this.removeFromApp({ name, uid }, environment)) names.push(name);
-      });
-      queue.add(key);
+    for (const app of [...appCache.apps.values()]) {
+      if (!forgotten(app, environment)) continue;
+      if (await this.removeFromApp(app, environment)) names.push(app.name);
+      queue.add(appKey(app));
     }
     // Apps that were deleted before they could be changed are among them now.
     await appCache.load();
-    for (const { uid, name, environments } of [...appCache.tombstones.values()]) {
-      if (!environments.includes(environment)) continue;
-      const key = appKey({ name, uid });
-      await queue.exclusively(key, async () => {
-        await this.removeFromTombstone(uid, environment);
-      });
-      queue.add(key);
+    for (const tombstone of [...appCache.tombstones.values()]) {
+      if (!tombstone.environments.includes(environment)) continue;
+      await this.removeFromTombstone(tombstone, environment);
+      // Its next pass ends a deletion that waits for no environment.
+      queue.add(appKey(tombstone));
     }
     return names;
   }
@@ -96,13 +96,16 @@ export class EnvironmentRemoval {
     return isChanged;
   }
 
-  private async removeFromTombstone(uid: string, environment: string): Promise<void> {
-    const { appRepository, appCache, leadership } = this.options;
-    const tombstone = appCache.tombstones.get(uid);
-    if (!tombstone) return;
-    const environments = tombstone.environments.filter((other) => other !== environment);
-    await leadership.write((transaction) => appRepository.updateTombstone(uid, { environments }, transaction));
-    // The next pass removes a tombstone that waits for no environment.
-    appCache.settleTombstone(uid, environments);
+  private async removeFromTombstone({ name, uid }: Tombstone, environment: string): Promise<void> {
+    const { appRepository, appCache, leadership, clock } = this.options;
+    await leadership.write(async (transaction) => {
+      const tombstone = await appRepository.findLockedTombstone(uid, transaction);
+      if (!tombstone) return;
+      const environments = tombstone.environments.filter((other) => other !== environment);
+      const generation = nextGeneration(newestOf(tombstone.definition), clock.now().wall);
+      const definition = { ...tombstone.definition, generation };
+      await appRepository.updateTombstone(uid, { environments, definition }, transaction);
+    });
+    await appCache.refresh([name]);
   }
 }

@@ -36,7 +36,7 @@ export class Publisher {
   async publish(
     app: AppDefinition,
     { publish = {}, withdraw = [], change = {}, left }: Publication,
-    along: (transaction?: Transaction) => Promise<void> = async () => undefined,
+    along: (transaction?: Transaction) => Promise<void>,
   ): Promise<void> {
     const { appCache, appRepository, leadership } = this.options;
     const published = { ...app.published, ...publish };
@@ -52,30 +52,18 @@ export class Publisher {
     );
     const changes: Partial<AppDefinition> = { ...change, published, generation };
     const isDeleted = appCache.tombstones.has(app.uid);
-    const writeDefinition = async (transaction?: Transaction) => {
+    await leadership.write(async (transaction) => {
+      // Rows are locked in the order of requests (`AppChanges.change`).
       const isWritten = isDeleted
         ? await this.updateTombstone(app, changes, left, transaction)
         : // The tombstone would not contain an environment that is published only now, and the app would run there for ever.
           await appRepository.updateLiving(app, changes, transaction, true);
       if (!isWritten) throw new Outdated(app.name);
-    };
-    await leadership
-      .write(async (transaction) => {
-        // Rows are locked in the order of requests (`AppChanges.change`).
-        await writeDefinition(transaction);
-        await along(transaction);
-      })
-      .catch(async (error) => {
-        await appCache.refresh([app.name]).catch(() => undefined);
-        throw error;
-      });
-    // Updates the memory to the stored state, and does nothing that may still fail.
-    appCache.assign(app, changes);
-    if (isDeleted && left) appCache.settleTombstone(app.uid, left);
+      await along(transaction);
+    });
+    await appCache.refresh([app.name]);
     for (const environment of [...Object.keys(publish), ...withdraw])
       await this.options.environments.publish(environment);
-    // A read that began earlier keeps what was assigned here, and with it may miss a change by another Supervisor.
-    await appCache.refresh([app.name]);
   }
 
   /** Writes what follows from what an app is, and publishes nothing. @throws as `publish` */

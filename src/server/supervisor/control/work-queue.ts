@@ -39,7 +39,6 @@ export class WorkQueue {
   private readonly running = new Set<string>();
   private readonly failures = new Map<string, number>();
   private readonly waiting = new Map<string, Array<() => void>>();
-  private readonly idling = new Map<string, Array<() => void>>();
   private timer: { handle: Timer; at: number } | null = null;
   /** Null while it is stopped. */
   private work: Pass | null = null;
@@ -86,34 +85,9 @@ export class WorkQueue {
     });
   }
 
-  /** Runs work while no pass for the key runs or begins. @throws errors of `work` */
-  async exclusively<T>(key: string, work: () => Promise<T>): Promise<T> {
-    while (this.running.has(key)) await this.idle(key);
-    this.running.add(key);
-    try {
-      return await work();
-    } finally {
-      this.release(key);
-    }
-  }
-
   /** Number of keys that wait for a pass or are in one. */
   get size(): number {
     return new Set([...this.due, ...this.later.keys(), ...this.running]).size;
-  }
-
-  private idle(key: string): Promise<void> {
-    return new Promise((resolve) => this.idling.set(key, [...(this.idling.get(key) ?? []), resolve]));
-  }
-
-  private release(key: string): void {
-    this.running.delete(key);
-    const idling = this.idling.get(key) ?? [];
-    this.idling.delete(key);
-    for (const resolve of idling) resolve();
-    // A caller that waited for the key gets it before the next pass.
-    if (idling.length) queueMicrotask(() => queueMicrotask(() => this.pump()));
-    else this.pump();
   }
 
   private pump(): void {
@@ -147,7 +121,8 @@ export class WorkQueue {
       );
     } finally {
       for (const resolve of waiting) resolve();
-      this.release(key);
+      this.running.delete(key);
+      this.pump();
     }
   }
 
