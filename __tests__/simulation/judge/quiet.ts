@@ -176,8 +176,10 @@ function checkRole(app: AppDefinition, { world, operations, holders, say }: Sigh
   const { name, uid, database, environments, placements, published, previous, paused, provision } = app;
   const now = world.ground.server.users.get(database.username ?? '');
   if (!database.username || now === undefined || world.ground.ownerOf(database.database ?? name) !== uid) return;
+  // A password that the Supervisors' database has lost is replaced when all places of the app are there.
+  const isLost = world.fellBackAt > 0 && !environments.every((one) => holders.has(one));
   for (const pool of world.ground.pools)
-    if (pool.uid === uid && pool.refusedAt === null && !pool.knows(now))
+    if (pool.uid === uid && pool.refusedAt === null && !pool.knows(now) && !isLost)
       say(`${name} has no password for its database in ${pool.machine.name}.`);
   const isSettled =
     environments.every((one) => placements[one] && holders.has(one) && isAsTold(uid, published[one], entryIn(one))) &&
