@@ -47,18 +47,21 @@ export interface Found {
   storm: (Load & { list: Spread; seconds: number }) | null;
 }
 
-/** Whether everything is shown as running: the Supervisor's own count, in each environment. */
-async function isWhole(api: Api, size: Size): Promise<boolean> {
-  const { data } = await api.get('appEnvironments:list').catch(() => ({ data: [] }));
-  const rows = data as Array<{ health: string; apps: { running?: number } }>;
-  const running = rows.reduce((sum, { health, apps }) => sum + (health === 'online' ? (apps.running ?? 0) : 0), 0);
-  return running === pairsOf(size);
-}
+type Shown = Array<{ name: string; health: string; apps: { running?: number } }>;
 
-/** @returns how long it took, in ms */
+/** Waits until everything is shown as running: the Supervisor's own count, in each environment. @returns how long it took, in ms */
 export async function untilWhole({ api }: Pick<Bench, 'api'>, size: Size, timeout = 180_000): Promise<number> {
   const begun = performance.now();
-  await waitFor(() => isWhole(api, size), { timeout, interval: 100, what: 'All apps being shown as running' });
+  let shown: Shown = [];
+  const isWhole = async () => {
+    shown = (await api.get('appEnvironments:list').catch(() => ({ data: [] }))).data;
+    const running = shown.map(({ health, apps }) => (health === 'online' ? (apps.running ?? 0) : 0));
+    return running.reduce((sum, count) => sum + count, 0) === pairsOf(size);
+  };
+  await waitFor(isWhole, { timeout, interval: 100, what: 'All apps being shown as running' }).catch((error) => {
+    for (const { name, health, apps } of shown.slice(0, 5)) console.error(name, health, JSON.stringify(apps));
+    throw error;
+  });
   return performance.now() - begun;
 }
 
@@ -156,15 +159,14 @@ export async function changes(bench: Bench, size: Size): Promise<NonNullable<Fou
   return { begins: spreadOf(begins), seen: spreadOf(seen), perSecond: await changesPerSecond(bench, size) };
 }
 
-const CHANGES = 200;
-
-/** Many changes of different apps, 16 at a time, until the last one is done. */
+/** Up to 200 changes of different apps, 16 at a time, until the last one is done. */
 async function changesPerSecond({ api }: Bench, size: Size): Promise<number> {
   const begun = performance.now();
   let next = 0;
-  const step = Math.floor(size.apps / (CHANGES + 1));
+  const count = Math.min(200, size.apps - 1);
+  const step = Math.floor(size.apps / (count + 1));
   const one = async () => {
-    while (next < CHANGES) await api.post(`apps:restart?filterByTk=${appName(++next * step)}`);
+    while (next < count) await api.post(`apps:restart?filterByTk=${appName(++next * step)}`);
   };
   await Promise.all(Array.from({ length: 16 }, one));
   const open = { state: { $in: ['queued', 'running'] } };
@@ -173,7 +175,7 @@ async function changesPerSecond({ api }: Bench, size: Size): Promise<number> {
     interval: 50,
     what: 'The end of all changes',
   });
-  return round(CHANGES / ((performance.now() - begun) / 1_000));
+  return round(count / ((performance.now() - begun) / 1_000));
 }
 
 /** All Workers start at the same time, and boot all their apps with the duration and the messages of real ones. */

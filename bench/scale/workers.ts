@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Application } from '@nocobase/server';
+import { waitFor } from '../../scripts/fleet';
 import { systemClock } from '../../src/server/clock';
 import { systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
@@ -11,6 +11,7 @@ import { type Refusal, Refusals } from '../../src/server/protocol/refusals';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { WorkerPart } from '../../src/server/worker/worker';
 import { ScaleHost } from './host';
+import { mainAppOf, makeLeases } from './main-app';
 import type { Answered, Ask, BootPace, WorkersSetup } from './messages';
 
 /**
@@ -18,7 +19,9 @@ import type { Answered, Ask, BootPace, WorkersSetup } from './messages';
  * in a process of its own. Simulated are the host's core (`ScaleHost`) and the snapshot, which is kept in memory.
  */
 
-const SILENT = createLog({ debug() {}, info() {}, warn() {}, error: (message) => console.error(message) });
+const tell = (message: string) => console.error(message);
+/** Of Workers that have nothing to warn of. */
+const LOG = createLog({ debug() {}, info() {}, warn: tell, error: tell });
 /** Number of Workers that start at the same time: each opens two connections to the database server, and keeps one. */
 const AT_ONCE = 20;
 
@@ -49,13 +52,13 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
   const instance = `${environment}:${randomUUID().slice(0, 8)}`;
   const aesKey = Buffer.from(setup.aesKey, 'hex');
   const keyring = new Keyring({ fleetKey: fleetKeyOf(aesKey), environment: null, atRest: aesKey });
-  const envelope = new SharedChecks(keyring, new Refusals(SILENT, systemClock));
-  const stores = new RedisStores(setup.redisUrl, keys, envelope, SILENT, systemRandom, systemClock);
-  const bus = new RedisBus(setup.redisUrl, keys, envelope, instance, SILENT, systemClock, systemRandom, stores.shared);
+  const envelope = new SharedChecks(keyring, new Refusals(LOG, systemClock));
+  const stores = new RedisStores(setup.redisUrl, keys, envelope, LOG, systemRandom, systemClock);
+  const bus = new RedisBus(setup.redisUrl, keys, envelope, instance, LOG, systemClock, systemRandom, stores.shared);
   stores.open();
   bus.open();
   const host = new ScaleHost(environment, pace, (app, message) => part.controller?.apps.reportProgress(app, message));
-  host.coreApps.apps.main = mainApp();
+  host.coreApps.apps.main = await mainAppOf(setup);
   const url = `http://127.0.0.1:1/${environment}`;
   const part: WorkerPart = new WorkerPart({
     coreApps: host.coreApps,
@@ -71,12 +74,12 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
     appKey: setup.appKey,
     clock: systemClock,
     random: systemRandom,
-    log: SILENT,
+    log: LOG,
     warnings: [],
     handlers: {},
   });
   part.start();
-  while (part.role !== 'holder') await new Promise((resolve) => setTimeout(resolve, 20));
+  await waitFor(() => part.role === 'holder', { timeout: 60_000, interval: 20, what: `A lease of ${environment}` });
   return {
     part,
     host,
@@ -87,29 +90,6 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
       await stores.close();
     },
   };
-}
-
-/** A main app with a database of which only the locks are real. */
-function mainApp(): Application {
-  const { host, port, user, password } = setup.postgres;
-  const rows = new Map<string, object>();
-  const rowOf = (row: object) => ({ toJSON: () => row });
-  const snapshots = {
-    find: async () => [...rows.values()].map(rowOf),
-    findOne: async ({ filterByTk }: { filterByTk: string }) => {
-      const row = rows.get(filterByTk);
-      return row ? rowOf(row) : null;
-    },
-    updateOrCreate: async ({ values }: { values: { name: string } }) => rows.set(values.name, values),
-    destroy: async ({ filterByTk }: { filterByTk: string }) => rows.delete(filterByTk),
-  };
-  const plugins = setup.plugins.map((plugin) => ({ get: (key: 'name' | 'version') => plugin[key] }));
-  const db = {
-    options: { dialect: 'postgres', host, port, username: user, password, database: setup.database },
-    sequelize: { transaction: <T>(work: (transaction: null) => Promise<T>) => work(null) },
-    getRepository: (name: string) => (name === 'appSnapshots' ? snapshots : { find: async () => plugins }),
-  };
-  return { name: 'main', db, getPackageVersion: () => setup.appVersion } as unknown as Application;
 }
 
 let visiting: NodeJS.Timeout | undefined;
@@ -138,6 +118,7 @@ async function answer(ask: Ask): Promise<Partial<Answered>> {
   switch (ask.do) {
     case 'setup':
       setup = ask.setup;
+      await makeLeases(setup);
       return {};
     case 'start':
       for (let i = 0; i < ask.environments.length; i += AT_ONCE) {
