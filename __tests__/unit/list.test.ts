@@ -3,16 +3,15 @@ import { perform } from '../../src/server/supervisor/api/action';
 import { APPS } from '../../src/server/supervisor/api/apps';
 import { ORDERS, type Sorted } from '../../src/server/supervisor/api/order';
 import type { AppCounts } from '../../src/shared/summary';
-import type { AppRow } from '../../src/shared/types';
+import type { AppRow, Status } from '../../src/shared/types';
+import { worstOf } from '../../src/shared/words';
 import { MemoryFleet } from '../support/memory-fleet';
 
-const app = (title: string, ...statuses: Sorted['statuses'][number][]): Sorted => ({
-  name: title,
-  title,
-  statuses,
-  labels: [],
+const app = (title: string, ...statuses: Status[]): Sorted => ({
+  app: { name: title, title, labels: [] },
+  status: worstOf(statuses),
 });
-const order = (field: string, ...apps: Sorted[]) => apps.toSorted(ORDERS[field]).map(({ title }) => title);
+const order = (field: string, ...apps: Sorted[]) => apps.toSorted(ORDERS[field]).map(({ app }) => app.title);
 
 describe('the order of the list', () => {
   it('of titles is natural', () => {
@@ -31,7 +30,10 @@ describe('the order of the list', () => {
 });
 
 it('by labels is natural, whatever their order, with apps without labels last', () => {
-  const labelled = (title: string, ...labels: string[]): Sorted => ({ ...app(title), labels });
+  const labelled = (title: string, ...labels: string[]): Sorted => ({
+    ...app(title),
+    app: { name: title, title, labels },
+  });
   const apps = [
     labelled('none'),
     labelled('both', 'zone:b', 'customer:2'),

@@ -1,10 +1,11 @@
 import type { Context, Next } from '@nocobase/actions';
 import type { z } from 'zod';
 import { hostIn } from '../../../shared/origins';
-import { AppSupervisorError, answerOf, type ErrorCode, statusOf } from '../../errors';
+import { AppSupervisorError, answerOf, type ErrorCode } from '../../errors';
 import type { Caller } from '../../protocol/administrator';
 import { invalid, parseInput } from '../definitions/input';
 import type { Permissions } from '../definitions/permissions';
+import type { AppDefinition } from '../definitions/repository';
 import type { SupervisorPart } from '../supervisor';
 import type { ROWS } from './openapi-schemas';
 
@@ -22,9 +23,13 @@ export interface ActionRequest {
 
 /** The arguments of an action. What of them is invalid is refused as it is used. @typeParam I of its body */
 export interface ActionContext<I = unknown> extends ActionRequest {
+  /** @throws AppSupervisorError NOT_READY */
+  readonly parts: SupervisorPart['parts'];
   readonly input: I;
   /** What it is about, which every action needs except lists and `create`. */
   readonly name: string;
+  /** The app of this name. @throws AppSupervisorError UNKNOWN_APP, NOT_READY */
+  readonly app: AppDefinition;
 }
 
 export interface Answer {
@@ -64,15 +69,29 @@ export interface Described {
 export const action = <B extends z.ZodType>(given: Action<B>): Action => given as unknown as Action;
 
 export function perform({ body, work }: Action, request: ActionRequest): Promise<Answer | FileAnswer> {
+  const { supervisor, values, params } = request;
   return work({
     ...request,
+    get parts() {
+      return supervisor.parts;
+    },
     get input() {
-      return body && parseInput(body, request.values);
+      return body && parseInput(body, values);
     },
     get name() {
-      return targetOf(request.params);
+      return targetOf(params);
+    },
+    get app() {
+      return knownApp(supervisor, targetOf(params));
     },
   });
+}
+
+/** @throws AppSupervisorError UNKNOWN_APP, NOT_READY */
+export function knownApp(supervisor: SupervisorPart, name: string): AppDefinition {
+  const app = supervisor.app(name);
+  if (!app) throw new AppSupervisorError(supervisor.loaded ? 'UNKNOWN_APP' : 'NOT_READY', { app: name });
+  return app;
 }
 
 /** What the snippet Security has, and no action is. */
@@ -98,9 +117,7 @@ export function served(given: Action, supervisor: () => SupervisorPart) {
     try {
       if (!given.reads && !MAY_CHANGE.has(ctx.method)) {
         ctx.set('Allow', 'POST');
-        ctx.status = statusOf('METHOD_NOT_ALLOWED');
-        ctx.body = answerOf(new AppSupervisorError('METHOD_NOT_ALLOWED'));
-        return;
+        throw new AppSupervisorError('METHOD_NOT_ALLOWED');
       }
       const user = ctx.state?.currentUser;
       // The names of a thousand apps are too long for an address.

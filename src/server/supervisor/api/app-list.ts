@@ -10,105 +10,88 @@ import { AppSupervisorError } from '../../errors';
 import type { AppDefinition } from '../definitions/repository';
 import { type ActionContext, type Answer, pageMeta, paging, sorting } from './action';
 import { filtering } from './filter';
-import { ORDERS } from './order';
+import { ORDERS, type Sorted } from './order';
 import { isFound, wordsOf } from './search';
 
-const SORTABLE = keysIn(APP, 'sort');
 /** Default order of the list: what is shown first. */
 const FIRST_ORDER = ['title'];
 /** Of names that memory sorts, or nobody. */
 const ANY_ORDER = ['name'];
-const FILTERABLE = [...SORTABLE, ...keysIn(APP, 'filter')];
 
 /** A constant number of queries for the names; the rest comes from memory. */
-export async function listed({ supervisor, params }: ActionContext): Promise<Answer> {
-  const { appRepository, view } = supervisor.parts;
+export async function listed({ supervisor, parts, params }: ActionContext): Promise<Answer> {
   const { page, pageSize } = paging(params);
   const { rest, ...ours } = splitFilter(params.filter);
-  const filter = filtering(rest, APP, FILTERABLE);
-  const sort = sorting(params.sort, [...SORTABLE, 'status', 'labels'], FIRST_ORDER);
-  const field = sort[0].replace(/^-/, '');
-  const names = await appRepository.names(filter, ORDERS[field] ? ANY_ORDER : sort);
+  const filter = filtering(rest, APP);
+  const sort = sorting(params.sort, [...keysIn(APP, 'sort'), 'status', 'labels'], FIRST_ORDER);
+  const compare = ORDERS[sort[0].replace(/^-/, '')];
+  const names = await parts.appRepository.names(filter, compare ? ANY_ORDER : sort);
   const found = lookedAt(supervisor, names).filter((each) => isMatch(each, ours));
-  if (ORDERS[field]) inOrder(found, field, sort[0].startsWith('-'));
-  const rows = found.slice((page - 1) * pageSize, page * pageSize).map(({ app }) => view.appRow(app));
+  const direction = sort[0].startsWith('-') ? -1 : 1;
+  if (compare) found.sort((one, other) => compare(one, other) * direction);
+  const rows = found.slice((page - 1) * pageSize, page * pageSize).map(({ app }) => parts.view.appRow(app));
   return { data: rows, meta: pageMeta(found.length, page, pageSize) };
 }
 
-/** An app, and its status in each environment, which is found out if somebody asks. */
-interface Looked {
-  app: AppDefinition;
-  places(): Array<[environment: string, shown: ShownStatus]>;
+/** An app of the list, whose statuses are found out if somebody asks. */
+class Looked implements Sorted {
+  private found: [environment: string, shown: ShownStatus][] | null = null;
+
+  constructor(
+    readonly app: AppDefinition,
+    private readonly find: () => [environment: string, shown: ShownStatus][],
+  ) {}
+
+  get places() {
+    this.found ??= this.find();
+    return this.found;
+  }
+
+  get status(): CountedStatus {
+    return this.statusIn(null);
+  }
+
+  /** The one by which it is counted: its worst one, in all of its environments or in these. */
+  statusIn(environments: string[] | null): CountedStatus {
+    if (!this.app.environments.length && !environments) return worstOf([]);
+    const some = this.places.filter(([name]) => !environments || environments.includes(name));
+    return worstOf(some.map(([, { status }]) => status));
+  }
 }
 
 function lookedAt(supervisor: ActionContext['supervisor'], names: readonly string[]): Looked[] {
   const { view } = supervisor.parts;
-  let statusIn: ReturnType<typeof view.judge> | undefined;
-  return names.flatMap((name): Looked[] => {
+  const statusIn = view.judge();
+  return names.flatMap((name) => {
     const app = supervisor.app(name);
-    if (!app) return [];
-    let places: ReturnType<Looked['places']> | undefined;
-    return [
-      {
-        app,
-        places() {
-          statusIn ??= view.judge();
-          places ??= view.statusesOf(app, statusIn);
-          return places;
-        },
-      },
-    ];
+    return app ? [new Looked(app, () => view.statusesOf(app, statusIn))] : [];
   });
 }
 
-/** The one status by which an app is counted: its worst one, in all of its environments or in some. */
-function statusOf({ app, places }: Looked, environment: string[] | null): CountedStatus {
-  if (!app.environments.length && !environment) return worstOf([]);
-  const some = places().filter(([name]) => !environment || environment.includes(name));
-  return worstOf(some.map(([, { status }]) => status));
-}
-
 function isMatch(looked: Looked, { status, environment, labels, words }: OwnFilters): boolean {
-  const { app, places } = looked;
+  const { app } = looked;
   if (!labels.every((some) => some.some((label) => app.labels.includes(label)))) return false;
-  if (environment && !places().some(([name]) => environment.includes(name))) return false;
-  if (status && !status.includes(statusOf(looked, environment))) return false;
-  return !words.length || isFound(words, app, places);
+  if (environment && !looked.places.some(([name]) => environment.includes(name))) return false;
+  if (status && !status.includes(looked.statusIn(environment))) return false;
+  return !words.length || isFound(words, app, () => looked.places);
 }
 
 /** How many apps each filter would find, together with the other filters: from memory, with one query for the names. */
-export async function counted({ supervisor, params }: ActionContext): Promise<Answer> {
+export async function counted({ supervisor, parts, params }: ActionContext): Promise<Answer> {
   const { rest, ...ours } = splitFilter(params.filter);
-  const names = await supervisor.parts.appRepository.names(filtering(rest, APP, FILTERABLE), ANY_ORDER);
+  const names = await parts.appRepository.names(filtering(rest, APP), ANY_ORDER);
   const found: AppCounts = { statuses: {}, environments: {}, labels: {} };
   const count = <K extends string>(counts: Partial<Record<K, number>>, key: K) => {
     counts[key] = (counts[key] ?? 0) + 1;
   };
   for (const each of lookedAt(supervisor, names)) {
-    if (isMatch(each, { ...ours, status: null })) count(found.statuses, statusOf(each, ours.environment));
+    if (isMatch(each, { ...ours, status: null })) count(found.statuses, each.statusIn(ours.environment));
     if (isMatch(each, { ...ours, status: null, environment: null }))
-      for (const [name, { status }] of each.places())
+      for (const [name, { status }] of each.places)
         if (!ours.status || ours.status.includes(status)) count(found.environments, name);
     if (isMatch(each, ours)) for (const label of each.app.labels) count(found.labels, label);
   }
   return { data: found };
-}
-
-/** Sorts in place. */
-function inOrder(found: Looked[], field: string, isDescending: boolean): void {
-  const keys = new Map(
-    found.map(({ app, places }) => [
-      app,
-      {
-        name: app.name,
-        title: app.title,
-        statuses: field === 'status' && app.environments.length ? places().map(([, { status }]) => status) : [],
-        labels: app.labels,
-      },
-    ]),
-  );
-  const compare = ORDERS[field];
-  found.sort(({ app: one }, { app: other }) => compare(keys.get(one)!, keys.get(other)!) * (isDescending ? -1 : 1));
 }
 
 const isFilter = (part: unknown): part is object => typeof part === 'object' && part !== null && !Array.isArray(part);
@@ -139,30 +122,27 @@ interface OwnFilters {
  * rest.
  */
 function splitFilter(filter: unknown): OwnFilters & { rest: Filter } {
-  const found: OwnFilters = { status: null, environment: null, labels: [], words: [] };
-  const take = (part: unknown): unknown => {
+  const found: Record<string, string[][]> = { status: [], environment: [], label: [], search: [] };
+  const without = (part: unknown): unknown => {
     if (!isFilter(part)) return part;
     return Object.fromEntries(
       Object.entries(part).flatMap(([key, value]): Array<[string, unknown]> => {
-        if (key === 'status' || key === 'environment') {
-          found[key] = valuesOf(key, value);
+        if (Object.hasOwn(found, key)) {
+          found[key].push(valuesOf(key, value));
           return [];
         }
-        if (key === 'label') {
-          found.labels.push(valuesOf(key, value));
-          return [];
-        }
-        if (key === 'search') {
-          found.words.push(...valuesOf(key, value).flatMap(wordsOf));
-          return [];
-        }
-        if (key === '$and' && Array.isArray(value)) {
-          const others = value.map(take).filter((other) => isFilter(other) && Object.keys(other).length);
-          return others.length ? [[key, others]] : [];
-        }
-        return [[key, value]];
+        if (key !== '$and' || !Array.isArray(value)) return [[key, value]];
+        const others = value.map(without).filter((other) => isFilter(other) && Object.keys(other).length);
+        return others.length ? [[key, others]] : [];
       }),
     );
   };
-  return { rest: (take(filter) ?? {}) as Filter, ...found };
+  return {
+    rest: (without(filter) ?? {}) as Filter,
+    // Of several, the last one.
+    status: found.status.at(-1) ?? null,
+    environment: found.environment.at(-1) ?? null,
+    labels: found.label,
+    words: found.search.flat().flatMap(wordsOf),
+  };
 }

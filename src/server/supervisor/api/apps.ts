@@ -1,6 +1,6 @@
 import type { BatchAction } from '../../../shared/batch';
 import type { Operation } from '../../../shared/operation';
-import { AppSupervisorError, type ErrorCode, inEnglish } from '../../errors';
+import { type ErrorCode, inEnglish } from '../../errors';
 import { administratorOf } from '../../protocol/administrator';
 import {
   adoptInput,
@@ -22,12 +22,10 @@ import {
 } from '../definitions/input';
 import { assertPermitted } from '../definitions/permissions';
 import type { BulkResult } from '../requests/bulk';
-import { type ActionContext, type Answer, action, LIST, LOG_LINES, MOVED, RESET } from './action';
+import { type ActionContext, type Answer, action, knownApp, LIST, LOG_LINES, MOVED, RESET } from './action';
 import { counted, listed } from './app-list';
 import { askOf } from './batches';
 import { deletedRows } from './deleted';
-
-type Supervisor = ActionContext['supervisor'];
 
 const ONE_APP = { filterByTk: 'Identifier of the app.' };
 const SOME_APPS = { filterByTk: 'Identifier of the app, or several; of many as a list in the body, too.' };
@@ -89,7 +87,7 @@ export const APPS = {
     gives: 'The app row.',
     rows: 'appSupervisorApp',
     errors: ['UNKNOWN_APP'],
-    work: async ({ supervisor, name }) => ({ data: supervisor.parts.view.appRow(knownApp(supervisor, name)) }),
+    work: async ({ parts, app }) => ({ data: parts.view.appRow(app) }),
   }),
   create: action({
     summary: 'Check the database of a new app, create the app, and start it; refused with the verdict of the check',
@@ -108,9 +106,8 @@ export const APPS = {
       'INITIAL_ADMIN_UNKNOWN',
       'NEEDS_SECURITY',
     ],
-    async work({ supervisor, input, userId, caller, may }) {
+    async work({ supervisor, parts: { service, newApps }, input, userId, caller, may }) {
       assertPermitted(null, input, may);
-      const { service, newApps } = supervisor.parts;
       const initialAdmin = administratorOf(input.initialAdmin, caller);
       const app = await newApps.complete({ ...input, initialAdmin });
       const unchecked = await newApps.check(app, may.security);
@@ -124,9 +121,7 @@ export const APPS = {
     body: previewCreateInput,
     gives: 'Identifier and environment, and all environments as places. One `seed` makes one identifier.',
     rows: 'appSupervisorNewAppPlan',
-    work: async ({ supervisor, input }) => ({
-      data: await supervisor.parts.newApps.propose(input.title, input.seed),
-    }),
+    work: async ({ parts, input }) => ({ data: await parts.newApps.propose(input.title, input.seed) }),
   }),
   adopt: action({
     summary: 'Create an app from a database that already contains a NocoBase app; it keeps its users',
@@ -137,11 +132,8 @@ export const APPS = {
     errors: [...PLACES_APP, ...NAMES_APP, 'NEEDS_SECURITY'],
     async work(context) {
       const { supervisor, params, userId, may } = context;
-      const { service } = supervisor.parts;
-      if (params.filterByTk) {
-        const { name } = knownApp(supervisor, context.name);
-        return { data: newRow(supervisor, await service.adoptInstead(name, userId)) };
-      }
+      const { service } = context.parts;
+      if (params.filterByTk) return { data: newRow(supervisor, await service.adoptInstead(context.app.name, userId)) };
       const { input } = context;
       assertPermitted(null, input, may);
       return { data: newRow(supervisor, await service.create({ ...input, initialAdmin: null }, userId, 'adopt')) };
@@ -156,14 +148,9 @@ export const APPS = {
       'The app row. `pendingChanges` names the settings that take effect at the next restart. A change of nothing but labels is no operation.',
     rows: 'appSupervisorApp',
     errors: [...PLACES_APP, ...CHANGES_APP, 'PASSWORD_REQUIRED', 'INITIAL_ADMIN_UNKNOWN', 'NEEDS_SECURITY'],
-    async work(context) {
-      const { supervisor, name, userId, may } = context;
-      knownApp(supervisor, name);
-      const { input } = context;
-      const { service, view } = supervisor.parts;
+    async work({ supervisor, parts: { service, view }, app: { name }, input, userId, may }) {
       if (await service.relabel(name, input, userId)) return { data: view.appRow(knownApp(supervisor, name)) };
-      const operation = await service.update(name, input, userId, may);
-      return { data: { ...view.appRow(knownApp(supervisor, name)), operation: view.operationRow(operation) } };
+      return { data: newRow(supervisor, await service.update(name, input, userId, may)) };
     },
   }),
   label: action({
@@ -174,11 +161,11 @@ export const APPS = {
     rows: ['appSupervisorApp'],
     errors: ['UNKNOWN_APP'],
     async work(context) {
-      const { supervisor, params, input } = context;
-      const names = knownApps(supervisor, params.filterByTk).map(({ name }) => name);
+      const { supervisor, parts, input } = context;
+      const names = namesOf(context);
       const { batch, refused } = await askOf('label', context, names, input);
       const labelled = names.filter((name) => !refused.some(({ app }) => app === name));
-      const data = labelled.map((name) => supervisor.parts.view.appRow(knownApp(supervisor, name)));
+      const data = labelled.map((name) => parts.view.appRow(knownApp(supervisor, name)));
       return { data, meta: { batch, refused: refused.map(inWords) } };
     },
   }),
@@ -210,10 +197,7 @@ export const APPS = {
     body: moveInput,
     gives: MOVED,
     errors: ['UNKNOWN_APP', 'NOT_IN_ENVIRONMENT', 'ALREADY_IN_ENVIRONMENT'],
-    async work(context) {
-      const names = knownApps(context.supervisor, context.params.filterByTk).map(({ name }) => name);
-      return { data: await asked('move', context, names, context.input) };
-    },
+    work: async (context) => ({ data: await asked('move', context, namesOf(context), context.input) }),
   }),
   previewMove: action({
     summary: 'What a move would do: where each app would go, how long visitors wait, and what stays',
@@ -223,9 +207,7 @@ export const APPS = {
     gives: 'The plan. `apps[].refused` says why an app cannot be moved.',
     rows: 'appSupervisorMovePlan',
     errors: ['UNKNOWN_APP'],
-    work: async ({ supervisor, params, input }) => ({
-      data: await supervisor.parts.moves.preview(knownApps(supervisor, params.filterByTk), input),
-    }),
+    work: async (context) => ({ data: await context.parts.moves.preview(appsOf(context), context.input) }),
   }),
   destroy: action({
     summary: 'Delete; the database is kept unless `drop` is requested, and then only what the app created is dropped',
@@ -245,9 +227,7 @@ export const APPS = {
     reads: 'get',
     gives: 'The apps; `until` is null while environments have not confirmed the deletion.',
     rows: ['appSupervisorDeletedApp'],
-    async work({ supervisor: { parts } }) {
-      return { data: deletedRows(await parts.appRepository.allTombstones()) };
-    },
+    work: async ({ parts }) => ({ data: deletedRows(await parts.appRepository.allTombstones()) }),
   }),
   restore: action({
     summary: 'Restore a deleted app whose data were kept, with everything that it had',
@@ -256,10 +236,9 @@ export const APPS = {
     gives: 'The app row with its operation; `cname` is null if the domain is taken by now.',
     rows: 'appSupervisorApp',
     errors: ['UNKNOWN_APP', 'DELETION_PENDING', ...PLACES_APP, ...NAMES_APP],
-    async work({ supervisor, name: uid, input, userId, may }) {
-      const { service } = supervisor.parts;
-      return { data: newRow(supervisor, await service.restore(uid, input.environments, userId, may.hosts)) };
-    },
+    work: async ({ supervisor, parts, name: uid, input, userId, may }) => ({
+      data: newRow(supervisor, await parts.service.restore(uid, input.environments, userId, may.hosts)),
+    }),
   }),
   checkDatabase: action({
     summary: 'Check a database on the worker that would use it',
@@ -267,9 +246,7 @@ export const APPS = {
     body: checkInput,
     gives: '`{checks: [{name, ok, message: {code, params?}, remedy?}], verdict: free | adoptable | taken | unusable}`',
     errors: ASKS_WORKER,
-    work: async ({ supervisor, input, may }) => ({
-      data: await supervisor.parts.requests.checkDatabase(input, may.security),
-    }),
+    work: async ({ parts, input, may }) => ({ data: await parts.requests.checkDatabase(input, may.security) }),
   }),
   logs: action({
     summary: 'The last lines of the log of an app',
@@ -281,10 +258,9 @@ export const APPS = {
     },
     gives: 'Lines.',
     errors: ['UNKNOWN_APP', ...ASKS_WORKER],
-    async work({ supervisor, name, params }) {
-      const app = knownApp(supervisor, name);
+    async work({ parts, app, params }) {
       const { environment, lines, until } = parseInput(logsInput, params);
-      return { data: await supervisor.parts.requests.logs(app, environment ?? app.environments[0], lines, until) };
+      return { data: await parts.requests.logs(app, environment ?? app.environments[0], lines, until) };
     },
   }),
   databaseSize: action({
@@ -293,10 +269,9 @@ export const APPS = {
     query: { ...ONE_APP, environment: 'The environment that finds out; default: its first one.' },
     gives: '`{bytes}`; null if there is no database.',
     errors: ['UNKNOWN_APP', ...ASKS_WORKER],
-    async work({ supervisor, name, params }) {
-      const app = knownApp(supervisor, name);
+    async work({ parts, app, params }) {
       const environment = parseInput(sizeInput, params).environment ?? app.environments[0];
-      return { data: { bytes: await supervisor.parts.requests.databaseSize(app, environment ?? '') } };
+      return { data: { bytes: await parts.requests.databaseSize(app, environment ?? '') } };
     },
   }),
   load: action({
@@ -306,15 +281,15 @@ export const APPS = {
     gives: 'The series; null in one process, where no request passes through the Supervisor.',
     rows: 'appSupervisorAppLoad',
     errors: ['UNKNOWN_APP'],
-    work: async ({ supervisor, name }) => ({ data: supervisor.parts.load.ofApp(knownApp(supervisor, name)) }),
+    work: async ({ parts, app }) => ({ data: parts.load.ofApp(app) }),
   }),
   // The page of multi-app-manager calls it.
   migrate: action({
     summary: 'Take apps over from multi-app-manager',
     body: migrateInput,
     gives: '`{migrated: [name], skipped: [{name, reason}]}`; an app is skipped with a reason.',
-    work: async ({ supervisor, input: { appNames, environments }, userId, may }) => ({
-      data: await supervisor.parts.migration.migrate(appNames, environments ?? null, userId, may),
+    work: async ({ parts, input: { appNames, environments }, userId, may }) => ({
+      data: await parts.migration.migrate(appNames, environments ?? null, userId, may),
     }),
   }),
   resetAdmin: action({
@@ -322,43 +297,36 @@ export const APPS = {
     query: ONE_APP,
     gives: RESET,
     errors: ['UNKNOWN_APP', 'APP_NOT_RUNNING', 'WORKER_SILENT', 'WORKER_FAILED'],
-    work: async ({ supervisor, name, userId }) => ({
-      data: await supervisor.parts.administrators.ofApp(knownApp(supervisor, name), userId),
-    }),
+    work: async ({ parts, app, userId }) => ({ data: await parts.administrators.ofApp(app, userId) }),
   }),
 };
 
-const newRow = (supervisor: Supervisor, operation: Operation) => ({
+const newRow = (supervisor: ActionContext['supervisor'], operation: Operation) => ({
   ...supervisor.parts.view.appRow(knownApp(supervisor, operation.appName)),
   operation: supervisor.parts.view.operationRow(operation),
 });
 
 /** Requests one operation for each of these apps. */
 async function operationsOf(context: ActionContext, what: BatchAction, input: unknown): Promise<Answer> {
-  const names = knownApps(context.supervisor, context.params.filterByTk).map(({ name }) => name);
-  const { operations, ...meta } = await asked(what, context, names, input as object);
+  const { operations, ...meta } = await asked(what, context, namesOf(context), input as object);
   return { data: operations, meta };
 }
 
 /** As in `askOf`, in the words of the API. */
 export async function asked(...[what, context, ...request]: Parameters<typeof askOf>) {
   const { batch, done, refused } = await askOf(what, context, ...request);
-  return { batch, ...bulkRow(context.supervisor, { operations: done.flatMap((each) => each ?? []), refused }) };
+  return { batch, ...bulkRow(context.supervisor.parts, { operations: done.flatMap((each) => each ?? []), refused }) };
 }
 
 /** The answer of an action for several apps. */
-export const bulkRow = (supervisor: Supervisor, { operations, refused }: BulkResult) => ({
-  operations: operations.map((operation) => supervisor.parts.view.operationRow(operation)),
+export const bulkRow = ({ view }: ActionContext['parts'], { operations, refused }: BulkResult) => ({
+  operations: operations.map((operation) => view.operationRow(operation)),
   refused: refused.map(inWords),
 });
 
 const inWords = (refused: BulkResult['refused'][number]) => ({ ...refused, message: inEnglish(refused) });
 
-const knownApps = (supervisor: Supervisor, names: unknown) =>
-  parseInput(namesInput, names, 'filterByTk').map((name) => knownApp(supervisor, name));
-
-function knownApp(supervisor: Supervisor, name: string) {
-  const app = supervisor.app(name);
-  if (!app) throw new AppSupervisorError(supervisor.loaded ? 'UNKNOWN_APP' : 'NOT_READY', { app: name });
-  return app;
-}
+/** The apps that a request is about. */
+const appsOf = ({ supervisor, params }: ActionContext) =>
+  parseInput(namesInput, params.filterByTk, 'filterByTk').map((name) => knownApp(supervisor, name));
+const namesOf = (context: ActionContext) => appsOf(context).map(({ name }) => name);

@@ -13,7 +13,7 @@ const act = (what: Exclude<ContainerAction, 'destroy'>, summary: string) =>
     query: ONE_ENVIRONMENT,
     gives: 'The row.',
     errors: ENGINE,
-    work: async ({ supervisor, name, userId }) => ({ data: await supervisor.parts.containers.act(what, name, userId) }),
+    work: async ({ parts, name, userId }) => ({ data: await parts.containers.act(what, name, userId) }),
   });
 
 export const CONTAINERS = {
@@ -23,7 +23,7 @@ export const CONTAINERS = {
     gives:
       '`[{environment, name, image, isOutdated, status, since, cause, lastLines, restarts, memory, cpus}]`; `cause` and `lastLines` are those of its end.',
     errors: ['ENGINE_OFF', 'ENGINE_FAILED'],
-    work: async ({ supervisor }) => ({ data: await supervisor.parts.containers.list() }),
+    work: async ({ parts }) => ({ data: await parts.containers.list() }),
   }),
   create: action({
     summary: "Make and start the container of a new environment, with the Supervisor's image",
@@ -37,7 +37,7 @@ export const CONTAINERS = {
       'DATABASE_UNREACHABLE',
       'DATABASE_SIGN_IN',
     ],
-    work: async ({ supervisor, input, userId }) => ({ data: await supervisor.parts.containers.create(input, userId) }),
+    work: async ({ parts, input, userId }) => ({ data: await parts.containers.create(input, userId) }),
   }),
   start: act('start', 'Start'),
   stop: act('stop', 'Stop; NocoBase has 60 s to end'),
@@ -52,8 +52,8 @@ export const CONTAINERS = {
     },
     gives: 'The environment.',
     errors: [...ENGINE, 'VOLUME_NEEDED'],
-    async work({ supervisor, name, params: { volume, confirm }, userId }) {
-      await supervisor.parts.containers.destroy(name, userId, parseInput(removeInput, { volume, confirm }));
+    async work({ parts, name, params: { volume, confirm }, userId }) {
+      await parts.containers.destroy(name, userId, parseInput(removeInput, { volume, confirm }));
       return { data: { environment: name } };
     },
   }),
@@ -63,9 +63,9 @@ export const CONTAINERS = {
     query: { ...ONE_ENVIRONMENT, lines: 'From 1 to 1000; 100 by default.' },
     gives: 'The lines.',
     errors: ENGINE,
-    async work({ supervisor, name, params }) {
+    async work({ parts, name, params }) {
       const { lines } = parseInput(containerLogsInput, { lines: params.lines });
-      return { data: await supervisor.parts.containers.logs(name, lines) };
+      return { data: await parts.containers.logs(name, lines) };
     },
   }),
 };

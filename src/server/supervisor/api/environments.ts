@@ -6,7 +6,7 @@ import { admitInput, arrivalInput, joinInput } from '../joining/join-input';
 import { type ActionContext, action, LOG_LINES, MOVED, RESET } from './action';
 import { asked, bulkRow } from './apps';
 
-type Supervisor = ActionContext['supervisor'];
+type Parts = ActionContext['parts'];
 
 const ONE_ENVIRONMENT = { filterByTk: 'Name of the environment.' };
 
@@ -16,7 +16,7 @@ export const ENVIRONMENTS = {
     reads: 'get',
     gives: 'Environment rows.',
     rows: ['appSupervisorEnvironment'],
-    work: async ({ supervisor }) => ({ data: supervisor.parts.view.environmentRows() }),
+    work: async ({ parts }) => ({ data: parts.view.environmentRows() }),
   }),
   get: action({
     summary: 'One environment: its apps, and its load against its limits',
@@ -25,10 +25,9 @@ export const ENVIRONMENTS = {
     gives: 'The row, with `hosted` and `load`.',
     rows: 'appSupervisorEnvironmentDetails',
     errors: ['UNKNOWN_ENVIRONMENT'],
-    async work({ supervisor, name }) {
-      const { view, load } = supervisor.parts;
-      return { data: { ...rowOf(supervisor, name), hosted: view.hostedIn(name), load: load.load([name]) } };
-    },
+    work: async ({ parts, name }) => ({
+      data: { ...rowOf(parts, name), hosted: parts.view.hostedIn(name), load: parts.load.load([name]) },
+    }),
   }),
   // It may say what Redis, databases and addresses are, so it needs the permission of whoever adds environments.
   logs: action({
@@ -37,10 +36,10 @@ export const ENVIRONMENTS = {
     query: { ...ONE_ENVIRONMENT, ...LOG_LINES },
     gives: 'The lines.',
     errors: ['UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
-    async work({ supervisor, name, params }) {
-      rowOf(supervisor, name);
+    async work({ parts, name, params }) {
+      rowOf(parts, name);
       const { lines, until } = parseInput(logsInput, { lines: params.lines, until: params.until });
-      return { data: await supervisor.parts.requests.processLogs(name, lines, until) };
+      return { data: await parts.requests.processLogs(name, lines, until) };
     },
   }),
   cordon: action({
@@ -49,10 +48,10 @@ export const ENVIRONMENTS = {
     gives: 'The row.',
     rows: 'appSupervisorEnvironment',
     errors: ['UNKNOWN_ENVIRONMENT'],
-    async work({ supervisor, name, userId }) {
-      await supervisor.parts.environmentCache.change(name, { cordoned: true });
-      await supervisor.parts.journal.ofEnvironment(name, 'cordon', userId);
-      return { data: rowOf(supervisor, name) };
+    async work({ parts, name, userId }) {
+      await parts.environmentCache.change(name, { cordoned: true });
+      await parts.journal.ofEnvironment(name, 'cordon', userId);
+      return { data: rowOf(parts, name) };
     },
   }),
   uncordon: action({
@@ -63,9 +62,9 @@ export const ENVIRONMENTS = {
       'The row; `meta` is `{operations, refused}` of the apps that come home. One that has stopped a process is refused (`APP_STOPS_LOOP`).',
     rows: 'appSupervisorEnvironment',
     errors: ['UNKNOWN_ENVIRONMENT'],
-    async work({ supervisor, name, input, userId }) {
-      const result = await supervisor.parts.drains.uncordon(name, input.bringHome, userId);
-      return { data: rowOf(supervisor, name), meta: bulkRow(supervisor, result) };
+    async work({ parts, name, input, userId }) {
+      const result = await parts.drains.uncordon(name, input.bringHome, userId);
+      return { data: rowOf(parts, name), meta: bulkRow(parts, result) };
     },
   }),
   drain: action({
@@ -77,10 +76,10 @@ export const ENVIRONMENTS = {
     rows: 'appSupervisorEnvironment',
     errors: ['UNKNOWN_ENVIRONMENT'],
     async work(context) {
-      const { supervisor, name, input, userId } = context;
-      const apps = await supervisor.parts.drains.close(name, userId);
+      const { parts, name, input, userId } = context;
+      const apps = await parts.drains.close(name, userId);
       const { refused: left, ...meta } = await ofAll('drain', context, apps, { environment: name, ...input });
-      return { data: rowOf(supervisor, name), meta: { ...meta, left } };
+      return { data: rowOf(parts, name), meta: { ...meta, left } };
     },
   }),
   move: action({
@@ -90,8 +89,8 @@ export const ENVIRONMENTS = {
     gives: MOVED,
     errors: ['UNKNOWN_ENVIRONMENT'],
     async work(context) {
-      const { supervisor, name, input } = context;
-      return { data: await ofAll('move', context, appsIn(supervisor, name), { from: name, to: input.to }) };
+      const { parts, name, input } = context;
+      return { data: await ofAll('move', context, appsIn(parts, name), { from: name, to: input.to }) };
     },
   }),
   previewMove: action({
@@ -102,8 +101,8 @@ export const ENVIRONMENTS = {
     gives: 'The plan.',
     rows: 'appSupervisorMovePlan',
     errors: ['UNKNOWN_ENVIRONMENT'],
-    work: async ({ supervisor, name, input: { to } }) => ({
-      data: await supervisor.parts.moves.preview(appsIn(supervisor, name), { from: name, to }),
+    work: async ({ parts, name, input: { to } }) => ({
+      data: await parts.moves.preview(appsIn(parts, name), { from: name, to }),
     }),
   }),
   forget: action({
@@ -112,13 +111,13 @@ export const ENVIRONMENTS = {
     body: forgetInput,
     gives: 'Its name; `meta` is `{operations, refused}` of the apps that are moved, if asked.',
     errors: ['UNKNOWN_ENVIRONMENT', 'ENVIRONMENT_ALIVE', 'REDIS_UNREACHABLE'],
-    async work({ supervisor, name, input: { move, to }, userId }) {
-      const { environmentCache, drains, journal } = supervisor.parts;
+    async work({ supervisor, parts, name, input: { move, to }, userId }) {
+      const { environmentCache, drains, journal } = parts;
       await environmentCache.assertForgettable(name);
       const moved = move ? await drains.moveStranded(name, to, userId) : { operations: [], refused: [] };
       await supervisor.forget(name);
       await journal.ofEnvironment(name, 'forget', userId);
-      return { data: { name }, meta: bulkRow(supervisor, moved) };
+      return { data: { name }, meta: bulkRow(parts, moved) };
     },
   }),
   check: action({
@@ -127,11 +126,11 @@ export const ENVIRONMENTS = {
     query: ONE_ENVIRONMENT,
     gives: '`{web: {ok, message: {code, params?}}, ws: {ok, message}}`',
     errors: ['UNKNOWN_ENVIRONMENT'],
-    async work({ supervisor, name }) {
-      const row = rowOf(supervisor, name);
+    async work({ parts, name }) {
+      const { proxyUrl } = rowOf(parts, name);
       // In shared memory there is no network between them.
       const here = { ok: true, message: say('REACH_THIS_PROCESS') };
-      return { data: row.proxyUrl ? await supervisor.parts.checkReach(row.proxyUrl) : { web: here, ws: here } };
+      return { data: proxyUrl ? await parts.checkReach(proxyUrl) : { web: here, ws: here } };
     },
   }),
   join: action({
@@ -141,7 +140,7 @@ export const ENVIRONMENTS = {
     gives:
       '`{name, files: {compose, docker, kubernetes, shell}, steps: [{kind, commands}], warnings}`, with secrets of this environment.',
     errors: ['NOT_ON_THIS_PART'],
-    work: async ({ supervisor, input, userId }) => ({ data: await supervisor.parts.joins.join(input, userId) }),
+    work: async ({ parts, input, userId }) => ({ data: await parts.joins.join(input, userId) }),
   }),
   arrival: action({
     summary: 'What is known of a Worker that should have joined',
@@ -149,7 +148,7 @@ export const ENVIRONMENTS = {
     body: arrivalInput,
     gives: '`{state: waiting | wrong | arrived, messages: [{code, params?}]}`',
     errors: ['NOT_ON_THIS_PART'],
-    work: async ({ supervisor, input }) => ({ data: await supervisor.parts.joins.arrival(input) }),
+    work: async ({ parts, input }) => ({ data: await parts.joins.arrival(input) }),
   }),
   // Visitors with their sessions are sent there from now on, so it needs the permission of whoever adds environments.
   admit: action({
@@ -160,11 +159,11 @@ export const ENVIRONMENTS = {
     gives: 'The row.',
     rows: 'appSupervisorEnvironment',
     errors: ['UNKNOWN_ENVIRONMENT', 'ADDRESS_DIFFERS'],
-    async work({ supervisor, name, input: { address }, userId }) {
-      const { environmentCache, journal } = supervisor.parts;
-      const code = (await environmentCache.admit(name, address)) ? 'ENVIRONMENT_ADMITTED' : 'ADDRESS_CONFIRMED';
-      await journal.ofEnvironment(name, say(code, { environment: name, address }), userId);
-      return { data: rowOf(supervisor, name) };
+    async work({ parts, name, input: { address }, userId }) {
+      const isNew = await parts.environmentCache.admit(name, address);
+      const message = say(isNew ? 'ENVIRONMENT_ADMITTED' : 'ADDRESS_CONFIRMED', { environment: name, address });
+      await parts.journal.ofEnvironment(name, message, userId);
+      return { data: rowOf(parts, name) };
     },
   }),
   resetAdmin: action({
@@ -172,15 +171,13 @@ export const ENVIRONMENTS = {
     query: ONE_ENVIRONMENT,
     gives: RESET,
     errors: ['UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
-    work: async ({ supervisor, name, userId }) => ({
-      data: await supervisor.parts.administrators.ofEnvironment(name, userId),
-    }),
+    work: async ({ parts, name, userId }) => ({ data: await parts.administrators.ofEnvironment(name, userId) }),
   }),
 };
 
 /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT */
-function rowOf(supervisor: Supervisor, name: string) {
-  const row = supervisor.parts.view.environmentRows().find((each) => each.name === name);
+function rowOf({ view }: Parts, name: string) {
+  const row = view.environmentRows().find((each) => each.name === name);
   if (!row) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
   return row;
 }
@@ -191,8 +188,9 @@ async function ofAll(what: BatchAction, context: ActionContext, apps: readonly {
   return names.length ? asked(what, context, names, input, context.name) : { batch: null, operations: [], refused: [] };
 }
 
-function appsIn(supervisor: Supervisor, environment: string) {
-  const isKnown = supervisor.parts.environmentCache.names().includes(environment);
+/** @throws AppSupervisorError UNKNOWN_ENVIRONMENT */
+function appsIn({ environmentCache, appCache }: Parts, environment: string) {
+  const isKnown = environmentCache.names().includes(environment);
   if (!isKnown) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment });
-  return supervisor.apps().filter(({ environments }) => environments.includes(environment));
+  return [...appCache.apps.values()].filter(({ environments }) => environments.includes(environment));
 }

@@ -1,16 +1,13 @@
-import type { Filter } from '@nocobase/database';
 import { z } from 'zod';
 import { EVENT, type EventRow } from '../../../shared/event';
 import { keysIn } from '../../../shared/fields';
 import { inEnglish } from '../../errors';
+import type { EventStore } from '../definitions/event-store';
 import { parseInput } from '../definitions/input';
 import { eventsCsv } from '../events/csv';
-import type { SupervisorPart } from '../supervisor';
-import { action, LIST, pageMeta, paging, sorting } from './action';
+import { type ActionContext, action, LIST, pageMeta, paging, sorting } from './action';
 import { filtering } from './filter';
 
-const SORTABLE = keysIn(EVENT, 'sort');
-const FILTERABLE = [...SORTABLE, ...keysIn(EVENT, 'filter')];
 /** Maximum number of rows in a file. */
 export const MOST_EXPORTED = 10_000;
 /** Rows of one query for a file. */
@@ -28,11 +25,11 @@ export const EVENTS = {
     query: { ...LIST, filter: FILTER },
     gives: 'Event rows, and `meta`.',
     rows: ['appSupervisorEvent'],
-    async work({ supervisor, params }) {
+    async work({ parts, params }) {
       const { page, pageSize } = paging(params);
-      const sort = [...sorting(params.sort, SORTABLE, ['-at']), 'id'];
-      const filter = filtering(params.filter, EVENT, FILTERABLE);
-      const [rows, count] = await rowsOf(supervisor, filter, sort, page, pageSize);
+      const sort = [...sorting(params.sort, keysIn(EVENT, 'sort'), ['-at']), 'id'];
+      const filter = filtering(params.filter, EVENT);
+      const [rows, count] = await rowsOf(parts, filter, sort, page, pageSize);
       return { data: rows, meta: pageMeta(count, page, pageSize) };
     },
   }),
@@ -41,12 +38,12 @@ export const EVENTS = {
     reads: 'get',
     query: { filter: FILTER, format: '`csv` (default) or `json`.' },
     gives: 'Not in `data`: the file. `json` is a list of event rows; in `csv`, texts are in English.',
-    async work({ supervisor, params }) {
+    async work({ parts, params }) {
       const { format } = parseInput(exportInput, { format: params.format });
-      const filter = filtering(params.filter, EVENT, FILTERABLE);
+      const filter = filtering(params.filter, EVENT);
       const found: EventRow[] = [];
       for (let page = 1; found.length < MOST_EXPORTED; page++) {
-        const [rows] = await rowsOf(supervisor, filter, ['-at', 'id'], page, AT_ONCE);
+        const [rows] = await rowsOf(parts, filter, ['-at', 'id'], page, AT_ONCE);
         found.push(...rows);
         if (rows.length < AT_ONCE) break;
       }
@@ -59,14 +56,10 @@ export const EVENTS = {
 
 /** Two queries, however many rows. */
 async function rowsOf(
-  supervisor: SupervisorPart,
-  filter: Filter,
-  sort: string[],
-  page: number,
-  pageSize: number,
+  { events, operations, view }: ActionContext['parts'],
+  ...asked: Parameters<EventStore['page']>
 ): Promise<[EventRow[], number]> {
-  const { events, operations, view } = supervisor.parts;
-  const [found, count] = await events.page(filter, sort, page, pageSize);
+  const [found, count] = await events.page(...asked);
   const ids = [...new Set(found.flatMap(({ operationId }) => operationId ?? []))];
   const [named] = ids.length ? await operations.page({ id: { $in: ids } }, ['id'], 1, ids.length) : [[]];
   const byId = new Map(named.map((operation) => [operation.id, operation]));

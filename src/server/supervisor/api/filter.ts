@@ -1,7 +1,7 @@
 import type { Context, Next } from '@nocobase/actions';
 import type { Filter } from '@nocobase/database';
 import { z } from 'zod';
-import type { Fields, Type } from '../../../shared/fields';
+import { type Fields, keysIn, type Type } from '../../../shared/fields';
 import { type Message, say } from '../../../shared/message';
 import { AppSupervisorError, answerOf } from '../../errors';
 
@@ -35,13 +35,7 @@ const VALUE: Record<Kind, z.ZodType> = {
   text: z.union([z.string().regex(/^[^\0]*$/), z.number().transform(String)]),
   number: number.refine(Number.isSafeInteger),
   flag: z.union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')]),
-  time: z.union([
-    z
-      .string()
-      .regex(/^\d{4}\b/)
-      .refine(isTime),
-    z.number().refine((at) => Math.abs(at) < 8e12),
-  ]),
+  time: z.union([date, z.number().refine((at) => Math.abs(at) < 8e12)]),
 };
 
 const nullable = (kind: Kind) => VALUE[kind].nullable();
@@ -116,9 +110,14 @@ function isJson(text: string): boolean {
  * A `filter` on allowed fields only: anyone who may ask whether a secret starts with a letter can find it out, letter
  * by letter.
  * @param fields of the table
+ * @param allowed by default those by which its lists can be sorted or filtered
  * @throws AppSupervisorError INVALID_INPUT
  */
-export function filtering(filter: unknown, fields: Fields, allowed: readonly string[]): Filter {
+export function filtering(
+  filter: unknown,
+  fields: Fields,
+  allowed: readonly string[] = [...keysIn(fields, 'sort'), ...keysIn(fields, 'filter')],
+): Filter {
   const group = (part: unknown): Record<string, unknown> => {
     if (!part || typeof part !== 'object' || Array.isArray(part)) return refuse(say('INPUT_FILTER_FORM'));
     return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, member(key, value)]));

@@ -6,20 +6,20 @@ export const FLEET = {
     reads: 'get',
     gives: 'Rows, red ones first. The text of a row is that of its `code` and `params`.',
     rows: ['appSupervisorChecklistRow'],
-    work: async ({ supervisor }) => ({ data: supervisor.parts.checklist() }),
+    work: async ({ parts }) => ({ data: parts.checklist() }),
   }),
   summary: action({
     summary: 'Counts by status, environments with their apps and load, problems with remedies, what needs attention',
     reads: 'get',
     gives: 'The summary.',
     rows: 'appSupervisorSummary',
-    work: async ({ supervisor }) => ({ data: supervisor.parts.summary.get() }),
+    work: async ({ parts }) => ({ data: parts.summary.get() }),
   }),
   load: action({
     summary: 'The last hour of each environment: memory, event-loop delay, requests and errors',
     reads: 'get',
     gives: 'The series.',
     rows: 'appSupervisorLoad',
-    work: async ({ supervisor }) => ({ data: supervisor.parts.load.load() }),
+    work: async ({ parts }) => ({ data: parts.load.load() }),
   }),
 };

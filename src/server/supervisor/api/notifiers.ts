@@ -11,8 +11,8 @@ export const NOTIFIERS = {
     reads: 'get',
     gives: 'Both rows; `meta` is `{channels: [{name, title, type}], missing: plugin | channels | null}`.',
     rows: ['appSupervisorNotifier'],
-    async work({ supervisor }) {
-      const { notifiers, ...meta } = await supervisor.parts.notifierSettings.list();
+    async work({ parts }) {
+      const { notifiers, ...meta } = await parts.notifierSettings.list();
       return { data: notifiers, meta };
     },
   }),
@@ -22,10 +22,10 @@ export const NOTIFIERS = {
     body: anyNotifierInput,
     gives: 'The row and, if one was made, `secret`, which is in this answer only.',
     rows: 'appSupervisorNotifier',
-    async work({ supervisor, name, values, userId }) {
+    async work({ parts, name, values, userId }) {
       const id = idIn(name);
       const settings = parseInput(notifierInput[id], values);
-      return { data: await supervisor.parts.notifierSettings.update(id, settings, userId) };
+      return { data: await parts.notifierSettings.update(id, settings, userId) };
     },
   }),
   test: action({
@@ -33,6 +33,6 @@ export const NOTIFIERS = {
     query: ONE_NOTIFIER,
     gives: 'The result.',
     rows: 'appSupervisorNoticeResult',
-    work: async ({ supervisor, name }) => ({ data: await supervisor.parts.notifierSettings.test(idIn(name)) }),
+    work: async ({ parts, name }) => ({ data: await parts.notifierSettings.test(idIn(name)) }),
   }),
 };

@@ -4,8 +4,6 @@ import { AppSupervisorError } from '../../errors';
 import { action, LIST, pageMeta, paging, sorting } from './action';
 import { filtering } from './filter';
 
-const SORTABLE = keysIn(OPERATION, 'sort');
-const FILTERABLE = [...SORTABLE, ...keysIn(OPERATION, 'filter')];
 const ONE_OPERATION = { filterByTk: 'Id of the operation.' };
 
 export const OPERATIONS = {
@@ -15,10 +13,10 @@ export const OPERATIONS = {
     query: LIST,
     gives: 'Operation rows, and `meta`.',
     rows: ['appSupervisorOperation'],
-    async work({ supervisor: { parts }, params }) {
+    async work({ parts, params }) {
       const { page, pageSize } = paging(params);
-      const sort = sorting(params.sort, SORTABLE, ['-createdAt']);
-      const filter = filtering(params.filter, OPERATION, FILTERABLE);
+      const sort = sorting(params.sort, keysIn(OPERATION, 'sort'), ['-createdAt']);
+      const filter = filtering(params.filter, OPERATION);
       const [operations, count] = await parts.operations.page(filter, sort, page, pageSize);
       const data = operations.map((operation) => parts.view.operationRow(operation));
       return { data, meta: pageMeta(count, page, pageSize) };
@@ -31,7 +29,7 @@ export const OPERATIONS = {
     gives: 'The row.',
     rows: 'appSupervisorOperation',
     errors: ['UNKNOWN_OPERATION'],
-    async work({ supervisor: { parts }, name: id }) {
+    async work({ parts, name: id }) {
       const operation = await parts.operations.find(id);
       if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
       return { data: parts.view.operationRow(operation) };
@@ -43,7 +41,7 @@ export const OPERATIONS = {
     gives: 'The operation.',
     rows: 'appSupervisorOperation',
     errors: ['UNKNOWN_OPERATION', 'OPERATION_OVER', 'OPERATION_BEGUN'],
-    work: async ({ supervisor: { parts }, name, userId }) => ({
+    work: async ({ parts, name, userId }) => ({
       data: parts.view.operationRow(await parts.service.cancel(name, userId)),
     }),
   }),
@@ -60,7 +58,7 @@ export const OPERATIONS = {
       'UNKNOWN_ENVIRONMENT',
       'OPERATION_BEGUN',
     ],
-    work: async ({ supervisor: { parts }, name, userId }) => ({
+    work: async ({ parts, name, userId }) => ({
       data: parts.view.operationRow(await parts.service.retry(name, userId)),
     }),
   }),

@@ -12,14 +12,14 @@ export const VIEWS = {
     reads: 'get',
     gives: 'The views, by name.',
     rows: ['appSupervisorView'],
-    work: async (context) => ({ data: await context.supervisor.parts.views.list(owner(context)) }),
+    work: async (context) => ({ data: await context.parts.views.list(owner(context)) }),
   }),
   create: action({
     summary: 'Save a view of the list of apps for the caller',
     body: newViewInput,
     gives: 'The view.',
     rows: 'appSupervisorView',
-    work: async (context) => ({ data: await context.supervisor.parts.views.create(owner(context), context.input) }),
+    work: async (context) => ({ data: await context.parts.views.create(owner(context), context.input) }),
   }),
   update: action({
     summary: "Rename one of the caller's views, or save another address in it",
@@ -28,10 +28,9 @@ export const VIEWS = {
     gives: 'The view.',
     rows: 'appSupervisorView',
     errors: ['UNKNOWN_VIEW'],
-    async work(context) {
-      const { supervisor, name, input } = context;
-      return { data: await supervisor.parts.views.update(owner(context), name, input) };
-    },
+    work: async (context) => ({
+      data: await context.parts.views.update(owner(context), context.name, context.input),
+    }),
   }),
   destroy: action({
     summary: "Delete one of the caller's views",
@@ -39,7 +38,7 @@ export const VIEWS = {
     gives: 'Its id.',
     errors: ['UNKNOWN_VIEW'],
     async work(context) {
-      await context.supervisor.parts.views.destroy(owner(context), context.name);
+      await context.parts.views.destroy(owner(context), context.name);
       return { data: context.name };
     },
   }),
