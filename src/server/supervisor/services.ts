@@ -25,7 +25,7 @@ import { Leadership } from './control/leader';
 import { ControlLoop, reportFailure } from './control/loop';
 import { Publisher } from './control/publisher';
 import { RecordReconciler } from './control/record-reconciler';
-import { RoutePublisher, type RoutePublisherOptions, type RouteTable } from './control/route-publisher';
+import { RoutePublisher, type RouteTable } from './control/route-publisher';
 import { WorkQueue } from './control/work-queue';
 import { AppCache } from './definitions/app-cache';
 import { EnvironmentRegistry } from './definitions/environment-registry';
@@ -34,7 +34,7 @@ import { OperationCache, OperationStore } from './definitions/operation-store';
 import { AppRepository } from './definitions/repository';
 import { ViewStore } from './definitions/saved-views';
 import type { ProbeDomain } from './domains/domain-probe';
-import { DomainWatch, type DomainWatchOptions } from './domains/domain-watch';
+import { DomainWatch } from './domains/domain-watch';
 import { EventWatch } from './events/event-watch';
 import { ChangeJournal } from './events/journal';
 import { EventRecorder } from './events/recorder';
@@ -44,20 +44,20 @@ import { doorTroubles } from './fleet/door-troubles';
 import { DoorWatch } from './fleet/door-watch';
 import { EnvironmentCache } from './fleet/environment-cache';
 import { FleetObserver } from './fleet/observer';
-import { ReachWatch, type ReachWatchOptions } from './fleet/reach-watch';
+import { ReachWatch } from './fleet/reach-watch';
 import { checkReach, hostsAt, reaches } from './fleet/reachability';
 import { FleetView } from './fleet/view';
 import { WorkerRequests } from './fleet/worker-requests';
-import { EnvironmentJoins, type EnvironmentJoinsOptions } from './joining/joins';
+import { EnvironmentJoins } from './joining/joins';
 import { Notices } from './notices/notices';
 import { NotifierSettings } from './notices/notifier-settings';
 import { NotifierStore } from './notices/notifier-store';
 import { createSenders } from './notices/senders';
-import { LoadRecorder, type LoadRecorderOptions } from './overview/load-recorder';
-import { Summary, type SummaryOptions } from './overview/summary';
-import { Drains, type DrainsOptions } from './placement/drains';
-import { Failovers, type FailoversOptions } from './placement/failovers';
-import { Moves, type MovesOptions } from './placement/moves';
+import { LoadRecorder } from './overview/load-recorder';
+import { Summary } from './overview/summary';
+import { Drains } from './placement/drains';
+import { Failovers } from './placement/failovers';
+import { Moves } from './placement/moves';
 import { NewApps } from './placement/new-apps';
 import { AdministratorResets } from './requests/administrator-resets';
 import { Batches } from './requests/batches';
@@ -150,203 +150,51 @@ export interface ServicesOptions extends SupervisorPartOptions, Pick<AppCommands
 }
 
 export type Services = ReturnType<typeof createServices>;
+type Known = ReturnType<typeof createKnown>;
+type Observed = Known & ReturnType<typeof createObserved>;
 
 /**
  * The services that manage apps, on the database of this main app. Each service gets those that were created before it;
  * events for an earlier one go through feeds (`SupervisorPart.listen`).
  */
 export function createServices(main: Application, options: ServicesOptions) {
-  const { stores, bus, aesKey, clock, random, log, defaultEnvironments, findInstalled } = options;
+  const { stores, bus, clock, random, log, aesKey, defaultEnvironments } = options;
   const addresses = { publicUrl: options.publicUrl, appsDomain: options.appsDomain ?? null };
-  const isThisProcess = defaultEnvironments !== null;
   const known = createKnown(main, options);
-  const { appCache, active, leadership, observer, environmentCache } = known;
+  const observed = { ...known, ...createObserved(main, options, known) };
   const publishing = createPublishing(known, options, addresses);
-  const events = new EventStore(main);
-  const removal = new EnvironmentRemoval({ ...known, store: stores.fleet, bus, clock });
-  const compatibility = new CompatibilityPolicy({
-    environmentCache,
-    appCache,
-    observer,
-    aesKey,
-    appVersion: main.getPackageVersion(),
-    findInstalled,
-    isOneRelease: isThisProcess,
-  });
   const service = new AppService({
     app: main,
-    ...known,
-    events,
+    ...observed,
     bus,
     clock,
     random,
     aesKey,
     defaultEnvironments,
-    compatibility,
     addresses,
   });
+  const onFinish = (operation: Operation) => observed.watch.noteOperation(operation);
+  const ends = { onAppEnd: options.onAppEnd, onFinish };
   const publisher = new Publisher(known);
-  const recorder = new EventRecorder({ events, leadership, clock, log });
-  const watch = new EventWatch({ ...known, events, recorder, clock, log });
-  const ends = { onAppEnd: options.onAppEnd, onFinish: (operation: Operation) => watch.noteOperation(operation) };
-  const doors = createDoors({ ...known, environmentCache }, options);
-  const shown = { ...doors, appCache, observer, active, environmentCache, compatibility, isThisProcess };
-  const apps = new AppReconciler({ ...known, ...shown, ...ends, events, publisher, clock, random, log, aesKey });
-  const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: options.pace?.reconcile });
-  const placement = createPlacement({ ...known, compatibility, service, recorder }, options);
-  const passes = { apps, fleet, removal };
-  const loop = new ControlLoop({ ...known, ...placement, ...publishing, ...passes, bus, log });
-  const view = new FleetView(shown);
-  const journal = new ChangeJournal({ events, clock, random, log });
+  const passes = {
+    apps: new AppReconciler({ ...observed, ...ends, publisher, clock, random, log, aesKey }),
+    fleet: new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: options.pace?.reconcile }),
+    removal: new EnvironmentRemoval({ ...known, store: stores.fleet, bus, clock }),
+  };
+  const placement = createPlacement({ ...observed, service }, options);
   return {
-    ...known,
+    ...observed,
     ...createProbes(known, options, addresses),
     ...publishing,
     ...passes,
-    ...shown,
     service,
-    events,
-    recorder,
-    watch,
-    loop,
+    loop: new ControlLoop({ ...known, ...placement, ...publishing, ...passes, bus, log }),
     ...placement,
-    ...createOverview({ ...known, ...shown, ...placement, view, service, journal }, options),
-    commands: new AppCommands({ ...options, ...known, service, events }),
-    migration: new Migration(main, appCache, service, options.schemaByDefault),
-    view,
-    administrators: new AdministratorResets({ ...options, ...known, ...placement, events, view }),
-    ...createForPeople(main, options, { ...known, ...shown, events, recorder, journal, view }),
-  };
-}
-
-/** What other processes may know of all apps. */
-function createPublishing(
-  known: Pick<RoutePublisherOptions, 'queue' | 'observer' | 'leadership'>,
-  { stores, instance, clock, routes: table }: ServicesOptions,
-  addresses: Addresses,
-) {
-  return {
-    appIndex: createAppIndexWriter(stores.appIndex, { instance, ...addresses }, clock),
-    routes: table ? new RoutePublisher({ ...known, store: stores.routes, table, clock }) : null,
-  };
-}
-
-/** What doors report, and what is wrong with them. */
-function createDoors(
-  known: { leadership: Leadership; appCache: AppCache; environmentCache: EnvironmentCache },
-  { stores, clock, expectedDoors = 0 }: ServicesOptions,
-) {
-  const { leadership, appCache, environmentCache } = known;
-  const doors = new DoorWatch({ doors: stores.doors, clock, leads: () => leadership.leads });
-  return {
-    doors,
-    doorTroubles() {
-      const all = doors.all();
-      if (!doors.isSettled || !(expectedDoors || all.length)) return [];
-      const domains = [...appCache.apps.values()].flatMap(({ name, uid, cname }) =>
-        cname ? [{ name, uid, domain: cname }] : [],
-      );
-      const awaited = { expected: expectedDoors, leaving: doors.leaving };
-      return doorTroubles(all, awaited, domains, new Set(environmentCache.names()), clock.now().wall);
-    },
-  };
-}
-
-/** What decides where apps run. */
-function createPlacement(
-  given: Omit<MovesOptions, 'requests'> & Omit<FailoversOptions, 'moves' | 'hosts' | 'clock' | 'log'>,
-  options: ServicesOptions,
-) {
-  const requests = new WorkerRequests({ ...options, ...given });
-  const moves = new Moves({ ...given, requests });
-  const hosts = options.hosts ?? ((url: string) => hostsAt(url, options.own().config.host.apiBasePath));
-  return {
-    requests,
-    moves,
-    newApps: new NewApps({ ...options, ...given, requests }),
-    failovers: new Failovers({ ...options, ...given, moves, hosts }),
-  };
-}
-
-/** What asks whether an address answers: that of a Worker, and the domain of an app. */
-function createProbes(
-  {
-    observer,
-    environmentCache,
-    ...known
-  }: Pick<DomainWatchOptions, 'appCache' | 'appRepository' | 'leadership'> &
-    Pick<ReachWatchOptions, 'observer' | 'environmentCache'>,
-  { clock, log, bus, probeDomain, ...options }: ServicesOptions,
-  addresses: Addresses,
-) {
-  return {
-    reach: new ReachWatch({ observer, environmentCache, clock, reaches: options.reaches ?? reaches }),
-    checkReach: (proxyUrl: string) => checkReach(proxyUrl, options.wsPath, clock.now().wall),
-    domains: new DomainWatch({ ...known, bus, addresses, probe: probeDomain ?? null, clock, log }),
-  };
-}
-
-/** What people change of environments, which is recorded, and what they save for themselves. */
-function createForPeople(
-  main: Application,
-  options: ServicesOptions,
-  given: Omit<EnvironmentJoinsOptions, keyof ServicesOptions | 'database'> & {
-    journal: ChangeJournal;
-    events: EventStore;
-    recorder: EventRecorder;
-    leadership: Leadership;
-    operations: OperationStore;
-    view: FleetView;
-  },
-) {
-  const database = () => main.db.options as unknown as DatabaseConnection;
-  const joins = new EnvironmentJoins({ ...options, ...given, database });
-  const { journal } = given;
-  const driver = options.driver?.(() => given.leadership.fleet) ?? null;
-  const appsOnlyIn = (environment: string) =>
-    [...given.appCache.apps.values()]
-      .filter(({ environments }) => environments.length === 1 && environments[0] === environment)
-      .map(({ name }) => name);
-  const containers = new Containers({ driver, joins, journal, recorder: given.recorder, appsOnlyIn });
-  const views = new ViewStore(main, options.random);
-  return { journal, joins, containers, views, ...createNotices(main, options, given) };
-}
-
-/** What tells people and other systems what happens. */
-function createNotices(
-  app: Application,
-  { clock, random, log, aesKey, publicUrl, own }: ServicesOptions,
-  given: {
-    leadership: Leadership;
-    events: EventStore;
-    recorder: EventRecorder;
-    journal: ChangeJournal;
-    view: FleetView;
-  },
-) {
-  const { leadership, view } = given;
-  const notifiers = new NotifierStore(app);
-  const fleet = () => leadership.fleet;
-  const rowOf = (event: Event) => view.eventRow(event);
-  const send = createSenders({ app, clock, aesKey, publicUrl, pages: own().config.host, fleet, rowOf });
-  const notices = new Notices({ ...given, notifiers, send, clock, random, log });
-  return { notices, notifierSettings: new NotifierSettings({ ...given, app, notifiers, notices, clock, aesKey }) };
-}
-
-/** What moves apps between environments, and what shows all of them. */
-function createOverview(
-  given: DrainsOptions &
-    Omit<SummaryOptions, 'redRows' | 'clock'> &
-    Omit<LoadRecorderOptions, 'traffic' | 'appTraffic' | 'clock'>,
-  { clock, traffic = () => new Map(), appTraffic, own }: ServicesOptions,
-) {
-  const checklist = () => checklistOf(gatherFacts(given, own()));
-  const redRows = () => checklist().filter(({ level }) => level === 'red').length;
-  return {
-    checklist,
-    drains: new Drains(given),
-    summary: new Summary({ ...given, clock, redRows }),
-    load: new LoadRecorder({ ...given, clock, traffic, appTraffic: appTraffic ?? null }),
+    ...createOverview({ ...observed, ...placement, service }, options),
+    commands: new AppCommands({ ...options, ...observed, service }),
+    migration: new Migration(main, known.appCache, service, options.schemaByDefault),
+    administrators: new AdministratorResets({ ...options, ...observed, ...placement }),
+    ...createForPeople(main, options, observed),
   };
 }
 
@@ -368,4 +216,122 @@ function createKnown(main: Application, options: ServicesOptions) {
   const environments = new RecordReconciler({ ...given, records, fleet, leases, sealed });
   const known = { appRepository, appCache, operations, active, batches, leadership, observer, queue, registry };
   return { ...known, environmentCache, environments };
+}
+
+/** What follows from that: what fits together, what is shown, and what is recorded. */
+function createObserved(main: Application, options: ServicesOptions, known: Known) {
+  const { clock, random, log } = options;
+  const isThisProcess = options.defaultEnvironments !== null;
+  const appVersion = main.getPackageVersion();
+  const compatibility = new CompatibilityPolicy({ ...options, ...known, appVersion, isOneRelease: isThisProcess });
+  const doors = createDoors(known, options);
+  const events = new EventStore(main);
+  const recorder = new EventRecorder({ ...known, events, clock, log });
+  return {
+    isThisProcess,
+    compatibility,
+    ...doors,
+    view: new FleetView({ ...known, ...doors, compatibility, isThisProcess }),
+    events,
+    recorder,
+    watch: new EventWatch({ ...known, events, recorder, clock, log }),
+    journal: new ChangeJournal({ events, clock, random, log }),
+  };
+}
+
+/** What other processes may know of all apps. */
+function createPublishing(
+  known: Known,
+  { stores, instance, clock, routes: table }: ServicesOptions,
+  addresses: Addresses,
+) {
+  return {
+    appIndex: createAppIndexWriter(stores.appIndex, { instance, ...addresses }, clock),
+    routes: table ? new RoutePublisher({ ...known, store: stores.routes, table, clock }) : null,
+  };
+}
+
+/** What doors report, and what is wrong with them. */
+function createDoors(known: Known, { stores, clock, expectedDoors = 0 }: ServicesOptions) {
+  const { leadership, appCache, environmentCache } = known;
+  const doors = new DoorWatch({ doors: stores.doors, clock, leads: () => leadership.leads });
+  return {
+    doors,
+    doorTroubles() {
+      const all = doors.all();
+      if (!doors.isSettled || !(expectedDoors || all.length)) return [];
+      const domains = [...appCache.apps.values()].flatMap(({ name, uid, cname }) =>
+        cname ? [{ name, uid, domain: cname }] : [],
+      );
+      const awaited = { expected: expectedDoors, leaving: doors.leaving };
+      return doorTroubles(all, awaited, domains, new Set(environmentCache.names()), clock.now().wall);
+    },
+  };
+}
+
+/** What decides where apps run. */
+function createPlacement(given: Observed & { service: AppService }, options: ServicesOptions) {
+  const requests = new WorkerRequests({ ...options, ...given });
+  const moves = new Moves({ ...given, requests });
+  const hosts = options.hosts ?? ((url: string) => hostsAt(url, options.own().config.host.apiBasePath));
+  return {
+    requests,
+    moves,
+    newApps: new NewApps({ ...options, ...given, requests }),
+    failovers: new Failovers({ ...options, ...given, moves, hosts }),
+  };
+}
+
+/** What asks whether an address answers: that of a Worker, and the domain of an app. */
+function createProbes(known: Known, options: ServicesOptions, addresses: Addresses) {
+  const { clock, log, bus, wsPath, probeDomain } = options;
+  return {
+    reach: new ReachWatch({ ...known, clock, reaches: options.reaches ?? reaches }),
+    checkReach: (proxyUrl: string) => checkReach(proxyUrl, wsPath, clock.now().wall),
+    domains: new DomainWatch({ ...known, bus, addresses, probe: probeDomain ?? null, clock, log }),
+  };
+}
+
+/** What people change of environments, which is recorded, and what they save for themselves. */
+function createForPeople(main: Application, options: ServicesOptions, observed: Observed) {
+  const database = () => main.db.options as unknown as DatabaseConnection;
+  const joins = new EnvironmentJoins({ ...options, ...observed, database });
+  const driver = options.driver?.(() => observed.leadership.fleet) ?? null;
+  const appsOnlyIn = (environment: string) =>
+    [...observed.appCache.apps.values()]
+      .filter(({ environments }) => environments.length === 1 && environments[0] === environment)
+      .map(({ name }) => name);
+  const containers = new Containers({ ...observed, driver, joins, appsOnlyIn });
+  const views = new ViewStore(main, options.random);
+  return { joins, containers, views, ...createNotices(main, options, observed) };
+}
+
+/** What tells people and other systems what happens. */
+function createNotices(
+  app: Application,
+  { clock, random, log, aesKey, publicUrl, own }: ServicesOptions,
+  observed: Observed,
+) {
+  const { leadership, view } = observed;
+  const notifiers = new NotifierStore(app);
+  const fleet = () => leadership.fleet;
+  const rowOf = (event: Event) => view.eventRow(event);
+  const send = createSenders({ app, clock, aesKey, publicUrl, pages: own().config.host, fleet, rowOf });
+  const notices = new Notices({ ...observed, notifiers, send, clock, random, log });
+  return { notices, notifierSettings: new NotifierSettings({ ...observed, app, notifiers, notices, clock, aesKey }) };
+}
+
+/** What moves apps between environments, and what shows all of them. */
+function createOverview(
+  given: Observed & ReturnType<typeof createPlacement> & { service: AppService },
+  { clock, traffic = () => new Map(), appTraffic, own }: ServicesOptions,
+) {
+  const checklist = () => checklistOf(gatherFacts(given, own()));
+  const redRows = () => checklist().filter(({ level }) => level === 'red').length;
+  return {
+    checklist,
+    drains: new Drains(given),
+    summary: new Summary({ ...given, clock, redRows }),
+    load: new LoadRecorder({ ...given, clock, traffic, appTraffic: appTraffic ?? null }),
+  };
 }
