@@ -19,11 +19,12 @@ const shown = (status: Status, values: Partial<ShownStatus> = {}): ShownStatus =
   observedAt: 8,
   ...values,
 });
-const app = (name: string, statuses: Record<string, Status>, values: Partial<ProblemApp> = {}): ProblemApp => ({
-  name,
-  title: name.toUpperCase(),
-  environments: Object.keys(statuses),
-  isWanted: true,
+const app = (
+  name: string,
+  statuses: Record<string, Status>,
+  { desired = 'running', ...values }: Partial<ProblemApp & ProblemApp['app']> = {},
+): ProblemApp => ({
+  app: { name, title: name.toUpperCase(), environments: Object.keys(statuses), desired },
   statuses: Object.entries(statuses).map(([environment, status]) => [environment, shown(status)]),
   operation: null,
   ...values,
@@ -49,7 +50,7 @@ describe('problems, each with its remedies', () => {
     const apps = [
       app('crm', { env_a: 'unknown' }),
       app('wiki', { env_a: 'unknown', env_b: 'running' }),
-      app('old', { env_a: 'unknown' }, { isWanted: false }),
+      app('old', { env_a: 'unknown' }, { desired: 'stopped' }),
     ];
     expect(problems([place('env_a', 'down'), place('env_b')], apps)).toEqual([
       {
@@ -79,7 +80,7 @@ describe('problems, each with its remedies', () => {
   });
 
   it('an app without an environment can be assigned to one', () => {
-    const [problem] = problems([place('env_a')], [app('crm', {}), app('old', {}, { isWanted: false })]);
+    const [problem] = problems([place('env_a')], [app('crm', {}), app('old', {}, { desired: 'stopped' })]);
     expect(problem).toMatchObject({ level: 'red', message: { params: { apps: 'CRM', count: 1 } } });
     expect(problem.remedies).toEqual([
       { kind: 'assign', apps: ['crm'] },

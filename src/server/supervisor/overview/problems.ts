@@ -1,9 +1,11 @@
 import { type Message, say, sayAction } from '../../../shared/message';
+import type { Operation } from '../../../shared/operation';
 import { mayRestartEnd } from '../../../shared/remedies';
 import type { Problem, Remedy } from '../../../shared/summary';
-import type { Action, Health, ShownStatus } from '../../../shared/types';
+import type { Health, ShownStatus } from '../../../shared/types';
 import { NO_ENVIRONMENT } from '../../../shared/words';
 import { isAlive } from '../../protocol/health';
+import type { AppDefinition } from '../definitions/repository';
 import type { DoorTrouble } from '../fleet/door-troubles';
 
 /** What problems are found in. */
@@ -16,13 +18,9 @@ export interface ProblemFacts {
 }
 
 export interface ProblemApp {
-  name: string;
-  title: string;
-  environments: string[];
-  /** Whether it should run. */
-  isWanted: boolean;
+  app: Pick<AppDefinition, 'name' | 'title' | 'environments' | 'desired'>;
   statuses: Array<[environment: string, shown: ShownStatus]>;
-  operation: { action: Action; waitingFor: Message | null; createdAt: number } | null;
+  operation: Pick<Operation, 'action' | 'waitingFor' | 'createdAt'> | null;
 }
 
 /** More problems of one kind are told as one. */
@@ -56,40 +54,30 @@ function ofEnvironments({ environments, apps, placeFor }: ProblemFacts): Problem
     remedies: [],
   };
   const lost = environments.filter(({ health }) => health === 'down' || (health === 'unknown' && !isBlind));
-  const isServedElsewhere = (app: ProblemApp) =>
-    app.environments.some((name) => isAlive(healthOf.get(name) ?? 'unknown'));
+  const isCutOff = ({ app }: ProblemApp) =>
+    isWanted(app) && !app.environments.some((name) => isAlive(healthOf.get(name) ?? 'unknown'));
   return [
     ...(isBlind ? [blindness] : []),
-    ...lost.map(({ name, health, since }): Problem => {
-      const cut = apps.filter(
-        (app) => app.isWanted && app.environments.includes(name) && !isServedElsewhere(app),
-      ).length;
-      const why: Remedy = { kind: 'why', environment: name };
-      if (health === 'unknown')
-        return {
-          level: 'yellow',
-          message: say('PROBLEM_ENVIRONMENT_UNKNOWN', { environment: name }),
-          since,
-          remedies: [why],
-        };
-      if (!cut)
-        return {
-          level: 'yellow',
-          message: say('PROBLEM_ENVIRONMENT_DOWN', { environment: name }),
-          since,
-          remedies: [why, { kind: 'environments' }],
-        };
-      const to = placeFor(name);
-      const move: Remedy = to === null ? { kind: 'addEnvironment' } : { kind: 'move', environment: name, to };
-      return {
-        level: 'red',
-        message: say('PROBLEM_APPS_CUT_OFF', { environment: name, count: cut }),
+    ...lost.map(({ name: environment, health, since }): Problem => {
+      const problem = (level: Problem['level'], message: Message, ...remedies: Remedy[]) => ({
+        level,
+        message,
         since,
-        remedies: [move, why],
-      };
+        remedies,
+      });
+      const why: Remedy = { kind: 'why', environment };
+      if (health === 'unknown') return problem('yellow', say('PROBLEM_ENVIRONMENT_UNKNOWN', { environment }), why);
+      const count = apps.filter((each) => each.app.environments.includes(environment) && isCutOff(each)).length;
+      if (!count)
+        return problem('yellow', say('PROBLEM_ENVIRONMENT_DOWN', { environment }), why, { kind: 'environments' });
+      const to = placeFor(environment);
+      const move: Remedy = to === null ? { kind: 'addEnvironment' } : { kind: 'move', environment, to };
+      return problem('red', say('PROBLEM_APPS_CUT_OFF', { environment, count }), move, why);
     }),
   ];
 }
+
+const isWanted = ({ desired }: ProblemApp['app']) => desired === 'running';
 
 const ofDoors = ({ level, message, app, environment }: DoorTrouble): Problem => ({
   level,
@@ -102,7 +90,7 @@ const ofDoors = ({ level, message, app, environment }: DoorTrouble): Problem => 
 });
 
 function homeless({ apps }: ProblemFacts): Problem[] {
-  const found = apps.filter(({ environments, isWanted }) => isWanted && !environments.length);
+  const found = apps.map(({ app }) => app).filter((app) => isWanted(app) && !app.environments.length);
   if (!found.length) return [];
   const remedies: Remedy[] = [
     { kind: 'assign', apps: found.slice(0, MOST_APPS).map(({ name }) => name) },
@@ -113,9 +101,9 @@ function homeless({ apps }: ProblemFacts): Problem[] {
 }
 
 function failed({ apps }: ProblemFacts): Problem[] {
-  const found = apps.flatMap((app) => {
-    const broken = app.isWanted ? app.statuses.find(([, { status }]) => status === 'error') : undefined;
-    const runs = app.statuses.some(([, { status }]) => status === 'running');
+  const found = apps.flatMap(({ app, statuses }) => {
+    const broken = isWanted(app) ? statuses.find(([, { status }]) => status === 'error') : undefined;
+    const runs = statuses.some(([, { status }]) => status === 'running');
     return broken
       ? [{ app, environment: broken[0], shown: broken[1], level: runs ? ('yellow' as const) : ('red' as const) }]
       : [];
@@ -142,9 +130,9 @@ function failed({ apps }: ProblemFacts): Problem[] {
 }
 
 function waiting({ apps }: ProblemFacts, now: number): Problem[] {
-  const found = apps.flatMap((app) =>
-    app.operation?.waitingFor && now - app.operation.createdAt > PATIENCE
-      ? [{ app, ...app.operation, cause: app.operation.waitingFor }]
+  const found = apps.flatMap(({ app, operation }) =>
+    operation?.waitingFor && now - operation.createdAt > PATIENCE
+      ? [{ app, ...operation, cause: operation.waitingFor }]
       : [],
   );
   if (found.length > MOST) {
@@ -177,7 +165,7 @@ function warnings({ environments }: ProblemFacts): Problem[] {
   }));
 }
 
-const titlesOf = (apps: readonly ProblemApp[]): string => {
+const titlesOf = (apps: readonly ProblemApp['app'][]): string => {
   const shown = apps.slice(0, MOST).map(({ title }) => title);
   return apps.length > MOST ? `${shown.join(', ')}, …` : shown.join(', ');
 };

@@ -1,6 +1,5 @@
 import { domainStateOf } from '../../../shared/domain-check';
 import type { DoorSummary, EnvironmentSummary, FleetSummary } from '../../../shared/summary';
-import type { ShownStatus } from '../../../shared/types';
 import { worstOf } from '../../../shared/words';
 import type { Clock } from '../../clock';
 import { isAlive } from '../../protocol/health';
@@ -33,9 +32,8 @@ export interface SummaryOptions extends FleetViewOptions {
 /** How long the number of red rows is taken for current, in ms. */
 const CHECKLIST_AGE = 30_000;
 
-interface Looked {
+interface Looked extends ProblemApp {
   app: AppDefinition;
-  statuses: Array<[string, ShownStatus]>;
 }
 
 /** Everything that the Overview shows, from memory, as of now. */
@@ -45,28 +43,32 @@ export class Summary {
   constructor(private readonly options: SummaryOptions) {}
 
   get(): FleetSummary {
-    const { appCache, view, moves, doors, doorTroubles, clock } = this.options;
+    const { appCache, active, view, moves, doors, doorTroubles, clock } = this.options;
     const { wall } = clock.now();
     const statusIn = view.judge();
-    const looked = [...appCache.apps.values()].map((app) => ({ app, statuses: view.statusesOf(app, statusIn) }));
+    const apps = [...appCache.apps.values()].map((app) => ({
+      app,
+      statuses: view.statusesOf(app, statusIn),
+      operation: active.of(app.uid)[0] ?? null,
+    }));
     const environments = this.environmentFacts();
     const facts = {
       environments,
-      apps: looked.map((each) => this.problemApp(each)),
+      apps,
       doors: doorTroubles(),
       placeFor: (environment: string) => moves.bestPlace([environment]),
     };
     return {
       at: wall,
-      total: looked.length,
-      counts: countsOf(looked),
+      total: apps.length,
+      counts: countsOf(apps),
       problems: problemsOf(facts, wall),
       attention: attentionOf(
-        looked.map((each) => this.attentionApp(each)),
+        apps.map((each) => this.attentionApp(each)),
         this.redRows(),
         wall,
       ),
-      environments: this.environments(looked, environments),
+      environments: this.environments(apps, environments),
       doors: (doors?.all() ?? []).map(doorSummary),
     };
   }
@@ -80,12 +82,6 @@ export class Summary {
       const lease = isAlive(health) ? (view?.lease ?? null) : null;
       return { name, health, since, lease, warnings: warningsOf(name, this.options) };
     });
-  }
-
-  private problemApp({ app, statuses }: Looked): ProblemApp {
-    const [operation] = this.options.active.of(app.uid);
-    const { name, title, environments, desired } = app;
-    return { name, title, environments, isWanted: desired === 'running', statuses, operation: operation ?? null };
   }
 
   private attentionApp({ app, statuses }: Looked): AttentionApp {
