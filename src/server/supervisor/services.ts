@@ -83,20 +83,7 @@ export interface SupervisorPace {
 }
 
 export interface SupervisorPartOptions {
-  stores: Pick<
-    Stores,
-    | 'records'
-    | 'leases'
-    | 'fleet'
-    | 'statuses'
-    | 'appIndex'
-    | 'routes'
-    | 'doors'
-    | 'ignored'
-    | 'sealed'
-    | 'warnings'
-    | 'returns'
-  >;
+  stores: Omit<Stores, 'manifests' | 'sso' | 'open' | 'close'>;
   bus: MessageBus;
   instance: string;
   aesKey: Buffer | null;

@@ -43,9 +43,10 @@ export class SupervisorPart {
   readonly appEnds = new Feed<{ uid: string }>();
   /** Commands of other plugins that were carried out here, or refused. */
   readonly commands = new Feed<CommandOutcome>();
-  private running: Running | null = null;
-  /** From the beginning of a start until it has succeeded or failed. */
-  private starting: { services: Running | null } | null = null;
+  /** From the beginning of a start until it has failed. */
+  private services: Running | null = null;
+  /** Whether that start has succeeded, and this process does not end. */
+  private isLoaded = false;
   /** This process ends: nothing starts any more. */
   private isOver = false;
   private storeWarnings: Message[] = [];
@@ -74,33 +75,30 @@ export class SupervisorPart {
    * reachable. Before that no app may be reported as unknown.
    */
   get loaded(): boolean {
-    return this.running !== null;
+    return this.isLoaded;
+  }
+
+  private get running(): Running | null {
+    return this.isLoaded ? this.services : null;
   }
 
   /** Begins once; a repeated call after a restart of the main app does nothing. Never rejects. */
   start(main: Application): void {
-    if (this.running || this.starting || this.isOver) return;
+    if (this.services || this.isOver) return;
     const { clock, log, pace = PACE } = this.options;
-    const attempt: { services: Running | null } = { services: null };
-    this.starting = attempt;
-    this.startNow(main, attempt).then(
-      () => {
-        this.starting = null;
-      },
-      (error) => {
-        // A failed start is undone completely: another Supervisor, or the next attempt, gets the lead immediately.
-        this.starting = null;
-        this.running = null;
-        attempt.services?.recorder.stop();
-        attempt.services?.notices.stop();
-        attempt.services?.domains.stop();
-        attempt.services?.doors.stop();
-        if (attempt.services) void resign(attempt.services, log);
-        if (this.isOver) return;
-        log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
-        clock.timeout(pace.beginAgain, () => this.start(main));
-      },
-    );
+    this.startNow(main).catch((error) => {
+      const { services } = this;
+      this.services = null;
+      this.isLoaded = false;
+      // A failed start is undone completely: another Supervisor, or the next attempt, gets the lead immediately.
+      if (services) {
+        stopAll(services);
+        void resign(services, log);
+      }
+      if (this.isOver) return;
+      log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
+      clock.timeout(pace.beginAgain, () => this.start(main));
+    });
   }
 
   /**
@@ -108,26 +106,22 @@ export class SupervisorPart {
    */
   async prepareToLeave(): Promise<void> {
     this.isOver = true;
-    const services = this.running ?? this.starting?.services;
-    if (!services) return;
-    await resign(services, this.options.log);
+    if (!this.services) return;
+    await resign(this.services, this.options.log);
     this.options.bus.notify('definitions', []);
   }
 
   stop(): void {
     this.isOver = true;
-    const services = this.running ?? this.starting?.services;
-    this.running = null;
-    if (!services) return;
-    stopWork(services);
-    const { recorder, containers, notices, reach, doors, domains, leadership } = services;
-    for (const service of [recorder, containers, notices, reach, doors, domains, leadership]) service.stop();
+    this.isLoaded = false;
+    if (this.services) stopAll(this.services);
   }
 
   /** @throws AppSupervisorError while definitions are not loaded yet */
   get parts(): Running {
-    if (!this.running) throw this.starting?.services?.leadership.former ?? new AppSupervisorError('NOT_READY');
-    return this.running;
+    const { running, services } = this;
+    if (!running) throw services?.leadership.former ?? new AppSupervisorError('NOT_READY');
+    return running;
   }
 
   /** Whether an environment has registered, now or before. */
@@ -177,7 +171,7 @@ export class SupervisorPart {
 
   /** The problems of this process or its Redis, as messages that say what to do. */
   warnings(): Message[] {
-    const { former } = (this.running ?? this.starting?.services)?.leadership ?? {};
+    const { former } = this.services?.leadership ?? {};
     return [
       ...this.options.warnings,
       ...(former ? [describeError(former)] : []),
@@ -198,12 +192,12 @@ export class SupervisorPart {
     await within(this.options.clock, REMOVAL_PATIENCE, queue.run(environmentKey(environment)), undefined);
   }
 
-  private async startNow(main: Application, attempt: { services: Running | null }): Promise<void> {
+  private async startNow(main: Application): Promise<void> {
     const { clock, pace = PACE } = this.options;
     const onAppEnd = (uid: string) => this.appEnds.emitAndWait({ uid });
     const onCommand = (outcome: CommandOutcome) => this.commands.emit(outcome);
     const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd, onCommand }), timers: [] };
-    attempt.services = running;
+    this.services = running;
     const { appCache, active, leadership, environmentCache, compatibility, observer, loop, load } = running;
     // Beside a leader of the release that has written former rows, they would change again.
     while ((await this.options.rows?.areFormer(main)) && !(await leadership.take())) {
@@ -221,15 +215,11 @@ export class SupervisorPart {
     await observer.poll();
     await this.findPlugins(compatibility);
     this.assertGoesOn();
-    this.running = running;
+    this.isLoaded = true;
     // Immediately, because whoever learns now that this process is ready sends requests.
     this.notifyListeners();
-    loop.start();
-    running.watch.start();
-    running.containers.start();
-    running.notices.start();
-    running.domains.start();
-    running.doors.start();
+    const { watch, containers, notices, domains, doors } = running;
+    for (const service of [loop, watch, containers, notices, domains, doors]) service.start();
     await leadership.start();
     await this.subscribe(running);
     this.assertGoesOn();
@@ -389,6 +379,12 @@ export class SupervisorPart {
 function stopWork({ timers, loop }: Running): void {
   for (const timer of timers) timer.cancel();
   loop.stop();
+}
+
+function stopAll(services: Running): void {
+  stopWork(services);
+  const { recorder, containers, notices, reach, doors, domains, leadership } = services;
+  for (const service of [recorder, containers, notices, reach, doors, domains, leadership]) service.stop();
 }
 
 /** Ends the work of these services, and hands the lead over. Never rejects. */

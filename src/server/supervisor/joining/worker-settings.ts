@@ -1,3 +1,4 @@
+import { DIALECTS } from '../../../shared/dialects';
 import type { JoinRequest, JoinStep } from '../../../shared/join';
 import { type Message, say } from '../../../shared/message';
 import type { RedisConfig, SupervisorConfig } from '../../config';
@@ -98,15 +99,8 @@ function databaseFor({ database, join }: JoinFacts, { name }: JoinRequest, passw
   const { dialect, host = 'localhost', port } = database;
   const own = databaseOf(name);
   const { user, password: known } = join.role ?? { user: own, password };
-  return { dialect, host, port: port || PORTS[dialect] || '', username: user, password: known, database: own };
+  return { dialect, host, port: port || DIALECTS[dialect]?.port || '', username: user, password: known, database: own };
 }
-
-const PORTS: Partial<Record<DatabaseConnection['dialect'], number>> = {
-  postgres: 5432,
-  kingbase: 54321,
-  mysql: 3306,
-  mariadb: 3306,
-};
 
 /** @param entered `host[:port]`; empty: the address of this Supervisor */
 function serverFrom(
