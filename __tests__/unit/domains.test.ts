@@ -14,6 +14,7 @@ import { parseAppsDomain } from '../../src/shared/origins';
 import type { DomainReason } from '../../src/shared/words';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
+import { SeededRandom } from '../support/random';
 
 const DOMAIN = 'crm.test';
 const known = (values: Partial<DomainCheck> = {}): DomainCheck => ({
@@ -99,12 +100,16 @@ describe('links', () => {
 });
 
 describe('the checks', () => {
-  function setup({ leads = true, publicUrl = 'https://main.test:8443' as string | null } = {}) {
+  function setup({
+    leads = true,
+    publicUrl = 'https://main.test:8443' as string | null,
+    answer = null as DomainReason | null,
+  } = {}) {
     const clock = new FakeClock();
     const app = { name: 'crm', uid: 'uid-1', cname: DOMAIN as string | null, domainCheck: null as DomainCheck | null };
     const asked: string[] = [];
     const told: string[] = [];
-    const state = { leads, answer: null as DomainReason | null };
+    const state = { leads, answer };
     const watch = new DomainWatch({
       appCache: { apps: new Map([['crm', app]]), refresh: async () => {} } as never,
       appRepository: {
@@ -126,6 +131,7 @@ describe('the checks', () => {
         return state.answer;
       },
       clock,
+      random: new SeededRandom(),
       log: recordedLog(),
     });
     watch.start();
@@ -142,10 +148,9 @@ describe('the checks', () => {
   });
 
   it('come sooner while they fail, and at once for another domain', async () => {
-    const { clock, app, asked, state, watch } = setup();
-    state.answer = 'unresolved';
+    const { clock, app, asked, state, watch } = setup({ answer: 'unresolved' });
     await clock.run(16_000);
-    // At 1, 6 and 16 s.
+    // At 0, 5 and 15 s.
     expect(asked.length).toBe(3);
     expect(app.domainCheck).toMatchObject({ state: 'failed', reason: 'unresolved' });
     app.cname = 'new.test';
@@ -165,7 +170,7 @@ describe('the checks', () => {
     await follower.clock.run(5_000);
     expect(follower.asked).toEqual([]);
     follower.state.leads = true;
-    await follower.clock.run(1_000);
+    await follower.clock.run(5_000);
     expect(follower.asked.length).toBe(1);
     const { clock, app, asked, watch } = setup({ publicUrl: null });
     await clock.run(1_000);

@@ -271,11 +271,11 @@ function createPlacement(given: Observed & { service: AppService }, options: Ser
 
 /** What asks whether an address answers: that of a Worker, and the domain of an app. */
 function createProbes(known: Known, options: ServicesOptions, addresses: Addresses) {
-  const { clock, log, bus, wsPath, probeDomain } = options;
+  const { clock, random, log, bus, wsPath, probeDomain } = options;
   return {
     reach: new ReachWatch({ ...known, clock, reaches: options.reaches ?? reaches }),
     checkReach: (proxyUrl: string) => checkReach(proxyUrl, wsPath, clock.now().wall),
-    domains: new DomainWatch({ ...known, bus, addresses, probe: probeDomain ?? null, clock, log }),
+    domains: new DomainWatch({ ...known, bus, addresses, probe: probeDomain ?? null, clock, random, log }),
   };
 }
 

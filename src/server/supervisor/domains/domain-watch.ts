@@ -1,17 +1,19 @@
 import { type Addresses, addressOf } from '../../../shared/origins';
 import type { DomainReason } from '../../../shared/words';
-import type { Clock, Timer } from '../../clock';
+import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { MessageBus } from '../../protocol/bus';
+import type { Random } from '../../random';
 import type { Leadership } from '../control/leader';
+import { WorkQueue } from '../control/work-queue';
 import type { AppCache } from '../definitions/app-cache';
 import type { AppDefinition, AppRepository } from '../definitions/repository';
 import type { ProbeDomain } from './domain-probe';
 import { afterCheck, pauseAfter } from './domain-state';
 
-/** How often it is looked whether a check is due, in ms; domains that change are checked at once. */
-const TICK = 1_000;
+/** How often a Supervisor that does not lead looks whether it does, in ms. */
+const LOOK_AGAIN = 5_000;
 /** Most checks at a time. */
 const AT_ONCE = 4;
 
@@ -24,76 +26,57 @@ export interface DomainWatchOptions {
   /** Null: nothing is checked. */
   probe: ProbeDomain | null;
   clock: Clock;
+  random: Random;
   log: Log;
-}
-
-/** The checks of one domain. */
-interface Plan {
-  domain: string;
-  /** By the monotonic clock. */
-  dueAt: number;
-  /** In a row that have failed. */
-  failures: number;
 }
 
 /** Checks whether the custom domains of apps lead to this fleet: in the leading Supervisor, which stores what it finds. */
 export class DomainWatch {
-  /** By name of the app. */
-  private readonly plans = new Map<string, Plan>();
-  private readonly running = new Set<string>();
-  private timer: Timer | null = null;
+  /** By name of the app, how many checks of its domain in a row have failed. */
+  private readonly known = new Map<string, { domain: string; failures: number }>();
+  private readonly queue: WorkQueue;
 
-  constructor(private readonly options: DomainWatchOptions) {}
+  constructor(private readonly options: DomainWatchOptions) {
+    const { clock, random, log } = options;
+    const onFailure = (app: string, error: unknown) =>
+      log.rooms.fleet?.('A domain could not be checked', { app, cause: messageOf(error) });
+    this.queue = new WorkQueue({ clock, random, concurrency: AT_ONCE, onFailure });
+  }
 
   start(): void {
-    const { appCache, probe, clock } = this.options;
-    if (!probe || this.timer) return;
-    this.note(appCache.apps.keys());
-    this.timer = clock.interval(TICK, () => this.tick());
+    if (!this.options.probe) return;
+    this.queue.start((name) => this.check(name));
+    this.known.clear();
+    this.note(this.options.appCache.apps.keys());
   }
 
   stop(): void {
-    this.timer?.cancel();
-    this.timer = null;
+    this.queue.stop();
   }
 
   /** Definitions have changed. */
   note(names: Iterable<string>): void {
-    const { appCache, clock } = this.options;
     for (const name of names) {
-      const domain = appCache.apps.get(name)?.cname;
-      if (!domain) this.plans.delete(name);
-      else if (this.plans.get(name)?.domain !== domain)
-        this.plans.set(name, { domain, dueAt: clock.now().mono, failures: 0 });
-    }
-    if (this.timer) this.tick();
-  }
-
-  private tick(): void {
-    const { leadership, clock } = this.options;
-    if (!leadership.leads) return;
-    const now = clock.now().mono;
-    for (const [name, plan] of this.plans) {
-      if (this.running.size >= AT_ONCE) return;
-      if (plan.dueAt <= now && !this.running.has(name)) void this.check(name, plan);
+      const domain = this.options.appCache.apps.get(name)?.cname;
+      if (!domain) this.known.delete(name);
+      else if (this.known.get(name)?.domain !== domain) {
+        this.known.set(name, { domain, failures: 0 });
+        this.queue.add(name);
+      }
     }
   }
 
-  /** Never rejects. */
-  private async check(name: string, plan: Plan): Promise<void> {
-    const { appCache, clock, log } = this.options;
-    this.running.add(name);
-    try {
-      const reason = await this.ask(plan.domain);
-      plan.failures = reason === null ? 0 : plan.failures + 1;
-      const app = appCache.apps.get(name);
-      if (app?.cname === plan.domain) await this.store(app, reason, plan.failures);
-    } catch (error) {
-      log.rooms.fleet?.('A domain could not be checked', { app: name, cause: messageOf(error) });
-    } finally {
-      plan.dueAt = clock.now().mono + pauseAfter(plan.failures);
-      this.running.delete(name);
-    }
+  /** @returns when it is to be checked again, in ms; null if it has no domain */
+  private async check(name: string): Promise<number | null> {
+    const { appCache, leadership } = this.options;
+    const known = this.known.get(name);
+    if (!known) return null;
+    if (!leadership.leads) return LOOK_AGAIN;
+    const reason = await this.ask(known.domain);
+    known.failures = reason === null ? 0 : known.failures + 1;
+    const app = appCache.apps.get(name);
+    if (app?.cname === known.domain) await this.store(app, reason, known.failures);
+    return pauseAfter(known.failures);
   }
 
   private async ask(domain: string): Promise<DomainReason | null> {
