@@ -1,7 +1,6 @@
 import type { Database } from '@nocobase/database';
 import { describe, expect, it } from 'vitest';
 import { collections } from '../../src/server/core/collections';
-import { inEnglish } from '../../src/server/errors';
 import { cancelRequested, changesBetween, requested } from '../../src/server/supervisor/definitions/change-events';
 import { EventStore } from '../../src/server/supervisor/definitions/event-store';
 import { csvCell, eventsCsv } from '../../src/server/supervisor/events/csv';
@@ -157,7 +156,7 @@ describe('events as CSV', () => {
         { field: 'database.password', before: null, after: null, isSecret: true },
       ],
     };
-    const [head, line] = eventsCsv([row], inEnglish).split('\r\n');
+    const [head, line] = eventsCsv([row]).split('\r\n');
     expect(head).toMatch(/^\uFEFFat,endedAt,kind,app,/);
     expect(line).toMatch(/^1970-01-01T00:00:00\.000Z,,/);
     expect(line).toContain('"\'=cmd|x"');

@@ -404,7 +404,7 @@ describe('the secret of the webhook', () => {
           stored = { ...stored, ...values };
         },
       } as never,
-      notices: { look: () => undefined, test: async () => ({ ok: true, status: null, error: null }) },
+      notices: { look: () => undefined },
       journal: { ofNotifier: async () => undefined },
       clock: new FakeClock(),
       aesKey: null,

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { EVENT, type EventRow } from '../../../shared/event';
 import { keysIn } from '../../../shared/fields';
-import { inEnglish } from '../../errors';
 import type { EventStore } from '../definitions/event-store';
 import { parseInput } from '../definitions/input';
 import { eventsCsv } from '../events/csv';
@@ -48,7 +47,7 @@ export const EVENTS = {
         if (rows.length < AT_ONCE) break;
       }
       return format === 'csv'
-        ? { file: 'activity.csv', type: 'text/csv; charset=utf-8', content: eventsCsv(found, inEnglish) }
+        ? { file: 'activity.csv', type: 'text/csv; charset=utf-8', content: eventsCsv(found) }
         : { file: 'activity.json', type: 'application/json; charset=utf-8', content: JSON.stringify(found, null, 2) };
     },
   }),

@@ -33,6 +33,6 @@ export const NOTIFIERS = {
     query: ONE_NOTIFIER,
     gives: 'The result.',
     rows: 'appSupervisorNoticeResult',
-    work: async ({ parts, name }) => ({ data: await parts.notifierSettings.test(idIn(name)) }),
+    work: async ({ parts, name }) => ({ data: await parts.notices.test(idIn(name)) }),
   }),
 };

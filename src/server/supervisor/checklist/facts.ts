@@ -1,9 +1,7 @@
 import type { AdminPassword, Registration, StatusEntry } from '../../../shared/messages';
 import type { ActiveConfig } from '../../config';
-import type { AppCache } from '../definitions/app-cache';
 import type { AppDefinition } from '../definitions/repository';
-import type { EnvironmentCache } from '../fleet/environment-cache';
-import type { FleetObserver } from '../fleet/observer';
+import type { FleetViewOptions } from '../fleet/view';
 
 /** What the security checklist is made of. A new check that needs more adds it here. */
 export interface ChecklistFacts extends OwnFacts {
@@ -33,14 +31,11 @@ export interface EnvironmentFacts {
   registration: Registration | null;
 }
 
-interface Sources {
-  appCache: AppCache;
-  observer: FleetObserver;
-  environmentCache: EnvironmentCache;
-}
-
 /** Everything from memory, as of now. */
-export function gatherFacts({ appCache, observer, environmentCache }: Sources, own: OwnFacts): ChecklistFacts {
+export function gatherFacts(
+  { appCache, observer, environmentCache }: Pick<FleetViewOptions, 'appCache' | 'observer' | 'environmentCache'>,
+  own: OwnFacts,
+): ChecklistFacts {
   const apps = [...appCache.apps.values()].map((app) => ({ app, reports: observer.reportsOf(app) }));
   const environments = environmentCache.names().map((name) => ({
     name,

@@ -129,19 +129,11 @@ function causeOf({ exitCode, isOutOfMemory, lastLines }: End): Message {
   return say(isOutOfMemory ? 'CONTAINER_OUT_OF_MEMORY' : 'CONTAINER_EXIT', { code: exitCode, lines });
 }
 
-function rowOf(state: ContainerState, own: OwnContainer | null): ContainerRow {
-  const { environment, name, image, imageId, status, since, restarts, memory, cpus, end } = state;
+function rowOf({ imageId, request, end, ...row }: ContainerState, own: OwnContainer | null): ContainerRow {
   return {
-    environment,
-    name,
-    image,
+    ...row,
     isOutdated: own !== null && own.imageId !== imageId,
-    status,
-    since,
     cause: end && causeOf({ ...end, lastLines: [] }),
     lastLines: end?.lastLines ?? [],
-    restarts,
-    memory,
-    cpus,
   };
 }

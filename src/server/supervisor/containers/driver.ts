@@ -1,4 +1,4 @@
-import type { ContainerStatus } from '../../../shared/container';
+import type { ContainerRow } from '../../../shared/container';
 
 /**
  * Makes and runs the processes of Workers, in a Docker Engine or somewhere else. It knows nothing of environments but their names.
@@ -69,13 +69,10 @@ export interface End {
   lastLines: string[];
 }
 
-export interface ContainerState
-  extends Pick<ContainerSpec, 'environment' | 'name' | 'image' | 'memory' | 'cpus' | 'request'> {
+export interface ContainerState extends Omit<ContainerRow, 'isOutdated' | 'cause' | 'lastLines'> {
   imageId: string;
-  status: ContainerStatus;
-  /** In ms since 1970. */
-  since: number;
-  restarts: number;
+  /** As in `ContainerSpec`. */
+  request: string;
   /** Null while it runs, and after a wanted end. */
   end: End | null;
 }

@@ -1,5 +1,5 @@
 import type { EventRow, SettingChange } from '../../../shared/event';
-import type { Message } from '../../../shared/message';
+import { inEnglish } from '../../errors';
 
 /** Events as a table for spreadsheets (RFC 4180). */
 
@@ -18,7 +18,7 @@ const iso = (at: number | null): string => (at === null ? '' : new Date(at).toIS
 const changeText = ({ field, before, after, isSecret }: SettingChange): string =>
   isSecret ? `${field}: ***` : `${field}: ${before ?? ''} → ${after ?? ''}`;
 
-type Column = [name: string, value: (row: EventRow, textOf: (message: Message) => string) => string | number | null];
+type Column = [name: string, value: (row: EventRow) => string | null];
 
 const COLUMNS: Column[] = [
   ['at', (row) => iso(row.at)],
@@ -28,18 +28,18 @@ const COLUMNS: Column[] = [
   ['environment', (row) => row.environment],
   ['createdBy', (row) => row.createdBy],
   ['code', (row) => row.message.code],
-  ['message', (row, textOf) => textOf(row.message)],
-  ['cause', (row, textOf) => row.cause && textOf(row.cause)],
+  ['message', (row) => inEnglish(row.message)],
+  ['cause', (row) => row.cause && inEnglish(row.cause)],
   ['changes', (row) => row.changes?.map(changeText).join('\n') ?? null],
   ['operation', (row) => row.operationId],
   ['operationState', (row) => row.operation?.state ?? null],
 ];
 
 /**
- * @param textOf renders messages
+ * With texts in English.
  * @returns lines that end with CR LF, after the mark by which spreadsheets recognize UTF-8
  */
-export function eventsCsv(rows: readonly EventRow[], textOf: (message: Message) => string): string {
-  const lines = rows.map((row) => COLUMNS.map(([, value]) => csvCell(value(row, textOf))).join(','));
+export function eventsCsv(rows: readonly EventRow[]): string {
+  const lines = rows.map((row) => COLUMNS.map(([, value]) => csvCell(value(row))).join(','));
   return `\uFEFF${[COLUMNS.map(([name]) => name).join(','), ...lines].join('\r\n')}\r\n`;
 }

@@ -8,8 +8,6 @@ import type { Random } from '../../random';
 import type { OwnFacts } from '../checklist/facts';
 import { changed } from '../definitions/change-events';
 import type { EventStore } from '../definitions/event-store';
-import type { EnvironmentCache } from '../fleet/environment-cache';
-import type { FleetObserver } from '../fleet/observer';
 import { checkReach, probe } from '../fleet/reachability';
 import { type WarningsOptions, warningsOf } from '../fleet/warnings';
 import { filesOf } from './files';
@@ -25,8 +23,6 @@ export interface EnvironmentJoinsOptions extends WarningsOptions {
   keyring?: Pick<Keyring, 'fleetKey' | 'floorOf'>;
   wsPath: string;
   events: Pick<EventStore, 'append'>;
-  environmentCache: EnvironmentCache;
-  observer: FleetObserver;
   clock: Clock;
   random: Random;
   /** Replaced by tests. @returns whether it was not there */

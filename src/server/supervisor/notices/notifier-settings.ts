@@ -3,7 +3,6 @@ import type { SettingChange } from '../../../shared/event';
 import { pickIn } from '../../../shared/fields';
 import {
   NOTIFIER,
-  type NoticeResult,
   type NoticeSettings,
   type Notifier,
   type NotifierId,
@@ -21,7 +20,7 @@ import type { NotifierStore } from './notifier-store';
 export interface NotifierSettingsOptions {
   app: Application;
   notifiers: NotifierStore;
-  notices: Pick<Notices, 'look' | 'test'>;
+  notices: Pick<Notices, 'look'>;
   journal: Pick<ChangeJournal, 'ofNotifier'>;
   clock: Clock;
   aesKey: Buffer | null;
@@ -63,10 +62,6 @@ export class NotifierSettings {
     await journal.ofNotifier(id, changesBetween(before, wanted, secret !== undefined), userId);
     notices.look();
     return { ...rowOf({ ...wanted, ...values }), ...(secret ? { secret } : {}) };
-  }
-
-  test(id: NotifierId): Promise<NoticeResult> {
-    return this.options.notices.test(id);
   }
 
   private async assertComplete({ id, kinds, channel, receivers, url }: Notifier): Promise<void> {

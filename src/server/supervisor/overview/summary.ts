@@ -3,12 +3,8 @@ import type { DoorSummary, EnvironmentSummary, FleetSummary } from '../../../sha
 import { worstOf } from '../../../shared/words';
 import type { Clock } from '../../clock';
 import { isAlive } from '../../protocol/health';
-import type { AppCache } from '../definitions/app-cache';
-import type { OperationCache } from '../definitions/operation-store';
 import type { AppDefinition } from '../definitions/repository';
 import type { DoorTrouble, SeenDoor } from '../fleet/door-troubles';
-import type { EnvironmentCache } from '../fleet/environment-cache';
-import type { FleetObserver } from '../fleet/observer';
 import type { FleetView, FleetViewOptions } from '../fleet/view';
 import { warningsOf } from '../fleet/warnings';
 import type { Moves } from '../placement/moves';
@@ -16,10 +12,6 @@ import { type AttentionApp, attentionOf } from './attention';
 import { type ProblemApp, problemsOf } from './problems';
 
 export interface SummaryOptions extends FleetViewOptions {
-  appCache: AppCache;
-  observer: FleetObserver;
-  active: OperationCache;
-  environmentCache: EnvironmentCache;
   view: FleetView;
   moves: Moves;
   clock: Clock;
