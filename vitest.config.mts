@@ -15,10 +15,11 @@ const ON_A_FLEET = { maxWorkers: 1, fileParallelism: false, globalSetup: './__te
 
 const MINUTE = 60_000;
 
-/** Unit tests that replace modules (`vi.mock`), or methods of NocoBase's classes, which others have loaded. */
-const WITH_MOCKS = ['fields', 'guards.core', 'guards.files', 'guards.nodes', 'programs'].map(
-  (name) => `__tests__/unit/${name}.test.ts`,
-);
+const unit = (name: string) => `__tests__/unit/${name}.test.ts`;
+/** Unit tests that replace modules (`vi.mock`). */
+const WITH_MOCKS = ['fields', 'programs'].map(unit);
+/** Unit tests that replace methods of NocoBase's classes, which others have loaded. */
+const ON_CLASSES = ['guards.core', 'guards.files', 'guards.nodes'].map(unit);
 
 /** End-to-end tests that need no fleet, or bring one of their own: `npm test` runs them beside those on the shared fleet. */
 const ALONE = ['launcher', 'one-process'].map((name) => `__tests__/e2e/${name}.test.ts`);
@@ -41,8 +42,15 @@ export default defineConfig({
     passWithNoTests: false,
     projects: [
       // In one world for all files, which takes half the time; those that replace parts have one of their own.
-      project('unit', { exclude: WITH_MOCKS, isolate: false, ...UNIT }),
+      project('unit', { exclude: [...WITH_MOCKS, ...ON_CLASSES], isolate: false, ...UNIT }),
       project('unit-mocks', { include: WITH_MOCKS, ...UNIT }),
+      project('unit-classes', {
+        include: ON_CLASSES,
+        isolate: false,
+        ...UNIT,
+        maxWorkers: 1,
+        sequence: { groupOrder: 1 },
+      }),
       project('integration', {
         testTimeout: 3 * MINUTE,
         hookTimeout: 3 * MINUTE,

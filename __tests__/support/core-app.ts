@@ -20,23 +20,35 @@ export const pluginServer = (name: string, file: string) => require(`@nocobase/p
 /** What a package of the host exports: the very one that plugins use. */
 export const hostPackage = (name: string) => require(name);
 
-/** A folder, whose name may be part of a language's name, for one test file, with the storage of an instance in it. */
-export function instanceIn(name: string, env: Record<string, string> = {}) {
-  const place = mkdtempSync(path.join(tmpdir(), `guards${name}`));
+/** How long scripts may take, in s, and formulas, in ms. */
+const LIMITS = { APP_SUPERVISOR_SCRIPT_TIMEOUT: '1', APP_SUPERVISOR_FORMULA_TIMEOUT: '200' };
+let instance: ReturnType<typeof makeInstance> | undefined;
+
+function makeInstance(env: Record<string, string>) {
+  const place = mkdtempSync(path.join(tmpdir(), 'guardsfiles'));
   const storage = path.join(place, 'storage');
-  vi.stubEnv('STORAGE_PATH', storage);
-  vi.stubEnv('APP_ENV', 'production');
-  vi.stubEnv('LOGGER_TRANSPORT', 'console');
-  vi.stubEnv('LOGGER_SILENT', 'true');
   const { host, guards } = parseConfig({ STORAGE_PATH: storage, ...env }, { command: 'start', isMainThread: true });
   const clock = new FakeClock();
   const guarded: Guarded = { host, guards, clock, work: NO_WORK_LOG };
-  mkdirSync(host.temporaryPath, { recursive: true });
   const end = () => {
     vi.unstubAllEnvs();
     rmSync(place, { recursive: true, force: true });
   };
   return { place, storage, host, guarded, clock, end };
+}
+
+/**
+ * A folder, whose name may be part of a language's name, with the storage of an instance in it: one for all files of a process, since
+ * what the guards put on NocoBase's classes stays there with the instance that they were put there for.
+ */
+export function instanceIn(env: Record<string, string> = LIMITS) {
+  instance ??= makeInstance(env);
+  vi.stubEnv('STORAGE_PATH', instance.storage);
+  vi.stubEnv('APP_ENV', 'production');
+  vi.stubEnv('LOGGER_TRANSPORT', 'console');
+  vi.stubEnv('LOGGER_SILENT', 'true');
+  mkdirSync(instance.host.temporaryPath, { recursive: true });
+  return instance;
 }
 
 const NO_DATABASE = { dialect: 'postgres', host: '127.0.0.1', port: 1, database: 'x', username: 'x', password: 'x' };

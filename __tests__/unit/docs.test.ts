@@ -189,7 +189,12 @@ describe('commands', () => {
     (file) => file.endsWith('.md'),
   );
   /** The folder of a project, if it has not its name. */
-  const FOLDERS: Record<string, string> = { browser: 'e2e', alone: 'e2e', 'unit-mocks': 'unit' };
+  const FOLDERS: Record<string, string> = {
+    browser: 'e2e',
+    alone: 'e2e',
+    'unit-mocks': 'unit',
+    'unit-classes': 'unit',
+  };
 
   it('of the tests find some', () => {
     const named = documents.flatMap((file) => [

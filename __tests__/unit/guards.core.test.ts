@@ -9,7 +9,7 @@ import { coreApp, guardApps, instanceIn, pluginServer } from '../support/core-ap
 
 const require = createRequire(import.meta.url);
 
-const { place, storage, host, guarded, end } = instanceIn('guards');
+const { place, storage, host, guarded, end } = instanceIn();
 const script = path.join(place, 'script');
 const ran = path.join(place, 'ran');
 

@@ -7,7 +7,7 @@ import { coreApp, guardApps, hostPackage, instanceIn, pluginServer } from '../su
 
 /** In ms: a busy machine was seen to hold a short evaluation up for 200. */
 const LIMIT = 500;
-const { guarded, end } = instanceIn('evaluation', { APP_SUPERVISOR_FORMULA_TIMEOUT: String(LIMIT) });
+const { guarded, end } = instanceIn({ APP_SUPERVISOR_FORMULA_TIMEOUT: String(LIMIT) });
 
 let crm: Application;
 let main: Application;

@@ -12,7 +12,7 @@ import { coreApp, guardApps, instanceIn, pluginServer } from '../support/core-ap
 
 /** Uploads of apps, with the storage types and backup managers of NocoBase itself. */
 
-const { place, storage, host, guarded, end } = instanceIn('files');
+const { place, storage, host, guarded, end } = instanceIn();
 const own = (app: string, ...names: string[]) => path.join(storage, 'apps', app, 'uploads', ...names);
 const shared = (...names: string[]) => path.join(storage, 'uploads', ...names);
 const write = (file: string, content = path.basename(file)) => {

@@ -9,10 +9,7 @@ import { coreApp, guardApps, hostPackage, IN_MEMORY, instanceIn, pluginServer } 
 
 /** Guards on what workflows, requests and plugins of an app use, with NocoBase's own classes: attacks beside honest use. */
 
-const { place, guarded, end } = instanceIn('nodes', {
-  APP_SUPERVISOR_SCRIPT_TIMEOUT: '1',
-  APP_SUPERVISOR_FORMULA_TIMEOUT: '200',
-});
+const { place, guarded, end } = instanceIn();
 const ran = path.join(place, 'ran');
 const script = path.join(place, 'script.sh');
 const secret = path.join(place, 'secret');
