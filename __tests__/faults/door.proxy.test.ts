@@ -1,4 +1,6 @@
-import { afterAll, describe, expect } from 'vitest';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { proxyAway } from '../integration/proxy-away-suite';
 import { doorLane } from '../integration/proxy-lanes';
 import { proxyPages } from '../integration/proxy-pages-suite';
@@ -74,10 +76,19 @@ function because(reason: string, titles: string[]): Record<string, string> {
 
 const { lane, left } = doorLane(new Set(Object.keys(OF_MODULE_ALONE)));
 
-describe('web', () => proxyWeb(lane));
-describe('raw', () => proxyRaw(lane));
-describe('WebSockets', () => proxyWs(lane));
-describe('pages', () => proxyPages(lane));
-describe('away', () => proxyAway(lane));
+/** By the name of their file, integration/proxy.*.test.ts. */
+const SUITES = { web: proxyWeb, raw: proxyRaw, ws: proxyWs, pages: proxyPages, away: proxyAway };
+/** Files of which nothing is tried at a door, and why. */
+const WITHOUT_DOOR = {
+  core: 'calls NocoBase’s own gateway in a process without a front; whether a door names the same apps is in door.requests',
+};
+
+describe.each(Object.entries(SUITES))('%s', (_, suite) => suite(lane));
+
+it('no file of the tests of the proxy is left out without a reason', () => {
+  const files = readdirSync(path.resolve(import.meta.dirname, '../integration'));
+  const names = files.flatMap((file) => /^proxy\.(.+)\.test\.ts$/.exec(file)?.[1] ?? []);
+  expect(names.sort()).toEqual([...Object.keys(SUITES), ...Object.keys(WITHOUT_DOOR)].sort());
+});
 
 afterAll(() => expect([...left].sort()).toEqual(Object.keys(OF_MODULE_ALONE).sort()));

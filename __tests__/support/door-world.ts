@@ -32,6 +32,15 @@ export const MAIN_SECRET = 'the secret of main';
 export const STRANGER = '127.0.0.2';
 export const TRUSTED = '127.0.0.3';
 
+/** What this process may need to accept a connection and to answer, in ms: more than a door and the module give a Worker. */
+const STARVED = 60_000;
+const patient = (files: DoorFiles): DoorFiles => ({
+  ...files,
+  'haproxy.cfg': files['haproxy.cfg'].replaceAll(/timeout (?:connect 2s|server 10s)/g, (limit) =>
+    limit.replace(/\d+s/, `${STARVED}ms`),
+  ),
+});
+
 /** What a server has got. */
 export interface Got {
   by: string;
@@ -98,7 +107,7 @@ export async function startWorld(
   const port = await freePort();
   const listeners = [{ address: `127.0.0.1:${port}`, certificates: null, proxyProtocol: false, redirects: false }];
   const place = { ...PLACE, folder, listeners, supervisors: [`http://127.0.0.1:${behind.port}`] };
-  const haproxy = await startHaproxy(folder, change(filesOf(place, routes)), port);
+  const haproxy = await startHaproxy(folder, change(patient(filesOf(place, routes))), port);
   return {
     door: port,
     module: direct.port,
@@ -286,6 +295,7 @@ function moduleOf(
       appNameOf,
       origins,
       mainSecret: () => MAIN_SECRET,
+      limits: { connect: STARVED, handshake: STARVED },
     },
     clock: systemClock,
     random: new SeededRandom(),

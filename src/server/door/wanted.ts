@@ -29,13 +29,14 @@ export function wantedOf(
 ): Wanted {
   const table = routes ?? NO_ROUTES;
   const place = placeOf(config, certificates.size > 0, hasIPv6, routes !== null);
+  const configuration = configurationOf(place, table);
   const mark = createHash('sha256')
-    .update(JSON.stringify([configurationOf(place, table), lua, [...certificates]]))
+    .update(JSON.stringify([configuration, lua, [...certificates]]))
     .digest('hex')
     .slice(0, 16);
-  const globals = [...place.globals, `setenv ${CONFIGURATION_MARK} ${mark}`];
+  const marked = configuration.replace('global\n', `global\n  setenv ${CONFIGURATION_MARK} ${mark}\n`);
   const maps = mapsOf(table);
-  const files = { ...filesOf({ ...place, globals }, table, maps) };
+  const files = filesOf(place, table, marked, maps);
   for (const [name, text] of certificates) files[`${CERTIFICATES}/${name}`] = text;
   return { mark, files, maps };
 }

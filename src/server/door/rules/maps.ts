@@ -68,16 +68,15 @@ const MOST_PAIRS = 500;
  * whose addresses have different paths are none: the path of a request is changed before one of them is chosen.
  */
 export function pairsOf({ apps, environments }: Pick<Routes, 'apps' | 'environments'>): Map<string, [string, string]> {
-  const all = [...apps.values()];
-  const inOrder = all.map(({ environments: [first, second] }) => [first, second]);
-  const ofPins = all.flatMap((app) => app.environments.map((one) => [one, otherOf(app, one)]));
   const prefixes = prefixesOf(environments);
   const pairs = new Map<string, [string, string]>();
-  for (const [one, other] of [...inOrder, ...ofPins]) {
-    if (one === undefined || other === undefined || pairs.size === MOST_PAIRS) continue;
+  const add = (one: string | undefined, other: string | undefined) => {
+    if (one === undefined || other === undefined || pairs.size === MOST_PAIRS) return;
     const prefix = prefixes.get(one);
     if (prefix !== undefined && prefix === prefixes.get(other)) pairs.set(backendOf(one, other), [one, other]);
-  }
+  };
+  for (const { environments } of apps.values()) add(environments[0], environments[1]);
+  for (const app of apps.values()) for (const one of app.environments) add(one, otherOf(app, one));
   return new Map([...pairs].sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 

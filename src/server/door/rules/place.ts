@@ -66,6 +66,7 @@ export const TABLES = {
 } as const;
 
 /** The backend of an environment, or of an app's first two, of which the second takes what the first refuses. */
-export const backendOf = (...environments: string[]): string => `at:${environments.join(':')}`;
+export const backendOf = (environment: string, second?: string): string =>
+  second === undefined ? `at:${environment}` : `at:${environment}:${second}`;
 /** The backend of its WebSockets. */
 export const socketsOf = (backend: string): string => `ws:${backend}`;
