@@ -5,7 +5,6 @@ import {
   type Decision,
   decide,
   type Hosted,
-  MAX_FAILURES,
   MAX_UNFINISHED_BOOTS,
   pendingChanges,
   retryAfter,
@@ -26,7 +25,6 @@ const appliedOf = (values: Partial<Applied> = {}): Applied => ({
 const hostedOf = (values: Partial<Hosted> = {}): Hosted => ({
   state: 'absent',
   status: values.state === 'running' ? 'running' : 'waiting',
-  failures: 0,
   retryAt: null,
   generation: 0,
   claimed: null,
@@ -105,13 +103,9 @@ describe('an app that should run', () => {
     ],
     ['failed, not due yet', { coreApps: { state: 'error', retryAt: 1_001 } }, nothing],
     ['failed, and due', { coreApps: { state: 'error', retryAt: 1_000 } }, boot()],
-    ['failed for good', { coreApps: { state: 'error', failures: MAX_FAILURES } }, nothing],
-    ['failed for good, and visited', { coreApps: { state: 'error', failures: MAX_FAILURES }, visited: true }, nothing],
-    [
-      'failed for good, and started anew',
-      { applied: { bootGeneration: 9 }, coreApps: { state: 'error', failures: MAX_FAILURES } },
-      boot(),
-    ],
+    ['failed for good', { coreApps: { state: 'error' } }, nothing],
+    ['failed for good, and visited', { coreApps: { state: 'error' }, visited: true }, nothing],
+    ['failed for good, and started anew', { applied: { bootGeneration: 9 }, coreApps: { state: 'error' } }, boot()],
     ['another incarnation here', { applied: { uid: 'uid-0' } }, { do: 'replace' }],
     [
       'another incarnation here, running',

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Message, say, verbatim } from '../../../shared/message';
 import type { AdminPassword, AppRecord, StatusEntry } from '../../../shared/messages';
+import { pick } from '../../../shared/pick';
 import type { Status } from '../../../shared/types';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
@@ -11,8 +12,23 @@ import type { PluginSet } from '../hosting/plugin-set';
 import { awaitedOf, type Known } from './by-cache';
 import { type Applied, type Hosted, pendingChanges, workOf } from './decide';
 
+/** What a report about an app says as it is known here. */
+const REPORTED = [
+  'status',
+  'since',
+  'message',
+  'error',
+  'generation',
+  'begun',
+  'doing',
+  'version',
+  'adminPassword',
+  'uploads',
+  'newest',
+] as const;
+
 /** What this process knows about one app. */
-export interface AppState extends Known {
+export interface AppState extends Known, Pick<StatusEntry, (typeof REPORTED)[number]> {
   applied: Applied | null;
   /** The record from which the running object was created. */
   booted: AppRecord | null;
@@ -29,19 +45,6 @@ export interface AppState extends Known {
   waiting: AbortController | null;
   /** What takes too long, and may never end: work on it, beside which nothing else is begun, or a command of the core in it. */
   late: 'work' | 'command' | null;
-  /** The reported status. */
-  status: Status;
-  since: number;
-  message?: Message;
-  error?: Message;
-  generation: number;
-  begun: number;
-  doing: StatusEntry['doing'];
-  version: string | null;
-  adminPassword: AdminPassword | null;
-  /** As in `StatusEntry`. */
-  uploads?: StatusEntry['uploads'];
-  newest?: StatusEntry['newest'];
   /** The record by which the running app was claimed. */
   claimed: AppRecord | null;
   failedWork: Hosted['failedWork'];
@@ -99,24 +102,18 @@ export class AppStates {
     const { lastSeenAt } = this.options.coreApps;
     if (lastVisitAt !== null && !lastSeenAt.has(record.name)) lastSeenAt.set(record.name, lastVisitAt / 1000);
     this.held.set(record.name, {
+      ...UNTOUCHED,
       record,
       confirmed,
       applied,
-      booted: null,
-      claimed: null,
-      failedWork: null,
       isReclaiming: false,
-      state: 'absent',
       plugins: { loaded: null, stale: false },
-      failures: 0,
-      retryAt: null,
       visited: false,
       isQueued: false,
       waiting: null,
       late: null,
       status: 'waiting',
       since: now,
-      generation: 0,
       begun: 0,
       doing: null,
       version: applied?.version ?? null,
@@ -161,12 +158,6 @@ export class AppStates {
     this.report(name);
   }
 
-  /** Whether this process has such an app. */
-  knows(name: string): boolean {
-    const held = this.held.get(name);
-    return held !== undefined && held.record.desired !== 'removed';
-  }
-
   record(name: string): AppRecord | null {
     return this.held.get(name)?.record ?? null;
   }
@@ -199,31 +190,19 @@ export class AppStates {
   entry(name: string): StatusEntry | null {
     const held = this.held.get(name);
     if (!held) return null;
+    const { record, booted, plugins } = held;
+    const isRunning = held.state === 'running';
+    const reveal: AppHost['reveal'] = (...secret) => this.options.host.reveal(...secret);
+    const changes = [...pendingChanges(booted, record, reveal), ...(plugins.stale ? ['plugins'] : [])];
     return {
+      ...pick(held, REPORTED),
       name,
-      uid: held.record.uid,
-      status: held.status,
-      since: held.since,
-      generation: held.generation,
+      uid: record.uid,
       bootGeneration: held.applied?.bootGeneration ?? 0,
-      begun: held.begun,
-      doing: held.doing,
-      ...(held.message ? { message: held.message } : {}),
-      ...(held.error ? { error: held.error } : {}),
-      version: held.version,
       lastVisitAt: this.lastVisitAt(name),
-      pendingChanges:
-        held.state === 'running'
-          ? [
-              ...pendingChanges(held.booted, held.record, (...secret) => this.options.host.reveal(...secret)),
-              ...(held.plugins.stale ? ['plugins'] : []),
-            ]
-          : [],
-      plugins: (held.state === 'running' && held.plugins.loaded?.own) || [],
-      adminPassword: held.adminPassword,
-      ...(held.uploads === undefined ? {} : { uploads: held.uploads }),
-      ...(held.newest === undefined ? {} : { newest: held.newest }),
-      ...workOf(held),
+      pendingChanges: isRunning ? changes : [],
+      plugins: (isRunning && plugins.loaded?.own) || [],
+      ...workOf(held.applied, held.failedWork),
     };
   }
 

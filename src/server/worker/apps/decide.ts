@@ -29,8 +29,6 @@ export interface Hosted {
   state: 'absent' | 'dormant' | 'stopped' | 'running' | 'error';
   /** As the core says; an app whose `state` is `running` may have stopped or failed by itself since. */
   status: Status;
-  /** Consecutive failed boots. */
-  failures: number;
   /** When a failed app may be retried, by the monotonic clock; null for no automatic retry. */
   retryAt: number | null;
   /** Newest generation that was completed: a removal for it is not repeated. */
@@ -69,7 +67,7 @@ export type Because = 'crashes' | 'loop' | 'paused';
 /** Number of crashes in the boot of one app after which the worker no longer boots it by itself. */
 export const MAX_UNFINISHED_BOOTS = 3;
 /** Number of consecutive failed boots after which an app is no longer retried. */
-export const MAX_FAILURES = 5;
+const MAX_FAILURES = 5;
 
 /** Delay before the next attempt after this number of consecutive failed boots, in ms; null for no further attempt. */
 export function retryAfter(failures: number): number | null {
@@ -181,13 +179,7 @@ export function pendingChanges(
 }
 
 /** What a Worker reports of work on an app's data. */
-export function workOf({
-  applied,
-  failedWork,
-}: {
-  applied: Applied | null;
-  failedWork: FailedWork | null;
-}): Pick<StatusEntry, 'work'> {
+export function workOf(applied: Applied | null, failedWork: FailedWork | null): Pick<StatusEntry, 'work'> {
   const done = applied?.work ?? 0;
   if (failedWork && failedWork.generation > done) {
     const { generation, error } = failedWork;
