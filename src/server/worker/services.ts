@@ -68,14 +68,6 @@ export interface WorkerPartOptions {
   recordsWithin?: number;
 }
 
-const ofApps = ({ keyring, leaving, apiBase, copyAhead, blame }: WorkerPartOptions) => ({
-  keyring,
-  leaving,
-  apiBase,
-  copyAhead,
-  blame,
-});
-
 /** A process that runs one app is next to the one that runs the others, which holds the environment itself. */
 const leaseKey = ({ environment, only }: Pick<WorkerPartOptions, 'environment' | 'only'>) =>
   only === null ? environment.name : `${environment.name}/${only}`;
@@ -118,7 +110,7 @@ export function createServices(
   appIndex: AppIndexReader,
   describe: (epoch: number) => Promise<Registration>,
 ) {
-  const { coreApps, stores, bus, instance, only, clock, random, log } = options;
+  const { coreApps, stores, only, clock, random, log } = options;
   const environment = options.environment.name;
   const { main } = coreApps.apps;
   const store = new SnapshotStore(main);
@@ -127,14 +119,11 @@ export function createServices(
   const known = { tenure: null as object | null, isCurrent: false };
   const databaseId = () => store.databaseId(random.id());
   const tenures: Tenures = new Tenures({
+    ...options,
     lease,
     leases: stores.leases,
     environment,
-    instance,
     interval: options.environment.heartbeatInterval,
-    clock,
-    random,
-    log,
     vitals: () => vitals.read(clock.now().mono),
     place: options.place ?? placeOf(main.db.options as unknown as HostDatabase, environment, databaseId),
     hasEnded: () => reader.hasOtherKey,
@@ -146,25 +135,17 @@ export function createServices(
   });
   const authority = tenures.authority(leaseKey(options));
   const controller: AppController = new AppController({
+    ...options,
     authority,
     environment,
     snapshot: followed ?? store,
-    host: options.host,
-    bootQueue: options.bootQueue,
-    coreApps,
-    clock,
-    log,
     mayHost: () => tenures.hosts && known.isCurrent,
     mayBoot: () => tenures.mayBegin,
-    ...ofApps(options),
   });
   const reporter = new StatusReporter({
+    ...options,
     environment,
-    instance,
     statuses: stores.statuses,
-    bus,
-    clock,
-    log,
     epoch: () => (tenures.hosts && known.isCurrent ? tenures.announcer.announced : null),
     entries: (names) =>
       (names === 'all' ? controller.apps.names() : names).flatMap((name) => controller.apps.entry(name) ?? []),
