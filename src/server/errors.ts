@@ -213,6 +213,10 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Whether a thrown value is the error of this code. */
+export const hasCode = (error: unknown, code: ErrorCode): boolean =>
+  error instanceof AppSupervisorError && error.code === code;
+
 /** Any thrown value as a message for a status or a step. */
 export function describeError(error: unknown): Message {
   if (error instanceof AppSupervisorError) return { code: error.code, params: error.params };

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock';
 import { acquireLock, type DatabaseConnection } from '../databases';
-import { AppSupervisorError, messageOf } from '../errors';
+import { hasCode, messageOf } from '../errors';
 import type { Lease } from '../lease/lease';
 import type { Log } from '../log';
 import type { LeaseStore } from '../protocol/stores/leases';
@@ -21,10 +21,9 @@ export async function hasFormerProcess(
     const key = `environment ${environment}`;
     await (await acquireLock(main, { key, app: 'main', environment, timeoutMs: 0 })).release();
   } catch (error) {
-    const code = error instanceof AppSupervisorError ? error.code : null;
-    if (code === 'LOCK_BUSY') return true;
+    if (hasCode(error, 'LOCK_BUSY')) return true;
     // Behind a pooler that release had no lock either.
-    if (code !== 'LOCK_POOLED') throw error;
+    if (!hasCode(error, 'LOCK_POOLED')) throw error;
   }
   // Without Redis the lock alone decided there, too.
   return leases.hasFormer(environment).catch(() => false);

@@ -2,7 +2,7 @@ import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import type { DatabaseLock } from '../../databases';
-import { AppSupervisorError, describeError } from '../../errors';
+import { AppSupervisorError, describeError, hasCode } from '../../errors';
 import { BOOT } from '../../timing';
 import { type HostingAuthority, HostingTaken, judgeClaim } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
@@ -225,9 +225,6 @@ export class AppBoots {
 }
 
 const isRefusedBetween = (ended: Ended): boolean =>
-  'error' in ended &&
-  ended.error instanceof AppSupervisorError &&
-  ended.error.code === 'DATABASE_SIGN_IN' &&
-  ended.record.database.nextPassword !== undefined;
+  'error' in ended && hasCode(ended.error, 'DATABASE_SIGN_IN') && ended.record.database.nextPassword !== undefined;
 
 const appliedBefore = ({ uid }: AppRecord, applied: Applied | null): Applied => applied ?? { ...NEVER, uid };

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock';
-import { AppSupervisorError, describeError, messageOf } from '../../errors';
+import { AppSupervisorError, describeError, hasCode, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { COMPARE } from '../../timing';
 import { type HostingAuthority, HostingTaken } from '../hosting/claim';
@@ -43,9 +43,7 @@ export class Reclaims {
       held.claimed = record;
       return true;
     } catch (error) {
-      const code = error instanceof AppSupervisorError ? error.code : null;
-      if (error instanceof HostingTaken) held.newest = error.newest;
-      if (code === 'HOSTING_TAKEN' || code === 'HOSTING_LOST') this.lost(name);
+      this.noteLost(name, held, error);
       log.warn(`App ${name} could not be claimed by its newest record: ${messageOf(error)}`, { app: name });
       return false;
     }
@@ -71,14 +69,18 @@ export class Reclaims {
       held.failedWork = null;
       await write(name);
     } catch (error) {
-      const code = error instanceof AppSupervisorError ? error.code : null;
-      if (error instanceof HostingTaken) held.newest = error.newest;
-      if (code === 'HOSTING_TAKEN' || code === 'HOSTING_LOST') this.lost(name);
+      this.noteLost(name, held, error);
       held.failedWork = { generation, error: describeError(error), retryAt: clock.now().mono + COMPARE };
       log.warn(`App ${name}: work on its data has failed: ${messageOf(error)}`, { app: name });
     }
     apps.report(name);
     return true;
+  }
+
+  /** @param error why an app could not be claimed */
+  private noteLost(name: string, held: AppState, error: unknown): void {
+    if (error instanceof HostingTaken) held.newest = error.newest;
+    if (hasCode(error, 'HOSTING_TAKEN') || hasCode(error, 'HOSTING_LOST')) this.lost(name);
   }
 
   /** Other data were restored into a running app. */

@@ -1,7 +1,7 @@
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import type { Clock } from '../../clock';
-import { AppSupervisorError, describeError, inEnglish, messageOf } from '../../errors';
+import { describeError, hasCode, inEnglish, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { INTERVAL } from '../../timing';
 import { type HostingAuthority, HostingTaken } from '../hosting/claim';
@@ -57,7 +57,7 @@ export class AppRemoval {
     } catch (error) {
       if (error instanceof HostingTaken) held.newest = error.newest;
       else log.warn(`App ${name} could not leave its database: ${messageOf(error)}`, { app: name });
-      return !(error instanceof AppSupervisorError && error.code === 'HOSTING_HELD');
+      return !hasCode(error, 'HOSTING_HELD');
     }
   }
 
@@ -125,7 +125,7 @@ export class AppRemoval {
       try {
         return await host.endData(record);
       } catch (error) {
-        const isAway = error instanceof AppSupervisorError && error.code === 'DATABASE_UNREACHABLE';
+        const isAway = hasCode(error, 'DATABASE_UNREACHABLE');
         if (!isAway || record.data !== 'drop' || attempt === ATTEMPTS || held.record !== record) throw error;
       }
       await clock.sleep(INTERVAL);

@@ -17,7 +17,7 @@ import {
   resetPartialInstall,
   type ServerRoles,
 } from '../../databases';
-import { AppSupervisorError, inEnglish, messageOf } from '../../errors';
+import { AppSupervisorError, hasCode, inEnglish, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { FindInstalled, HostPlugin } from '../../nocobase/installed-plugins';
@@ -35,7 +35,7 @@ import { HostedDatabases } from './hosted-databases';
 import { OwnNames } from './own-name';
 import { type PluginSet, pluginSetOf, pluginsIn } from './plugin-set';
 import { watchRestores } from './restores';
-import { newerOf, planBoot } from './start-kind';
+import { newerOf, type PluginVersion, planBoot } from './start-kind';
 
 /** What a boot goes by. */
 export interface Found {
@@ -172,11 +172,7 @@ export class AppHost {
     const app = this.coreApps.apps[name];
     const plugins = await pluginsIn(app);
     const content = { version: (await app.version.get()) ?? null, plugins };
-    const host = {
-      version: this.coreApps.apps.main.getPackageVersion(),
-      plugins: await this.findInstalled(plugins.map((plugin) => plugin.name)),
-    };
-    return newerOf(content, host) === null;
+    return newerOf(content, await this.installedFor(plugins)) === null;
   }
 
   isRunning(name: string): boolean {
@@ -230,7 +226,7 @@ export class AppHost {
       const connection = await this.databases.signedIn(record);
       return await acquireLock(connection, { app: record.name, environment, mark, timeoutMs, signal });
     } catch (error) {
-      const isBusy = error instanceof AppSupervisorError && error.code === 'LOCK_BUSY' && timeoutMs === 0;
+      const isBusy = hasCode(error, 'LOCK_BUSY') && timeoutMs === 0;
       if (isBusy || signal.aborted) return null;
       throw error;
     }
@@ -241,8 +237,13 @@ export class AppHost {
     const owner = { app: record.name, uid: record.uid };
     const connection = await this.databases.signedIn(record);
     const content = await inspectDatabase(connection, record.database.dbConnType, owner);
-    const plugins = await this.findInstalled(content.plugins.map(({ name }) => name));
-    return { content, host: { version: this.coreApps.apps.main.getPackageVersion(), plugins } };
+    return { content, host: await this.installedFor(content.plugins) };
+  }
+
+  /** What is installed here of NocoBase, and of these plugins. */
+  private async installedFor(plugins: PluginVersion[]): Promise<Found['host']> {
+    const found = await this.findInstalled(plugins.map(({ name }) => name));
+    return { version: this.coreApps.apps.main.getPackageVersion(), plugins: found };
   }
 
   /**
@@ -259,48 +260,40 @@ export class AppHost {
     authority: HostingAuthority,
     newest: () => AppRecord,
   ): Promise<string> {
-    return this.work.runStart(record.name, () => this.startNow(record, how, found, lock, authority, newest));
-  }
-
-  private async startNow(
-    record: AppRecord,
-    how: 'start' | 'restart' | 'upgrade',
-    { content, host }: Found,
-    lock: DatabaseLock,
-    authority: HostingAuthority,
-    newest: () => AppRecord,
-  ): Promise<string> {
-    const { name, uid } = record;
-    this.work.noteStart(name, uid, record.boot.generation);
-    const connection = await this.databases.signedIn(record);
-    const owner = { app: name, uid };
-    const log = this.log.bound({ app: name });
-    log.rooms.boot?.('Begins', { how, generation: record.generation, content, host });
-    const plan = planBoot(record, how, { ...content, upgrading: content.mark.upgrading }, host);
-    // The installation decides how tables are named, whatever this environment's default is.
-    if (content.underscored !== null) connection.underscored = content.underscored;
-    if (plan === 'resumeInstall') await resetPartialInstall(connection, owner);
-    log.info(`App ${name}: ${plan}`, { how });
-    await this.folders.take(record, plan === 'install');
-    if (plan === 'upgrade') await markUpgrading(connection, owner, true);
-    delete this.coreApps.appErrors[name];
-    // Not by `name`: the compiler would take it for unchanged below.
-    this.coreApps.appStatus[record.name] = 'preparing';
-    const app = this.register(record, this.hosted.guarded(connection, authority, record), newest);
-    await app.runCommandThrowError('start', ...(plan === 'start' ? [] : ['--quickstart']));
-    // The command does nothing while another one runs (application.ts:843), so its end proves nothing.
-    if (this.coreApps.appStatus[name] !== 'running') {
-      const cause =
-        this.coreApps.reasonOf(name)?.message ??
-        say('START_ENDED_AS', { status: this.coreApps.appStatus[name] ?? '-' });
-      throw new AppSupervisorError('APP_START_FAILED', { app: name, cause });
-    }
-    if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: name });
-    if (plan === 'upgrade') await markUpgrading(connection, owner, false);
-    const current = () => this.databases.refreshed(connection, newest());
-    watchRestores(app, current, owner, content.mark.created, () => this.hosted.losses.emit(name), this.log);
-    log.rooms.boot?.('Runs');
-    return host.version;
+    return this.work.runStart(record.name, async () => {
+      const { name, uid } = record;
+      const { content, host } = found;
+      this.work.noteStart(name, uid, record.boot.generation);
+      const connection = await this.databases.signedIn(record);
+      const owner = { app: name, uid };
+      const log = this.log.bound({ app: name });
+      log.rooms.boot?.('Begins', { how, generation: record.generation, content, host });
+      const plan = planBoot(record, how, { ...content, upgrading: content.mark.upgrading }, host);
+      // The installation decides how tables are named, whatever this environment's default is.
+      if (content.underscored !== null) connection.underscored = content.underscored;
+      if (plan === 'resumeInstall') await resetPartialInstall(connection, owner);
+      log.info(`App ${name}: ${plan}`, { how });
+      await this.folders.take(record, plan === 'install');
+      if (plan === 'upgrade') await markUpgrading(connection, owner, true);
+      delete this.coreApps.appErrors[name];
+      // Not by `name`: the compiler would take it for unchanged below.
+      this.coreApps.appStatus[record.name] = 'preparing';
+      const app = this.register(record, this.hosted.guarded(connection, authority, record), newest);
+      await app.runCommandThrowError('start', ...(plan === 'start' ? [] : ['--quickstart']));
+      // The command does nothing while another one runs (application.ts:843), so its end proves nothing.
+      if (this.coreApps.appStatus[name] !== 'running') {
+        const cause =
+          this.coreApps.reasonOf(name)?.message ??
+          say('START_ENDED_AS', { status: this.coreApps.appStatus[name] ?? '-' });
+        throw new AppSupervisorError('APP_START_FAILED', { app: name, cause });
+      }
+      if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: name });
+      if (plan === 'upgrade') await markUpgrading(connection, owner, false);
+      const current = () => this.databases.refreshed(connection, newest());
+      watchRestores(app, current, owner, content.mark.created, () => this.hosted.losses.emit(name), this.log);
+      log.rooms.boot?.('Runs');
+      return host.version;
+    });
   }
 
   private register(

@@ -7,9 +7,7 @@ import { AppSupervisorError } from '../../errors';
 import type { HostPlugin } from '../../nocobase/installed-plugins';
 
 /** A plugin as stored in an app's database. */
-export interface PluginVersion extends HostPlugin {
-  enabled: boolean;
-}
+export type PluginVersion = DatabaseContent['plugins'][number];
 
 /** How an app boots: `start` loads it once (1.2 s), the other two load it twice and write to its database. */
 export type BootPlan = 'install' | 'resumeInstall' | 'upgrade' | 'start';
