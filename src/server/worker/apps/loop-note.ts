@@ -3,15 +3,9 @@ import path from 'node:path';
 import { z } from 'zod';
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
-import type { Work } from '../watchdog/busy-with';
+import { type Work, work } from '../watchdog/busy-with';
 import { NEVER } from './boots';
 import type { Applied } from './decide';
-
-const app = z.string();
-const work = z.union([
-  z.object({ app, kind: z.enum(['start', 'stop', 'request', 'background']) }),
-  z.object({ app, kind: z.literal('node'), type: z.string(), node: z.string(), workflow: z.string() }),
-]);
 
 /** What ran when the loop of an earlier process stopped: the thread wrote it before it ended the process. */
 const loopNote = z.object({
@@ -61,17 +55,15 @@ export const blame =
     };
   };
 
+const NAMES = {
+  start: say('WORK_START'),
+  stop: say('WORK_STOP'),
+  request: say('WORK_REQUEST'),
+  background: say('WORK_BACKGROUND'),
+};
+
 function nameOf(work: Work): Message {
-  switch (work.kind) {
-    case 'start':
-      return say('WORK_START');
-    case 'stop':
-      return say('WORK_STOP');
-    case 'request':
-      return say('WORK_REQUEST');
-    case 'background':
-      return say('WORK_BACKGROUND');
-    case 'node':
-      return say('WORK_NODE', { type: work.type, node: work.node, workflow: work.workflow });
-  }
+  if (work.kind !== 'node') return NAMES[work.kind];
+  const { type, node, workflow } = work;
+  return say('WORK_NODE', { type, node, workflow });
 }

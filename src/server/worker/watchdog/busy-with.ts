@@ -1,9 +1,14 @@
 import { createHook, executionAsyncResource } from 'node:async_hooks';
+import { z } from 'zod';
+
+const app = z.string();
 
 /** What the event loop of this process is busy with, as far as it is an app's. */
-export type Work =
-  | { app: string; kind: 'start' | 'stop' | 'request' | 'background' }
-  | { app: string; kind: 'node'; type: string; node: string; workflow: string };
+export const work = z.union([
+  z.object({ app, kind: z.enum(['start', 'stop', 'request', 'background']) }),
+  z.object({ app, kind: z.literal('node'), type: z.string(), node: z.string(), workflow: z.string() }),
+]);
+export type Work = z.infer<typeof work>;
 
 /** Notes what the loop works on, so that it can be named if the loop never turns again. */
 export interface WorkLog {
