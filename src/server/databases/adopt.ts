@@ -3,7 +3,7 @@ import { aboutOf, placeOf } from './connection';
 import { assertNotMain, readContent } from './content';
 import { explainDenied } from './create';
 import { endDrops } from './drop-fence';
-import { inPlace, type OpenPlace } from './open';
+import { inExisting, type OpenPlace } from './open';
 import { MARKER_TABLE, type Owner, refuseForeignMarker } from './ownership-marker';
 import { ensureRole, type RoleRepairer } from './role';
 
@@ -24,15 +24,14 @@ export async function adoptOwnPlace(
 ): Promise<void> {
   const { worker, role } = maker;
   const place = placeOf(worker, dbConnType);
-  const about = aboutOf(place, owner.app);
-  await inPlace(place, DEADLINE, async (found) => {
-    const at = found ?? fail('DATABASE_MISSING', about);
+  await inExisting(place, DEADLINE, owner.app, async (at) => {
     const { roles, session } = at;
     await assertNotMain(at);
     const isMarked = await refuseOther(at, owner);
     await endDrops(at);
     const what = (await (roles.left ?? roles.foreign)(session, place, role)).slice(0, 5).join(', ');
-    if (what) throw new AppSupervisorError('DATABASE_NOT_OURS', { ...about, user: worker.username ?? '', what });
+    const about = { ...aboutOf(place, owner.app), user: worker.username ?? '', what };
+    if (what) throw new AppSupervisorError('DATABASE_NOT_OURS', about);
     await ensureRole(maker, at, isMarked);
     await explainDenied(place, 'owner', () => roles.give(session, place, role));
     await roles.takeOver?.(session, place, role, 'ours');

@@ -1,6 +1,5 @@
 import type { DbConnType } from '../../shared/types';
-import { AppSupervisorError } from '../errors';
-import { aboutOf, type DatabaseConnection, placeOf } from './connection';
+import { type DatabaseConnection, placeOf } from './connection';
 import { ensurePlace } from './create';
 import { withSessions } from './open';
 
@@ -39,12 +38,7 @@ export function replaceCoreCreators(supervisor: CreatorRegistry): void {
       if (boots) return;
       const connection = app.options.database as DatabaseConnection;
       const place = placeOf(connection, (appOptions?.dbConnType || 'new_database') as DbConnType);
-      await withSessions(connection, DEADLINE, (open) =>
-        ensurePlace(open, place, {
-          mayCreate: true,
-          missing: () => new AppSupervisorError('DATABASE_MISSING', aboutOf(place, app.name)),
-        }),
-      );
+      await withSessions(connection, DEADLINE, (open) => ensurePlace(open, place, { app: app.name, mayCreate: true }));
     },
   );
 }

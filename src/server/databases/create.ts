@@ -1,6 +1,6 @@
 import { type Message, say } from '../../shared/message';
 import { AppSupervisorError, fail } from '../errors';
-import type { Place, Protected } from './connection';
+import { aboutOf, type Place, type Protected } from './connection';
 import { type Creatable, tryCreate } from './dialect';
 import { dialectOf } from './dialects';
 import { type Opener, OpenPlace } from './open';
@@ -14,14 +14,14 @@ export interface Ensured {
 
 /**
  * Opens the app's place, and creates it if it is missing and creation is allowed.
- * @param missing thrown if creation is not allowed
- * @throws DATABASE_CREATE_DENIED with the SQL for an administrator
+ * @throws DATABASE_MISSING if it is not allowed, DATABASE_CREATE_DENIED with the SQL for an administrator
  */
 export async function ensurePlace(
   open: Opener,
   place: Place,
-  { mayCreate, missing, main }: { mayCreate: boolean; missing: () => AppSupervisorError; main?: Protected },
+  { app, mayCreate, main }: { app: string; mayCreate: boolean; main?: Protected },
 ): Promise<Ensured> {
+  const missing = () => new AppSupervisorError('DATABASE_MISSING', aboutOf(place, app));
   // A schema needs a database that others maintain.
   const ensured = await ensureDatabase(open, place, main, mayCreate && place.kind !== 'schema' ? undefined : missing);
   const { at } = ensured;

@@ -6,7 +6,7 @@ import { aboutOf, type DatabaseConnection, placeOf } from './connection';
 import { hasTable, type SessionMark, tryCreate } from './dialect';
 import { dialectOf } from './dialects';
 import { type DatabaseLock, lockKey } from './lock';
-import { databaseError, inPlace, OpenPlace } from './open';
+import { databaseError, inExisting, OpenPlace } from './open';
 import { type Owner, readMarker, refuseForeignMarker } from './ownership-marker';
 
 /** A table in an app's database and schema with one row for each environment that hosted the app, beside the ownership marker. */
@@ -24,31 +24,23 @@ const DEADLINE = 30_000;
 /** How often is looked for the end of other sessions, in ms. */
 const LOOK_AGAIN = 100;
 
-/** Which process may write to an app's database for an environment. */
-export interface HostRow {
-  environment: string;
-  /** The incarnation of the app. */
-  uid: string;
-  /** Of the process that hosts the environment: a successor's is higher. */
-  term: number;
-  /** The process; empty if none has hosted the app there. */
-  holder: string;
-  /** Of the record by which the app was claimed there, or in which it left. */
-  generation: number;
-  /** Whether the app has left the environment. */
-  gone: boolean;
-}
-
 /** PostgreSQL's driver gives a BIGINT as text. A number that is none of ours says nothing. */
 const count = z.coerce.number().transform((value) => (Number.isSafeInteger(value) && value >= 0 ? value : 0));
+/** Which process may write to an app's database for an environment. */
 const hostRow = z.object({
   environment: z.string().max(128),
+  /** The incarnation of the app. */
   uid: z.string().max(64),
+  /** Of the process that hosts the environment: a successor's is higher. */
   term: count,
+  /** The process; empty if none has hosted the app there. */
   holder: z.string().max(255),
+  /** Of the record by which the app was claimed there, or in which it left. */
   generation: count,
+  /** Whether the app has left the environment. */
   gone: count.transform((value) => value > 0),
 });
+export type HostRow = z.infer<typeof hostRow>;
 
 /** Rows as an app's role may have written them: those that cannot be read do not count. */
 export const readRows = (rows: readonly unknown[]): HostRow[] =>
@@ -94,7 +86,7 @@ export function withHostPlace<T>(
     return lock
       .use((session) => run(new OpenPlace(place, session)))
       .catch((error) => Promise.reject(databaseError(connection, error)));
-  return inPlace(place, DEADLINE, async (at) => run(at ?? fail('DATABASE_MISSING', aboutOf(place, owner.app))));
+  return inExisting(place, DEADLINE, owner.app, run);
 }
 
 /**

@@ -1,8 +1,9 @@
-import { AppSupervisorError, fail } from '../errors';
+import { fail } from '../errors';
 import { aboutOf, type DatabaseConnection, placeOf } from './connection';
 import { readContent } from './content';
 import { inPlace, type OpenPlace } from './open';
 import { type Owner, refuseForeignMarker } from './ownership-marker';
+import { refuseForeign } from './role';
 
 /** Time limit for changing the owner of some hundred tables, in ms. */
 const DEADLINE = 120_000;
@@ -37,17 +38,13 @@ export async function moveToRole(
     const { roles, session } = at;
     const { mark } = await readContent(at, true);
     refuseForeignMarker(place, mark ?? fail('DATABASE_UNMARKED', about), owner);
-    const remaining = async () => {
-      const what = (await roles.foreign(session, place, role)).slice(0, 5).join(', ');
-      if (what) throw new AppSupervisorError('DATABASE_NOT_OWNED', { ...about, role, what });
-    };
     // What cannot be moved is found before anything is changed.
-    if (!roles.takeOver) await remaining();
+    if (!roles.takeOver) await refuseForeign(at, role, owner.app);
     await roles.make(session, role, password);
     for (const worker of workers) await roles.admit?.(session, place, role, worker);
     await patiently(at, () => roles.give(session, place, role));
     await patiently(at, async () => roles.takeOver?.(session, place, role, 'all'));
-    await remaining();
+    await refuseForeign(at, role, owner.app);
   });
 }
 

@@ -1,6 +1,6 @@
 import { say } from '../../shared/message';
-import { AppSupervisorError, messageOf } from '../errors';
-import { type DatabaseConnection, type Place, serverOf } from './connection';
+import { AppSupervisorError, fail, messageOf } from '../errors';
+import { aboutOf, type DatabaseConnection, type Place, serverOf } from './connection';
 import type { Dialect, Relation, Roles } from './dialect';
 import { dialectOf } from './dialects';
 import { type Row, type Session, within } from './session';
@@ -150,3 +150,7 @@ export const inPlace = <T>(place: Place, ms: number, work: (at: OpenPlace | null
     const at = session && new OpenPlace(place, session);
     return work(at && (await at.hasSchema()) ? at : null);
   });
+
+/** Works in the place of an app, which has to be there. @throws DATABASE_MISSING, and what `withSessions` throws */
+export const inExisting = <T>(place: Place, ms: number, app: string, work: (at: OpenPlace) => Promise<T>): Promise<T> =>
+  inPlace(place, ms, (at) => work(at ?? fail('DATABASE_MISSING', aboutOf(place, app))));

@@ -4,7 +4,7 @@ import { AppSupervisorError, fail } from '../errors';
 import { aboutOf, type DatabaseConnection, placeOf } from './connection';
 import { type FoundContent, OWN_TABLES, readContent } from './content';
 import { HOSTS_TABLE } from './host-rows';
-import { inPlace, type OpenPlace } from './open';
+import { inExisting, inPlace, type OpenPlace } from './open';
 import {
   MARKER_TABLE,
   type Owner,
@@ -38,9 +38,7 @@ async function readOwn(at: OpenPlace, owner: Owner): Promise<FoundContent & { ma
  * @throws what `readOwn` throws
  */
 export async function markUpgrading(connection: DatabaseConnection, owner: Owner, isUpgrading: boolean): Promise<void> {
-  const place = placeOf(connection);
-  await inPlace(place, DEADLINE, async (found) => {
-    const at = found ?? fail('DATABASE_MISSING', aboutOf(place, owner.app));
+  await inExisting(placeOf(connection), DEADLINE, owner.app, async (at) => {
     await readOwn(at, owner);
     await record(at, 'upgrading', isUpgrading);
   });
@@ -54,10 +52,9 @@ export async function markUpgrading(connection: DatabaseConnection, owner: Owner
  */
 export async function resetPartialInstall(connection: DatabaseConnection, owner: Owner): Promise<void> {
   const place = placeOf(connection);
-  const about = aboutOf(place, owner.app);
-  await inPlace(place, RESET_DEADLINE, async (found) => {
-    const at = found ?? fail('DATABASE_MISSING', about);
+  await inExisting(place, RESET_DEADLINE, owner.app, async (at) => {
     const { installed, mark } = await readOwn(at, owner);
+    const about = aboutOf(place, owner.app);
     const refuse = (why: Message) => new AppSupervisorError('DATABASE_NOT_EMPTIED', { ...about, why });
     if (installed === 'none') return;
     if (installed === 'complete') throw refuse(say('INSTALL_WAS_COMPLETE'));

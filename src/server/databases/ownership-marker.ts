@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { say } from '../../shared/message';
 import { AppSupervisorError, fail } from '../errors';
 import type { Place } from './connection';
@@ -19,37 +20,32 @@ export interface Owner {
   uid: string;
 }
 
-export interface OwnershipMarker {
-  uid: string;
+const flag = z.unknown().transform((value) => Number(value) === 1);
+const marker = z.object({
+  uid: z.coerce.string(),
   /** The app's name when the marker was written, for people. */
-  app: string;
+  app: z.coerce.string(),
   /** Whether this app created the place, so that it may empty and drop it. */
-  created: boolean;
+  created: flag,
   /**
    * Whether a complete installation was ever seen here. An upgrade empties the version table before it writes it again
    * (server/src/helpers/application-version.ts:44), so a missing version alone proves nothing.
    */
-  installed: boolean;
+  installed: flag,
   /**
    * Whether an upgrade has begun and not ended. The core writes the new version of a built-in plugin before that
    * plugin's migrations run (preset-nocobase, `upgrade`), so versions alone do not show a failed upgrade.
    */
-  upgrading: boolean;
-}
+  upgrading: flag,
+});
+export type OwnershipMarker = z.infer<typeof marker>;
 
 /** @param locking see `Dialect.transaction` */
 export async function readMarker(at: OpenPlace, locking = ''): Promise<OwnershipMarker | null> {
   const table = at.table(MARKER_TABLE);
   const sql = `SELECT uid, app, created, installed, upgrading FROM ${table} WHERE id = 1${locking}`;
   const row = (await at.query(sql))[0];
-  if (!row) return null;
-  return {
-    uid: String(row.uid),
-    app: String(row.app),
-    created: Number(row.created) === 1,
-    installed: Number(row.installed) === 1,
-    upgrading: Number(row.upgrading) === 1,
-  };
+  return row ? marker.parse(row) : null;
 }
 
 /** @throws DATABASE_OTHER_APP if the marker belongs to another app */

@@ -53,8 +53,8 @@ export async function prepareDatabase(
   const isMade = await prepareRole(dbConnType, options);
   return withSessions(connection, DEADLINE, async (open) => {
     const ensured = await ensurePlace(open, place, {
+      app: options.app,
       mayCreate: options.mayCreate && !options.maker,
-      missing: () => new AppSupervisorError('DATABASE_MISSING', aboutOf(place, options.app)),
       main: options.protect,
     });
     const { at } = ensured;

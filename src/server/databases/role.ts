@@ -6,7 +6,7 @@ import { assertNotMain, readContent, readHosts, refuseMain } from './content';
 import { ensureDatabase, explainDenied, orDenied } from './create';
 import { dialectOf } from './dialects';
 import type { HostRow } from './host-rows';
-import { inPlace, LABEL, OpenPlace, withSessions } from './open';
+import { inExisting, inPlace, LABEL, OpenPlace, withSessions } from './open';
 import { type Owner, refuseForeignMarker } from './ownership-marker';
 
 /**
@@ -150,22 +150,24 @@ export async function repairOwnPlace(
 ): Promise<void> {
   const { worker, role } = maker;
   const place = placeOf(worker, dbConnType);
-  const about = aboutOf(place, app);
   const ignore = ignoreRefusal(place);
   await withSessions(worker, DEADLINE, async (open) => {
     const session = await open.app().catch(ignore);
     if (session === undefined) return;
     const at = session && new OpenPlace(place, session);
     // Without it the app's role is gone, too, and its sign-in would fail for a reason that says nothing.
-    if (!at || !(await at.hasSchema())) throw new AppSupervisorError('DATABASE_MISSING', about);
-    const { roles } = at;
+    if (!at || !(await at.hasSchema())) throw new AppSupervisorError('DATABASE_MISSING', aboutOf(place, app));
     await assertNotMain(at);
     await repairSignIn(maker, at).catch(ignore);
-    await roles.takeOver?.(at.session, place, role, 'own').catch(ignore);
-    const foreign = await roles.foreign(at.session, place, role);
-    if (!foreign.length) return;
-    throw new AppSupervisorError('DATABASE_NOT_OWNED', { ...about, role, what: foreign.slice(0, 5).join(', ') });
+    await at.roles.takeOver?.(at.session, place, role, 'own').catch(ignore);
+    await refuseForeign(at, role, app);
   });
+}
+
+/** @throws DATABASE_NOT_OWNED if anything in the place is not the role's */
+export async function refuseForeign({ place, roles, session }: OpenPlace, role: string, app: string): Promise<void> {
+  const what = (await roles.foreign(session, place, role)).slice(0, 5).join(', ');
+  if (what) throw new AppSupervisorError('DATABASE_NOT_OWNED', { ...aboutOf(place, app), role, what });
 }
 
 /** What this user may not do, or where it may not sign in, is undefined. */
@@ -224,11 +226,7 @@ export async function signsIn(connection: DatabaseConnection): Promise<boolean> 
  */
 export async function setRolePassword(maker: RoleMaker, dbConnType: DbConnType, app: string): Promise<void> {
   const { worker, role, password } = maker;
-  const place = placeOf(worker, dbConnType);
-  await withSessions(worker, DEADLINE, async (open) => {
-    const session = await open.app();
-    if (!session) throw new AppSupervisorError('DATABASE_MISSING', aboutOf(place, app));
-    const at = new OpenPlace(place, session);
+  await inExisting(placeOf(worker, dbConnType), DEADLINE, app, async (at) => {
     await resetSettings(role, at);
     if (!(await signsIn({ ...worker, username: role, password }))) await makeRole(maker, at);
   });

@@ -36,6 +36,17 @@ async function inTransaction(session: Session, statements: string[]): Promise<vo
   }
 }
 
+/** Reads in a transaction that changes nothing, and that finds no function of the app under the name of a built-in one. */
+async function reading<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  await session.query('BEGIN');
+  try {
+    await session.query(SEARCH_PATH);
+    return await work();
+  } finally {
+    await session.query('ROLLBACK').catch(() => undefined);
+  }
+}
+
 /**
  * What the server stores instead of the password (RFC 5803). A password in a statement is in the server's log and in
  * pg_stat_activity.
@@ -232,12 +243,8 @@ export const roles = {
     const schema = place.kind === 'schema' ? place.schema : null;
     // Before PostgreSQL 14 `public` is the server's, and stays so.
     const others = changedOwnersSql(NOBODY, `NOT ${OURS} AND f.oid <> 2200`, schema ?? null);
-    await session.query('BEGIN');
-    const find = async () => {
-      await session.query(SEARCH_PATH);
-      return session.query(`SELECT kind, identity FROM (${others}) AS others LIMIT 6`);
-    };
-    const rows = await find().finally(() => session.query('ROLLBACK').catch(() => undefined));
+    const sql = `SELECT kind, identity FROM (${others}) AS others LIMIT 6`;
+    const rows = await reading(session, () => session.query(sql));
     return rows.map(({ kind, identity }) => `${kind} ${identity}`);
   },
   async admit(session, place, role, worker) {
@@ -251,18 +258,13 @@ export const roles = {
     if (place.kind === 'database' && !isOwner)
       await session.query(`ALTER DATABASE ${quote(place.database)} OWNER TO ${quote(worker)}`);
   },
-  async lockTable(session, table, work) {
-    await session.query('BEGIN');
-    try {
-      await session.query(SEARCH_PATH);
+  lockTable: (session, table, work) =>
+    reading(session, async () => {
       // The condition of a policy is a function of the app. An administrator's session sees all rows anyway.
       await session.query('SET LOCAL row_security = off');
       await session.query(`LOCK TABLE ${table} IN ACCESS SHARE MODE`);
-      return await work();
-    } finally {
-      await session.query('ROLLBACK').catch(() => undefined);
-    }
-  },
+      return work();
+    }),
   isInTheWay: (error) => isBlocked(error) || (error as { code?: unknown } | null)?.code === '40P01',
   foreign,
   async drop(session, place, role) {

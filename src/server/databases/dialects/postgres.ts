@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../clock';
 import { secretBytes } from '../../random';
 import { type DatabaseConnection, type Place, portOf, sslOf } from '../connection';
@@ -166,7 +165,7 @@ async function drop(session: Session, place: Place): Promise<void> {
       return;
     } catch (error) {
       if (faultOf(error) !== 'inUse' || round === 5) throw error;
-      await delay(200);
+      await systemClock.sleep(200);
     }
   }
 }
