@@ -3,7 +3,7 @@ import { type AppIndexEntry, appIndexEntry } from '../../shared/messages';
 import type { Clock } from '../clock';
 import { PublishedWriter } from './published';
 import { type Count, isAfter } from './stores/counts';
-import type { PublishedStore, PublishedValue } from './stores/published';
+import { ParsedValues, type PublishedStore } from './stores/published';
 
 /** The Supervisor, as its workers know it. */
 export const supervisorEntry = z.object({
@@ -33,8 +33,7 @@ export function createAppIndexWriter(
 /** A hosting process's copy of the index. It reads only changes; without a change a read costs one value. */
 export class AppIndexReader {
   private count: Count | null = null;
-  /** By field, of what was parsed: null where it is no entry of an app. */
-  private entries = new Map<string, PublishedValue & { entry: AppIndexEntry | null }>();
+  private readonly parsed = new ParsedValues();
   /** By name: of two incarnations the one that was written last. */
   private byName = new Map<string, AppIndexEntry>();
   /** Null until the Supervisor has published itself. */
@@ -49,15 +48,12 @@ export class AppIndexReader {
     if (!found || (this.count && !isAfter(found.count, this.count))) return false;
     this.count = found.count;
     this.supervisor = supervisorEntry.safeParse(found.entries.get(MANAGER)?.value).data ?? null;
-    const before = this.entries;
-    this.entries = new Map();
-    for (const [field, { at, value }] of found.entries) {
-      const known = before.get(field);
-      const entry = known && known.value === value ? known.entry : entryOf(field, value);
-      this.entries.set(field, { at, value, entry });
+    const inOrder = [...found.entries].sort(([, one], [, other]) => (isAfter(one.at, other.at) ? 1 : -1));
+    this.byName = new Map();
+    for (const [field, { value }] of inOrder) {
+      const entry = this.parsed.of(value, appIndexEntry);
+      if (entry?.uid === field) this.byName.set(entry.name, entry);
     }
-    const inOrder = [...this.entries.values()].sort((one, other) => (isAfter(one.at, other.at) ? 1 : -1));
-    this.byName = new Map(inOrder.flatMap(({ entry }) => (entry ? [[entry.name, entry]] : [])));
     return true;
   }
 
@@ -70,9 +66,4 @@ export class AppIndexReader {
   all(): AppIndexEntry[] {
     return [...this.byName.values()];
   }
-}
-
-function entryOf(field: string, value: unknown): AppIndexEntry | null {
-  const { data } = appIndexEntry.safeParse(value);
-  return data?.uid === field ? data : null;
 }

@@ -10,7 +10,7 @@ import {
 import type { Clock } from '../clock';
 import { type PublishedApps, PublishedWriter } from './published';
 import { type Count, isAfter } from './stores/counts';
-import type { PublishedStore, PublishedValue } from './stores/published';
+import { ParsedValues, type PublishedStore, type PublishedValue } from './stores/published';
 
 /** The fields of what is no app's. */
 const SETTINGS = ':settings';
@@ -77,6 +77,7 @@ export class RoutesReader {
   routes: Routes | null = null;
   /** By field, the count of the write that wrote it. */
   at: ReadonlyMap<string, Count> = new Map();
+  private readonly parsed = new ParsedValues();
 
   /** @param least the count of a table that is on disk: an older one is refused also after a restart; null: there is none */
   constructor(
@@ -106,24 +107,15 @@ export class RoutesReader {
     const environments = new Map<string, EnvironmentRoute>();
     for (const [field, { value }] of entries) {
       if (field.startsWith(ENVIRONMENT)) {
-        const route = this.parsed(value, environmentRoute);
+        const route = this.parsed.of(value, environmentRoute);
         if (route && field === ENVIRONMENT + route.name) environments.set(route.name, route);
       } else if (!field.startsWith(':')) {
-        const route = this.parsed(value, appRoute);
+        const route = this.parsed.of(value, appRoute);
         if (route?.uid === field) apps.set(field, route);
       }
     }
     this.at = new Map([...entries].map(([field, { at }]) => [field, at]));
     this.routes = { count, settings, apps, environments };
     return true;
-  }
-
-  /** What was parsed of each value: the store gives the same object as long as an entry stays. */
-  private readonly known = new WeakMap<object, unknown>();
-
-  private parsed<T>(value: unknown, schema: { safeParse(value: unknown): { data?: T } }): T | undefined {
-    if (typeof value !== 'object' || value === null) return undefined;
-    if (!this.known.has(value)) this.known.set(value, schema.safeParse(value).data);
-    return this.known.get(value) as T | undefined;
   }
 }

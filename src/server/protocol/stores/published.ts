@@ -67,3 +67,15 @@ export interface PublishedValue {
   /** Unparsed. */
   value: unknown;
 }
+
+/** What was parsed of each value, once: a store gives the same object as long as an entry stays. */
+export class ParsedValues {
+  private readonly known = new WeakMap<object, unknown>();
+
+  /** Undefined if it is not what the schema says. */
+  of<T>(value: unknown, schema: { safeParse(value: unknown): { data?: T } }): T | undefined {
+    if (typeof value !== 'object' || value === null) return undefined;
+    if (!this.known.has(value)) this.known.set(value, schema.safeParse(value).data);
+    return this.known.get(value) as T | undefined;
+  }
+}
