@@ -1,9 +1,8 @@
 import type { Application } from '@nocobase/server';
-import type { Message } from '../../shared/message';
+import { type Message, say } from '../../shared/message';
 import type { AdminPassword } from '../../shared/messages';
 import type { Clock } from '../clock';
 import { Feed } from '../feed';
-import { OWN_ADMIN_WARNING } from '../protocol/administrator';
 import { watchAdminPassword } from '../worker/hosting/first-administrator';
 
 /** The problem of the password of the main app's root user. */
@@ -28,6 +27,6 @@ export class MainAdminPassword {
   }
 
   warnings(): Message[] {
-    return this.found ? [OWN_ADMIN_WARNING] : [];
+    return this.found ? [say('OWN_ADMIN_KNOWN')] : [];
   }
 }

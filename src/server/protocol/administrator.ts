@@ -68,6 +68,3 @@ export const appAdminWarning = (app: string, found: AdminPassword): Message =>
 /** The same for the main app of a Worker, for the fleet's operators. */
 export const workerAdminWarning = (environment: string, url: string): Message =>
   say('WORKER_ADMIN_KNOWN', { environment, url });
-
-/** The same for this process's own main app, for users who are signed in to it. */
-export const OWN_ADMIN_WARNING = say('OWN_ADMIN_KNOWN');

@@ -1,5 +1,6 @@
 import dns from 'node:dns';
 import { isIP } from 'node:net';
+import { promisify } from 'node:util';
 import Redis, { type AbstractConnector, type RedisOptions, ReplyError } from 'ioredis';
 import { SentinelConnector, StandaloneConnector } from 'ioredis/built/connectors';
 import type { Clock, Timer } from '../clock';
@@ -171,8 +172,9 @@ export class RedisConnection {
     const here = redis.status === 'ready' && redis.stream.remoteAddress?.replace(/^::ffff:/, '');
     if (!here || !host || sentinels || isIP(host)) return;
     // No answer says nothing of the server.
-    const addresses = await addressesOf(host).catch(() => [here]);
-    this.elsewhere = addresses.includes(here) ? 0 : this.elsewhere + 1;
+    const found = await promisify(dns.lookup)(host, { all: true }).catch(() => null);
+    const isHere = found === null || found.some(({ address }) => address === here);
+    this.elsewhere = isHere ? 0 : this.elsewhere + 1;
     if (this.elsewhere < 2) return;
     this.elsewhere = 0;
     this.note('away', `${host} is no longer ${here}`);
@@ -257,10 +259,3 @@ function parseInfo(text: string): ServerInfo {
 
 /** Whether the server itself has said this. */
 const isAnswer = (error: unknown): boolean => error instanceof ReplyError;
-
-const addressesOf = (host: string): Promise<string[]> =>
-  new Promise((resolve, reject) =>
-    dns.lookup(host, { all: true }, (error, found) =>
-      error ? reject(error) : resolve(found.map(({ address }) => address)),
-    ),
-  );

@@ -58,9 +58,7 @@ export function healthOf(
   if (observation.lastBeat === null) {
     // Just started: absence proves nothing until a live worker would have sent a heartbeat.
     const silence = now.mono - observation.firstPoll.mono;
-    return silence < expiryOf(interval)
-      ? { health: 'unknown', since: observation.firstPoll.wall }
-      : { health: 'down', since: observation.firstPoll.wall };
+    return { health: silence < expiryOf(interval) ? 'unknown' : 'down', since: observation.firstPoll.wall };
   }
   const age = now.mono - observation.lastBeat.mono;
   const expiresAt = observation.lastBeat.wall + expiryOf(interval);

@@ -142,11 +142,6 @@ export class Keyring {
     return this.supervisor?.id === id || [...this.environments.values()].some((key) => key.id === id);
   }
 
-  /** Whether this process has the keys of all environments. */
-  get isWhole(): boolean {
-    return this.keys.fleetKey !== null;
-  }
-
   /** The environment whose key is the only one that this process has; null if it has all of them. */
   get own(): string | null {
     return this.keys.fleetKey ? null : (this.keys.environment?.name ?? null);
@@ -167,7 +162,7 @@ export class Keyring {
 
   /** Takes over a public key that is proven, or was once. */
   learn(text: string): void {
-    if (this.isWhole || this.publicKey === text) return;
+    if (this.fleetKey || this.publicKey === text) return;
     try {
       const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: text }, format: 'jwk' });
       this.supervisor = { id: keyId(Buffer.from(text, 'base64url')), publicKey, privateKey: null };

@@ -85,11 +85,8 @@ export class Announcer {
 
   /** Takes the last announcement back. Never rejects. */
   async withdraw(): Promise<void> {
-    const { leases, environment, instance } = this.options;
     await this.announcing;
-    const { announced } = this;
-    this.announced = null;
-    if (announced !== null) await leases.release(environment, instance, announced).catch(() => undefined);
+    await this.withdrawNow().catch(() => undefined);
   }
 
   /** Announces now; calls meanwhile are merged into one more. Never rejects. */
@@ -153,7 +150,7 @@ export class Announcer {
     if (answer.by === 'me') {
       this.announced = epoch;
       // It has lost the environment meanwhile.
-      if (term() === null) await this.withdrawNow(epoch);
+      if (term() === null) await this.withdrawNow();
       else await this.accepted.emitAndWait({ fresh: answer.fresh || wasRefused });
       return;
     }
@@ -167,10 +164,11 @@ export class Announcer {
     await leases.wait(environment, { instance, place }, ttl);
   }
 
-  private async withdrawNow(epoch: number): Promise<void> {
+  private async withdrawNow(): Promise<void> {
     const { leases, environment, instance } = this.options;
+    const { announced } = this;
     this.announced = null;
-    await leases.release(environment, instance, epoch);
+    if (announced !== null) await leases.release(environment, instance, announced);
   }
 
   /** As it was, where the main database does not say it anew: an environment that serves is announced without that. */

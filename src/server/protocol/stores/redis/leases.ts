@@ -52,14 +52,10 @@ export class RedisLeases implements LeaseStore {
     throw new Error(`What is announced of ${environment} is written by somebody else.`);
   }
 
-  private announceOnce({
-    environment,
-    lease,
-    registration,
-    ttl,
-    isKnown,
-    hasEnded,
-  }: Announcement): Promise<[by: 'me' | 'otherInstallation' | 'newer', found: number | string, text?: string]> {
+  private announceOnce(
+    announcement: Announcement,
+  ): Promise<[by: 'me' | 'otherInstallation' | 'newer', found: number | string, text?: string]> {
+    const { environment, lease, registration, ttl, isKnown, hasEnded } = announcement;
     const { connection } = this;
     const { keys } = connection;
     const { instance, epoch, place = '' } = lease;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jsonText } from '../../../../shared/json-text';
 import { type AppRecord, appRecord } from '../../../../shared/messages';
 import { bodyOf, SUPERVISOR } from '../../envelope';
 import { hasSealedSecrets, RecordSealer } from '../../secrets';
@@ -30,14 +31,7 @@ export function recordsMark(
   return connection.sign(SUPERVISOR, placeOf(connection.keys.records(environment), COUNT), written.floor, head);
 }
 
-/** What a mark says that may not be believed. */
-function headIn(mark: string): RecordsHead | null {
-  try {
-    return recordsHead.safeParse(JSON.parse(bodyOf(mark) ?? '')).data ?? null;
-  } catch {
-    return null;
-  }
-}
+const headText = jsonText(recordsHead);
 
 type Head = Pick<RecordsRead, 'hasOtherKey' | 'floor' | 'count'>;
 
@@ -101,13 +95,14 @@ export class RedisRecords implements RecordStore {
     const { connection } = this;
     const { keyring, refusals } = connection.envelope;
     const place = placeOf(connection.keys.records(environment), COUNT);
-    const said = headIn(mark);
-    const isProven = () => said !== null && keyring.proofFor(environment, said.publicKey) === said.proof;
+    // It may not be believed.
+    const said = headText.safeParse(bodyOf(mark) ?? '').data;
+    const isProven = () => said !== undefined && keyring.proofFor(environment, said.publicKey) === said.proof;
     if (said && isProven()) keyring.learn(said.publicKey);
     const read = connection.open(SUPERVISOR, place, mark || null, recordsHead);
     // Whoever has the keys of all environments follows; a Worker has its own key, or one of before.
     if (read) keyring.raise(environment, read.order);
-    const hasOtherKey = said !== null && keyring.own === environment && !isProven();
+    const hasOtherKey = said !== undefined && keyring.own === environment && !isProven();
     if (hasOtherKey) refusals.note(place, 'key');
     return { floor: read?.order ?? null, count: read?.value.count ?? null, ...(hasOtherKey ? { hasOtherKey } : {}) };
   }
