@@ -2,7 +2,7 @@ import type { Clock } from '../../clock';
 import type { GuardConfig } from '../../config/guards';
 import { AppSupervisorError, answerOf } from '../../errors';
 import type { Guard } from './guard';
-import { notToDisable, notToEnable, pluginsOf } from './plugin-rules';
+import { refusalToDisable, refusalToEnable } from './plugin-rules';
 import { restartAt, restarts } from './restarts';
 
 /** An action as NocoBase has parsed it from the request, whatever its spelling. */
@@ -49,15 +49,8 @@ const PLUGIN_CHANGES = new Set(['add', 'update', 'remove', 'npmVersionList']);
 
 function refusedPlugins(action: string, { filterByTk }: RequestedAction['params'], { appPlugins }: Rules): Refusal {
   if (PLUGIN_READS.has(action)) return null;
-  const plugins = pluginsOf(filterByTk);
-  if (action === 'enable') {
-    const plugin = notToEnable(plugins, appPlugins.allowed);
-    return plugin === null ? null : new AppSupervisorError('PLUGIN_REFUSED', { plugin });
-  }
-  if (action === 'disable') {
-    const plugin = notToDisable(plugins);
-    return plugin === null ? null : new AppSupervisorError('PLUGIN_KEPT', { plugin });
-  }
+  if (action === 'enable') return refusalToEnable(filterByTk, appPlugins.allowed);
+  if (action === 'disable') return refusalToDisable(filterByTk);
   if (appPlugins.upload && PLUGIN_CHANGES.has(action)) return null;
   return new AppSupervisorError('PLUGINS_BY_OPERATOR');
 }

@@ -1,4 +1,5 @@
 import { PLUGIN } from '../../../shared/names';
+import { AppSupervisorError } from '../../errors';
 
 /**
  * Plugins of NocoBase itself that reach other apps or the host: servers of foreign tables connect to any database, the
@@ -11,22 +12,28 @@ const PREFIX = /^@nocobase\/(?:plugin-|preset-)/;
 const nameOf = (plugin: string): string => plugin.replace(PREFIX, '');
 
 /** The plugins that a request or a command names: several, in one text or a list. */
-export const pluginsOf = (named: unknown): string[] =>
+const pluginsOf = (named: unknown): string[] =>
   [named]
     .flat()
     .flatMap((one) => String(one ?? '').split(','))
     .map((one) => one.trim())
     .filter(Boolean);
 
-/** The first of these plugins that an app may not enable. `*` means every plugin that is there. */
-export function notToEnable(plugins: string[], allowed: readonly string[]): string | null {
+/**
+ * Why an app may not enable these plugins; null if it may. `*` means every plugin that is there.
+ * @param named by a request or a command
+ */
+export function refusalToEnable(named: unknown, allowed: readonly string[]): AppSupervisorError | null {
   const refused = RISKY.filter((name) => !allowed.some((one) => nameOf(one) === name));
-  return plugins.find((plugin) => plugin === '*' || refused.includes(nameOf(plugin))) ?? null;
+  const plugin = pluginsOf(named).find((one) => one === '*' || refused.includes(nameOf(one)));
+  return plugin === undefined ? null : new AppSupervisorError('PLUGIN_REFUSED', { plugin });
 }
 
-/** This plugin, if an app disables it: operators see the app by it, and its visitors the others. */
-export const notToDisable = (plugins: string[]): string | null =>
-  plugins.find((plugin) => nameOf(plugin) === nameOf(PLUGIN)) ?? null;
+/** Why an app may not disable these plugins: operators see the app by this plugin, and its visitors the others. */
+export function refusalToDisable(named: unknown): AppSupervisorError | null {
+  const plugin = pluginsOf(named).find((one) => nameOf(one) === nameOf(PLUGIN));
+  return plugin === undefined ? null : new AppSupervisorError('PLUGIN_KEPT', { plugin });
+}
 
 /** Whether a text is the name of a package; not a path, which NocoBase would run commands from. */
 export const isPackageName = (name: unknown): boolean =>

@@ -6,7 +6,7 @@ import type { HostConfig } from '../../config/core-settings';
 import type { GuardConfig } from '../../config/guards';
 import { AppSupervisorError } from '../../errors';
 import { type Guard, guardMethod } from './guard';
-import { isPackageName, notToDisable, notToEnable, pluginsOf } from './plugin-rules';
+import { isPackageName, refusalToDisable, refusalToEnable } from './plugin-rules';
 
 /**
  * Methods that add a package to `node_modules`, remove one, or query a registry. Every app of the process uses the same
@@ -42,13 +42,13 @@ export function plugins({ storagePath }: HostConfig, { appPlugins }: GuardConfig
       });
     }
     guardMethod(manager, 'enable', async (original, args) => {
-      const plugin = notToEnable(pluginsOf(args[0]), appPlugins.allowed);
-      if (plugin) throw new AppSupervisorError('PLUGIN_REFUSED', { plugin });
+      const refusal = refusalToEnable(args[0], appPlugins.allowed);
+      if (refusal) throw refusal;
       return original(...args);
     });
     guardMethod(manager, 'disable', async (original, args) => {
-      const plugin = notToDisable(pluginsOf(args[0]));
-      if (plugin) throw new AppSupervisorError('PLUGIN_KEPT', { plugin });
+      const refusal = refusalToDisable(args[0]);
+      if (refusal) throw refusal;
       return original(...args);
     });
     confineCommands(manager);

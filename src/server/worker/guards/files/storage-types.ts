@@ -42,12 +42,8 @@ export function confinedLocal(Local: StorageClass, { app, storagePath, publicPat
 
     constructor(row: StorageRow) {
       const subfolder = subfolderOf(row.options?.documentRoot, storagePath);
-      if (
-        String(row.path ?? '')
-          .split(/[/\\]/)
-          .includes('..')
-      )
-        throw new AppSupervisorError('STORAGE_PATH_LEAVES');
+      const folders = String(row.path ?? '').split(/[/\\]/);
+      if (folders.includes('..')) throw new AppSupervisorError('STORAGE_PATH_LEAVES');
       super({ ...row, options: { ...row.options, documentRoot: path.join(folder, subfolder) } });
       this.subfolder = subfolder;
     }
