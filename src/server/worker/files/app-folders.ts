@@ -2,6 +2,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/pro
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { jsonText } from '../../../shared/json-text';
 import type { AppRecord } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import type { DatabaseConnection } from '../../databases';
@@ -19,6 +20,7 @@ const OWNER_FILE = '.owner.json';
 const Owner = z.object({ uid: z.string(), database: z.string() });
 /** The app, and its database, which an operator may adopt for another app. */
 export type Owner = z.infer<typeof Owner>;
+const ownerText = jsonText(Owner);
 
 export interface NewOwner extends Owner {
   app: string;
@@ -116,12 +118,8 @@ export async function removeFolders(storagePath: string, app: string): Promise<v
 export const ownerOf = (storagePath: string, app: string): Promise<Owner | null> => ownerIn(folderOf(storagePath, app));
 
 async function ownerIn(folder: string): Promise<Owner | null> {
-  const text = await readFile(path.join(folder, OWNER_FILE), 'utf8').catch(() => 'null');
-  try {
-    return Owner.parse(JSON.parse(text));
-  } catch {
-    return null;
-  }
+  const text = await readFile(path.join(folder, OWNER_FILE), 'utf8').catch(() => '');
+  return ownerText.safeParse(text).data ?? null;
 }
 
 async function setAside(storagePath: string, app: string, found: Owner | null): Promise<string | null> {

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { jsonText } from '../../../shared/json-text';
 import { type Lack, lack } from '../../protocol/transfer';
 
 /** What a Worker knows of the uploads of an app, beside their folder. */
@@ -16,17 +17,14 @@ const uploadsState = z.object({
   lacks: z.array(lack).default([]),
 });
 export type UploadsState = z.infer<typeof uploadsState>;
+const stateText = jsonText(uploadsState);
 
 const fileOf = (storagePath: string, app: string): string => path.join(storagePath, 'apps', app, '.uploads.json');
 
 /** That of an app of which nothing is known, and which lacks nothing, if there is none. */
 export async function readState(storagePath: string, app: string): Promise<UploadsState> {
-  const text = await readFile(fileOf(storagePath, app), 'utf8').catch(() => '{}');
-  try {
-    return uploadsState.parse(JSON.parse(text));
-  } catch {
-    return uploadsState.parse({});
-  }
+  const text = await readFile(fileOf(storagePath, app), 'utf8').catch(() => '');
+  return stateText.safeParse(text).data ?? uploadsState.parse({});
 }
 
 export async function writeState(storagePath: string, app: string, state: UploadsState): Promise<void> {

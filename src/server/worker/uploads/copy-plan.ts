@@ -45,12 +45,7 @@ export function transferPlan({ me, source, mine, theirs, local, listed }: Transf
 }
 
 /** What an environment lacks when everything that was planned is done. */
-export function lacksAfter({
-  me,
-  source,
-  mine,
-  theirs,
-}: Pick<TransferFacts, 'me' | 'source' | 'mine' | 'theirs'>): Lack[] {
+export function lacksAfter({ me, source, mine, theirs }: Omit<TransferFacts, 'local' | 'listed'>): Lack[] {
   if (theirs.length === 0) return [];
   const left = [...mine.filter(({ environment }) => environment !== source)];
   for (const lack of theirs) {

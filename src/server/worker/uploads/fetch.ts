@@ -6,6 +6,7 @@ import https from 'node:https';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
+import PQueue from 'p-queue';
 import { z } from 'zod';
 import { jsonText } from '../../../shared/json-text';
 import { say } from '../../../shared/message';
@@ -198,27 +199,21 @@ class UploadsCopy {
   }
 
   private async fetchAll(files: readonly ListedFile[]): Promise<void> {
-    const queue = files.values();
-    let isOver = false;
-    const work = async () => {
-      for (const file of queue) {
-        if (isOver) return;
-        this.options.signal.throwIfAborted();
-        const whole = await this.fetchOne(file);
-        if (whole !== null && !this.options.ahead) await this.putInPlace(file, whole);
-        this.progress.files++;
-        this.options.onProgress(this.progress);
-      }
+    const queue = new PQueue({ concurrency: AT_ONCE });
+    const work = async (file: ListedFile) => {
+      this.options.signal.throwIfAborted();
+      const whole = await this.fetchOne(file);
+      if (whole !== null && !this.options.ahead) await this.putInPlace(file, whole);
+      this.progress.files++;
+      this.options.onProgress(this.progress);
     };
-    const working = Array.from({ length: AT_ONCE }, () =>
-      work().catch((error) => {
-        isOver = true;
-        throw error;
-      }),
-    );
-    // None goes on after this has ended.
-    await Promise.allSettled(working);
-    await Promise.all(working);
+    try {
+      await queue.addAll(files.map((file) => () => work(file)));
+    } finally {
+      // None goes on after this has ended.
+      queue.clear();
+      await queue.onIdle();
+    }
   }
 
   /** @returns the whole file, among the parts; null if it is not there any more, as the app runs on */

@@ -73,18 +73,16 @@ export async function* contentOf(response: http.IncomingMessage, length: number)
   }
 }
 
+/** What people can do something about. */
+const REFUSED: Partial<Record<TransferRefusal, Message>> = {
+  here: say('UPLOADS_STILL_THERE'),
+  clocks: say('UPLOADS_CLOCKS', { minutes: TRANSFER_WITHIN / 60_000 }),
+  tooMany: say('UPLOADS_TOO_MANY'),
+};
+
 export function refusal(refused: TransferRefusal): TransferFailure {
   const isFinal = refused !== 'busy' && refused !== 'changed';
-  switch (refused) {
-    case 'here':
-      return new TransferFailure(say('UPLOADS_STILL_THERE'), isFinal, refused);
-    case 'clocks':
-      return new TransferFailure(say('UPLOADS_CLOCKS', { minutes: TRANSFER_WITHIN / 60_000 }), isFinal, refused);
-    case 'tooMany':
-      return new TransferFailure(say('UPLOADS_TOO_MANY'), isFinal, refused);
-    default:
-      return new TransferFailure(say('UPLOADS_REFUSED', { refused }), isFinal, refused);
-  }
+  return new TransferFailure(REFUSED[refused] ?? say('UPLOADS_REFUSED', { refused }), isFinal, refused);
 }
 
 /** Longer than any refusal, in bytes. */
