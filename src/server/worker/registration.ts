@@ -1,21 +1,16 @@
 import type { Model } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
-import { type Message, say } from '../../shared/message';
+import { say } from '../../shared/message';
 import type { AdminPassword, Registration } from '../../shared/messages';
-import type { EnvironmentConfig } from '../config';
 import type { ServerRoles } from '../databases';
 import { workerAdminWarning } from '../protocol/administrator';
 import { fingerprint } from '../protocol/secrets';
+import type { WorkerPartOptions } from './services';
 
-export interface RegistrationOptions {
-  environment: EnvironmentConfig;
-  aesKey: Buffer | null;
-  /** Whether `APP_SUPERVISOR_ENVIRONMENT_KEY` is its only key of the fleet. */
-  hasOwnKey?: boolean;
+export interface RegistrationOptions
+  extends Pick<WorkerPartOptions, 'environment' | 'aesKey' | 'hasOwnKey' | 'appKey' | 'warnings'> {
   /** Of this process's tenure. */
   epoch: number;
-  appKey: string;
-  warnings: Message[];
   /** Apps on which work does not end. */
   stuck: string[];
   /** When the environment was last forgotten, as the Worker knows it. */

@@ -1,24 +1,17 @@
 import type { Message } from '../../shared/message';
 import type { Registration } from '../../shared/messages';
-import type { Clock } from '../clock';
 import type { EnvironmentConfig } from '../config';
 import { Lease } from '../lease/lease';
 import { OwnConnection } from '../lease/own-connection';
 import { workerLeases } from '../lease/tables';
-import type { Log } from '../log';
-import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { AppIndexReader } from '../protocol/app-index';
 import type { MessageBus, RequestHandlers } from '../protocol/bus';
 import type { Stores } from '../protocol/stores';
 import type { Random } from '../random';
-import type { BootQueue } from './apps/boot-queue';
-import { AppController } from './apps/controller';
-import type { FloorOptions } from './apps/floor';
+import { AppController, type AppControllerOptions } from './apps/controller';
 import { OneAppSnapshot } from './apps/one-app-snapshot';
-import { type Remembered, SnapshotStore } from './apps/snapshot';
-import type { CopyAhead } from './apps/uploads';
+import { SnapshotStore } from './apps/snapshot';
 import { hasFormerProcess } from './former-release';
-import type { AppHost } from './hosting/host';
 import type { HostDatabase } from './hosting/host-database';
 import { placeOf } from './installation';
 import { RecordReader } from './record-reader';
@@ -26,11 +19,10 @@ import { StatusReporter } from './status-reporter';
 import { Tenures } from './tenures';
 import type { Vitals } from './vitals';
 
-export interface WorkerPartOptions {
-  coreApps: CoreAppRegistry;
-  host: AppHost;
-  /** Outlives restarts of the main app. */
-  bootQueue: BootQueue;
+/** What is made for each start. */
+type Made = 'environment' | 'snapshot' | 'mayHost' | 'mayBoot' | 'authority';
+
+export interface WorkerPartOptions extends Omit<AppControllerOptions, Made> {
   stores: Pick<Stores, 'records' | 'leases' | 'statuses' | 'appIndex' | 'returns'>;
   bus: MessageBus;
   environment: EnvironmentConfig;
@@ -40,19 +32,12 @@ export interface WorkerPartOptions {
   publicUrl: string | null;
   instance: string;
   aesKey: Buffer | null;
-  /** As in `RegistrationOptions`. */
+  /** Whether `APP_SUPERVISOR_ENVIRONMENT_KEY` is its only key of the fleet. */
   hasOwnKey?: boolean;
   appKey: string;
   /** Folder to which apps write; absent: its disk is not looked at. */
   storagePath?: string;
-  /** As in `AppControllerOptions`. */
-  keyring?: FloorOptions['keyring'];
-  apiBase?: string;
-  copyAhead?: CopyAhead;
-  blame?(row: Remembered): Remembered;
-  clock: Clock;
   random: Random;
-  log: Log;
   warnings: Message[];
   /** Names the main database; absent: by what it says itself. */
   place?(): Promise<string>;
@@ -64,7 +49,6 @@ export interface WorkerPartOptions {
   handlers: RequestHandlers;
   roundEvery?: number;
   beginAgain?: number;
-  leaving?: number;
   recordsWithin?: number;
 }
 

@@ -1,9 +1,8 @@
-import { type Clock, within } from '../clock';
+import { within } from '../clock';
 import { isCredible } from '../credible';
 import { messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Lease } from '../lease/lease';
-import type { Log } from '../log';
 import { PATIENCE } from '../timing';
 import { Announcer, type AnnouncerOptions, type Overtaken } from './announcer';
 import type { HostingAuthority } from './hosting/claim';
@@ -36,8 +35,6 @@ export function stateOf({ isHeld, leads, isEnding, isSpent }: StateFacts): Worke
 
 export interface TenuresOptions extends Omit<AnnouncerOptions, 'term'> {
   lease: Lease;
-  clock: Clock;
-  log: Log;
   /** Ends all apps. @returns whether nothing runs any more */
   end(): Promise<boolean>;
 }

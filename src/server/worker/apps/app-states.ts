@@ -28,15 +28,13 @@ const REPORTED = [
 ] as const;
 
 /** What this process knows about one app. */
-export interface AppState extends Known, Pick<StatusEntry, (typeof REPORTED)[number]> {
+export interface AppState extends Known, Hosted, Pick<StatusEntry, (typeof REPORTED)[number]> {
   applied: Applied | null;
   /** The record from which the running object was created. */
   booted: AppRecord | null;
-  state: Hosted['state'];
   /** Plugins with which the running object was loaded, and whether its database has others now. */
   plugins: { loaded: PluginSet | null; stale: boolean };
   failures: number;
-  retryAt: number | null;
   /** Whether a visitor waits for it. Remains through retries of the boot, and ends with it. */
   visited: boolean;
   /** Whether a step is queued that has not been decided yet. */
@@ -47,7 +45,6 @@ export interface AppState extends Known, Pick<StatusEntry, (typeof REPORTED)[num
   late: 'work' | 'command' | null;
   /** The record by which the running app was claimed. */
   claimed: AppRecord | null;
-  failedWork: Hosted['failedWork'];
   /** Whether it is about to be claimed again. */
   isReclaiming: boolean;
   /** The last visit that the snapshot has, and when it was written, by the monotonic clock. */

@@ -31,6 +31,7 @@ export interface AppControllerOptions {
   environment: string;
   snapshot: Snapshot;
   host: AppHost;
+  /** Outlives restarts of the main app. */
   bootQueue: BootQueue;
   coreApps: CoreAppRegistry;
   clock: Clock;

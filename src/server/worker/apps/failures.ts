@@ -1,9 +1,11 @@
 import type { Clock } from '../../clock';
 import { describeError, inEnglish, messageOf, referenceOf } from '../../errors';
 import type { Log } from '../../log';
+import type { HostingAuthority } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
 import { retryAfter } from './decide';
+import type { TimeLimits } from './time-limits';
 
 export interface FailuresOptions {
   apps: AppStates;
@@ -11,6 +13,17 @@ export interface FailuresOptions {
   clock: Clock;
   log: Log;
   converge(name: string): void;
+}
+
+/** What is needed to do something with apps beside booting them. */
+export interface WorkOnApps {
+  apps: AppStates;
+  host: AppHost;
+  limits: TimeLimits;
+  failures: Failures;
+  authority: HostingAuthority;
+  clock: Clock;
+  log: Log;
 }
 
 /** Shows that apps have failed, and tries them again. */

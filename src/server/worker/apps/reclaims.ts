@@ -1,25 +1,15 @@
-import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError, hasCode, messageOf } from '../../errors';
-import type { Log } from '../../log';
 import { COMPARE } from '../../timing';
-import { type HostingAuthority, HostingTaken } from '../hosting/claim';
-import type { AppHost } from '../hosting/host';
-import type { AppState, AppStates } from './app-states';
+import { HostingTaken } from '../hosting/claim';
+import type { AppState } from './app-states';
 import { NEVER } from './boots';
-import type { Failures } from './failures';
-import { STOP_LIMIT, type TimeLimits } from './time-limits';
+import type { WorkOnApps } from './failures';
+import { STOP_LIMIT } from './time-limits';
 
-export interface ReclaimsOptions {
-  apps: AppStates;
-  host: Pick<AppHost, 'hosted' | 'rest' | 'setPassword'>;
-  clock: Clock;
-  authority: HostingAuthority;
-  limits: TimeLimits;
-  log: Log;
+export interface ReclaimsOptions extends WorkOnApps {
   inQueue(name: string, work: () => Promise<void>): Promise<void>;
   /** Writes the snapshot of an app. @throws errors of the database */
   write(name: string): Promise<void>;
-  failures: Failures;
 }
 
 /** Claims running apps again where their records or their data have changed, and ends those that another process hosts. */

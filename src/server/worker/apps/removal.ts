@@ -1,26 +1,16 @@
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
-import type { Clock } from '../../clock';
 import { describeError, hasCode, inEnglish, messageOf } from '../../errors';
-import type { Log } from '../../log';
 import { INTERVAL } from '../../timing';
-import { type HostingAuthority, HostingTaken } from '../hosting/claim';
-import type { AppHost } from '../hosting/host';
-import type { AppState, AppStates } from './app-states';
-import type { Failures } from './failures';
-import { DATA_LIMIT, STOP_LIMIT, type TimeLimits } from './time-limits';
+import { HostingTaken } from '../hosting/claim';
+import type { AppState } from './app-states';
+import type { WorkOnApps } from './failures';
+import { DATA_LIMIT, STOP_LIMIT } from './time-limits';
 
-export interface AppRemovalOptions {
-  apps: AppStates;
-  limits: TimeLimits;
-  host: AppHost;
-  authority: HostingAuthority;
-  clock: Clock;
-  log: Log;
+export interface AppRemovalOptions extends WorkOnApps {
   /** Whatever an older copy of the store says later, the app is not here any more. */
   remember(record: AppRecord): Promise<void>;
   removeFromSnapshot(name: string): Promise<void>;
-  failures: Failures;
 }
 
 /** How often a database server that does not answer is asked to drop data. */
