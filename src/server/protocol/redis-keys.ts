@@ -1,3 +1,5 @@
+import type { Audience } from './bus';
+
 /**
  * Every Redis key and channel of a fleet. They are defined only here.
  *
@@ -49,10 +51,8 @@ export class Keys {
   readonly ssoEndsVersion = () => this.key('ssoEndsVersion');
 
   /** Channels. Pub/sub ignores the database number, so only the prefix separates fleets. */
-  readonly notifySupervisors = () => this.key('wake', 'supervisors');
-  readonly wakeDefinitions = () => this.key('wake', 'definitions');
-  readonly notifyDoubts = () => this.key('wake', 'doubts');
-  readonly notifyEnvironment = (environment: string) => this.key('wake', 'environment', environment);
+  readonly wake = (to: Audience) =>
+    typeof to === 'string' ? this.key('wake', to) : this.key('wake', 'environment', to.environment);
   readonly requests = (environment: string) => this.key('requests', environment);
   readonly replies = (instance: string) => this.key('replies', instance);
 

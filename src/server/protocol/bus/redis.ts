@@ -101,11 +101,11 @@ export class RedisBus implements MessageBus {
   notify(to: Audience, names: string[]): void {
     this.log.rooms.bus?.('Notifies', { to, names });
     const message = JSON.stringify({ names, from: this.instance });
-    this.publisher.redis.publish(this.notifyChannel(to), message).catch(() => undefined);
+    this.publisher.redis.publish(this.keys.wake(to), message).catch(() => undefined);
   }
 
   async onNotify(me: Audience, listener: (names: string[]) => void): Promise<void> {
-    const channel = this.notifyChannel(me);
+    const channel = this.keys.wake(me);
     this.listen(channel, (text) => {
       const message = this.envelope.parse(channel, text, notification);
       if (!message || (isForOthers(me) && message.from === this.instance)) return;
@@ -227,12 +227,6 @@ export class RedisBus implements MessageBus {
       if (Math.abs(wall - time) > 2 * ANSWERED_FOR) this.answered.delete(other);
     this.answered.set(id, at);
     return isKnown;
-  }
-
-  private notifyChannel(to: Audience): string {
-    if (to === 'supervisors') return this.keys.notifySupervisors();
-    if (to === 'doubts') return this.keys.notifyDoubts();
-    return to === 'definitions' ? this.keys.wakeDefinitions() : this.keys.notifyEnvironment(to.environment);
   }
 
   private listen(channel: string, listener: (text: string) => void): void {
