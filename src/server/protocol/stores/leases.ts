@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Lease, Registration } from '../../../shared/messages';
 
 /**
@@ -34,10 +35,8 @@ export interface Announcement {
   hasEnded?: boolean;
 }
 
-export interface Waiting {
-  instance: string;
-  place: string;
-}
+export const waiting = z.object({ instance: z.string().max(200), place: z.string().max(200) });
+export type Waiting = z.infer<typeof waiting>;
 
 export type Announced =
   /** `fresh`: the store did not have this tenure, so statuses have to be written again. */

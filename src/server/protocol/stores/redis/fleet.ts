@@ -2,8 +2,9 @@ import { type Registration, registration } from '../../../../shared/messages';
 import forgetEnvironment from '../../scripts/forgetEnvironment-8.lua';
 import { COUNT, NO_COUNT } from '../counts';
 import { type EnvironmentObservation, type FleetObservation, type FleetStore, foreignTo } from '../fleet';
+import { waiting } from '../leases';
 import type { Script, StoreConnection } from './connection';
-import { openLease, standby } from './leases';
+import { openLease } from './leases';
 import { recordsMark } from './records';
 
 /** A lease as it was read: with its text, which is not checked again while it is the same. */
@@ -52,13 +53,13 @@ export class RedisFleet implements FleetStore {
       const last = before.get(name);
       const read = text === null ? null : last?.text === text ? last : this.openLease(name, text);
       if (read) this.leases.set(name, read);
-      const waiting = this.connection.open(name, keys.standby(name), waits, standby)?.value;
+      const standby = this.connection.open(name, keys.standby(name), waits, waiting)?.value;
       environments.set(name, {
         lease: read?.lease ?? null,
         ...(read?.doubt ? { doubt: read.doubt } : {}),
         statusVersion: Number(version ?? 0),
-        standby: waiting?.instance ?? null,
-        ...foreignTo(read?.lease ?? null, waiting?.place),
+        standby: standby?.instance ?? null,
+        ...foreignTo(read?.lease ?? null, standby?.place),
       });
     });
     const isNew = stream !== this.stream;

@@ -8,7 +8,6 @@ import type { Announced, Announcement, LeaseStore, Waiting } from '../leases';
 import type { Script, StoreConnection } from './connection';
 
 const signedLease = jsonText(leaseSchema);
-export const standby = z.object({ instance: z.string().max(200), place: z.string().max(200) });
 
 /** What is in the way of an announcement: another one, or a registration, which names no instance. */
 const announced = z.object({ instance: z.string().nullable().default(null) });
@@ -81,7 +80,7 @@ export class RedisLeases implements LeaseStore {
   }
 
   private waiting(environment: string, { instance, place }: Waiting): string {
-    const value = { instance, place } satisfies z.infer<typeof standby>;
+    const value: Waiting = { instance, place };
     return this.connection.sign(environment, this.connection.keys.standby(environment), 0, value);
   }
 
