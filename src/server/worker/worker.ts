@@ -97,13 +97,8 @@ export class WorkerPart {
 
   /** By app and environment, of its own environment alone: what others report is signed for the Supervisor. */
   statuses(): Record<string, Record<string, Status>> {
-    const { controller, environment } = this;
-    return Object.fromEntries(
-      (controller?.apps.names() ?? []).map((name) => [
-        name,
-        { [environment]: controller?.apps.entry(name)?.status ?? 'unknown' },
-      ]),
-    );
+    const apps = this.controller?.apps.all() ?? [];
+    return Object.fromEntries(apps.map(([name, { status }]) => [name, { [this.environment]: status }]));
   }
 
   /** Its own problems, as messages that say what to do. */
