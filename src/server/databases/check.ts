@@ -106,11 +106,7 @@ class Inspection {
     report('signIn', true, connected('signIn', place.server, place.user));
 
     const reserved = ownerOf(place, this.options.protect);
-    if (reserved) {
-      const message = text('CHECK_RESERVED', { object: place.label, owner: reserved });
-      report('content', false, message, text('REMEDY_OTHER_NAME'));
-      return 'taken';
-    }
+    if (reserved) return this.reserved(reserved);
     if (!app && place.kind === 'schema' && this.options.roles !== 'made') {
       const message = text('CHECK_NO_DATABASE', { database: place.database });
       report('create', false, message, verbatim(dialect.adminSql(place, 'database')));
@@ -134,20 +130,12 @@ class Inspection {
   private async present(at: OpenPlace): Promise<Verdict> {
     const { place, report } = this;
     const { mark, empty, version, isMain } = await readContent(at, true);
-    if (isMain) {
-      const message = text('CHECK_RESERVED', { object: place.label, owner: text('OWNER_OTHER_MAIN') });
-      report('content', false, message, text('REMEDY_OTHER_NAME'));
-      return 'taken';
-    }
+    if (isMain) return this.reserved(text('OWNER_OTHER_MAIN'));
     if (mark && mark.uid !== this.options.uid) {
       const message = text('CHECK_OTHER_APP', { object: place.label, app: mark.app, uid: mark.uid });
-      report('content', false, message, text('REMEDY_FREE_NAME', { sql: removeMarkerSql(place) }));
-      return 'taken';
+      return this.taken(message, text('REMEDY_FREE_NAME', { sql: removeMarkerSql(place) }));
     }
-    if (!mark && !empty && !version) {
-      report('content', false, text('CHECK_FOREIGN', { object: place.label }), text('REMEDY_OTHER_NAME'));
-      return 'taken';
-    }
+    if (!mark && !empty && !version) return this.taken(text('CHECK_FOREIGN', { object: place.label }));
     if (!this.hasRole() || !(await this.may(at.session, this.options.roles === 'made' ? 'owner' : 'tables')))
       return 'unusable';
     report('create', true, text('CHECK_CREATES_TABLES', { object: place.label, user: userOf(place.user) }));
@@ -157,6 +145,15 @@ class Inspection {
     }
     report('content', true, text(mark ? 'CHECK_OWN' : 'CHECK_EMPTY'));
     return 'free';
+  }
+
+  private reserved(owner: Message): Verdict {
+    return this.taken(text('CHECK_RESERVED', { object: this.place.label, owner }));
+  }
+
+  private taken(message: Message, remedy = text('REMEDY_OTHER_NAME')): Verdict {
+    this.report('content', false, message, remedy);
+    return 'taken';
   }
 
   /** Whether the app gets a role of its own, or may do without. */
