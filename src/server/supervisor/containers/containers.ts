@@ -1,5 +1,4 @@
 import type { ContainerAction, ContainerRow } from '../../../shared/container';
-import type { JoinRequest } from '../../../shared/join';
 import { type Message, say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
 import { eventOf } from '../definitions/change-events';
@@ -94,11 +93,7 @@ export class Containers {
 
   private async specOf(input: MakeInput, own: OwnContainer | null) {
     const { memory, cpus, ...request } = input;
-    const where: JoinRequest = {
-      ...request,
-      ...(own ? { image: own.image } : {}),
-      ...(own?.network ? { network: own.network } : {}),
-    };
+    const where = { ...request, image: own?.image, network: own?.network ?? undefined };
     const { settings, takeBack } = await this.options.joins.prepare(where);
     return { spec: specOf(settings, input), takeBack };
   }

@@ -1,8 +1,7 @@
 import { DIALECTS } from '../../../shared/dialects';
 import type { JoinRequest, JoinStep } from '../../../shared/join';
 import { type Message, say } from '../../../shared/message';
-import type { RedisConfig, SupervisorConfig } from '../../config';
-import type { HostConfig } from '../../config/core-settings';
+import type { SupervisorConfig } from '../../config';
 import { type DatabaseConnection, type WorkerDatabase, workerSql } from '../../databases';
 import { workerSecretOf } from '../../protocol/keyring';
 import { containerOf, databaseOf } from './names';
@@ -12,10 +11,7 @@ import { workerKeysOf } from './worker-keys';
 /** What the Worker of a new environment is started with. Pure functions: an equal request gets equal settings. */
 
 /** What a Supervisor knows. */
-export interface JoinFacts {
-  redis: RedisConfig;
-  host: HostConfig;
-  join: SupervisorConfig['join'];
+export interface JoinFacts extends Pick<SupervisorConfig, 'redis' | 'host' | 'join'> {
   fleetKey: Buffer;
   /** When the environment was last forgotten, as in `environmentKeyOf`. */
   floor: number;
