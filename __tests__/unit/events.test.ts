@@ -180,10 +180,11 @@ class Supervisor {
     };
     const app = { db: database.connect(name, gate, () => clock.now().wall) };
     const { log } = this;
-    this.leadership = new Leadership({ app, instance: name, clock, random: new SeededRandom(), log });
+    const random = new SeededRandom();
+    this.leadership = new Leadership({ app, instance: name, clock, random, log });
     const events = new EventStore(app);
     const { leadership } = this;
-    this.recorder = new EventRecorder({ events, leadership, clock, log });
+    this.recorder = new EventRecorder({ events, leadership, clock, random, log });
     const observer = Object.assign(this.observer, {
       names: () => [...this.views.keys()],
       environment: (environment: string) => this.views.get(environment) ?? null,

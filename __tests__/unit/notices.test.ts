@@ -210,7 +210,7 @@ class Supervisor {
     const random = new SeededRandom(name.length);
     this.leadership = new Leadership({ app, instance: name, clock, random, log });
     this.events = new EventStore(app);
-    this.recorder = new EventRecorder({ events: this.events, leadership: this.leadership, clock, log });
+    this.recorder = new EventRecorder({ events: this.events, leadership: this.leadership, clock, random, log });
     this.store = new NotifierStore(app);
     const send: Send = async ({ id }, delivery, events) => {
       if (events === 'test') throw new Error('no tests here');

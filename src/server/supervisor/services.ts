@@ -213,7 +213,7 @@ function createObserved(main: Application, options: ServicesOptions, known: Know
   const compatibility = new CompatibilityPolicy({ ...options, ...known, appVersion, isOneRelease: isThisProcess });
   const doors = createDoors(known, options);
   const events = new EventStore(main);
-  const recorder = new EventRecorder({ ...known, events, clock, log });
+  const recorder = new EventRecorder({ ...known, events, clock, random, log });
   return {
     isThisProcess,
     compatibility,

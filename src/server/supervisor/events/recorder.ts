@@ -1,20 +1,24 @@
 import type { Transaction } from '@nocobase/database';
 import type { Event } from '../../../shared/event';
-import type { Clock, Timer } from '../../clock';
+import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
+import type { Random } from '../../random';
 import { type Leadership, TermOver } from '../control/leader';
+import { WorkQueue } from '../control/work-queue';
 import { type EventStore, KEEP_EVENTS, MOST_EVENTS } from '../definitions/event-store';
 
 /** How long events are collected before they are written, in ms. */
 const COLLECT = 250;
-/** Delay before the next attempt after a failed write, in ms. */
-const RETRY = 5_000;
+/** How often a process that does not lead looks whether it does, in ms. */
+const LOOK_AGAIN = 5_000;
 /** How long an event waits in a process that does not lead: by then another one leads and has recorded it, in ms. */
 const HOLD = 60_000;
 /** Maximum number of events that wait. */
 const MOST = 1_000;
+/** All of them are written in one go. */
+const EVENTS = 'events';
 /** Maximum number of rows in one statement. */
 const AT_ONCE = 100;
 /** Interval of deleting old rows, in ms. */
@@ -26,6 +30,7 @@ export interface EventRecorderOptions {
   events: EventStore;
   leadership: Pick<Leadership, 'leads' | 'write'>;
   clock: Clock;
+  random: Random;
   log: Log;
 }
 
@@ -41,31 +46,38 @@ export class EventRecorder {
   /** Something was written. */
   readonly written = new Feed<void>();
   private dropped = 0;
-  private timer: Timer | null = null;
-  private writing = false;
   private sweptAt: number | null = null;
+  private readonly queue: WorkQueue;
 
-  constructor(private readonly options: EventRecorderOptions) {}
+  constructor(private readonly options: EventRecorderOptions) {
+    const { clock, random, log } = options;
+    const onFailure = (_: string, error: unknown) => {
+      if (!(error instanceof TermOver))
+        log.warn(`${this.waiting.size} events could not be recorded, it is tried again: ${messageOf(error)}`);
+    };
+    this.queue = new WorkQueue({ clock, random, concurrency: 1, onFailure });
+    this.queue.start(() => this.write());
+  }
 
   /** Records an event; one with an id that is stored or waits already does nothing. */
   record(event: Event): void {
     if (!this.waiting.has(event.id)) this.waiting.set(event.id, { event, at: this.options.clock.now().mono });
     this.prune();
-    this.writeAfter(COLLECT);
+    this.queue.add(EVENTS, COLLECT);
   }
 
   /** Ends an event that was recorded as lasting. @param endedAt in ms since 1970 */
   end(id: string, endedAt: number): void {
     const waiting = this.waiting.get(id);
     if (waiting) waiting.event = { ...waiting.event, endedAt };
-    // It may be on its way to the database without its end.
-    if (!waiting || this.writing) this.ends.set(id, endedAt);
-    this.writeAfter(COLLECT);
+    // Also of one that waits: it may be on its way to the database without its end.
+    this.ends.set(id, endedAt);
+    this.queue.add(EVENTS, COLLECT);
   }
 
   /** Whether everything that was recorded and ended is in the database. */
   get isIdle(): boolean {
-    return !this.waiting.size && !this.ends.size && !this.writing;
+    return !this.waiting.size && !this.ends.size;
   }
 
   /** Another process leads: it finds out itself what lasts. */
@@ -94,57 +106,28 @@ export class EventRecorder {
   }
 
   stop(): void {
-    this.timer?.cancel();
-    this.timer = null;
+    this.queue.stop();
   }
 
-  private writeAfter(ms: number): void {
-    if (this.timer || this.writing) return;
-    this.timer = this.options.clock.timeout(ms, () => {
-      this.timer = null;
-      void this.write();
-    });
-  }
-
-  /** Never rejects. */
-  private async write(): Promise<void> {
-    const { leadership } = this.options;
-    this.prune();
-    if (!leadership.leads) {
-      // The lead may have lapsed, and be renewed at once.
-      if (!this.isIdle) this.writeAfter(RETRY);
-      return;
-    }
-    this.writing = true;
-    let isWritten = false;
-    try {
-      isWritten = await this.writeSome();
-    } finally {
-      this.writing = false;
-    }
-    if (this.waiting.size || this.ends.size) this.writeAfter(isWritten ? COLLECT : RETRY);
-  }
-
-  private async writeSome(): Promise<boolean> {
+  /** @returns when more is written, in ms; null if nothing waits */
+  private async write(): Promise<number | null> {
     const { events, leadership, log } = this.options;
+    this.prune();
+    if (this.isIdle) return null;
+    // The lead may have lapsed, and be renewed at once.
+    if (!leadership.leads) return LOOK_AGAIN;
     const some = [...this.waiting.values()].slice(0, AT_ONCE).map(({ event }) => event);
     const ends = [...this.ends].slice(0, AT_ONCE);
-    try {
-      await leadership.write(async (transaction) => {
-        await events.append(some, transaction);
-        for (const [id, endedAt] of ends) await events.end(id, endedAt, transaction);
-      });
-    } catch (error) {
-      if (!(error instanceof TermOver))
-        log.warn(`${this.waiting.size} events could not be recorded, it is tried again: ${messageOf(error)}`);
-      return false;
-    }
+    await leadership.write(async (transaction) => {
+      await events.append(some, transaction);
+      for (const [id, endedAt] of ends) await events.end(id, endedAt, transaction);
+    });
     for (const { id } of some) this.waiting.delete(id);
     for (const [id] of ends) this.ends.delete(id);
     if (this.dropped) log.warn(`${this.dropped} events were not recorded: too many waited for the database.`);
     this.dropped = 0;
     this.written.emit();
-    return true;
+    return this.isIdle ? null : COLLECT;
   }
 
   private prune(): void {
