@@ -3,7 +3,7 @@ import { type Message, say, sayAction } from '../../../shared/message';
 import type { Pressure, StatusEntry } from '../../../shared/messages';
 import type { Operation } from '../../../shared/operation';
 import { referenceOf } from '../../errors';
-import { eventOf } from '../definitions/change-events';
+import { eventOf, ofApp } from '../definitions/change-events';
 import type { DoorTrouble } from '../fleet/door-troubles';
 import type { EnvironmentView } from '../fleet/observed-environment';
 
@@ -13,7 +13,8 @@ import type { EnvironmentView } from '../fleet/observed-environment';
  */
 
 /** A state that lasts, and is recorded with its begin and its end. */
-export type Lasting = Pick<Event, 'kind' | 'environment' | 'appName' | 'appUid' | 'message' | 'cause'> & { at: number };
+export type Lasting = Pick<Event, 'kind' | 'message' | 'at'> &
+  Partial<Pick<Event, 'environment' | 'appName' | 'appUid' | 'cause'>>;
 
 /** The process that held an environment when it was last observed. */
 export interface Holder {
@@ -24,7 +25,7 @@ export interface Holder {
 }
 
 type Seen = Pick<EnvironmentView, 'name' | 'health' | 'since' | 'released' | 'held'>;
-type Subject = Pick<Event, 'kind' | 'environment' | 'appUid'> & { message?: Message };
+type Subject = Pick<Event, 'kind'> & Partial<Pick<Event, 'environment' | 'appUid' | 'message'>>;
 
 /** The same for the same state of the same thing. */
 export const keyOf = ({ kind, environment, appUid, message }: Subject): string =>
@@ -36,13 +37,11 @@ const doorKey = ({ code, params = {} }: Message = { code: '' }): string[] => [
   String(params.door ?? params.file ?? ''),
 ];
 
-const ofEnvironment = (environment: string) => ({ environment, appName: null, appUid: null, cause: null });
-
 /** @returns null if the environment is not known to be up or down: then whatever lasted still does */
 export function healthOf({ name, health, since, released, held }: Seen): Lasting | 'well' | null {
   const is = (code: 'ENVIRONMENT_STOPPED' | 'ENVIRONMENT_DOWN'): Lasting => ({
-    ...ofEnvironment(name),
     kind: 'health',
+    environment: name,
     message: say(code, { environment: name }),
     at: since,
   });
@@ -83,7 +82,7 @@ export function nearnessOf(
   const percent = pressure?.limit ? Math.floor((100 * pressure.used) / pressure.limit) : 0;
   if (!pressure || percent < CLEAR) return 'well';
   if (percent < NEAR) return null;
-  return { ...ofEnvironment(name), kind, message: nearnessText(name, pressure, percent), at: now };
+  return { kind, environment: name, message: nearnessText(name, pressure, percent), at: now };
 }
 
 const GB = 1024 ** 3;
@@ -107,10 +106,8 @@ export function memoryCause(memory: Pick<Event, 'kind' | 'message'> | undefined)
 export const doorCondition = ({ message, environment, app }: DoorTrouble, at: number): Lasting => ({
   kind: 'door',
   environment: environment ?? null,
-  appName: app?.name ?? null,
-  appUid: app?.uid ?? null,
+  ...(app && ofApp(app)),
   message,
-  cause: null,
   at,
 });
 
@@ -125,8 +122,7 @@ export function uploadsOf(
   return {
     kind: 'uploads',
     environment,
-    appName: name,
-    appUid: uid,
+    ...ofApp({ name, uid }),
     message: say('UPLOADS_NOT_COPIED', { app: name, environment, from: uploads.from }),
     cause: uploads.cause,
     at: now,
@@ -143,8 +139,7 @@ export function conditionOf(environment: string, entry: StatusEntry, now: number
     return {
       kind: isCrash ? 'crash' : 'failure',
       environment,
-      appName: name,
-      appUid: uid,
+      ...ofApp({ name, uid }),
       message: say(isCrash ? 'APP_CRASHED' : 'APP_FAILED', {
         app: name,
         environment,
