@@ -16,7 +16,7 @@ const table = (...apps: Parameters<typeof routesOf>[0]) =>
 describe('the files of a door', () => {
   it('have an app by name with its first two environments, its hosts, and all that may be pinned', () => {
     const files = filesOf(place, table(crm));
-    expect(files['apps.map']).toBe(`crm u1|-|${HEAD}|at:a:b\n`);
+    expect(files['apps.map']).toBe(`crm u1|-|at:a:b|-|${HEAD}\n`);
     expect(files['hosts.map']).toBe('crm.test crm\n');
     expect(files['pins.map']).toBe('crm.a at:a:b\ncrm.b at:b:a\ncrm.c at:c:a\n');
   });
@@ -24,13 +24,13 @@ describe('the files of a door', () => {
   it('pair no environments of which one has no server, or another path', () => {
     const routes = routesOf([crm], { a: 'http://a/x', b: 'http://b/y', c: 'http://a:99999' });
     expect(filesOf(place, routes)).toMatchObject({
-      'apps.map': `crm u1|-|${HEAD}|at:a|at:b\n`,
+      'apps.map': `crm u1|-|at:a|at:b|${HEAD}\n`,
       'pins.map': 'crm.a at:a\ncrm.b at:b\ncrm.c at:c\n',
     });
     const first = { ...crm, environments: ['c', 'a'] };
     const { environments } = routes;
     // The one that has no server is no reason to send everybody to the other.
-    expect(filesOf(place, { ...table(first), environments })['apps.map']).toBe(`crm u1|-|${HEAD}|at:c\n`);
+    expect(filesOf(place, { ...table(first), environments })['apps.map']).toBe(`crm u1|-|at:c|-|${HEAD}\n`);
   });
 
   it('pair first what the visitors of an app get who are pinned to none', () => {
@@ -103,7 +103,7 @@ describe('the steps between two tables', () => {
     const other = { uid: 'u2', name: 'shop', hosts: ['shop.test'], environments: ['a'] };
     const alone = { ...crm, environments: ['c'] };
     expect(stepsBetween(place, table(alone, other), table({ ...crm, environments: ['b'] }))).toEqual([
-      `set map /door/apps.map crm u1|-|${HEAD}|at:b`,
+      `set map /door/apps.map crm u1|-|at:b|-|${HEAD}`,
       'add map /door/pins.map crm.b at:b',
       'del map /door/names.map shop',
       'del map /door/pins.map crm.c',
@@ -112,7 +112,7 @@ describe('the steps between two tables', () => {
       'del map /door/apps.map shop',
     ]);
     expect(stepsBetween(place, table(), table({ ...crm, environments: ['a'] }))).toEqual([
-      `add map /door/apps.map crm u1|-|${HEAD}|at:a`,
+      `add map /door/apps.map crm u1|-|at:a|-|${HEAD}`,
       'add map /door/hosts.map crm.test crm',
       'add map /door/pins.map crm.a at:a',
       'add map /door/names.map crm u1',

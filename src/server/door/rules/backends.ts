@@ -1,10 +1,9 @@
 import type { RouteSettings, Routes } from '../../../shared/routes';
 import { type ServerAddress, serverAddress } from '../../config/server-address';
 import { VIA } from '../../proxy/headers';
-import { ENVIRONMENT_HEADER } from '../../proxy/sticky-environment';
+import { forwardedAnew, HOP_BY_HOP, PROTO, SAYS_PROTO } from './forwarded';
 import { pairsOf, STOPPED } from './maps';
 import { answering, jsonAnswer, lateAnswer, visitorKinds } from './own-answers';
-import { cookiesForApp } from './own-cookies';
 import { backendOf, type DoorPlace, MAPS, socketsOf } from './place';
 import { literal, quoted } from './text';
 
@@ -80,12 +79,6 @@ function serverOf({ host, isName, port, secure }: ServerAddress, { authorities }
   return `${host === 'localhost' ? '127.0.0.1' : host}:${port}${tls}${found} tcp-ut 600s`;
 }
 
-/** How the visitor has come, and whether a trusted proxy says so. */
-const PROTO = '%[ssl_fc,iif(https,http)]';
-const SAYS_PROTO = '{ req.hdr(x-forwarded-proto,1),lower -m str http https }';
-
-const HOP_BY_HOP = '(?:te|keep-alive|proxy-connection|proxy-authenticate|proxy-authorization|http2-settings|expect)';
-
 /** What a request of an app, and its answer, may have. */
 function towardsApp(settings: RouteSettings, folder: string): string[] {
   return [
@@ -97,55 +90,34 @@ function towardsApp(settings: RouteSettings, folder: string): string[] {
       lateAnswer(folder, code, 'json'),
     ),
     `  http-request ${jsonAnswer(folder, 'APP_BUSY')} if { be_conn gt ${settings.bounds.requestsPerEnvironment} }`,
-    ...cookiesForApp(),
-    `  acl forwarded req.hdr_names -m reg ${quoted(`(?:^|,)(?:x-forwarded-(?:for|proto|host)|x-app|${HOP_BY_HOP})(?:,|$)`)}`,
-    '  http-request set-var(txn.forwarded) bool(true) if forwarded',
-    '  acl rare var(txn.forwarded) -m bool',
-    `  http-request del-header ${quoted(`^(?:x-app|${HOP_BY_HOP})$`)} -m reg if rare`,
-    '  acl is_named req.fhdr(x-forwarded-for),length gt 0',
-    '  http-request set-header X-Forwarded-For "%[req.fhdr(x-forwarded-for)], %[src]" if rare is_named',
-    '  http-request del-header X-Forwarded-For if rare !is_named',
-    '  option forwardfor if-none',
-    '  http-request set-header X-Forwarded-Host %[req.hdr(x-forwarded-host,1)] if rare { req.fhdr(x-forwarded-host) -m sub , }',
-    `  http-request set-header X-Forwarded-Proto ${PROTO} if rare !${SAYS_PROTO}`,
-    '  http-request set-header X-Forwarded-Host %[req.fhdr(host)] if rare !{ req.fhdr(x-forwarded-host) -m len 1: }',
-    '  http-request set-header X-Forwarded-Proto %[req.hdr(x-forwarded-proto,1),lower] if rare !{ req.fhdr(x-forwarded-proto) -m str http https }',
-    '  http-request set-var(txn.host) req.fhdr(x-forwarded-host) if rare',
-    '  http-request set-var(txn.host) req.fhdr(host) if !rare',
-    `  http-request add-header X-Forwarded-Proto ${PROTO} if !rare`,
-    '  http-request add-header X-Forwarded-Host %[var(txn.host)] if !rare',
+    ...forwardedAnew(),
     '  http-request add-header X-App %[var(txn.name)]',
     `  http-request add-header ${VIA} door`,
     ...answerOf(settings, folder),
   ];
 }
 
-function answerOf({ frameAncestors, publicPath }: RouteSettings, folder: string): string[] {
-  return [
-    '  http-response del-header keep-alive',
-    // Rare, and all of it is decided in Lua; an answer that this has not read does not pass.
-    `  acl rare_answer res.hdr_names -m reg ${quoted(`(?:^|,)(?:set-cookie|location|x-app-supervisor-away|${HOP_BY_HOP})(?:,|$)`)}`,
-    '  http-response set-var(txn.read) bool(true) if rare_answer',
-    '  acl to_read var(txn.read) -m bool',
-    `  http-response del-header ${quoted(`^${HOP_BY_HOP}$`)} -m reg if to_read`,
-    '  acl sets_cookies res.fhdr(set-cookie) -m sub -i nb_ app_environment domain',
-    `  acl leads_to_upload res.fhdr(location) -m reg -i ${quoted(`^(?:https?://[^/?#]*)?${literal(publicPath)}storage/uploads/`)}`,
-    '  acl names_fields res.fhdr(connection),lower -m reg ^(?!(?:keep-alive|close|upgrade)$)',
-    '  http-response set-var(txn.unread) bool(true) if to_read sets_cookies || to_read leads_to_upload || names_fields',
-    // The nginx of a Worker's image says that NocoBase does not answer (proxy/away.ts).
-    '  acl nginx_alone res.fhdr(x-app-supervisor-away) -m found',
-    `  http-response ${jsonAnswer(folder, 'UPSTREAM_REFUSED')} if to_read { status 502 } { res.fhdr(x-app-supervisor-away) -m str refused }`,
-    `  http-response ${jsonAnswer(folder, 'UPSTREAM_RESET')} if to_read { status 502 } nginx_alone`,
-    '  http-response return status 404 content-type text/plain string "Not Found" if { var(txn.file) -m bool } { res.fhdr(content-type) -m beg text/html }',
-    '  http-response lua.read if { var(txn.unread) -m bool }',
-    '  http-response return status 502 if { var(txn.unread) -m bool }',
-    ...(frameAncestors.apps
-      ? [
-          `  http-response add-header Content-Security-Policy "frame-ancestors ${frameAncestors.apps}" if !{ status 101 }`,
-        ]
-      : []),
-  ];
-}
+/** What an answer may have; `allow` ends the rules for one that has nothing of it. */
+const answerOf = ({ publicPath }: RouteSettings, folder: string): string[] => [
+  '  http-response del-header keep-alive',
+  // Rare, and all of it is decided in Lua; an answer that this has not read does not pass.
+  `  acl rare_answer res.hdr_names -m reg ${quoted(`(?:^|,)(?:set-cookie|location|x-app-supervisor-away|${HOP_BY_HOP})(?:,|$)`)}`,
+  '  http-response set-var(txn.read) bool(true) if rare_answer',
+  '  acl to_read var(txn.read) -m bool',
+  '  acl names_fields res.fhdr(connection),lower -m reg ^(?!(?:keep-alive|close|upgrade)$)',
+  '  http-response return status 404 content-type text/plain string "Not Found" if { var(txn.file) -m bool } { res.fhdr(content-type) -m beg text/html }',
+  '  http-response allow if !to_read !names_fields',
+  `  http-response del-header ${quoted(`^${HOP_BY_HOP}$`)} -m reg if to_read`,
+  '  acl sets_cookies res.fhdr(set-cookie) -m sub -i nb_ app_environment domain',
+  `  acl leads_to_upload res.fhdr(location) -m reg -i ${quoted(`^(?:https?://[^/?#]*)?${literal(publicPath)}storage/uploads/`)}`,
+  '  http-response set-var(txn.unread) bool(true) if to_read sets_cookies || to_read leads_to_upload || names_fields',
+  // The nginx of a Worker's image says that NocoBase does not answer (proxy/away.ts).
+  '  acl nginx_alone res.fhdr(x-app-supervisor-away) -m found',
+  `  http-response ${jsonAnswer(folder, 'UPSTREAM_REFUSED')} if to_read { status 502 } { res.fhdr(x-app-supervisor-away) -m str refused }`,
+  `  http-response ${jsonAnswer(folder, 'UPSTREAM_RESET')} if to_read { status 502 } nginx_alone`,
+  '  http-response lua.read if { var(txn.unread) -m bool }',
+  '  http-response return status 502 if { var(txn.unread) -m bool }',
+];
 
 interface Worker {
   name: string;
@@ -167,7 +139,7 @@ const prefixed = ({ address: { prefix } }: Worker): string[] =>
 function single(worker: Worker): string[] {
   const { name, server } = worker;
   const at = backendOf(name);
-  const own = [...prefixed(worker), `  http-response set-header ${ENVIRONMENT_HEADER} ${name}`];
+  const own = prefixed(worker);
   return [
     `backend ${at} from for-workers`,
     ...own,
@@ -190,7 +162,6 @@ function pair(first: Worker, second: Worker): string[] {
     '  option redispatch 1',
     '  balance roundrobin',
     `  use-server ${first.name} if TRUE`,
-    `  http-response set-header ${ENVIRONMENT_HEADER} %[srv_name]`,
     `  server ${first.name} ${first.server} track ${backendOf(first.name)}/${first.name}`,
     `  server ${second.name} ${second.server} track ${backendOf(second.name)}/${second.name}`,
   ];

@@ -1,6 +1,8 @@
 import type { RouteSettings } from '../../../shared/routes';
+import { forwardedRules } from './forwarded';
+import { cookiesForApp } from './own-cookies';
 import { TABLES } from './place';
-import { leave } from './plain';
+import { leave, SIGN_IN } from './plain';
 import { quoted } from './text';
 import { networksOf } from './trusted';
 
@@ -46,7 +48,7 @@ function address(networks: readonly string[]): string[] {
 /** Whose visitors are counted by address: WebSockets, of which those that come too fast wait at the module, and sign-ins. */
 export const addressRules = ({ trustedProxies }: RouteSettings): string[] => [
   '  # counted by address',
-  `  acl sign_in path -m reg -i ${quoted('/auth(?::|%3a)sign(?:in|up)(?:/|$)')}`,
+  `  acl sign_in path -m reg -i ${quoted(SIGN_IN)}`,
   '  http-request set-var(txn.counts) bool(true) if is_socket || sign_in',
   ...address(networksOf(trustedProxies)),
   ...leave(
@@ -62,6 +64,8 @@ export function countRules(settings: RouteSettings): string[] {
   return [
     '  # counted where it is taken',
     `  http-request track-sc0 var(txn.uid) table ${apps}`,
+    ...cookiesForApp(),
+    ...forwardedRules(),
     ...leave('nothing more to count', `!{ var(txn.counts) -m bool } !{ sc0_conn_cur gt ${bounds.requestsPerApp} }`),
     `  http-request track-sc1 var(txn.uid) table ${sockets} if is_socket`,
     `  http-request track-sc2 var(txn.address) table ${addresses} if is_socket`,

@@ -1,9 +1,11 @@
 import type { RouteSettings } from '../../../shared/routes';
+import { ENVIRONMENT_HEADER } from '../../proxy/sticky-environment';
 import { addressRules, countRules } from './counts';
 import { boundTo, type DoorPlace, type Listener, MAPS } from './place';
-import { leave, plainRules } from './plain';
+import { leave, plainConditions, plainRules } from './plain';
 import { literal, quoted } from './text';
 import { networksOf } from './trusted';
+import { usualRules } from './usual';
 
 /**
  * The rules that decide which requests go to Workers. They take what is plainly understood, and count it; all else goes to the Supervisor as
@@ -21,12 +23,16 @@ export function frontendOf(place: DoorPlace, settings: RouteSettings): string[] 
     `  tcp-request session set-var(sess.trusted) bool(true) if ${networks.length ? `{ src ${networks.join(' ')} }` : 'FALSE'}`,
     '  # whose visitor this is: forwarded fields of strangers are not believed',
     `  http-request del-header ${quoted('^(?:forwarded|x-real-ip|x-forwarded-.*)$')} -m reg if !{ var(sess.trusted) -m bool } { req.hdr_names -m sub forwarded real-ip }`,
-    ...naming(place, settings),
+    ...plainConditions(),
+    ...namedByPath(settings),
+    ...usualRules(place, settings),
+    ...naming(place),
     ...whileAway(settings),
     ...plainRules(place, settings),
     ...addressRules(settings),
     ...environment(place),
     ...countRules(settings),
+    ...answers(settings),
     ...destination(),
   ];
 }
@@ -45,14 +51,21 @@ function redirect(listeners: readonly Listener[]): string[] {
   return [`  http-request redirect prefix https://%[req.fhdr(host),host_only]${port} code 308 if !{ ssl_fc }`];
 }
 
-/** Which app a request names, as the module finds it (proxy/naming.ts): `.` for what is left to it. */
-function naming({ folder }: DoorPlace, { apiBase }: RouteSettings): string[] {
+/** The first place in which the module looks (proxy/naming.ts). */
+function namedByPath({ apiBase }: RouteSettings): string[] {
   const prefix = `${apiBase}/__app/`;
+  return [
+    '  # the app: path of the API',
+    `  http-request set-var(txn.name) path,field(${prefix.split('/').length},/) if { path_beg ${prefix} }`,
+  ];
+}
+
+/** Which app a request names, as the module finds it (proxy/naming.ts): `.` for what is left to it. */
+function naming({ folder }: DoorPlace): string[] {
   const hosts = `${folder}/${MAPS.hosts}`;
   const unnamed = '!{ var(txn.name) -m found }';
   return [
-    '  # the app: path of the API, parameter, header, host',
-    `  http-request set-var(txn.name) path,field(${prefix.split('/').length},/) if { path_beg ${prefix} }`,
+    '  # the app: parameter, header, host',
     // A key that names an app in any spelling, and then the one spelling that is understood.
     `  acl names_in_query query -m reg ${quoted('(?:^|&)(?:_|%5[Ff]){2}(?:a|%61)')}`,
     `  acl plainly_named query -m reg ${quoted(`^(?:(?!${KEY})[^&]*+&)*+__appName=[A-Za-z0-9_-]+(?:&(?!${KEY})[^&]*+)*+$`)}`,
@@ -70,13 +83,17 @@ function environment({ folder }: DoorPlace): string[] {
   const own = String.raw`~(?<app>[A-Za-z0-9_-]+)\.([^~\n]+)(?:~[^\n]*)?\n\k<app>$`;
   return [
     '  # its environment',
-    '  http-request set-var(txn.at) var(txn.line),field(4,|)',
-    '  http-request set-var(txn.at) var(txn.line),field(5,|) if !{ var(txn.at),nbsrv gt 0 }',
+    '  http-request set-var(txn.at) var(txn.line),field(3,|)',
+    '  http-request set-var(txn.at) var(txn.line),field(4,|) if !{ var(txn.at),nbsrv gt 0 }',
     `  http-request set-var-fmt(txn.pins) "~%[req.cook(app_environment)]\\n%[var(txn.name)]" if jar { var(txn.jar) -m sub app_environment= }`,
     `  acl pinned var(txn.pins) -m reg ${quoted(own)}`,
     `  http-request set-var(txn.pin) ${quoted(`var(txn.pins),regsub("^.*?${own}","\\1.\\2"),map_str(${folder}/${MAPS.pins},.)`)} if { var(txn.pins) -m found } pinned`,
     '  http-request set-var(txn.at) var(txn.pin) if { var(txn.pin) -m found }',
-    ...leave('no app that runs, or no Worker of it is there', '!{ var(txn.at),nbsrv gt 0 }'),
+    ...leave(
+      'nothing that is understood, or no Worker of its app is there',
+      '!{ var(txn.uid) -m found }',
+      '!{ var(txn.at),nbsrv gt 0 }',
+    ),
   ];
 }
 
@@ -102,10 +119,17 @@ function whileAway({ appsDomain, publicPath, modernPrefix }: RouteSettings): str
   ];
 }
 
+/** What is added to the answers of Workers, after the rules of the backend. */
+const answers = ({ frameAncestors: { apps } }: RouteSettings): string[] => [
+  `  http-response set-header ${ENVIRONMENT_HEADER} %[srv_name] if counted`,
+  ...(apps
+    ? [`  http-response add-header Content-Security-Policy "frame-ancestors ${apps}" if counted !{ status 101 }`]
+    : []),
+];
+
 const destination = (): string[] => [
   '  # to the Worker, or to the Supervisor',
   '  use_backend busy if { var(txn.busy) -m found }',
-  '  acl counted sc0_tracked',
   '  use_backend ws:%[var(txn.at)] if counted is_socket',
   '  use_backend %[var(txn.at)] if counted',
   '  default_backend module',

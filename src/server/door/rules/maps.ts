@@ -8,11 +8,13 @@ export type Maps = Record<keyof typeof MAPS, ReadonlyMap<string, string>>;
 /** Kinds of apps, in the second field of their line. */
 export const BY_MAIN = 'm';
 const PLAIN = '-';
+/** Instead of a backend. */
+const NONE = '-';
 /** Instead of the uid of an app in the names. */
 export const STOPPED = '.';
 
 /**
- * - `apps`: by name, what a rule needs of an app that runs: uid, kind, how its tokens begin, its backend, and that of its second environment;
+ * - `apps`: by name, what a rule needs of an app that runs: uid, kind, its backend, that of its second environment, and how its tokens begin;
  * - `hosts`: by host, the name of the app, whether it runs or not;
  * - `pins`: by `<name>.<environment>`, the backend of each environment in which the app runs, with another one if it runs there, too;
  * - `names`: of all apps, with their uids, or that they are stopped.
@@ -41,9 +43,10 @@ function lineOf(
   hasServer: boolean,
 ): string {
   const both = second === undefined ? null : backendOf(first, second);
-  const each = [backendOf(first), ...(second === undefined || !hasServer ? [] : [backendOf(second)])];
-  const backends = both !== null && pairs.has(both) ? [both] : each;
-  return [uid, signIn ? BY_MAIN : PLAIN, tokenHead(uid), ...backends].join('|');
+  const isPair = both !== null && pairs.has(both);
+  const other = second === undefined || !hasServer || isPair ? NONE : backendOf(second);
+  // The longest one comes last: HAProxy looks for a field character by character.
+  return [uid, signIn ? BY_MAIN : PLAIN, isPair ? both : backendOf(first), other, tokenHead(uid)].join('|');
 }
 
 /** The first part of each token that the app signs (nocobase/token-names.ts). */

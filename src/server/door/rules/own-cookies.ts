@@ -17,11 +17,25 @@ const KEPT = String.raw`(?:(?:^|; )(?!app_environment=|${KINDS}(?:main=|${NOT_OW
 const USUAL = String.raw`(?J)^(?:${KEPT}++${MAINS}*+${KEPT}*+|${MAINS}++${KEPT}++)\n`;
 const WITHOUT_MAIN = `^(?:(?:${OF_MAIN}; )+|(.*?)(?:; ${OF_MAIN})+(?=;|$))(.*)$`;
 
-export const cookiesForApp = (): string[] => [
+/** Cookies as browsers send them, of which those of NocoBase are of a known kind, before a line with the app's name. */
+const PLAIN = String.raw`^(?=[^\n]{0,8000}\n)(?!;|(?:[^\n]*; )?app_environment=[^\n]*; app_environment=)(?:(?:(?:^|; )(?!nb_|app_environment=)[\x21-\x3a\x3c\x3e-\x7e]++=[^;\n\x00-\x1f\x7f]*+)*+(?:(?:^|; )(?:${'nb_(?:auth_token|authenticator|role|csrf_token)_[A-Za-z0-9_-]++=[^;\\n\\x00-\\x1f\\x7f]*+'}|app_environment=[\w.~-]*+))?+){0,50}+\n`;
+
+/** The cookies of a request, then its app. */
+export const JAR = String.raw`req.fhdr(cookie),concat("\n",txn.name)`;
+
+export const cookieConditions = (): string[] => [
+  '  acl with_jar req.fhdr(cookie) -m sub nb_ app_environment',
   '  acl jar var(txn.jar) -m found',
-  // To cut out what stands together costs a third of writing the field anew.
+  `  acl plain_jar var(txn.jar) -m reg ${quoted(PLAIN)}`,
   `  acl usual_jar var(txn.jar) -m reg ${quoted(USUAL)}`,
-  String.raw`  http-request replace-header Cookie ${quoted(WITHOUT_MAIN)} '\1\2' if jar usual_jar`,
+];
+
+/** Takes those of main out of a usual jar. To cut out what stands together costs a third of writing the field anew. */
+export const withoutMain = (condition: string): string =>
+  String.raw`  http-request replace-header Cookie ${quoted(WITHOUT_MAIN)} '\1\2' if ${condition}`;
+
+export const cookiesForApp = (): string[] => [
+  withoutMain('jar usual_jar'),
   '  http-request unset-var(txn.jar) if jar usual_jar',
   `  http-request set-var(txn.jar) ${quoted(LEFT)} if jar`,
   '  http-request set-header Cookie %[var(txn.jar)] if jar',
