@@ -15,10 +15,8 @@ export const plainConditions = (): string[] => [
   '  acl whole internal.htx.has_eom',
   '  acl unusual_connection req.fhdr(connection),lower -m reg ^(?!(?:keep-alive|close)$)',
   '  acl upgrade req.fhdr(upgrade) -m found',
-  '  acl token req.fhdr(authorization) -m found',
-  '  acl headed var(txn.head) -m found',
-  `  acl plain_token req.fhdr(authorization) -m reg ${quoted('^Bearer [A-Za-z0-9_.-]+$')}`,
-  '  acl own_token req.fhdr(authorization),bytes(7),field(1,.),strcmp(txn.head) eq 0',
+  '  acl token var(txn.token) -m found',
+  `  acl own_token var(txn.token) -m reg ${quoted(OWN_TOKEN)}`,
   `  acl token_in_query query -m reg ${quoted('eyJ|%(?:65|79|4[aA])|token=')}`,
   `  acl token_elsewhere req.hdrs -m reg ${quoted(TOKEN_ELSEWHERE)}`,
   ...cookieConditions(),
@@ -124,9 +122,13 @@ export const SIGN_IN = '/auth(?::|%3[aA])sign(?:in|up)(?:/|$)';
 /** In a field that is not for tokens, such as `Referer`. */
 const TOKEN_ELSEWHERE = String.raw`(?:^|\n)(?!authorization:|cookie:)[^\n]*eyJ`;
 
+/** The token of a request, and the line of its app, which ends as the app's tokens begin. */
+export const TOKEN = String.raw`req.fhdr(authorization),concat("\n",txn.line)`;
+const OWN_TOKEN = String.raw`^Bearer (?<head>[A-Za-z0-9_-]++)\.[A-Za-z0-9_.-]++\n[^\n]*\|\k<head>$`;
+
 const TOKEN_RULES = [
-  '  http-request set-var(txn.head) var(txn.line),field(5,|) if token',
-  ...leave('a token that is not the app’s own', 'token !plain_token', 'token !own_token'),
+  `  http-request set-var(txn.token) ${TOKEN}`,
+  ...leave('a token that is not the app’s own', 'token !own_token'),
   ...leave('what may be a token elsewhere', 'token_in_query', 'token_elsewhere'),
 ];
 

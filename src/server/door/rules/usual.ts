@@ -2,7 +2,7 @@ import type { RouteSettings } from '../../../shared/routes';
 import { HOP_BY_HOP } from './forwarded';
 import { JAR, withoutMain } from './own-cookies';
 import { type DoorPlace, MAPS, TABLES } from './place';
-import { innerOf, LEFT_FIELDS, OWN_HOST, SIGN_IN, targetOf } from './plain';
+import { innerOf, LEFT_FIELDS, OWN_HOST, SIGN_IN, TOKEN, targetOf } from './plain';
 import { literal, quoted } from './text';
 
 const RARE_FIELDS = `${LEFT_FIELDS}|${HOP_BY_HOP}|upgrade|content-(?:length|encoding)|transfer-encoding|x-app|x-forwarded-[^,]*`;
@@ -32,10 +32,10 @@ export function usualRules({ folder }: DoorPlace, settings: RouteSettings): stri
   return [
     '  # a usual call of the API, which ends here',
     `  http-request set-var(txn.line) var(txn.name),map_str(${folder}/${MAPS.apps}) if ${conditions.join(' ')}`,
-    '  http-request set-var(txn.head) var(txn.line),field(5,|) if token',
-    '  http-request set-var(txn.at) var(txn.line),field(3,|) if !headed || plain_token own_token',
+    `  http-request set-var(txn.token) ${TOKEN}`,
+    '  http-request set-var(txn.at) var(txn.line),field(3,|) if !token || own_token',
     `  http-request set-var(txn.jar) ${JAR} if { var(txn.at) -m found } with_jar`,
-    `  http-request set-var(txn.uid) var(txn.line),field(1,|) if ${isUp} !jar || ${isUp} plain_jar usual_jar`,
+    `  http-request set-var(txn.uid) var(txn.line),field(1,|) if !jar ${isUp} || plain_jar usual_jar ${isUp}`,
     `  http-request track-sc0 var(txn.uid) table ${TABLES.apps}`,
     '  acl counted sc0_tracked',
     withoutMain('counted jar'),
