@@ -117,8 +117,10 @@ export function makeRoles(folder: string, { host, port }: { host: string; port: 
 
 /** As the shell of a container reads the file. */
 function readVariables(file: string): Env {
-  const script = 'set -a; . "$1"; exec "$2" -e "console.log(JSON.stringify(process.env))"';
-  const text = execFileSync('sh', ['-c', script, '-', file, process.execPath], { env: {}, encoding: 'utf8' });
-  const { PWD, SHLVL, _, ...variables } = JSON.parse(text);
+  const text = execFileSync('sh', ['-c', 'set -a; . "$1"; exec env -0', '-', file], { env: {}, encoding: 'utf8' });
+  const pairs = text.split('\0').filter(Boolean);
+  const { PWD, SHLVL, _, ...variables } = Object.fromEntries(
+    pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+  );
   return variables;
 }
