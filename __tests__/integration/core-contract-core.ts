@@ -35,6 +35,7 @@ process.on('unhandledRejection', (reason) => unhandled.push(String((reason as Er
   module.exports = readFileSync(file, 'utf8');
 };
 const load = createRequire(import.meta.url);
+load('../../scripts/fleet/compiled.cjs').use();
 const { AppSupervisor } = load('@nocobase/server');
 const { PluginAppSupervisor } = load('../../src/server/plugin') as typeof import('../../src/server/plugin');
 const { AppRepository } = load(

@@ -35,7 +35,9 @@ const unhandled: string[] = [];
 process.on('unhandledRejection', (reason) => unhandled.push(String(reason)));
 
 const nodeModules = path.resolve(import.meta.dirname, '../../node_modules');
-const { Gateway } = createRequire(import.meta.url)('@nocobase/server');
+const load = createRequire(import.meta.url);
+load('../../scripts/fleet/compiled.cjs').use();
+const { Gateway } = load('@nocobase/server');
 const gateway = Gateway.getInstance();
 const table = new RoutingTable();
 table.replaceApps([]);

@@ -19,6 +19,9 @@ export function makeClone(folder: string): void {
     if (kind.isDirectory()) linkFiles(from, to);
     else if (kind.isFile()) fs.cpSync(from, to);
   }
+  // What V8 has made of the packages, so that it need not do it again at each start.
+  const compiled = path.join('.fleet', 'compiled');
+  if (fs.existsSync(path.join(ROOT, compiled))) linkFiles(path.join(ROOT, compiled), path.join(folder, compiled));
 }
 
 const packages = (): string[] =>
