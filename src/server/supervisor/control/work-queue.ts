@@ -7,8 +7,6 @@ import type { Random } from '../../random';
  */
 const FIRST_RETRY = 500;
 const LONGEST_RETRY = 30_000;
-/** Delays that end within this time of each other end together, in ms. */
-const GRAIN = 20;
 
 export interface WorkQueueOptions {
   clock: Clock;
@@ -34,12 +32,11 @@ export type Pass = (key: string) => Promise<number | null>;
 export class WorkQueue {
   /** Keys whose pass is due, in the order in which they became due. */
   private readonly due = new Set<string>();
-  /** When the next pass of a key is due, by the monotonic clock. */
-  private readonly later = new Map<string, number>();
+  /** When the next pass of a key is due, by the monotonic clock, and what adds the key then. Such a key is not due. */
+  private readonly later = new Map<string, { at: number; timer: Timer }>();
   private readonly running = new Set<string>();
   private readonly failures = new Map<string, number>();
   private readonly waiting = new Map<string, Array<() => void>>();
-  private timer: { handle: Timer; at: number } | null = null;
   /** Null while it is stopped. */
   private work: Pass | null = null;
 
@@ -53,9 +50,8 @@ export class WorkQueue {
   /** Begins no further pass, and drops all keys. Passes in progress end by themselves. */
   stop(): void {
     this.work = null;
-    this.clearTimer();
     this.due.clear();
-    this.later.clear();
+    for (const key of [...this.later.keys()]) this.drop(key);
     this.failures.clear();
     for (const resolve of [...this.waiting.values()].flat()) resolve();
     this.waiting.clear();
@@ -64,16 +60,12 @@ export class WorkQueue {
   /** @param after ms until its pass is due; an earlier one stays */
   add(key: string, after = 0): void {
     if (!this.work || this.due.has(key)) return;
-    if (after <= 0) {
-      this.later.delete(key);
-      this.due.add(key);
-      this.pump();
-      return;
-    }
-    const at = this.options.clock.now().mono + after;
-    if (at >= (this.later.get(key) ?? Number.POSITIVE_INFINITY)) return;
-    this.later.set(key, at);
-    if (!this.timer || at < this.timer.at) this.schedule();
+    const { clock } = this.options;
+    const at = clock.now().mono + after;
+    if (after > 0 && at >= (this.later.get(key)?.at ?? Number.POSITIVE_INFINITY)) return;
+    this.drop(key);
+    if (after > 0) this.later.set(key, { at, timer: clock.timeout(after, () => this.makeDue(key)) });
+    else this.makeDue(key);
   }
 
   /** Adds a key. @returns when a pass that begins from now on has ended, whatever its result; never rejects */
@@ -90,12 +82,24 @@ export class WorkQueue {
     return new Set([...this.due, ...this.later.keys(), ...this.running]).size;
   }
 
+  private makeDue(key: string): void {
+    this.later.delete(key);
+    this.due.add(key);
+    this.pump();
+  }
+
+  /** Its pass is not needed any more. */
+  private drop(key: string): void {
+    this.due.delete(key);
+    this.later.get(key)?.timer.cancel();
+    this.later.delete(key);
+  }
+
   private pump(): void {
     for (const key of this.due) {
       if (this.running.size >= this.options.concurrency) return;
       if (this.running.has(key)) continue;
       this.due.delete(key);
-      this.later.delete(key);
       this.running.add(key);
       if (this.work) void this.pass(key, this.work);
     }
@@ -111,8 +115,7 @@ export class WorkQueue {
     } catch (error) {
       this.options.onFailure(key, error);
       // Whatever added the key during its pass, perhaps the failure itself, waits with it.
-      this.due.delete(key);
-      this.later.delete(key);
+      this.drop(key);
       const failures = (this.failures.get(key) ?? 0) + 1;
       if (this.work) this.failures.set(key, failures);
       this.add(
@@ -124,32 +127,5 @@ export class WorkQueue {
       this.running.delete(key);
       this.pump();
     }
-  }
-
-  private schedule(): void {
-    if (!this.later.size) return;
-    let at = Number.POSITIVE_INFINITY;
-    for (const one of this.later.values()) at = Math.min(at, one);
-    this.clearTimer();
-    const { clock } = this.options;
-    const handle = clock.timeout(Math.max(at - clock.now().mono, GRAIN), () => this.onTime());
-    this.timer = { handle, at };
-  }
-
-  private clearTimer(): void {
-    this.timer?.handle.cancel();
-    this.timer = null;
-  }
-
-  private onTime(): void {
-    this.timer = null;
-    const now = this.options.clock.now().mono;
-    for (const [key, at] of this.later) {
-      if (at > now) continue;
-      this.later.delete(key);
-      this.due.add(key);
-    }
-    this.pump();
-    this.schedule();
   }
 }
