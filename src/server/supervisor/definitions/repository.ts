@@ -93,8 +93,8 @@ export class AppRepository {
   /** As `find`, and no other transaction changes the app until the end of this one. */
   async findLocked(name: string, transaction?: Transaction): Promise<AppDefinition | null> {
     const lock = transaction?.LOCK?.UPDATE;
-    if (lock) await this.app.db.getModel('apps').findOne({ where: { name }, transaction, lock });
-    return this.find(name, transaction);
+    const row = await this.app.db.getModel('apps').findOne({ where: { name }, transaction, lock });
+    return row && toDefinition(row);
   }
 
   async create(app: Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'>, transaction?: Transaction): Promise<void> {
@@ -152,9 +152,8 @@ export class AppRepository {
   /** No other transaction changes it until the end of this one. */
   async findLockedTombstone(uid: string, transaction?: Transaction): Promise<DeletedApp | null> {
     const lock = transaction?.LOCK?.UPDATE;
-    if (lock) await this.app.db.getModel('appTombstones').findOne({ where: { uid }, transaction, lock });
-    const row = await this.tombstones.findOne({ filterByTk: uid, transaction });
-    return row ? toTombstone(row) : null;
+    const row = await this.app.db.getModel('appTombstones').findOne({ where: { uid }, transaction, lock });
+    return row && toTombstone(row);
   }
 
   async updateTombstone(uid: string, values: Partial<DeletedApp>, transaction?: Transaction): Promise<void> {
