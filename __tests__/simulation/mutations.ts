@@ -713,7 +713,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A new leader acts before it has read what another one did',
-    changes: [['supervisor/control/loop.ts', "if (!this.isCurrent && key.kind !== 'fleet') return null;", '']],
+    changes: [['supervisor/control/loop.ts', 'if (!this.isCurrent && key !== FLEET) return null;', '']],
     test: 'unit/control.test.ts',
   },
   {

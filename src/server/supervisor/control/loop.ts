@@ -12,7 +12,7 @@ import type { AppReconciler } from './app-reconciler';
 import type { FleetReconciler } from './fleet-reconciler';
 import type { EnvironmentRemoval } from './forgetting';
 import { type Leadership, TermOver } from './leader';
-import { appKey, environmentKey, FLEET, failoverKey, INDEX, type LoopKey, parseKey } from './queue-keys';
+import { appKey, environmentKey, FLEET, failoverKey, INDEX, partsOf, ROUTES } from './queue-keys';
 import type { RecordReconciler } from './record-reconciler';
 import type { RoutePublisher } from './route-publisher';
 import type { WorkQueue } from './work-queue';
@@ -150,12 +150,11 @@ export class ControlLoop {
     this.options.queue.stop();
   }
 
-  private async work(text: string): Promise<number | null> {
+  private async work(key: string): Promise<number | null> {
     const { leadership, log } = this.options;
     // Where the lead has lapsed, its renewal may be on the way: then nobody adds this key again.
     if (!leadership.leads) throw new TermOver();
-    log.rooms.loop?.('Passes over', { key: text });
-    const key = parseKey(text);
+    log.rooms.loop?.('Passes over', { key });
     try {
       return await this.pass(key);
     } catch (error) {
@@ -165,21 +164,22 @@ export class ControlLoop {
     }
   }
 
-  private async pass(key: LoopKey): Promise<number | null> {
+  private async pass(key: string): Promise<number | null> {
     // The first pass over the fleet adds every key again.
-    if (!this.isCurrent && key.kind !== 'fleet') return null;
-    switch (key.kind) {
+    if (!this.isCurrent && key !== FLEET) return null;
+    const [kind, name, uid] = partsOf(key);
+    switch (kind) {
       case 'app':
-        return this.options.apps.reconcile(key.name, key.uid);
+        return this.options.apps.reconcile(name, uid);
       case 'environment':
-        return this.passEnvironment(key.name);
+        return this.passEnvironment(name);
       case 'failover':
-        return this.options.failovers.reconcile(key.name);
-      case 'index':
+        return this.options.failovers.reconcile(name);
+      case INDEX:
         return this.writeIndex();
-      case 'routes':
+      case ROUTES:
         return this.options.routes?.publish() ?? null;
-      case 'fleet':
+      default:
         return this.passFleet();
     }
   }
@@ -218,10 +218,10 @@ export class ControlLoop {
 
 /** Logs a failure; the pass is repeated. */
 export function reportFailure(log: Log): (key: string, error: unknown) => void {
-  return (text, error) => {
-    const key = parseKey(text);
-    const about = key.kind === 'app' ? { app: key.name } : 'name' in key ? { environment: key.name } : {};
-    if (error instanceof TermOver || error instanceof StaleTerm) log.debug(`${text}: ${error.message}`, about);
-    else log.warn(`Reconciling ${text} failed, it is tried again: ${messageOf(error)}`, about);
+  return (key, error) => {
+    const [kind, name] = partsOf(key);
+    const about = !name ? {} : kind === 'app' ? { app: name } : { environment: name };
+    if (error instanceof TermOver || error instanceof StaleTerm) log.debug(`${key}: ${error.message}`, about);
+    else log.warn(`Reconciling ${key} failed, it is tried again: ${messageOf(error)}`, about);
   };
 }

@@ -12,16 +12,5 @@ export const ROUTES = 'routes';
 /** Definitions, operations and the store's owner, compared as a whole every 30 s; clean-up once an hour. */
 export const FLEET = 'fleet';
 
-export type LoopKey =
-  | { kind: 'app'; name: string; uid: string }
-  | { kind: 'environment' | 'failover'; name: string }
-  | { kind: 'index' | 'routes' }
-  | { kind: 'fleet' };
-
-export function parseKey(key: string): LoopKey {
-  // Names of apps and of environments contain no colon (shared/names.ts).
-  const [kind, name, uid] = key.split(':');
-  if (kind === 'app') return { kind, name, uid };
-  if (kind === 'environment' || kind === 'failover') return { kind, name };
-  return { kind: kind === INDEX || kind === ROUTES ? kind : FLEET };
-}
+/** What a key is about. Names of apps and of environments contain no colon (shared/names.ts). */
+export const partsOf = (key: string): string[] => key.split(':');
