@@ -68,8 +68,7 @@ export class PlannedApp {
   settle(): Message | null {
     for (let i = 0; i < 100; i++) {
       const step = this.next();
-      if (this.operation)
-        this.operation = followed(this.operation, this.app, this.ending, this.observe, step.waits, this.now);
+      if (this.operation) this.operation = followed(this.operation, this, step.waits);
       if (!this.carryOut(step)) return step.waits;
     }
     throw new Error('The plan never settles.');

@@ -314,7 +314,7 @@ describe('the end of an app', () => {
   it('says that nothing was dropped where every environment was forgotten', () => {
     const fleet = deleted('drop');
     const gone = { ...fleet.app, published: {} };
-    const end = followed(fleet.operation!, gone, null, fleet.observe, null, 9);
+    const end = followed(fleet.operation!, { app: gone, ending: null, observe: fleet.observe, now: 9 }, null);
     expect(end.progress[2]).toMatchObject({ state: 'cancelled', message: say('STEP_FORGOTTEN') });
   });
 });

@@ -150,7 +150,7 @@ export class AppReconciler {
     const acts = Object.keys(step).length > 0;
     const now = this.options.clock.now().wall;
     const observe = (environment: string) => this.observe(environment, app.name);
-    const seen = open.map((operation) => followed(operation, app, tombstone, observe, waits, now));
+    const seen = open.map((operation) => followed(operation, { app, ending: tombstone, observe, now }, waits));
     const healing = heals ? this.healing(app, step.change ?? {}, heals) : null;
     const after = healing ? seen.map((operation) => giveWay(operation, healing, now)) : seen;
     const changed = after.filter((operation, i) => JSON.stringify(operation) !== JSON.stringify(open[i]));
@@ -219,9 +219,10 @@ export class AppReconciler {
     const { definition } = tombstone;
     const observe = (environment: string) => this.observe(environment, name);
     const now = clock.now().wall;
-    const seen = open.map((operation) => followed(operation, definition, tombstone, observe, null, now));
-    const gone = { ...definition, published: {} };
-    const ends = seen.map((one) => (one.finishedAt ? one : followed(one, gone, null, observe, null, now)));
+    const before = { app: definition, ending: tombstone, observe, now };
+    const seen = open.map((operation) => followed(operation, before, null));
+    const gone = { ...before, app: { ...definition, published: {} }, ending: null };
+    const ends = seen.map((one) => (one.finishedAt ? one : followed(one, gone, null)));
     await leadership.write(async (transaction) => {
       // A retry locks it, too.
       const stored = await appRepository.findLockedTombstone(uid, transaction);

@@ -17,6 +17,15 @@ type App = Pick<AppDefinition, 'uid' | 'environments' | 'placements' | 'previous
 /** Of a deleted app: what is left to be done. */
 export type Ending = Pick<Tombstone, 'environments' | 'data'> | null;
 
+/** What the progress of an operation follows from. */
+interface Situation {
+  app: App;
+  ending: Ending;
+  observe: Observe;
+  /** ms since 1970 */
+  now: number;
+}
+
 const isOver = (state: OperationState): boolean => state === 'succeeded' || state === 'failed' || state === 'cancelled';
 
 /**
@@ -71,17 +80,9 @@ const bootsIn = (before: readonly Operation[], environment: string): boolean =>
   );
 
 /** An operation after a pass. @param waits why nothing happens now, as `plan` says */
-export function followed(
-  before: Operation,
-  app: App,
-  ending: Ending,
-  observe: Observe,
-  waits: Message | null,
-  now: number,
-): Operation {
-  const seen = before.progress.map((item) =>
-    isOver(item.state) ? item : judged(item, before, app, ending, observe, now),
-  );
+export function followed(before: Operation, situation: Situation, waits: Message | null): Operation {
+  const { app, now } = situation;
+  const seen = before.progress.map((item) => (isOver(item.state) ? item : judged(item, before, situation)));
   const hasFailedTo = (what: Progress['of']) => seen.some(({ of, state }) => of === what && state === 'failed');
   // An app with several environments does not wait for one that it leaves; the others do, and so do data.
   const isHeld = app.environments.length < 2 && hasFailedTo('leave');
@@ -113,18 +114,12 @@ const over = (item: Progress, state: OperationState, now: number, said: Partial<
   finishedAt: now,
 });
 
-function judged(
-  item: Progress,
-  operation: Operation,
-  app: App,
-  ending: Ending,
-  observe: Observe,
-  now: number,
-): Progress {
+function judged(item: Progress, operation: Operation, situation: Situation): Progress {
+  const { app, ending, observe, now } = situation;
   const { environment, of } = item;
   const { entry, health, isKnown } = observe(environment);
   const wish = app.published[environment];
-  if (of === 'data') return ofData(item, operation, app, ending, observe, now);
+  if (of === 'data') return ofData(item, operation, situation);
   if (of === 'leave') {
     if (app.placements[environment]) return over(item, 'cancelled', now, { message: say('STEP_NOT_BEGUN') });
     const isGone = ending ? !ending.environments.includes(environment) : !wish;
@@ -165,14 +160,8 @@ function copying(item: Progress, app: App, wish: Published, observe: Observe): P
 }
 
 /** The end of the data of a deleted app. */
-function ofData(
-  item: Progress,
-  operation: Operation,
-  { uid, published }: App,
-  ending: Ending,
-  observe: Observe,
-  now: number,
-): Progress {
+function ofData(item: Progress, operation: Operation, { app, ending, observe, now }: Situation): Progress {
+  const { uid, published } = app;
   const { progress: all, data } = operation;
   // No environment is left in which it was placed.
   if (!ending)
