@@ -603,8 +603,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'supervisor/rollout/spec.ts',
-        'const placements = { ...app.placements, ...Object.fromEntries(asked) };\n  return { placements, ...(only ?',
-        'const placements = Object.fromEntries(asked);\n  return { placements, ...(only ?',
+        'return { placements: { ...app.placements, ...asked }, ...(only ?',
+        'return { placements: asked, ...(only ?',
       ],
     ],
     test: 'unit/plan.test.ts',

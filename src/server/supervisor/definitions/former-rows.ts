@@ -3,6 +3,7 @@ import { APP, type AppDefinition, type Boot, type Placement, type Previous, type
 import { fromTable } from '../../../shared/fields';
 import { say } from '../../../shared/message';
 import type { Operation, Progress } from '../../../shared/operation';
+import { byName } from '../../../shared/pick';
 import type { DataEnd } from '../../../shared/words';
 import { retryWhenBusy } from '../../nocobase/busy';
 import type { WithDatabase } from '../../nocobase/main-database';
@@ -98,8 +99,8 @@ export function givenSecret(
   now: number,
 ): Pick<AppDefinition, 'jwtSecret' | 'generation' | 'placements'> {
   const generation = nextGeneration(newestOf(app), now);
-  const renewed = Object.entries(app.placements).map(([environment, place]) => [environment, { ...place, generation }]);
-  return { jwtSecret: secret, generation, placements: Object.fromEntries(renewed) };
+  const placements = byName(Object.keys(app.placements), (name) => ({ ...app.placements[name], generation }));
+  return { jwtSecret: secret, generation, placements };
 }
 
 type Known = Pick<

@@ -5,6 +5,7 @@ import { completeIn, pickIn } from '../../../shared/fields';
 import type { StatusEntry } from '../../../shared/messages';
 import type { Operation } from '../../../shared/operation';
 import type { Addresses } from '../../../shared/origins';
+import { byName } from '../../../shared/pick';
 import type { Clock } from '../../clock';
 import { isCredible } from '../../credible';
 import { AppSupervisorError } from '../../errors';
@@ -181,8 +182,7 @@ export class AppCreation {
     ];
     const generation = nextGeneration(Math.max(...former), clock.now().wall);
     const bare = appOf(generation);
-    const placements = Object.fromEntries(environments.map((each) => [each, begun(bare, generation)]));
-    const app = { ...bare, placements };
+    const app = { ...bare, placements: byName(environments, () => begun(bare, generation)) };
     const created = this.changes.newOperation(app, {
       action,
       progress: begunIn(app, environments, []),

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Placement, Published } from '../../../shared/app';
+import type { Published } from '../../../shared/app';
+import { byName } from '../../../shared/pick';
 import { isCredible } from '../../credible';
 import { begin, boot, failed, isBooting, stopsLoop, waiting } from './boots';
 import { confirmed, deleted, isAskedAgain } from './deletion';
@@ -47,12 +48,11 @@ const stray: Rule = (sight) => {
     const { entry, isMine } = sight.see(environment);
     return isMine && entry !== null && entry.status !== 'not_found';
   });
-  const publish = strays.map((environment) => {
+  const publish = byName(strays, (environment) => {
     const { entry } = sight.see(environment);
-    const generation = entry && isCredible(entry.generation, planned.now) ? entry.generation : 0;
-    return [environment, sight.removal(environment, generation)] as const;
+    return sight.removal(environment, entry && isCredible(entry.generation, planned.now) ? entry.generation : 0);
   });
-  const step = steps(Object.fromEntries(publish));
+  const step = steps(publish);
   return step && planned.ending ? { ...step, left: [...planned.ending.environments, ...strays] } : step;
 };
 
@@ -130,16 +130,16 @@ const hosts: Rule = (sight) => {
       return isKnown ? address : undefined;
     },
   );
-  if (uploads) return steps(sight.publishing(withGenerations(sight, uploads)));
+  if (uploads) {
+    const again = byName(Object.keys(uploads), (name) => ({ ...uploads[name], generation: sight.next() }));
+    return { publish: sight.publishing(again) };
+  }
   const { hosts: may, left } = hostsOf(app, app.published, observe);
   const isOutdated = ([, wish]: [string, Published]) =>
     isPublished(wish) && (!isDeepStrictEqual(wish.hosts, may) || left.some((name) => !wish.left?.includes(name)));
   const outdated = Object.entries(app.published).filter(isOutdated);
   return steps(sight.publishing(sight.again(outdated.map(([name]) => name))));
 };
-
-const withGenerations = (sight: Sight, wishes: Record<string, Published>): Record<string, Published> =>
-  Object.fromEntries(Object.entries(wishes).map(([name, wish]) => [name, { ...wish, generation: sight.next() }]));
 
 /** Where it runs without the plugins or the JWT secret that it has elsewhere, it restarts: nothing else tells it. */
 const stale: Rule = (sight) => {
@@ -151,12 +151,9 @@ const stale: Rule = (sight) => {
   const environments = [...new Set([...plugins, ...(jwtSecret.length && planned.agrees() ? jwtSecret : [])])];
   if (!environments.length) return null;
   const generation = sight.next();
-  const again = environments.map((name): [string, Placement] => [
-    name,
-    { ...app.placements[name], boot: { generation, how: 'restart' } },
-  ]);
-  const placements = { ...app.placements, ...Object.fromEntries(again) };
-  return { change: { placements }, heals: { action: 'restart', environments } };
+  const boot = { generation, how: 'restart' as const };
+  const again = byName(environments, (name) => ({ ...app.placements[name], boot }));
+  return { change: { placements: { ...app.placements, ...again } }, heals: { action: 'restart', environments } };
 };
 
 const RULES: readonly Rule[] = [

@@ -1,5 +1,6 @@
 import type { AppDefinition, Placement, Published } from '../../../shared/app';
 import type { Message } from '../../../shared/message';
+import { byName } from '../../../shared/pick';
 import { newestOf, nextGeneration } from '../definitions/repository';
 import { hostsOf, withHosts } from './hosts';
 import { confirms, hasFailed, isDone, isReported, isUp, type Observe } from './observed';
@@ -105,7 +106,7 @@ export class Sight {
     const { observe } = this.planned;
     const published = { ...this.app.published, ...wishes };
     const hosts = hostsOf({ ...this.app, ...change }, published, observe);
-    return Object.fromEntries(Object.entries(wishes).map(([name, wish]) => [name, withHosts(wish, hosts)]));
+    return byName(Object.keys(wishes), (name) => withHosts(wishes[name], hosts));
   }
 
   /** An end of the app there. Where nothing was published, only the Worker has reported the app. */
@@ -126,13 +127,11 @@ export class Sight {
   }
 
   removals(environments: readonly string[]): Record<string, Published> {
-    return Object.fromEntries(environments.map((environment) => [environment, this.removal(environment)]));
+    return byName(environments, (environment) => this.removal(environment));
   }
 
   again(environments: readonly string[], change: Partial<Published> = {}): Record<string, Published> {
-    return Object.fromEntries(
-      environments.map((name) => [name, { ...this.app.published[name], ...change, generation: this.next() }]),
-    );
+    return byName(environments, (name) => ({ ...this.app.published[name], ...change, generation: this.next() }));
   }
 }
 

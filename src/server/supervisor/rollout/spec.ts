@@ -1,4 +1,5 @@
 import type { AppDefinition, Placement, Previous, Published } from '../../../shared/app';
+import { byName } from '../../../shared/pick';
 import { desiredOf } from '../definitions/repository';
 import { isPublished } from './observed';
 import { isAhead } from './uploads';
@@ -53,39 +54,30 @@ export function booted(app: Spec, generation: number, how: How, only?: readonly 
   const want = desiredOf({ ...app, desired: 'running' }) as Placement['want'];
   const isNamed = (name: string) =>
     !only || only.includes(name) || (isKeptOut(app) && (app.placements[name]?.want ?? 'stopped') !== 'stopped');
-  const asked = app.environments.filter(isNamed).map((environment): [string, Placement] => [
-    environment,
+  const asked = byName(app.environments.filter(isNamed), (environment) => ({
+    ...app.placements[environment],
     // Its settings are known there: nothing but the boot is to be published.
-    {
-      ...app.placements[environment],
-      generation: app.placements[environment]?.generation ?? generation,
-      want,
-      boot: { generation, how, ...(isAsked && { isAsked: true }) },
-    },
-  ]);
-  const placements = { ...app.placements, ...Object.fromEntries(asked) };
-  return { placements, paused: null, ...(only ? {} : { desired: 'running' as const }) };
+    generation: app.placements[environment]?.generation ?? generation,
+    want,
+    boot: { generation, how, ...(isAsked && { isAsked: true }) },
+  }));
+  return { placements: { ...app.placements, ...asked }, paused: null, ...(only ? {} : { desired: 'running' }) };
 }
 
 /** New secrets: they are told at once everywhere, and the app restarts where it does not rest. */
 export function restartedWith(app: Spec, generation: number): SpecChange {
-  const entries = Object.entries(app.placements).map(([name, place]): [string, Placement] => [
-    name,
-    { ...place, generation },
-  ]);
-  const placements = Object.fromEntries(entries);
+  const placements = byName(Object.keys(app.placements), (name) => ({ ...app.placements[name], generation }));
   const running = isKeptOut(app) ? [] : Object.keys(placements).filter((name) => placements[name].want !== 'stopped');
   return running.length ? booted({ ...app, placements }, generation, 'restart', running) : { placements };
 }
 
 /** A stop: everywhere, or only in some environments, as in a drain. */
 export function rested(app: Spec, generation: number, only?: readonly string[]): SpecChange {
-  const asked = (only ?? app.environments).map((environment): [string, Placement] => {
+  const asked = byName(only ?? app.environments, (environment): Placement => {
     const place: Placement | undefined = app.placements[environment];
-    return [environment, { ...place, generation, want: 'stopped', boot: place?.boot ?? NEVER_BOOTED }];
+    return { ...place, generation, want: 'stopped', boot: place?.boot ?? NEVER_BOOTED };
   });
-  const placements = { ...app.placements, ...Object.fromEntries(asked) };
-  return { placements, ...(only ? {} : { desired: 'stopped' as const }) };
+  return { placements: { ...app.placements, ...asked }, ...(only ? {} : { desired: 'stopped' }) };
 }
 
 /**
@@ -94,15 +86,14 @@ export function rested(app: Spec, generation: number, only?: readonly string[]):
  */
 export function placed(app: Spec, place: Place, generation: number): SpecChange {
   const added = place.environments.filter((environment) => !app.environments.includes(environment));
-  const entries = place.environments.flatMap((environment): [string, Placement][] => {
-    const known = app.placements[environment];
-    // What was cancelled before it began is asked for by no change of settings.
-    if (!known && !added.includes(environment)) return [];
-    return [[environment, known ? applied(app, known, generation) : begun(app, generation)]];
-  });
+  // What was cancelled before it began is asked for by no change of settings.
+  const wanted = place.environments.filter((name) => app.placements[name] || added.includes(name));
   return {
     ...place,
-    placements: Object.fromEntries(entries),
+    placements: byName(wanted, (name) => {
+      const known: Placement | undefined = app.placements[name];
+      return known ? applied(app, known, generation) : begun(app, generation);
+    }),
     // Where it ran before the first of several changes of which none has arrived.
     previous: app.previous ?? (added.length ? previousOf(app) : null),
     // A boot that failed elsewhere does not keep it from where somebody has just asked for it.
@@ -131,15 +122,12 @@ export function returned(app: Spec, generation: number): SpecChange {
   const { previous } = app;
   if (!previous) return {};
   const { placements: before, ...place } = previous;
-  const entries = place.environments.map((environment): [string, Placement] => [
-    environment,
-    app.placements[environment] ?? {
-      ...(before[environment] ?? begun(app, generation)),
-      generation,
-      boot: { generation, how: 'start' },
-    },
-  ]);
-  return { ...place, placements: Object.fromEntries(entries), previous: null, paused: null };
+  const boot = { generation, how: 'start' as const };
+  const placements = byName(
+    place.environments,
+    (name) => app.placements[name] ?? { ...(before[name] ?? begun(app, generation)), generation, boot },
+  );
+  return { ...place, placements, previous: null, paused: null };
 }
 
 /** Cancel: what is published is what is wanted. What was not published is wanted nowhere, and may be asked for again. */
@@ -150,12 +138,13 @@ export function cancelled(app: Spec): SpecChange {
   // What replaces an environment is not begun before that is asked to leave, if it has to leave first.
   const gone = back.length ? app.environments.filter((name) => !isThere(name)) : [];
   const environments = [...app.environments.filter((name) => !gone.includes(name)), ...back];
-  const entries = environments.filter(isThere).map((environment): [string, Placement] => {
-    const { generation, desired, boot } = app.published[environment];
+  const placements = byName(environments.filter(isThere), (environment): Placement => {
+    const { generation, desired, boot, work: published } = app.published[environment];
     // Nobody has asked for it: it goes on.
-    const work = app.placements[environment]?.work ?? app.published[environment].work;
-    return [environment, { generation, want: desired as Placement['want'], boot, ...(work ? { work } : {}) }];
+    const work = app.placements[environment]?.work ?? published;
+    return { generation, want: desired as Placement['want'], boot, ...(work ? { work } : {}) };
   });
+  const entries = Object.entries(placements);
   const { targetEnvironment: target, home, previous } = app;
   const place = {
     targetEnvironment: target && environments.includes(target) ? target : (environments[0] ?? null),
@@ -170,7 +159,7 @@ export function cancelled(app: Spec): SpecChange {
     environments,
     ...place,
     ...before,
-    placements: Object.fromEntries(entries),
+    placements,
     // Where something is begun, it is what is wanted now, and nothing leads back.
     previous: entries.length ? null : previous,
     desired: !isUndone ? app.desired : isWanted ? 'running' : 'stopped',

@@ -1,5 +1,5 @@
-import type { Placement } from '../../../shared/app';
 import type { Message } from '../../../shared/message';
+import { byName } from '../../../shared/pick';
 import { isCredible } from '../../credible';
 import { isAlive } from '../../protocol/health';
 import { isBooting } from './boots';
@@ -38,14 +38,12 @@ function begins(sight: Sight): Step | null {
   const isWanted = database.nextPassword !== undefined || renewsPassword || isBehind(sight);
   if (!isWanted || !places.every((name) => isThere(sight, name))) return null;
   const generation = sight.next(Math.max(...places.map((name) => doneIn(sight, name))));
-  const asked = places.map((name): [string, Placement] => [
-    name,
-    { ...app.placements[name], work: { generation, kind: 'password' } },
-  ]);
+  const work = { generation, kind: 'password' as const };
+  const asked = byName(places, (name) => ({ ...app.placements[name], work }));
   // An environment that the app has left knows the password that was being set.
   const access = database.nextPassword ? app.database : { ...database, nextPassword: planned.newPassword() };
   return {
-    change: { database: access, placements: { ...app.placements, ...Object.fromEntries(asked) } },
+    change: { database: access, placements: { ...app.placements, ...asked } },
     publish: places.length > 1 ? sight.publishing(sight.again(places)) : {},
   };
 }
