@@ -71,11 +71,15 @@ it('drops what is observed of an environment that was forgotten, and not of one 
 it('knows the floor of an environment that it has had forgotten and that came back', async () => {
   const seen = new Map<string, object>();
   const raised: string[] = [];
-  const known = [{ name: 'env_a', registration: registrationOf('env_a'), floor: 10 }];
+  const known = { name: 'env_a', registration: registrationOf('env_a'), floor: 10, isRemoved: false };
+  let row: Omit<typeof known, 'registration'> = known;
   const options = {
     registry: {
-      read: async () => ({ known, states: new Map(known.map((row) => [row.name, row])) }),
-      forget: async () => 20,
+      read: async () => ({ known: row === known ? [known] : [], states: new Map([[row.name, row]]) }),
+      forget: async () => {
+        row = { name: 'env_a', floor: 20, isRemoved: true };
+        return 20;
+      },
       remember: async () => undefined,
     },
     observer: {
@@ -95,8 +99,9 @@ it('knows the floor of an environment that it has had forgotten and that came ba
   const cache = new EnvironmentCache(options as unknown as Options);
   await cache.load();
   await cache.forget('env_a');
-  expect(raised).toEqual(['env_a 10', 'env_a 20']);
-  await cache.noteRemoved('env_a');
+  expect([raised, [...cache.forgotten]]).toEqual([['env_a 10', 'env_a 20'], [['env_a', 20]]]);
+  row = { name: 'env_a', floor: 20, isRemoved: false };
+  await cache.load();
   seen.set('env_a', { health: 'online', registration: registrationOf('env_a') });
   await cache.remember(new Set(['env_a']));
   expect(cache.all()).toMatchObject([{ name: 'env_a', floor: 20 }]);

@@ -46,8 +46,6 @@ export class EnvironmentCache {
   private byName = new Map<string, CachedEnvironment>();
   /** As last read, also of those that were forgotten or are expected. */
   private states: ReadonlyMap<string, EnvironmentState> = new Map();
-  /** Environments that were forgotten and that the leader has not removed yet, with their floors. */
-  forgotten: ReadonlyMap<string, number> = new Map();
   /**
    * One write after the other, so that each environment gets one row; and one read after the other, which must not end after a change that
    * it has not seen.
@@ -55,6 +53,12 @@ export class EnvironmentCache {
   private readonly turns = new PQueue({ concurrency: 1 });
 
   constructor(private readonly options: KnownEnvironmentsOptions) {}
+
+  /** Environments that were forgotten and that the leader has not removed yet, with their floors. */
+  get forgotten(): ReadonlyMap<string, number> {
+    const pending = [...this.states].filter(([, { isRemoved }]) => isRemoved);
+    return new Map(pending.map(([name, { floor }]) => [name, floor]));
+  }
 
   get(name: string): CachedEnvironment | undefined {
     return this.byName.get(name);
@@ -67,7 +71,7 @@ export class EnvironmentCache {
   /** Names of all of them, including those that are not in the database yet. */
   names(): string[] {
     const { observer } = this.options;
-    const isShown = (name: string) => observer.environment(name)?.registration && !this.forgotten.has(name);
+    const isShown = (name: string) => observer.environment(name)?.registration && !this.states.get(name)?.isRemoved;
     const seen = observer.names().filter(isShown);
     return [...new Set([...this.byName.keys(), ...seen])].sort();
   }
@@ -149,8 +153,6 @@ export class EnvironmentCache {
     this.byName = new Map(known.map((environment) => [environment.name, environment]));
     this.states = states;
     for (const [name, { floor }] of states) this.options.keyring?.raise(name, floor);
-    const pending = [...states].filter(([, { isRemoved }]) => isRemoved);
-    this.forgotten = new Map(pending.map(([name, { floor }]) => [name, floor]));
     for (const { name, registration } of known) observer.remember(name, registration);
     for (const name of gone) if (!this.byName.has(name)) observer.forget(name);
     // One that could not be stored when it was found.
@@ -190,7 +192,7 @@ export class EnvironmentCache {
     for (const name of names) {
       const registration = observer.environment(name)?.registration;
       const known = this.byName.get(name);
-      if (this.forgotten.has(name)) continue;
+      if (this.states.get(name)?.isRemoved) continue;
       // What variables of the Supervisor name stays admitted when they do not name it any more.
       const named = this.options.addressesOf?.(name) ?? [];
       const isNamedNow = named.length > 0 && known?.proxyUrls?.length === 0;
@@ -228,20 +230,13 @@ export class EnvironmentCache {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE, REDIS_UNREACHABLE; then nothing has changed
    */
   async forget(name: string): Promise<void> {
-    const { observer, registry, keyring, clock, log } = this.options;
+    const { observer, registry, clock, log } = this.options;
     await this.assertForgettable(name);
     const floor = await this.turns.add(async () => {
       const found = await registry.forget(name, clock.now().wall);
       if (found === null) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
-      this.byName.delete(name);
-      keyring?.raise(name, found);
-      this.states = new Map(this.states).set(name, {
-        floor: found,
-        isRemoved: true,
-        isForgotten: true,
-        proxyUrls: [],
-      });
-      this.forgotten = new Map([...this.forgotten, [name, found]]);
+      // What cannot be read now is read within 30 s.
+      await this.loadNow().catch(() => undefined);
       return found;
     });
     await this.clear(name, floor).catch((error) => {
@@ -281,15 +276,6 @@ export class EnvironmentCache {
     // One that takes no changes would still have its records when its Worker returns.
     if (!(await observer.poll())) throw new AppSupervisorError('REDIS_UNREACHABLE');
     return (left.get(name) ?? 0) > 0;
-  }
-
-  /** Nothing refers to a forgotten environment any more: it may come back as a new one. */
-  async noteRemoved(name: string): Promise<void> {
-    await this.turns.add(async () => {
-      this.forgotten = new Map([...this.forgotten].filter(([other]) => other !== name));
-    });
-    this.options.observer.forget(name);
-    this.changes.emit();
   }
 
   /**
