@@ -154,8 +154,8 @@ describe('a worker', () => {
     await fleet.worker('env_a', { proxyUrl: 'http://elsewhere' });
     await until('The new address', () => supervisor.parts.view.environmentRows()[0]?.proxyUrl === 'http://elsewhere');
     await until('It to be remembered', async () => {
-      const [environmentCache] = await supervisor.parts.registry.all();
-      return environmentCache?.registration.proxyUrl === 'http://elsewhere';
+      const { registration } = await supervisor.parts.registry.stateOf('env_a');
+      return registration?.proxyUrl === 'http://elsewhere';
     });
     // By a supervisor that comes while the worker is away, too.
     const other = await fleet.supervisor();

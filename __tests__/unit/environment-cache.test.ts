@@ -12,7 +12,7 @@ type Options = ConstructorParameters<typeof EnvironmentCache>[0];
 it('a transaction that places an app does not wait for a read, which needs a connection of the same pool', async () => {
   let answer = () => {};
   const registry = {
-    read: () => new Promise((resolve) => (answer = () => resolve({ known: [], states: new Map() }))),
+    all: () => new Promise((resolve) => (answer = () => resolve([]))),
     has: async () => true,
   };
   const observer = { names: () => [], environment: () => null };
@@ -41,10 +41,7 @@ it('drops what is observed of an environment that was forgotten, and not of one 
   const forgotten: string[] = [];
   let rows = names.map(rowOf);
   const registry = {
-    read: async () => ({
-      known: rows.filter(({ registration }) => registration),
-      states: new Map(rows.map((row) => [row.name, row])),
-    }),
+    all: async () => rows,
   };
   const observer = {
     names: () => [],
@@ -72,12 +69,12 @@ it('knows the floor of an environment that it has had forgotten and that came ba
   const seen = new Map<string, object>();
   const raised: string[] = [];
   const known = { name: 'env_a', registration: registrationOf('env_a'), floor: 10, isRemoved: false };
-  let row: Omit<typeof known, 'registration'> = known;
+  let row: object = known;
   const options = {
     registry: {
-      read: async () => ({ known: row === known ? [known] : [], states: new Map([[row.name, row]]) }),
+      all: async () => [row],
       forget: async () => {
-        row = { name: 'env_a', floor: 20, isRemoved: true };
+        row = { ...known, registration: null, floor: 20, isRemoved: true };
         return 20;
       },
       remember: async () => undefined,
@@ -100,7 +97,7 @@ it('knows the floor of an environment that it has had forgotten and that came ba
   await cache.load();
   await cache.forget('env_a');
   expect([raised, [...cache.forgotten]]).toEqual([['env_a 10', 'env_a 20'], [['env_a', 20]]]);
-  row = { name: 'env_a', floor: 20, isRemoved: false };
+  row = { ...known, registration: null, floor: 20 };
   await cache.load();
   seen.set('env_a', { health: 'online', registration: registrationOf('env_a') });
   await cache.remember(new Set(['env_a']));

@@ -91,7 +91,7 @@ beforeEach(() => {
       stateOf: async (environment: string) => {
         asked.push(environment);
         const floor = floors[environment] ?? 0;
-        return { floor, isRemoved: removed.has(environment), isForgotten: gone.has(environment), proxyUrls: [] };
+        return { floor, isRemoved: removed.has(environment), registration: gone.has(environment) ? null : {} };
       },
     },
     records: store.records,

@@ -215,7 +215,7 @@ export class RecordReconciler {
     const known = this.floors.get(environment);
     const reported = this.reportedBy(environment);
     if (known !== undefined && stored === known && reported <= known) return known;
-    const { floor: last, isRemoved, isForgotten } = await registry.stateOf(environment);
+    const { floor: last, isRemoved, registration } = await registry.stateOf(environment);
     if (isRemoved) {
       this.forgotten.emit();
       return null;
@@ -226,6 +226,7 @@ export class RecordReconciler {
     // Forgotten while another process led: what is known here of its apps may be older.
     if (known !== undefined && known !== floor) await appCache.load();
     this.floors.set(environment, floor);
+    const isForgotten = last > 0 && registration === null;
     if (stored === floor || !isForgotten || !leadership.leads) return floor;
     // An older copy may also have the registration of a forgotten environment that has not come back.
     const isGone = !(await leases.left([environment])).get(environment);

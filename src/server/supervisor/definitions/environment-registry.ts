@@ -5,14 +5,8 @@ import { fromTable } from '../../../shared/fields';
 import { type Registration, registration } from '../../../shared/messages';
 import type { WithDatabase } from '../../nocobase/main-database';
 
-export type CachedEnvironment = StoredEnvironment;
-/** Of an environment that may be unknown, expected or forgotten. */
-export interface EnvironmentState extends Pick<StoredEnvironment, 'floor' | 'isRemoved'> {
-  /** Its proxy addresses that are confirmed. */
-  proxyUrls: readonly string[];
-  /** Whether it was forgotten and has not come back. */
-  isForgotten: boolean;
-}
+/** A row; one that was forgotten, or is only expected, has no registration. */
+export type EnvironmentState = Omit<StoredEnvironment, 'registration'> & { registration: Registration | null };
 /** What people change of an environment. */
 export type EnvironmentSettings = Partial<Pick<StoredEnvironment, 'cordoned' | 'away' | 'proxyUrls'>>;
 
@@ -23,15 +17,10 @@ const MOST_ADDRESSES = 8;
 export class EnvironmentRegistry {
   constructor(private readonly app: WithDatabase) {}
 
-  async all(): Promise<CachedEnvironment[]> {
-    return (await this.read()).known;
-  }
-
-  /** At one moment, those that are known, and the states also of those that were forgotten or are expected. */
-  async read(): Promise<{ known: CachedEnvironment[]; states: Map<string, EnvironmentState> }> {
-    const found: Model[] = await this.repository.find({ sort: ['name'] });
-    const rows = found.map(storedIn);
-    return { known: rows.filter(isKnown), states: new Map(rows.map((row) => [row.name, stateIn(row)])) };
+  /** At one moment, also those that were forgotten or are only expected. */
+  async all(): Promise<EnvironmentState[]> {
+    const rows: Model[] = await this.repository.find({ sort: ['name'] });
+    return rows.map(storedIn);
   }
 
   /** Also of those that were forgotten. */
@@ -128,9 +117,10 @@ export class EnvironmentRegistry {
     return row !== null && registration.safeParse(row.get('registration')).success;
   }
 
-  async stateOf(name: string): Promise<EnvironmentState> {
+  /** Of one that has no row: that it was never forgotten. */
+  async stateOf(name: string): Promise<Pick<EnvironmentState, 'floor' | 'isRemoved' | 'registration'>> {
     const row = await this.repository.findOne({ filterByTk: name });
-    return row ? stateIn(storedIn(row)) : { floor: 0, isRemoved: false, isForgotten: false, proxyUrls: [] };
+    return row ? storedIn(row) : { floor: 0, isRemoved: false, registration: null };
   }
 
   private get repository() {
@@ -138,10 +128,7 @@ export class EnvironmentRegistry {
   }
 }
 
-/** A row; one that was forgotten has no registration. */
-type StoredRow = Omit<StoredEnvironment, 'registration'> & { registration: Registration | null };
-
-function storedIn(row: Model): StoredRow {
+function storedIn(row: Model): EnvironmentState {
   const stored = fromTable(ENVIRONMENT, row.toJSON());
   const known = registration.safeParse(stored.registration).data ?? null;
   // A release that asked nobody went by what was reported, and what it used last counts.
@@ -149,11 +136,5 @@ function storedIn(row: Model): StoredRow {
   return { ...stored, proxyUrls: stored.proxyUrls ?? used, registration: known };
 }
 
-const isKnown = (row: StoredRow): row is CachedEnvironment => row.registration !== null;
-
-const stateIn = ({ floor, isRemoved, registration, proxyUrls }: StoredRow): EnvironmentState => ({
-  floor,
-  isRemoved,
-  proxyUrls: proxyUrls ?? [],
-  isForgotten: floor > 0 && registration === null,
-});
+/** Whether a Worker has registered it, and it was not forgotten since. */
+export const isKnown = (row: EnvironmentState): row is StoredEnvironment => row.registration !== null;

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Transaction } from '@nocobase/database';
 import PQueue from 'p-queue';
-import { ENVIRONMENT } from '../../../shared/environment';
+import { ENVIRONMENT, type StoredEnvironment } from '../../../shared/environment';
 import { completeIn } from '../../../shared/fields';
 import { httpAddress } from '../../../shared/http-address';
 import type { Registration } from '../../../shared/messages';
@@ -14,11 +14,11 @@ import type { MessageBus } from '../../protocol/bus';
 import type { Keyring } from '../../protocol/keyring';
 import type { FleetStore } from '../../protocol/stores/fleet';
 import type { LeaseStore } from '../../protocol/stores/leases';
-import type {
-  CachedEnvironment,
-  EnvironmentRegistry,
-  EnvironmentSettings,
-  EnvironmentState,
+import {
+  type EnvironmentRegistry,
+  type EnvironmentSettings,
+  type EnvironmentState,
+  isKnown,
 } from '../definitions/environment-registry';
 import type { FleetObserver } from './observer';
 import { isAdmitted, type ProxyAddress, proxyAddressOf } from './proxy-address';
@@ -43,9 +43,8 @@ export interface KnownEnvironmentsOptions {
 export class EnvironmentCache {
   /** An environment was forgotten or cordoned, through any Supervisor. */
   readonly changes = new Feed<void>();
-  private byName = new Map<string, CachedEnvironment>();
-  /** As last read, also of those that were forgotten or are expected. */
-  private states: ReadonlyMap<string, EnvironmentState> = new Map();
+  /** By name, also those that were forgotten or are only expected. */
+  private rows = new Map<string, EnvironmentState>();
   /**
    * One write after the other, so that each environment gets one row; and one read after the other, which must not end after a change that
    * it has not seen.
@@ -56,42 +55,42 @@ export class EnvironmentCache {
 
   /** Environments that were forgotten and that the leader has not removed yet, with their floors. */
   get forgotten(): ReadonlyMap<string, number> {
-    const pending = [...this.states].filter(([, { isRemoved }]) => isRemoved);
-    return new Map(pending.map(([name, { floor }]) => [name, floor]));
+    const pending = [...this.rows.values()].filter(({ isRemoved }) => isRemoved);
+    return new Map(pending.map(({ name, floor }) => [name, floor]));
   }
 
-  get(name: string): CachedEnvironment | undefined {
-    return this.byName.get(name);
+  get(name: string): StoredEnvironment | undefined {
+    const row = this.rows.get(name);
+    return row && isKnown(row) ? row : undefined;
   }
 
-  all(): CachedEnvironment[] {
-    return [...this.byName.values()];
+  all(): StoredEnvironment[] {
+    return [...this.rows.values()].filter(isKnown);
   }
 
   /** Names of all of them, including those that are not in the database yet. */
   names(): string[] {
     const { observer } = this.options;
-    const isShown = (name: string) => observer.environment(name)?.registration && !this.states.get(name)?.isRemoved;
+    const isShown = (name: string) => observer.environment(name)?.registration && !this.rows.get(name)?.isRemoved;
     const seen = observer.names().filter(isShown);
-    return [...new Set([...this.byName.keys(), ...seen])].sort();
+    return [...new Set([...this.all().map(({ name }) => name), ...seen])].sort();
   }
 
   /** The last registration of an environment. */
   registrationOf(name: string): Registration | null {
-    return this.options.observer.environment(name)?.registration ?? this.byName.get(name)?.registration ?? null;
+    return this.options.observer.environment(name)?.registration ?? this.rows.get(name)?.registration ?? null;
   }
 
   /** Where the proxy reaches its Worker; null if nobody has confirmed where; undefined if there is no such environment. */
   addressOf(name: string): string | null | undefined {
-    if (!this.byName.has(name) && !this.options.observer.environment(name)) return undefined;
+    if (!this.get(name) && !this.options.observer.environment(name)) return undefined;
     return this.proxyAddressOf(name).address || null;
   }
 
   /** Where the proxy reaches its Worker, and where that says that it is. */
   proxyAddressOf(name: string): ProxyAddress {
     // One that has just been found is stored a moment later.
-    const { proxyUrls = [] } = this.byName.get(name) ?? this.states.get(name) ?? {};
-    const confirmed = [...(this.options.addressesOf?.(name) ?? []), ...(proxyUrls ?? [])];
+    const confirmed = [...(this.options.addressesOf?.(name) ?? []), ...(this.rows.get(name)?.proxyUrls ?? [])];
     return proxyAddressOf(this.registrationOf(name)?.proxyUrl ?? '', confirmed);
   }
 
@@ -144,17 +143,18 @@ export class EnvironmentCache {
   }
 
   private async loadNow(): Promise<void> {
-    const { registry, observer } = this.options;
-    const { known, states } = await registry.read();
+    const { registry, observer, keyring } = this.options;
+    const rows = new Map((await registry.all()).map((row) => [row.name, row]));
     // Through another Supervisor. An environment that is missing in an older copy of the database was not forgotten.
-    const isNewer = ({ name, floor }: CachedEnvironment) => (states.get(name)?.floor ?? 0) > floor;
-    const gone = [...this.forgotten.keys(), ...this.all().flatMap((one) => (isNewer(one) ? one.name : []))];
+    const isNewer = ({ name, floor }: EnvironmentState) => (rows.get(name)?.floor ?? 0) > floor;
+    const gone = [...this.rows.values()].filter((row) => row.isRemoved || isNewer(row));
     const shown = this.shown();
-    this.byName = new Map(known.map((environment) => [environment.name, environment]));
-    this.states = states;
-    for (const [name, { floor }] of states) this.options.keyring?.raise(name, floor);
-    for (const { name, registration } of known) observer.remember(name, registration);
-    for (const name of gone) if (!this.byName.has(name)) observer.forget(name);
+    this.rows = rows;
+    for (const { name, floor, registration } of rows.values()) {
+      keyring?.raise(name, floor);
+      if (registration) observer.remember(name, registration);
+    }
+    for (const { name } of gone) if (!this.get(name)) observer.forget(name);
     // One that could not be stored when it was found.
     await this.rememberNow(new Set(observer.names()));
     if (this.shown() !== shown) this.changes.emit();
@@ -164,7 +164,7 @@ export class EnvironmentCache {
   private shown(): string {
     return this.names()
       .map((name) => {
-        const { cordoned, away, proxyUrls } = this.byName.get(name) ?? {};
+        const { cordoned, away, proxyUrls } = this.get(name) ?? {};
         return `${name} ${cordoned} ${JSON.stringify([away, proxyUrls])}`;
       })
       .join();
@@ -191,17 +191,16 @@ export class EnvironmentCache {
     let isNew = false;
     for (const name of names) {
       const registration = observer.environment(name)?.registration;
-      const known = this.byName.get(name);
-      if (this.states.get(name)?.isRemoved) continue;
+      const row = this.rows.get(name);
+      if (row?.isRemoved) continue;
       // What variables of the Supervisor name stays admitted when they do not name it any more.
       const named = this.options.addressesOf?.(name) ?? [];
-      const isNamedNow = named.length > 0 && known?.proxyUrls?.length === 0;
-      if (!registration || (isDeepStrictEqual(known?.registration, registration) && !isNamedNow)) continue;
+      const isNamedNow = named.length > 0 && row?.proxyUrls?.length === 0;
+      if (!registration || (isDeepStrictEqual(row?.registration, registration) && !isNamedNow)) continue;
       const now = clock.now().wall;
       const proxyUrls = await registry.remember(registration, now, named);
-      const { floor = 0 } = this.states.get(name) ?? {};
-      const row = { floor, ...known, name, registration, lastSeenAt: now, proxyUrls };
-      this.byName.set(name, completeIn(ENVIRONMENT, 'table', row));
+      const stored = { floor: 0, ...row, name, registration, lastSeenAt: now, proxyUrls };
+      this.rows.set(name, completeIn(ENVIRONMENT, 'table', stored));
       isNew = true;
     }
     return isNew;
@@ -298,8 +297,8 @@ export class EnvironmentCache {
     }
   }
 
-  private known(name: string): CachedEnvironment {
-    const known = this.byName.get(name);
+  private known(name: string): StoredEnvironment {
+    const known = this.get(name);
     if (!known) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
     return known;
   }
