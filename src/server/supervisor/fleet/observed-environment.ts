@@ -5,25 +5,29 @@ import { type LeaseObservation, unobserved } from '../../protocol/health';
 import type { FleetObservation } from '../../protocol/stores/fleet';
 
 /** What the observer keeps of one environment. */
-export interface ObservedEnvironment {
+export class ObservedEnvironment {
   observation: LeaseObservation;
   /** The lease as last polled. */
-  held: Lease | null;
-  registration: Registration | null;
-  registered: number;
+  held: Lease | null = null;
+  registration: Registration | null = null;
+  registered = -1;
   /** A registration that was not there, or not believed, and when it is read again, by the monotonic clock. */
-  missed: { registered: number; until: number } | null;
-  standby: string | null;
+  missed: { registered: number; until: number } | null = null;
+  standby: string | null = null;
   /** Whether the standby belongs to another installation. */
-  isForeign: boolean;
+  isForeign = false;
   /** As in `EnvironmentObservation`. */
-  doubt: NonNullable<Found['doubt']> | null;
+  doubt: NonNullable<Found['doubt']> | null = null;
   /** Since when no connection to its Worker could be established, in ms since 1970; null while nobody found that. */
-  unreachableSince: number | null;
-  statusVersion: number;
-  entries: Map<string, StatusEntry>;
+  unreachableSince: number | null = null;
+  statusVersion = 0;
+  entries = new Map<string, StatusEntry>();
   /** The epoch of the holder that reported the entries; null before the first lease. */
-  epoch: number | null;
+  epoch: number | null = null;
+
+  constructor(now: Now) {
+    this.observation = unobserved(now);
+  }
 }
 
 /** What a poll found of one. */
@@ -50,23 +54,6 @@ export interface EnvironmentView {
   /** Since when this Supervisor cannot connect to its Worker, in ms since 1970; null: nobody found that. */
   unreachableSince: number | null;
   lastHeartbeatAt: number | null;
-}
-
-export function newEnvironment(now: Now): ObservedEnvironment {
-  return {
-    observation: unobserved(now),
-    held: null,
-    registration: null,
-    registered: -1,
-    missed: null,
-    standby: null,
-    isForeign: false,
-    doubt: null,
-    unreachableSince: null,
-    statusVersion: 0,
-    entries: new Map(),
-    epoch: null,
-  };
 }
 
 /** A Worker that has signed before, and does not any more, is somebody else. */

@@ -19,13 +19,7 @@ import {
 import type { Stores } from '../../protocol/stores';
 import { changesBetween } from '../../protocol/stores/statuses';
 import { HealthReports } from './health-reports';
-import {
-  type EnvironmentView,
-  type Found,
-  newEnvironment,
-  type ObservedEnvironment,
-  troubleOf,
-} from './observed-environment';
+import { type EnvironmentView, type Found, ObservedEnvironment, troubleOf } from './observed-environment';
 
 /** A poll under way. */
 interface Poll extends Record<'changed' | 'apps', Set<string>> {
@@ -376,7 +370,7 @@ export class FleetObserver {
   }
 
   private introduce(name: string): ObservedEnvironment {
-    const seen = newEnvironment(this.clock.now());
+    const seen = new ObservedEnvironment(this.clock.now());
     this.environments.set(name, seen);
     return seen;
   }
