@@ -168,7 +168,7 @@ export function cancelled(app: Spec): SpecChange {
 
 /** An environment was forgotten: the app belongs there no more, nor does it return there. Null if it has nothing to do with it. */
 export function forgotten(app: Spec, environment: string): SpecChange | null {
-  const { environments, placements, previous, published, home, targetEnvironment } = app;
+  const { environments, placements, previous, published, home } = app;
   const isNamed = [environments, Object.keys(placements), Object.keys(published), previous?.environments ?? []].some(
     (names) => names.includes(environment),
   );
@@ -177,14 +177,9 @@ export function forgotten(app: Spec, environment: string): SpecChange | null {
   // Where it was about to go: it stays. Where it still runs: it goes on at once.
   const isLeft = arrivingAt(app) !== null && environments.includes(environment);
   const kept = { ...app, ...(isArriving ? stays(app) : isLeft ? arrived(app) : {}) };
-  const others = kept.environments.filter((other) => other !== environment);
   const before = kept.previous && without(kept.previous, environment);
   return {
-    environments: others,
-    targetEnvironment:
-      kept.targetEnvironment === environment ? (others[0] ?? null) : (kept.targetEnvironment ?? targetEnvironment),
-    home: kept.home === environment ? null : kept.home,
-    placements: omit(kept.placements, environment),
+    ...without(kept, environment),
     published: omit(published, environment),
     previous: before?.environments.length ? before : null,
     ...(app.paused?.environment === environment && !isKeptOut(app) ? { paused: null } : {}),
@@ -202,14 +197,14 @@ export function renewing(app: Pick<AppDefinition, 'database'>, left: readonly (P
   return isKnown && hasOwnRole(app) ? { database: { ...app.database, renewsPassword: true } } : {};
 }
 
-const without = (previous: Previous, environment: string): Previous => {
-  const environments = previous.environments.filter((other) => other !== environment);
-  const { targetEnvironment: target, home } = previous;
+const without = (from: Previous, environment: string): Previous => {
+  const environments = from.environments.filter((other) => other !== environment);
+  const { targetEnvironment: target, home } = from;
   return {
     environments,
     targetEnvironment: target === environment ? (environments[0] ?? null) : target,
     home: home === environment ? null : home,
-    placements: omit(previous.placements, environment),
+    placements: omit(from.placements, environment),
   };
 };
 
