@@ -216,12 +216,10 @@ describe('an app that begins in an environment', () => {
     expect(fleet.wish('env_b').uploads).toBeUndefined();
   });
 
-  const publishedFor = (uploads: ReturnType<typeof entryOf>['uploads'], wish = publishedOf(), address = 'new') =>
-    uploadsPublished(
-      { uid: 'uid-1', published: { env_b: wish } },
-      () => entryOf({ generation: wish.generation, uploads }),
-      () => address,
-    );
+  const publishedFor = (uploads: ReturnType<typeof entryOf>['uploads'], wish = publishedOf(), isKnown = true) => {
+    const entry = entryOf({ generation: Math.min(wish.generation, 98), uploads });
+    return uploadsPublished({ uid: 'uid-1', published: { env_b: wish } }, () => ({ entry, isKnown, address: 'new' }));
+  };
   const known = { from: 'env_a', generation: 5, wait: true, address: 'old' };
 
   it('is told nothing more once it has them', () => {
@@ -229,14 +227,7 @@ describe('an app that begins in an environment', () => {
     expect(publishedFor(null)).toBeNull();
     // Of an older release, and of a record that it has not converged to.
     expect(publishedFor(undefined, publishedOf({ uploads: known }))).toBeNull();
-    const ahead = publishedOf({ generation: 99, uploads: known });
-    expect(
-      uploadsPublished(
-        { uid: 'uid-1', published: { env_b: ahead } },
-        () => entryOf({ uploads: null }),
-        () => null,
-      ),
-    ).toBeNull();
+    expect(publishedFor(null, publishedOf({ generation: 99, uploads: known }))).toBeNull();
   });
 
   it('is told the address of now, also of an environment that it lacks files of since before', () => {
@@ -247,12 +238,6 @@ describe('an app that begins in an environment', () => {
     expect(publishedFor(lacks)?.env_b.uploads).toEqual({ from: 'env_a', generation, wait: false, address: 'new' });
     expect(publishedFor(lacks, publishedOf({ uploads: ofNow }))).toBeNull();
     // It was forgotten.
-    const wish = publishedOf({ uploads: known });
-    const forgotten = uploadsPublished(
-      { uid: 'uid-1', published: { env_b: wish } },
-      () => entryOf({ uploads: lacks }),
-      () => undefined,
-    );
-    expect(forgotten).toEqual({ env_b: publishedOf() });
+    expect(publishedFor(lacks, publishedOf({ uploads: known }), false)).toEqual({ env_b: publishedOf() });
   });
 });

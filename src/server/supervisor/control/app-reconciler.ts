@@ -109,17 +109,10 @@ export class AppReconciler {
   private plan(app: AppDefinition, tombstone: Tombstone | null, open: readonly Operation[]): Plan {
     const { appCache, compatibility, observer, clock, aesKey } = this.options;
     const successor = appCache.apps.get(app.name);
-    // The rules ask dozens of times, and are to decide by one look.
-    const seen = new Map<string, Observed>();
-    const observe = (environment: string) => {
-      const found = seen.get(environment) ?? this.observe(environment, app.name);
-      seen.set(environment, found);
-      return found;
-    };
     return plan({
       app,
       ending: tombstone,
-      observe,
+      observe: (environment) => this.observe(environment, app.name),
       // Every pass of every app runs this: it looks at the health of an environment only where that reports the app.
       names: observer.names().filter((environment) => observer.observed(environment, app.name)),
       taken: successor && successor.uid !== app.uid ? Object.keys(successor.published) : [],

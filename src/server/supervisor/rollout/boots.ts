@@ -29,11 +29,11 @@ export function begin(sight: Sight, environment: string, desired: Placement['wan
 }
 
 /** From where its uploads are copied: from where it was before. An app with one environment waits for them, unless nobody can give them. */
-function uploadsOf({ app, planned }: Sight, target: string, generation: number): Published['uploads'] {
+function uploadsOf({ app, see }: Sight, target: string, generation: number): Published['uploads'] {
   const from = app.previous?.environments.find((name) => name !== target && !app.placements[name]);
   // Before its first start it has none.
   if (from === undefined || app.provision !== 'none') return undefined;
-  const { health, address } = planned.observe(from);
+  const { health, address } = see(from);
   return { from, generation, wait: app.environments.length === 1 && health !== 'down', address };
 }
 

@@ -106,10 +106,10 @@ const copyAhead: Rule = (sight) => {
   if (to === null) return null;
   const { wish, isReported } = sight.see(to);
   const [from] = app.environments;
-  if (endsAhead(app, to, sight.planned.observe) || (isAhead(wish) && isReported)) return { change: arrived(app) };
+  if (endsAhead(app, to, sight.see) || (isAhead(wish) && isReported)) return { change: arrived(app) };
   if (isAhead(wish)) return {};
   const generation = sight.next();
-  const { address } = sight.planned.observe(from);
+  const { address } = sight.see(from);
   const uploads = { from, generation, wait: false, address, ahead: true };
   const boot = { generation: 0, how: 'start' as const };
   return {
@@ -119,22 +119,14 @@ const copyAhead: Rule = (sight) => {
 
 /** 13. Who may host it is in each record; and from where uploads are copied that an environment still lacks. */
 const hosts: Rule = (sight) => {
-  const { app, planned } = sight;
-  const { observe } = planned;
+  const { app, planned, see } = sight;
   if (planned.ending) return null;
-  const uploads = uploadsPublished(
-    app,
-    (name) => observe(name).entry,
-    (name) => {
-      const { isKnown, address } = observe(name);
-      return isKnown ? address : undefined;
-    },
-  );
+  const uploads = uploadsPublished(app, see);
   if (uploads) {
     const again = byName(Object.keys(uploads), (name) => ({ ...uploads[name], generation: sight.next() }));
     return { publish: sight.publishing(again) };
   }
-  const { hosts: may, left } = hostsOf(app, app.published, observe);
+  const { hosts: may, left } = hostsOf(app, app.published, see);
   const isOutdated = ([, wish]: [string, Published]) =>
     isPublished(wish) && (!isDeepStrictEqual(wish.hosts, may) || left.some((name) => !wish.left?.includes(name)));
   const outdated = Object.entries(app.published).filter(isOutdated);
@@ -146,7 +138,7 @@ const stale: Rule = (sight) => {
   const { app, planned } = sight;
   if (planned.ending || app.environments.length < 2 || app.desired === 'stopped' || app.paused) return null;
   if (sight.places.some((name) => startsBoot(app, name) || isBooting(sight, name))) return null;
-  const { plugins, jwtSecret } = staleIn(app, (name) => planned.observe(name).entry);
+  const { plugins, jwtSecret } = staleIn(app, (name) => sight.see(name).entry);
   // A Worker reports its plugins only if the app can start again; for the secret, that is checked here.
   const environments = [...new Set([...plugins, ...(jwtSecret.length && planned.agrees() ? jwtSecret : [])])];
   if (!environments.length) return null;

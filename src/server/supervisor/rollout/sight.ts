@@ -76,12 +76,12 @@ export class Sight {
     return this.app.environments.filter((name) => this.app.placements[name]);
   }
 
-  /** The rules ask dozens of times. */
-  see(environment: string): Seen {
+  /** The rules ask dozens of times, and are to decide by one look. */
+  readonly see = (environment: string): Seen => {
     const seen = this.seen.get(environment) ?? this.look(environment);
     this.seen.set(environment, seen);
     return seen;
-  }
+  };
 
   private look(environment: string) {
     const wish: Published | undefined = this.app.published[environment];
@@ -103,9 +103,8 @@ export class Sight {
 
   /** What is published there from now on, with the hosts of now. */
   publishing(wishes: Record<string, Published>, change: SpecChange = {}): Record<string, Published> {
-    const { observe } = this.planned;
     const published = { ...this.app.published, ...wishes };
-    const hosts = hostsOf({ ...this.app, ...change }, published, observe);
+    const hosts = hostsOf({ ...this.app, ...change }, published, this.see);
     return byName(Object.keys(wishes), (name) => withHosts(wishes[name], hosts));
   }
 

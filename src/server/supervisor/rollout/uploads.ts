@@ -5,6 +5,8 @@ import type { Health } from '../../../shared/types';
 import type { AppDefinition, Published } from '../definitions/repository';
 
 type Uploads = Published['uploads'];
+/** As `Observe`, which depends on this file. */
+type ObserveUploads = (environment: string) => { entry: StatusEntry | null; isKnown: boolean; address: string | null };
 
 /** Why nothing is copied ahead any more; null if it is. */
 export function endsAhead(
@@ -27,20 +29,18 @@ export const askedOf = (published: Record<string, Published>, environment: strin
 
 /**
  * Publishes for each environment from where it can copy the uploads that it still lacks, as its Worker reports it.
- * @param addressOf a Worker; null if it is not known; undefined if there is no such environment any more
  * @returns by environment, what is to be published; null if that is published
  */
 export function uploadsPublished(
   { uid, published }: Pick<AppDefinition, 'uid' | 'published'>,
-  entryIn: (environment: string) => StatusEntry | null,
-  addressOf: (environment: string) => string | null | undefined,
+  observe: ObserveUploads,
 ): Record<string, Published> | null {
   const changed = Object.entries(published).flatMap(([environment, wish]) => {
     // What is copied ahead is asked for by a move, and a report of when the app was there before says nothing of it.
-    const entry = wish.desired === 'removed' || isAhead(wish) ? null : entryIn(environment);
+    const entry = wish.desired === 'removed' || isAhead(wish) ? null : observe(environment).entry;
     if (entry?.uid !== uid || entry.generation < wish.generation || entry.uploads === undefined) return [];
     const { uploads, ...others } = wish;
-    const wanted = entry.uploads && uploadsFrom(entry.uploads.from, wish, entry, addressOf);
+    const wanted = entry.uploads && uploadsFrom(entry.uploads.from, wish, entry, observe);
     if (isDeepStrictEqual(wanted ?? undefined, uploads)) return [];
     return [[environment, wanted ? { ...others, uploads: wanted } : others] as const];
   });
@@ -51,10 +51,10 @@ function uploadsFrom(
   from: string,
   { generation, uploads }: Published,
   { status }: Pick<StatusEntry, 'status'>,
-  addressOf: (environment: string) => string | null | undefined,
+  observe: ObserveUploads,
 ): Uploads {
-  const address = addressOf(from);
-  if (address === undefined) return undefined;
+  const { isKnown, address } = observe(from);
+  if (!isKnown) return undefined;
   if (uploads?.from !== from) return { from, generation, wait: false, address };
   // It has started without them, and need not wait when it is started again.
   return { ...uploads, wait: uploads.wait && status !== 'running', address };
