@@ -51,7 +51,8 @@ it('an environment that is forgotten during a pass over an app is published noth
     id = (await supervisor.parts.service.update('crm', { title: 'Sales' }, null)).id;
   });
   await supervisor.part.forget('env_a');
-  expect(supervisor.part.app('crm')).toMatchObject({ environments: [], published: {} });
+  // The request waits for this no longer than it has to.
+  await until('Its removal', () => supervisor.part.app('crm')?.environments.length === 0);
   release();
   expect(await supervisor.ends(await supervisor.operation(id))).toBe('cancelled: env_a cancelled');
   expect(supervisor.part.app('crm')).toMatchObject({ environments: [], published: {} });
