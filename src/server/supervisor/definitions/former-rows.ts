@@ -178,9 +178,16 @@ export function tombstoneOf(
   };
 }
 
+/** A table, and its columns of a former release, which no field declares. */
+interface FormerTable {
+  name: string;
+  columns: string[];
+}
+const APPS: FormerTable = { name: 'apps', columns: ['boot', 'claim'] };
+const OPERATIONS: FormerTable = { name: 'appOperations', columns: ['steps'] };
+
 /** Whether rows are as a former release has written them. */
-export const areFormer = async (main: WithDatabase): Promise<boolean> =>
-  (await FormerTable.find(main, 'apps', APP_COLUMNS)) !== null;
+export const areFormer = (main: WithDatabase): Promise<boolean> => hasColumns(main, APPS);
 
 /**
  * Writes former rows as they are today, in one transaction. It comes before anything is read, so that nobody sees the others, and does nothing
@@ -196,18 +203,14 @@ export async function upgradeRows(main: WithDatabase, aesKey: Buffer | null, now
   );
 }
 
-const APP_COLUMNS = ['boot', 'claim'];
-
 async function upgrade(main: WithDatabase, transaction: Transaction) {
-  await lockTable(main, 'apps', transaction);
+  await lockTable(main, APPS.name, transaction);
   // Another Supervisor may have done it meanwhile.
-  const apps = await FormerTable.find(main, 'apps', APP_COLUMNS, transaction);
-  const operations = await FormerTable.find(main, 'appOperations', ['steps'], transaction);
-  if (!apps || !operations) return;
-  const requests = (await operations.rows(transaction)) as unknown as FormerOperation[];
+  for (const table of [APPS, OPERATIONS]) if (!(await hasColumns(main, table, transaction))) return;
+  const requests = await rowsOf<FormerOperation>(main, OPERATIONS, transaction);
   const newest = new Map(requests.map((operation) => [operation.appUid, operation]));
-  for (const app of (await apps.rows(transaction)) as unknown as FormerApp[])
-    await apps.model.update(appOf(app, newest.get(app.uid)), { where: { uid: app.uid }, transaction });
+  for (const app of await rowsOf<FormerApp>(main, APPS, transaction))
+    await main.db.getModel('apps').update(appOf(app, newest.get(app.uid)), { where: { uid: app.uid }, transaction });
   const tombstones = main.db.getModel('appTombstones');
   for (const row of await tombstones.findAll({ transaction })) {
     const former = row.toJSON() as Omit<Tombstone, 'definition'> & { definition: FormerApp };
@@ -217,9 +220,9 @@ async function upgrade(main: WithDatabase, transaction: Transaction) {
   }
   for (const operation of requests) {
     const values = { progress: progressOf(operation.steps), data: dataOf(operation) };
-    await operations.model.update(values, { where: { id: operation.id }, transaction });
+    await main.db.getModel('appOperations').update(values, { where: { id: operation.id }, transaction });
   }
-  for (const table of [apps, operations]) await table.dropColumns(transaction);
+  for (const table of [APPS, OPERATIONS]) await dropColumns(main, table, transaction);
 }
 
 async function giveSecrets(main: WithDatabase, aesKey: Buffer | null, now: number, transaction: Transaction) {
@@ -245,62 +248,41 @@ const quoting = (main: WithDatabase) =>
     quoteIdentifier(name: string): string;
   };
 
-/** A table that has columns of a former release, which no field declares. */
-class FormerTable {
-  private constructor(
-    private readonly main: WithDatabase,
-    private readonly name: string,
-    private readonly columns: readonly string[],
-  ) {}
+async function hasColumns(main: WithDatabase, { name, columns }: FormerTable, transaction?: Transaction) {
+  const queries = main.db.sequelize.getQueryInterface();
+  // Its types know no transaction.
+  const options = { transaction } as never;
+  const table = await queries.describeTable(main.db.getModel(name).getTableName(), options);
+  return columns.every((column) => column in table);
+}
 
-  /** @returns null if it does not have the columns */
-  static async find(
-    main: WithDatabase,
-    name: string,
-    columns: string[],
-    transaction?: Transaction,
-  ): Promise<FormerTable | null> {
-    const queries = main.db.sequelize.getQueryInterface();
-    // Its types know no transaction.
-    const options = { transaction } as never;
-    const table = await queries.describeTable(main.db.getModel(name).getTableName(), options);
-    return columns.every((column) => column in table) ? new FormerTable(main, name, columns) : null;
-  }
-
-  get model() {
-    return this.main.db.getModel(this.name);
-  }
-
-  /** In the order of their generations. */
-  async rows(transaction: Transaction): Promise<Record<string, unknown>[]> {
-    const found: Model[] = await this.model.findAll({
-      attributes: { include: [...this.columns] },
-      order: ['generation'],
-      lock: transaction.LOCK.UPDATE,
-      transaction,
+/** In the order of their generations, with the columns of before. */
+async function rowsOf<T>(main: WithDatabase, { name, columns }: FormerTable, transaction: Transaction): Promise<T[]> {
+  const rows: Model[] = await main.db.getModel(name).findAll({
+    attributes: { include: [...columns] },
+    order: ['generation'],
+    lock: transaction.LOCK.UPDATE,
+    transaction,
+  });
+  // Big numbers, and JSON that no field declares, are texts with some databases.
+  const isJson = (value: unknown): value is string => typeof value === 'string' && /^[[{]/.test(value);
+  return rows.map((row) => {
+    const values: Record<string, unknown> = row.get();
+    const former = byName(columns, (column) => {
+      const value = values[column];
+      return isJson(value) ? JSON.parse(value) : value;
     });
-    return found.map((row) => this.read(row));
-  }
+    return { ...values, generation: Number(values.generation), ...former } as T;
+  });
+}
 
-  /** From now on it has none: what a newer row is given in them by the database would be taken for that of a former one. */
-  async dropColumns(transaction: Transaction): Promise<void> {
-    const quote = quoting(this.main);
-    const table = quote.quoteTable(this.model.getTableName());
-    // Not Sequelize's own: with SQLite it makes the table anew, without what it does not know of it.
-    for (const column of this.columns)
-      await this.main.db.sequelize.query(`ALTER TABLE ${table} DROP COLUMN ${quote.quoteIdentifier(column)}`, {
-        transaction,
-      });
-  }
-
-  private read(row: Model): Record<string, unknown> {
-    const values = row.get() as Record<string, unknown>;
-    // Big numbers, and JSON that no field declares, are texts with some databases.
-    const isJson = (value: unknown): value is string => typeof value === 'string' && /^[[{]/.test(value);
-    const former = this.columns.map((column) => [
-      column,
-      isJson(values[column]) ? JSON.parse(values[column]) : values[column],
-    ]);
-    return { ...values, generation: Number(values.generation), ...Object.fromEntries(former) };
+/** From now on it has none: what a newer row is given in them by the database would be taken for that of a former one. */
+async function dropColumns(main: WithDatabase, { name, columns }: FormerTable, transaction: Transaction) {
+  const quote = quoting(main);
+  const table = quote.quoteTable(main.db.getModel(name).getTableName());
+  // Not Sequelize's own: with SQLite it makes the table anew, without what it does not know of it.
+  for (const column of columns) {
+    const statement = `ALTER TABLE ${table} DROP COLUMN ${quote.quoteIdentifier(column)}`;
+    await main.db.sequelize.query(statement, { transaction });
   }
 }
