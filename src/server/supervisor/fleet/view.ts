@@ -6,27 +6,15 @@ import { OPERATION, type Operation } from '../../../shared/operation';
 import { shownStatus } from '../../../shared/shown-status';
 import type { AppRow, EnvironmentRow, EventRow, OperationRow, ShownStatus, Status } from '../../../shared/types';
 import { WORST_FIRST } from '../../../shared/words';
-import type { AppCache } from '../definitions/app-cache';
 import type { OperationCache } from '../definitions/operation-store';
 import { type AppDefinition, desiredOf } from '../definitions/repository';
 import { stillAway } from '../rollout/drained';
 import { progressNow } from '../rollout/progress';
 import { isAhead } from '../rollout/uploads';
-import type { CompatibilityPolicy } from './compatibility-policy';
-import type { DoorWatch } from './door-watch';
-import type { EnvironmentCache } from './environment-cache';
-import type { FleetObserver } from './observer';
-import { appWarningsOf, warningsOf } from './warnings';
+import { appWarningsOf, type WarningsOptions, warningsOf } from './warnings';
 
-export interface FleetViewOptions {
-  appCache: AppCache;
-  observer: FleetObserver;
+export interface FleetViewOptions extends WarningsOptions {
   active: OperationCache;
-  environmentCache: EnvironmentCache;
-  compatibility: CompatibilityPolicy;
-  /** Absent where there is no door. */
-  doors?: DoorWatch;
-  isThisProcess: boolean;
 }
 
 type StatusIn = (app: AppDefinition, environment: string) => ShownStatus;

@@ -4,40 +4,30 @@ import { appNameFor } from '../../../shared/app-name';
 import { completeIn, pickIn } from '../../../shared/fields';
 import type { StatusEntry } from '../../../shared/messages';
 import type { Operation } from '../../../shared/operation';
-import type { Addresses } from '../../../shared/origins';
 import { byName } from '../../../shared/pick';
-import type { Clock } from '../../clock';
 import { isCredible } from '../../credible';
 import { AppSupervisorError } from '../../errors';
 import { type Administrator, sealAdministrator } from '../../protocol/administrator';
 import { newSecret, seal, sealDatabase } from '../../protocol/secrets';
-import type { Random } from '../../random';
-import type { AppCache } from '../definitions/app-cache';
 import { newRole, placeOf } from '../definitions/database-settings';
 import { assertLabelFree } from '../definitions/domain';
 import { type CreateInput, invalid } from '../definitions/input';
-import type { OperationStore } from '../definitions/operation-store';
 import { type AppRepository, formerPlaces, isRestorable, newestOf, nextGeneration } from '../definitions/repository';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
-import type { FleetObserver } from '../fleet/observer';
 import { begunIn } from '../rollout/progress';
 import { begun } from '../rollout/spec';
-import type { AppChanges } from './changes';
+import type { AppChanges, ChangesOptions } from './changes';
 
-export interface CreationOptions {
-  appRepository: AppRepository;
-  appCache: AppCache;
-  operations: OperationStore;
+export interface CreationOptions
+  extends Pick<
+    ChangesOptions,
+    'appRepository' | 'appCache' | 'operations' | 'observer' | 'clock' | 'random' | 'addresses'
+  > {
   environmentCache: Pick<EnvironmentCache, 'settled' | 'assertStored' | 'addressOf' | 'fleetHosts' | 'isAdmitted'>;
-  observer: FleetObserver;
-  clock: Clock;
-  random: Random;
   aesKey: Buffer | null;
   /** Environments of a new app whose request names none; null if it has to name some. */
   defaultEnvironments: string[] | null;
-  /** Where visitors reach main and apps. */
-  addresses: Addresses;
   /** Which environments may get new apps, and may host one app together. */
   compatibility: Pick<
     CompatibilityPolicy,

@@ -2,31 +2,17 @@ import type { Transaction } from '@nocobase/database';
 import { say } from '../../../shared/message';
 import type { Operation, Progress } from '../../../shared/operation';
 import type { Action } from '../../../shared/types';
-import type { Clock } from '../../clock';
 import { AppSupervisorError } from '../../errors';
-import type { AppCache } from '../definitions/app-cache';
 import { cancelRequested } from '../definitions/change-events';
-import type { EventStore } from '../definitions/event-store';
-import type { OperationStore } from '../definitions/operation-store';
-import {
-  type AppDefinition,
-  type AppRepository,
-  newestOf,
-  nextGeneration,
-  type Tombstone,
-} from '../definitions/repository';
+import { type AppDefinition, newestOf, nextGeneration, type Tombstone } from '../definitions/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import { ended } from '../rollout/progress';
 import { arrivingAt, booted, cancelled, placed, rested } from '../rollout/spec';
-import { type AppChanges, endsIn, placeOf } from './changes';
+import { type AppChanges, type ChangesOptions, endsIn, placeOf } from './changes';
 
-export interface OperationRequestsOptions {
-  appRepository: AppRepository;
-  appCache: AppCache;
-  operations: OperationStore;
-  events: Pick<EventStore, 'append'>;
+export interface OperationRequestsOptions
+  extends Pick<ChangesOptions, 'appRepository' | 'appCache' | 'operations' | 'events' | 'clock'> {
   environmentCache: Pick<EnvironmentCache, 'assertStored'>;
-  clock: Clock;
 }
 
 /** The requests for existing operations. */
