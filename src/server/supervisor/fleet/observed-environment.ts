@@ -7,7 +7,7 @@ import type { FleetObservation } from '../../protocol/stores/fleet';
 /** What the observer keeps of one environment. */
 export class ObservedEnvironment {
   observation: LeaseObservation;
-  /** The lease as last polled. */
+  /** The lease as last polled, valid or not; also of a holder whose registration is not read yet. */
   held: Lease | null = null;
   registration: Registration | null = null;
   registered = -1;
@@ -34,25 +34,18 @@ export class ObservedEnvironment {
 export type Found = FleetObservation['environments'] extends Map<string, infer T> ? T : never;
 
 /** What the Supervisor observes of one environment right now. */
-export interface EnvironmentView {
+export interface EnvironmentView
+  extends Pick<ObservedEnvironment, 'held' | 'registration' | 'standby' | 'isForeign' | 'unreachableSince'> {
   name: string;
   health: Health;
   since: number;
   /** For how long its health has been the same without a break, in ms by the monotonic clock: 0 until that was reported. */
   lastsFor: number;
   lease: Lease | null;
-  /** The lease as last polled, valid or not; also of a holder whose registration is not read yet. */
-  held: Lease | null;
   /** Whether the last holder gave the lease back. */
   released: boolean;
-  registration: Registration | null;
-  standby: string | null;
-  /** Whether the standby belongs to another installation. */
-  isForeign: boolean;
   /** Why nothing that it says is believed; null if it is, or it says nothing. */
   trouble: 'OUTDATED' | 'KEY_DIFFERS' | null;
-  /** Since when this Supervisor cannot connect to its Worker, in ms since 1970; null: nobody found that. */
-  unreachableSince: number | null;
   lastHeartbeatAt: number | null;
 }
 
