@@ -7,21 +7,6 @@ import { isKeptOut } from './spec';
  * the monotonic clock as arguments.
  */
 
-/** An app as far as failover decides about it. */
-export type Movable = Pick<
-  AppDefinition,
-  | 'environments'
-  | 'desired'
-  | 'published'
-  | 'provision'
-  | 'failover'
-  | 'failoverDelay'
-  | 'failback'
-  | 'home'
-  | 'paused'
-  | 'placements'
->;
-
 /** How long an environment has to be online without a break before apps return to it by themselves, in ms. */
 export const FAILBACK_AFTER = 120_000;
 /** The shortest time between two returns of an app by itself, in ms: one that is down again and again does not move it back and forth. */
@@ -31,7 +16,7 @@ export const FAILBACK_EVERY = 3_600_000;
  * Whether an app leaves an environment by itself when that has been down for long enough: one that should run there, and nowhere else.
  * Not one that stopped its process, as it would the next one. Not before its first start, which makes its database: nobody can tell how far that has come.
  */
-export const failsOver = (app: Movable, environment: string): boolean => {
+export const failsOver = (app: AppDefinition, environment: string): boolean => {
   const { environments, desired, published, provision, failover } = app;
   const [only, ...others] = environments;
   const isThere = only === environment && !others.length;
@@ -45,12 +30,12 @@ export const failsOver = (app: Movable, environment: string): boolean => {
  * @param downFor how long it has been down without a break, in ms
  * @returns `next`: in how many ms another one will; null if none will
  */
-export function leaving<App extends Movable>(
-  apps: Iterable<App>,
+export function leaving(
+  apps: Iterable<AppDefinition>,
   environment: string,
   downFor: number,
-): { due: App[]; next: number | null } {
-  const due: App[] = [];
+): { due: AppDefinition[]; next: number | null } {
+  const due: AppDefinition[] = [];
   let next: number | null = null;
   for (const app of apps) {
     if (!failsOver(app, environment)) continue;
@@ -74,7 +59,7 @@ export function failoverPlaces(
 }
 
 /** Whether an app returns to an environment by itself. */
-export const returnsTo = (app: Movable, environment: string): boolean => {
+export const returnsTo = (app: AppDefinition, environment: string): boolean => {
   const { environments, failback, home } = app;
   const isAway = home === environment && environments.length === 1 && environments[0] !== environment;
   return isAway && failback === 'automatic' && !isKeptOut(app);
