@@ -901,7 +901,7 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'supervisor/requests/operation-requests.ts',
-        'if (await this.options.operations.isSuperseded(operation, transaction))',
+        'if ((await this.options.operations.newestGeneration({ appUid }, transaction)) > generation)',
         'if (false as boolean)',
       ],
     ],

@@ -57,15 +57,9 @@ export class OperationStore {
     return rows.map(toOperation);
   }
 
-  /** Whether a later operation of the same app exists, finished or not. */
-  async isSuperseded({ appUid, generation }: Operation, transaction?: Transaction): Promise<boolean> {
-    const row = await this.repository.findOne({ filter: { appUid }, sort: ['-generation'], transaction });
-    return row !== null && toOperation(row).generation > generation;
-  }
-
-  /** The newest generation that an app of this name was given, alive or deleted; 0 if there was none. */
-  async newestGeneration(appName: string, transaction?: Transaction): Promise<number> {
-    const row = await this.repository.findOne({ filter: { appName }, sort: ['-generation'], transaction });
+  /** The newest generation of these operations, finished or not; 0 if there is none. */
+  async newestGeneration(filter: Filter, transaction?: Transaction): Promise<number> {
+    const row = await this.repository.findOne({ filter, sort: ['-generation'], transaction });
     return row ? toOperation(row).generation : 0;
   }
 

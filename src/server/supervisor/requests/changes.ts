@@ -57,15 +57,16 @@ export interface ChangesOptions {
 }
 
 /** What a request asks for. */
-export interface Request {
+export interface Request extends Partial<Pick<Operation, 'cause' | 'onFailure'>> {
   /** Of the row; what is left out stays. */
   values: Partial<AppDefinition>;
   action: Action;
   /** The environments that it names; absent: all of the app. */
   environments?: readonly string[];
-  cause?: Operation['cause'];
-  onFailure?: Operation['onFailure'];
 }
+
+/** What is made of an app as it is now, with the generation of the request and the unfinished operations of others. */
+type Work<T> = (app: AppDefinition, generation: number, transaction: Transaction, others: Operation[]) => Promise<T>;
 
 /** Writes each change of an app together with its operation, and has it executed. */
 export class AppChanges {
@@ -74,14 +75,14 @@ export class AppChanges {
   /**
    * One change of one app: validated, and written together with its operation. If another request changed the app in
    * between, it is repeated on the new state.
-   * @param work what is asked for, with the generation of the request
+   * @param work what is asked for
    * @param asLeader nobody requested it: the control loop does, in its term
    * @param follows whether the app goes where it is about to move, if that is alive, and is changed there; otherwise such a move ends
    * @throws TermOver
    */
   change(
     name: string,
-    work: (app: AppDefinition, generation: number, transaction: Transaction, others: Operation[]) => Promise<Request>,
+    work: Work<Request>,
     userId: string | null,
     { asLeader = false, follows = false } = {},
   ): Promise<Operation> {
@@ -125,18 +126,9 @@ export class AppChanges {
   }
 
   /** @param write writes what is asked for, and returns its operation, by which all others end */
-  private async request(
-    name: string,
-    asLeader: boolean,
-    write: (
-      app: AppDefinition,
-      generation: number,
-      transaction: Transaction,
-      others: Operation[],
-    ) => Promise<Operation>,
-  ): Promise<Operation> {
+  private request(name: string, asLeader: boolean, write: Work<Operation>): Promise<Operation> {
     const { appRepository, operations, clock, leadership } = this.options;
-    const operation = await this.inTransaction(async (transaction) => {
+    return this.perform(async (transaction) => {
       if (asLeader) await leadership.holdTerm(transaction);
       // Locks the row first, so that two requests for one app run one after the other, across all Supervisors.
       const app = await appRepository.findLocked(name, transaction);
@@ -149,7 +141,12 @@ export class AppChanges {
       await this.store(made, transaction, app);
       return made;
     });
-    await this.carryOut([name], operation);
+  }
+
+  /** Writes a request and its operation in one transaction, and has it executed. */
+  async perform(write: (transaction: Transaction) => Promise<Operation>): Promise<Operation> {
+    const operation = await this.inTransaction(write);
+    await this.carryOut([operation.appName], operation);
     return operation;
   }
 

@@ -105,12 +105,10 @@ export class AppCreation {
       published: {},
     });
     await this.options.environmentCache.settled();
-    const operation = await this.changes.inTransaction(async (transaction) => {
-      const former = orphan && isCredible(orphan.generation, now) ? orphan.generation : 0;
-      return this.store(appOf, { ...input, environments }, action, former, userId, transaction);
-    });
-    await this.changes.carryOut([input.name], operation);
-    return operation;
+    const former = orphan && isCredible(orphan.generation, now) ? orphan.generation : 0;
+    return this.changes.perform((transaction) =>
+      this.store(appOf, { ...input, environments }, action, former, userId, transaction),
+    );
   }
 
   /**
@@ -128,7 +126,7 @@ export class AppCreation {
   ): Promise<Operation> {
     const { appRepository, environmentCache } = this.options;
     await environmentCache.settled();
-    const operation = await this.changes.inTransaction(async (transaction) => {
+    return this.changes.perform(async (transaction) => {
       const tombstone = await appRepository.findLockedTombstone(uid, transaction);
       if (!tombstone || !isRestorable(tombstone)) throw new AppSupervisorError('UNKNOWN_APP', { app: uid });
       const { name, definition, endedAt } = tombstone;
@@ -148,8 +146,6 @@ export class AppCreation {
       await appRepository.removeTombstone(uid, transaction);
       return this.store(appOf, { name, cname, environments }, 'restore', newestOf(definition), userId, transaction);
     });
-    await this.changes.carryOut([operation.appName], operation);
-    return operation;
   }
 
   /** Writes a new app with its operation. @param newest generation that anybody may know of it; 0 if there is none */
@@ -167,7 +163,7 @@ export class AppCreation {
     // A Worker takes what is older than what it was told of a former app of this name for a late message.
     const former = [
       newest,
-      await operations.newestGeneration(name, transaction),
+      await operations.newestGeneration({ appName: name }, transaction),
       ...[...appCache.tombstones.values()].flatMap((each) => (each.name === name ? [newestOf(each.definition)] : [])),
     ];
     const generation = nextGeneration(Math.max(...former), clock.now().wall);

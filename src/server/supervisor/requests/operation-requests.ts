@@ -90,17 +90,17 @@ export class OperationRequests {
   }
 
   private async assertNewest(operation: Operation, transaction?: Transaction): Promise<void> {
-    const { id, appName } = operation;
-    if (await this.options.operations.isSuperseded(operation, transaction))
+    const { id, appName, appUid, generation } = operation;
+    if ((await this.options.operations.newestGeneration({ appUid }, transaction)) > generation)
       throw new AppSupervisorError('OPERATION_SUPERSEDED', { operation: id, app: appName });
   }
 
   /**
    * Asks the environments that have not confirmed that a deleted app is gone once more: its data may be reachable by now.
    */
-  private async retryEnd({ uid, name }: Tombstone, before: Operation, userId: string | null) {
+  private retryEnd({ uid, name }: Tombstone, before: Operation, userId: string | null): Promise<Operation> {
     const { appRepository, clock } = this.options;
-    const operation = await this.changes.inTransaction(async (transaction) => {
+    return this.changes.perform(async (transaction) => {
       // Locked: what is read of it stays so.
       const tombstone = await appRepository.findLockedTombstone(uid, transaction);
       if (!tombstone) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
@@ -115,8 +115,6 @@ export class OperationRequests {
       await this.changes.store(made, transaction);
       return made;
     });
-    await this.changes.carryOut([name], operation);
-    return operation;
   }
 }
 
