@@ -45,11 +45,7 @@ export class Publisher {
       boot.generation,
       work?.generation ?? 0,
     ]);
-    const generation = Math.max(
-      newestOf({ ...app, published }),
-      ...Object.values(publish).map((wish) => wish.generation),
-      ...asked,
-    );
+    const generation = Math.max(newestOf({ ...app, published }), ...asked);
     const changes: Partial<AppDefinition> = { ...change, published, generation };
     const isDeleted = appCache.tombstones.has(app.uid);
     await leadership.write(async (transaction) => {

@@ -41,7 +41,7 @@ export interface NewApp extends Omit<CreateInput, 'initialAdmin'> {
   initialAdmin: Administrator | null;
 }
 
-type NewDefinition = Parameters<AppRepository['create']>[0];
+type NewDefinition = Omit<Parameters<AppRepository['create']>[0], 'generation' | 'placements'>;
 
 /** Creates apps, and adopts existing ones. */
 export class AppCreation {
@@ -83,7 +83,7 @@ export class AppCreation {
     const uid = orphan?.uid ?? random.id();
     const database = orphan ? placeOf(input) : this.databaseOf(input, uid, environments);
     const initialAdmin = input.initialAdmin && (await sealAdministrator(input.initialAdmin, aesKey));
-    const appOf = (generation: number): NewDefinition => ({
+    const definition: NewDefinition = {
       ...pickIn(APP, 'table', completeIn(APP, 'create', input)),
       // Its database contains this marker, and its worker continues to run it.
       uid,
@@ -96,31 +96,27 @@ export class AppCreation {
       database: sealDatabase(database, aesKey),
       jwtSecret: seal(jwtSecret || newSecret(), aesKey),
       sso: input.options?.sso ?? null,
-      generation,
-      placements: {},
       previous: null,
       paused: null,
       provision: action,
       initialAdmin,
       published: {},
-    });
+    };
     await this.options.environmentCache.settled();
     const former = orphan && isCredible(orphan.generation, now) ? orphan.generation : 0;
-    return this.changes.perform((transaction) =>
-      this.store(appOf, { ...input, environments }, action, former, userId, transaction),
-    );
+    return this.changes.perform((transaction) => this.store(definition, action, former, userId, transaction));
   }
 
   /**
    * A deleted app whose data were kept, with everything that it had: it adopts its own database, by its own uid. It gets its domain back
    * unless that leads elsewhere by now.
-   * @param wanted default: where it was, as far as that takes apps
+   * @param places default: where it was, as far as that takes apps
    * @param hosts where main answers, as in `Permissions`
    * @throws AppSupervisorError UNKNOWN_APP, DELETION_PENDING, and what `create` throws
    */
   async restore(
     uid: string,
-    wanted: string[] | undefined,
+    places: string[] | undefined,
     userId: string | null,
     hosts: readonly string[],
   ): Promise<Operation> {
@@ -131,7 +127,7 @@ export class AppCreation {
       if (!tombstone || !isRestorable(tombstone)) throw new AppSupervisorError('UNKNOWN_APP', { app: uid });
       const { name, definition, endedAt } = tombstone;
       if (endedAt === null) throw new AppSupervisorError('DELETION_PENDING', { app: name });
-      const environments = wanted ?? formerPlaces(definition).filter((each) => this.takes(each));
+      const environments = places ?? formerPlaces(definition).filter((each) => this.takes(each));
       if (!environments.length) throw invalid('environments', 'INPUT_NO_ENVIRONMENT');
       const place = this.placeFor({ ...definition, environments, targetEnvironment: null, initialAdmin: null });
       const isOfMain = definition.cname !== null && hosts.includes(definition.cname);
@@ -140,26 +136,26 @@ export class AppCreation {
         () => null,
       );
       const { createdAt: _, updatedAt: __, ...known } = definition;
-      const fresh = { home: null, domainCheck: null, previous: null, paused: null, initialAdmin: null };
-      const values = { ...known, ...place, ...fresh, cname, desired: 'running' as const, published: {} };
-      const appOf = (generation: number) => ({ ...values, provision: 'adopt' as const, generation, placements: {} });
+      const fresh = { home: null, domainCheck: null, previous: null, paused: null, initialAdmin: null, published: {} };
+      const wanted = { desired: 'running' as const, provision: 'adopt' as const };
       await appRepository.removeTombstone(uid, transaction);
-      return this.store(appOf, { name, cname, environments }, 'restore', newestOf(definition), userId, transaction);
+      const restored = { ...known, ...place, ...fresh, ...wanted, cname };
+      return this.store(restored, 'restore', newestOf(definition), userId, transaction);
     });
   }
 
   /** Writes a new app with its operation. @param newest generation that anybody may know of it; 0 if there is none */
   private async store(
-    appOf: (generation: number) => NewDefinition,
-    { name, cname, environments }: { name: string; cname?: string | null; environments: string[] },
+    definition: NewDefinition,
     action: 'create' | 'adopt' | 'restore',
     newest: number,
     userId: string | null,
     transaction: Transaction,
   ): Promise<Operation> {
     const { appRepository, appCache, operations, environmentCache, clock } = this.options;
+    const { name, environments } = definition;
     await environmentCache.assertStored(environments, 'environments', transaction);
-    await this.assertFree({ name, cname }, transaction);
+    await this.assertFree(definition, transaction);
     // A Worker takes what is older than what it was told of a former app of this name for a late message.
     const former = [
       newest,
@@ -167,8 +163,8 @@ export class AppCreation {
       ...[...appCache.tombstones.values()].flatMap((each) => (each.name === name ? [newestOf(each.definition)] : [])),
     ];
     const generation = nextGeneration(Math.max(...former), clock.now().wall);
-    const bare = appOf(generation);
-    const app = { ...bare, placements: byName(environments, () => begun(bare, generation)) };
+    const place = begun({ ...definition, placements: {} }, generation);
+    const app = { ...definition, generation, placements: byName(environments, () => place) };
     const created = this.changes.newOperation(app, {
       action,
       progress: begunIn(app, environments, []),
