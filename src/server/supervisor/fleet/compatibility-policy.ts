@@ -94,14 +94,8 @@ export class CompatibilityPolicy {
   /** Why an app cannot start in each of these environments; null if it can. */
   disagreementOf(environments: string[]): AppSupervisorError | null {
     const { environmentCache } = this.options;
-    const [first, ...others] = environments.flatMap(
-      (environment) => environmentCache.registrationOf(environment) ?? [],
-    );
-    for (const other of others) {
-      const differ = disagreement(first, other);
-      if (differ) return differ;
-    }
-    return null;
+    const [first, ...others] = environments.flatMap((name) => environmentCache.registrationOf(name) ?? []);
+    return others.map((other) => disagreement(first, other)).find((differ) => differ !== null) ?? null;
   }
 
   /**
@@ -109,9 +103,8 @@ export class CompatibilityPolicy {
    * @throws AppSupervisorError INITIAL_ADMIN_UNKNOWN
    */
   assertSetsInitialAdmin(environments: string[], field: string): void {
-    const environment = environments.find(
-      (name) => !this.options.environmentCache.registrationOf(name)?.setsInitialAdmin,
-    );
+    const { environmentCache } = this.options;
+    const environment = environments.find((name) => !environmentCache.registrationOf(name)?.setsInitialAdmin);
     if (environment) throw new AppSupervisorError('INITIAL_ADMIN_UNKNOWN', { environment }, field);
   }
 
@@ -121,9 +114,8 @@ export class CompatibilityPolicy {
    */
   givesDatabaseRole(environments: string[], field: string): boolean {
     this.assertKnowsDatabaseRoles(environments, field);
-    const found = environments.flatMap(
-      (name) => this.options.environmentCache.registrationOf(name)?.databaseRole ?? [],
-    );
+    const { environmentCache } = this.options;
+    const found = environments.flatMap((name) => environmentCache.registrationOf(name)?.databaseRole ?? []);
     const denied = found.find(({ mode }) => mode === 'denied');
     if (denied) {
       const { user, server, sql } = denied;
