@@ -12,9 +12,9 @@ export interface WithDatabase {
  * Writes rows that may contain plain-text secrets (without a key they do). An error of Sequelize contains the
  * statement, its parameters and the whole row, and a log would contain them; this function removes them from the error.
  */
-export async function redactSqlErrors(write: () => Promise<unknown>): Promise<void> {
+export async function redactSqlErrors<T>(write: () => Promise<T>): Promise<T> {
   try {
-    await write();
+    return await write();
   } catch (error) {
     for (const layer of [error, (error as { parent?: unknown })?.parent, (error as { original?: unknown })?.original]) {
       if (!layer || typeof layer !== 'object') continue;

@@ -360,7 +360,7 @@ export class SupervisorPart {
     // Before any pass that a changed definition starts: it would take the app for idle.
     await active.refresh(names);
     await appCache.refresh(names);
-    loop.noteOperations(names);
+    loop.addApps(names);
     this.changed();
   }
 

@@ -76,11 +76,6 @@ export class ControlLoop {
     queue.add(INDEX, INDEX_SPACING);
   }
 
-  /** Operations of these apps have changed. */
-  noteOperations(names: Iterable<string>): void {
-    this.addApps(names);
-  }
-
   /** The observer has found changes. */
   noteObserved({ environments, apps }: ObservedChange): void {
     const { queue, failovers, routes } = this.options;
@@ -122,7 +117,8 @@ export class ControlLoop {
     for (const name of environmentCache.forgotten.keys()) queue.add(environmentKey(name));
   }
 
-  private addApps(names: Iterable<string>): void {
+  /** Definitions or operations of these apps have changed, or what is observed of them. */
+  addApps(names: Iterable<string>): void {
     const { appCache, queue } = this.options;
     const all = new Set(names);
     const found = [...all].flatMap((name) => appCache.apps.get(name) ?? []);

@@ -90,12 +90,8 @@ export class OperationStore {
   }
 
   async page(filter: Filter, sort: string[], page: number, pageSize: number): Promise<[Operation[], number]> {
-    const [rows, count] = await this.repository.findAndCount({
-      filter,
-      sort,
-      limit: pageSize,
-      offset: (page - 1) * pageSize,
-    });
+    const offset = (page - 1) * pageSize;
+    const [rows, count] = await this.repository.findAndCount({ filter, sort, limit: pageSize, offset });
     return [rows.map(toOperation), count];
   }
 

@@ -118,10 +118,7 @@ export class AppRepository {
     onlyUnchanged = false,
   ): Promise<boolean> {
     const where = { name, uid, ...(onlyUnchanged ? { generation } : {}) };
-    let changed = 0;
-    await redactSqlErrors(async () => {
-      [changed] = await this.app.db.getModel('apps').update(values, { where, transaction });
-    });
+    const [changed] = await redactSqlErrors(() => this.app.db.getModel('apps').update(values, { where, transaction }));
     return changed > 0;
   }
 
@@ -170,7 +167,7 @@ export class AppRepository {
     await this.tombstones.destroy({ filter: { endedAt: { $lt: ended } }, transaction });
   }
 
-  private write(given: Transaction | undefined, write: (transaction: Transaction) => Promise<unknown>): Promise<void> {
+  private write(given: Transaction | undefined, write: (transaction: Transaction) => Promise<unknown>) {
     return redactSqlErrors(() => inTransaction(this.app, given, write));
   }
 

@@ -106,18 +106,13 @@ export class WorkerRequests {
     const { bus, environmentCache } = this.options;
     // What it is sent may be none of its business, and what it answers is nothing to go by.
     if (!environmentCache.isAdmitted(environment)) throw new AppSupervisorError('NOT_ADMITTED', { environment });
-    return parseAnswer(environment, answer, await bus.request(environment, method, request, patience));
+    const parsed = answer.safeParse(await bus.request(environment, method, request, patience));
+    if (parsed.success) return parsed.data;
+    throw new AppSupervisorError('WORKER_FAILED', { environment, cause: say('ANSWER_NOT_UNDERSTOOD') });
   }
 }
 
 function assertIn({ environments }: AppDefinition, environment: string): void {
   if (!environments.includes(environment))
     throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment }, 'environment');
-}
-
-/** @throws AppSupervisorError WORKER_FAILED if the answer is not valid */
-function parseAnswer<T>(environment: string, schema: z.ZodType<T>, answer: unknown): T {
-  const parsed = schema.safeParse(answer);
-  if (parsed.success) return parsed.data;
-  throw new AppSupervisorError('WORKER_FAILED', { environment, cause: say('ANSWER_NOT_UNDERSTOOD') });
 }
