@@ -63,17 +63,15 @@ export class Moves {
     const boots = await this.bootsOf(apps);
     const reaches: Reaches = new Map();
     const ask = new PQueue({ concurrency: AT_ONCE });
-    const previews = await Promise.all(
-      apps.map((app) =>
-        ask.add(async () => {
-          const from = sourceOf(app, request);
-          const target = await this.targetOf(app, from, targets.get(app.name) ?? [], places, request.agrees);
-          return this.previewOf(app, from, target, boots, await this.uploadsOf(app, from, target, reaches));
-        }),
-      ),
+    const previews = await ask.addAll(
+      apps.map((app) => async () => {
+        const from = sourceOf(app, request);
+        const target = await this.targetOf(app, from, targets.get(app.name) ?? [], places, request.agrees);
+        return this.previewOf(app, from, target, boots, await this.uploadsOf(app, from, target, reaches));
+      }),
     );
     return {
-      apps: previews.flatMap((preview) => preview ?? []),
+      apps: previews,
       places: places.map(({ name, apps: count, refusal }) => ({ name, apps: count, refusal })),
     };
   }
