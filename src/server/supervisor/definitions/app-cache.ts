@@ -10,7 +10,6 @@ import { type AppDefinition, type AppRepository, type Tombstone, versionOf } fro
  * apps would block the event loop for a second.
  */
 export class AppCache {
-  loaded = false;
   /** Increases with every change of a definition. */
   version = 0;
   readonly apps = new Map<string, AppDefinition>();
@@ -48,9 +47,7 @@ export class AppCache {
     this.apps.clear();
     for (const app of all) this.apps.set(app.name, app);
     const names = [...changed, ...gone, ...this.replaceTombstones(tombstones)];
-    const first = !this.loaded;
-    this.loaded = true;
-    if (first || names.length) this.changed(names);
+    if (names.length) this.changed(names);
   }
 
   private async refreshNow(names: string[]): Promise<void> {
