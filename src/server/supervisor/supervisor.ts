@@ -5,7 +5,6 @@ import type { EnvironmentRow, ShownStatus } from '../../shared/types';
 import { type Timer, within } from '../clock';
 import { AppSupervisorError, describeError, messageOf } from '../errors';
 import { Feed } from '../feed';
-import type { Log } from '../log';
 import { LEADER_INTERVAL } from '../timing';
 import { environmentKey } from './control/queue-keys';
 import type { AppDefinition } from './definitions/repository';
@@ -29,10 +28,6 @@ const REMOVAL_PATIENCE = 5_000;
 const LOAD_SAVED_EVERY = 300_000;
 const PACE: SupervisorPace = { poll: 1_000, reload: 30_000, beginAgain: 5_000 };
 
-interface Running extends Services {
-  timers: Timer[];
-}
-
 /**
  * The services that manage apps, assembled: definitions, environments, observations, operations, and the view of them.
  */
@@ -44,9 +39,10 @@ export class SupervisorPart {
   /** Commands of other plugins that were carried out here, or refused. */
   readonly commands = new Feed<CommandOutcome>();
   /** From the beginning of a start until it has failed. */
-  private services: Running | null = null;
+  private services: Services | null = null;
   /** Whether that start has succeeded, and this process does not end. */
   private isLoaded = false;
+  private timers: Timer[] = [];
   /** This process ends: nothing starts any more. */
   private isOver = false;
   private storeWarnings: Message[] = [];
@@ -78,7 +74,7 @@ export class SupervisorPart {
     return this.isLoaded;
   }
 
-  private get running(): Running | null {
+  private get running(): Services | null {
     return this.isLoaded ? this.services : null;
   }
 
@@ -92,8 +88,8 @@ export class SupervisorPart {
       this.isLoaded = false;
       // A failed start is undone completely: another Supervisor, or the next attempt, gets the lead immediately.
       if (services) {
-        stopAll(services);
-        void resign(services, log);
+        this.stopAll(services);
+        void this.resign(services);
       }
       if (this.isOver) return;
       log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
@@ -107,18 +103,18 @@ export class SupervisorPart {
   async prepareToLeave(): Promise<void> {
     this.isOver = true;
     if (!this.services) return;
-    await resign(this.services, this.options.log);
+    await this.resign(this.services);
     this.options.bus.notify('definitions', []);
   }
 
   stop(): void {
     this.isOver = true;
     this.isLoaded = false;
-    if (this.services) stopAll(this.services);
+    if (this.services) this.stopAll(this.services);
   }
 
   /** @throws AppSupervisorError while definitions are not loaded yet */
-  get parts(): Running {
+  get parts(): Services {
     const { running, services } = this;
     if (!running) throw services?.leadership.former ?? new AppSupervisorError('NOT_READY');
     return running;
@@ -196,7 +192,7 @@ export class SupervisorPart {
     const { clock, pace = PACE } = this.options;
     const onAppEnd = (uid: string) => this.appEnds.emitAndWait({ uid });
     const onCommand = (outcome: CommandOutcome) => this.commands.emit(outcome);
-    const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd, onCommand }), timers: [] };
+    const running = createServices(main, { ...this.options, pace, onAppEnd, onCommand });
     this.services = running;
     const { appCache, active, leadership, environmentCache, compatibility, observer, loop, load } = running;
     // Beside a leader of the release that has written former rows, they would change again.
@@ -223,7 +219,7 @@ export class SupervisorPart {
     await leadership.start();
     await this.subscribe(running);
     this.assertGoesOn();
-    const every = (interval: number, work: () => void) => running.timers.push(clock.interval(interval, work));
+    const every = (interval: number, work: () => void) => this.timers.push(clock.interval(interval, work));
     every(pace.poll, () => void observer.poll());
     every(pace.reload, () => this.reload(running));
     load.sample();
@@ -235,7 +231,7 @@ export class SupervisorPart {
   }
 
   /** Reads what changes without an event of this process. Never rejects. */
-  private reload(running: Running): void {
+  private reload(running: Services): void {
     const { leadership, appCache, active, compatibility, watch, notices } = running;
     // The leader's loop reads them itself.
     if (!leadership.leads) {
@@ -270,7 +266,7 @@ export class SupervisorPart {
     if (this.isOver) throw new Error('This process ends.');
   }
 
-  private async subscribe(running: Running): Promise<void> {
+  private async subscribe(running: Services): Promise<void> {
     const { observer, leadership } = running;
     const { bus, clock } = this.options;
     const { timeout } = clock;
@@ -374,23 +370,24 @@ export class SupervisorPart {
     this.changedApps = new Set();
     this.changes.emit(names);
   }
-}
 
-function stopWork({ timers, loop }: Running): void {
-  for (const timer of timers) timer.cancel();
-  loop.stop();
-}
+  private stopWork({ loop }: Services): void {
+    for (const timer of this.timers.splice(0)) timer.cancel();
+    loop.stop();
+  }
 
-function stopAll(services: Running): void {
-  stopWork(services);
-  const { recorder, containers, notices, reach, doors, domains, leadership } = services;
-  for (const service of [recorder, containers, notices, reach, doors, domains, leadership]) service.stop();
-}
+  private stopAll(services: Services): void {
+    this.stopWork(services);
+    const { recorder, containers, notices, reach, doors, domains, leadership } = services;
+    for (const service of [recorder, containers, notices, reach, doors, domains, leadership]) service.stop();
+  }
 
-/** Ends the work of these services, and hands the lead over. Never rejects. */
-async function resign(services: Running, log: Log): Promise<void> {
-  stopWork(services);
-  await services.leadership.resign().catch((error) => {
-    log.warn(`The lead could not be passed on, another Supervisor takes it in a while: ${messageOf(error)}`);
-  });
+  /** Ends the work of these services, and hands the lead over. Never rejects. */
+  private async resign(services: Services): Promise<void> {
+    const { log } = this.options;
+    this.stopWork(services);
+    await services.leadership.resign().catch((error) => {
+      log.warn(`The lead could not be passed on, another Supervisor takes it in a while: ${messageOf(error)}`);
+    });
+  }
 }

@@ -86,11 +86,12 @@ export class DockerDriver implements WorkerDriver {
   }
 
   private async replace(spec: ContainerSpec): Promise<void> {
-    const found = await this.all(spec.environment);
+    const { environment } = spec;
+    const found = await this.all(environment);
     const left = found.find(({ isFormer }) => isFormer);
     const current = found.find(({ isFormer }) => !isFormer);
     const former = (left ?? current)?.container;
-    if (!former) throw new AppSupervisorError('UNKNOWN_CONTAINER', { environment: spec.environment });
+    if (!former) throw new AppSupervisorError('UNKNOWN_CONTAINER', { environment });
     try {
       if (!left) await former.rename({ name: asideOf(spec.name) });
       // What an earlier upgrade has made, and was not seen to work.
@@ -98,7 +99,9 @@ export class DockerDriver implements WorkerDriver {
       await former.stop({ t: STOP_WITHIN }).catch(unlessSo);
       await this.make(spec);
     } catch (error) {
-      await this.restore(spec.environment).catch(this.tell('The former container does not run again', spec));
+      await this.restore(environment).catch((cause) =>
+        this.options.log.warn(`The former container does not run again: ${messageOf(cause)}`, { environment }),
+      );
       throw error;
     }
   }
@@ -274,10 +277,6 @@ export class DockerDriver implements WorkerDriver {
 
   private get ofFleet(): string {
     return `${LABEL.fleet}=${this.options.fleet()}`;
-  }
-
-  private tell(what: string, { environment }: ContainerSpec): (error: unknown) => void {
-    return (error) => this.options.log.warn(`${what}: ${messageOf(error)}`, { environment });
   }
 
   /** Those of this fleet, or of one environment. */
