@@ -447,8 +447,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'worker/worker.ts',
-        '    const { controller, environment } = this;\n    return Object.fromEntries(',
-        '    const { controller, environment } = this;\n    void this.options.stores.fleet.poll();\n    return Object.fromEntries(',
+        '    return Object.fromEntries(apps.map(([name, { status }]) =>',
+        '    void this.options.stores.fleet.poll();\n    return Object.fromEntries(apps.map(([name, { status }]) =>',
       ],
     ],
   },
