@@ -278,6 +278,20 @@ describe('an observation', () => {
     expect(observer.environment('env_a')).toBeNull();
   });
 
+  it('says by app which environments report it', async () => {
+    const epochs = [await beat('env_a'), await beat('env_b')];
+    await tell('env_a', epochs[0], [entryOf({ name: 'crm' }), entryOf({ name: 'wiki' })]);
+    await tell('env_b', epochs[1], [entryOf({ name: 'crm' })]);
+    await observer.poll();
+    expect([observer.placesOf('crm'), observer.placesOf('wiki')]).toEqual([['env_a', 'env_b'], ['env_a']]);
+    const gone = { environment: 'env_a', instance: 'one', epoch: epochs[0], entries: [], removed: ['crm'] };
+    await store.statuses.write({ ...gone, version: ++versions, from: null });
+    await observer.poll();
+    expect(observer.placesOf('crm')).toEqual(['env_b']);
+    observer.forget('env_b');
+    expect([observer.placesOf('crm'), observer.placesOf('blog')]).toEqual([[], []]);
+  });
+
   it('is repeated once after calls during a poll, not once for each call', async () => {
     await Promise.all([observer.poll(), observer.poll(), observer.poll(), observer.poll()]);
     expect(store.timesCalled('fleet.poll')).toBe(2);

@@ -114,7 +114,7 @@ export class AppReconciler {
       ending: tombstone,
       observe: (environment) => this.observe(environment, app.name),
       // Every pass of every app runs this: it looks at the health of an environment only where that reports the app.
-      names: observer.names().filter((environment) => observer.observed(environment, app.name)),
+      names: observer.placesOf(app.name),
       taken: successor && successor.uid !== app.uid ? Object.keys(successor.published) : [],
       asked: Math.max(0, ...open.map(({ generation }) => generation)),
       stopsOnFailure: open.every(({ onFailure }) => onFailure === 'stop'),

@@ -57,6 +57,8 @@ export class FleetObserver {
   /** The store has lost its content. */
   readonly flushes = new Feed<void>();
   private readonly environments = new Map<string, ObservedEnvironment>();
+  /** By app, the environments that report it: every pass of every app asks, in a fleet of any number of environments. */
+  private readonly places = new Map<string, Set<string>>();
   private readonly observer: StoreObservation;
   private polling: Promise<boolean> | null = null;
   private again = false;
@@ -119,6 +121,11 @@ export class FleetObserver {
 
   names(): string[] {
     return [...this.environments.keys()];
+  }
+
+  /** The environments whose last holder has reported an app. */
+  placesOf(app: string): string[] {
+    return [...(this.places.get(app) ?? [])];
   }
 
   environment(name: string): EnvironmentView | null {
@@ -196,6 +203,7 @@ export class FleetObserver {
   }
 
   forget(environment: string): void {
+    this.place(environment, this.environments.get(environment)?.entries.keys() ?? [], new Map());
     this.environments.delete(environment);
     this.reports.forget(environment);
     this.version++;
@@ -346,6 +354,7 @@ export class FleetObserver {
         const changedApps = changesBetween(seen.entries, entries);
         // What another holder says is news, even if it is the same.
         for (const app of newEpoch ? [...changedApps, ...entries.keys()] : changedApps) apps.add(app);
+        this.place(name, seen.entries.keys(), entries);
         Object.assign(seen, { entries, statusVersion, ...(newEpoch ? { epoch: lease.epoch } : {}) });
         if (newEpoch || changedApps.length) changed.add(name);
       });
@@ -367,6 +376,11 @@ export class FleetObserver {
   remember(name: string, registration: Registration): void {
     const seen = this.environments.get(name) ?? this.introduce(name);
     seen.registration ??= registration;
+  }
+
+  private place(environment: string, before: Iterable<string>, now: ReadonlyMap<string, StatusEntry>): void {
+    for (const app of before) if (!now.has(app)) this.places.get(app)?.delete(environment);
+    for (const app of now.keys()) this.places.set(app, (this.places.get(app) ?? new Set()).add(environment));
   }
 
   private introduce(name: string): ObservedEnvironment {

@@ -280,7 +280,7 @@ export class AppService {
           const isReported = entry?.uid === app.uid && entry.status !== 'not_found';
           return isReported && environmentCache.isAdmitted(environment);
         };
-        const places = [...new Set([...Object.keys(app.published), ...observer.names().filter(isThere)])];
+        const places = [...new Set([...Object.keys(app.published), ...observer.placesOf(name).filter(isThere)])];
         // An app whose environments were all forgotten may still be published elsewhere. Where it is only reported, the password of its
         // database does not go.
         const wasPlaced = (environment: string) => {
