@@ -36,6 +36,7 @@ export async function listed({ supervisor, parts, params }: ActionContext): Prom
 /** An app of the list, whose statuses are found out if somebody asks. */
 class Looked implements Sorted {
   private found: [environment: string, shown: ShownStatus][] | null = null;
+  private worst: CountedStatus | null = null;
 
   constructor(
     readonly app: AppDefinition,
@@ -48,7 +49,8 @@ class Looked implements Sorted {
   }
 
   get status(): CountedStatus {
-    return this.statusIn(null);
+    this.worst ??= this.statusIn(null);
+    return this.worst;
   }
 
   /** The one by which it is counted: its worst one, in all of its environments or in these. */
