@@ -1,6 +1,6 @@
 import http, { type IncomingMessage } from 'node:http';
 import http2 from 'node:http2';
-import type { Asked } from './door-requests';
+import { type Asked, isAnnounced } from './door-requests';
 import type { Got, World } from './door-world';
 
 /** Sends a request both ways, and says what differs. */
@@ -138,11 +138,12 @@ export class Visitors {
 
 /**
  * What the standards make of a request, as HAProxy reads it: of both lengths `Content-Length` goes (RFC 9112 6.3; the module refuses both),
- * and in HTTP/2 the default port goes (RFC 9110 4.2.3).
+ * in HTTP/2 the default port goes (RFC 9110 4.2.3), and a body that nobody has announced comes in chunks.
  */
 function normal({ fields, http2, ...asked }: Asked): Asked {
   const isChunked = fields.some(([name]) => name === 'Transfer-Encoding');
   const kept = fields.filter(([name]) => !isChunked || name !== 'Content-Length');
+  if (asked.body !== '' && !isAnnounced(fields)) kept.push(['Transfer-Encoding', 'chunked']);
   const read = (name: string, value: string) => (http2 && name === 'Host' ? value.replace(/:80$/, '') : value);
   return { ...asked, fields: kept.map(([name, value]) => [name, read(name, value)]), http2: false };
 }

@@ -419,6 +419,11 @@ export const ODDITIES: Record<string, (making: Making) => void> = {
     m.fields = m.fields.filter(([name]) => name !== 'Content-Length');
     m.fields.push(['Transfer-Encoding', 'chunked']);
   },
+  'a body that nobody announces': (m) => {
+    bodied(m, 'abc');
+    by(m, m.random.one(['GET', 'HEAD', 'POST', 'DELETE']));
+    without(m, /^content-(?:length|type)$/i);
+  },
   'a body of a GET': (m) => {
     bodied(m, 'abc');
     by(m, m.random.one(['GET', 'HEAD', 'OPTIONS']));
@@ -470,15 +475,20 @@ export function makeRequest(seed: number, apps: AppRoute[], settings: RouteSetti
   const all = Object.keys(ODDITIES);
   const odd = random.in(100 - oddOnes) ? [] : [random.one(all), ...(random.in(30) ? [random.one(all)] : [])];
   for (const name of odd) ODDITIES[name](making);
-  const { method, target, body, from } = making;
+  const { method, target, from } = making;
   let { fields } = making;
   const names = fields.map(([name]) => name.toLowerCase()).filter((name) => name !== 'cookie');
   const isPlain =
     target.startsWith('/') && new Set(names).size === names.length && !names.some((name) => NOT_HTTP2.test(name));
   const http2 = isPlain && names.length < 100 && names.includes('host') && method !== 'TRACE' && random.in(25);
   if (http2) fields = fields.filter(([name]) => name === 'Host' || !NOT_IN_HTTP2.test(name));
+  const body = http2 || isAnnounced(fields) ? making.body : '';
   return { method, target, fields: reordered(fields, random), body, from, http2, odd };
 }
+
+/** In HTTP/2 alone a body needs no field. */
+export const isAnnounced = (fields: Asked['fields']): boolean =>
+  fields.some(([name]) => /^(?:content-length|transfer-encoding)$/i.test(name));
 
 /** Programs send fields in any order: often the last one first, which is what is odd about the request. */
 function reordered(fields: Making['fields'], random: Choices): Making['fields'] {

@@ -12,7 +12,9 @@ export const plainConditions = (): string[] => [
   '  acl plain_form req.ver 2.0 3.0',
   '  acl may_have_body method POST PUT PATCH DELETE',
   '  acl plain_method method GET HEAD OPTIONS POST PUT PATCH DELETE',
+  // HTTP/2 need not announce a body: it comes, or has come already.
   '  acl whole internal.htx.has_eom',
+  '  acl with_data req.body_len gt 0',
   '  acl unusual_connection req.fhdr(connection),lower -m reg ^(?!(?:keep-alive|close)$)',
   '  acl upgrade req.fhdr(upgrade) -m found',
   '  acl token var(txn.token) -m found',
@@ -109,6 +111,7 @@ const bodyRules = ({ bounds }: RouteSettings): string[] => [
   ...leave(
     'a body that is not announced, or not expected',
     '!whole !length !coded',
+    'with_data !length !coded',
     'framed !may_have_body length',
     'framed !may_have_body coded',
     'framed METH_DELETE coded',

@@ -23,6 +23,7 @@ export function usualRules({ folder }: DoorPlace, settings: RouteSettings): stri
     `{ path -m reg ${quoted(target)} }`,
     `{ req.hdr_names -m reg ${quoted(USUAL_FIELDS)} }`,
     'whole',
+    '!with_data',
     '!unusual_connection',
     '!token_in_query',
     '!token_elsewhere',
