@@ -1,5 +1,6 @@
 import { type Message, say } from '../../shared/message';
 import type { AdminPassword, AppRecord, Registration } from '../../shared/messages';
+import { pick } from '../../shared/pick';
 import type { PartInfo, Status } from '../../shared/types';
 import { type Timer, within } from '../clock';
 import type { ServerRoles } from '../databases';
@@ -112,9 +113,7 @@ export class WorkerPart {
     const { supervisor } = appIndex;
     const apps = (controller?.apps.records() ?? []).flatMap(({ name, title }) => {
       const entry = controller?.apps.entry(name);
-      if (!entry) return [];
-      const { status, since, version, message, error } = entry;
-      return [{ name, title, status, since, version, ...(message ? { message } : {}), ...(error ? { error } : {}) }];
+      return entry ? [{ name, title, ...pick(entry, ['status', 'since', 'version', 'message', 'error']) }] : [];
     });
     return { supervisor: supervisor && { ...supervisor, publicUrl: options.publicUrl ?? supervisor.publicUrl }, apps };
   }
