@@ -1,18 +1,15 @@
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
-import type { Clock } from '../../clock';
 import type { DatabaseLock } from '../../databases';
 import { AppSupervisorError, describeError, hasCode } from '../../errors';
 import { BOOT } from '../../timing';
-import { type HostingAuthority, HostingTaken, judgeClaim } from '../hosting/claim';
-import type { AppHost } from '../hosting/host';
-import type { AppState, AppStates } from './app-states';
+import { HostingTaken, judgeClaim } from '../hosting/claim';
+import type { AppState } from './app-states';
 import type { BootQueue, Waiting } from './boot-queue';
 import { maySetPasswordBy } from './by-cache';
 import { type Applied, type Because, decide } from './decide';
-import type { Failures } from './failures';
+import type { Failures, WorkOnApps } from './failures';
 import type { RoutingExit } from './routing-exit';
-import type { TimeLimits } from './time-limits';
 import type { Uploads } from './uploads';
 
 /** Of an app that was never applied here. */
@@ -26,14 +23,9 @@ export function keptOut(app: string, { applied, record }: AppState, because: Bec
   return new AppSupervisorError('APP_CRASH_LOOP', { app, times, cause: say('WORKER_ENDED') });
 }
 
-export interface AppBootsOptions {
-  apps: AppStates;
-  limits: TimeLimits;
+export interface AppBootsOptions extends Omit<WorkOnApps, 'failures' | 'log'> {
   failures: Pick<Failures, 'showAndRetry'>;
-  host: AppHost;
   bootQueue: BootQueue;
-  clock: Clock;
-  authority: HostingAuthority;
   exit: RoutingExit;
   uploads: Pick<Uploads, 'before'>;
   mayBoot(held: AppState): boolean;

@@ -7,15 +7,12 @@ import type { AppState, AppStates } from './app-states';
 import { retryAfter } from './decide';
 import type { TimeLimits } from './time-limits';
 
-export interface FailuresOptions {
-  apps: AppStates;
+export interface FailuresOptions extends Pick<WorkOnApps, 'apps' | 'clock' | 'log'> {
   host: Pick<AppHost, 'showError'>;
-  clock: Clock;
-  log: Log;
   converge(name: string): void;
 }
 
-/** What is needed to do something with apps beside booting them. */
+/** What whoever does something with apps needs. */
 export interface WorkOnApps {
   apps: AppStates;
   host: AppHost;
