@@ -10,12 +10,6 @@ import { seal } from './secrets';
 /** The first administrator of a new app with the plain-text password; exists in one answer only. */
 export type Administrator = CreatedApp['initialAdmin'];
 
-interface Given {
-  username?: string;
-  email?: string;
-  password?: string;
-}
-
 /** The user who creates the app; an account of an API key may have neither name nor address. */
 export interface Caller {
   username?: string | null;
@@ -29,7 +23,7 @@ const ALPHABET = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789';
 const PASSWORD_LENGTH = 20;
 
 /** The given values, completed with the caller's own and a random password. */
-export const administratorOf = (given: Given | undefined, caller: Caller): Administrator => ({
+export const administratorOf = (given: Partial<Administrator> | undefined, caller: Caller): Administrator => ({
   username: given?.username ?? (caller.username || DEFAULT_USERNAME),
   email: given?.email ?? (caller.email || null),
   password: given?.password ?? randomPassword(),
