@@ -30,6 +30,27 @@ export class ObservedEnvironment {
   }
 }
 
+/** All of them, by name. */
+export class ObservedEnvironments extends Map<string, ObservedEnvironment> {
+  /** By app, the environments that report it: each pass of each app asks, in a fleet of any number of environments. */
+  private readonly places = new Map<string, Set<string>>();
+
+  placesOf(app: string): string[] {
+    return [...(this.places.get(app) ?? [])];
+  }
+
+  /** What an environment reports of its apps is about to be this. */
+  place(name: string, entries: ReadonlyMap<string, StatusEntry>): void {
+    for (const app of this.get(name)?.entries.keys() ?? []) if (!entries.has(app)) this.places.get(app)?.delete(name);
+    for (const app of entries.keys()) this.places.set(app, (this.places.get(app) ?? new Set()).add(name));
+  }
+
+  override delete(name: string): boolean {
+    this.place(name, new Map());
+    return super.delete(name);
+  }
+}
+
 /** What a poll found of one. */
 export type Found = FleetObservation['environments'] extends Map<string, infer T> ? T : never;
 

@@ -19,7 +19,13 @@ import {
 import type { Stores } from '../../protocol/stores';
 import { changesBetween } from '../../protocol/stores/statuses';
 import { HealthReports } from './health-reports';
-import { type EnvironmentView, type Found, ObservedEnvironment, troubleOf } from './observed-environment';
+import {
+  type EnvironmentView,
+  type Found,
+  ObservedEnvironment,
+  ObservedEnvironments,
+  troubleOf,
+} from './observed-environment';
 
 /** A poll under way. */
 interface Poll extends Record<'changed' | 'apps', Set<string>> {
@@ -56,9 +62,7 @@ export class FleetObserver {
   readonly changes = new Feed<ObservedChange>();
   /** The store has lost its content. */
   readonly flushes = new Feed<void>();
-  private readonly environments = new Map<string, ObservedEnvironment>();
-  /** By app, the environments that report it: every pass of every app asks, in a fleet of any number of environments. */
-  private readonly places = new Map<string, Set<string>>();
+  private readonly environments = new ObservedEnvironments();
   private readonly observer: StoreObservation;
   private polling: Promise<boolean> | null = null;
   private again = false;
@@ -125,7 +129,7 @@ export class FleetObserver {
 
   /** The environments whose last holder has reported an app. */
   placesOf(app: string): string[] {
-    return [...(this.places.get(app) ?? [])];
+    return this.environments.placesOf(app);
   }
 
   environment(name: string): EnvironmentView | null {
@@ -203,7 +207,6 @@ export class FleetObserver {
   }
 
   forget(environment: string): void {
-    this.place(environment, this.environments.get(environment)?.entries.keys() ?? [], new Map());
     this.environments.delete(environment);
     this.reports.forget(environment);
     this.version++;
@@ -354,7 +357,7 @@ export class FleetObserver {
         const changedApps = changesBetween(seen.entries, entries);
         // What another holder says is news, even if it is the same.
         for (const app of newEpoch ? [...changedApps, ...entries.keys()] : changedApps) apps.add(app);
-        this.place(name, seen.entries.keys(), entries);
+        this.environments.place(name, entries);
         Object.assign(seen, { entries, statusVersion, ...(newEpoch ? { epoch: lease.epoch } : {}) });
         if (newEpoch || changedApps.length) changed.add(name);
       });
@@ -376,11 +379,6 @@ export class FleetObserver {
   remember(name: string, registration: Registration): void {
     const seen = this.environments.get(name) ?? this.introduce(name);
     seen.registration ??= registration;
-  }
-
-  private place(environment: string, before: Iterable<string>, now: ReadonlyMap<string, StatusEntry>): void {
-    for (const app of before) if (!now.has(app)) this.places.get(app)?.delete(environment);
-    for (const app of now.keys()) this.places.set(app, (this.places.get(app) ?? new Set()).add(environment));
   }
 
   private introduce(name: string): ObservedEnvironment {
