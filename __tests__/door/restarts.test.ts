@@ -36,6 +36,9 @@ beforeAll(async () => {
   };
 });
 afterAll(async () => {
+  // The last restart was a moment ago.
+  const hasLoaded = () => manager.environments().then(Boolean, () => false);
+  await waitFor(hasLoaded, { timeout: 60_000, what: 'The Supervisor has its apps' });
   await echo?.end();
   await manager?.clear('real');
 });

@@ -208,7 +208,8 @@ export class Visitors {
     return get(this.url, this.agent).catch((error) => {
       if (!(error instanceof ClosedBefore)) throw error;
       this.again++;
-      return get(this.url, this.agent);
+      // Others that were kept for as long are closed, too.
+      return get(this.url, false);
     });
   }
 
@@ -230,7 +231,7 @@ export class Visitors {
 /** What browsers send again. */
 class ClosedBefore extends Error {}
 
-function get(url: string, agent: http.Agent): Promise<{ status: number; text: string }> {
+function get(url: string, agent: http.Agent | false): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const request = http
       .get(url, { agent }, (response) => {
