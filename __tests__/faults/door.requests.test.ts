@@ -40,37 +40,66 @@ const SHOWN_ELSEWHERE = new RegExp(
     'door-again',
     // HTTPS, in integration/door.tls.test.ts.
     String.raw`ssl_fc,iif\(https,http\)\] if !\{ req`,
-    // These save time.
+    // These save time. Of a usual call of the API, its conditions are taken out one by one below.
     String.raw`unset-var\(txn\.jar\)`,
     'del-header keep-alive$',
+    'allow if !to_read',
+    'if plain_form plain_method {',
+    'if !token || own_token$',
+    String.raw`concat\("\\n",txn\.name\) if \{`,
   ].join('|'),
 );
 const RULE = /^ {2}(?:http-request|http-response|use_backend|tcp-request)/;
 /** Requests, most of them odd, of which one has to miss a rule that is taken out. */
 const SOUGHT = 6_000;
 
+/** What makes a call of the API a usual one: words of the rules for it. */
+const CONDITIONS = ['plain_method', '!token_in_query', '!token_elsewhere', 'own_token', 'plain_jar', 'usual_jar'];
+const withoutCondition = (text: string, condition: string): string => {
+  const [before, usual, after] = text.split(/(?<=# a usual call of the API.*\n)|(?=\n {2}# the app: parameter)/);
+  const rules = usual.replaceAll(
+    ` ${condition === 'own_token' ? '|| own_token' : condition}`,
+    condition === 'own_token' ? ' || TRUE' : '',
+  );
+  expect(rules).not.toBe(usual);
+  return before + rules + after;
+};
+
 it.each(Object.entries(WORLDS))(
-  'each rule that is taken out is missed: %s',
+  'each rule that is taken out is missed, and each condition of a usual call: %s',
   async (_, { settings, seed }) => {
     let rules: string[] = [];
-    const compared = async (rule: string | null, outcomes?: Awaited<ReturnType<typeof compareAll>>['outcomes']) => {
+    const compared = async (edit: (text: string) => string, whole?: Awaited<ReturnType<typeof compareAll>>) => {
       const world = await startWorld(settings, (files) => {
-        const lines = files['haproxy.cfg'].split('\n');
-        rules = [...new Set(lines.filter((line) => RULE.test(line) && !SHOWN_ELSEWHERE.test(line)).map(withoutFolder))];
-        return { ...files, 'haproxy.cfg': lines.filter((line) => withoutFolder(line) !== rule).join('\n') };
+        const text = files['haproxy.cfg'];
+        const lines = text.split('\n').filter((line) => RULE.test(line) && !SHOWN_ELSEWHERE.test(line));
+        rules = [...new Set(lines.map(withoutFolder))];
+        return { ...files, 'haproxy.cfg': edit(text) };
       });
       const visitors = new Visitors(world);
-      const enough = rule === null ? undefined : 1;
-      const result = await compareAll(world, visitors, seed, SOUGHT, { enough, oddOnes: 90, outcomes });
+      const enough = whole ? 1 : undefined;
+      const result = await compareAll(world, visitors, seed, SOUGHT, {
+        enough,
+        oddOnes: 90,
+        outcomes: whole?.outcomes,
+      });
       visitors.close();
       await world.stop();
       return result;
     };
-    const whole = await compared(null);
+    const whole = await compared((text) => text);
     expect(whole.different).toEqual([]);
+    const without = (rule: string) => (text: string) =>
+      text
+        .split('\n')
+        .filter((line) => withoutFolder(line) !== rule)
+        .join('\n');
+    const edits = [
+      ...rules.map((rule) => [rule, without(rule)] as const),
+      ...CONDITIONS.map((condition) => [condition, (text: string) => withoutCondition(text, condition)] as const),
+    ];
     const unmissed: string[] = [];
-    for (const rule of [...rules])
-      if ((await compared(rule, whole.outcomes)).different.length === 0) unmissed.push(rule);
+    for (const [what, edit] of edits) if ((await compared(edit, whole)).different.length === 0) unmissed.push(what);
     expect(unmissed).toEqual([]);
   },
   60 * 60_000,
