@@ -60,9 +60,7 @@ export default defineConfig({
         isolate: false,
         globalSetup: './__tests__/setup/services.ts',
       }),
-      project('e2e', { exclude: [...ALONE, BROWSER], ...FLEET_TIMES, ...ON_A_FLEET }),
-      // On a fleet of their own, so that `npm test` can run them beside the others.
-      project('browser', { include: [BROWSER], ...FLEET_TIMES, ...ON_A_FLEET }),
+      project('e2e', { exclude: ALONE, ...FLEET_TIMES, ...ON_A_FLEET }),
       project('alone', { include: ALONE, ...FLEET_TIMES, ...ON_A_FLEET, globalSetup: './__tests__/setup/services.ts' }),
       project('long', {
         include: ['__tests__/long/**/*.test.ts', BROWSER],

@@ -78,19 +78,10 @@ async function runGate(programs) {
   const driver = programs.then(compile, () => false);
   const prepared = prepareFleets(programs);
   await Promise.all([
-    inOrder(prepared, ['browser', 'alone']),
-    inOrder(prepared, ['e2e']),
-    inOrder(Promise.all([prepared, runChecks(driver)]), ['integration']),
+    prepared.then(() => runTests('e2e', true)),
+    prepared.then(() => runTests('alone', true)),
+    Promise.all([prepared, runChecks(driver)]).then(() => runTests('integration', true)),
   ]);
-}
-
-/**
- * @param {Promise<unknown>} before
- * @param {string[]} projects
- */
-async function inOrder(before, projects) {
-  await before;
-  for (const project of projects) await runTests(project, true);
 }
 
 /** @param {Promise<boolean>} driver */

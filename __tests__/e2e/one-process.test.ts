@@ -6,6 +6,7 @@ import type { Api } from '../../scripts/fleet';
 import { say } from '../../src/shared/message';
 import { ask } from '../support/http';
 import { signInTo, statusIn } from '../support/manager';
+import { PLUGINS_LEFT_OUT } from '../support/plugins-left-out';
 import { aloneOnMariadb, aloneOnSqlite, isOneProcess, type TestTarget } from '../support/test-targets';
 
 /**
@@ -14,6 +15,7 @@ import { aloneOnMariadb, aloneOnSqlite, isOneProcess, type TestTarget } from '..
  */
 
 const server = inject('postgres');
+const FEWER = { FLEET_WITHOUT: PLUGINS_LEFT_OUT };
 const KINDS = ['SQLite', 'MariaDB'] as const;
 const targets = {} as Record<(typeof KINDS)[number], TestTarget>;
 /** At once: a process keeps one core busy. */
@@ -23,7 +25,7 @@ const probe = async (api: Api, action: string, values: object = {}) =>
   (await api.post(`coreProbe:${action}`, values as Record<string, unknown>)).data;
 
 beforeAll(async () => {
-  [targets.SQLite, targets.MariaDB] = await Promise.all([aloneOnSqlite(server), aloneOnMariadb(server)]);
+  [targets.SQLite, targets.MariaDB] = await Promise.all([aloneOnSqlite(server, FEWER), aloneOnMariadb(server, FEWER)]);
   await onBoth(({ manager }) => manager.create({ name: 'solo', title: 'Solo', startMode: 'withMain' }));
 });
 afterAll(() => Promise.all(KINDS.map((kind) => targets[kind]?.stop())));

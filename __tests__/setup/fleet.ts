@@ -3,6 +3,7 @@ import type { TestProject } from 'vitest/node';
 import type { Client } from '../../scripts/browser';
 import { Fleet } from '../../scripts/fleet';
 import { recorderEnv } from '../../scripts/fleet/process-recorder';
+import { PLUGINS_LEFT_OUT } from '../support/plugins-left-out';
 import { installTestPlugin } from '../support/test-plugin';
 import { endUnharmed } from '../support/verdict';
 
@@ -27,54 +28,6 @@ export async function sharedFleet(): Promise<Fleet> {
   return fleet;
 }
 
-const named = (prefix: string, ...names: string[]) => names.map((name) => `@nocobase/plugin-${prefix}${name}`);
-
-/**
- * Plugins of NocoBase that no test in `npm test` is about: its apps and processes start without them, which saves a third of the
- * processor's time of each. `npm start`, one process and all of `npm run test:long` have all of them.
- */
-const LEFT_OUT = {
-  pages: [
-    ...named('', 'ai', 'calendar', 'data-visualization', 'field-formula', 'field-markdown-vditor', 'field-sequence'),
-    ...named('', 'file-previewer-office', 'gantt', 'idp-oauth', 'kanban', 'mcp-server'),
-    ...named('workflow-', 'action-trigger', 'aggregate', 'cc', 'custom-action-trigger', 'date-calculation', 'delay'),
-    ...named(
-      'workflow-',
-      'javascript',
-      'json-query',
-      'json-variable-mapping',
-      'loop',
-      'mailer',
-      'manual',
-      'notification',
-    ),
-    ...named('workflow-', 'parallel', 'request', 'request-interceptor', 'response-message', 'sql', 'variable'),
-  ],
-  /** Without a page, what only pages need can go, too. */
-  server: named(
-    '',
-    ...['action-bulk-edit', 'action-bulk-update', 'action-duplicate', 'action-print', 'api-doc', 'block-comment'],
-    ...[
-      'block-grid-card',
-      'block-iframe',
-      'block-list',
-      'block-template',
-      'block-tree',
-      'collection-tree',
-      'text-copy',
-    ],
-    ...['theme-editor', 'ui-templates', 'verification'],
-  ),
-};
-
-/** What tests of the server are about: MCP servers are a matter of NocoBase's AI. */
-const OF_SERVER = new Set(named('', 'ai', 'idp-oauth', 'mcp-server'));
-
-const leftOut = (project: string): string[] => {
-  if (project === 'browser') return LEFT_OUT.pages;
-  return project === 'e2e' ? [...LEFT_OUT.pages, ...LEFT_OUT.server].filter((name) => !OF_SERVER.has(name)) : [];
-};
-
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const fleet = await Fleet.start({
     name: project.name,
@@ -88,7 +41,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     env: {
       ...recorderEnv(project.name),
       ...installTestPlugin(project.name === 'chaos' ? 'poison' : 'core-probe'),
-      FLEET_WITHOUT: leftOut(project.name).join(),
+      FLEET_WITHOUT: project.name === 'e2e' ? PLUGINS_LEFT_OUT : '',
     },
   });
   project.provide('fleet', fleet.config.name);

@@ -68,8 +68,8 @@ export async function aloneOnPostgres(postgres: PostgresServer): Promise<TestTar
   });
 }
 
-/** Without any key, too. */
-export async function aloneOnSqlite(postgres: PostgresServer): Promise<TestTarget> {
+/** Without any key, too. @param env more variables of the process */
+export async function aloneOnSqlite(postgres: PostgresServer, env?: Record<string, string>): Promise<TestTarget> {
   ensureSqliteDriver(console.log);
   const folder = path.join(ROOT, '.fleet/alone-sqlite/storage/nocobase/db');
   const fleet = await alone('alone-sqlite', postgres, {
@@ -78,6 +78,7 @@ export async function aloneOnSqlite(postgres: PostgresServer): Promise<TestTarge
     DB_DIALECT: 'sqlite',
     DB_STORAGE: path.join(folder, 'main.sqlite'),
     NODE_PATH: [path.join(ROOT, 'node_modules'), SQLITE_MODULES].join(path.delimiter),
+    ...env,
   });
   const fileOf = (name: string) => path.join(folder, `${name}.sqlite`);
   return targetOf(fleet, {
@@ -90,8 +91,9 @@ export interface MariadbTarget extends TestTarget {
   server: Server;
 }
 
-export const aloneOnMariadb = (postgres: PostgresServer): Promise<MariadbTarget> =>
-  onMariadb((env) => alone('alone-mariadb', postgres, { ...env, DB_DATABASE: 'nocobase' }), ['nocobase']);
+/** @param more variables of the process */
+export const aloneOnMariadb = (postgres: PostgresServer, more?: Record<string, string>): Promise<MariadbTarget> =>
+  onMariadb((env) => alone('alone-mariadb', postgres, { ...env, DB_DATABASE: 'nocobase', ...more }), ['nocobase']);
 
 /** A Supervisor and one Worker, with Redis. Both have the same keys, as in the compose file of NocoBase's documentation. */
 export function fleetOnMariadb(postgres: PostgresServer): Promise<MariadbTarget> {

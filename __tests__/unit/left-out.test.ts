@@ -7,7 +7,7 @@ import { ROOT } from '../../scripts/lib/root.mjs';
 /** What `npm test` says that it does not run. */
 
 /** Projects of vitest.config.mts that are stages of `npm test` (scripts/test.mjs). */
-const GATE = ['unit', 'unit-mocks', 'unit-classes', 'integration', 'e2e', 'browser', 'alone'];
+const GATE = ['unit', 'unit-mocks', 'unit-classes', 'integration', 'e2e', 'alone'];
 
 it('every file of every other project is named, with the command that runs it', () => {
   const config = readFileSync(path.join(ROOT, 'vitest.config.mts'), 'utf8');
