@@ -47,10 +47,16 @@ export interface Found {
   storm: (Load & { list: Spread; seconds: number }) | null;
 }
 
+/** How long the work on all apps may take, and how often is asked whether it is done, in ms: each answer counts all of them. */
+const patienceFor = (size: Size) => ({
+  timeout: 180_000 + 30 * pairsOf(size),
+  interval: Math.max(100, pairsOf(size) / 50),
+});
+
 type Shown = Array<{ name: string; health: string; apps: { running?: number } }>;
 
 /** Waits until everything is shown as running: the Supervisor's own count, in each environment. @returns how long it took, in ms */
-export async function untilWhole({ api }: Pick<Bench, 'api'>, size: Size, timeout = 180_000): Promise<number> {
+export async function untilWhole({ api }: Pick<Bench, 'api'>, size: Size): Promise<number> {
   const begun = performance.now();
   let shown: Shown = [];
   const isWhole = async () => {
@@ -58,7 +64,7 @@ export async function untilWhole({ api }: Pick<Bench, 'api'>, size: Size, timeou
     const running = shown.map(({ health, apps }) => (health === 'online' ? (apps.running ?? 0) : 0));
     return running.reduce((sum, count) => sum + count, 0) === pairsOf(size);
   };
-  await waitFor(isWhole, { timeout, interval: 100, what: 'All apps being shown as running' }).catch((error) => {
+  await waitFor(isWhole, { ...patienceFor(size), what: 'All apps being shown as running' }).catch((error) => {
     for (const { name, health, apps } of shown.slice(0, 5)) console.error(name, health, JSON.stringify(apps));
     throw error;
   });
@@ -126,8 +132,7 @@ export async function flushes(bench: Bench, size: Size): Promise<number> {
   // In addition to the records, each environment has their count.
   const whole = 2 * pairsOf(size) + size.environments;
   await waitFor(async () => (await stored()) === whole, {
-    timeout: 120_000,
-    interval: 100,
+    ...patienceFor(size),
     what: 'All records and statuses being back',
   });
   await untilWhole(bench, size);

@@ -13,7 +13,8 @@ export class Simulation {
 
   constructor() {
     this.child = fork(path.join(HERE, 'workers.ts'), {
-      execArgv: ['--require', path.join(HERE, 'lua-as-text.cjs'), '--import', 'tsx'],
+      // What hundreds of processes have elsewhere.
+      execArgv: ['--max-old-space-size=8192', '--require', path.join(HERE, 'lua-as-text.cjs'), '--import', 'tsx'],
     });
     this.child.on('message', (answer: Answered) => this.waiting.get(answer.id)?.(answer));
     this.child.on('exit', (code) => {

@@ -4,19 +4,21 @@ import { systemClock } from '../../src/server/clock';
 import { systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
-import { Envelope, type Opened, SUPERVISOR } from '../../src/server/protocol/envelope';
+import { Envelope } from '../../src/server/protocol/envelope';
 import { fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { Keys } from '../../src/server/protocol/redis-keys';
-import { type Refusal, Refusals } from '../../src/server/protocol/refusals';
+import { Refusals } from '../../src/server/protocol/refusals';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { WorkerPart } from '../../src/server/worker/worker';
+import { SharedIndex } from './app-index';
 import { ScaleHost } from './host';
 import { mainAppOf, makeLeases } from './main-app';
 import type { Answered, Ask, BootPace, WorkersSetup } from './messages';
 
 /**
  * Many Workers in one process: the plugin's own Worker services (lease, app controller, reporter, connections), each as
- * in a process of its own. Simulated are the host's core (`ScaleHost`) and the snapshot, which is kept in memory.
+ * in a process of its own. Simulated are the host's core (`ScaleHost`), the snapshot, which is kept in memory, and the app index, which they
+ * read together.
  */
 
 const tell = (message: string) => console.error(message);
@@ -33,26 +35,14 @@ interface SimulatedWorker {
 
 let setup: WorkersSetup;
 let workers: SimulatedWorker[] = [];
-
-const checked = new Map<string, Opened | Refusal>();
-
-/** What the Supervisor signs for all Workers is checked once for all of them: elsewhere each has a processor of its own. */
-class SharedChecks extends Envelope {
-  override check(signer: string, place: string, text: string): Opened | Refusal {
-    if (signer !== SUPERVISOR) return super.check(signer, place, text);
-    const key = `${place} ${text}`;
-    const found = checked.get(key) ?? super.check(signer, place, text);
-    checked.set(key, found);
-    return found;
-  }
-}
+let appIndex = new SharedIndex();
 
 async function start(environment: string, pace: BootPace): Promise<SimulatedWorker> {
   const keys = new Keys('app-supervisor');
   const instance = `${environment}:${randomUUID().slice(0, 8)}`;
   const aesKey = Buffer.from(setup.aesKey, 'hex');
   const keyring = new Keyring({ fleetKey: fleetKeyOf(aesKey), environment: null, atRest: aesKey });
-  const envelope = new SharedChecks(keyring, new Refusals(LOG, systemClock));
+  const envelope = new Envelope(keyring, new Refusals(LOG, systemClock));
   const stores = new RedisStores(setup.redisUrl, keys, envelope, LOG, systemRandom, systemClock);
   const bus = new RedisBus(setup.redisUrl, keys, envelope, instance, LOG, systemClock, systemRandom, stores.shared);
   stores.open();
@@ -78,6 +68,7 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
     warnings: [],
     handlers: {},
   });
+  Object.assign(part, { appIndex: appIndex.of(stores.appIndex) });
   part.start();
   await waitFor(() => part.role === 'holder', { timeout: 60_000, interval: 20, what: `A lease of ${environment}` });
   return {
@@ -129,6 +120,7 @@ async function answer(ask: Ask): Promise<Partial<Answered>> {
     case 'stop':
       await Promise.all(workers.map((worker) => worker.close()));
       workers = [];
+      appIndex = new SharedIndex();
       return {};
     case 'visit':
       visit(ask.perSecond);

@@ -44,7 +44,7 @@ export class Postgres extends Part {
       command: async () => {
         const { postgres } = await binaries(settings.programs);
         const { name: data, options } = inFolder(dataDir);
-        const flags = { listen_addresses: HOST, unix_socket_directories: '', max_connections: 400, fsync: durable };
+        const flags = { listen_addresses: HOST, unix_socket_directories: '', max_connections: 1_000, fsync: durable };
         const args = Object.entries(flags).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
         return { program: postgres, args: ['-D', data, '-p', String(port), ...args], options };
       },
