@@ -91,7 +91,7 @@ const socketRules = ({ wsPath }: RouteSettings): string[] => [
   `  acl socket path -m str ${wsPath}`,
   '  acl to_socket req.fhdr(upgrade) -m str websocket',
   '  acl upgrading req.fhdr(connection),lower -m reg ^(?:keep-alive,[[:blank:]]*)?upgrade$',
-  '  http-request set-var(txn.socket) bool(true) if framed socket to_socket upgrading METH_GET',
+  '  http-request set-var(txn.socket) bool(true) if framed socket to_socket upgrading { method GET }',
   '  acl is_socket var(txn.socket) -m bool',
 ];
 
