@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createInput, parseInput } from '../../src/server/supervisor/definitions/input';
+import type { AppDefinition } from '../../src/server/supervisor/definitions/repository';
 import type { StatusEntry } from '../../src/shared/messages';
 import type { Operation } from '../../src/shared/operation';
 import { MemoryFleet } from '../support/memory-fleet';
@@ -204,6 +205,30 @@ describe('a request', () => {
     await fleet.run(40_000, 'env_a');
     await fleet.says('env_a', 'crm');
     expect(fleet.operation(id).state).toBe('succeeded');
+  });
+});
+
+describe('a publication', () => {
+  it('that is stored reaches the store although nothing can be read for a moment', async () => {
+    const leader = await fleet.supervisor();
+    await fleet.environment('env_a');
+    await fleet.runningApp(leader, 'crm', ['env_a']);
+    const before = fleet.app('crm').published.env_a.generation;
+    const newest = (row: unknown) => (row as AppDefinition | null)?.published?.env_a?.generation ?? before;
+    fleet.database.onCommit = ({ writes }) => {
+      if (![...(writes.get('apps')?.values() ?? [])].some((row) => newest(row) > before)) return;
+      fleet.database.onCommit = () => undefined;
+      leader.gate = async () => {
+        throw new Error('connect ECONNREFUSED');
+      };
+    };
+    void leader.part.parts.service.command('crm', 'restart', '1');
+    await fleet.clock.run(300);
+    leader.gate = (statement) => statement();
+    await fleet.clock.run(1_000);
+    const { generation } = fleet.app('crm').published.env_a;
+    expect(generation).toBeGreaterThan(before);
+    expect(await recordsIn(fleet.stores.memory.records, 'env_a')).toMatchObject([{ name: 'crm', generation }]);
   });
 });
 

@@ -110,6 +110,7 @@ describe('the checks', () => {
     const asked: string[] = [];
     const told: string[] = [];
     const state = { leads, answer };
+    const listeners: Array<() => void> = [];
     const watch = new DomainWatch({
       appCache: { apps: new Map([['crm', app]]), refresh: async () => {} } as never,
       appRepository: {
@@ -123,6 +124,7 @@ describe('the checks', () => {
           return state.leads;
         },
         write: (work: () => unknown) => work(),
+        onChange: (listener: () => void) => listeners.push(listener),
       } as never,
       bus: { notify: (_, names) => void told.push(...names) },
       addresses: { publicUrl, appsDomain: null },
@@ -135,7 +137,11 @@ describe('the checks', () => {
       log: recordedLog(),
     });
     watch.start();
-    return { clock, app, asked, told, state, watch };
+    const lead = () => {
+      state.leads = true;
+      for (const listener of listeners) listener();
+    };
+    return { clock, app, asked, told, state, watch, lead };
   }
 
   it('ask at the scheme and port of the Supervisor’s address, and store what changes', async () => {
@@ -168,9 +174,9 @@ describe('the checks', () => {
   it('are those of the leader alone, and none without the Supervisor’s own address', async () => {
     const follower = setup({ leads: false });
     await follower.clock.run(5_000);
-    expect(follower.asked).toEqual([]);
-    follower.state.leads = true;
-    await follower.clock.run(5_000);
+    expect([follower.asked, follower.clock.waiting]).toEqual([[], 0]);
+    follower.lead();
+    await follower.clock.run(1_000);
     expect(follower.asked.length).toBe(1);
     const { clock, app, asked, watch } = setup({ publicUrl: null });
     await clock.run(1_000);

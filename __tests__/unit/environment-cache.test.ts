@@ -96,12 +96,46 @@ it('knows the floor of an environment that it has had forgotten and that came ba
   const cache = new EnvironmentCache(options as unknown as Options);
   await cache.load();
   await cache.forget('env_a');
-  expect([raised, [...cache.forgotten]]).toEqual([['env_a 10', 'env_a 20'], [['env_a', 20]]]);
+  const forgotten = () => [raised, cache.all(), [...cache.forgotten]];
+  expect(forgotten()).toEqual([['env_a 10', 'env_a 20'], [], [['env_a', 20]]]);
   row = { ...known, registration: null, floor: 20 };
   await cache.load();
   seen.set('env_a', { health: 'online', registration: registrationOf('env_a') });
   await cache.remember(new Set(['env_a']));
   expect(cache.all()).toMatchObject([{ name: 'env_a', floor: 20 }]);
+});
+
+it('forgets an environment also where the database cannot be read after that', async () => {
+  const raised: string[] = [];
+  const all = async () => [{ name: 'env_a', registration: registrationOf('env_a'), floor: 10, isRemoved: false }];
+  const registry = {
+    all,
+    forget: async () => {
+      registry.all = async () => {
+        throw new Error('connect ECONNREFUSED');
+      };
+      return 20;
+    },
+  };
+  const cache = new EnvironmentCache({
+    registry,
+    observer: {
+      names: () => [],
+      environment: () => null,
+      remember: () => undefined,
+      forget: () => undefined,
+      poll: async () => true,
+    },
+    stores: { fleet: { forget: async () => true }, leases: { left: async () => new Map() } },
+    leadership: { newestTerm: async () => 1 },
+    bus: { notify: () => undefined },
+    keyring: { raise: (name: string, floor: number) => void raised.push(`${name} ${floor}`) },
+    clock: new FakeClock(),
+    log: recordedLog(),
+  } as unknown as Options);
+  await cache.load();
+  await cache.forget('env_a');
+  expect([raised, cache.all(), [...cache.forgotten]]).toEqual([['env_a 10', 'env_a 20'], [], [['env_a', 20]]]);
 });
 
 it('finds the row that it changes also where only changed values count, as on MySQL', async () => {

@@ -470,6 +470,17 @@ describe('two Supervisors', () => {
     expect(one.log.at('warn').some((line) => /2000 events were not recorded/.test(line))).toBe(true);
   });
 
+  it('try again less and less often what cannot be written, whatever is recorded meanwhile', async () => {
+    one.isAway = true;
+    for (let i = 0; i < 20; i++) {
+      one.recorder.record(eventOf({ id: `${i}`, endedAt: 1 }));
+      await clock.run(500);
+    }
+    const tries = one.log.at('warn').filter((line) => /could not be recorded/.test(line)).length;
+    expect(tries).toBeGreaterThan(1);
+    expect(tries).toBeLessThan(8);
+  });
+
   it('write nothing without the lead, and forget it after a minute', async () => {
     two.recorder.record(eventOf({ endedAt: 1 }));
     await clock.run(70_000);

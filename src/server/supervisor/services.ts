@@ -162,7 +162,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   });
   const onFinish = (operation: Operation) => observed.watch.noteOperation(operation);
   const ends = { onAppEnd: options.onAppEnd, onFinish };
-  const publisher = new Publisher(known);
+  const publisher = new Publisher({ ...known, clock });
   const passes = {
     apps: new AppReconciler({ ...observed, ...ends, publisher, clock, random, log, aesKey }),
     fleet: new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: options.pace?.reconcile }),

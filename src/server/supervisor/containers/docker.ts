@@ -197,9 +197,9 @@ export class DockerDriver implements WorkerDriver {
   /** Reads the engine's events until the signal aborts. Never rejects. */
   private async follow({ died }: ContainerWatcher, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.options;
-    /** Containers in which the engine has ended a process for lack of memory. */
-    const short = new Set<string>();
     while (!signal.aborted) {
+      /** Containers in which the engine has ended a process for lack of memory. */
+      const short = new Set<string>();
       try {
         for await (const line of this.events(signal)) {
           const event = eventOf(line);

@@ -1,4 +1,5 @@
 import type { Transaction } from '@nocobase/database';
+import type { Clock } from '../../clock';
 import type { AppCache } from '../definitions/app-cache';
 import { type AppDefinition, type AppRepository, newestOf } from '../definitions/repository';
 import type { Plan } from '../rollout/sight';
@@ -17,7 +18,11 @@ export interface PublisherOptions {
   appCache: AppCache;
   leadership: Leadership;
   environments: RecordReconciler;
+  clock: Clock;
 }
+
+/** Delay before what was stored is read again, in ms. */
+const READ_AGAIN = 500;
 
 /** What `plan` says, to be written. */
 export type Publication = Pick<Plan, 'publish' | 'withdraw' | 'change' | 'left'>;
@@ -57,9 +62,23 @@ export class Publisher {
       if (!isWritten) throw new Outdated(app.name);
       await along(transaction);
     });
-    await appCache.refresh([app.name]);
+    await this.readBack(app.name);
     for (const environment of [...Object.keys(publish), ...withdraw])
       await this.options.environments.publish(environment);
+  }
+
+  /** What is stored is published, even if it cannot be read for a moment: no other pass would do so soon. @throws if this process does not lead */
+  private async readBack(name: string): Promise<void> {
+    const { appCache, leadership, clock } = this.options;
+    for (;;) {
+      try {
+        await appCache.refresh([name]);
+        return;
+      } catch (error) {
+        if (!leadership.leads) throw error;
+        await clock.sleep(READ_AGAIN);
+      }
+    }
   }
 
   /** Writes what follows from what an app is, and publishes nothing. @throws as `publish` */

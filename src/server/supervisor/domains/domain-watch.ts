@@ -12,8 +12,6 @@ import type { AppDefinition, AppRepository } from '../definitions/repository';
 import type { ProbeDomain } from './domain-probe';
 import { afterCheck, pauseAfter } from './domain-state';
 
-/** How often a Supervisor that does not lead looks whether it does, in ms. */
-const LOOK_AGAIN = 5_000;
 /** Most checks at a time. */
 const AT_ONCE = 4;
 
@@ -48,6 +46,9 @@ export class DomainWatch {
     this.queue.start((name) => this.check(name));
     this.known.clear();
     this.note(this.options.appCache.apps.keys());
+    this.options.leadership.onChange(() => {
+      for (const name of this.known.keys()) this.queue.add(name);
+    });
   }
 
   stop(): void {
@@ -66,12 +67,11 @@ export class DomainWatch {
     }
   }
 
-  /** @returns when it is to be checked again, in ms; null if it has no domain */
+  /** @returns when it is to be checked again, in ms; null if it has no domain, or another process checks it */
   private async check(name: string): Promise<number | null> {
     const { appCache, leadership } = this.options;
     const known = this.known.get(name);
-    if (!known) return null;
-    if (!leadership.leads) return LOOK_AGAIN;
+    if (!known || !leadership.leads) return null;
     const reason = await this.ask(known.domain);
     known.failures = reason === null ? 0 : known.failures + 1;
     const app = appCache.apps.get(name);

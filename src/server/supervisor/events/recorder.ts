@@ -46,12 +46,15 @@ export class EventRecorder {
   /** Something was written. */
   readonly written = new Feed<void>();
   private dropped = 0;
+  /** The last write failed: the next attempt has its time, whatever is recorded meanwhile. */
+  private isFailing = false;
   private sweptAt: number | null = null;
   private readonly queue: WorkQueue;
 
   constructor(private readonly options: EventRecorderOptions) {
     const { clock, random, log } = options;
     const onFailure = (_: string, error: unknown) => {
+      this.isFailing = true;
       if (!(error instanceof TermOver))
         log.warn(`${this.waiting.size} events could not be recorded, it is tried again: ${messageOf(error)}`);
     };
@@ -63,16 +66,19 @@ export class EventRecorder {
   record(event: Event): void {
     if (!this.waiting.has(event.id)) this.waiting.set(event.id, { event, at: this.options.clock.now().mono });
     this.prune();
-    this.queue.add(EVENTS, COLLECT);
+    this.collect();
   }
 
   /** Ends an event that was recorded as lasting. @param endedAt in ms since 1970 */
   end(id: string, endedAt: number): void {
     const waiting = this.waiting.get(id);
     if (waiting) waiting.event = { ...waiting.event, endedAt };
-    // Also of one that waits: it may be on its way to the database without its end.
-    this.ends.set(id, endedAt);
-    this.queue.add(EVENTS, COLLECT);
+    else this.ends.set(id, endedAt);
+    this.collect();
+  }
+
+  private collect(): void {
+    if (!this.isFailing) this.queue.add(EVENTS, COLLECT);
   }
 
   /** Whether everything that was recorded and ended is in the database. */
@@ -122,7 +128,13 @@ export class EventRecorder {
       await events.append(some, transaction);
       for (const [id, endedAt] of ends) await events.end(id, endedAt, transaction);
     });
-    for (const { id } of some) this.waiting.delete(id);
+    this.isFailing = false;
+    for (const event of some) {
+      const now = this.waiting.get(event.id)?.event;
+      // It has ended while it was written.
+      if (now && now !== event && now.endedAt !== null) this.ends.set(event.id, now.endedAt);
+      this.waiting.delete(event.id);
+    }
     for (const [id] of ends) this.ends.delete(id);
     if (this.dropped) log.warn(`${this.dropped} events were not recorded: too many waited for the database.`);
     this.dropped = 0;

@@ -229,13 +229,17 @@ export class EnvironmentCache {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE, REDIS_UNREACHABLE; then nothing has changed
    */
   async forget(name: string): Promise<void> {
-    const { observer, registry, clock, log } = this.options;
+    const { observer, registry, keyring, clock, log } = this.options;
     await this.assertForgettable(name);
     const floor = await this.turns.add(async () => {
       const found = await registry.forget(name, clock.now().wall);
       if (found === null) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
-      // What cannot be read now is read within 30 s.
-      await this.loadNow().catch(() => undefined);
+      // It is forgotten, also if that cannot be read now.
+      await this.loadNow().catch(() => {
+        keyring?.raise(name, found);
+        const row = this.rows.get(name);
+        if (row) this.rows.set(name, { ...row, registration: null, proxyUrls: [], floor: found, isRemoved: true });
+      });
       return found;
     });
     await this.clear(name, floor).catch((error) => {

@@ -41,7 +41,10 @@ export class ObservedEnvironments extends Map<string, ObservedEnvironment> {
 
   /** What an environment reports of its apps is about to be this. */
   place(name: string, entries: ReadonlyMap<string, StatusEntry>): void {
-    for (const app of this.get(name)?.entries.keys() ?? []) if (!entries.has(app)) this.places.get(app)?.delete(name);
+    for (const app of this.get(name)?.entries.keys() ?? []) {
+      const places = this.places.get(app);
+      if (!entries.has(app) && places?.delete(name) && !places.size) this.places.delete(app);
+    }
     for (const app of entries.keys()) this.places.set(app, (this.places.get(app) ?? new Set()).add(name));
   }
 
