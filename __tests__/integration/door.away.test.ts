@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -31,10 +33,11 @@ const PAGE = { Host: 'main.test', Accept: 'text/html,*/*' };
 const HTML = String(ANSWERS.findIndex(([, fields]) => fields.some(([, value]) => value.startsWith('text/html; '))));
 
 /** HAProxy hears of its end from the first visitor: its own look comes too late. */
-const lookingSeldom = (files: DoorFiles): DoorFiles => ({
-  ...files,
-  'haproxy.cfg': files['haproxy.cfg'].replace('check inter 1s fall 3', 'check inter 1h fall 3'),
-});
+function lookingSeldom(files: DoorFiles): DoorFiles {
+  const text = files['haproxy.cfg'].replace('check inter 1s fall 3', 'check inter 1h fall 3');
+  expect(text).toContain('check inter 1h');
+  return { ...files, 'haproxy.cfg': text };
+}
 
 async function withoutSupervisor(): Promise<World> {
   const one = await world({}, lookingSeldom);
@@ -99,6 +102,27 @@ describe('while no Supervisor is there', () => {
     const codeOf = async (app: string) => (await ask(door, `/api/__app/${app}/x:list`, { headers: PAGE })).code;
     expect([await codeOf('halted'), await codeOf('nosuch')]).toEqual(['APP_STOPPED', 'APP_NOT_FOUND']);
   });
+});
+
+/** A process whose event loop stands for 4 s after the first request, with a queue for two connections. */
+const BUSY = `const server = require('http').createServer((request, response) => {
+  response.end('here');
+  if (request.url === '/stand') setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4000), 20);
+});
+server.listen({ port: Number(process.argv[1]), host: '127.0.0.1', backlog: 1 }, () => console.log('ready'));`;
+
+it('a Supervisor that is busy is waited for, although its queue is full', async () => {
+  const folder = doorFolder();
+  const [port, busy] = [await freePort(), await freePort()];
+  const child = spawn(process.execPath, ['-e', BUSY, String(busy)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  started.push({ stop: async () => void child.kill('SIGKILL') });
+  await once(child.stdout, 'data');
+  const listeners = [{ address: `127.0.0.1:${port}`, certificates: null, proxyProtocol: false, redirects: false }];
+  const place = { ...PLACE, folder, listeners, supervisors: [`http://127.0.0.1:${busy}`] };
+  started.push(await startHaproxy(folder, lookingSeldom(filesOf(place, routesOf([], {}))), port));
+  expect((await ask(port, '/stand', { headers: PAGE })).status).toBe(200);
+  const visitors = Array.from({ length: 6 }, () => ask(port, '/admin/', { headers: PAGE }));
+  expect((await Promise.all(visitors)).map(({ status }) => status)).toEqual(Array(6).fill(200));
 });
 
 it('before the first table no app is said not to exist', async () => {

@@ -41,7 +41,9 @@ const supervisors = (place: DoorPlace, { apiBase }: RouteSettings): string[] => 
   'backend module from for-supervisors',
   '  http-reuse always',
   `  option httpchk GET ${apiBase}/__ready`,
-  // One that is busy is waited for; one that is gone refuses at once, and who comes next is answered as if it were known to be.
+  // One that is busy is waited for, also where its queue of connections is full: after a restart all browsers come back at once. One that
+  // is gone refuses at once, and who comes next is answered as if it were known to be.
+  '  timeout connect 10s',
   '  timeout check 10s',
   '  default-server check inter 1s fall 3 rise 1 observe layer4 error-limit 1 on-error mark-down',
   '  option redispatch 1',
