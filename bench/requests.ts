@@ -254,16 +254,15 @@ async function memoryOfWebSockets(contenders: Contender[]): Promise<Table> {
 }
 
 /**
- * The module carries what the door leaves to it, and everything where nobody wants another process: with all of its duties, inside a NocoBase,
- * it must not be slower than http-proxy alone. That it is not slower than it was before there was a door, `--against` shows: what it reached
- * against http-proxy then differs by machine.
+ * The module carries what the door leaves to it, and everything where nobody wants another process. What it reaches against http-proxy differs
+ * by machine; `--against` shows whether it is slower than it was before there was a door.
  */
 function barsOfThroughput(turns: Turns): Bar[] {
   const bar = (what: string, one: string, atLeast: number): Bar[] =>
     turns.has(one) ? [{ what, measured: ratio(turns, one, 'http-proxy'), unit: '×', atLeast }] : [];
   return [
     ...bar('our module against http-proxy, requests a second', 'our module', 2.5),
-    ...bar('the Supervisor against http-proxy, requests a second', 'the Supervisor', 1),
+    ...bar('the Supervisor against http-proxy, requests a second', 'the Supervisor', 1.4),
   ];
 }
 
