@@ -98,7 +98,7 @@ describe('a field of an app that is declared once', () => {
         create: async () => undefined,
       },
       events: { append: async () => undefined },
-      active: { put: () => undefined },
+      active: { refresh: async () => undefined },
       environmentCache: { settled: async () => undefined, assertStored: async () => undefined },
       queue: { run: async () => undefined, add: () => undefined },
       bus: { notify: () => undefined },

@@ -17,6 +17,7 @@ describe('another password for the role of an app', () => {
     vi.spyOn(dialects.postgres, 'connect').mockImplementation(async ({ username }) =>
       username === 'app_crm' ? answer() : session,
     );
+    vi.spyOn(dialects.postgres, 'hasSchema').mockResolvedValue(true);
     const make = vi.spyOn(dialects.postgres.roles!, 'make').mockResolvedValue(undefined);
     return { session, made: () => make.mock.calls.length, set: () => setRolePassword(maker, 'new_database', 'crm') };
   }
