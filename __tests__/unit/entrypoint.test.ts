@@ -46,7 +46,7 @@ async function run(): Promise<{ said: string; isEnded: boolean }> {
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk));
   const isClosed = once(child, 'close');
-  const late = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  const late = setTimeout(() => child.kill('SIGKILL'), 30_000);
   await once(child, 'exit');
   clearTimeout(late);
   try {
