@@ -481,6 +481,18 @@ describe('two Supervisors', () => {
     expect(tries).toBeLessThan(8);
   });
 
+  it('go on after a write that failed, although nothing waited for the next attempt', async () => {
+    one.isAway = true;
+    one.recorder.record(eventOf({ id: 'lasting', endedAt: null }));
+    await clock.run(500);
+    one.recorder.forgetLasting();
+    one.isAway = false;
+    await clock.run(10_000);
+    one.recorder.record(eventOf({ id: 'next', endedAt: 1 }));
+    await clock.run(1_000);
+    expect((await rows()).map(({ id }) => id)).toEqual(['next']);
+  });
+
   it('write nothing without the lead, and forget it after a minute', async () => {
     two.recorder.record(eventOf({ endedAt: 1 }));
     await clock.run(70_000);

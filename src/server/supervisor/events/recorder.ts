@@ -118,6 +118,7 @@ export class EventRecorder {
   /** @returns when more is written, in ms; null if nothing waits */
   private async write(): Promise<number | null> {
     const { events, leadership, log } = this.options;
+    this.isFailing = false;
     this.prune();
     if (this.isIdle) return null;
     // The lead may have lapsed, and be renewed at once.
@@ -128,7 +129,6 @@ export class EventRecorder {
       await events.append(some, transaction);
       for (const [id, endedAt] of ends) await events.end(id, endedAt, transaction);
     });
-    this.isFailing = false;
     for (const event of some) {
       const now = this.waiting.get(event.id)?.event;
       // It has ended while it was written.
