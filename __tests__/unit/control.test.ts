@@ -202,7 +202,10 @@ describe('a request', () => {
     await fleet.clock.run(100);
     const { id } = await accepted;
     leader.gate = (statement) => statement();
-    await fleet.run(40_000, 'env_a');
+    // Long before everything is read anew.
+    await fleet.clock.run(2_000);
+    const { published, placements } = fleet.app('crm');
+    expect(published.env_a.generation).toBeGreaterThanOrEqual(placements.env_a.boot.generation);
     await fleet.says('env_a', 'crm');
     expect(fleet.operation(id).state).toBe('succeeded');
   });

@@ -65,20 +65,12 @@ it('drops what is observed of an environment that was forgotten, and not of one 
   expect(raised.slice(-3)).toEqual(['env_a 20', 'env_b 20', 'env_c 10']);
 });
 
-it('knows the floor of an environment that it has had forgotten and that came back', async () => {
+/** One environment whose floor is 10, in a cache that has read it. @param registry what the database answers */
+async function knownEnvironment(registry: { all(): Promise<object[]>; forget(): Promise<number> }) {
   const seen = new Map<string, object>();
   const raised: string[] = [];
-  const known = { name: 'env_a', registration: registrationOf('env_a'), floor: 10, isRemoved: false };
-  let row: object = known;
-  const options = {
-    registry: {
-      all: async () => [row],
-      forget: async () => {
-        row = { ...known, registration: null, floor: 20, isRemoved: true };
-        return 20;
-      },
-      remember: async () => undefined,
-    },
+  const cache = new EnvironmentCache({
+    registry: { ...registry, all: () => registry.all(), remember: async () => undefined },
     observer: {
       names: () => [...seen.keys()],
       environment: (name: string) => seen.get(name) ?? null,
@@ -92,13 +84,26 @@ it('knows the floor of an environment that it has had forgotten and that came ba
     keyring: { raise: (name: string, floor: number) => void raised.push(`${name} ${floor}`) },
     clock: new FakeClock(),
     log: recordedLog(),
-  };
-  const cache = new EnvironmentCache(options as unknown as Options);
+  } as unknown as Options);
   await cache.load();
+  return { cache, seen, known: () => [raised, cache.all(), [...cache.forgotten]] };
+}
+
+const KNOWN = { name: 'env_a', registration: registrationOf('env_a'), floor: 10, isRemoved: false };
+const FORGOTTEN = [['env_a 10', 'env_a 20'], [], [['env_a', 20]]];
+
+it('knows the floor of an environment that it has had forgotten and that came back', async () => {
+  let row: object = KNOWN;
+  const { cache, seen, known } = await knownEnvironment({
+    all: async () => [row],
+    forget: async () => {
+      row = { ...KNOWN, registration: null, floor: 20, isRemoved: true };
+      return 20;
+    },
+  });
   await cache.forget('env_a');
-  const forgotten = () => [raised, cache.all(), [...cache.forgotten]];
-  expect(forgotten()).toEqual([['env_a 10', 'env_a 20'], [], [['env_a', 20]]]);
-  row = { ...known, registration: null, floor: 20 };
+  expect(known()).toEqual(FORGOTTEN);
+  row = { ...KNOWN, registration: null, floor: 20 };
   await cache.load();
   seen.set('env_a', { health: 'online', registration: registrationOf('env_a') });
   await cache.remember(new Set(['env_a']));
@@ -106,36 +111,19 @@ it('knows the floor of an environment that it has had forgotten and that came ba
 });
 
 it('forgets an environment also where the database cannot be read after that', async () => {
-  const raised: string[] = [];
-  const all = async () => [{ name: 'env_a', registration: registrationOf('env_a'), floor: 10, isRemoved: false }];
-  const registry = {
-    all,
+  let isAway = false;
+  const { cache, known } = await knownEnvironment({
+    all: async () => {
+      if (isAway) throw new Error('connect ECONNREFUSED');
+      return [KNOWN];
+    },
     forget: async () => {
-      registry.all = async () => {
-        throw new Error('connect ECONNREFUSED');
-      };
+      isAway = true;
       return 20;
     },
-  };
-  const cache = new EnvironmentCache({
-    registry,
-    observer: {
-      names: () => [],
-      environment: () => null,
-      remember: () => undefined,
-      forget: () => undefined,
-      poll: async () => true,
-    },
-    stores: { fleet: { forget: async () => true }, leases: { left: async () => new Map() } },
-    leadership: { newestTerm: async () => 1 },
-    bus: { notify: () => undefined },
-    keyring: { raise: (name: string, floor: number) => void raised.push(`${name} ${floor}`) },
-    clock: new FakeClock(),
-    log: recordedLog(),
-  } as unknown as Options);
-  await cache.load();
+  });
   await cache.forget('env_a');
-  expect([raised, cache.all(), [...cache.forgotten]]).toEqual([['env_a 10', 'env_a 20'], [], [['env_a', 20]]]);
+  expect(known()).toEqual(FORGOTTEN);
 });
 
 it('finds the row that it changes also where only changed values count, as on MySQL', async () => {

@@ -7,6 +7,7 @@ import { AppSupervisorError, describeError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import { LEADER_INTERVAL } from '../timing';
 import { environmentKey } from './control/queue-keys';
+import { readBack } from './control/read-back';
 import type { AppDefinition } from './definitions/repository';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { strangersIn } from './fleet/warnings';
@@ -58,7 +59,7 @@ export class SupervisorPart {
     const readChangedNames = () => {
       const changedNames = [...this.changedNames];
       this.changedNames.clear();
-      void this.readDefinitions(changedNames).catch(() => undefined);
+      void readBack(() => this.readDefinitions(changedNames), options.clock).catch(() => undefined);
     };
     this.readChangedNames = throttle(readChangedNames, READ_DELAY, { leading: false, timeout });
     this.notifySoon = throttle(() => this.notifyListeners(), NOTIFY_DELAY, { leading: false, timeout });

@@ -155,9 +155,10 @@ export class AppReconciler {
     };
     if (acts) await publisher.publish(app, step, along);
     else await publisher.note(app, along);
+    // They are stored as finished, and the next pass does not find them any more.
+    for (const operation of changed) if (operation.finishedAt !== null) this.options.onFinish(operation);
     // What is carried out may have been asked of another Supervisor, of which this process has not heard.
     if (changed.length || healing || !open.length) await active.refresh([app.name]);
-    for (const operation of changed) if (operation.finishedAt !== null) this.options.onFinish(operation);
     if (healing)
       log.warn(`App ${app.name}: ${heals?.action} in ${heals?.environments.join(', ')}, by itself.`, { app: app.name });
     if (step.change?.paused) log.warn(`App ${app.name}: ${inEnglish(step.change.paused.cause)}`, { app: app.name });

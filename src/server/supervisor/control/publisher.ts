@@ -4,6 +4,7 @@ import type { AppCache } from '../definitions/app-cache';
 import { type AppDefinition, type AppRepository, newestOf } from '../definitions/repository';
 import type { Plan } from '../rollout/sight';
 import type { Leadership } from './leader';
+import { readBack } from './read-back';
 import type { RecordReconciler } from './record-reconciler';
 
 /** Somebody has asked for something else meanwhile: what was to be written follows from what is not so any more. */
@@ -20,9 +21,6 @@ export interface PublisherOptions {
   environments: RecordReconciler;
   clock: Clock;
 }
-
-/** Delay before what was stored is read again, in ms. */
-const READ_AGAIN = 500;
 
 /** What `plan` says, to be written. */
 export type Publication = Pick<Plan, 'publish' | 'withdraw' | 'change' | 'left'>;
@@ -43,7 +41,7 @@ export class Publisher {
     { publish = {}, withdraw = [], change = {}, left }: Publication,
     along: (transaction?: Transaction) => Promise<void>,
   ): Promise<void> {
-    const { appCache, appRepository, leadership } = this.options;
+    const { appCache, appRepository, leadership, clock } = this.options;
     const published = { ...app.published, ...publish };
     for (const environment of withdraw) delete published[environment];
     const asked = Object.values(change.placements ?? {}).flatMap(({ boot, work }) => [
@@ -62,23 +60,9 @@ export class Publisher {
       if (!isWritten) throw new Outdated(app.name);
       await along(transaction);
     });
-    await this.readBack(app.name);
+    await readBack(() => appCache.refresh([app.name]), clock);
     for (const environment of [...Object.keys(publish), ...withdraw])
       await this.options.environments.publish(environment);
-  }
-
-  /** What is stored is published, even if it cannot be read for a moment: no other pass would do so soon. @throws if this process does not lead */
-  private async readBack(name: string): Promise<void> {
-    const { appCache, leadership, clock } = this.options;
-    for (;;) {
-      try {
-        await appCache.refresh([name]);
-        return;
-      } catch (error) {
-        if (!leadership.leads) throw error;
-        await clock.sleep(READ_AGAIN);
-      }
-    }
   }
 
   /** Writes what follows from what an app is, and publishes nothing. @throws as `publish` */

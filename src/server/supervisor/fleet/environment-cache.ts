@@ -23,7 +23,7 @@ import {
 import type { FleetObserver } from './observer';
 import { isAdmitted, type ProxyAddress, proxyAddressOf } from './proxy-address';
 
-export interface KnownEnvironmentsOptions {
+export interface EnvironmentCacheOptions {
   registry: EnvironmentRegistry;
   observer: FleetObserver;
   clock: Clock;
@@ -51,7 +51,7 @@ export class EnvironmentCache {
    */
   private readonly turns = new PQueue({ concurrency: 1 });
 
-  constructor(private readonly options: KnownEnvironmentsOptions) {}
+  constructor(private readonly options: EnvironmentCacheOptions) {}
 
   /** Environments that were forgotten and that the leader has not removed yet, with their floors. */
   get forgotten(): ReadonlyMap<string, number> {
@@ -119,7 +119,8 @@ export class EnvironmentCache {
   /** Somebody adds an environment, and says where it will be reached: there it needs no confirmation. */
   async expect(name: string, addresses: readonly string[]): Promise<void> {
     await this.options.registry.expect(name, addresses);
-    await this.load();
+    // It is stored, also if it cannot be read now.
+    await this.load().catch(() => undefined);
     this.tell();
   }
 
@@ -211,7 +212,10 @@ export class EnvironmentCache {
     await this.settled();
     const { floor } = this.known(name);
     const isChanged = await this.options.registry.change(name, floor, settings);
-    await this.load();
+    await this.load().catch(() => {
+      const row = this.rows.get(name);
+      if (row && isChanged) this.rows.set(name, { ...row, ...settings });
+    });
     if (!isChanged) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
     this.tell();
   }

@@ -13,6 +13,7 @@ import { isAlive } from '../../protocol/health';
 import type { Random } from '../../random';
 import type { Leadership } from '../control/leader';
 import { appKey } from '../control/queue-keys';
+import { readBack } from '../control/read-back';
 import type { WorkQueue } from '../control/work-queue';
 import type { AppCache } from '../definitions/app-cache';
 import { changed, changesBetween, ofApp, requested } from '../definitions/change-events';
@@ -209,10 +210,10 @@ export class AppChanges {
   /** Notifies this process and the other Supervisors; the leader among them begins. */
   async carryOut(names: string[], accepted?: Operation): Promise<void> {
     const { appCache, active, queue, bus, clock } = this.options;
-    // The change is stored, so the request does not fail any more: what cannot be read now is read within 30 s. Operations first: a pass
-    // that the changed definition starts would take the app for idle.
-    await active.refresh(names).catch(() => undefined);
-    await appCache.refresh(names).catch(() => undefined);
+    // Operations first: a pass that the changed definition starts would take the app for idle.
+    const read = () => active.refresh(names).then(() => appCache.refresh(names));
+    // The change is stored, so the request does not fail any more, and does not wait for a database that is away.
+    await read().catch(() => void readBack(read, clock).catch(() => undefined));
     bus.notify('definitions', names);
     if (!accepted || accepted.finishedAt !== null) return;
     const key = appKey({ name: accepted.appName, uid: accepted.appUid });
