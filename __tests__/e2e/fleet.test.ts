@@ -39,7 +39,7 @@ describe('a fleet', () => {
 
   it('warns of the well-known password of its Supervisor, and comes up without it where it was changed', async () => {
     const { supervisor } = fleet;
-    // What others on this fleet have forged is told for a while, too.
+    // Other tests on this fleet forge values in Redis; the warning of that lasts for a while.
     const warnings = async (api: Api) => {
       const { data } = await api.get('appSupervisor:info');
       return data.warnings.filter(({ code }: { code: string }) => code !== 'REDIS_FORGED');

@@ -42,7 +42,7 @@ function lookingSeldom(files: DoorFiles): DoorFiles {
 async function withoutSupervisor(): Promise<World> {
   const one = await world({}, lookingSeldom);
   await one.end('supervisor');
-  // To him a page says the same wherever he goes; all others are told what is known.
+  // The first visitor gets a page, even from the API; all later ones are told what is known.
   const { status, body } = await ask(one.door, '/api/app:getInfo', { headers: PAGE });
   expect([status, body]).toEqual([503, expect.stringContaining('The app is starting')]);
   return one;
@@ -104,10 +104,11 @@ describe('while no Supervisor is there', () => {
   });
 });
 
-/** A process whose event loop stands for 4 s after the first request, with a queue for two connections. */
-const BUSY = `const server = require('http').createServer((request, response) => {
+/** A process whose event loop stands for 2.5 s after the first answer, with a queue for two connections. */
+const BUSY = `const stand = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500);
+const server = require('http').createServer((request, response) => {
+  if (request.url === '/stand') response.once('finish', stand);
   response.end('here');
-  if (request.url === '/stand') setTimeout(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4000), 20);
 });
 server.listen({ port: Number(process.argv[1]), host: '127.0.0.1', backlog: 1 }, () => console.log('ready'));`;
 

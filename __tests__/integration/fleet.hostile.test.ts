@@ -107,9 +107,9 @@ async function attack(scene: Scene, write: (redis: RedisClient) => Promise<unkno
     const wake = async (names: string[]) => {
       const message = JSON.stringify({ names });
       const channels = [
-        keys.wake('supervisors'),
-        keys.wake('definitions'),
-        ...['env_a', 'env_b'].map((environment) => keys.wake({ environment })),
+        keys.notifications('supervisors'),
+        keys.notifications('definitions'),
+        ...['env_a', 'env_b'].map((environment) => keys.notifications({ environment })),
       ];
       for (const channel of channels) await redis.publish(channel, message);
     };

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { SmallFleet, type SupervisorProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
@@ -22,17 +23,23 @@ async function waiting(): Promise<[SupervisorProcess, string]> {
   return [supervisor, id];
 }
 
-/** Keeps the next pass from writing what it has found, until the returned function is called. */
+/** Keeps the next pass over an app from writing what it has found, until the returned function is called. */
 async function holdWrite(
-  { parts: { leadership } }: SupervisorProcess,
+  { parts: { apps, leadership } }: SupervisorProcess,
   begin: () => Promise<unknown>,
 ): Promise<() => void> {
+  // Others write in this lead, too, such as what has happened.
+  const inPass = new AsyncLocalStorage<boolean>();
+  const pass = apps.reconcile.bind(apps);
+  apps.reconcile = (name, uid) => inPass.run(true, () => pass(name, uid));
   const write = leadership.write.bind(leadership);
   let release = () => {};
   const released = new Promise<void>((go) => (release = go));
   // Before its transaction begins: in it, it holds locks that others wait for.
   const held = new Promise<void>((writing) => {
     leadership.write = async (work) => {
+      if (!inPass.getStore()) return write(work);
+      apps.reconcile = pass;
       leadership.write = write;
       writing();
       await released;

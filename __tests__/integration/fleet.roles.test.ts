@@ -143,7 +143,7 @@ describe('processes with a Redis user of their role', () => {
         () => redis.hgetall(keys.appIndex()),
         () => redis.hgetall(keys.records('env_a')),
         () => redis.get(keys.term()),
-        () => redis.publish(keys.wake('definitions'), 'x'),
+        () => redis.publish(keys.notifications('definitions'), 'x'),
         () => redis.subscribe(keys.replies('x')),
         () => redis.flushall(),
       ];
@@ -167,7 +167,7 @@ describe('processes with a Redis user of their role', () => {
         () => redis.set(keys.term(), 'x'),
         () => redis.get(keys.records('env_b')),
         () => redis.get(keys.lease('env_b')),
-        () => redis.publish(keys.wake({ environment: 'env_b' }), 'x'),
+        () => redis.publish(keys.notifications({ environment: 'env_b' }), 'x'),
         () => redis.publish(keys.requests('env_b'), 'x'),
         () => redis.subscribe(keys.requests('env_b')),
         () => redis.flushall(),

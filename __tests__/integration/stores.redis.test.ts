@@ -151,7 +151,7 @@ describe('what is not ours', () => {
     await bus.onNotify('supervisors', (names) => heard.push(names));
     await bus.serve('env_a', { x: async () => 1 });
     await until('The subscription', () => bus.request('env_a', 'x', null, 1_000).catch(() => null));
-    for (const channel of [keys.wake('supervisors'), keys.requests('env_a'), keys.replies('one')]) {
+    for (const channel of [keys.notifications('supervisors'), keys.requests('env_a'), keys.replies('one')]) {
       for (const junk of ['', 'not json', '{}', '{"names":["../x"]}', '{"id":1}']) await raw.publish(channel, junk);
     }
     bus.notify('supervisors', ['crm']);

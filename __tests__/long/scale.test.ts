@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,7 +14,7 @@ it('npm run bench:scale measures a small fleet', async () => {
   const size = ['--sizes', '4x40', '--rounds', '1', '--rest', '2', '--latency', '2', '--visits', '50'];
   try {
     const child = spawn('npm', ['run', 'bench:scale', '--', ...size, '--json', json], { cwd: ROOT, stdio: 'inherit' });
-    await new Promise((resolve) => child.once('exit', resolve));
+    await once(child, 'exit');
     const { found } = JSON.parse(await readFile(json, 'utf8')) as { found: Found[] };
     expect(found).toHaveLength(1);
     const [{ list, statements, rest, visited, restart, flush, change, storm, lead }] = found;

@@ -563,8 +563,8 @@ export class SmallFleet {
     const keys = this.keys();
     const living = <Process extends { alive: boolean }>(all: Process[]) => all.filter(({ alive }) => alive);
     const channels = [
-      ...living(this.supervisors).map(() => keys.wake('supervisors')),
-      ...living(this.workers).map(({ environment }) => keys.wake({ environment })),
+      ...living(this.supervisors).map(() => keys.notifications('supervisors')),
+      ...living(this.workers).map(({ environment }) => keys.notifications({ environment })),
     ];
     const wanted = new Map<string, number>();
     for (const channel of channels) wanted.set(channel, (wanted.get(channel) ?? 0) + 1);

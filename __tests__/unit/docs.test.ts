@@ -190,7 +190,6 @@ describe('commands', () => {
   );
   /** The folder of a project, if it has not its name. */
   const FOLDERS: Record<string, string> = {
-    browser: 'e2e',
     alone: 'e2e',
     'unit-mocks': 'unit',
     'unit-classes': 'unit',

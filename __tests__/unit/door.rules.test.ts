@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type DoorPlace, filesOf, stepsBetween, unusableOf } from '../../src/server/door/rules';
-import { pairsOf } from '../../src/server/door/rules/maps';
+import { type DoorPlace, filesOf, unusableOf } from '../../src/server/door/rules';
+import { configurationOf } from '../../src/server/door/rules/configuration';
+import { changesOf, mapsOf, pairsOf } from '../../src/server/door/rules/maps';
 import { quoted } from '../../src/server/door/rules/text';
 import { networksOf } from '../../src/server/door/rules/trusted';
 import { trustOf } from '../../src/server/proxy';
@@ -12,6 +13,13 @@ const crm = { uid: 'u1', name: 'crm', hosts: ['crm.test'], environments: ['a', '
 const HEAD = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCIsImtpZCI6InUxIn0';
 const table = (...apps: Parameters<typeof routesOf>[0]) =>
   routesOf(apps, { a: 'http://a:80', b: 'http://b', c: 'http://c' });
+
+type Table = ReturnType<typeof table>;
+/** Commands for a HAProxy that runs; another configuration is a reload. */
+const stepsBetween = (at: DoorPlace, before: Table, after: Table) =>
+  configurationOf(at, before) === configurationOf(at, after)
+    ? changesOf(mapsOf(before), mapsOf(after), at.folder)
+    : 'reload';
 
 describe('the files of a door', () => {
   it('have an app by name with its first two environments, its hosts, and all that may be pinned', () => {

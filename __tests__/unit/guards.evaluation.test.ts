@@ -1,13 +1,11 @@
 import type { Application } from '@nocobase/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/server/clock';
-import { coreApp, guardApps, hostPackage, instanceIn, pluginServer } from '../support/core-app';
+import { coreApp, guardApps, hostPackage, instanceIn, LIMIT, pluginServer } from '../support/core-app';
 
 /** What nodes of workflows and templates of apps evaluate, with NocoBase's own classes: it ends, and has no way to code. */
 
-/** In ms: a busy machine was seen to hold a short evaluation up for 200. */
-const LIMIT = 500;
-const { guarded, end } = instanceIn({ APP_SUPERVISOR_FORMULA_TIMEOUT: String(LIMIT) });
+const { guarded, end } = instanceIn();
 
 let crm: Application;
 let main: Application;

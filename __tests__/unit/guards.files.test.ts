@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Registry } from '@nocobase/utils';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { bringLogo } from '../../src/server/worker/files/default-logo';
 import { fileOf, subfolderOf } from '../../src/server/worker/files/file-addresses';
 import { type FormerFile, isMoved, moveFormerUploads } from '../../src/server/worker/files/moved-uploads';
@@ -148,12 +148,13 @@ describe('backups of an app', () => {
     const broken = path.join(storage, 'broken.nbdata');
     write(broken);
     for (const { prototype } of [BackupManager, RestoreManager]) {
-      const { set } = Object.getOwnPropertyDescriptor(prototype, 'uploadDir')!;
+      const guarded = Object.getOwnPropertyDescriptor(prototype, 'uploadDir')!;
+      onTestFinished(() => void Object.defineProperty(prototype, 'uploadDir', guarded));
       Object.defineProperty(prototype, 'uploadDir', {
         configurable: true,
         set(this: object, folder: string) {
           told[this.constructor.name] = folder;
-          set!.call(this, folder);
+          guarded.set!.call(this, folder);
         },
       });
     }

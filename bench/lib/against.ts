@@ -11,7 +11,7 @@ interface Other {
   startFleet(app: string, origin: string): Promise<{ contender: Contender; stop(): Promise<void> }>;
 }
 
-/** @param folder a checkout whose packages are installed. To be called before this process leaves the measured core, which each looks for. */
+/** @param folder a checkout whose packages are installed. To be called before this process leaves the measured core: both look for the core that it has. */
 export async function benchOf(folder: string): Promise<Other> {
   const part = (file: string) => import(path.join(path.resolve(folder), 'bench/lib', file));
   const { startContenders } = await part('contenders.ts');

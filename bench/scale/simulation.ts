@@ -13,7 +13,7 @@ export class Simulation {
 
   constructor() {
     this.child = fork(path.join(HERE, 'workers.ts'), {
-      // What hundreds of processes have elsewhere.
+      // One process has the memory of hundreds of Workers.
       execArgv: ['--max-old-space-size=8192', '--require', path.join(HERE, 'lua-as-text.cjs'), '--import', 'tsx'],
     });
     this.child.on('message', (answer: Answered) => this.waiting.get(answer.id)?.(answer));

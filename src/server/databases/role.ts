@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DbConnType } from '../../shared/types';
-import { AppSupervisorError } from '../errors';
+import { AppSupervisorError, hasCode } from '../errors';
 import { aboutOf, type DatabaseConnection, type Place, type Protected, placeOf, serverOf } from './connection';
 import { assertNotMain, readContent, readHosts, refuseMain } from './content';
 import { ensureDatabase, explainDenied, orDenied } from './create';
@@ -172,8 +172,11 @@ export async function refuseForeign({ place, roles, session }: OpenPlace, role: 
 
 /** What this user may not do, or where it may not sign in, is undefined. */
 const ignoreRefusal = (place: Place) => (error: unknown) => {
-  const isDenied = error instanceof AppSupervisorError && error.code === 'DATABASE_ROLE_DENIED';
-  if (!isDenied && !['denied', 'signIn'].includes(dialectOf(place.connection).faultOf(error))) throw error;
+  if (
+    !hasCode(error, 'DATABASE_ROLE_DENIED') &&
+    !['denied', 'signIn'].includes(dialectOf(place.connection).faultOf(error))
+  )
+    throw error;
 };
 
 /** An app can change the password of its own role: then it is set again. @returns false: there is no such role */

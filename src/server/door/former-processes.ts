@@ -4,8 +4,8 @@ import { MASTER_SOCKET } from './rules/place';
 import { RuntimeSocket } from './runtime-socket';
 
 /**
- * Processes of HAProxy that finish what they began before a reload. Those that nobody here has seen leave, since somebody else has reloaded
- * HAProxy or this program was not there, are found by its master, and asked by way of it.
+ * Processes of HAProxy that finish what they began before a reload. HAProxy's master names also those that this program has not seen, because
+ * somebody else has reloaded HAProxy, or this program was not running; they are asked through the master.
  */
 export class FormerProcesses {
   /** False while there may be others. */
@@ -67,7 +67,7 @@ export class FormerProcesses {
     return areTaken;
   }
 
-  /** In one step, so that nobody takes one for ended whose connection has ended with the master that was executed anew. */
+  /** A reload closes the connections through the master: a process has not ended with its connection. */
   private async take(pid: number): Promise<boolean> {
     const known = [...this.processes].find(({ identity }) => identity.pid === pid);
     if (known?.socket.isOpen) return true;

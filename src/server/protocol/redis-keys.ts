@@ -51,7 +51,7 @@ export class Keys {
   readonly ssoEndsVersion = () => this.key('ssoEndsVersion');
 
   /** Channels. Pub/sub ignores the database number, so only the prefix separates fleets. */
-  readonly wake = (to: Audience) =>
+  readonly notifications = (to: Audience) =>
     typeof to === 'string' ? this.key('wake', to) : this.key('wake', 'environment', to.environment);
   readonly requests = (environment: string) => this.key('requests', environment);
   readonly replies = (instance: string) => this.key('replies', instance);

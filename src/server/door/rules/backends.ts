@@ -42,7 +42,7 @@ const supervisors = (place: DoorPlace, { apiBase }: RouteSettings): string[] => 
   '  http-reuse always',
   `  option httpchk GET ${apiBase}/__ready`,
   // One that is busy is waited for, also where its queue of connections is full: after a restart all browsers come back at once. One that
-  // is gone refuses at once, and who comes next is answered as if it were known to be.
+  // is gone refuses the connection, which marks it as down at once, so that the next request does not wait.
   '  timeout connect 10s',
   '  timeout check 10s',
   '  default-server check inter 1s fall 3 rise 1 observe layer4 error-limit 1 on-error mark-down',

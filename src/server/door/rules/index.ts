@@ -1,7 +1,7 @@
 import type { Routes } from '../../../shared/routes';
 import { configurationOf } from './configuration';
 import lua from './door.lua';
-import { changesOf, type Maps, mapsOf, textOf } from './maps';
+import { type Maps, mapsOf, textOf } from './maps';
 import { answerFiles } from './own-answers';
 import { CONFIGURATION, type DoorFiles, type DoorPlace, LUA, MAPS } from './place';
 
@@ -22,17 +22,4 @@ export function filesOf(
     ...answerFiles(),
     ...Object.fromEntries(texts),
   };
-}
-
-/**
- * What takes HAProxy from one table to the next: commands for its runtime socket, each of which changes one line; or `reload`, where
- * environments or settings differ. The files have to be written in both cases.
- */
-export function stepsBetween(
-  place: DoorPlace,
-  before: Omit<Routes, 'count'>,
-  after: Omit<Routes, 'count'>,
-): string[] | 'reload' {
-  if (configurationOf(place, before) !== configurationOf(place, after)) return 'reload';
-  return changesOf(mapsOf(before), mapsOf(after), place.folder);
 }

@@ -11,8 +11,8 @@ const USUAL_FIELDS = String.raw`^(?!(?:.*,)?(?:${RARE_FIELDS})(?:,|$)|(?:.*,)?(?
 
 /**
  * A call of the API as browsers send it, in a few rules before all others: it names its app in the path, and has no body, no field that
- * forwards it, and no unusual cookie. They are for speed alone: of what is left here all other rules decide, and they would take in the
- * same way what is taken here.
+ * forwards it, and no unusual cookie. They are for speed alone: the other rules decide on every other request, and would take these calls in
+ * the same way.
  */
 export function usualRules({ folder }: DoorPlace, settings: RouteSettings): string[] {
   const { apiBase, appsDomain, bounds } = settings;

@@ -101,11 +101,11 @@ export class RedisBus implements MessageBus {
   notify(to: Audience, names: string[]): void {
     this.log.rooms.bus?.('Notifies', { to, names });
     const message = JSON.stringify({ names, from: this.instance });
-    this.publisher.redis.publish(this.keys.wake(to), message).catch(() => undefined);
+    this.publisher.redis.publish(this.keys.notifications(to), message).catch(() => undefined);
   }
 
   async onNotify(me: Audience, listener: (names: string[]) => void): Promise<void> {
-    const channel = this.keys.wake(me);
+    const channel = this.keys.notifications(me);
     this.listen(channel, (text) => {
       const message = this.envelope.parse(channel, text, notification);
       if (!message || (isForOthers(me) && message.from === this.instance)) return;

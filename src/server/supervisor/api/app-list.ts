@@ -63,10 +63,15 @@ class Looked implements Sorted {
 
 function lookedAt(supervisor: ActionContext['supervisor'], names: readonly string[]): Looked[] {
   const { view } = supervisor.parts;
-  const statusIn = view.judge();
+  // A list that asks for no status looks at no environment.
+  let statusIn: ReturnType<typeof view.judge> | undefined;
+  const judged = () => {
+    statusIn ??= view.judge();
+    return statusIn;
+  };
   return names.flatMap((name) => {
     const app = supervisor.app(name);
-    return app ? [new Looked(app, () => view.statusesOf(app, statusIn))] : [];
+    return app ? [new Looked(app, () => view.statusesOf(app, judged()))] : [];
   });
 }
 

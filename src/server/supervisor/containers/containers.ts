@@ -1,5 +1,6 @@
 import type { ContainerAction, ContainerRow } from '../../../shared/container';
 import { type Message, say } from '../../../shared/message';
+import { pick } from '../../../shared/pick';
 import { AppSupervisorError } from '../../errors';
 import { eventOf } from '../definitions/change-events';
 import type { ChangeJournal } from '../events/journal';
@@ -124,9 +125,9 @@ function causeOf({ exitCode, isOutOfMemory, lastLines }: End): Message {
   return say(isOutOfMemory ? 'CONTAINER_OUT_OF_MEMORY' : 'CONTAINER_EXIT', { code: exitCode, lines });
 }
 
-function rowOf({ imageId, request, end, ...row }: ContainerState, own: OwnContainer | null): ContainerRow {
+function rowOf({ imageId, end, ...state }: ContainerState, own: OwnContainer | null): ContainerRow {
   return {
-    ...row,
+    ...pick(state, ['environment', 'name', 'image', 'status', 'since', 'restarts', 'memory', 'cpus']),
     isOutdated: own !== null && own.imageId !== imageId,
     cause: end && causeOf({ ...end, lastLines: [] }),
     lastLines: end?.lastLines ?? [],

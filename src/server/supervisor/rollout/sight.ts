@@ -76,7 +76,7 @@ export class Sight {
     return this.app.environments.filter((name) => this.app.placements[name]);
   }
 
-  /** The rules ask dozens of times, and are to decide by one look. */
+  /** All rules decide on one observation of each environment. */
   readonly see = (environment: string): Seen => {
     const seen = this.seen.get(environment) ?? this.look(environment);
     this.seen.set(environment, seen);

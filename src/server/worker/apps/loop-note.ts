@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { jsonText } from '../../../shared/json-text';
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { type Work, work } from '../watchdog/busy-with';
@@ -25,7 +26,7 @@ export const loopFileOf = (storagePath: string, environment: string, only: strin
 /** Null if no process has been ended here, or not because of an app. */
 export function readLoopNote(file: string): LoopNote | null {
   try {
-    return loopNote.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data ?? null;
+    return jsonText(loopNote).safeParse(readFileSync(file, 'utf8')).data ?? null;
   } catch {
     return null;
   }
