@@ -128,7 +128,9 @@ async function main(): Promise<void> {
 
   const echo = await startEcho();
   const origin = await startOrigin(echo.url);
-  const measured = values['no-supervisor'] ? null : await MeasuredFleet.start({ isProfiled: values.profile });
+  const measured = values['no-supervisor']
+    ? null
+    : await MeasuredFleet.start({ isProfiled: values.profile || other !== null });
   const report: Report = { bench: 'requests', tables: [], bars: [] };
   try {
     await measured?.lead(APP, origin.url);

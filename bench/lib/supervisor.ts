@@ -19,7 +19,7 @@ export class MeasuredFleet {
     readonly manager: Manager,
     /** In its Worker. */
     readonly probe: Probe,
-    /** In its Supervisor, if that is profiled. */
+    /** In its Supervisor, if that is profiled, or compared with another one. */
     private readonly profiled: Probe | undefined,
   ) {}
 

@@ -8,9 +8,11 @@ const AWAY = 'x-app-supervisor-away';
  * The failure that a nginx in front of a Worker reports, whose NocoBase does not answer: as if the proxy had met it itself. Null for an
  * answer of the app.
  */
-export function awayOf({ statusCode, headers }: IncomingMessage): Failure | null {
-  const said = headers[AWAY];
-  if (statusCode !== 502 || said === undefined) return null;
+export function awayOf(answer: IncomingMessage): Failure | null {
+  // First of all: Node.js makes the object of fields only if somebody asks for it.
+  if (answer.statusCode !== 502) return null;
+  const said = answer.headers[AWAY];
+  if (said === undefined) return null;
   const isRefused = said === 'refused';
   return { code: isRefused ? 'UPSTREAM_REFUSED' : 'UPSTREAM_RESET', unreachable: isRefused, cause: `nginx: ${said}` };
 }
