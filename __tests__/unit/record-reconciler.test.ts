@@ -11,6 +11,7 @@ import { TestStores } from '../support/stores';
 
 let store: TestStores;
 let apps: Map<string, AppDefinition>;
+let version: number;
 let tombstones: Map<string, Tombstone>;
 let wakes: string[];
 /** Apps whose records were looked at. */
@@ -36,10 +37,12 @@ let reconciler: RecordReconciler;
 const app = (name: string, values: Partial<AppDefinition> = {}) =>
   appOf({ name, uid: `uid-${name}`, environments: ['env_a'], published: { env_a: publishedOf() }, ...values });
 const set = (...definitions: AppDefinition[]) => {
+  version++;
   for (const definition of definitions) apps.set(definition.name, definition);
   reconciler.noteApps(definitions.map(({ name }) => name));
 };
 const remove = (name: string) => {
+  version++;
   apps.delete(name);
   reconciler.noteApps([name]);
 };
@@ -52,6 +55,7 @@ const floorOf = async (environment: string) => (await store.records.read(environ
 beforeEach(() => {
   store = new TestStores();
   apps = new Map();
+  version = 0;
   tombstones = new Map();
   wakes = [];
   seen = [];
@@ -66,6 +70,9 @@ beforeEach(() => {
   refresh = () => undefined;
   reconciler = new RecordReconciler({
     appCache: {
+      get version() {
+        return version;
+      },
       apps,
       tombstones,
       refresh: async () => refresh(),
@@ -246,6 +253,13 @@ describe('a pass over an environment', () => {
     expect(store.timesCalled('records.write')).toBe(2);
   });
 
+  it('looks at an app once for all environments where it is not', async () => {
+    const published = vi.fn(() => ({}));
+    set(Object.defineProperty(app('crm'), 'published', { get: published }));
+    for (const environment of ['env_a', 'env_b', 'env_c']) await reconciler.reconcile(environment);
+    expect(published).toHaveBeenCalledTimes(1);
+  });
+
   it('compares everything where somebody else has written meanwhile', async () => {
     set(app('crm'), app('shop'));
     await settle();
@@ -324,6 +338,7 @@ describe('a pass over an environment', () => {
     await settle();
     // It has not heard of this.
     apps.set('crm', app('crm', { title: 'Sales' }));
+    version++; // of which nobody has told it
     await pass();
     expect(store.timesCalled('records.write')).toBe(0);
     reconciler.invalidate();

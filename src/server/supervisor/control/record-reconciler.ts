@@ -71,6 +71,8 @@ export class RecordReconciler {
   private readonly unnotified = new Map<string, Set<string>>();
   /** Writes of one environment come one after the other. */
   private readonly writes = new KeyedQueue();
+  /** By environment, the live apps that are published there; for one version of the definitions. */
+  private published: { version: number; apps: Map<string, AppDefinition[]> } | null = null;
 
   constructor(private readonly options: RecordReconcilerOptions) {}
 
@@ -94,7 +96,23 @@ export class RecordReconciler {
   /** Every environment that is known or has required records. */
   names(): string[] {
     const { observer, appCache } = this.options;
-    return [...new Set([...this.left.keys(), ...observer.names(), ...environmentsOf(appCache)])];
+    const buried = [...appCache.tombstones.values()].flatMap(({ definition }) => Object.keys(definition.published));
+    return [...new Set([...this.left.keys(), ...observer.names(), ...this.publishedApps().keys(), ...buried])];
+  }
+
+  /** After a start each environment asks for its own: one look at all apps serves all of them. */
+  private publishedApps(): Map<string, AppDefinition[]> {
+    const { apps, version } = this.options.appCache;
+    if (this.published?.version === version) return this.published.apps;
+    const found = new Map<string, AppDefinition[]>();
+    for (const app of apps.values())
+      for (const environment of Object.keys(app.published)) {
+        const others = found.get(environment);
+        if (others) others.push(app);
+        else found.set(environment, [app]);
+      }
+    this.published = { version, apps: found };
+    return found;
   }
 
   /** Writes what has changed of an environment. What cannot be written now is written by its next pass. */
@@ -165,7 +183,9 @@ export class RecordReconciler {
     if (!environmentCache.isAdmitted(environment)) return null;
     const { stale } = left;
     left.stale = new Set();
-    const wanted = expectedRecords(appCache, environment, stale);
+    const named = (names: ReadonlySet<string>) => [...names].flatMap((name) => appCache.apps.get(name) ?? []);
+    const live = stale ? named(stale) : (this.publishedApps().get(environment) ?? []);
+    const wanted = expectedRecords(live, appCache, environment, stale);
     const missing: AppRecord[] = [];
     for (const { app, wish } of wanted.values()) {
       const record = recordFor(app, wish);
@@ -249,16 +269,10 @@ export class RecordReconciler {
   }
 }
 
-const environmentsOf = ({ apps, tombstones }: Pick<AppCache, 'apps' | 'tombstones'>): Set<string> =>
-  new Set(
-    [...apps.values(), ...[...tombstones.values()].map(({ definition }) => definition)].flatMap(({ published }) =>
-      Object.keys(published),
-    ),
-  );
-
 /** By name, of what an environment is to have records. */
 function expectedRecords(
-  { apps, tombstones }: Pick<AppCache, 'apps' | 'tombstones'>,
+  live: readonly AppDefinition[],
+  { tombstones }: Pick<AppCache, 'tombstones'>,
   environment: string,
   names: ReadonlySet<string> | null,
 ): Map<string, { app: AppDefinition; wish: Published }> {
@@ -270,6 +284,6 @@ function expectedRecords(
   for (const { name, definition, environments } of tombstones.values())
     if (environments.includes(environment) && (!names || names.has(name))) expect(definition);
   // After the tombstones: a live app of the same name overrides a deleted one.
-  for (const app of names ? [...names].flatMap((name) => apps.get(name) ?? []) : apps.values()) expect(app);
+  for (const app of live) expect(app);
   return expected;
 }
