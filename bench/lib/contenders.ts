@@ -17,7 +17,7 @@ export interface Contender {
   url: string;
   /** Null: nothing is between visitor and origin. */
   pid: number | null;
-  /** In it, if it is profiled. */
+  /** In it, if it is profiled or compared with that of another commit. */
   probe?: Probe;
   stop(): Promise<void>;
 }
