@@ -391,6 +391,28 @@ export const ODDITIES: Record<string, (making: Making) => void> = {
         ['Proxy-Connection', 'keep-alive'],
       ] as Array<[string, string]>),
     ),
+  'one field of a connection': (m) =>
+    put(
+      m,
+      ...m.random.one<[string, string]>([
+        ['Keep-Alive', 'timeout=5'],
+        ['Proxy-Authenticate', 'Basic'],
+        ['Proxy-Authorization', 'Basic x'],
+        ['Proxy-Connection', 'keep-alive'],
+        ['HTTP2-Settings', 'AAMAAABkAAQAAP__'],
+        ['TE', 'trailers'],
+      ]),
+    ),
+  'a field twice': (m) => {
+    const [name, value] = m.random.one<[string, string]>([
+      ['Connection', 'keep-alive'],
+      ['X-Hostname', hostOf(m)],
+      ['X-Authenticator', 'basic'],
+      ['Cookie', 'a=b'],
+      ['Authorization', `Bearer ${tokenOf(m.app.uid, 'of the app')}`],
+    ]);
+    m.fields.push([name, value], [name, value]);
+  },
   'another upgrade': (m) => {
     put(m, 'Connection', 'Upgrade');
     put(m, 'Upgrade', m.random.one(['other', 'websocket', 'WebSocket', 'websocket, other']));
@@ -460,7 +482,7 @@ function addCookie(m: Making, pair: string): void {
 }
 
 /** Fields of requests that are not sent by HTTP/2. */
-const NOT_HTTP2 = /^(?:upgrade|expect|transfer-encoding|proxy-connection|keep-alive)$/;
+const NOT_HTTP2 = /^(?:upgrade|http2-settings|expect|transfer-encoding|proxy-connection|keep-alive)$/;
 /** Fields that HTTP/2 does not have, or says otherwise. */
 const NOT_IN_HTTP2 = /^(?:host|connection|upgrade|keep-alive|proxy-connection|transfer-encoding|te|expect)$/i;
 
