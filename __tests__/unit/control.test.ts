@@ -211,6 +211,29 @@ describe('a request', () => {
   });
 });
 
+describe('what another Supervisor changed', () => {
+  it('is read as soon as the database can be read, all of it at once', async () => {
+    const [leader, other] = [await fleet.supervisor(), await fleet.supervisor()];
+    await fleet.environment('env_a');
+    for (const name of ['crm', 'shop']) await fleet.runningApp(leader, name, ['env_a']);
+    let reads = 0;
+    other.gate = async () => {
+      reads++;
+      throw new Error('connect ECONNREFUSED');
+    };
+    for (const name of ['crm', 'shop']) {
+      await leader.part.parts.service.update(name, { title: `New ${name}` } as never, '1');
+      await fleet.clock.run(200);
+    }
+    reads = 0;
+    await fleet.clock.run(3_000);
+    expect(reads).toBeLessThan(12);
+    other.gate = (statement) => statement();
+    await fleet.clock.run(1_000);
+    expect([...other.part.parts.appCache.apps.values()].map(({ title }) => title)).toEqual(['New crm', 'New shop']);
+  });
+});
+
 describe('a publication', () => {
   it('that is stored reaches the store although nothing can be read for a moment', async () => {
     const leader = await fleet.supervisor();

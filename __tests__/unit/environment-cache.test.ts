@@ -66,9 +66,12 @@ it('drops what is observed of an environment that was forgotten, and not of one 
 });
 
 /** One environment whose floor is 10, in a cache that has read it. @param registry what the database answers */
-async function knownEnvironment(registry: { all(): Promise<object[]>; forget(): Promise<number> }) {
+async function knownEnvironment(
+  registry: { all(): Promise<object[]> } & Record<string, (...args: never[]) => Promise<unknown>>,
+) {
   const seen = new Map<string, object>();
   const raised: string[] = [];
+  const clock = new FakeClock();
   const cache = new EnvironmentCache({
     registry: { ...registry, all: () => registry.all(), remember: async () => undefined },
     observer: {
@@ -82,11 +85,11 @@ async function knownEnvironment(registry: { all(): Promise<object[]>; forget(): 
     leadership: { newestTerm: async () => 1 },
     bus: { notify: () => undefined },
     keyring: { raise: (name: string, floor: number) => void raised.push(`${name} ${floor}`) },
-    clock: new FakeClock(),
+    clock,
     log: recordedLog(),
   } as unknown as Options);
   await cache.load();
-  return { cache, seen, known: () => [raised, cache.all(), [...cache.forgotten]] };
+  return { cache, clock, seen, known: () => [raised, cache.all(), [...cache.forgotten]] };
 }
 
 const KNOWN = { name: 'env_a', registration: registrationOf('env_a'), floor: 10, isRemoved: false };
@@ -124,6 +127,42 @@ it('forgets an environment also where the database cannot be read after that', a
   });
   await cache.forget('env_a');
   expect(known()).toEqual(FORGOTTEN);
+});
+
+it('keeps what was changed where the database cannot be read after that', async () => {
+  let isAway = false;
+  const { cache } = await knownEnvironment({
+    all: async () => {
+      if (isAway) throw new Error('connect ECONNREFUSED');
+      return [KNOWN];
+    },
+    change: async () => {
+      isAway = true;
+      return true;
+    },
+  });
+  await cache.change('env_a', { cordoned: true });
+  expect(cache.all()).toMatchObject([{ name: 'env_a', cordoned: true }]);
+});
+
+it('reads an address that somebody expects as soon as the database can be read', async () => {
+  let row: object = { ...KNOWN, proxyUrls: [] };
+  let isAway = false;
+  const { cache, clock } = await knownEnvironment({
+    all: async () => {
+      if (isAway) throw new Error('connect ECONNREFUSED');
+      return [row];
+    },
+    expect: async () => {
+      row = { ...KNOWN, proxyUrls: ['http://worker'] };
+      isAway = true;
+    },
+  });
+  await cache.expect('env_a', ['http://worker']);
+  expect(cache.all()).toMatchObject([{ proxyUrls: [] }]);
+  isAway = false;
+  await clock.run(500);
+  expect(cache.all()).toMatchObject([{ proxyUrls: ['http://worker'] }]);
 });
 
 it('finds the row that it changes also where only changed values count, as on MySQL', async () => {

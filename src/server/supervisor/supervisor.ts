@@ -7,7 +7,6 @@ import { AppSupervisorError, describeError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import { LEADER_INTERVAL } from '../timing';
 import { environmentKey } from './control/queue-keys';
-import { readBack } from './control/read-back';
 import type { AppDefinition } from './definitions/repository';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { strangersIn } from './fleet/warnings';
@@ -21,6 +20,8 @@ import { createServices, type Services, type SupervisorPace, type SupervisorPart
 const POLL_SPACING = 50;
 /** How long names of changed apps are collected, in ms. */
 const READ_DELAY = 100;
+/** Delay after definitions could not be read, in ms. */
+const READ_RETRY = 500;
 /** How long changes are collected before the listeners are notified, in ms. */
 const NOTIFY_DELAY = 250;
 /** How long the request to forget an environment waits for its removal, in ms. */
@@ -59,7 +60,10 @@ export class SupervisorPart {
     const readChangedNames = () => {
       const changedNames = [...this.changedNames];
       this.changedNames.clear();
-      void readBack(() => this.readDefinitions(changedNames), options.clock).catch(() => undefined);
+      this.readDefinitions(changedNames).catch(() => {
+        for (const name of changedNames) this.changedNames.add(name);
+        timeout(READ_RETRY, () => this.readChangedNames());
+      });
     };
     this.readChangedNames = throttle(readChangedNames, READ_DELAY, { leading: false, timeout });
     this.notifySoon = throttle(() => this.notifyListeners(), NOTIFY_DELAY, { leading: false, timeout });

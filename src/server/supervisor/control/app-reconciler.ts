@@ -225,8 +225,8 @@ export class AppReconciler {
       if (stored && isRestorable(stored)) await appRepository.updateTombstone(uid, { endedAt: now }, transaction);
       else await appRepository.removeTombstone(uid, transaction);
     });
-    await active.refresh([name]);
     for (const operation of ends) if (operation.finishedAt !== null) onFinish(operation);
+    await active.refresh([name]);
     await appCache.refresh([name]);
     // Their next passes remove its records, unless a new app of this name is published there by then.
     for (const environment of Object.keys(definition.published)) queue.add(environmentKey(environment));

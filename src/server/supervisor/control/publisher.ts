@@ -1,10 +1,10 @@
 import type { Transaction } from '@nocobase/database';
 import type { Clock } from '../../clock';
+import { readBack } from '../../read-back';
 import type { AppCache } from '../definitions/app-cache';
 import { type AppDefinition, type AppRepository, newestOf } from '../definitions/repository';
 import type { Plan } from '../rollout/sight';
 import type { Leadership } from './leader';
-import { readBack } from './read-back';
 import type { RecordReconciler } from './record-reconciler';
 
 /** Somebody has asked for something else meanwhile: what was to be written follows from what is not so any more. */
@@ -60,7 +60,11 @@ export class Publisher {
       if (!isWritten) throw new Outdated(app.name);
       await along(transaction);
     });
-    await readBack(() => appCache.refresh([app.name]), clock);
+    await readBack(
+      () => appCache.refresh([app.name]),
+      clock,
+      () => !leadership.leads,
+    );
     for (const environment of [...Object.keys(publish), ...withdraw])
       await this.options.environments.publish(environment);
   }

@@ -14,6 +14,7 @@ import type { MessageBus } from '../../protocol/bus';
 import type { Keyring } from '../../protocol/keyring';
 import type { FleetStore } from '../../protocol/stores/fleet';
 import type { LeaseStore } from '../../protocol/stores/leases';
+import { readBack } from '../../read-back';
 import {
   type EnvironmentRegistry,
   type EnvironmentSettings,
@@ -120,7 +121,7 @@ export class EnvironmentCache {
   async expect(name: string, addresses: readonly string[]): Promise<void> {
     await this.options.registry.expect(name, addresses);
     // It is stored, also if it cannot be read now.
-    await this.load().catch(() => undefined);
+    await this.load().catch(() => void readBack(() => this.load(), this.options.clock).catch(() => undefined));
     this.tell();
   }
 

@@ -11,9 +11,9 @@ import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
 import { isAlive } from '../../protocol/health';
 import type { Random } from '../../random';
+import { readBack } from '../../read-back';
 import type { Leadership } from '../control/leader';
 import { appKey } from '../control/queue-keys';
-import { readBack } from '../control/read-back';
 import type { WorkQueue } from '../control/work-queue';
 import type { AppCache } from '../definitions/app-cache';
 import { changed, changesBetween, ofApp, requested } from '../definitions/change-events';
@@ -212,7 +212,7 @@ export class AppChanges {
     const { appCache, active, queue, bus, clock } = this.options;
     // Operations first: a pass that the changed definition starts would take the app for idle.
     const read = () => active.refresh(names).then(() => appCache.refresh(names));
-    // The change is stored, so the request does not fail any more, and does not wait for a database that is away.
+    // The change is stored, so the request does not fail any more, and waits for one attempt alone.
     await read().catch(() => void readBack(read, clock).catch(() => undefined));
     bus.notify('definitions', names);
     if (!accepted || accepted.finishedAt !== null) return;
