@@ -2,7 +2,7 @@ import { type Clock, pause } from './clock';
 
 /** Delay before what is stored is read again, in ms. */
 const AGAIN = 500;
-/** How long it is tried where nobody says otherwise, in ms: by then everything is read anew. */
+/** How long it is tried in the background, in ms: by then everything is read anew. */
 const LONGEST = 30_000;
 
 /**
@@ -11,11 +11,7 @@ const LONGEST = 30_000;
  * @param isOver whether nobody needs it any more
  * @throws what the last attempt threw, if it is over
  */
-export async function readBack(
-  read: () => Promise<void>,
-  clock: Clock,
-  isOver: () => boolean = afterAWhile(clock),
-): Promise<void> {
+export async function readBack(read: () => Promise<void>, clock: Clock, isOver: () => boolean): Promise<void> {
   for (;;) {
     try {
       await read();
@@ -27,7 +23,10 @@ export async function readBack(
   }
 }
 
-function afterAWhile(clock: Clock): () => boolean {
+/** The same for a request, which waits for the first attempt alone. Never rejects. */
+export async function readBackLater(read: () => Promise<void>, clock: Clock): Promise<void> {
   const end = clock.now().mono + LONGEST;
-  return () => clock.now().mono >= end;
+  await read().catch(() => {
+    void readBack(read, clock, () => clock.now().mono >= end).catch(() => undefined);
+  });
 }

@@ -14,7 +14,7 @@ import type { MessageBus } from '../../protocol/bus';
 import type { Keyring } from '../../protocol/keyring';
 import type { FleetStore } from '../../protocol/stores/fleet';
 import type { LeaseStore } from '../../protocol/stores/leases';
-import { readBack } from '../../read-back';
+import { readBackLater } from '../../read-back';
 import {
   type EnvironmentRegistry,
   type EnvironmentSettings,
@@ -120,8 +120,7 @@ export class EnvironmentCache {
   /** Somebody adds an environment, and says where it will be reached: there it needs no confirmation. */
   async expect(name: string, addresses: readonly string[]): Promise<void> {
     await this.options.registry.expect(name, addresses);
-    // It is stored, also if it cannot be read now.
-    await this.load().catch(() => void readBack(() => this.load(), this.options.clock).catch(() => undefined));
+    await readBackLater(() => this.load(), this.options.clock);
     this.tell();
   }
 

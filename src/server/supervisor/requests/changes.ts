@@ -11,7 +11,7 @@ import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
 import { isAlive } from '../../protocol/health';
 import type { Random } from '../../random';
-import { readBack } from '../../read-back';
+import { readBackLater } from '../../read-back';
 import type { Leadership } from '../control/leader';
 import { appKey } from '../control/queue-keys';
 import type { WorkQueue } from '../control/work-queue';
@@ -212,8 +212,8 @@ export class AppChanges {
     const { appCache, active, queue, bus, clock } = this.options;
     // Operations first: a pass that the changed definition starts would take the app for idle.
     const read = () => active.refresh(names).then(() => appCache.refresh(names));
-    // The change is stored, so the request does not fail any more, and waits for one attempt alone.
-    await read().catch(() => void readBack(read, clock).catch(() => undefined));
+    // The change is stored, so the request does not fail any more.
+    await readBackLater(read, clock);
     bus.notify('definitions', names);
     if (!accepted || accepted.finishedAt !== null) return;
     const key = appKey({ name: accepted.appName, uid: accepted.appUid });
