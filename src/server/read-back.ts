@@ -6,10 +6,10 @@ const AGAIN = 500;
 const LONGEST = 30_000;
 
 /**
- * Reads what was just stored, and again until the database answers: until then nobody acts on it, for everything is read anew only every
- * 30 s.
+ * Reads what was just stored, and again until the database answers. Nothing acts on a change before it is read, and the next full read may be
+ * 30 s away.
  * @param isOver whether nobody needs it any more
- * @throws what the last attempt threw, if it is over
+ * @throws the error of the last attempt, once `isOver` returns true
  */
 export async function readBack(read: () => Promise<void>, clock: Clock, isOver: () => boolean): Promise<void> {
   for (;;) {

@@ -9,7 +9,7 @@ const AWAY = 'x-app-supervisor-away';
  * answer of the app.
  */
 export function awayOf(answer: IncomingMessage): Failure | null {
-  // First of all: Node.js makes the object of fields only if somebody asks for it.
+  // Node.js builds `headers` at the first access, and most answers do not need it.
   if (answer.statusCode !== 502) return null;
   const said = answer.headers[AWAY];
   if (said === undefined) return null;

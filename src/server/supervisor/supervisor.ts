@@ -53,6 +53,7 @@ export class SupervisorPart {
   /** Names of apps that other Supervisors changed, until their definitions are read. */
   private readonly changedNames = new Set<string>();
   private readonly readChangedNames: Throttled;
+  private readonly readAgain: Throttled;
   private readonly notifySoon: Throttled;
 
   constructor(private readonly options: SupervisorPartOptions) {
@@ -62,10 +63,11 @@ export class SupervisorPart {
       this.changedNames.clear();
       this.readDefinitions(changedNames).catch(() => {
         for (const name of changedNames) this.changedNames.add(name);
-        timeout(READ_RETRY, () => this.readChangedNames());
+        this.readAgain();
       });
     };
     this.readChangedNames = throttle(readChangedNames, READ_DELAY, { leading: false, timeout });
+    this.readAgain = throttle(() => this.readChangedNames(), READ_RETRY, { leading: false, timeout });
     this.notifySoon = throttle(() => this.notifyListeners(), NOTIFY_DELAY, { leading: false, timeout });
     options.stores.returns.listen(() => this.catchUp());
     options.bus.returns.listen(() => this.catchUp());

@@ -80,6 +80,7 @@ export class RecordReconciler {
   invalidate(): void {
     this.left.clear();
     this.floors.clear();
+    this.published = null;
   }
 
   /** An environment was forgotten, and this is stored. */
@@ -100,7 +101,7 @@ export class RecordReconciler {
     return [...new Set([...this.left.keys(), ...observer.names(), ...this.publishedApps().keys(), ...buried])];
   }
 
-  /** After a start each environment asks for its own: one look at all apps serves all of them. */
+  /** After a start each environment looks for its apps: one look at all apps serves all of them. */
   private publishedApps(): Map<string, AppDefinition[]> {
     const { apps, version } = this.options.appCache;
     if (this.published?.version === version) return this.published.apps;
