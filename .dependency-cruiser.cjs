@@ -27,18 +27,7 @@ const SERVER_ROOMS = {
 const SERVER = { config: [] };
 for (const [room, mayImport] of Object.entries(SERVER_ROOMS)) SERVER[room] = [...mayImport, 'config'];
 /** Files of src/server itself that every room may import. */
-const ROOT_FILES = [
-  'clock',
-  'credible',
-  'errors',
-  'feed',
-  'keyed-queue',
-  'log',
-  'random',
-  'read-back',
-  'timing',
-  'visitor-texts',
-];
+const ROOT_FILES = ['clock', 'credible', 'errors', 'feed', 'keyed-queue', 'log', 'random', 'timing', 'visitor-texts'];
 
 /**
  * The folders of a room in their order: each imports itself and those before it. The files of the room itself wire them together; what is

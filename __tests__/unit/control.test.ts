@@ -373,6 +373,21 @@ describe('a Supervisor that leads from now on', () => {
   });
 });
 
+describe('a leader that cannot read back at once what it has stored', () => {
+  it('tells the others of the end of an operation', async () => {
+    const [leader, other] = [await fleet.supervisor(), await fleet.supervisor()];
+    await fleet.environment('env_a');
+    await fleet.runningApp(leader, 'crm', ['env_a']);
+    await leader.part.parts.service.command('crm', 'restart', '1');
+    await fleet.clock.run(500);
+    expect(other.part.parts.active.all()).toHaveLength(1);
+    vi.spyOn(leader.part.parts.active, 'refresh').mockRejectedValueOnce(new Error('connect ECONNREFUSED'));
+    await fleet.says('env_a', 'crm');
+    await fleet.run(2_000, 'env_a');
+    expect([fleet.open, other.part.parts.active.all()]).toEqual([[], []]);
+  });
+});
+
 describe('an app of which an environment is forgotten', () => {
   const codeOf = (asked: Promise<unknown>) =>
     asked.then(

@@ -129,40 +129,30 @@ it('forgets an environment also where the database cannot be read after that', a
   expect(known()).toEqual(FORGOTTEN);
 });
 
-it('keeps what was changed where the database cannot be read after that', async () => {
+type Call = (cache: EnvironmentCache) => Promise<void>;
+it.each<[string, object, Call]>([
+  ['was changed', { cordoned: true }, (cache) => cache.change('env_a', { cordoned: true })],
+  ['somebody expects', { proxyUrls: ['http://worker'] }, (cache) => cache.expect('env_a', ['http://worker'])],
+])('reads what %s as soon as the database can be read', async (_, stored, call) => {
+  let row: object = KNOWN;
   let isAway = false;
-  const { cache } = await knownEnvironment({
-    all: async () => {
-      if (isAway) throw new Error('connect ECONNREFUSED');
-      return [KNOWN];
-    },
-    change: async () => {
-      isAway = true;
-      return true;
-    },
-  });
-  await cache.change('env_a', { cordoned: true });
-  expect(cache.all()).toMatchObject([{ name: 'env_a', cordoned: true }]);
-});
-
-it('reads an address that somebody expects as soon as the database can be read', async () => {
-  let row: object = { ...KNOWN, proxyUrls: [] };
-  let isAway = false;
+  const write = async () => {
+    row = { ...KNOWN, ...stored };
+    isAway = true;
+    return true;
+  };
   const { cache, clock } = await knownEnvironment({
     all: async () => {
       if (isAway) throw new Error('connect ECONNREFUSED');
       return [row];
     },
-    expect: async () => {
-      row = { ...KNOWN, proxyUrls: ['http://worker'] };
-      isAway = true;
-    },
+    change: write,
+    expect: write,
   });
-  await cache.expect('env_a', ['http://worker']);
-  expect(cache.all()).toMatchObject([{ proxyUrls: [] }]);
+  await call(cache);
   isAway = false;
   await clock.run(500);
-  expect(cache.all()).toMatchObject([{ proxyUrls: ['http://worker'] }]);
+  expect(cache.all()).toMatchObject([stored]);
 });
 
 it('finds the row that it changes also where only changed values count, as on MySQL', async () => {

@@ -11,6 +11,7 @@ import type { AppCache } from '../definitions/app-cache';
 import { passwordRenewed, requested } from '../definitions/change-events';
 import type { EventStore } from '../definitions/event-store';
 import { newOperation, type OperationCache, type OperationStore } from '../definitions/operation-store';
+import { readBack } from '../definitions/read-back';
 import {
   type AppDefinition,
   type AppRepository,
@@ -138,10 +139,10 @@ export class AppReconciler {
     next: Plan,
     open: readonly Operation[],
   ): Promise<boolean> {
-    const { publisher, active, log, appCache } = this.options;
+    const { publisher, active, log, appCache, clock, leadership } = this.options;
     const { waits, heals, ...step } = next;
     const acts = Object.keys(step).length > 0;
-    const now = this.options.clock.now().wall;
+    const now = clock.now().wall;
     const observe = (environment: string) => this.observe(environment, app.name);
     const seen = open.map((operation) => followed(operation, { app, ending: tombstone, observe, now }, waits));
     const healing = heals ? this.healing(app, step.change ?? {}, heals) : null;
@@ -158,7 +159,12 @@ export class AppReconciler {
     // They are stored as finished, and the next pass does not find them any more.
     for (const operation of changed) if (operation.finishedAt !== null) this.options.onFinish(operation);
     // What is carried out may have been asked of another Supervisor, of which this process has not heard.
-    if (changed.length || healing || !open.length) await active.refresh([app.name]);
+    if (changed.length || healing || !open.length)
+      await readBack(
+        () => active.refresh([app.name]),
+        clock,
+        () => !leadership.leads,
+      );
     if (healing)
       log.warn(`App ${app.name}: ${heals?.action} in ${heals?.environments.join(', ')}, by itself.`, { app: app.name });
     if (step.change?.paused) log.warn(`App ${app.name}: ${inEnglish(step.change.paused.cause)}`, { app: app.name });

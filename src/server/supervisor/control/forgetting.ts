@@ -44,8 +44,7 @@ export class EnvironmentRemoval {
     const { registry, environmentCache, environments, leadership, bus, store, observer } = this.options;
     // Once more: the request may not have reached the store, or the store has lost it since.
     if (!observer.foreign) await store.forget(environment, floor, leadership.term);
-    const names = await this.removeReferences(environment);
-    if (names.length) bus.notify('definitions', names);
+    await this.removeReferences(environment);
     await leadership.write((transaction) => registry.noteRemoved(environment, transaction));
     // From here on something may be published for it: of what was published before, nothing is left.
     environments.noteFloor(environment, floor);
@@ -59,16 +58,13 @@ export class EnvironmentRemoval {
   /**
    * A pass over one of these apps that has read it before fails, and is repeated. No request places an app there any more
    * (`EnvironmentCache.assertStored`), so that one look is enough.
-   *
-   * @returns the apps that were assigned to it
    */
-  private async removeReferences(environment: string): Promise<string[]> {
+  private async removeReferences(environment: string): Promise<void> {
     const { appCache, queue } = this.options;
     await appCache.load();
-    const names: string[] = [];
     for (const app of [...appCache.apps.values()]) {
       if (!forgotten(app, environment)) continue;
-      if (await this.removeFromApp(app, environment)) names.push(app.name);
+      await this.removeFromApp(app, environment);
       queue.add(appKey(app));
     }
     // Apps that were deleted before they could be changed are among them now.
@@ -79,11 +75,10 @@ export class EnvironmentRemoval {
       // Its next pass ends a deletion that waits for no environment.
       queue.add(appKey(tombstone));
     }
-    return names;
   }
 
-  private async removeFromApp({ name, uid }: Pick<AppDefinition, 'name' | 'uid'>, environment: string) {
-    const { appRepository, appCache, leadership, clock } = this.options;
+  private async removeFromApp({ name, uid }: Pick<AppDefinition, 'name' | 'uid'>, environment: string): Promise<void> {
+    const { appRepository, appCache, leadership, bus, clock } = this.options;
     const isChanged = await leadership.write(async (transaction) => {
       // Another Supervisor may change the same app.
       const app = await appRepository.findLocked(name, transaction);
@@ -92,8 +87,9 @@ export class EnvironmentRemoval {
       const generation = nextGeneration(newestOf(app), clock.now().wall);
       return appRepository.updateLiving(app, { ...change, generation }, transaction);
     });
+    // Before anything else can fail: the next pass finds nothing to change, and would tell nobody.
+    if (isChanged) bus.notify('definitions', [name]);
     await appCache.refresh([name]);
-    return isChanged;
   }
 
   private async removeFromTombstone({ name, uid }: Tombstone, environment: string): Promise<void> {

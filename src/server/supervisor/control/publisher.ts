@@ -1,7 +1,7 @@
 import type { Transaction } from '@nocobase/database';
 import type { Clock } from '../../clock';
-import { readBack } from '../../read-back';
 import type { AppCache } from '../definitions/app-cache';
+import { readBack } from '../definitions/read-back';
 import { type AppDefinition, type AppRepository, newestOf } from '../definitions/repository';
 import type { Plan } from '../rollout/sight';
 import type { Leadership } from './leader';

@@ -14,13 +14,13 @@ import type { MessageBus } from '../../protocol/bus';
 import type { Keyring } from '../../protocol/keyring';
 import type { FleetStore } from '../../protocol/stores/fleet';
 import type { LeaseStore } from '../../protocol/stores/leases';
-import { readBackLater } from '../../read-back';
 import {
   type EnvironmentRegistry,
   type EnvironmentSettings,
   type EnvironmentState,
   isKnown,
 } from '../definitions/environment-registry';
+import { readBackLater } from '../definitions/read-back';
 import type { FleetObserver } from './observer';
 import { isAdmitted, type ProxyAddress, proxyAddressOf } from './proxy-address';
 
@@ -212,10 +212,7 @@ export class EnvironmentCache {
     await this.settled();
     const { floor } = this.known(name);
     const isChanged = await this.options.registry.change(name, floor, settings);
-    await this.load().catch(() => {
-      const row = this.rows.get(name);
-      if (row && isChanged) this.rows.set(name, { ...row, ...settings });
-    });
+    await readBackLater(() => this.load(), this.options.clock);
     if (!isChanged) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
     this.tell();
   }

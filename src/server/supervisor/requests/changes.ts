@@ -11,7 +11,6 @@ import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
 import { isAlive } from '../../protocol/health';
 import type { Random } from '../../random';
-import { readBackLater } from '../../read-back';
 import type { Leadership } from '../control/leader';
 import { appKey } from '../control/queue-keys';
 import type { WorkQueue } from '../control/work-queue';
@@ -20,6 +19,7 @@ import { changed, changesBetween, ofApp, requested } from '../definitions/change
 import { assertDomainOfNoOther } from '../definitions/domain';
 import type { EventStore } from '../definitions/event-store';
 import { newOperation, type OperationCache, type OperationStore } from '../definitions/operation-store';
+import { readBackLater } from '../definitions/read-back';
 import { type AppDefinition, type AppRepository, newestOf, nextGeneration } from '../definitions/repository';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';

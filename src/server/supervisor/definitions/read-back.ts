@@ -1,4 +1,4 @@
-import { type Clock, pause } from './clock';
+import { type Clock, pause } from '../../clock';
 
 /** Delay before what is stored is read again, in ms. */
 const AGAIN = 500;
@@ -27,6 +27,9 @@ export async function readBack(read: () => Promise<void>, clock: Clock, isOver: 
 export async function readBackLater(read: () => Promise<void>, clock: Clock): Promise<void> {
   const end = clock.now().mono + LONGEST;
   await read().catch(() => {
-    void readBack(read, clock, () => clock.now().mono >= end).catch(() => undefined);
+    const readAgain = () => readBack(read, clock, () => clock.now().mono >= end);
+    void pause(clock, AGAIN)
+      .then(readAgain)
+      .catch(() => undefined);
   });
 }
