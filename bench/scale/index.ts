@@ -34,12 +34,13 @@ import { SlowRedis } from './slow-redis';
  *
  * `-- --sizes 50x1000,200x10000` (environments, apps, and with a third number the environments of each app),
  * `--latency MS` (of each Redis command, there and back: half of it each way), `--visits N` (a second, spread over all
- * apps), `--rounds 2`, `--rest SECONDS`, `--json FILE`, `--profile FOLDER` (of the Supervisor, by Node.js).
+ * apps), `--rounds 2`, `--rest SECONDS`, `--json FILE`, `--profile FOLDER` (of the Supervisor, for Chromium's developer tools).
  */
 
 const SIZES = '50x1000,200x10000,50x1000x50';
 /** Two of the comparisons that every process makes. */
 const REST = '60';
+const PROFILE = path.join(ROOT, 'bench/scale/profile.cjs');
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -139,7 +140,9 @@ function startFleet(redisUrl?: string, profile?: string): Promise<Fleet> {
   const supervisor = {
     // A Redis of ours, which no other fleet uses.
     APP_SUPERVISOR_KEY_PREFIX: 'app-supervisor',
-    ...(profile ? { NODE_OPTIONS: `--preserve-symlinks --cpu-prof --cpu-prof-dir=${profile}` } : {}),
+    ...(profile
+      ? { NODE_OPTIONS: `--preserve-symlinks --require ${PROFILE}`, BENCH_PROFILE: path.resolve(profile) }
+      : {}),
   };
   const size = { name: 'bench-scale', port: 'free', workers: 0, reset: true, durable: false } as const;
   return Fleet.start({ ...size, redisUrl, instanceEnv: { supervisor } }, terminalProgress());
