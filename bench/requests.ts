@@ -207,7 +207,7 @@ async function benchWebSockets(
 
 /**
  * Here the Worker is the slow part: the cost of the Supervisor in practice. Its own speed differs between turns by more than what is between,
- * so these are longer, and it is measured twice in each round: the mean of both is what others are compared with.
+ * so these are longer, and it is measured twice in each round: the door is compared with the mean of both.
  */
 async function benchRealApp(measured: MeasuredFleet, seconds: number, rounds: number, report: Report): Promise<void> {
   const started = await startContenders(measured.fleet.worker('env_a').url, REAL);

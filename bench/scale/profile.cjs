@@ -1,4 +1,4 @@
-/* Writes a profile of the processor time of each process of the Supervisor when it ends: Node.js takes no `--cpu-prof` from NODE_OPTIONS. */
+/* Writes a profile of the processor time of a process when it exits: Node.js 20 takes no `--cpu-prof` from NODE_OPTIONS. */
 const { mkdirSync, writeFileSync } = require('node:fs');
 const { Session } = require('node:inspector');
 const path = require('node:path');

@@ -11,7 +11,6 @@ import type { AppCache } from '../definitions/app-cache';
 import { passwordRenewed, requested } from '../definitions/change-events';
 import type { EventStore } from '../definitions/event-store';
 import { newOperation, type OperationCache, type OperationStore } from '../definitions/operation-store';
-import { readBack } from '../definitions/read-back';
 import {
   type AppDefinition,
   type AppRepository,
@@ -139,7 +138,7 @@ export class AppReconciler {
     next: Plan,
     open: readonly Operation[],
   ): Promise<boolean> {
-    const { publisher, active, log, appCache, clock, leadership } = this.options;
+    const { publisher, active, log, appCache, clock } = this.options;
     const { waits, heals, ...step } = next;
     const acts = Object.keys(step).length > 0;
     const now = clock.now().wall;
@@ -158,18 +157,13 @@ export class AppReconciler {
     else await publisher.note(app, along);
     // They are stored as finished, and the next pass does not find them any more.
     for (const operation of changed) if (operation.finishedAt !== null) this.options.onFinish(operation);
-    // What is carried out may have been asked of another Supervisor, of which this process has not heard.
-    if (changed.length || healing || !open.length)
-      await readBack(
-        () => active.refresh([app.name]),
-        clock,
-        () => !leadership.leads,
-      );
     if (healing)
       log.warn(`App ${app.name}: ${heals?.action} in ${heals?.environments.join(', ')}, by itself.`, { app: app.name });
     if (step.change?.paused) log.warn(`App ${app.name}: ${inEnglish(step.change.paused.cause)}`, { app: app.name });
     log.rooms.loop?.('Moved an app', { app: app.name, published: Object.keys(step.publish ?? {}), waits: waits?.code });
     if (appCache.byUid(app.name, app.uid)) this.changes.emit(app.name);
+    // Last, since it may fail. What is carried out may have been asked of another Supervisor, of which this process has not heard.
+    if (changed.length || healing || !open.length) await active.refresh([app.name]);
     return true;
   }
 

@@ -212,6 +212,9 @@ export class EnvironmentCache {
     await this.settled();
     const { floor } = this.known(name);
     const isChanged = await this.options.registry.change(name, floor, settings);
+    const row = this.rows.get(name);
+    // What follows decides by it, also where it cannot be read now.
+    if (row && isChanged) this.rows.set(name, { ...row, ...settings });
     await readBackLater(() => this.load(), this.options.clock);
     if (!isChanged) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
     this.tell();
