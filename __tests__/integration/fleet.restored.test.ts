@@ -30,8 +30,11 @@ async function restore(supervisor: SupervisorProcess, tables: Rows, within = fle
   supervisor.parts.loop.stop();
   for (const [name, rows] of tables) {
     const model = supervisor.db.getModel(name);
-    await model.destroy({ truncate: true });
-    await model.bulkCreate(rows as never);
+    // As one step: a lead that is renewed in between would have a row of its own.
+    await supervisor.db.sequelize.transaction(async (transaction) => {
+      await model.destroy({ truncate: true, transaction });
+      await model.bulkCreate(rows as never, { transaction });
+    });
   }
   await supervisor.kill();
   const next = await within.supervisor();
