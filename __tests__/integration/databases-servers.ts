@@ -174,7 +174,8 @@ function untilPrinted(child: ChildProcess, name: string, words: string): Promise
     };
     child.stdout?.on('data', read);
     child.stderr?.on('data', read);
-    child.on('exit', (code) => reject(new Error(`${name} ended with ${code}:\n${printed}`)));
+    // Not at its exit: the last that it prints may come after that.
+    child.on('close', (code) => reject(new Error(`${name} ended with ${code}:\n${printed}`)));
     child.on('error', reject);
   });
 }
