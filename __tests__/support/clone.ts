@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../../scripts/lib/root.mjs';
-import { linkFiles } from './installation';
+import { foldersIn, linkFiles } from './installation';
 
 const MODULES = path.join(ROOT, 'node_modules');
 
@@ -12,22 +12,17 @@ export function makeClone(folder: string): void {
     const from = path.join(ROOT, name);
     if (!apart.includes(from)) fs.cpSync(from, path.join(folder, name), { recursive: true });
   }
-  for (const name of ['.package-lock.json', '.bin', ...packages()]) {
-    const [from, to] = [path.join(MODULES, name), path.join(folder, 'node_modules', name)];
-    const kind = fs.lstatSync(from);
-    // A link leads to what fleets of the other clone have installed.
-    if (kind.isDirectory()) linkFiles(from, to);
-    else if (kind.isFile()) fs.cpSync(from, to);
-  }
+  const modules = path.join(folder, 'node_modules');
+  for (const name of ['.bin', ...packages()]) linkFiles(path.join(MODULES, name), path.join(modules, name));
+  fs.cpSync(path.join(MODULES, '.package-lock.json'), path.join(modules, '.package-lock.json'));
   // What V8 has made of the packages, so that it need not do it again at each start.
   const compiled = path.join('.fleet', 'compiled');
   if (fs.existsSync(path.join(ROOT, compiled))) linkFiles(path.join(ROOT, compiled), path.join(folder, compiled));
 }
 
 const packages = (): string[] =>
-  fs
-    .readdirSync(MODULES)
+  foldersIn(MODULES)
     .filter((name) => !name.startsWith('.'))
     .flatMap((name) =>
-      name.startsWith('@') ? fs.readdirSync(path.join(MODULES, name)).map((own) => path.join(name, own)) : [name],
+      name.startsWith('@') ? foldersIn(path.join(MODULES, name)).map((own) => path.join(name, own)) : [name],
     );
