@@ -47,6 +47,7 @@ export async function startPostgres(programs?: string): Promise<Server> {
 /** MariaDB with the user `root` that may do everything. */
 export async function startMariadb(): Promise<Server> {
   const program = programOf('mariadb');
+  const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'databases-maria-'));
   const asRoot = process.getuid?.() === 0 ? ['--user=root'] : [];
   const data = `--datadir=${join(folder, 'data')}`;
@@ -65,6 +66,7 @@ export async function startMariadb(): Promise<Server> {
   const options = [
     '--no-defaults',
     data,
+    `--port=${port}`,
     '--bind-address=127.0.0.1',
     `--socket=${join(folder, 'socket')}`,
     `--pid-file=${join(folder, 'pid')}`,
@@ -73,16 +75,9 @@ export async function startMariadb(): Promise<Server> {
     '--innodb-flush-log-at-trx-commit=0',
     ...asRoot,
   ];
-  const begin = async (port: number) => {
-    const child = spawn(program, [...options, `--port=${port}`], { stdio: ['ignore', 'pipe', 'pipe'], env });
-    await untilPrinted(child, 'MariaDB', 'ready for connections');
-    return { host: '127.0.0.1', port, username: 'admin', password: 'admin', stop: () => stopChild(child, folder) };
-  };
-  // It takes its port seconds after it was started, and by then others may have it.
-  return begin(await freePort()).catch(async (error: Error) => {
-    if (!error.message.includes('Address already in use')) throw error;
-    return begin(await freePort());
-  });
+  const child = spawn(program, options, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  await untilPrinted(child, 'MariaDB', 'ready for connections');
+  return { host: '127.0.0.1', port, username: 'admin', password: 'admin', stop: () => stopChild(child, folder) };
 }
 
 /**

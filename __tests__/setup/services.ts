@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { freePort, Postgres, type PostgresServer, Redis } from '../../scripts/fleet';
+import { CHOSEN_PORTS } from '../../scripts/fleet/ports';
 
 /**
  * Servers for integration tests, on free ports. `inject('postgres')` and `inject('redisUrl')` are shared by all tests of
@@ -69,7 +70,7 @@ export async function removeFolders(): Promise<void> {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  process.env[RUN_FOLDER] = await makeFolder();
+  process.env[RUN_FOLDER] = process.env[CHOSEN_PORTS] = await makeFolder();
   const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
   project.provide('postgres', postgres.server);
   project.provide('redisUrl', redis.url);

@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto';
+import fs from 'node:fs';
 import net from 'node:net';
+import path from 'node:path';
 
 export const HOST = '127.0.0.1';
 
@@ -26,9 +28,27 @@ export async function freePorts(count: number): Promise<number[]> {
   for (let tries = 0; found.size < count; tries++) {
     if (tries > RANGE.end - RANGE.first) throw new Error('There is no free port.');
     const port = randomInt(RANGE.first, RANGE.end);
-    if (await isFree(port)) found.add(port);
+    if ((await isFree(port)) && isChosenFirst(port)) found.add(port);
   }
   return [...found];
+}
+
+/**
+ * Names a folder in which processes that run at the same time, as those of tests, note the ports that they have chosen: a server may
+ * take its port seconds after that.
+ */
+export const CHOSEN_PORTS = 'APP_SUPERVISOR_CHOSEN_PORTS';
+
+function isChosenFirst(port: number): boolean {
+  const folder = process.env[CHOSEN_PORTS];
+  if (!folder) return true;
+  try {
+    fs.writeFileSync(path.join(folder, `port-${port}`), '', { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
+  }
 }
 
 async function listen(port: number): Promise<{ close(): Promise<true> }> {

@@ -1,0 +1,17 @@
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, expect, it, vi } from 'vitest';
+import { CHOSEN_PORTS, freePort } from '../../scripts/fleet/ports';
+
+const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-ports-'));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  fs.rmSync(folder, { recursive: true });
+});
+
+it('gives nobody a port that another has chosen and not taken yet', async () => {
+  vi.stubEnv(CHOSEN_PORTS, folder);
+  const chosen = await Promise.all(Array.from({ length: 1_000 }, () => freePort()));
+  expect(new Set(chosen).size).toBe(1_000);
+});
