@@ -104,6 +104,7 @@ describe('the checks', () => {
     leads = true,
     publicUrl = 'https://main.test:8443' as string | null,
     answer = null as DomainReason | null,
+    refresh = async () => {},
   } = {}) {
     const clock = new FakeClock();
     const app = { name: 'crm', uid: 'uid-1', cname: DOMAIN as string | null, domainCheck: null as DomainCheck | null };
@@ -112,7 +113,7 @@ describe('the checks', () => {
     const state = { leads, answer };
     const listeners: Array<() => void> = [];
     const watch = new DomainWatch({
-      appCache: { apps: new Map([['crm', app]]), refresh: async () => {} } as never,
+      appCache: { apps: new Map([['crm', app]]), refresh } as never,
       appRepository: {
         updateLiving: async (_: unknown, values: object) => {
           Object.assign(app, values);
@@ -151,6 +152,13 @@ describe('the checks', () => {
     expect(app.domainCheck).toMatchObject({ domain: DOMAIN, state: 'verified', reason: null });
     await clock.run(VERIFIED_EVERY + 1_000);
     expect([asked.length, told]).toEqual([2, ['crm']]);
+  });
+
+  it('tell other Supervisors what they have stored also where it cannot be read after that', async () => {
+    const refresh = () => Promise.reject(new Error('connect ECONNREFUSED'));
+    const { clock, told } = setup({ refresh });
+    await clock.run(1_000);
+    expect(told).toEqual(['crm']);
   });
 
   it('come sooner while they fail, and at once for another domain', async () => {

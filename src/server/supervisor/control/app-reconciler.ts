@@ -202,6 +202,7 @@ export class AppReconciler {
     });
     const end = { ...operation, state: 'cancelled' as const, waitingFor: null, finishedAt: clock.now().wall };
     await leadership.write((transaction) => operations.save(end, transaction).then(() => undefined));
+    this.changes.emit(operation.appName);
     await active.refresh([operation.appName]);
   }
 
@@ -226,11 +227,12 @@ export class AppReconciler {
       else await appRepository.removeTombstone(uid, transaction);
     });
     for (const operation of ends) if (operation.finishedAt !== null) onFinish(operation);
+    // Before the reads, which may fail: the next pass may find no tombstone any more, and would tell nobody.
+    this.changes.emit(name);
     await active.refresh([name]);
     await appCache.refresh([name]);
     // Their next passes remove its records, unless a new app of this name is published there by then.
     for (const environment of Object.keys(definition.published)) queue.add(environmentKey(environment));
-    this.changes.emit(name);
     return true;
   }
 

@@ -95,7 +95,8 @@ export class DomainWatch {
     );
     if (!isStored) return;
     if (known.state !== before?.state) log.info(`The domain of app ${name} is ${known.state}`, { app: name, ...known });
-    await appCache.refresh([name]);
+    // Before anything can fail: the next check finds nothing to change, and would tell nobody.
     bus.notify('definitions', [name]);
+    await appCache.refresh([name]);
   }
 }

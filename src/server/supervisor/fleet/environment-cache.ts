@@ -209,12 +209,14 @@ export class EnvironmentCache {
 
   /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT, also if another Supervisor has had it forgotten */
   async change(name: string, settings: EnvironmentSettings): Promise<void> {
-    await this.settled();
-    const { floor } = this.known(name);
-    const isChanged = await this.options.registry.change(name, floor, settings);
-    const row = this.rows.get(name);
-    // What follows decides by it, also where it cannot be read now.
-    if (row && isChanged) this.rows.set(name, { ...row, ...settings });
+    const isChanged = await this.turns.add(async () => {
+      const { floor } = this.known(name);
+      const isStored = await this.options.registry.change(name, floor, settings);
+      const row = this.rows.get(name);
+      // What follows decides by it, also where it cannot be read now.
+      if (row && isStored) this.rows.set(name, { ...row, ...settings });
+      return isStored;
+    });
     await readBackLater(() => this.load(), this.options.clock);
     if (!isChanged) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
     this.tell();
