@@ -241,7 +241,8 @@ export const ODDITIES: Record<string, (making: Making) => void> = {
         'apps.test',
       ]),
     ),
-  'two hosts': (m) => void m.fields.push(['Host', hostOf(m) === 'shop.test' ? 'crm.test' : 'shop.test']),
+  // Two spellings of one host are one for HAProxy, which drops the second.
+  'two hosts': (m) => void m.fields.push(['Host', hostOf(m).toLowerCase() === 'shop.test' ? 'crm.test' : 'shop.test']),
   'an absolute target': (m) =>
     aim(m, `http://${m.random.one(['shop.test', 'main.test', 'a@b', hostOf(m)])}${m.target}`),
   'a path of another app': (m) =>
