@@ -95,7 +95,7 @@ export class DomainWatch {
     );
     if (!isStored) return;
     if (known.state !== before?.state) log.info(`The domain of app ${name} is ${known.state}`, { app: name, ...known });
-    // Before anything can fail: the next check finds nothing to change, and would tell nobody.
+    // Before the read, which may fail: the next check is minutes later, and may find nothing to change.
     bus.notify('definitions', [name]);
     await appCache.refresh([name]);
   }
