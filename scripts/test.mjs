@@ -9,7 +9,8 @@
  * stage that is no test counts as one failure.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { CpuTime } from './lib/cpu-time.mjs';
 import { ensureInstalled, ensureNode } from './lib/install.mjs';
@@ -77,11 +78,14 @@ async function runGate(programs) {
   const compile = () => run('SQLite driver', [process.execPath, 'scripts/lib/sqlite.mjs']);
   const driver = programs.then(compile, () => false);
   const prepared = prepareFleets(programs);
+  // scripts/fleet/ports.ts: none of the lanes chooses a port of another one.
+  process.env.APP_SUPERVISOR_CHOSEN_PORTS = mkdtempSync(path.join(tmpdir(), 'app-supervisor-ports-'));
   await Promise.all([
     prepared.then(() => runTests('e2e', true)),
     prepared.then(() => runTests('alone', true)),
     Promise.all([prepared, runChecks(driver)]).then(() => runTests('integration', true)),
   ]);
+  rmSync(process.env.APP_SUPERVISOR_CHOSEN_PORTS, { recursive: true });
 }
 
 /** @param {Promise<boolean>} driver */

@@ -27,7 +27,7 @@ async function backup({ db }: SupervisorProcess): Promise<Rows> {
 
 /** Puts the backup in place of what a Supervisor has, and a Supervisor that starts with it in its place. */
 async function restore(supervisor: SupervisorProcess, tables: Rows, within = fleet): Promise<SupervisorProcess> {
-  await supervisor.part.stop();
+  supervisor.part.stop();
   for (const [name, rows] of tables) {
     const model = supervisor.db.getModel(name);
     // As one step: another Supervisor may lead, and its lead that is renewed in between would have a row of its own.

@@ -70,7 +70,8 @@ export async function removeFolders(): Promise<void> {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  process.env[RUN_FOLDER] = process.env[CHOSEN_PORTS] = await makeFolder();
+  process.env[RUN_FOLDER] = await makeFolder();
+  process.env[CHOSEN_PORTS] ??= process.env[RUN_FOLDER];
   const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
   project.provide('postgres', postgres.server);
   project.provide('redisUrl', redis.url);

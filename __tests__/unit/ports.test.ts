@@ -1,11 +1,11 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterAll, expect, it, vi } from 'vitest';
 import { CHOSEN_PORTS, freePort } from '../../scripts/fleet/ports';
 
 const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-ports-'));
-afterEach(() => {
+afterAll(() => {
   vi.unstubAllEnvs();
   fs.rmSync(folder, { recursive: true });
 });

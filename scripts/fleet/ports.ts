@@ -28,7 +28,7 @@ export async function freePorts(count: number): Promise<number[]> {
   for (let tries = 0; found.size < count; tries++) {
     if (tries > RANGE.end - RANGE.first) throw new Error('There is no free port.');
     const port = randomInt(RANGE.first, RANGE.end);
-    if ((await isFree(port)) && isChosenFirst(port)) found.add(port);
+    if (await isOurs(port)) found.add(port);
   }
   return [...found];
 }
@@ -38,6 +38,9 @@ export async function freePorts(count: number): Promise<number[]> {
  * take its port seconds after that.
  */
 export const CHOSEN_PORTS = 'APP_SUPERVISOR_CHOSEN_PORTS';
+
+/** Whether nobody else has chosen this port, which is not even tried then: its server may start just now. */
+export const isOurs = async (port: number): Promise<boolean> => isChosenFirst(port) && isFree(port);
 
 function isChosenFirst(port: number): boolean {
   const folder = process.env[CHOSEN_PORTS];
