@@ -113,6 +113,31 @@ it('knows the floor of an environment that it has had forgotten and that came ba
   expect(cache.all()).toMatchObject([{ name: 'env_a', floor: 20 }]);
 });
 
+it('keeps a change beside a read that began before it', async () => {
+  let database: 'answers' | 'is slow' | 'is away' = 'answers';
+  let answer = () => {};
+  const { cache } = await knownEnvironment({
+    all: async () => {
+      if (database === 'is away') throw new Error('connect ECONNREFUSED');
+      if (database === 'is slow') await new Promise<void>((resolve) => (answer = resolve));
+      return [KNOWN];
+    },
+    change: async () => {
+      database = 'is slow';
+      read = cache.load().catch(() => undefined);
+      await new Promise(setImmediate);
+      database = 'is away';
+      return true;
+    },
+  });
+  let read: Promise<void> | undefined;
+  const changed = cache.change('env_a', { cordoned: true });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  answer();
+  await Promise.all([changed, read]);
+  expect(cache.all()).toMatchObject([{ cordoned: true }]);
+});
+
 it('forgets an environment also where the database cannot be read after that', async () => {
   let isAway = false;
   const { cache, known } = await knownEnvironment({

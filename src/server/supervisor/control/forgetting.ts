@@ -48,9 +48,9 @@ export class EnvironmentRemoval {
     await leadership.write((transaction) => registry.noteRemoved(environment, transaction));
     // From here on something may be published for it: of what was published before, nothing is left.
     environments.noteFloor(environment, floor);
+    await environmentCache.load();
     // Other Supervisors show it again when it comes back.
     bus.notify('definitions', []);
-    await environmentCache.load();
     // It may have come back meanwhile, and have apps.
     return 0;
   }

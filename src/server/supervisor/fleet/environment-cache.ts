@@ -119,7 +119,7 @@ export class EnvironmentCache {
 
   /** Somebody adds an environment, and says where it will be reached: there it needs no confirmation. */
   async expect(name: string, addresses: readonly string[]): Promise<void> {
-    await this.options.registry.expect(name, addresses);
+    await this.turns.add(() => this.options.registry.expect(name, addresses));
     await readBackLater(() => this.load(), this.options.clock);
     this.tell();
   }
