@@ -264,7 +264,11 @@ describe('a supervisor', () => {
     const [supervisor, a] = await fleet.begin('env_a');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     await until('The fleet to be marked', async () => (await supervisor.wire.stores.fleet.poll()).fleet !== null);
-    const before = await recordsIn(supervisor.wire.stores.records, 'env_a');
+    // The operation may end a moment before its record says that the app is made, without its first administrator.
+    const before = await until('Its record as of an app that is made', async () => {
+      const records = await recordsIn(supervisor.wire.stores.records, 'env_a');
+      return records[0].provision === 'none' && records;
+    });
     const orphan = await fleet.supervisor({ database: 'stranger' });
     await until('It to notice', () => orphan.parts.observer.foreign);
     await until('It to say so', () => orphan.log.at('error').some((line) => line.includes('Another fleet')));
