@@ -41,5 +41,10 @@ describe('an environment that was forgotten', () => {
     await until('Its return', () => supervisor.health('env_a') === 'online');
     await supervisor.ends(await supervisor.parts.service.update('crm', { environments: ['env_a'] }, '1'));
     expect([now.runs, now.part.warnings()]).toEqual([['crm'], []]);
+
+    // As the pass that removed it is repeated if its last read has failed.
+    await supervisor.parts.removal.reconcile('env_a', floor);
+    await supervisor.parts.appCache.load();
+    expect(supervisor.part.app('crm')?.environments).toEqual(['env_a']);
   });
 });

@@ -42,10 +42,13 @@ export class EnvironmentRemoval {
   /** @throws TermOver, StaleTerm, and if the database or the store cannot be reached */
   async reconcile(environment: string, floor: number): Promise<number> {
     const { registry, environmentCache, environments, leadership, bus, store, observer } = this.options;
-    // Once more: the request may not have reached the store, or the store has lost it since.
-    if (!observer.foreign) await store.forget(environment, floor, leadership.term);
-    await this.removeReferences(environment);
-    await leadership.write((transaction) => registry.noteRemoved(environment, transaction));
+    // A pass whose last read failed is repeated, but apps that were placed there since are to stay.
+    if ((await registry.stateOf(environment)).isRemoved) {
+      // Once more: the request may not have reached the store, or the store has lost it since.
+      if (!observer.foreign) await store.forget(environment, floor, leadership.term);
+      await this.removeReferences(environment);
+      await leadership.write((transaction) => registry.noteRemoved(environment, transaction));
+    }
     // From here on something may be published for it: of what was published before, nothing is left.
     environments.noteFloor(environment, floor);
     await environmentCache.load();
