@@ -24,7 +24,8 @@ import { type Loaded, load } from './lib/wrk';
 const USAGE = `npm run bench [-- options]
 
   --seconds N   how long each load lasts (default 2)
-  --rounds N    how many turns each contender gets (default 5); the median counts
+  --rounds N    how many turns each contender gets (default 5), and eight times as many the door and direct of a
+                real app; the median counts
   --requests    only what passes through
   --worker      only what a Worker does: starts and stops, its event loop, its heap
   --domains     only how soon a changed domain is in force

@@ -43,7 +43,7 @@ describe('an environment that was forgotten', () => {
     expect([now.runs, now.part.warnings()]).toEqual([['crm'], []]);
 
     // As the pass that removed it is repeated if its last read has failed.
-    await supervisor.parts.removal.reconcile('env_a', floor);
+    await supervisor.parts.removal.reconcile('env_a');
     await supervisor.parts.appCache.load();
     expect(supervisor.part.app('crm')?.environments).toEqual(['env_a']);
   });

@@ -61,7 +61,7 @@ it('drops what is observed of an environment that was forgotten, and not of one 
     { ...rowOf('env_c'), ...gone },
   ];
   await cache.load();
-  expect([forgotten.sort(), cache.all(), [...cache.forgotten]]).toEqual([['env_a', 'env_b'], [], [['env_a', 20]]]);
+  expect([forgotten.sort(), cache.all(), [...cache.forgotten]]).toEqual([['env_a', 'env_b'], [], ['env_a']]);
   expect(raised.slice(-3)).toEqual(['env_a 20', 'env_b 20', 'env_c 10']);
 });
 
@@ -93,7 +93,7 @@ async function knownEnvironment(
 }
 
 const KNOWN = { name: 'env_a', registration: registrationOf('env_a'), floor: 10, isRemoved: false };
-const FORGOTTEN = [['env_a 10', 'env_a 20'], [], [['env_a', 20]]];
+const FORGOTTEN = [['env_a 10', 'env_a 20'], [], ['env_a']];
 
 it('knows the floor of an environment that it has had forgotten and that came back', async () => {
   let row: object = KNOWN;

@@ -40,10 +40,11 @@ export class EnvironmentRemoval {
   constructor(private readonly options: ForgettingOptions) {}
 
   /** @throws TermOver, StaleTerm, and if the database or the store cannot be reached */
-  async reconcile(environment: string, floor: number): Promise<number> {
+  async reconcile(environment: string): Promise<number> {
     const { registry, environmentCache, environments, leadership, bus, store, observer } = this.options;
+    const { floor, isRemoved } = await registry.stateOf(environment);
     // A pass whose last read failed is repeated, but apps that were placed there since are to stay.
-    if ((await registry.stateOf(environment)).isRemoved) {
+    if (isRemoved) {
       // Once more: the request may not have reached the store, or the store has lost it since.
       if (!observer.foreign) await store.forget(environment, floor, leadership.term);
       await this.removeReferences(environment);

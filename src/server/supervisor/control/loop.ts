@@ -114,7 +114,7 @@ export class ControlLoop {
   /** The environments that are forgotten may be others. */
   noteForgotten(): void {
     const { environmentCache, queue } = this.options;
-    for (const name of environmentCache.forgotten.keys()) queue.add(environmentKey(name));
+    for (const name of environmentCache.forgotten) queue.add(environmentKey(name));
   }
 
   /** Definitions or operations of these apps have changed, or what is observed of them. */
@@ -197,8 +197,7 @@ export class ControlLoop {
 
   private passEnvironment(name: string): Promise<number | null> {
     const { environments, environmentCache, removal } = this.options;
-    const floor = environmentCache.forgotten.get(name);
-    return floor === undefined ? environments.reconcile(name) : removal.reconcile(name, floor);
+    return environmentCache.forgotten.has(name) ? removal.reconcile(name) : environments.reconcile(name);
   }
 
   /** Publishes the app index. */

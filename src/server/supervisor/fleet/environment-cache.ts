@@ -54,10 +54,10 @@ export class EnvironmentCache {
 
   constructor(private readonly options: EnvironmentCacheOptions) {}
 
-  /** Environments that were forgotten and that the leader has not removed yet, with their floors. */
-  get forgotten(): ReadonlyMap<string, number> {
+  /** Environments that were forgotten and that the leader has not removed yet. */
+  get forgotten(): ReadonlySet<string> {
     const pending = [...this.rows.values()].filter(({ isRemoved }) => isRemoved);
-    return new Map(pending.map(({ name, floor }) => [name, floor]));
+    return new Set(pending.map(({ name }) => name));
   }
 
   get(name: string): StoredEnvironment | undefined {
