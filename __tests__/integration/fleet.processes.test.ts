@@ -267,7 +267,7 @@ describe('a supervisor', () => {
     // The operation may end a moment before its record says that the app is made, without its first administrator.
     const before = await until('Its record as of an app that is made', async () => {
       const records = await recordsIn(supervisor.wire.stores.records, 'env_a');
-      return records[0].provision === 'none' && records;
+      return records[0]?.provision === 'none' && records;
     });
     const orphan = await fleet.supervisor({ database: 'stranger' });
     await until('It to notice', () => orphan.parts.observer.foreign);
