@@ -9,8 +9,7 @@
  * stage that is no test counts as one failure.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { CpuTime } from './lib/cpu-time.mjs';
 import { ensureInstalled, ensureNode } from './lib/install.mjs';
@@ -79,13 +78,15 @@ async function runGate(programs) {
   const driver = programs.then(compile, () => false);
   const prepared = prepareFleets(programs);
   // scripts/fleet/ports.ts: none of the lanes chooses a port of another one.
-  process.env.APP_SUPERVISOR_CHOSEN_PORTS = mkdtempSync(path.join(tmpdir(), 'app-supervisor-ports-'));
+  const ports = path.join(RESULTS, 'ports');
+  rmSync(ports, { recursive: true, force: true });
+  mkdirSync(ports);
+  process.env.APP_SUPERVISOR_CHOSEN_PORTS = ports;
   await Promise.all([
     prepared.then(() => runTests('e2e', true)),
     prepared.then(() => runTests('alone', true)),
     Promise.all([prepared, runChecks(driver)]).then(() => runTests('integration', true)),
   ]);
-  rmSync(process.env.APP_SUPERVISOR_CHOSEN_PORTS, { recursive: true });
 }
 
 /** @param {Promise<boolean>} driver */

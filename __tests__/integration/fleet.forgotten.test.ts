@@ -42,7 +42,7 @@ describe('an environment that was forgotten', () => {
     await supervisor.ends(await supervisor.parts.service.update('crm', { environments: ['env_a'] }, '1'));
     expect([now.runs, now.part.warnings()]).toEqual([['crm'], []]);
 
-    // As the pass that removed it is repeated if its last read has failed.
+    // The pass that removed it is repeated if its last read fails.
     await supervisor.parts.removal.reconcile('env_a');
     await supervisor.parts.appCache.load();
     expect(supervisor.part.app('crm')?.environments).toEqual(['env_a']);

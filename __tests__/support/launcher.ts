@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { freePort, waitFor } from '../../scripts/fleet';
 import { FLEETS } from '../../scripts/fleet/config';
-import { isOurs } from '../../scripts/fleet/ports';
+import { claim } from '../../scripts/fleet/ports';
 import { isAlive, type ProcessIdentity, signal } from '../../scripts/fleet/processes';
 import { FleetState } from '../../scripts/fleet/state';
 import { makeClone } from './clone';
@@ -104,5 +104,5 @@ export const isUp = (run: Run) => says(run, 'Ctrl-C stops everything');
 /** For the door, the Supervisor behind it, and the Worker 1000 above it. */
 export async function portOfTwo(): Promise<number> {
   const port = await freePort();
-  return (await isOurs(port + 1)) && (await isOurs(port + 1_000)) ? port : portOfTwo();
+  return (await claim(port + 1)) && (await claim(port + 1_000)) ? port : portOfTwo();
 }

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { collections } from '../../src/server/core/collections';
 import { EnvironmentRegistry } from '../../src/server/supervisor/definitions/environment-registry';
 import { EnvironmentCache } from '../../src/server/supervisor/fleet/environment-cache';
@@ -73,7 +73,7 @@ async function knownEnvironment(
   const raised: string[] = [];
   const clock = new FakeClock();
   const cache = new EnvironmentCache({
-    registry: { ...registry, all: () => registry.all(), remember: async () => undefined },
+    registry: { remember: async () => [], ...registry, all: () => registry.all() },
     observer: {
       names: () => [...seen.keys()],
       environment: (name: string) => seen.get(name) ?? null,
@@ -113,9 +113,32 @@ it('knows the floor of an environment that it has had forgotten and that came ba
   expect(cache.all()).toMatchObject([{ name: 'env_a', floor: 20 }]);
 });
 
+it('writes an expected address after a registration that is being written, which keeps the addresses that it has read', async () => {
+  const written: string[] = [];
+  let end: (() => void) | undefined;
+  const { cache, seen } = await knownEnvironment({
+    all: async () => [KNOWN],
+    remember: async () => {
+      if (!end) await new Promise<void>((resolve) => (end = resolve));
+      written.push('registration');
+      return [];
+    },
+    expect: async () => void written.push('address'),
+  });
+  seen.set('env_b', { health: 'online', registration: registrationOf('env_b') });
+  const remembered = cache.remember(new Set(['env_b']));
+  await vi.waitFor(() => expect(end).toBeDefined());
+  const expected = cache.expect('env_b', ['http://worker']);
+  await new Promise(setImmediate);
+  end?.();
+  await Promise.all([remembered, expected]);
+  expect(written.slice(0, 2)).toEqual(['registration', 'address']);
+});
+
 it('keeps a change beside a read that began before it', async () => {
   let database: 'answers' | 'is slow' | 'is away' = 'answers';
   let answer = () => {};
+  let read: Promise<void> | undefined;
   const { cache } = await knownEnvironment({
     all: async () => {
       if (database === 'is away') throw new Error('connect ECONNREFUSED');
@@ -130,7 +153,6 @@ it('keeps a change beside a read that began before it', async () => {
       return true;
     },
   });
-  let read: Promise<void> | undefined;
   const changed = cache.change('env_a', { cordoned: true });
   await new Promise((resolve) => setTimeout(resolve, 20));
   answer();
@@ -179,6 +201,25 @@ it.each<[string, object, Call, boolean]>([
   isAway = false;
   await clock.run(500);
   expect(cache.all()).toMatchObject([stored]);
+});
+
+it('keeps the address of a row that another Supervisor has made while a registration was written', async () => {
+  const db = new MemoryDatabase(collections).connect();
+  const [registry, other] = [new EnvironmentRegistry({ db }), new EnvironmentRegistry({ db })];
+  const repository = db.getRepository('appEnvironments');
+  const findOne = repository.findOne.bind(repository);
+  let isFirst = true;
+  vi.spyOn(repository, 'findOne').mockImplementation(async (options) => {
+    const row = await findOne(options);
+    if (isFirst) {
+      isFirst = false;
+      await other.expect('env_a', ['http://worker']);
+    }
+    return row;
+  });
+  Object.assign(db, { getRepository: () => repository });
+  await registry.remember(registrationOf('env_a'), 1);
+  expect(await registry.all()).toMatchObject([{ registration: { name: 'env_a' }, proxyUrls: ['http://worker'] }]);
 });
 
 it('finds the row that it changes also where only changed values count, as on MySQL', async () => {

@@ -200,7 +200,7 @@ const offenders = (read: (input: string) => unknown) => UNITS.filter((unit) => g
 
 describe('the measurement', () => {
   it('distinguishes a regular expression that scans everything again from each position from one that does not', () => {
-    expect(growsFaster((input) => /[?&][^=&]*%/.test(input), '?', 3)).toBe(true);
+    expect(growsFaster((input) => /[?&][^=&]*%/.test(input), '?', 1)).toBe(true);
     expect(growsFaster((input) => /[?&][^=&?]*%/.test(input), '?')).toBe(false);
   });
 });

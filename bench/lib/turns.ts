@@ -34,34 +34,6 @@ export async function takeTurns(
   return turns;
 }
 
-/** How often both take a turn in a round of `alternatingRatio`. */
-const PAIRS = 8;
-
-/**
- * The requests a second of one contender, of those of the other: for what differs more from turn to turn than the two differ. Each round
- * compares the sums of turns that alternate, and the median of the rounds counts.
- */
-export async function alternatingRatio(
-  one: Contender,
-  other: Contender,
-  rounds: number,
-  turn: (contender: Contender) => Promise<Loaded>,
-): Promise<number> {
-  const ratios: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const sums = new Map([one, other].map((contender) => [contender, 0]));
-    for (let pair = 0; pair < PAIRS; pair++) {
-      // Neither always comes first.
-      for (const contender of pair % 2 ? [one, other] : [other, one]) {
-        const { rate } = await turn(contender);
-        sums.set(contender, (sums.get(contender) ?? 0) + rate);
-      }
-    }
-    ratios.push((sums.get(one) ?? 0) / (sums.get(other) ?? 0));
-  }
-  return median(ratios);
-}
-
 const cpuOf = ({ pid }: Contender): number => (pid === null ? 0 : usage(pid).cpu);
 
 /** Compares within each round, because the machine differs between rounds. */

@@ -28,7 +28,7 @@ export async function freePorts(count: number): Promise<number[]> {
   for (let tries = 0; found.size < count; tries++) {
     if (tries > RANGE.end - RANGE.first) throw new Error('There is no free port.');
     const port = randomInt(RANGE.first, RANGE.end);
-    if (await isOurs(port)) found.add(port);
+    if (await claim(port)) found.add(port);
   }
   return [...found];
 }
@@ -39,8 +39,11 @@ export async function freePorts(count: number): Promise<number[]> {
  */
 export const CHOSEN_PORTS = 'APP_SUPERVISOR_CHOSEN_PORTS';
 
-/** Whether nobody else has chosen this port, which is not even tried then: its server may start just now. */
-export const isOurs = async (port: number): Promise<boolean> => isChosenFirst(port) && isFree(port);
+/**
+ * Notes a port as chosen. One that another process has chosen is not probed: its server may be starting.
+ * @returns whether it was neither chosen nor taken
+ */
+export const claim = async (port: number): Promise<boolean> => isChosenFirst(port) && isFree(port);
 
 function isChosenFirst(port: number): boolean {
   const folder = process.env[CHOSEN_PORTS];

@@ -39,12 +39,16 @@ export class EnvironmentRegistry {
     const row: Model | null = await this.repository.findOne({ filterByTk: name });
     const stored = row ? (storedIn(row).proxyUrls ?? []) : [];
     const proxyUrls = stored.length ? stored : [...named];
-    const isWritten = isDeepStrictEqual(row?.get('proxyUrls'), proxyUrls);
-    const values = { name, registration: value, lastSeenAt: now, ...(isWritten ? {} : { proxyUrls }) };
+    const values = { name, registration: value, lastSeenAt: now };
+    // Where there was no row, another Supervisor may have made one meanwhile, with addresses of its own.
+    const isWritten = !row || isDeepStrictEqual(row.get('proxyUrls'), proxyUrls);
     const where = { name, isRemoved: false };
-    const [changed] = await this.app.db.getModel('appEnvironments').update(values, { where });
+    const [changed] = await this.app.db
+      .getModel('appEnvironments')
+      .update({ ...values, ...(isWritten ? {} : { proxyUrls }) }, { where });
     // Another Supervisor finds it at the same time.
-    if (!changed && !(await this.repository.findOne({ filterByTk: name }))) await this.repository.create({ values });
+    if (!changed && !(await this.repository.findOne({ filterByTk: name })))
+      await this.repository.create({ values: { ...values, proxyUrls } });
     return proxyUrls;
   }
 
