@@ -229,6 +229,23 @@ export function leadershipSuite(open: () => Promise<Database>): void {
       expect([two.leadership.leads, await fleetNow()]).toEqual([true, 'written']);
     });
 
+    it('is undone if its process does not go on with it, and holds nobody up', async () => {
+      const [one, two] = [process('one'), process('two')];
+      await one.leadership.take();
+      await two.leadership.take();
+      let thaw = () => {};
+      const writing = one.leadership.write(async (transaction) => {
+        await setFleet('frozen')(transaction);
+        await new Promise<void>((resolve) => (thaw = resolve));
+      });
+      const end = writing.catch((error: Error) => error);
+      await looks(two, 9_000);
+      two.clock.pass(1_000);
+      expect(await two.leadership.take()).toBe(true);
+      thaw();
+      expect([await end, await fleetNow()]).toEqual([expect.any(Error), two.leadership.fleet]);
+    });
+
     it('goes on with a newer term than a store has seen, where the database fell back and this process leads', async () => {
       const [one, two] = [process('one'), process('two')];
       await one.leadership.take();

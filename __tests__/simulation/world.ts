@@ -42,7 +42,7 @@ export class World {
   readonly journal: string[] = [];
   readonly redis: SimulatedRedis;
   readonly ground: Ground;
-  readonly database = new DatabaseServer('supervisor', new MemoryDatabase(collections));
+  readonly database: DatabaseServer;
   readonly supervisors: Slot<SupervisorProcess>[];
   readonly environments: EnvironmentOfWorld[];
   /** Apps whose data somebody asked to drop, by name. */
@@ -64,7 +64,9 @@ export class World {
   /** The Supervisor that led and was last asked to end, when, in ms, and whether it has ended by itself. */
   askedLeader: { process: SupervisorProcess; at: number; hasEnded: boolean } | null = null;
   /** When the Supervisors' database last fell back to an older copy, in true ms. */
-  fellBackAt = Number.NEGATIVE_INFINITY;
+  get fellBackAt(): number {
+    return this.database.fellBackAt;
+  }
   /** The first thing that was wrong. */
   violation: { at: number; what: string } | null = null;
   onBoot: (machine: Machine, environment: string, record: AppRecord, row: HostRow | undefined) => void = () =>
@@ -98,6 +100,11 @@ export class World {
       mayDrop: (uid) => this.mayDrop(uid),
     });
     const note = (line: string) => this.note(line);
+    const serverOf = (name: string, database: MemoryDatabase) => {
+      database.later = (ms, work) => this.scheduler.after(ms, work);
+      return new DatabaseServer(name, database);
+    };
+    this.database = serverOf('supervisor', new MemoryDatabase(collections));
     const { scheduler, redis, ground } = this;
     const around: Surroundings = {
       scheduler,
@@ -130,7 +137,7 @@ export class World {
     );
     this.environments = plan.environments.map((processes, i) => {
       const name = `env_${'abcdefgh'[i]}`;
-      const database = new DatabaseServer(name, new MemoryDatabase([...collections, PLUGINS]));
+      const database = serverOf(name, new MemoryDatabase([...collections, PLUGINS]));
       const slots = Array.from({ length: processes }, (_, j) =>
         slot(`${name}-${j + 1}`, timepiece(), (instance, { timepiece, version }) => {
           return new WorkerProcess(instance, name, timepiece, database, around, version);

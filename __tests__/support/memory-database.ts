@@ -28,6 +28,10 @@ export class MemoryTransaction {
   readonly LOCK = { UPDATE: 'UPDATE', SHARE: 'SHARE' } as const;
   readonly writes = new Map<string, Map<unknown, Row | null>>();
   isOver = false;
+  /** After how long between two statements the server undoes it, in ms. */
+  idleLimit = Number.POSITIVE_INFINITY;
+  /** How many statements have begun or ended. */
+  uses = 0;
 
   /** @param owner the process whose session it is in */
   constructor(readonly owner: string) {}
@@ -40,6 +44,8 @@ export class MemoryDatabase {
   private readonly open = new Set<MemoryTransaction>();
   /** Called before the writes of a transaction become visible. */
   onCommit: (transaction: MemoryTransaction) => void = () => undefined;
+  /** Does something later, by the server's clock. */
+  later: (ms: number, work: () => void) => unknown = (ms, work) => setTimeout(work, ms).unref();
 
   constructor(collections: CollectionOptions[]) {
     for (const { name, fields = [], timestamps } of collections) {
@@ -72,6 +78,12 @@ export class MemoryDatabase {
       getRepository: (name: string) => new MemoryRepository(models(name), this.tableOf(name).key),
       sequelize: {
         transaction: <T>(work: (own: MemoryTransaction) => Promise<T>) => this.inOne(owner, gate, work),
+        query: (sql: string, { transaction }: { transaction: MemoryTransaction }) =>
+          run(transaction, async () => {
+            const [, seconds] = sql.match(/^SET LOCAL idle_in_transaction_session_timeout = '(\d+)s'$/) ?? [];
+            if (!seconds) throw new Error(`There is no statement in memory as: ${sql}`);
+            transaction.idleLimit = Number(seconds) * 1_000;
+          }),
       },
       close: async () => undefined,
     };
@@ -155,7 +167,12 @@ export class MemoryDatabase {
   ): Promise<T> {
     if (given) {
       assertOpen(given);
-      return work(given);
+      given.uses++;
+      try {
+        return await work(given);
+      } finally {
+        this.limitIdle(given, ++given.uses);
+      }
     }
     const own = this.begin(owner);
     try {
@@ -166,6 +183,12 @@ export class MemoryDatabase {
       this.rollBack(own);
       throw error;
     }
+  }
+
+  private limitIdle(transaction: MemoryTransaction, uses: number): void {
+    const { idleLimit } = transaction;
+    const end = () => transaction.uses === uses && this.rollBack(transaction);
+    if (Number.isFinite(idleLimit)) this.later(idleLimit, end);
   }
 
   private async inOne<T>(owner: string, gate: Gate, work: (own: MemoryTransaction) => Promise<T>): Promise<T> {

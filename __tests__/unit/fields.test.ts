@@ -65,7 +65,8 @@ function tableOf(row: object = {}) {
   };
   const update = async (values: Record<string, unknown>) => [written.push(values)];
   const sequelize = { transaction: async (work: (transaction: object) => unknown) => work({}) };
-  const db = { sequelize, getRepository: () => repository, getModel: () => ({ update, findOne: async () => model }) };
+  const getModel = () => ({ update, findOne: async () => model });
+  const db = { sequelize, inDialect: () => false, getRepository: () => repository, getModel };
   return { written, app: { db } as unknown as ServiceOptions['app'] };
 }
 

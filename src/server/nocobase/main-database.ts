@@ -25,6 +25,31 @@ export async function redactSqlErrors<T>(write: () => Promise<T>): Promise<T> {
 }
 
 /**
+ * How long a database waits for this process between two statements of a transaction, until it undoes it: nobody waits longer for what a
+ * process has locked that is frozen, or whose machine is gone. MySQL has no such limit.
+ */
+const IDLE_LIMITS = {
+  postgres: { set: "SET LOCAL idle_in_transaction_session_timeout = '5s'", reset: null },
+  mariadb: { set: 'SET SESSION idle_transaction_timeout = 5', reset: 'SET SESSION idle_transaction_timeout = DEFAULT' },
+};
+
+/** A transaction of this plugin, which the database undoes if its process does not go on with it. */
+export function transact<T>({ db }: WithDatabase, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  const dialect = (['postgres', 'mariadb'] as const).find((one) => db.inDialect(one));
+  return db.sequelize.transaction(async (transaction: Transaction) => {
+    if (!dialect) return work(transaction);
+    const { set, reset } = IDLE_LIMITS[dialect];
+    await db.sequelize.query(set, { transaction });
+    try {
+      return await work(transaction);
+    } finally {
+      // The session is used by others then. One that is lost has no limit any more.
+      if (reset) await db.sequelize.query(reset, { transaction }).catch(() => undefined);
+    }
+  });
+}
+
+/**
  * Runs in the given transaction, or in one of ours: the core's repositories print errors of their own transactions
  * including secrets (database/src/decorators/transaction-decorator.ts).
  */
@@ -32,4 +57,4 @@ export const inTransaction = (
   app: WithDatabase,
   given: Transaction | undefined,
   write: (transaction: Transaction) => Promise<unknown>,
-): Promise<unknown> => (given ? write(given) : app.db.sequelize.transaction((own: Transaction) => write(own)));
+): Promise<unknown> => (given ? write(given) : transact(app, write));

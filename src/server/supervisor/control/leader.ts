@@ -5,7 +5,7 @@ import { Lease } from '../../lease/lease';
 import { OwnConnection } from '../../lease/own-connection';
 import { supervisorLeaders } from '../../lease/tables';
 import type { Log } from '../../log';
-import type { WithDatabase } from '../../nocobase/main-database';
+import { transact, type WithDatabase } from '../../nocobase/main-database';
 import type { Random } from '../../random';
 import { LEADER_INTERVAL } from '../../timing';
 
@@ -117,7 +117,7 @@ export class Leadership {
   async write<T>(work: (transaction?: Transaction) => Promise<T>): Promise<T> {
     if (!this.leads) throw new TermOver();
     if (this.lease.isAlone) return work();
-    return this.options.app.db.sequelize.transaction(async (transaction: Transaction) => {
+    return transact(this.options.app, async (transaction) => {
       await this.holdTerm(transaction);
       return work(transaction);
     });

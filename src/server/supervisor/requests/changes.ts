@@ -7,7 +7,7 @@ import type { DataEnd } from '../../../shared/words';
 import { type Clock, within } from '../../clock';
 import { AppSupervisorError } from '../../errors';
 import { retryWhenBusy } from '../../nocobase/busy';
-import type { WithDatabase } from '../../nocobase/main-database';
+import { transact, type WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
 import { isAlive } from '../../protocol/health';
 import type { Random } from '../../random';
@@ -224,9 +224,7 @@ export class AppChanges {
 
   async inTransaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     try {
-      return await retryWhenBusy(() =>
-        this.options.app.db.sequelize.transaction((transaction: Transaction) => work(transaction)),
-      );
+      return await retryWhenBusy(() => transact(this.options.app, work));
     } catch (error) {
       // Two requests at the same time on two Supervisors: both checked, one wrote first.
       const { name, fields } = error as { name?: string; fields?: Record<string, string> | string[] };
