@@ -194,6 +194,17 @@ describe.each(['postgres', 'mariadb', 'mysql'] as const)('on %s', (dialect) => {
     await ask(pool);
   });
 
+  it('is replaced where the app runs, also one that no Supervisor knows any more', async () => {
+    const { host, db } = await openBeside();
+    const authority = authorityOf({ environment: 'env_a', holder: 'env_a' });
+    await host.setPassword(told({ nextPassword: 'second' }));
+    record = told({ nextPassword: 'third' });
+    await host.hosted.claim(record, authority);
+    await host.setPassword(record);
+    expect([await signsIn('second'), await signsIn('third')]).toEqual([false, true]);
+    await ask(db);
+  });
+
   it('is not taken for given where the app has no role of its own', async () => {
     record = told({ nextPassword: 'second', username: 'another' });
     await expect(databases.setPassword(record)).rejects.toThrow('no database role of its own');

@@ -36,9 +36,9 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
   databaseFailOver: (world, event) => {
     const database = troubled(world, event);
     database.failOver(copiedAt(event));
+    database.fellBackAt = world.scheduler.now;
     if (database !== world.database) return;
     world.hasLostApps = true;
-    world.fellBackAt = world.scheduler.now;
     for (const [name, at] of world.forgotten) {
       if (at <= copiedAt(event)) continue;
       world.forgotten.delete(name);

@@ -29,6 +29,8 @@ const LOST_AFTER = 5_000;
 export class DatabaseServer {
   /** When it last was away or slow, or ended sessions of all, in true ms. */
   troubledAt = Number.NEGATIVE_INFINITY;
+  /** When it last was as an older copy of it, in true ms. */
+  fellBackAt = Number.NEGATIVE_INFINITY;
   isAway = false;
   /** What each statement takes longer, in ms. */
   slower = 0;

@@ -397,6 +397,18 @@ describe('a move of an app with one place', () => {
     }
   });
 
+  it('arrives without a place in which its first start was cancelled', () => {
+    const fleet = new PlannedApp({ environments: ['env_b', 'env_c'], targetEnvironment: 'env_b' });
+    fleet.settle();
+    fleet.ask(cancelled);
+    fleet.converge();
+    expect([fleet.app.environments, Object.keys(fleet.app.placements)]).toEqual([['env_b', 'env_c'], ['env_b']]);
+    fleet.ask(moved(['env_a', 'env_c']));
+    fleet.converge();
+    expect([Object.keys(fleet.app.placements), Object.keys(fleet.app.published)]).toEqual([['env_a'], ['env_a']]);
+    expect(fleet.app.previous).toBeNull();
+  });
+
   it('is not undone if it is more than a move: the app runs on where it was, and its boot is tried again', () => {
     const fleet = running(['env_a']);
     fleet.ask(moved(['env_b', 'env_c']));

@@ -72,6 +72,21 @@ describe('what is shown of a request', () => {
     expect(shown(goesOn)).toBe('failed: env_a boot failed, env_b boot succeeded');
   });
 
+  it('ends where a place in which the app had started keeps it from the others since', () => {
+    const fleet = asked(['env_a', 'env_b', 'env_c'], (app, generation) => booted(app, generation, 'start'));
+    fleet.settle();
+    fleet.report('env_a');
+    fleet.settle();
+    expect(shown(fleet)).toBe('running: env_a boot succeeded, env_b boot running, env_c boot queued');
+    fleet.report('env_a', failure);
+    fleet.settle();
+    fleet.report('env_b');
+    fleet.settle();
+    expect(shown(fleet)).toBe('failed: env_a boot succeeded, env_b boot succeeded, env_c boot failed');
+    expect(fleet.operation?.progress[2].error).toEqual(say('NO_CAUSE'));
+    expect(fleet.operation?.finishedAt).toBe(fleet.now);
+  });
+
   it('waits for no environment that is down and has only to let go', () => {
     const fleet = asked(['env_a'], (app, generation) => placed(app, places('env_b'), generation), { action: 'move' });
     fleet.health.set('env_a', 'down');

@@ -27,7 +27,7 @@ export const BOUNDS = {
 const SLACK = 3_000;
 /** Between two looks, in ms. */
 const LOOK = 1_000;
-/** Within which time a Worker finds what is published, if its wake-up was lost and its connection was not, in ms. */
+/** Within which time a process finds what it was not told of, if a message was lost and the connection was not, in ms. */
 const UNHEARD = 30_000;
 /** How long without a wake-up each of the few messages of a request may take, in ms in all. */
 const UNWOKEN = 100_000;
@@ -172,7 +172,9 @@ function checkFailover(sight: Sight): void {
     const [only] = app.environments;
     const environment = world.environments.find(({ name }) => name === only);
     const isDead = environment?.slots.every(({ process }) => !process) && shouldLeave(app, only);
-    const mayLeave = isDead && leader && !isMostGone(sight) && hasPlace(world, app, leader[0]);
+    // Where the Supervisors' database fell back, it may know apps whose data have been released or dropped since.
+    const hasData = world.ground.ownerOf(app.database.database ?? app.name) === app.uid;
+    const mayLeave = isDead && hasData && leader && !isMostGone(sight) && hasPlace(world, app, leader[0]);
     const from = Math.max(sight.redis, leader?.[1] ?? now, now - ledSince);
     const stays = since.lasts(`failover of ${app.uid}`, Boolean(mayLeave), now, from);
     const delay = ANNOUNCED_FOR + app.failoverDelay * 1_000 * 1.05;
@@ -258,10 +260,13 @@ function checkProgress({ world, since, now, redis, supervisors }: Sight): void {
   const isServed = [...supervisors].some(([process]) => process.leads && isSeen(world, process));
   const wellSince = isCalm ? Math.max(redis, ...world.slots.map(({ process }) => processWellSince(process!))) : now;
   const within = world.plan.lost === 0 ? BOUNDS.goesOn : UNWOKEN;
+  // Whoever was asked tells the leader, which finds what it was not told of with its next round.
+  const askers = world.supervisors.map(({ process }) => (process?.link.missedAt ?? Number.NEGATIVE_INFINITY) + UNHEARD);
   const open = rows<Operation>(world, 'appOperations').filter(({ finishedAt }) => finishedAt === null);
   for (const { id, appName, action, progress } of open) {
     const isIdle = isCalm && isServed && !isWorkedOn(world, appName);
-    const heard = progress.map(({ environment }) => missedAt(world, environment) + UNHEARD);
+    const told = progress.map(({ environment }) => missedAt(world, environment) + UNHEARD);
+    const heard = [world.redis.wentBackAt + BOUNDS.restored, ...askers, ...told];
     // What it has come to: a step forward is progress.
     const stays = since.lasts(`${id} ${JSON.stringify(progress)}`, isIdle, now, Math.max(wellSince, ...heard));
     if (stays > within + SLACK) world.violate(`${action} of ${appName} does nothing for ${seconds(stays)} s`);

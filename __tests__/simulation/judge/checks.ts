@@ -253,22 +253,26 @@ function checkHolders(world: World): void {
   }
 }
 
-/** How often a Supervisor may read all definitions in a minute while it does not lead: its round, and one after a wake-up of many. */
+/**
+ * How often a Supervisor may read all definitions in a minute while it does not lead: its round, and one after a wake-up of many. Whenever it
+ * has Redis again it reads once more, since it has heard nothing meanwhile.
+ */
 const READS_A_MINUTE = 4;
 const MINUTE = 60_000;
-/** When each Supervisor read all definitions, and since when it does not lead. */
-const definitionReads = new WeakMap<SupervisorProcess, { at: number[]; followsSince: number }>();
+/** When each Supervisor read all definitions, when it had Redis again, and since when it does not lead. */
+const definitionReads = new WeakMap<SupervisorProcess, { at: number[]; returnedAt: number[]; followsSince: number }>();
 
 /** What Workers report costs a Supervisor that does not lead no read of the definitions. */
 function checkDefinitionReads(world: World): void {
   const { now } = world.scheduler;
   for (const { process } of world.supervisors) {
     if (!process?.part.loaded) continue;
-    const seen = definitionReads.get(process) ?? { at: [], followsSince: now };
+    const seen = definitionReads.get(process) ?? { at: [], returnedAt: [], followsSince: now };
     if (!definitionReads.has(process)) {
       definitionReads.set(process, seen);
       const { appCache } = process.part.parts;
       const load = appCache.load.bind(appCache);
+      process.link.returns.listen(() => seen.returnedAt.push(world.scheduler.now));
       appCache.load = () => {
         // It may have led between two looks.
         if (process.part.parts.leadership.leads) seen.followsSince = world.scheduler.now;
@@ -277,9 +281,10 @@ function checkDefinitionReads(world: World): void {
       };
     }
     if (process.leads) seen.followsSince = now;
-    seen.at = seen.at.filter((at) => at > now - MINUTE);
-    if (now - seen.followsSince > MINUTE && seen.at.length > READS_A_MINUTE)
-      world.violate(`${process.name} does not lead, and read all definitions ${seen.at.length} times in a minute`);
+    const [reads, returned] = [seen.at, seen.returnedAt].map((times) => times.filter((at) => at > now - MINUTE));
+    Object.assign(seen, { at: reads, returnedAt: returned });
+    if (now - seen.followsSince > MINUTE && reads.length > READS_A_MINUTE + returned.length)
+      world.violate(`${process.name} does not lead, and read all definitions ${reads.length} times in a minute`);
   }
 }
 
@@ -430,21 +435,23 @@ function checkAlone(world: World, environment: string, { name, uid, environments
   }
 }
 
-/** By process, incarnation of an app: the newest generation that it has taken over. */
-const takenOver = new WeakMap<object, Map<string, number>>();
+/** By process, incarnation of an app: the newest generation that it has taken over, and when, in true ms. */
+const takenOver = new WeakMap<object, Map<string, { generation: number; at: number }>>();
 
-/** No process replaces a record by an older one of the same incarnation. */
+/** No process replaces a record by an older one of the same incarnation, unless the database with its snapshot went back. */
 function checkTaken(world: World): void {
   for (const process of world.workers) {
-    const newest = takenOver.get(process) ?? new Map<string, number>();
+    const newest = takenOver.get(process) ?? new Map<string, { generation: number; at: number }>();
     takenOver.set(process, newest);
     for (const [name, { record }] of process.part.controller?.apps.all() ?? []) {
       const key = `${name} ${record.uid}`;
-      if (record.generation < (newest.get(key) ?? 0))
+      const known = newest.get(key);
+      if (known?.generation === record.generation) continue;
+      if (known && record.generation < known.generation && process.database.fellBackAt < known.at)
         world.violate(
-          `${process.name} goes back to generation ${record.generation} of ${name}, from ${newest.get(key)}`,
+          `${process.name} goes back to generation ${record.generation} of ${name}, from ${known.generation}`,
         );
-      newest.set(key, record.generation);
+      newest.set(key, { generation: record.generation, at: world.scheduler.now });
     }
   }
 }

@@ -8,6 +8,8 @@ import type { EnvironmentOfWorld, World } from '../world';
 
 /** How long ago a process may have lost its lease when a boot of it begins, in ms: it asked the server shortly before. */
 const JUST_LOST = 2_000;
+/** How long before a boot begins its claim may have been, in ms. */
+const JUST_CLAIMED = 2_000;
 /** How long a process whose connection was refused may take to end the app, in ms. */
 const ENDS_WITHIN = 12_000;
 /** How long an environment may have no host while a process of it is well, in ms: its lease, two beats, and the latencies. */
@@ -24,12 +26,19 @@ export function checkHost(
   { name, uid, generation }: AppRecord,
   row: HostRow | undefined,
 ): void {
-  if (row?.holder !== machine.name || row.uid !== uid)
+  // Its rows may have gone back after its claim: the first connection of the app finds that out.
+  const isRestored =
+    world.scheduler.now - (world.ground.restoredAt.get(uid) ?? Number.NEGATIVE_INFINITY) < JUST_CLAIMED;
+  if ((row?.holder !== machine.name || row.uid !== uid) && !isRestored)
     world.violate(`${name} boots in ${machine.name}, while its row of ${environment} names ${row?.holder}`);
   const left = world.ground.left.get(`${environment} ${uid}`) ?? 0;
   if (left >= generation)
     world.violate(`${name} boots in ${machine.name} as of generation ${generation}, and has left it in ${left}`);
-  const isHeld = world.environments.some(({ database, name }) => database.holderOf(name) === machine.name);
+  // A tenure that its database has just lost may have begun since the last look.
+  const mayBeHeld = ({ database, name }: EnvironmentOfWorld) =>
+    database.holderOf(name) === machine.name ||
+    (name === environment && world.scheduler.now - database.fellBackAt < JUST_LOST);
+  const isHeld = world.environments.some(mayBeHeld);
   const lost = isHeld ? undefined : lostSince.get(machine);
   if (lost !== undefined && world.scheduler.now - lost > JUST_LOST)
     world.violate(

@@ -152,7 +152,8 @@ function checkApp(app: AppDefinition, sight: Sight): void {
     const place = app.placements[environment];
     const wish = app.published[environment];
     // What was cancelled before it had begun is wanted nowhere; what is under way is looked at above.
-    if (!place && !wasCancelled(mine, environment)) say(`${app.name} is wanted nowhere in ${environment}.`);
+    if (!place && !wasCancelled(mine, environment) && !isLeaving(app, environment, newest))
+      say(`${app.name} is wanted nowhere in ${environment}.`);
     if (!place || wish?.desired === place.want || isLeftFor(app, environment, sight)) continue;
     say(`${app.name} should be ${place.want} in ${environment}; published is ${wish?.desired ?? 'nothing'}.`);
   }
@@ -207,6 +208,10 @@ function wasCancelled(operations: Operation[], environment: string): boolean {
   const named = operations.flatMap(({ progress }) => progress.find((one) => one.environment === environment) ?? []);
   return !named.length || named[0].state === 'cancelled';
 }
+
+/** Whether an app stays where it is until its uploads are copied to where it goes: it is wanted there by then. */
+const isLeaving = ({ previous, placements }: AppDefinition, environment: string, newest: Operation | undefined) =>
+  newest?.finishedAt === null && previous?.environments.includes(environment) && Object.keys(placements).length > 0;
 
 /** What the newest request has asked for is wanted: no pass has changed its mind. */
 function checkAsked(app: AppDefinition, newest: Operation | undefined, { say }: Sight): void {

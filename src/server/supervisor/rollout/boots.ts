@@ -105,13 +105,13 @@ function endsPause(sight: Sight): Step | null {
 function arrives(sight: Sight): Step | null {
   const { app } = sight;
   if (!app.previous || arrivingAt(app) !== null) return null;
-  const added = sight.places.filter((name) => !app.previous?.environments.includes(name));
+  // Where it was cancelled before this change it is not awaited.
+  const added = app.environments.filter((name) => !app.previous?.environments.includes(name));
   const isThere = (name: string) => {
     const { isReported, isUp, place } = sight.see(name);
-    return !startsBoot(app, name) && (place?.want === 'stopped' ? isReported : isUp);
+    return place !== undefined && !startsBoot(app, name) && (place.want === 'stopped' ? isReported : isUp);
   };
-  const isWanted = app.environments.every((name) => app.placements[name]);
-  return isWanted && added.every(isThere) ? { change: { previous: null } } : null;
+  return added.every(isThere) ? { change: { previous: null } } : null;
 }
 
 /** Where an app that has one environment may still run; null if it may start there. What was asked of it there before stands. */

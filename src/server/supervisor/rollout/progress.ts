@@ -91,10 +91,14 @@ export function followed(before: Operation, situation: Situation, waits: Message
   const stays = hasFailedTo('boot') && seen.every(({ of, state }) => of !== 'boot' || isOver(state));
   const isVain = ({ of, environment }: Progress) =>
     hasStopped || (of === 'leave' ? stays : of === 'boot' && isKeptOut(app) && isKeptFrom(app, environment));
-  const progress = seen.map(
-    (item): Progress =>
-      item.state === 'queued' && isVain(item) ? over(item, 'cancelled', now, { message: say('STEP_NOT_BEGUN') }) : item,
-  );
+  // A boot that had succeeded, or that nobody asked for here, keeps the app from this place since: none of the others says that it failed.
+  const isAwaited = seen.some(({ environment, state }) => environment === app.paused?.environment && !isOver(state));
+  const progress = seen.map((item): Progress => {
+    if (item.state !== 'queued') return item;
+    if (isVain(item)) return over(item, 'cancelled', now, { message: say('STEP_NOT_BEGUN') });
+    const isKept = item.of === 'boot' && app.paused !== null && isKeptFrom(app, item.environment) && !isAwaited;
+    return isKept ? over(item, 'failed', now, { error: app.paused?.cause }) : item;
+  });
   const isEnded = progress.every(({ state }) => isOver(state));
   const state = stateOf(progress);
   return { ...before, progress, state, waitingFor: isEnded ? null : waits, finishedAt: isEnded ? now : null };

@@ -44,10 +44,15 @@ export class AppDatabases {
     return connectionOf(record, this.main(), (password) => this.open(password, record), this.allowedHosts);
   }
 
-  /** With the password by which the app's role signs in: while it is being given another one, there are two. */
-  async signedIn(record: AppRecord): Promise<HostDatabase> {
+  /**
+   * With the password by which the app's role signs in: while it is being given another one, there are two.
+   * @param known by which the running app signs in, which a Supervisor may not know any more; absent: the app does not run here
+   */
+  async signedIn(record: AppRecord, known?: string): Promise<HostDatabase> {
     const connection = this.connectionOf(record);
-    return record.database.nextPassword ? this.refreshed(connection, record) : connection;
+    return record.database.nextPassword
+      ? this.refreshed({ ...connection, password: known ?? connection.password }, record)
+      : connection;
   }
 
   /** The same connection, with the password by which the app's role signs in now. @param record the newest that there is */
