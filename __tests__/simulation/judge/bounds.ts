@@ -117,9 +117,8 @@ function handoverAt({ world, now, supervisors }: Sight): number | null {
 /** A process that is well holds its environment when no other one does. */
 function checkTakeover({ name, slots }: EnvironmentOfWorld, { world, since, now }: Sight): void {
   const processes = slots.flatMap(({ process }) => process ?? []);
-  const isHeldNow = processes.some(
-    ({ isHost, machine, isLeaving }) => isHost && !isLeaving && machine.wasUpSince(now - LOOK),
-  );
+  // One that was asked to end has it until it gives it back: it may wait for Redis before that, until it is killed.
+  const isHeldNow = processes.some(({ isHost, machine }) => isHost && machine.wasUpSince(now - LOOK));
   // Also one that has taken it since the last look, and died.
   const isHeld = isHeldNow || (world.diedAt.get(name) ?? 0) > now - LOOK;
   for (const process of processes) {
