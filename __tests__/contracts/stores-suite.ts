@@ -239,10 +239,13 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       expect(await stores.fleet.readRegistration('env_a')).toBeNull();
       await announce('env_a');
       expect(await stores.fleet.readRegistration('env_a')).toEqual(registrationOf('env_a', { epoch: 1_000 }));
-      await announce('env_a', { url: 'http://moved', beat: 2 });
+      await announce('env_a', { url: 'http://moved', beat: 2, registered: 2 });
       expect(await stores.fleet.readRegistration('env_a')).toMatchObject({ url: 'http://moved', epoch: 1_000 });
       await under.flush();
-      expect(await announce('env_a', { url: 'http://moved', beat: 3 })).toEqual({ by: 'me', fresh: true });
+      expect(await announce('env_a', { url: 'http://moved', beat: 3, registered: 2 })).toEqual({
+        by: 'me',
+        fresh: true,
+      });
       expect(await stores.fleet.readRegistration('env_a')).toMatchObject({ url: 'http://moved' });
     });
 

@@ -113,13 +113,24 @@ describe('announcements', () => {
     expect(seen).toEqual([true, false, false]);
   });
 
-  it('write a registration once, however often they are made', async () => {
-    const { stores, raw } = await connect({ url: (await ownRedis()).url });
-    const writes = async () => Number(/^cmdstat_set:calls=(\d+)/m.exec(await raw.info('commandstats'))?.[1]);
-    await stores.leases.announce(announcement);
-    const before = await writes();
-    await stores.leases.announce(announcement);
-    expect((await writes()) - before).toBe(1);
+  it('read and write one value while nothing else has changed, and more for what somebody has removed', async () => {
+    const { stores, raw, keys } = await connect({ url: (await ownRedis()).url });
+    const calls = async () => {
+      const stats = await raw.info('commandstats');
+      return ['get', 'set', 'sadd'].map((name) =>
+        Number(new RegExp(`^cmdstat_${name}:calls=(\\d+)`, 'm').exec(stats)?.[1]),
+      );
+    };
+    const announce = (beat: number) =>
+      stores.leases.announce({ ...announcement, lease: { ...announcement.lease, beat } });
+    await announce(1);
+    const before = await calls();
+    for (const beat of [2, 3, 4, 5]) expect(await announce(beat)).toEqual({ by: 'me', fresh: false });
+    expect((await calls()).map((count, i) => count - before[i])).toEqual([4, 4, 0]);
+    await raw.del(keys.registration('env_a'), keys.environments());
+    await announce(6);
+    expect(await stores.fleet.readRegistration('env_a')).toEqual(announcement.registration);
+    expect((await stores.fleet.poll()).environments.has('env_a')).toBe(true);
   });
 });
 

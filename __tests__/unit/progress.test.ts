@@ -153,6 +153,19 @@ describe('what is shown of a request', () => {
     expect(items).toEqual(['env_a place', 'env_b place']);
   });
 
+  it('waits for no end where the app was cancelled before it began, since it stays placed there', () => {
+    const fleet = asked(['env_a'], (app, generation) => arriving(app, 'env_b', generation), { action: 'move' });
+    fleet.settle();
+    fleet.report('env_b', { status: 'stopped' });
+    fleet.settle();
+    fleet.ask(cancelled);
+    expect([fleet.app.environments, fleet.app.placements]).toEqual([['env_b'], {}]);
+    fleet.ask((app, generation) => placed(app, places('env_b', 'env_c'), generation));
+    expect(begunIn(fleet.app, [], []).map(({ environment, of }) => `${environment} ${of}`)).not.toContain(
+      'env_b leave',
+    );
+  });
+
   it('names nothing of what was not asked for', () => {
     const fleet = asked(['env_a', 'env_b'], (app, generation) => rested(app, generation, ['env_a']));
     expect(begunIn(fleet.app, ['env_a'], [])).toEqual([{ environment: 'env_a', of: 'place', state: 'queued' }]);

@@ -1,6 +1,6 @@
 import { type CollectionOptions, Database } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
-import { MemoryDatabase } from '../../__tests__/support/memory-database';
+import { MemoryDatabase, MemoryTransaction } from '../../__tests__/support/memory-database';
 import { collections } from '../../src/server/core/collections';
 import { workerLeases } from '../../src/server/lease/tables';
 import type { WorkersSetup } from './messages';
@@ -46,7 +46,13 @@ export async function mainAppOf(setup: WorkersSetup): Promise<Application> {
     await getRepository('applicationPlugins').create({ values: { ...plugin, enabled: true, builtIn: true } });
   const db = Object.assign(new Database(optionsOf(setup)), { getRepository });
   // Of the snapshot: the lease has a connection of its own.
-  Object.assign(db.sequelize, { transaction: sequelize.transaction });
+  const query = db.sequelize.query.bind(db.sequelize) as (sql: string, options?: object) => Promise<unknown>;
+  const inMemory = sequelize.query as typeof query;
+  Object.assign(db.sequelize, {
+    transaction: sequelize.transaction,
+    query: (sql: string, options?: { transaction?: unknown }) =>
+      options?.transaction instanceof MemoryTransaction ? inMemory(sql, options) : query(sql, options),
+  });
   const main: Pick<Application, 'name' | 'db' | 'getPackageVersion'> = {
     name: 'main',
     db,

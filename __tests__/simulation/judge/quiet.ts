@@ -188,7 +188,10 @@ function checkRole(app: AppDefinition, { world, operations, holders, say }: Sigh
     operations.every(({ appUid, finishedAt }) => appUid !== uid || finishedAt !== null);
   if (!isSettled || !environments.length || previous || paused || provision !== 'none') return;
   if (database.nextPassword || database.renewsPassword) say(`the role of ${name} is still to get another password.`);
-  if (now !== database.password) say(`the role of ${name} has not the password that is stored.`);
+  // Where the Supervisors' database has lost it, the next boot sets the one that is stored.
+  const runs = environments.some((one) => holders.get(one)?.host.running.has(name));
+  if (now !== database.password && (runs || world.fellBackAt < 0))
+    say(`the role of ${name} has not the password that is stored.`);
   // A database that fell back does not know where the app was.
   const left = world.fellBackAt > 0 ? [] : world.environments.filter((one) => !environments.includes(one.name));
   for (const one of left)

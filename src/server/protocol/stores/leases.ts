@@ -11,7 +11,10 @@ import type { Lease, Registration } from '../../../shared/messages';
  * - Every method rejects if the store cannot be reached. A holder continues then: apps do not depend on it.
  */
 export interface LeaseStore {
-  /** Announces a tenure, and writes the registration of its environment if it is another one than is stored. */
+  /**
+   * Announces a tenure, and writes the registration of its environment if `lease.registered` says that it is another one than the last. What
+   * somebody has removed alone is there again with the next sixth beat.
+   */
   announce(announcement: Announcement): Promise<Announced>;
   /** Says for `ttl` ms that a process waits for the environment: another process of its installation holds it, or another installation. */
   wait(environment: string, waiting: Waiting, ttl: number): Promise<void>;

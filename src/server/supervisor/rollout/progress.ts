@@ -51,7 +51,9 @@ export function begunIn(app: App, asked: readonly string[], before: readonly Ope
     const isAbout = boots || environment === to || asked.includes(environment) || isOpen(environment);
     return isAbout ? [{ environment, of: boots ? 'boot' : 'place', state: 'queued' }] : [];
   });
-  const left = Object.keys(app.published).filter((environment) => !app.placements[environment] && environment !== to);
+  // Where it was cancelled it stays as it is, and may be asked for again.
+  const isOut = (environment: string) => !app.environments.includes(environment) && environment !== to;
+  const left = Object.keys(app.published).filter(isOut);
   const leaving = [...new Set([...left, ...(to ? from : [])])].filter((one) => !app.placements[one]);
   // Several places leave none before the app is up where it is new: with this request, or without it.
   const arrives = ({ environment, of }: Progress) =>
