@@ -133,6 +133,8 @@ function forget(world: World, environment: EnvironmentOfWorld, event: PlannedEve
     else world.forgotten.set(name, world.scheduler.now);
   };
   world.forgetting.add(name);
+  // It takes apps again if it comes back.
+  world.cordoned.delete(name);
   const forgetting = asked.part.forget(name).then(
     () => {
       world.forgetting.delete(name);

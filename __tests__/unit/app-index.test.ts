@@ -149,6 +149,21 @@ describe('writers and readers of the app index', () => {
     expect(await reader.read()).toBe(false);
   });
 
+  it('an older copy that says what is wanted again is read by those who had something newer', async () => {
+    const [writer, reader] = [writerOf(), readerOf()];
+    await writer.write(appsOf('crm', 'old'), 1);
+    const older = copy();
+    writer.note(['old']);
+    await writer.write(appsOf('crm'), 1);
+    await reader.read();
+    // The database has gone back, too, and the lead with it.
+    goBack(older);
+    writer.invalidate();
+    expect(await writer.write(appsOf('crm', 'old'), 1)).toBe(true);
+    expect([await reader.read(), namesOf(reader)]).toEqual([true, ['crm', 'old']]);
+    expect(await writer.write(appsOf('crm', 'old'), 1)).toBe(false);
+  });
+
   it('a write that failed is compared: whether it was carried out or not, and into whatever copy', async () => {
     for (const [isCarriedOut, goesBack] of [
       [true, true],

@@ -77,12 +77,20 @@ export function checkBounds(world: World): void {
   checkProgress(sight);
 }
 
+/** The term of the lead at the last look. */
+const terms = new WeakMap<World, number>();
+
 /** A Supervisor that is well leads: soon where the last leader could hand over. */
 function checkLead(sight: Sight): void {
   const { world, since, now, supervisors } = sight;
-  const isLed = world.supervisors.some(
+  const [row] = rows<{ term: number }>(world, 'appSupervisorLeaders');
+  // Also one that has taken the lead since the last look, and died.
+  const hasBegun = row !== undefined && (terms.get(world) ?? row.term) !== row.term;
+  if (row) terms.set(world, row.term);
+  const isLedNow = world.supervisors.some(
     ({ process }) => process?.isLeader && !process.isLeaving && process.machine.wasUpSince(now - LOOK),
   );
+  const isLed = isLedNow || hasBegun;
   const askedAt = handoverAt(sight);
   for (const [process, wellSince] of supervisors) {
     const unled = since.lasts(process, !isLed, now, wellSince);
@@ -109,8 +117,10 @@ function handoverAt({ world, now, supervisors }: Sight): number | null {
     readyLeaders.set(world, now);
   if (!askedLeader) return null;
   const { at, hasEnded } = askedLeader;
-  const { machine } = askedLeader.process;
-  const wasReady = (readyLeaders.get(world) ?? 0) > at - LOOK && database.troubledAt < at;
+  const { machine, link } = askedLeader.process;
+  // A write that waits for a stalled Redis holds the lead.
+  const isFree = database.troubledAt < at && link.stalledUntil < at;
+  const wasReady = (readyLeaders.get(world) ?? 0) > at - LOOK && isFree;
   return wasReady && (hasEnded || machine.isUp) && machine.thawedAt < at ? at : null;
 }
 
@@ -265,7 +275,9 @@ function checkProgress({ world, since, now, redis, supervisors }: Sight): void {
   for (const { id, appName, action, progress } of open) {
     const isIdle = isCalm && isServed && !isWorkedOn(world, appName);
     const told = progress.map(({ environment }) => missedAt(world, environment) + UNHEARD);
-    const heard = [world.redis.wentBackAt + BOUNDS.restored, ...askers, ...told];
+    // What was lost, or was tried too often meanwhile, is found with the next comparison.
+    const lostAt = Math.max(world.fellBackAt, world.redis.wentBackAt, world.redis.frozenUntil);
+    const heard = [lostAt + BOUNDS.restored, ...askers, ...told];
     // What it has come to: a step forward is progress.
     const stays = since.lasts(`${id} ${JSON.stringify(progress)}`, isIdle, now, Math.max(wellSince, ...heard));
     if (stays > within + SLACK) world.violate(`${action} of ${appName} does nothing for ${seconds(stays)} s`);

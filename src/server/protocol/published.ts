@@ -90,7 +90,9 @@ export class PublishedWriter<T extends { uid: string }> {
     const noted = this.takeOver(apps);
     const fields = found && !isBehind ? this.differing(found) : noted;
     const from = found && !isBehind ? this.leftIn(found) : (this.left as Left);
-    if (!fields.length) {
+    // Whoever has read what the store has lost since has a newer count: it reads what is there with a newer one only.
+    const isOlder = found && !isBehind && isAfter(from.count, found.head?.count ?? NO_COUNT);
+    if (!fields.length && !isOlder) {
       this.left = from;
       return Boolean(isBehind);
     }
