@@ -39,12 +39,17 @@ export function transact<T>({ db }: WithDatabase, work: (transaction: Transactio
   return db.sequelize.transaction(async (transaction: Transaction) => {
     if (!dialect) return work(transaction);
     const { set, reset } = IDLE_LIMITS[dialect];
-    await db.sequelize.query(set, { transaction });
+    if (!reset) {
+      await db.sequelize.query(set, { transaction });
+      return work(transaction);
+    }
+    // A server of MySQL, which the driver of MariaDB also reaches, refuses this, and the transaction goes on.
+    await db.sequelize.query(set, { transaction }).catch(() => undefined);
     try {
       return await work(transaction);
     } finally {
       // The session is used by others then. One that is lost has no limit any more.
-      if (reset) await db.sequelize.query(reset, { transaction }).catch(() => undefined);
+      await db.sequelize.query(reset, { transaction }).catch(() => undefined);
     }
   });
 }
