@@ -1,4 +1,4 @@
-import { Database } from '@nocobase/database';
+import { Database, type Transaction } from '@nocobase/database';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { supervisorLeaders } from '../../src/server/lease/tables';
 import { transact } from '../../src/server/nocobase/main-database';
@@ -25,7 +25,7 @@ describe('on MariaDB', () => {
     return db;
   });
 
-  it('limits no transaction but its own: the session is as it was after one', async () => {
+  it('limits no transaction but its own, and writes all of it or nothing', async () => {
     const db = open({ pool: { max: 1 } });
     const limit = async () =>
       (await db.sequelize.query('SELECT @@idle_transaction_timeout AS seconds', { plain: true }))?.seconds;
@@ -33,8 +33,17 @@ describe('on MariaDB', () => {
     const within = await transact({ db }, (transaction) =>
       db.sequelize.query('SELECT @@idle_transaction_timeout AS seconds', { plain: true, transaction }),
     );
-    await transact({ db }, async () => Promise.reject(new Error('not so'))).catch(() => undefined);
-    expect([within?.seconds, await limit()]).toEqual([5, before]);
+    await db.sequelize.query('CREATE TABLE written (n INTEGER) ENGINE=InnoDB');
+    const write = (n: number) => (transaction: Transaction) =>
+      db.sequelize.query(`INSERT INTO written VALUES (${n})`, { transaction });
+    await transact({ db }, write(1));
+    const failing = transact({ db }, async (transaction) => {
+      await write(2)(transaction);
+      throw new Error('not so');
+    });
+    await expect(failing).rejects.toThrow('not so');
+    const [rows] = await db.sequelize.query('SELECT n FROM written');
+    expect([within?.seconds, await limit(), rows]).toEqual([5, before, [{ n: 1 }]]);
     await db.close();
   });
 });

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { systemClock } from '../../src/server/clock';
 import { systemRandom } from '../../src/server/core/system';
 import { inEnglish } from '../../src/server/errors';
+import { AppIndexReader, createAppIndexWriter } from '../../src/server/protocol/app-index';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { environmentKeyOf, fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { Keys } from '../../src/server/protocol/redis-keys';
@@ -12,7 +13,7 @@ import { RedisStores } from '../../src/server/protocol/stores/redis';
 import type { AppRecord } from '../../src/shared/messages';
 import { startRedis } from '../setup/services';
 import { FLEET_SECRET, keyringOf, testEnvelope } from '../support/envelope';
-import { leaseOf, recordOf, registrationOf, SSO_CODE } from '../support/fixtures';
+import { appOf, leaseOf, recordOf, registrationOf, SSO_CODE } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { recordsIn, writeRecords } from '../support/records';
 import { until } from '../support/wait';
@@ -128,9 +129,33 @@ describe('announcements', () => {
     for (const beat of [2, 3, 4, 5]) expect(await announce(beat)).toEqual({ by: 'me', fresh: false });
     expect((await calls()).map((count, i) => count - before[i])).toEqual([4, 4, 0]);
     await raw.del(keys.registration('env_a'), keys.environments());
-    await announce(6);
+    // What was reported went with the registration.
+    expect(await announce(6)).toEqual({ by: 'me', fresh: true });
     expect(await stores.fleet.readRegistration('env_a')).toEqual(announcement.registration);
     expect((await stores.fleet.poll()).environments.has('env_a')).toBe(true);
+  });
+});
+
+describe('the app index', () => {
+  it('is believed again where an older copy says what is wanted anew, by a reader of what was lost', async () => {
+    const prefix = `wire-${randomUUID()}`;
+    const [{ stores, raw, keys }, other] = [await connect({ prefix }), await connect({ prefix })];
+    const writer = createAppIndexWriter(stores.appIndex, { instance: 'one', publicUrl: null }, systemClock);
+    const reader = new AppIndexReader(other.stores.appIndex);
+    const titles = () => reader.all().map(({ title }) => title);
+    const write = async (title: string) => {
+      writer.note(null);
+      await writer.write(new Map([['crm', { ...appOf(), title }]]), 1);
+      await reader.read();
+    };
+    await write('before');
+    const older = await raw.hgetall(keys.appIndex());
+    await write('after');
+    expect(titles()).toEqual(['after']);
+    await raw.multi().del(keys.appIndex()).hset(keys.appIndex(), older).exec();
+    writer.invalidate();
+    await write('before');
+    expect(titles()).toEqual(['before']);
   });
 });
 

@@ -409,6 +409,19 @@ describe('a move of an app with one place', () => {
     expect(fleet.app.previous).toBeNull();
   });
 
+  it('arrives where it is wanted, also if it was cancelled before and gets one more place', () => {
+    const fleet = running(['env_a']);
+    fleet.ask(moved(['env_b']));
+    fleet.settle();
+    fleet.ask(cancelled);
+    expect([fleet.app.environments, fleet.app.placements]).toEqual([['env_b'], {}]);
+    fleet.converge();
+    expect(fleet.app.previous?.environments).toEqual(['env_a']);
+    fleet.ask(moved(['env_b', 'env_c']));
+    fleet.converge();
+    expect([Object.keys(fleet.app.placements), fleet.app.previous]).toEqual([['env_c'], null]);
+  });
+
   it('is not undone if it is more than a move: the app runs on where it was, and its boot is tried again', () => {
     const fleet = running(['env_a']);
     fleet.ask(moved(['env_b', 'env_c']));

@@ -182,7 +182,7 @@ function checkFailover(sight: Sight): void {
     const environment = world.environments.find(({ name }) => name === only);
     const isDead = environment?.slots.every(({ process }) => !process) && shouldLeave(app, only);
     // Where the Supervisors' database fell back, it may know apps whose data have been released or dropped since.
-    const hasData = world.ground.ownerOf(app.database.database ?? app.name) === app.uid;
+    const hasData = world.fellBackAt < 0 || world.ground.ownerOf(app.database.database ?? app.name) === app.uid;
     const mayLeave = isDead && hasData && leader && !isMostGone(sight) && hasPlace(world, app, leader[0]);
     const from = Math.max(sight.redis, leader?.[1] ?? now, now - ledSince);
     const stays = since.lasts(`failover of ${app.uid}`, Boolean(mayLeave), now, from);

@@ -46,7 +46,10 @@ export function transact<T>({ db }: WithDatabase, work: (transaction: Transactio
     // A server of MySQL, which the driver of MariaDB also reaches, refuses this, and the transaction goes on.
     await db.sequelize.query(set, { transaction }).catch(() => undefined);
     try {
-      return await work(transaction);
+      const result = await work(transaction);
+      // Within the limit; the commit that follows finds nothing to do.
+      await db.sequelize.query('COMMIT', { transaction });
+      return result;
     } finally {
       // The session is used by others then. One that is lost has no limit any more.
       await db.sequelize.query(reset, { transaction }).catch(() => undefined);

@@ -88,11 +88,9 @@ export class PublishedWriter<T extends { uid: string }> {
     // Whoever has read it with this count has to read nothing again.
     if (isBehind && !(await this.put(found.mark, left, this.differing(found), term))) return null;
     const noted = this.takeOver(apps);
-    const fields = found && !isBehind ? this.differing(found) : noted;
     const from = found && !isBehind ? this.leftIn(found) : (this.left as Left);
-    // Whoever has read what the store has lost since has a newer count: it reads what is there with a newer one only.
-    const isOlder = found && !isBehind && isAfter(from.count, found.head?.count ?? NO_COUNT);
-    if (!fields.length && !isOlder) {
+    const fields = found && !isBehind ? this.differing(found, from) : noted;
+    if (!fields.length) {
       this.left = from;
       return Boolean(isBehind);
     }
@@ -116,9 +114,14 @@ export class PublishedWriter<T extends { uid: string }> {
     return isAfter(this.count, count) ? { mark, count: this.count, changes: [] } : { mark, count, changes };
   }
 
-  private differing({ entries }: PublishedFound): string[] {
-    const fields = new Set([...this.texts.keys(), ...entries.keys()]);
-    return [...fields].filter((field) => this.texts.get(field) !== entries.get(field));
+  /**
+   * @param from where the next write goes on: whoever has read what the store has lost since believes nothing of before, so all of an older copy
+   * is written again; absent: what it was is restored
+   */
+  private differing({ head, entries }: PublishedFound, from?: Left): string[] {
+    const fields = [...new Set([...this.texts.keys(), ...entries.keys()])];
+    const isOlder = from && isAfter(from.count, head?.count ?? NO_COUNT);
+    return isOlder ? fields : fields.filter((field) => this.texts.get(field) !== entries.get(field));
   }
 
   private async put(from: string, head: PublishedHead, fields: string[], term: number): Promise<boolean> {

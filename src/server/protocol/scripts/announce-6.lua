@@ -10,13 +10,13 @@
   ARGV[5] the announcer's entry as a standby, which goes
   ARGV[6] 1 if an older announcement of another installation is not in the way
 
-  Returns {'me', 1 if this tenure was not announced, else 0}; {'otherInstallation' or 'newer', key of what is in the way, its text}
+  Returns {'me', 1 if this tenure, or its registration, was not there, else 0}; {'otherInstallation' or 'newer', key of what is in the way, its text}
 ]]
 local mine = valueOf(ARGV[2])
 local stored = redis.call('GET', KEYS[1])
 local held = valueOf(stored)
 local isKnown = held and held.instance == mine.instance and held.epoch == mine.epoch
--- Nothing else of this tenure has changed. What was lost alone is written again with each sixth announcement.
+-- Nothing else of this tenure has changed. What somebody has removed alone is written again with one in six beats.
 if isKnown and held.registered == mine.registered and mine.beat % 6 > 0 then
   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
   return { 'me', 0 }
@@ -37,4 +37,4 @@ if registration ~= ARGV[4] then redis.call('SET', KEYS[2], ARGV[4]) end
 redis.call('SADD', KEYS[3], ARGV[1])
 if redis.call('GET', KEYS[4]) == ARGV[5] then redis.call('DEL', KEYS[4]) end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-return { 'me', isKnown and 0 or 1 }
+return { 'me', isKnown and last == mine.epoch and 0 or 1 }

@@ -75,7 +75,7 @@ export const failed: Rule = (sight) => {
   const isNew = (name: string) =>
     app.placements[name]?.boot.generation === newest && app.placements[name].want !== 'stopped';
   const failing = sight.places.find((name) => isNew(name) && !startsBoot(app, name) && sight.see(name).hasFailed);
-  const before = app.previous?.environments.filter((name) => !app.placements[name]) ?? [];
+  const before = app.previous?.environments.filter((name) => !app.environments.includes(name)) ?? [];
   const added = sight.places.filter((name) => !app.previous?.environments.includes(name));
   // Another change of its environments waits for that boot: it has not left any yet.
   const isMove = before.length === 1 && added.length === 1;
@@ -105,13 +105,15 @@ function endsPause(sight: Sight): Step | null {
 function arrives(sight: Sight): Step | null {
   const { app } = sight;
   if (!app.previous || arrivingAt(app) !== null) return null;
-  // Where it was cancelled before this change it is not awaited.
-  const added = app.environments.filter((name) => !app.previous?.environments.includes(name));
+  const isNew = (name: string) => !app.previous?.environments.includes(name);
+  // Where it was cancelled it is not awaited, unless it is wanted nowhere where it was to go.
+  const added = sight.places.filter(isNew);
   const isThere = (name: string) => {
     const { isReported, isUp, place } = sight.see(name);
-    return place !== undefined && !startsBoot(app, name) && (place.want === 'stopped' ? isReported : isUp);
+    return !startsBoot(app, name) && (place?.want === 'stopped' ? isReported : isUp);
   };
-  return added.every(isThere) ? { change: { previous: null } } : null;
+  const isWanted = added.length > 0 || !app.environments.some(isNew);
+  return isWanted && added.every(isThere) ? { change: { previous: null } } : null;
 }
 
 /** Where an app that has one environment may still run; null if it may start there. What was asked of it there before stands. */

@@ -93,12 +93,12 @@ export function followed(before: Operation, situation: Situation, waits: Message
   const stays = hasFailedTo('boot') && seen.every(({ of, state }) => of !== 'boot' || isOver(state));
   const isVain = ({ of, environment }: Progress) =>
     hasStopped || (of === 'leave' ? stays : of === 'boot' && isKeptOut(app) && isKeptFrom(app, environment));
-  // A boot that had succeeded, or that nobody asked for here, keeps the app from this place since: none of the others says that it failed.
+  // A boot that is over here, or is none of this request's, has failed since: then nothing else would say so.
   const isAwaited = seen.some(({ environment, state }) => environment === app.paused?.environment && !isOver(state));
   const progress = seen.map((item): Progress => {
     if (item.state !== 'queued') return item;
     if (isVain(item)) return over(item, 'cancelled', now, { message: say('STEP_NOT_BEGUN') });
-    const isKept = item.of === 'boot' && app.paused !== null && isKeptFrom(app, item.environment) && !isAwaited;
+    const isKept = item.of === 'boot' && isKeptFrom(app, item.environment) && !isAwaited;
     return isKept ? over(item, 'failed', now, { error: app.paused?.cause }) : item;
   });
   const isEnded = progress.every(({ state }) => isOver(state));

@@ -26,6 +26,8 @@ import {
 export class AppDatabases {
   /** As last read. */
   private roles: ServerRoles | null = null;
+  /** By incarnation of an app, the password by which its role last signed in here while it was given another one: a Supervisor may lose that. */
+  private readonly lastPasswords = new Map<string, string>();
 
   /**
    * @param main returns the database options of the main app, which exists later
@@ -44,15 +46,11 @@ export class AppDatabases {
     return connectionOf(record, this.main(), (password) => this.open(password, record), this.allowedHosts);
   }
 
-  /**
-   * With the password by which the app's role signs in: while it is being given another one, there are two.
-   * @param known by which the running app signs in, which a Supervisor may not know any more; absent: the app does not run here
-   */
-  async signedIn(record: AppRecord, known?: string): Promise<HostDatabase> {
+  /** With the password by which the app's role signs in: while it is being given another one, there are two, or the Supervisor has lost one. */
+  async signedIn(record: AppRecord): Promise<HostDatabase> {
     const connection = this.connectionOf(record);
-    return record.database.nextPassword
-      ? this.refreshed({ ...connection, password: known ?? connection.password }, record)
-      : connection;
+    const isOnly = !record.database.nextPassword && !this.lastPasswords.has(record.uid);
+    return isOnly ? connection : this.refreshed(connection, record);
   }
 
   /** The same connection, with the password by which the app's role signs in now. @param record the newest that there is */
@@ -70,10 +68,15 @@ export class AppDatabases {
     if (!maker) return known;
     const { nextPassword } = record.database;
     const next = nextPassword ? [this.open(nextPassword, record)] : [];
-    const all = new Set([known, ...next, maker.password]);
+    const last = this.lastPasswords.get(record.uid) ?? known;
+    const all = new Set([known, ...next, maker.password, last]);
     if (all.size === 1) return known;
     try {
-      for (const password of all) if (await signsIn({ ...this.connectionOf(record), password })) return password;
+      for (const password of all)
+        if (await signsIn({ ...this.connectionOf(record), password })) {
+          this.lastPasswords.set(record.uid, password);
+          return password;
+        }
     } catch {
       // Whoever connects next finds the same.
     }
@@ -92,6 +95,7 @@ export class AppDatabases {
     if (!maker) throw new Error(`App "${record.name}" has no database role of its own that could get another password`);
     const password = this.open(nextPassword, record);
     await setRolePassword({ ...maker, password }, dbConnType, record.name);
+    this.lastPasswords.set(record.uid, password);
     return password;
   }
 

@@ -72,8 +72,7 @@ export class AppHost {
       settings.databaseHosts,
     );
     const connectionOf = (record: AppRecord) => this.databases.connectionOf(record);
-    const signedIn = (record: AppRecord) => this.databases.signedIn(record, this.passwordOf(record.name));
-    this.hosted = new HostedDatabases({ signedIn }, log);
+    this.hosted = new HostedDatabases(this.databases, log);
     this.folders = new OwnFolders(settings.storagePath, environment, connectionOf, secrets, clock, log);
     this.names = new OwnNames((name) => coreApps.apps[name], log);
   }
@@ -127,12 +126,6 @@ export class AppHost {
   async setPassword(record: AppRecord): Promise<void> {
     const password = await this.databases.setPassword(record);
     if (password !== null) this.share(record.name, password);
-  }
-
-  /** By which a running app signs in to its database. */
-  private passwordOf(name: string): string | undefined {
-    const app = this.coreApps.apps[name];
-    return app && !isPlaceholderApp(app) ? app.db.options.password : undefined;
   }
 
   /** The options of an app say by which password its backups sign in, and each pool that it makes anew. */
