@@ -51,6 +51,7 @@ describe.each(['postgres', 'mariadb', 'mysql'] as const)('on %s', (dialect) => {
     return poolOf(
       databases.following(
         guarded,
+        record.uid,
         () => record,
         () => undefined,
       ),
@@ -205,6 +206,23 @@ describe.each(['postgres', 'mariadb', 'mysql'] as const)('on %s', (dialect) => {
     await ask(db);
     record = told({});
     await host.hosted.leave(record, authority);
+  });
+
+  it('is no obstacle to a drop by a record of before', async () => {
+    await databases.setPassword(told({ nextPassword: 'second' }));
+    worker = { ...worker, database: dialect === 'postgres' ? 'postgres' : 'mysql' };
+    expect(await databases.end({ ...record, data: 'drop' })).toMatchObject({ code: 'DATA_DROPPED' });
+  });
+
+  it('is replaced where the app was started with it, and the Supervisor was restored from before', async () => {
+    await databases.setPassword(told({ nextPassword: 'second' }));
+    const former = record;
+    record = told({ password: 'second' });
+    const { host } = await openBeside();
+    record = { ...former, database: { ...former.database, nextPassword: 'third' } };
+    await host.hosted.claim(record, authorityOf({ environment: 'env_a', holder: 'env_a' }));
+    await host.setPassword(record);
+    expect(await signsIn('third')).toBe(true);
   });
 
   it('is not taken for given where the app has no role of its own', async () => {

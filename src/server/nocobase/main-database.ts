@@ -47,12 +47,13 @@ export function transact<T>({ db }: WithDatabase, work: (transaction: Transactio
     await db.sequelize.query(set, { transaction }).catch(() => undefined);
     try {
       const result = await work(transaction);
-      // Within the limit; the commit that follows finds nothing to do.
+      // Before the limit ends; Sequelize's own COMMIT does nothing then.
       await db.sequelize.query('COMMIT', { transaction });
       return result;
     } finally {
-      // The session is used by others then. One that is lost has no limit any more.
-      await db.sequelize.query(reset, { transaction }).catch(() => undefined);
+      // The session is used by others then. After a deadlock Sequelize has ended the transaction, and refuses statements in it.
+      const { connection } = transaction as { connection?: { query(sql: string): Promise<unknown> } };
+      await connection?.query(reset).catch(() => undefined);
     }
   });
 }

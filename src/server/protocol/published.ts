@@ -115,8 +115,8 @@ export class PublishedWriter<T extends { uid: string }> {
   }
 
   /**
-   * @param from where the next write goes on: whoever has read what the store has lost since believes nothing of before, so all of an older copy
-   * is written again; absent: what it was is restored
+   * The fields to write. A reader with a newer count than the store's ignores entries with an older one, so that all are written again.
+   * @param from where the next write goes on; absent: what the store had is restored, with the count of then
    */
   private differing({ head, entries }: PublishedFound, from?: Left): string[] {
     const fields = [...new Set([...this.texts.keys(), ...entries.keys()])];

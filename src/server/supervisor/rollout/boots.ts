@@ -106,7 +106,7 @@ function arrives(sight: Sight): Step | null {
   const { app } = sight;
   if (!app.previous || arrivingAt(app) !== null) return null;
   const isNew = (name: string) => !app.previous?.environments.includes(name);
-  // Where it was cancelled it is not awaited, unless it is wanted nowhere where it was to go.
+  // Where its boot was cancelled it is not awaited. If all were cancelled, it has not arrived.
   const added = sight.places.filter(isNew);
   const isThere = (name: string) => {
     const { isReported, isUp, place } = sight.see(name);

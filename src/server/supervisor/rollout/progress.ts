@@ -93,7 +93,7 @@ export function followed(before: Operation, situation: Situation, waits: Message
   const stays = hasFailedTo('boot') && seen.every(({ of, state }) => of !== 'boot' || isOver(state));
   const isVain = ({ of, environment }: Progress) =>
     hasStopped || (of === 'leave' ? stays : of === 'boot' && isKeptOut(app) && isKeptFrom(app, environment));
-  // A boot that is over here, or is none of this request's, has failed since: then nothing else would say so.
+  // A boot that this operation does not wait for keeps the app from others: they would be queued for ever.
   const isAwaited = seen.some(({ environment, state }) => environment === app.paused?.environment && !isOver(state));
   const progress = seen.map((item): Progress => {
     if (item.state !== 'queued') return item;

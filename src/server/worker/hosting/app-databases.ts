@@ -26,7 +26,7 @@ import {
 export class AppDatabases {
   /** As last read. */
   private roles: ServerRoles | null = null;
-  /** By incarnation of an app, the password by which its role last signed in here while it was given another one: a Supervisor may lose that. */
+  /** By incarnation of an app, the password by which its role last signed in here. A Supervisor that was restored from a backup may not know it. */
   private readonly lastPasswords = new Map<string, string>();
 
   /**
@@ -46,10 +46,11 @@ export class AppDatabases {
     return connectionOf(record, this.main(), (password) => this.open(password, record), this.allowedHosts);
   }
 
-  /** With the password by which the app's role signs in: while it is being given another one, there are two, or the Supervisor has lost one. */
+  /** With the password by which the app's role signs in: the record may have one that is to come, or a former one. */
   async signedIn(record: AppRecord): Promise<HostDatabase> {
     const connection = this.connectionOf(record);
-    const isOnly = !record.database.nextPassword && !this.lastPasswords.has(record.uid);
+    const last = this.lastPasswords.get(record.uid) ?? connection.password;
+    const isOnly = !record.database.nextPassword && last === connection.password;
     return isOnly ? connection : this.refreshed(connection, record);
   }
 
@@ -69,8 +70,8 @@ export class AppDatabases {
     const { nextPassword } = record.database;
     const next = nextPassword ? [this.open(nextPassword, record)] : [];
     const last = this.lastPasswords.get(record.uid) ?? known;
-    const all = new Set([known, ...next, maker.password, last]);
-    if (all.size === 1) return known;
+    const all = new Set([last, known, ...next, maker.password]);
+    if (all.size === 1) return last;
     try {
       for (const password of all)
         if (await signsIn({ ...this.connectionOf(record), password })) {
@@ -80,7 +81,7 @@ export class AppDatabases {
     } catch {
       // Whoever connects next finds the same.
     }
-    return known;
+    return last;
   }
 
   /**
@@ -101,17 +102,20 @@ export class AppDatabases {
 
   /**
    * The same connection, of which each that a pool opens signs in by the password that the role has then.
+   * @param uid of the app
    * @param newest the newest record of the app, by which its role may have another password
    * @param told called with another password than the last one
    */
   following(
     connection: HostDatabase,
+    uid: string,
     newest: () => AppRecord | Promise<AppRecord>,
     told: (password: string) => void,
   ): HostDatabase {
     if (connection.dialect === 'sqlite') return connection;
     const hooks = connection.hooks as { beforeConnect?: unknown } | undefined;
     let known = connection.password ?? '';
+    this.lastPasswords.set(uid, known);
     const beforeConnect = async (config: { password?: string }) => {
       const password = await Promise.resolve(newest())
         .then((record) => this.passwordNow(record, known))
@@ -159,8 +163,8 @@ export class AppDatabases {
     const { name, uid, data } = record;
     const { dbConnType } = record.database;
     const connection = await this.signedIn(record);
-    if (data === 'drop')
-      return dropDatabase(connection, dbConnType, { uid, protect: this.protect(), maker: this.makerOf(record) });
+    const maker = this.makerOf(record, connection);
+    if (data === 'drop') return dropDatabase(connection, dbConnType, { uid, protect: this.protect(), maker });
     await releaseDatabase(connection, dbConnType, { app: name, uid });
     return say('DATA_RELEASED');
   }

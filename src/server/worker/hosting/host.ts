@@ -303,7 +303,9 @@ export class AppHost {
   ): Application {
     const secret = this.jwtSecretOf(record);
     const { main: mainApp } = this.coreApps.apps;
-    const database = this.databases.following(connection, newest, (password) => this.share(record.name, password));
+    const database = this.databases.following(connection, record.uid, newest, (password) =>
+      this.share(record.name, password),
+    );
     const registered = {
       appModel: {
         name: record.name,

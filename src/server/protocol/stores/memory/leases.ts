@@ -25,27 +25,21 @@ export class MemoryLeases implements LeaseStore {
   ) {}
 
   /** As in announce-6.lua. */
-  async announce({
-    environment,
-    lease,
-    registration,
-    ttl,
-    isKnown: wasKnown = false,
-  }: Announcement): Promise<Announced> {
+  async announce({ environment, lease, registration, ttl, isKnown = false }: Announcement): Promise<Announced> {
     const current = this.leaseOf(environment);
     const { instance, epoch } = lease;
     const isMine = current?.instance === instance;
-    const isKnown = isMine && current.epoch === epoch;
+    const isSame = isMine && current.epoch === epoch;
     const until = this.isAlone ? Number.POSITIVE_INFINITY : this.clock.now().mono + ttl;
     const held = { lease: structuredClone(lease), until };
-    if (isKnown && current.registered === lease.registered && lease.beat % 6 > 0) {
+    if (isSame && current.registered === lease.registered && lease.beat % 6 > 0) {
       this.leases.set(environment, held);
       return { by: 'me', fresh: false };
     }
     const last = this.registrations.get(environment)?.epoch ?? 0;
     if (!this.isAlone) {
       const isElsewhere = current && !isMine && current.place !== lease.place;
-      if (isElsewhere && (!wasKnown || current.epoch >= epoch))
+      if (isElsewhere && (!isKnown || current.epoch >= epoch))
         return { by: 'otherInstallation', instance: current.instance };
       if (current && (current.epoch > epoch || (current.epoch === epoch && !isMine)))
         return { by: 'newer', epoch: current.epoch, instance: current.instance };
@@ -55,7 +49,7 @@ export class MemoryLeases implements LeaseStore {
     this.registrations.set(environment, structuredClone(registration));
     this.leases.set(environment, held);
     if (this.standbys.get(environment)?.instance === instance) this.standbys.delete(environment);
-    return { by: 'me', fresh: !isKnown || last !== epoch };
+    return { by: 'me', fresh: !isSame || last !== epoch };
   }
 
   async wait(environment: string, waiting: Waiting, ttl: number): Promise<void> {
