@@ -126,11 +126,11 @@ describe('announcements', () => {
       stores.leases.announce({ ...announcement, lease: { ...announcement.lease, beat } });
     await announce(1);
     const before = await calls();
-    for (const beat of [2, 3, 4, 5]) expect(await announce(beat)).toEqual({ by: 'me', fresh: false });
-    expect((await calls()).map((count, i) => count - before[i])).toEqual([4, 4, 0]);
+    for (const beat of [2, 3, 4]) expect(await announce(beat)).toEqual({ by: 'me', fresh: false });
+    expect((await calls()).map((count, i) => count - before[i])).toEqual([3, 3, 0]);
     await raw.del(keys.registration('env_a'), keys.environments());
     // What was reported went with the registration.
-    expect(await announce(6)).toEqual({ by: 'me', fresh: true });
+    expect(await announce(5)).toEqual({ by: 'me', fresh: true });
     expect(await stores.fleet.readRegistration('env_a')).toEqual(announcement.registration);
     expect((await stores.fleet.poll()).environments.has('env_a')).toBe(true);
   });

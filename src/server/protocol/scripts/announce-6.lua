@@ -16,8 +16,8 @@ local mine = valueOf(ARGV[2])
 local stored = redis.call('GET', KEYS[1])
 local held = valueOf(stored)
 local isKnown = held and held.instance == mine.instance and held.epoch == mine.epoch
--- Nothing else of this tenure has changed. If the registration or the name alone was removed, one in six beats writes it again.
-if isKnown and held.registered == mine.registered and mine.beat % 6 > 0 then
+-- Nothing else of this tenure has changed. If the registration or the name alone was removed, one in five beats writes it again.
+if isKnown and held.registered == mine.registered and mine.beat % 5 > 0 then
   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
   return { 'me', 0 }
 end

@@ -13,7 +13,7 @@ import type { Lease, Registration } from '../../../shared/messages';
 export interface LeaseStore {
   /**
    * Announces a tenure, and writes the registration of its environment if `lease.registered` says that it is another one than the last. If the
-   * registration or the name alone was removed, one in six beats writes it again.
+   * registration or the name alone was removed, one in five beats writes it again.
    */
   announce(announcement: Announcement): Promise<Announced>;
   /** Says for `ttl` ms that a process waits for the environment: another process of its installation holds it, or another installation. */

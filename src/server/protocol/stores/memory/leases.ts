@@ -32,7 +32,7 @@ export class MemoryLeases implements LeaseStore {
     const isSame = isMine && current.epoch === epoch;
     const until = this.isAlone ? Number.POSITIVE_INFINITY : this.clock.now().mono + ttl;
     const held = { lease: structuredClone(lease), until };
-    if (isSame && current.registered === lease.registered && lease.beat % 6 > 0) {
+    if (isSame && current.registered === lease.registered && lease.beat % 5 > 0) {
       this.leases.set(environment, held);
       return { by: 'me', fresh: false };
     }
