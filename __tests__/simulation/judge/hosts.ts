@@ -119,8 +119,12 @@ export function checkHosted(world: World): void {
     }
     // One that is cut off from Redis alone keeps its environment: its apps serve.
     const isHosted = processes.some(({ isHost, machine }) => machine.isUp && isHost);
+    // One that was displaced waits for a boot or an end that hangs, up to the limit of that.
+    const mayWait = ({ part }: WorkerProcess) => part.role === 'ending' && world.plan.hanging > 0;
     const isWell = (process: WorkerProcess) =>
-      now - Math.max(unwellAt.get(process) ?? 0, process.startedAt) > UNHOSTED && process.part.role !== undefined;
+      now - Math.max(unwellAt.get(process) ?? 0, process.startedAt) > UNHOSTED &&
+      process.part.role !== undefined &&
+      !mayWait(process);
     if (isHosted || !isRedisWell) unhosted.delete(environment);
     else if (!unhosted.has(environment)) unhosted.set(environment, now);
     else if (now - unhosted.get(environment)! > UNHOSTED && processes.some(isWell))
