@@ -209,13 +209,13 @@ describe('an observation', () => {
     await store.leases.release('env_a', 'one', epoch);
     await tell('env_a', await beat('env_a', { instance: 'two' }), [entryOf()], 'two');
     store.fails = 'statuses.read';
-    changes.length = 0;
-    await observer.poll();
-    expect([observer.observed('env_a', 'crm')?.entry, changes]).toEqual([entryOf(), []]);
-    // It is shown, and nothing goes by it.
-    expect(observer.evidence('env_a', 'crm')).toEqual({ health: 'online', entry: null });
     const apps: string[][] = [];
     observer.changes.listen((change) => apps.push([...change.apps]));
+    await observer.poll();
+    expect([observer.observed('env_a', 'crm')?.entry, apps]).toEqual([entryOf(), [[]]]);
+    // It is shown, and nothing goes by it.
+    expect(observer.evidence('env_a', 'crm')).toEqual({ health: 'online', entry: null });
+    apps.length = 0;
     store.fails = null;
     await observer.poll();
     expect(apps).toEqual([['crm']]);
@@ -238,6 +238,17 @@ describe('an observation', () => {
     await observer.poll();
     expect(during).toEqual(['down', 'http://former']);
     expect(shown()).toEqual(['online', 'http://successor']);
+  });
+
+  it('of a process that replaced another is read also if both started at once, and count alike', async () => {
+    announcing.register(registrationOf('env_a', { url: 'http://former' }));
+    await beat('env_a', { registered: 7 });
+    await observer.poll();
+    await clock.pass(16_000);
+    announcing.register(registrationOf('env_a', { url: 'http://successor' }));
+    await beat('env_a', { instance: 'two', registered: 7 });
+    await observer.poll();
+    expect([health(), observer.environment('env_a')?.registration?.url]).toEqual(['online', 'http://successor']);
   });
 
   it('of a process that replaced another is hidden until its registration can be read', async () => {

@@ -251,7 +251,9 @@ export function checkWoken(world: World, environment: string, records: readonly 
       // Something newer has come since.
       if (storedIn(world, environment).get(uid)?.generation !== generation) continue;
       const known = holder.part.controller?.apps.get(name)?.record;
-      const isKnown = known?.uid === uid ? known.generation >= generation : desired === 'removed';
+      // An older copy of the database may have another app of that name: its Worker goes by what is newer.
+      const isNewer = known !== undefined && known.generation > generation;
+      const isKnown = known?.uid === uid ? known.generation >= generation : desired === 'removed' || isNewer;
       if (!isKnown)
         world.violate(
           `${holder.name} does not know generation ${generation} of ${name} ${seconds(BOUNDS.woken)} s after it was published`,

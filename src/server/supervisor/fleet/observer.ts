@@ -197,7 +197,7 @@ export class FleetObserver {
     if (!seen) return { health: this.sees ? 'down' : 'unknown', entry: null };
     const { health } = this.judge(seen, this.clock.now());
     // What its holder says is not read yet.
-    const isFormer = (seen.observation.lease?.epoch ?? 0) > (seen.epoch ?? 0);
+    const isFormer = ((seen.held ?? seen.observation.lease)?.epoch ?? 0) > (seen.epoch ?? 0);
     const isKnown = isAlive(health) && !isFormer;
     return { health, entry: isKnown ? (this.observed(environment, app)?.entry ?? null) : null };
   }
@@ -333,7 +333,9 @@ export class FleetObserver {
     const isNew = lease !== null && lease.epoch !== seen.observation.lease?.epoch;
     const newEpoch = lease !== null && lease.epoch !== seen.epoch;
     const isMissed = seen.missed?.registered === lease?.registered && now.mono < (seen.missed?.until ?? 0);
-    const isUnread = lease !== null && lease.registered !== seen.registered;
+    // Two processes that started at once count alike.
+    const isUnread =
+      lease !== null && (lease.registered !== seen.registered || lease.epoch !== seen.registration?.epoch);
     // A new holder is not listed before its registration is read: visitors would be sent to its predecessor.
     const isHidden = isNew && isUnread && seen.registration !== null;
     if (!isHidden) seen.observation = observation;
@@ -350,7 +352,7 @@ export class FleetObserver {
         announced.set(seen, { registration, registered: lease.registered, ...arrival });
         changed.add(name);
       });
-    if (isNew && lease.registered === seen.registered) seen.unreachableSince = null;
+    if (isNew && !isUnread) seen.unreachableSince = null;
     if (newEpoch || (statusVersion !== seen.statusVersion && statusVersion !== 0))
       reads.push(async () => {
         const entries = new Map((await statuses.read(name)).map((entry) => [entry.name, entry]));
