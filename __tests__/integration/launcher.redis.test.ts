@@ -5,6 +5,8 @@ import path from 'node:path';
 import Client from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, HOST, Redis } from '../../scripts/fleet';
+import { isFree } from '../../scripts/fleet/ports';
+import { identify, isAlive } from '../../scripts/fleet/processes';
 
 describe('the Redis of npm start', () => {
   const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-redis-'));
@@ -48,6 +50,16 @@ describe('the Redis of npm start', () => {
       await expect(ask(`redis://${HOST}:${redis.port}/0`)).rejects.toThrow('NOAUTH');
       await expect(ask(`redis://:admin123@${HOST}:${redis.port}/0`)).rejects.toThrow('WRONGPASS');
       await ask(redis.url);
+    }
+  });
+
+  it('is gone only when its port is free: its other threads end after the first one', async () => {
+    for (let kills = 0; kills < 20; kills++) {
+      const identity = identify(redis.pid!)!;
+      process.kill(identity.pid, 'SIGKILL');
+      while (isAlive(identity));
+      expect(await isFree(redis.port)).toBe(true);
+      await redis.start();
     }
   });
 

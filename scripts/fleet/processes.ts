@@ -16,7 +16,7 @@ export function identify(pid: number): ProcessIdentity | null {
   return seen && { pid, startedAt: seen.startedAt };
 }
 
-/** False also for a zombie: a dead process that nobody has waited for. */
+/** False also for a zombie: a dead process that nobody has waited for. While a thread of it still ends, its ports are taken. */
 export function isAlive(identity: ProcessIdentity | null | undefined): boolean {
   if (!identity) return false;
   const seen = look(identity.pid);
@@ -42,7 +42,7 @@ function lookInProc(pid: number) {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name before these fields may contain spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { zombie: fields[0] === 'Z' || fields[0] === 'X', startedAt: fields[19] };
+    return { zombie: /^[ZX]$/.test(fields[0]) && Number(fields[17]) <= 1, startedAt: fields[19] };
   } catch {
     return null;
   }
