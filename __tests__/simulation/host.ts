@@ -57,6 +57,7 @@ class PlayedApp extends EventEmitter {
     const { ends, takes } = ground.options.nextBoot();
     if (ends === 'never') {
       host.note(`hangs ${name}`);
+      host.hangsSince.set(name, ground.options.scheduler.now);
       await new Promise(() => undefined);
     }
     await machine.sleep(takes);
@@ -132,6 +133,8 @@ export class PlayedHost extends AppHost {
   readonly running = new Map<string, AppRecord>();
   /** What ended by itself, with the newest generation then. */
   readonly failed = new Map<string, number>();
+  /** The boots that never end, with when each began to hang. */
+  readonly hangsSince = new Map<string, number>();
   /** What of it is about to end. */
   readonly ending = new Set<string>();
   /** What ended for the last boot of each app; absent: nothing. */

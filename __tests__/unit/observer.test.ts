@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { CUT_OFF_FOR, DISCONNECTED_AFTER } from '../../src/server/protocol/health';
 import { FleetObserver } from '../../src/server/supervisor/fleet/observer';
 import type { Lease, StatusEntry } from '../../src/shared/messages';
@@ -240,15 +240,27 @@ describe('an observation', () => {
     expect(shown()).toEqual(['online', 'http://successor']);
   });
 
-  it('of a process that replaced another is read also if both started at once, and count alike', async () => {
+  it('of a process that replaced another is read also if both announce the same number', async () => {
     announcing.register(registrationOf('env_a', { url: 'http://former' }));
     await beat('env_a', { registered: 7 });
     await observer.poll();
-    await clock.pass(16_000);
+    clock.pass(16_000);
     announcing.register(registrationOf('env_a', { url: 'http://successor' }));
     await beat('env_a', { instance: 'two', registered: 7 });
     await observer.poll();
     expect([health(), observer.environment('env_a')?.registration?.url]).toEqual(['online', 'http://successor']);
+  });
+
+  it('of a process that replaced another is read at once also if that of the other one was missing', async () => {
+    announcing.register(registrationOf('env_a', { url: 'http://former' }));
+    await beat('env_a', { registered: 1 });
+    const missing = vi.spyOn(store.fleet, 'readRegistration').mockResolvedValueOnce(null);
+    await observer.poll();
+    missing.mockRestore();
+    announcing.register(registrationOf('env_a', { url: 'http://successor' }));
+    await beat('env_a', { instance: 'two', registered: 1 });
+    await observer.poll();
+    expect(observer.environment('env_a')?.registration?.url).toBe('http://successor');
   });
 
   it('of a process that replaced another is hidden until its registration can be read', async () => {

@@ -130,7 +130,7 @@ export const lease = z.object({
   /** The holder's renewal interval, in ms; readers use it to determine the health. */
   interval: z.number().int().positive(),
   state: z.enum(['serving', 'stopping']),
-  /** Changes with every other registration of a tenure: unchanged means nothing to fetch. */
+  /** Another number for each registration within a tenure: the same epoch and number mean nothing to fetch. */
   registered: z.number().int().nonnegative(),
   memory: z.number(),
   eventLoopDelay: z.number(),

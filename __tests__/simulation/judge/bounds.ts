@@ -251,9 +251,10 @@ export function checkWoken(world: World, environment: string, records: readonly 
       // Something newer has come since.
       if (storedIn(world, environment).get(uid)?.generation !== generation) continue;
       const known = holder.part.controller?.apps.get(name)?.record;
-      // An older copy of the database may have another app of that name: its Worker goes by what is newer.
-      const isNewer = known !== undefined && known.generation > generation;
-      const isKnown = known?.uid === uid ? known.generation >= generation : desired === 'removed' || isNewer;
+      const isReached = known !== undefined && known.generation >= generation;
+      // The Supervisors' database has gone back to a former app of that name: its Worker goes by the newer one until the leader counts on.
+      const isOfFormer = world.hasLostApps && isReached;
+      const isKnown = known?.uid === uid ? isReached : desired === 'removed' || isOfFormer;
       if (!isKnown)
         world.violate(
           `${holder.name} does not know generation ${generation} of ${name} ${seconds(BOUNDS.woken)} s after it was published`,

@@ -1,4 +1,5 @@
 import type { HostRow } from '../../../src/server/databases';
+import { BOOT, STOP } from '../../../src/server/timing';
 import type { AppRecord } from '../../../src/shared/messages';
 import type { WorkerProcess } from '../processes';
 import type { Machine } from '../scheduler';
@@ -103,6 +104,12 @@ const unhosted = new WeakMap<EnvironmentOfWorld, number>();
 /** When each process was last seen to be unwell. */
 const unwellAt = new WeakMap<WorkerProcess, number>();
 
+/** One that was displaced waits for a boot that hangs, and is spent at the limit of that. */
+function waitsForBoot({ part, host }: WorkerProcess, now: number): boolean {
+  if (part.role === 'spent') return host.hangsSince.size > 0;
+  return part.role === 'ending' && [...host.hangsSince.values()].some((since) => now - since < BOOT + STOP);
+}
+
 /** An environment with a process that is well has a host before long. */
 export function checkHosted(world: World): void {
   const { now } = world.scheduler;
@@ -116,15 +123,12 @@ export function checkHosted(world: World): void {
       if (machine.isFrozen) upAt.set(machine, now);
       if (!machine.isUp || link.isCut || isOffDatabase || environment.database.isAway || environment.database.slower)
         unwellAt.set(process, now);
+      if (waitsForBoot(process, now)) unwellAt.set(process, now);
     }
     // One that is cut off from Redis alone keeps its environment: its apps serve.
     const isHosted = processes.some(({ isHost, machine }) => machine.isUp && isHost);
-    // One that was displaced waits for a boot or an end that hangs, up to the limit of that.
-    const mayWait = ({ part }: WorkerProcess) => part.role === 'ending' && world.plan.hanging > 0;
     const isWell = (process: WorkerProcess) =>
-      now - Math.max(unwellAt.get(process) ?? 0, process.startedAt) > UNHOSTED &&
-      process.part.role !== undefined &&
-      !mayWait(process);
+      now - Math.max(unwellAt.get(process) ?? 0, process.startedAt) > UNHOSTED && process.part.role !== undefined;
     if (isHosted || !isRedisWell) unhosted.delete(environment);
     else if (!unhosted.has(environment)) unhosted.set(environment, now);
     else if (now - unhosted.get(environment)! > UNHOSTED && processes.some(isWell))

@@ -43,8 +43,8 @@ export class Announcer {
   /** Whether another installation holds an environment of this name: nothing is begun then. */
   isRefused = false;
   private beat = 0;
-  /** Starts from the clock, so that a successor never repeats a predecessor's number. */
-  private registered: number;
+  /** As in `lease`: a number of this process alone. */
+  private registered = 0;
   private registration: Registration | null = null;
   /** By the monotonic clock: since when the store has had no announcement of the installation that this process was refused for. */
   private freeSince: number | null = null;
@@ -55,9 +55,7 @@ export class Announcer {
   private announcing: Promise<void> | null = null;
   private isDue = false;
 
-  constructor(private readonly options: AnnouncerOptions) {
-    this.registered = options.clock.now().wall;
-  }
+  constructor(private readonly options: AnnouncerOptions) {}
 
   start(): Promise<void> {
     if (!this.timer) this.schedule();

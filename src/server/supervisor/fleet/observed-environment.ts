@@ -7,12 +7,11 @@ import type { FleetObservation } from '../../protocol/stores/fleet';
 /** What the observer keeps of one environment. */
 export class ObservedEnvironment {
   observation: LeaseObservation;
-  /** The lease as last polled, valid or not; also of a holder whose registration is not read yet. */
+  /** The lease as last polled, null if it is not believed; also of a holder whose registration is not read yet. */
   held: Lease | null = null;
   registration: Registration | null = null;
-  registered = -1;
-  /** A registration that was not there, or not believed, and when it is read again, by the monotonic clock. */
-  missed: { registered: number; until: number } | null = null;
+  /** The announced registration that was read last, and until when it counts as read, by the monotonic clock: for ever, if it was there and believed. */
+  read: { epoch: number; registered: number; until: number } | null = null;
   standby: string | null = null;
   /** Whether the standby belongs to another installation. */
   isForeign = false;

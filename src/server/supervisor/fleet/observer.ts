@@ -332,27 +332,27 @@ export class FleetObserver {
     Object.assign(seen, { standby, isForeign, doubt: doubt ?? null });
     const isNew = lease !== null && lease.epoch !== seen.observation.lease?.epoch;
     const newEpoch = lease !== null && lease.epoch !== seen.epoch;
-    const isMissed = seen.missed?.registered === lease?.registered && now.mono < (seen.missed?.until ?? 0);
-    // Two processes that started at once count alike.
-    const isUnread =
-      lease !== null && (lease.registered !== seen.registered || lease.epoch !== seen.registration?.epoch);
+    // The number alone does not tell two processes apart.
+    const isRead = seen.read?.epoch === lease?.epoch && seen.read?.registered === lease?.registered;
     // A new holder is not listed before its registration is read: visitors would be sent to its predecessor.
-    const isHidden = isNew && isUnread && seen.registration !== null;
+    const isHidden = isNew && seen.registration !== null && seen.registration.epoch !== lease.epoch;
     if (!isHidden) seen.observation = observation;
-    if (isUnread && !isMissed)
+    if (lease !== null && !(isRead && now.mono < seen.read!.until))
       reads.push(async () => {
+        const { epoch, registered } = lease;
+        const read = (until: number) => ({ epoch, registered, until });
         const registration = await fleet.readRegistration(name);
         // One that is not believed changes nothing.
         if (!registration) {
-          if (!isHidden) seen.missed = { registered: lease.registered, until: now.mono + READ_AGAIN };
+          if (!isHidden) seen.read = read(now.mono + READ_AGAIN);
           return;
         }
         // Refused meanwhile by the same process: that stays.
         const arrival = isNew ? { observation, unreachableSince: null } : {};
-        announced.set(seen, { registration, registered: lease.registered, ...arrival });
+        announced.set(seen, { registration, read: read(Number.POSITIVE_INFINITY), ...arrival });
         changed.add(name);
       });
-    if (isNew && !isUnread) seen.unreachableSince = null;
+    if (isNew && isRead) seen.unreachableSince = null;
     if (newEpoch || (statusVersion !== seen.statusVersion && statusVersion !== 0))
       reads.push(async () => {
         const entries = new Map((await statuses.read(name)).map((entry) => [entry.name, entry]));
