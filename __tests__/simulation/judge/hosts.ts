@@ -1,5 +1,4 @@
 import type { HostRow } from '../../../src/server/databases';
-import { BOOT, STOP } from '../../../src/server/timing';
 import type { AppRecord } from '../../../src/shared/messages';
 import type { WorkerProcess } from '../processes';
 import type { Machine } from '../scheduler';
@@ -15,6 +14,8 @@ const JUST_CLAIMED = 2_000;
 const ENDS_WITHIN = 12_000;
 /** How long an environment may have no host while a process of it is well, in ms: its lease, two beats, and the latencies. */
 const UNHOSTED = 50_000;
+/** How long a boot that hangs may keep a displaced process, in ms: 15 minutes for the boot and one for its end. */
+const HANGS = 960_000;
 
 /** Since when a process does not have the lease of its environment. */
 const lostSince = new WeakMap<Machine, number>();
@@ -107,7 +108,7 @@ const unwellAt = new WeakMap<WorkerProcess, number>();
 /** One that was displaced waits for a boot that hangs, and is spent at the limit of that. */
 function waitsForBoot({ part, host }: WorkerProcess, now: number): boolean {
   if (part.role === 'spent') return host.hangsSince.size > 0;
-  return part.role === 'ending' && [...host.hangsSince.values()].some((since) => now - since < BOOT + STOP);
+  return part.role === 'ending' && [...host.hangsSince.values()].some((since) => now - since < HANGS);
 }
 
 /** An environment with a process that is well has a host before long. */
