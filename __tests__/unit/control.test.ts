@@ -388,6 +388,24 @@ describe('a leader that cannot read back at once what it has stored', () => {
   });
 });
 
+describe('a stop that was cancelled with the change before it', () => {
+  it('stops the app also where it was to leave and has stayed, once it is retried', async () => {
+    const { part } = await fleet.supervisor();
+    for (const name of ['env_a', 'env_b', 'env_c']) await fleet.environment(name);
+    await fleet.runningApp(fleet.supervisors[0], 'crm', ['env_a']);
+    const { service } = part.parts;
+    await service.update('crm', { environments: ['env_b', 'env_c'] }, '1');
+    await fleet.run(1_000, 'env_a', 'env_b', 'env_c');
+    const { id } = await service.command('crm', 'stop', '1');
+    await service.cancel(id);
+    await service.retry(id, '1');
+    const { environments, placements, desired } = fleet.app('crm');
+    expect(environments).toContain('env_a');
+    expect(Object.values(placements).map(({ want }) => want)).toEqual(environments.map(() => 'stopped'));
+    expect(desired).toBe('stopped');
+  });
+});
+
 describe('an app of which an environment is forgotten', () => {
   const codeOf = (asked: Promise<unknown>) =>
     asked.then(

@@ -126,7 +126,8 @@ const targetOf = ({ progress }: Operation): string | null =>
 function askedAnew({ action, progress }: Operation, app: AppDefinition, generation: number): Partial<AppDefinition> {
   const named = (isAbout: (item: Progress) => boolean) =>
     progress.filter(isAbout).map(({ environment }) => environment);
-  const left = named(({ of }) => of === 'leave');
+  // A stop moves nothing: where a change was to leave a place, and was cancelled with it, the app stops there as well.
+  const left = action === 'stop' ? [] : named(({ of }) => of === 'leave');
   const there = app.environments.filter((name) => !left.includes(name));
   // A change of its environments that was cancelled has left it where it was.
   const added = action === 'update' ? named(({ of }) => of !== 'leave').filter((name) => !there.includes(name)) : [];
