@@ -63,7 +63,6 @@ export class Ground {
       endsAfter: () => 1 + random.fraction() ** 4 * ENDS_WITHIN,
       onEnd: (session) => {
         for (const pool of this.pools) pool.ended(session);
-        // What it boots is refused the database from now on.
         if (session.hasBootLock) this.endBoots(session.line.owner, session.database?.name);
       },
       onCommit: ({ writes }) => this.noteLeft(writes.get(HOSTS_TABLE)?.values() ?? []),
@@ -142,7 +141,8 @@ export class Ground {
     else this.options.scheduler.after(NOTICED_AFTER, end);
   }
 
-  private endBoots(owner: string, place?: string): void {
+  /** It writes nothing any more, even if its boot is still to end: it has lost its lock or its row. */
+  endBoots(owner: string, place?: string): void {
     for (const [app, booting] of this.booting)
       if (booting.name === owner && (place === undefined || place === app)) this.booting.delete(app);
   }

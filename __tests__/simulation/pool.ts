@@ -101,8 +101,10 @@ export class PlayedPool {
         await this.connect();
       } catch (error) {
         this.refusedAt ??= this.ground.options.scheduler.now;
-        if (error instanceof AppSupervisorError && error.code === 'HOSTING_LOST')
+        if (error instanceof AppSupervisorError && error.code === 'HOSTING_LOST') {
           this.ground.options.note(`${this.machine.name} is refused the database of ${this.app}`);
+          this.ground.endBoots(this.machine.name, this.options.database);
+        }
         await this.machine.sleep(TRIES_AGAIN);
       }
     }

@@ -151,9 +151,10 @@ function checkDown({ name, slots }: EnvironmentOfWorld, sight: Sight): void {
   const dead = since.lasts(name, true, now, sight.redis);
   for (const [process, wellSince] of supervisors) {
     const health = process.part.parts.observer.environment(name)?.health;
-    // Another Supervisor has been asked to forget it, or it has never been seen.
-    if (health === undefined || health === 'down' || !process.part.parts.environmentCache.get(name)) continue;
-    if (Math.min(dead, now - wellSince) > BOUNDS.down + SLACK)
+    // Another Supervisor has been asked to forget it, or it has never been seen. The database may fall back to before it was forgotten.
+    const isKnown = health !== undefined && process.part.parts.environmentCache.get(name) !== undefined;
+    const known = since.lasts(`${process.name} knows ${name}`, isKnown, now);
+    if (health !== 'down' && Math.min(dead, known, now - wellSince) > BOUNDS.down + SLACK)
       world.violate(`${process.name} shows ${name} as ${health}, which is dead for ${seconds(dead)} s`);
   }
 }
@@ -272,8 +273,8 @@ function checkProgress({ world, since, now, redis, supervisors }: Sight): void {
   const isServed = [...supervisors].some(([process]) => process.leads && isSeen(world, process));
   const wellSince = isCalm ? Math.max(redis, ...world.slots.map(({ process }) => processWellSince(process!))) : now;
   const within = world.plan.lost === 0 ? BOUNDS.goesOn : UNWOKEN;
-  // Whoever was asked tells the leader, which finds what it was not told of with its next round.
-  const askers = world.supervisors.map(({ process }) => (process?.link.missedAt ?? Number.NEGATIVE_INFINITY) + UNHEARD);
+  // Whoever was asked tells the leader, which finds what it was not told of with its next round. It may have ended before it told it.
+  const askers = [...supervisors.keys()].map(({ link, startedAt }) => Math.max(link.missedAt, startedAt) + UNHEARD);
   const open = rows<Operation>(world, 'appOperations').filter(({ finishedAt }) => finishedAt === null);
   for (const { id, appName, action, progress } of open) {
     const isIdle = isCalm && isServed && !isWorkedOn(world, appName);

@@ -34,6 +34,10 @@ export function checkCordons(world: World): void {
   const known = placed.get(world) ?? new Set<string>();
   placed.set(world, known);
   const bootIn = ({ progress }: Operation) => progress.find(({ of }) => of === 'boot')?.environment;
+  // One that could not read the database goes by what it knew until its next comparison.
+  const readAt = world.supervisors.flatMap(({ process }) =>
+    process ? [process.partedAt, process.database.troubledAt] : [],
+  );
   for (const operation of operations) {
     const { id, action, appUid, appName, createdById, cause, generation } = operation;
     if (known.has(id)) continue;
@@ -41,7 +45,8 @@ export function checkCordons(world: World): void {
     const to = bootIn(operation) ?? '';
     const cordonedAt = world.cordoned.get(to) ?? world.scheduler.now;
     // Otherwise the database may have lost it.
-    const isKnown = world.scheduler.now - cordonedAt > KNOWN_TO_ALL && world.fellBackAt < cordonedAt;
+    const isKnown =
+      world.scheduler.now - Math.max(cordonedAt, ...readAt) > KNOWN_TO_ALL && world.fellBackAt < cordonedAt;
     // What failed there may be asked for anew, and what failed elsewhere comes back.
     const isNew = operations.every(
       (one) => one.appUid !== appUid || one.generation >= generation || bootIn(one) !== to,
