@@ -138,7 +138,10 @@ export function checkFailovers({ world, apps, operations, holders, stuck, leader
     if (!holders.has(only) && shouldLeave(app, only) && places.length)
       say(`${app.name} stays in ${only}, which is down, although ${places} could have it.`);
     const { home } = app;
-    const mayReturn = home !== null && shouldReturn(app) && holders.has(home) && holders.has(only);
+    // Of an uncordon, the database may know nothing any more.
+    const isCordoned = (name: string) => environmentCache.get(name)?.cordoned;
+    const isBack = home !== null && holders.has(home) && !isCordoned(home);
+    const mayReturn = isBack && shouldReturn(app) && holders.has(only);
     // It was deleted, and the database fell back: its data are not there any more, or not known to be its own.
     const hasData = world.ground.ownerOf(app.database.database ?? app.name) === app.uid;
     const isRecent = own.some(({ cause, createdAt }) => cause === 'failback' && isLessAgo(createdAt, leader));
