@@ -127,7 +127,7 @@ function broken(plant: (history: History) => void): Rule[] {
 }
 /** The restart of `crm` loses its lock in env_a. */
 function failByLock(found: History): true {
-  Object.assign(operation(found, 'restart', 'crm'), lostLock);
+  Object.assign(operation(found, 'restart', 'crm'), structuredClone(lostLock));
   return true;
 }
 
@@ -366,15 +366,19 @@ describe('the checker of chaos runs excuses', () => {
     ).toEqual([]);
   });
 
-  it('a boot that failed because its lock was cut, and the boot that overlapped with it', () => {
-    expect(
-      broken((found) => {
-        found.harms.push(cutLock(63, 'crm', 'env_a'));
-        Object.assign(found.processes[3].boots[1], { addedAt: s(63) });
-        failByLock(found);
-      }),
-    ).toEqual([]);
-  });
+  it.each(['LOCK_LOST', 'DATABASE_UNREACHABLE'] as const)(
+    'a boot that failed with %s because its lock was cut, and the boot that overlapped with it',
+    (code) => {
+      expect(
+        broken((found) => {
+          found.harms.push(cutLock(63, 'crm', 'env_a'));
+          Object.assign(found.processes[3].boots[1], { addedAt: s(63) });
+          failByLock(found);
+          operation(found, 'restart', 'crm').progress[0].error = { code };
+        }),
+      ).toEqual([]);
+    },
+  );
 
   it('a change that continues with the boot of a superseded one, whose lock was cut', () => {
     expect(

@@ -105,7 +105,8 @@ function failed({ harms, processes }: History, changes: Made[]): Violation[] {
         from <= until &&
         locks?.some(({ app, environment }) => app === change.app && environment === item?.environment),
     );
-    if (item?.error?.code === 'LOCK_LOST' && cut) return [];
+    // What asks first in the session that was cut is told of the server, and not of the lock.
+    if (cut && ['LOCK_LOST', 'DATABASE_UNREACHABLE'].includes(item?.error?.code ?? '')) return [];
     const deaths = processes.filter(({ part, endedAt }) => part === item?.environment && endedAt && endedAt <= until);
     if (item?.error?.code === 'APP_CRASH_LOOP' && deaths.length >= KEPT_OUT_AFTER) return [];
     const why = `${item?.environment}: ${item?.error?.code} ${item?.error && inEnglish(item.error)}`;
