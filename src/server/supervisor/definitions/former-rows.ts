@@ -5,8 +5,8 @@ import { say } from '../../../shared/message';
 import type { Operation, Progress } from '../../../shared/operation';
 import { byName } from '../../../shared/pick';
 import type { DataEnd } from '../../../shared/words';
-import { retryWhenBusy } from '../../nocobase/busy';
 import type { WithDatabase } from '../../nocobase/main-database';
+import { retryUndone } from '../../nocobase/undone';
 import { newSecret, seal } from '../../protocol/secrets';
 import { desiredOf, newestOf, nextGeneration, type Tombstone } from './repository';
 
@@ -195,7 +195,7 @@ export const areFormer = (main: WithDatabase): Promise<boolean> => hasColumns(ma
  */
 export async function upgradeRows(main: WithDatabase, aesKey: Buffer | null, now: number): Promise<void> {
   const isFormer = await areFormer(main);
-  await retryWhenBusy(() =>
+  await retryUndone(() =>
     main.db.sequelize.transaction(async (transaction: Transaction) => {
       if (isFormer) await upgrade(main, transaction);
       await giveSecrets(main, aesKey, now, transaction);

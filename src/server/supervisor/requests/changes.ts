@@ -6,8 +6,8 @@ import type { Action } from '../../../shared/types';
 import type { DataEnd } from '../../../shared/words';
 import { type Clock, within } from '../../clock';
 import { AppSupervisorError } from '../../errors';
-import { retryWhenBusy } from '../../nocobase/busy';
 import { transact, type WithDatabase } from '../../nocobase/main-database';
+import { retryUndone } from '../../nocobase/undone';
 import type { MessageBus } from '../../protocol/bus';
 import { isAlive } from '../../protocol/health';
 import type { Random } from '../../random';
@@ -224,7 +224,7 @@ export class AppChanges {
 
   async inTransaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     try {
-      return await retryWhenBusy(() => transact(this.options.app, work));
+      return await retryUndone(() => transact(this.options.app, work));
     } catch (error) {
       // Two requests at the same time on two Supervisors: both checked, one wrote first.
       const { name, fields } = error as { name?: string; fields?: Record<string, string> | string[] };

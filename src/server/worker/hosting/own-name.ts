@@ -9,8 +9,8 @@ import type { AppRecord } from '../../../shared/messages';
 import { messageOf } from '../../errors';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
-import { retryWhenBusy } from '../../nocobase/busy';
 import { isPlaceholderApp } from '../../nocobase/placeholder-app';
+import { retryUndone } from '../../nocobase/undone';
 
 /**
  * The title, the language and the logo that an app shows on its pages and in the browser's tab: its own system settings. An
@@ -104,7 +104,7 @@ export class OwnNames {
     if (!app || isPlaceholderApp(app) || !(await app.isStarted())) return;
     try {
       await this.changes.add(name, async () => {
-        const isChanged = await retryWhenBusy(() => followFleet(app, wanted));
+        const isChanged = await retryUndone(() => followFleet(app, wanted));
         if (isChanged) this.log.info(`App ${name}: its title or logo was set.`, { app: name });
       });
     } catch (error) {
