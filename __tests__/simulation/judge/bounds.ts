@@ -186,7 +186,7 @@ function checkFailover(sight: Sight): void {
     const hasData = world.fellBackAt < 0 || world.ground.ownerOf(app.database.database ?? app.name) === app.uid;
     const mayLeave = isDead && hasData && leader && !isMostGone(sight) && hasPlace(world, app, leader[0]);
     const from = Math.max(sight.redis, leader?.[1] ?? now, now - ledSince);
-    const stays = since.lasts(`failover of ${app.uid}`, Boolean(mayLeave), now, from);
+    const stays = since.lasts(`failover of ${app.uid} from ${only}`, Boolean(mayLeave), now, from);
     const delay = ANNOUNCED_FOR + app.failoverDelay * 1_000 * 1.05;
     if (stays > delay + BOUNDS.failsOver + SLACK)
       world.violate(
