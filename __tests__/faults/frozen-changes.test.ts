@@ -46,4 +46,25 @@ describe.each([
     const [rows] = await db.sequelize.query(`SELECT n FROM changes WHERE n = ${n}`);
     expect([tries, rows]).toEqual([2, [{ n }]]);
   });
+
+  it.runIf(dialect === 'mariadb')('is made once, if its connection is lost after it was committed', async () => {
+    let tries = 0;
+    await retryUndone(() =>
+      transact({ db }, async (transaction) => {
+        await db.sequelize.query('INSERT INTO changes VALUES (4)', { transaction });
+        tries++;
+        const { connection } = transaction as unknown as {
+          connection: { threadId: number; query(sql: unknown, ...more: unknown[]): Promise<unknown> };
+        };
+        const query = connection.query.bind(connection);
+        connection.query = async (sql, ...more) => {
+          // Of the limit, which is taken back after the change was committed.
+          if (String(sql).includes('DEFAULT')) await db.sequelize.query(`KILL CONNECTION ${connection.threadId}`);
+          return query(sql, ...more);
+        };
+      }),
+    );
+    const [rows] = await db.sequelize.query('SELECT n FROM changes WHERE n = 4');
+    expect([tries, rows]).toEqual([1, [{ n: 4 }]]);
+  });
 });

@@ -141,7 +141,7 @@ export class Ground {
     else this.options.scheduler.after(NOTICED_AFTER, end);
   }
 
-  /** It writes nothing any more, even if its boot is still to end: it has lost its lock or its row. */
+  /** The app writes nothing any more, even if its boot is still to end: it has lost its lock or its row. */
   endBoots(owner: string, place?: string): void {
     for (const [app, booting] of this.booting)
       if (booting.name === owner && (place === undefined || place === app)) this.booting.delete(app);

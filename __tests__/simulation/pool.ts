@@ -103,7 +103,7 @@ export class PlayedPool {
         this.refusedAt ??= this.ground.options.scheduler.now;
         if (error instanceof AppSupervisorError && error.code === 'HOSTING_LOST') {
           this.ground.options.note(`${this.machine.name} is refused the database of ${this.app}`);
-          this.ground.endBoots(this.machine.name, this.options.database);
+          if (!this.isClosed) this.ground.endBoots(this.machine.name, this.options.database);
         }
         await this.machine.sleep(TRIES_AGAIN);
       }

@@ -81,9 +81,18 @@ describe('invariant 3: above and stray: what a Worker knows, and the database do
     expect(fleet.wish('env_c')).toBeUndefined();
   });
 
+  it('goes above what a former app of its name has ended with, of which nothing else is known any more', () => {
+    const fleet = running(['env_a']);
+    fleet.report('env_a', { status: 'not_found', uid: 'former', generation: 5_000 });
+    fleet.settle();
+    expect(fleet.steps).toEqual(['env_a running']);
+    expect(fleet.wish('env_a').generation).toBe(5_001);
+  });
+
   it('leaves another app of its name alone', () => {
     const fleet = running(['env_a']);
     fleet.report('env_c', { status: 'running', uid: 'another' });
+    fleet.report('env_a', { status: 'running', uid: 'another', generation: 5_000 });
     fleet.settle();
     expect(fleet.steps).toEqual([]);
   });

@@ -35,6 +35,8 @@ const AFTERMATH = 60_000;
 const KEPT_OUT_AFTER = 3;
 /** Time within which an app ends whose boot has lost its lock, from when it ran, in ms. */
 const GIVEN_UP_WITHIN = 10_000;
+/** How long after its session was cut a boot fails that asks something in it, at most, in ms. */
+const TOLD_WITHIN = 15_000;
 
 const boots = ({ action, environments }: Asked): boolean =>
   action === 'update' ? environments !== null : action !== 'stop' && action !== 'destroy';
@@ -99,17 +101,17 @@ function failed({ harms, processes }: History, changes: Made[]): Violation[] {
     const begun = begunBy(changes.slice(0, index + 1).filter(({ app }) => app === change.app));
     const item = change.operation.progress.find(({ state }) => state === 'failed');
     const until = change.operation.finishedAt ?? Number.POSITIVE_INFINITY;
-    const cut = harms.some(
-      ({ from, locks }) =>
-        from >= begun.at &&
-        from <= until &&
-        locks?.some(({ app, environment }) => app === change.app && environment === item?.environment),
-    );
-    // What asks first in the session that was cut is told of the server, and not of the lock.
-    if (cut && ['LOCK_LOST', 'DATABASE_UNREACHABLE'].includes(item?.error?.code ?? '')) return [];
+    const cut = harms.flatMap(({ from, locks }) => {
+      const isOfIt = locks?.some(({ app, environment }) => app === change.app && environment === item?.environment);
+      return isOfIt && from >= begun.at && from <= until ? [from] : [];
+    });
+    const code = item?.error?.code;
+    if (code === 'LOCK_LOST' && cut.length) return [];
+    // A boot that is still taking its lock is told at once that the server cannot be reached.
+    if (code === 'DATABASE_UNREACHABLE' && cut.some((at) => until - at < TOLD_WITHIN)) return [];
     const deaths = processes.filter(({ part, endedAt }) => part === item?.environment && endedAt && endedAt <= until);
-    if (item?.error?.code === 'APP_CRASH_LOOP' && deaths.length >= KEPT_OUT_AFTER) return [];
-    const why = `${item?.environment}: ${item?.error?.code} ${item?.error && inEnglish(item.error)}`;
+    if (code === 'APP_CRASH_LOOP' && deaths.length >= KEPT_OUT_AFTER) return [];
+    const why = `${item?.environment}: ${code} ${item?.error && inEnglish(item.error)}`;
     return [{ rule: 'failed', what: `${describe(change)} failed in ${why}`, at: change.at }];
   });
 }

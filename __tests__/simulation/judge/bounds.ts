@@ -186,7 +186,9 @@ function checkFailover(sight: Sight): void {
     const hasData = world.fellBackAt < 0 || world.ground.ownerOf(app.database.database ?? app.name) === app.uid;
     const mayLeave = isDead && hasData && leader && !isMostGone(sight) && hasPlace(world, app, leader[0]);
     const from = Math.max(sight.redis, leader?.[1] ?? now, now - ledSince);
-    const stays = since.lasts(`failover of ${app.uid} from ${only}`, Boolean(mayLeave), now, from);
+    const leaving = (name: string) => `failover of ${app.uid} from ${name}`;
+    for (const { name } of world.environments) if (name !== only) since.lasts(leaving(name), false, now);
+    const stays = since.lasts(leaving(only), Boolean(mayLeave), now, from);
     const delay = ANNOUNCED_FOR + app.failoverDelay * 1_000 * 1.05;
     if (stays > delay + BOUNDS.failsOver + SLACK)
       world.violate(
@@ -273,15 +275,19 @@ function checkProgress({ world, since, now, redis, supervisors }: Sight): void {
   const isServed = [...supervisors].some(([process]) => process.leads && isSeen(world, process));
   const wellSince = isCalm ? Math.max(redis, ...world.slots.map(({ process }) => processWellSince(process!))) : now;
   const within = world.plan.lost === 0 ? BOUNDS.goesOn : UNWOKEN;
-  // Whoever was asked tells the leader, which finds what it was not told of with its next round. It may have ended before it told it.
-  const askers = [...supervisors.keys()].map(({ link, startedAt }) => Math.max(link.missedAt, startedAt) + UNHEARD);
+  // Whoever was asked tells the leader, which finds what it was not told of with its next round.
+  const askers = [...supervisors.keys()].map(({ link }) => link.missedAt + UNHEARD);
+  const startedAt = Math.max(...[...supervisors.keys()].map((each) => each.startedAt));
   const open = rows<Operation>(world, 'appOperations').filter(({ finishedAt }) => finishedAt === null);
   for (const { id, appName, action, progress } of open) {
     const isIdle = isCalm && isServed && !isWorkedOn(world, appName);
     const told = progress.map(({ environment }) => missedAt(world, environment) + UNHEARD);
     // What was lost, or was tried too often meanwhile, is found with the next comparison.
     const lostAt = Math.max(world.fellBackAt, world.redis.wentBackAt, world.redis.frozenUntil);
-    const heard = [lostAt + BOUNDS.restored, ...askers, ...told];
+    // Whoever was asked may have ended before it told the leader.
+    const openedAt = now - since.lasts(`open ${id}`, true, now);
+    const untold = openedAt <= startedAt + LOOK ? openedAt + UNHEARD : 0;
+    const heard = [lostAt + BOUNDS.restored, untold, ...askers, ...told];
     // What it has come to: a step forward is progress.
     const stays = since.lasts(`${id} ${JSON.stringify(progress)}`, isIdle, now, Math.max(wellSince, ...heard));
     if (stays > within + SLACK) world.violate(`${action} of ${appName} does nothing for ${seconds(stays)} s`);

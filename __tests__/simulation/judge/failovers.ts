@@ -34,10 +34,11 @@ export function checkCordons(world: World): void {
   const known = placed.get(world) ?? new Set<string>();
   placed.set(world, known);
   const bootIn = ({ progress }: Operation) => progress.find(({ of }) => of === 'boot')?.environment;
-  // One that could not read the database goes by what it knew until its next comparison.
-  const readAt = world.supervisors.flatMap(({ process }) =>
-    process ? [process.partedAt, process.database.troubledAt] : [],
-  );
+  // One that could not read the database goes by what it knew until its next comparison. What moves by itself, the leader decides.
+  const readAt = (byLeader: boolean) =>
+    world.supervisors.flatMap(({ process }) =>
+      process && (process.isLeader || !byLeader) ? [process.partedAt, process.database.troubledAt] : [],
+    );
   for (const operation of operations) {
     const { id, action, appUid, appName, createdById, cause, generation } = operation;
     if (known.has(id)) continue;
@@ -46,7 +47,8 @@ export function checkCordons(world: World): void {
     const cordonedAt = world.cordoned.get(to) ?? world.scheduler.now;
     // Otherwise the database may have lost it.
     const isKnown =
-      world.scheduler.now - Math.max(cordonedAt, ...readAt) > KNOWN_TO_ALL && world.fellBackAt < cordonedAt;
+      world.scheduler.now - Math.max(cordonedAt, ...readAt(cause !== null)) > KNOWN_TO_ALL &&
+      world.fellBackAt < cordonedAt;
     // What failed there may be asked for anew, and what failed elsewhere comes back.
     const isNew = operations.every(
       (one) => one.appUid !== appUid || one.generation >= generation || bootIn(one) !== to,
@@ -121,6 +123,13 @@ function forcedIn(world: World): Set<string> {
   return ids;
 }
 
+/** Of an uncordon, a database that fell back may know nothing any more. */
+function isCordoned(world: World, name: string): boolean {
+  const stored = world.database.database.visible('appEnvironments') as Array<{ name: string; cordoned: boolean }>;
+  const isStored = stored.some((row) => row.name === name && row.cordoned);
+  return isStored && (world.cordoned.has(name) || world.fellBackAt > 0);
+}
+
 /** After quiet: what should have left has left, and what should have returned is at home. */
 export function checkFailovers({ world, apps, operations, holders, stuck, leader, say }: Sight): void {
   const { environmentCache } = leader.part.parts;
@@ -138,9 +147,7 @@ export function checkFailovers({ world, apps, operations, holders, stuck, leader
     if (!holders.has(only) && shouldLeave(app, only) && places.length)
       say(`${app.name} stays in ${only}, which is down, although ${places} could have it.`);
     const { home } = app;
-    // Of an uncordon, the database may know nothing any more.
-    const isCordoned = (name: string) => environmentCache.get(name)?.cordoned;
-    const isBack = home !== null && holders.has(home) && !isCordoned(home);
+    const isBack = home !== null && holders.has(home) && !isCordoned(world, home);
     const mayReturn = isBack && shouldReturn(app) && holders.has(only);
     // It was deleted, and the database fell back: its data are not there any more, or not known to be its own.
     const hasData = world.ground.ownerOf(app.database.database ?? app.name) === app.uid;

@@ -93,7 +93,7 @@ function databaseFor(app: AppDefinition, { desired, data, uploads }: Published) 
   // That a password is still to be made is the Supervisor's.
   const { renewsPassword: _, ...database } = app.database;
   if (desired === 'removed') return data === 'keep' ? { dbConnType: 'new_database' } : database;
-  const { password: __, ...place } = database;
+  const { password: __, nextPassword: ___, ...place } = database;
   return uploads?.ahead ? place : database;
 }
 

@@ -34,28 +34,37 @@ const IDLE_LIMITS = {
 };
 
 /** A transaction of this plugin, which the database undoes if its process does not go on with it. */
-export function transact<T>({ db }: WithDatabase, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+export async function transact<T>({ db }: WithDatabase, work: (transaction: Transaction) => Promise<T>): Promise<T> {
   const dialect = (['postgres', 'mariadb'] as const).find((one) => db.inDialect(one));
-  return db.sequelize.transaction(async (transaction: Transaction) => {
-    if (!dialect) return work(transaction);
-    const { set, reset } = IDLE_LIMITS[dialect];
-    if (!reset) {
-      await db.sequelize.query(set, { transaction });
-      return work(transaction);
-    }
-    // A server of MySQL, which the driver of MariaDB also reaches, refuses this, and the transaction goes on.
-    await db.sequelize.query(set, { transaction }).catch(() => undefined);
-    try {
-      const result = await work(transaction);
-      // Before the limit ends; Sequelize's own COMMIT does nothing then.
-      await db.sequelize.query('COMMIT', { transaction });
-      return result;
-    } finally {
-      // The session is used by others then. After a deadlock Sequelize has ended the transaction, and refuses statements in it.
-      const { connection } = transaction as { connection?: { query(sql: string): Promise<unknown> } };
-      await connection?.query(reset).catch(() => undefined);
-    }
-  });
+  let written: { result: T } | null = null;
+  try {
+    return await db.sequelize.transaction(async (transaction: Transaction) => {
+      if (!dialect) return work(transaction);
+      const { set, reset } = IDLE_LIMITS[dialect];
+      if (!reset) {
+        await db.sequelize.query(set, { transaction });
+        return work(transaction);
+      }
+      // A server of MySQL, which the driver of MariaDB also reaches, refuses this, and the transaction goes on.
+      await db.sequelize.query(set, { transaction }).catch(() => undefined);
+      try {
+        const result = await work(transaction);
+        // Before the limit ends; Sequelize's own COMMIT does nothing then.
+        await db.sequelize.query('COMMIT', { transaction });
+        written = { result };
+        return result;
+      } finally {
+        // The session is used by others then. After a deadlock Sequelize has ended the transaction, and refuses statements in it.
+        const { connection } = transaction as { connection?: { query(sql: string): Promise<unknown> } };
+        await connection?.query(reset).catch(() => undefined);
+      }
+    });
+  } catch (error) {
+    // The connection may be lost before Sequelize's own COMMIT.
+    const done = written as { result: T } | null;
+    if (done) return done.result;
+    throw error;
+  }
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Operation, Progress } from '../../../shared/operation';
 import { byName } from '../../../shared/pick';
 import type { DataEnd } from '../../../shared/words';
 import type { WithDatabase } from '../../nocobase/main-database';
-import { retryUndone } from '../../nocobase/undone';
+import { retryWhenBusy } from '../../nocobase/undone';
 import { newSecret, seal } from '../../protocol/secrets';
 import { desiredOf, newestOf, nextGeneration, type Tombstone } from './repository';
 
@@ -195,7 +195,7 @@ export const areFormer = (main: WithDatabase): Promise<boolean> => hasColumns(ma
  */
 export async function upgradeRows(main: WithDatabase, aesKey: Buffer | null, now: number): Promise<void> {
   const isFormer = await areFormer(main);
-  await retryUndone(() =>
+  await retryWhenBusy(() =>
     main.db.sequelize.transaction(async (transaction: Transaction) => {
       if (isFormer) await upgrade(main, transaction);
       await giveSecrets(main, aesKey, now, transaction);

@@ -81,7 +81,7 @@ export class OperationRequests {
       // This process may not have heard that it was deleted, and another one created in its place.
       if (current.uid !== operation.appUid) throw new AppSupervisorError('UNKNOWN_APP', { app: current.name });
       await this.assertNewest(operation, transaction);
-      const values = askedAnew(operation, current, generation);
+      const values = (action === 'stop' ? stoppedAnew : askedAnew)(operation, current, generation);
       const added = (values.environments ?? []).filter((name) => !current.environments.includes(name));
       await this.options.environmentCache.assertStored(added, 'environments', transaction);
       return { values, action, onFailure, environments };
@@ -126,8 +126,7 @@ const targetOf = ({ progress }: Operation): string | null =>
 function askedAnew({ action, progress }: Operation, app: AppDefinition, generation: number): Partial<AppDefinition> {
   const named = (isAbout: (item: Progress) => boolean) =>
     progress.filter(isAbout).map(({ environment }) => environment);
-  // A stop moves nothing: where a change was to leave a place, and was cancelled with it, the app stops there as well.
-  const left = action === 'stop' ? [] : named(({ of }) => of === 'leave');
+  const left = named(({ of }) => of === 'leave');
   const there = app.environments.filter((name) => !left.includes(name));
   // A change of its environments that was cancelled has left it where it was.
   const added = action === 'update' ? named(({ of }) => of !== 'leave').filter((name) => !there.includes(name)) : [];
@@ -136,10 +135,6 @@ function askedAnew({ action, progress }: Operation, app: AppDefinition, generati
   const isLeft = (action === 'update' || action === 'move') && left.some((name) => app.published[name]);
   if (!asked.length && !isLeft)
     throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: progress[0]?.environment ?? '' });
-  // Of a stop that was not undone, the app knows whether it was about all of it. In a drain it rests only for now.
-  const isUndone = asked.some((name) => app.placements[name]?.want !== 'stopped');
-  const isWhole = isUndone && asked.length === app.environments.length;
-  if (action === 'stop') return rested(app, generation, isWhole ? undefined : asked);
   if (!place.environments.includes(place.targetEnvironment ?? ''))
     place.targetEnvironment = place.environments[0] ?? null;
   const only = named(({ of }) => of === 'boot').filter((name) => asked.includes(name));
@@ -147,6 +142,21 @@ function askedAnew({ action, progress }: Operation, app: AppDefinition, generati
   const again = only.length ? booted({ ...app, ...settings }, generation, bootHow(action), only) : {};
   const isStarted = action !== 'update' && only.length > 0;
   return { ...settings, ...again, ...(isStarted ? { desired: 'running' as const } : {}) };
+}
+
+/**
+ * A stop of all of an app boots nothing, and names all its places: also one that a change before it was to leave, which was cancelled with it.
+ * @throws as `askedAnew`
+ */
+function stoppedAnew({ progress }: Operation, app: AppDefinition, generation: number): Partial<AppDefinition> {
+  const asItWas = (name: string) => progress.find(({ environment }) => environment === name)?.of;
+  const isWhole = app.environments.every(asItWas) && progress.every(({ of }) => of !== 'boot');
+  const asked = app.environments.filter((name) => isWhole || asItWas(name) === 'place');
+  if (!asked.length)
+    throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: progress[0]?.environment ?? '' });
+  // Of a stop that was not undone, the app knows whether it was about all of it. In a drain it rests only for now.
+  const isUndone = asked.some((name) => app.placements[name]?.want !== 'stopped');
+  return rested(app, generation, isWhole && isUndone ? undefined : asked);
 }
 
 const bootHow = (action: Action): 'start' | 'restart' | 'upgrade' =>

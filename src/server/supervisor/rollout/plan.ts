@@ -17,12 +17,17 @@ import { work } from './work';
  * published.
  */
 
-/** 1. A Worker knows more than the database, which was restored; it wins, by a newer record. None is believed that is far in the future. */
+/**
+ * 1. A Worker knows more than the database, which was restored; it wins, by a newer record. So does a former app of that name, of which no
+ * Supervisor knows any more how it ended. None is believed that is far in the future.
+ */
 const above: Rule = (sight) => {
   const { app, planned } = sight;
   const found = Object.keys(app.published).flatMap((environment) => {
     const { wish, entry, isMine } = sight.see(environment);
-    if (!wish || !entry || !isMine) return [];
+    if (!wish || !entry) return [];
+    const isFormer = entry.status === 'not_found' && isPublished(wish);
+    if (!isMine && !isFormer) return [];
     const isBelieved = (value: number) => value <= app.generation || isCredible(value, planned.now);
     const mayStart = wish.desired === 'running' || wish.desired === 'onDemand';
     // An app does not start by the generation in which it was taken, so it needs the next one.

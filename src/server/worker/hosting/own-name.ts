@@ -10,7 +10,7 @@ import { messageOf } from '../../errors';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
 import { isPlaceholderApp } from '../../nocobase/placeholder-app';
-import { retryUndone } from '../../nocobase/undone';
+import { retryWhenBusy } from '../../nocobase/undone';
 
 /**
  * The title, the language and the logo that an app shows on its pages and in the browser's tab: its own system settings. An
@@ -104,7 +104,7 @@ export class OwnNames {
     if (!app || isPlaceholderApp(app) || !(await app.isStarted())) return;
     try {
       await this.changes.add(name, async () => {
-        const isChanged = await retryUndone(() => followFleet(app, wanted));
+        const isChanged = await retryWhenBusy(() => followFleet(app, wanted));
         if (isChanged) this.log.info(`App ${name}: its title or logo was set.`, { app: name });
       });
     } catch (error) {

@@ -2,7 +2,7 @@ import type { Application } from '@nocobase/server';
 import { keepMark, type Owner } from '../../databases';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import { retryUndone } from '../../nocobase/undone';
+import { retryWhenBusy } from '../../nocobase/undone';
 import type { HostDatabase } from './host-database';
 
 /**
@@ -20,7 +20,7 @@ export function watchRestores(
   log: Log,
 ): void {
   app.on('__started', () =>
-    retryUndone(async () => keepMark(await connection(), owner, created)).then(
+    retryWhenBusy(async () => keepMark(await connection(), owner, created)).then(
       (wasForeign) => {
         onStart();
         if (wasForeign)
