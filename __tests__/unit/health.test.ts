@@ -192,12 +192,25 @@ describe('an observer', () => {
     expect(observer.watch(1, leaseOf()).health).toBe('down');
   });
 
-  it('that reconnects and sees a heartbeat continues as before', () => {
+  it('that reconnects and sees a heartbeat continues as before with the next one: a store that was frozen goes on with what had been sent', () => {
     const observer = new Observer();
     const start = observer.clock.wall;
     observer.poll(leaseOf()).clock.pass(60_000);
     observer.poll(leaseOf({ beat: 12 }));
+    expect(observer.health).toBe('unknown');
+    observer.clock.pass(1_400);
+    expect(observer.poll(leaseOf({ beat: 13 })).health).toBe('unknown');
+    observer.clock.pass(100);
+    observer.poll(leaseOf({ beat: 14 }));
     expect([observer.health, observer.since]).toEqual(['online', start]);
+  });
+
+  it('that was disconnected for less than a lease shows nobody alive for longer who died before', () => {
+    const observer = new Observer().poll(leaseOf());
+    observer.clock.pass(10_000);
+    expect(observer.poll(leaseOf({ beat: 12 })).health).toBe('online');
+    expect(observer.watch(4_000, leaseOf({ beat: 12 })).health).toBe('online');
+    expect(observer.watch(1_000, leaseOf({ beat: 12 })).health).toBe('unknown');
   });
 
   it('that has just started waits as long as a live worker needs for a heartbeat', () => {

@@ -429,6 +429,11 @@ describe('a store that is down', () => {
     expect(health()).toBe('unknown');
     await beat('env_a', { epoch });
     await watch(1_000);
+    // It may have been sent long before.
+    expect(health()).toBe('unknown');
+    await watch(1_000);
+    await beat('env_a', { epoch });
+    await watch(1_000);
     expect(health()).toBe('online');
     expect(changes.at(-1)).toEqual(['env_a']);
   });

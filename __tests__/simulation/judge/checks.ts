@@ -447,7 +447,8 @@ function checkTaken(world: World): void {
       const key = `${name} ${record.uid}`;
       const known = newest.get(key);
       if (known?.generation === record.generation) continue;
-      if (known && record.generation < known.generation && process.database.fellBackAt < known.at)
+      // It was seen up to a second after it was taken over.
+      if (known && record.generation < known.generation && process.database.fellBackAt < known.at - 1_000)
         world.violate(
           `${process.name} goes back to generation ${record.generation} of ${name}, from ${known.generation}`,
         );

@@ -7,6 +7,8 @@ import { expiryOf, INTERVAL } from '../timing';
  * An observer that has not read the store for this long knows nothing, in ms: two polls and the timeout of one command.
  */
 export const DISCONNECTED_AFTER = 5_000;
+/** A beat that is found within this time after such an absence may have been on its way all the while, in ms: a store that was frozen goes on with it. */
+const BELATED = 1_500;
 /** Missed beats until suspect. */
 const SUSPECT_AFTER = 2;
 
@@ -22,6 +24,8 @@ export interface LeaseObservation {
    * time.
    */
   discounted: number;
+  /** When this observer last read the store again, by the monotonic clock; null if it was never disconnected. */
+  resumedAt: number | null;
   /** Since when heartbeats have arrived without a gap. */
   onlineSince: number;
   /** When the observer saw that the holder released the lease, instead of letting it expire. */
@@ -78,6 +82,7 @@ export const unobserved = (now: Now): LeaseObservation => ({
   firstPoll: now,
   lastBeat: null,
   discounted: 0,
+  resumedAt: null,
   onlineSince: now.wall,
   releasedAt: null,
   wentBack: false,
@@ -108,11 +113,13 @@ export function afterPoll(
     if (!changed) return before;
     if (lease.epoch === before.lease?.epoch && lease.beat < before.lease.beat) return { ...before, wentBack: true };
     const wasOnline = before.lastBeat !== null && healthOf(before, observer, now).health !== 'down';
+    const isResumed = before.resumedAt !== null && now.mono - before.resumedAt < BELATED;
+    const isBelated = isResumed && silence < BELATED && lease.epoch === before.lease?.epoch;
     return {
       ...before,
       lease,
       lastBeat: { mono: now.mono - silence, wall: now.wall - silence },
-      discounted: 0,
+      discounted: isBelated ? before.discounted : 0,
       onlineSince: wasOnline ? before.onlineSince : now.wall,
       releasedAt: null,
       wentBack: false,
@@ -165,5 +172,5 @@ export function doubtfulSince(environments: Iterable<{ observation: LeaseObserva
 export function discountOutage(observation: LeaseObservation, disconnectedFor: number, now: Now): LeaseObservation {
   if (!observation.lastBeat) return { ...observation, firstPoll: now };
   const lastBeat = { ...observation.lastBeat, mono: observation.lastBeat.mono + disconnectedFor };
-  return { ...observation, lastBeat, discounted: observation.discounted + disconnectedFor };
+  return { ...observation, lastBeat, discounted: observation.discounted + disconnectedFor, resumedAt: now.mono };
 }
