@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { AppSupervisorError } from '../../src/server/errors';
 import { type ActionRequest, perform } from '../../src/server/supervisor/api/action';
 import { APPS } from '../../src/server/supervisor/api/apps';
 import { say, verbatim } from '../../src/shared/message';
@@ -162,6 +163,18 @@ describe('the database of a new app', () => {
     const { data, meta } = await ask('create', { title: 'Shop', environments: ['env_a', 'env_b'] });
     expect(meta).toEqual({ unchecked: ['env_b'] });
     expect(asked.map(({ environment }) => environment)).toEqual(['env_a']);
+    expect(data.operation).toMatchObject({ action: 'create', state: 'queued' });
+  });
+
+  it('is not checked in an environment that does not answer, and is created there all the same', async () => {
+    for (const name of ['env_a', 'env_b']) await fleet.environment(name);
+    const answer = fleet.answer;
+    fleet.answer = async (environment, ...request) => {
+      if (environment === 'env_b') throw new AppSupervisorError('WORKER_SILENT', { environment, seconds: 6 });
+      return answer(environment, ...request);
+    };
+    const { data, meta } = await ask('create', { title: 'Shop', environments: ['env_a', 'env_b'] });
+    expect(meta).toEqual({ unchecked: ['env_b'] });
     expect(data.operation).toMatchObject({ action: 'create', state: 'queued' });
   });
 });

@@ -48,7 +48,7 @@ export function CreatedDialog({ created, onClose }: { created: NewlyCreated; onC
           type="warning"
           showIcon
           message={t(
-            '{{environments}} is not online: the app is created when it is back, and its database was not checked.',
+            '{{environments}} does not answer: the app is created there as soon as possible, and its database was not checked.',
             {
               environments: unchecked.join(t(', ')),
             },

@@ -93,12 +93,13 @@ export const APPS = {
     summary: 'Check the database of a new app, create the app, and start it; refused with the verdict of the check',
     body: createInput,
     gives:
-      'The app row with its operation and, in this answer only, `initialAdmin: {username, email, password}`. `meta.unchecked`: environments that are not online, where the database was not checked.',
+      'The app row with its operation and, in this answer only, `initialAdmin: {username, email, password}`. `meta.unchecked`: environments that do not answer, where the database was not checked.',
     rows: 'appSupervisorApp',
     errors: [
       ...PLACES_APP,
       ...NAMES_APP,
-      ...ASKS_WORKER,
+      'UNKNOWN_ENVIRONMENT',
+      'WORKER_FAILED',
       'NO_PLACE',
       'DATABASE_TAKEN',
       'DATABASE_ADOPTABLE',

@@ -1,7 +1,7 @@
 import { say } from '../../../shared/message';
 import type { DatabaseCheck } from '../../../shared/messages';
 import type { NewAppPlan } from '../../../shared/move';
-import { AppSupervisorError } from '../../errors';
+import { AppSupervisorError, hasCode } from '../../errors';
 import { isAlive } from '../../protocol/health';
 import type { WorkerRequests } from '../fleet/worker-requests';
 import type { NewApp } from '../requests/creation';
@@ -50,25 +50,32 @@ export class NewApps {
   }
 
   /**
-   * Whether a new app can be created, and use its database in each of its environments that are online.
+   * Whether a new app can be created, and use its database in each of its environments that are online and answer.
    * @param explains as in `WorkerRequests.checkDatabase`
-   * @returns the others, which were not asked
-   * @throws AppSupervisorError DATABASE_TAKEN, DATABASE_ADOPTABLE, DATABASE_UNUSABLE, WORKER_SILENT, WORKER_FAILED, and as `AppCreation.create`
+   * @returns the others: without Redis for commands nobody answers, and the app is created all the same
+   * @throws AppSupervisorError DATABASE_TAKEN, DATABASE_ADOPTABLE, DATABASE_UNUSABLE, WORKER_FAILED, and as `AppCreation.create`
    */
   async check(app: CompleteApp, explains: boolean): Promise<string[]> {
     const { service, observer, requests } = this.options;
     await service.creation.assertPossible(app);
     const { name, environments, options: { dbConnType = 'new_database', database } = {} } = app;
-    const online = environments.filter((each) => isAlive(observer.environment(each)?.health ?? 'unknown'));
+    const unchecked = environments.filter((each) => !isAlive(observer.environment(each)?.health ?? 'unknown'));
+    const isAsked = (environment: string) => !unchecked.includes(environment);
     const refusals = await Promise.all(
-      online.map(async (environment) => {
-        const check = await requests.checkDatabase({ environment, name, dbConnType, database }, explains);
-        return refusalOf(check, environment, database);
+      environments.filter(isAsked).map(async (environment) => {
+        try {
+          const check = await requests.checkDatabase({ environment, name, dbConnType, database }, explains);
+          return refusalOf(check, environment, database);
+        } catch (error) {
+          if (!hasCode(error, 'WORKER_SILENT')) throw error;
+          unchecked.push(environment);
+          return null;
+        }
       }),
     );
     const refusal = refusals.find((found) => found !== null);
     if (refusal) throw refusal;
-    return environments.filter((each) => !online.includes(each));
+    return unchecked;
   }
 }
 
