@@ -120,7 +120,11 @@ export class World {
         ),
       listening: (url) => this.workers.find((worker) => worker.url === url),
       spent: (machine) => this.crash(machine),
-      answering: (name) => this.workers.find((worker) => worker.environment === name && worker.isHost),
+      // One that is frozen hears of a request later, and so does not keep the other one from answering.
+      answering: (name) => {
+        const hosts = this.workers.filter((worker) => worker.environment === name && worker.isHost);
+        return hosts.find(({ machine }) => machine.isUp) ?? hosts[0];
+      },
       isCutOffWhole: plan.failover === 'cutOff',
     };
     const clocks = randomFor(seed, 'clocks');
