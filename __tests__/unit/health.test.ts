@@ -23,14 +23,14 @@ class Observer {
     this.sight = { observer: { lastPoll: null, startedAt: this.clock.now() }, lease: undefined };
   }
 
-  /** What the store shows at this moment. */
-  poll(lease: Lease | null, flushed = false): this {
+  /** What the store shows at this moment. @param silence as in `afterPoll` */
+  poll(lease: Lease | null, flushed = false, silence = 0): this {
     const { observer } = this.sight;
     const now = this.clock.now();
     const blindFor = observer.lastPoll ? now.mono - observer.lastPoll.mono : 0;
     if (this.sight.lease && blindFor > DISCONNECTED_AFTER)
       this.sight.lease = discountOutage(this.sight.lease, blindFor, now);
-    this.sight.lease = afterPoll(this.sight.lease, lease, observer, flushed, now);
+    this.sight.lease = afterPoll(this.sight.lease, lease, observer, flushed, now, silence);
     observer.lastPoll = now;
     return this;
   }
@@ -205,12 +205,27 @@ describe('an observer', () => {
     expect([observer.health, observer.since]).toEqual(['online', start]);
   });
 
-  it('that was disconnected for less than a lease shows nobody alive for longer who died before', () => {
+  it('that was disconnected for less than half a lease counts that as age of what it finds, without a gap where the next heartbeat comes', () => {
     const observer = new Observer().poll(leaseOf());
-    observer.clock.pass(10_000);
+    observer.clock.pass(7_000);
     expect(observer.poll(leaseOf({ beat: 12 })).health).toBe('online');
-    expect(observer.watch(4_000, leaseOf({ beat: 12 })).health).toBe('online');
+    const alive = new Observer().poll(leaseOf());
+    alive.clock.pass(7_000);
+    alive.poll(leaseOf({ beat: 12 })).watch(5_000, leaseOf({ beat: 12 }));
+    expect(alive.health).toBe('online');
+    expect(alive.poll(leaseOf({ beat: 13 })).watch(10_000, leaseOf({ beat: 13 })).health).toBe('suspect');
+    // One that had died before is not shown as alive for longer than its lease.
+    observer.watch(7_000, leaseOf({ beat: 12 }));
+    expect(observer.health).toBe('online');
     expect(observer.watch(1_000, leaseOf({ beat: 12 })).health).toBe('unknown');
+  });
+
+  it('that reads a store again some seconds after that went on knows as little of what that had kept', () => {
+    const observer = new Observer().poll(leaseOf());
+    observer.clock.pass(20_000);
+    expect(observer.poll(leaseOf({ beat: 12 }), false, 3_000).health).toBe('unknown');
+    expect(observer.watch(4_000, leaseOf({ beat: 12 })).health).toBe('unknown');
+    expect(observer.poll(leaseOf({ beat: 13 })).health).toBe('online');
   });
 
   it('that has just started waits as long as a live worker needs for a heartbeat', () => {

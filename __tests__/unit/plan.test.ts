@@ -89,6 +89,14 @@ describe('invariant 3: above and stray: what a Worker knows, and the database do
     expect(fleet.wish('env_a').generation).toBe(5_001);
   });
 
+  it('asks nobody to start it for that where it leaves', () => {
+    const fleet = running(['env_b', 'env_c']);
+    fleet.app.published.env_a = publishedOf({ generation: 11 });
+    fleet.report('env_a', { status: 'not_found', uid: 'former', generation: 5_000 });
+    fleet.settle();
+    expect(fleet.steps.filter((step) => step === 'env_a running')).toEqual([]);
+  });
+
   it('leaves another app of its name alone', () => {
     const fleet = running(['env_a']);
     fleet.report('env_c', { status: 'running', uid: 'another' });

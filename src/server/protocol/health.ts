@@ -9,6 +9,8 @@ import { expiryOf, INTERVAL } from '../timing';
 export const DISCONNECTED_AFTER = 5_000;
 /** A beat that is found within this time after such an absence may have been on its way all the while, in ms: a store that was frozen goes on with it. */
 const BELATED = 1_500;
+/** How much later than what it asks for an observer finds it, at most, in ms: two polls and some latency. */
+const FOUND_WITHIN = 3_000;
 /** Missed beats until suspect. */
 const SUSPECT_AFTER = 2;
 
@@ -24,8 +26,8 @@ export interface LeaseObservation {
    * time.
    */
   discounted: number;
-  /** When this observer last read the store again, by the monotonic clock; null if it was never disconnected. */
-  resumedAt: number | null;
+  /** When this observer last read the store again, by the monotonic clock, and after how many ms; null if it was never disconnected. */
+  resumed: { at: number; after: number } | null;
   /** Since when heartbeats have arrived without a gap. */
   onlineSince: number;
   /** When the observer saw that the holder released the lease, instead of letting it expire. */
@@ -82,7 +84,7 @@ export const unobserved = (now: Now): LeaseObservation => ({
   firstPoll: now,
   lastBeat: null,
   discounted: 0,
-  resumedAt: null,
+  resumed: null,
   onlineSince: now.wall,
   releasedAt: null,
   wentBack: false,
@@ -113,13 +115,11 @@ export function afterPoll(
     if (!changed) return before;
     if (lease.epoch === before.lease?.epoch && lease.beat < before.lease.beat) return { ...before, wentBack: true };
     const wasOnline = before.lastBeat !== null && healthOf(before, observer, now).health !== 'down';
-    const isResumed = before.resumedAt !== null && now.mono - before.resumedAt < BELATED;
-    const isBelated = isResumed && silence < BELATED && lease.epoch === before.lease?.epoch;
     return {
       ...before,
       lease,
       lastBeat: { mono: now.mono - silence, wall: now.wall - silence },
-      discounted: isBelated ? before.discounted : 0,
+      discounted: doubtOf(before, lease, now, silence),
       onlineSince: wasOnline ? before.onlineSince : now.wall,
       releasedAt: null,
       wentBack: false,
@@ -132,6 +132,17 @@ export function afterPoll(
   // A lease that disappears before it could have expired was released. The tenth allows for the store's own clock.
   const age = now.mono - before.lastBeat.mono + before.discounted;
   return age < expiry * 0.9 ? { ...before, releasedAt: now.wall } : before;
+}
+
+/**
+ * How much older a beat may be than it seems, in ms: as much as the observer was disconnected, if the store may have kept it all the while. Where
+ * the next beat would come too late for that, the lease counts as expired until then.
+ */
+function doubtOf({ resumed, lease: known }: LeaseObservation, lease: Lease, now: Now, silence: number): number {
+  const isKept = silence < DISCONNECTED_AFTER && lease.epoch === known?.epoch;
+  if (!resumed || !isKept || now.mono - resumed.at >= BELATED) return 0;
+  const expiry = expiryOf(lease.interval);
+  return resumed.after + lease.interval + FOUND_WITHIN > expiry ? expiry : resumed.after;
 }
 
 /** From this number of environments on, and if more than this share of them is lost within this number of ms … */
@@ -172,5 +183,10 @@ export function doubtfulSince(environments: Iterable<{ observation: LeaseObserva
 export function discountOutage(observation: LeaseObservation, disconnectedFor: number, now: Now): LeaseObservation {
   if (!observation.lastBeat) return { ...observation, firstPoll: now };
   const lastBeat = { ...observation.lastBeat, mono: observation.lastBeat.mono + disconnectedFor };
-  return { ...observation, lastBeat, discounted: observation.discounted + disconnectedFor, resumedAt: now.mono };
+  return {
+    ...observation,
+    lastBeat,
+    discounted: observation.discounted + disconnectedFor,
+    resumed: { at: now.mono, after: disconnectedFor },
+  };
 }

@@ -26,7 +26,7 @@ const above: Rule = (sight) => {
   const found = Object.keys(app.published).flatMap((environment) => {
     const { wish, entry, isMine } = sight.see(environment);
     if (!wish || !entry) return [];
-    const isFormer = entry.status === 'not_found' && isPublished(wish);
+    const isFormer = entry.status === 'not_found' && isPublished(wish) && app.environments.includes(environment);
     if (!isMine && !isFormer) return [];
     const isBelieved = (value: number) => value <= app.generation || isCredible(value, planned.now);
     const mayStart = wish.desired === 'running' || wish.desired === 'onDemand';
