@@ -81,6 +81,9 @@ it('one that was refused while the store was away is still suspect when the stor
   expect(health()).toBe('unknown');
   stores.away = false;
   await beat();
+  // The store may have kept that all the while.
+  expect(health()).toBe('unknown');
+  await pass(6);
   expect(health()).toBe('suspect');
   answers = true;
   await pass(3);
