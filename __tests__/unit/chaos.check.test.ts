@@ -145,6 +145,23 @@ function supersede(found: History, until: number): true {
   return true;
 }
 
+/** `crm` is to leave env_a, loses its lock in env_b, and a move brings it back. */
+function bringBack(found: History, createdBy: string | null): true {
+  const update = asked(66, 'crm', 'update', { environments: ['env_b'] });
+  const error = { code: 'LOCK_LOST' as const };
+  const failed = [{ environment: 'env_b', of: 'boot' as const, state: 'failed' as const, error }];
+  const back = ['env_a', 'env_b'].map((environment) => ({
+    environment,
+    of: 'boot' as const,
+    state: 'succeeded' as const,
+  }));
+  found.asked.push(update);
+  found.harms.push(cutLock(66, 'crm', 'env_b'));
+  found.recorded.push(recorded(update, 67, { state: 'failed', progress: failed }));
+  found.recorded.push(recorded(asked(68, 'crm', 'update'), 69, { action: 'move', createdBy, progress: back }));
+  return true;
+}
+
 const operation = (found: History, action: Asked['action'], app: string) =>
   found.recorded.find((one) => one.action === action && one.appName === app)!;
 
@@ -259,6 +276,7 @@ describe('the checker of chaos runs', () => {
       ],
     ],
     misplaced: [
+      ['moved away, and back by somebody whose request nobody knows', (found) => bringBack(found, '1')],
       ['stopped', (found) => Object.assign(found.processes[1].boots[1], { leavingAt: null, goneAt: null })],
       [
         'deleted',
@@ -379,6 +397,10 @@ describe('the checker of chaos runs excuses', () => {
       ).toEqual([]);
     },
   );
+
+  it('a change of its environments that has failed, and was undone by the Supervisor', () => {
+    expect(broken((found) => bringBack(found, null))).toEqual([]);
+  });
 
   it('a change that continues with the boot of a superseded one, whose lock was cut', () => {
     expect(

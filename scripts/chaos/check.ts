@@ -209,9 +209,15 @@ interface Expected {
   running: boolean | null;
 }
 
-/** The state that the last change of each app requests. */
-function expectedAt(changes: Made[], at: number): Map<string, Expected> {
+/** The state that the last change of each app requests. A change that failed at its new place is undone, by a move that nobody asked for. */
+function expectedAt(changes: Made[], at: number, { recorded }: History): Map<string, Expected> {
   const apps = new Map<string, Expected>();
+  const undoing = recorded.filter(({ action, cause, createdBy }) => action === 'move' && !cause && !createdBy);
+  const undoneBy = ({ app, operation, at }: Made) => {
+    const next = changes.find((other) => other.app === app && other.at > at)?.at ?? Number.POSITIVE_INFINITY;
+    const failedAt = operation?.state === 'failed' ? (operation.finishedAt ?? at) : Number.POSITIVE_INFINITY;
+    return undoing.find(({ appName, createdAt }) => appName === app && createdAt >= failedAt && createdAt < next);
+  };
   for (const change of changes) {
     if (change.at > at) continue;
     const before = apps.get(change.app) ?? { environments: [], startMode: 'withMain', running: false };
@@ -221,6 +227,8 @@ function expectedAt(changes: Made[], at: number): Map<string, Expected> {
     if (change.action === 'destroy') Object.assign(now, { environments: [], running: false });
     else if (change.action !== 'update') now.running = change.action !== 'stop';
     if (change.operation?.state === 'failed') now.running = null;
+    const undone = undoneBy(change)?.progress.filter(({ of }) => of !== 'leave');
+    if (undone) now.environments = undone.map(({ environment }) => environment);
     apps.set(change.app, now);
   }
   return apps;
@@ -232,7 +240,7 @@ export function wrongPlaces(history: History, settling: Settling, changes = reso
   if (!look) return [];
   const spans = spansOf(history);
   const violations: Violation[] = [];
-  for (const [app, { environments, running, startMode }] of expectedAt(changes, settling.healedAt)) {
+  for (const [app, { environments, running, startMode }] of expectedAt(changes, settling.healedAt, history)) {
     for (const environment of hostsOf(history)) {
       const here = runsAt(spans, app, environment, look.to);
       const assigned = environments.includes(environment);
