@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  afterAbsence,
   afterPoll,
   DISCONNECTED_AFTER,
   discountOutage,
@@ -20,16 +21,17 @@ class Observer {
   readonly sight: { observer: StoreObservation; lease: LeaseObservation | undefined };
 
   constructor() {
-    this.sight = { observer: { lastPoll: null, startedAt: this.clock.now() }, lease: undefined };
+    this.sight = { observer: { asksSince: null, lastPoll: null, resumed: null }, lease: undefined };
   }
 
   /** What the store shows at this moment. @param silence as in `afterPoll` */
   poll(lease: Lease | null, flushed = false, silence = 0): this {
     const { observer } = this.sight;
     const now = this.clock.now();
-    const blindFor = observer.lastPoll ? now.mono - observer.lastPoll.mono : 0;
-    if (this.sight.lease && blindFor > DISCONNECTED_AFTER)
-      this.sight.lease = discountOutage(this.sight.lease, blindFor, now);
+    observer.asksSince ??= now;
+    const absence = afterAbsence(observer, now);
+    if (absence) observer.resumed = absence.resumed;
+    if (absence && this.sight.lease) this.sight.lease = discountOutage(this.sight.lease, absence.discount, now);
     this.sight.lease = afterPoll(this.sight.lease, lease, observer, flushed, now, silence);
     observer.lastPoll = now;
     return this;

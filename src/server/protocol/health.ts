@@ -26,8 +26,8 @@ export interface LeaseObservation {
    * time.
    */
   discounted: number;
-  /** When this observer last read the store again, by the monotonic clock, and after how many ms; null if it was never disconnected. */
-  resumed: { at: number; after: number } | null;
+  /** How much older the last heartbeat may be than it seems, in ms. */
+  doubt: number;
   /** Since when heartbeats have arrived without a gap. */
   onlineSince: number;
   /** When the observer saw that the holder released the lease, instead of letting it expire. */
@@ -36,10 +36,14 @@ export interface LeaseObservation {
   wentBack: boolean;
 }
 
-/** When the observer last read the store; null if never. */
+/** What an observer knows of its own sight. */
 export interface StoreObservation {
+  /** When it first asked the store; null before. */
+  asksSince: Now | null;
+  /** When it last read the store; null if never. */
   lastPoll: Now | null;
-  startedAt: Now;
+  /** When it last read the store again, by the monotonic clock, and after how many ms; null if it was never disconnected. */
+  resumed: { at: number; after: number } | null;
 }
 
 /** Whether its Worker is taken to work. */
@@ -56,7 +60,7 @@ export function healthOf(
   observer: StoreObservation,
   now: Now,
 ): { health: Health; since: number } {
-  const seen = observer.lastPoll ?? observer.startedAt;
+  const seen = observer.lastPoll ?? observer.asksSince ?? now;
   if (observer.lastPoll === null || now.mono - seen.mono > DISCONNECTED_AFTER)
     return { health: 'unknown', since: seen.wall };
   if (observation.releasedAt !== null) return { health: 'down', since: observation.releasedAt };
@@ -71,7 +75,8 @@ export function healthOf(
   if (age >= expiryOf(interval)) return { health: 'down', since: expiresAt };
   // The silence may be the observer's, but there is no proof of life either: a report is valid only as long as its
   // lease.
-  if (age + observation.discounted >= expiryOf(interval)) return { health: 'unknown', since: expiresAt };
+  if (age + observation.discounted + observation.doubt >= expiryOf(interval))
+    return { health: 'unknown', since: expiresAt };
   if (observation.lease?.state === 'stopping') return { health: 'stopping', since: observation.lastBeat.wall };
   if (age >= SUSPECT_AFTER * interval)
     return { health: 'suspect', since: observation.lastBeat.wall + SUSPECT_AFTER * interval };
@@ -84,7 +89,7 @@ export const unobserved = (now: Now): LeaseObservation => ({
   firstPoll: now,
   lastBeat: null,
   discounted: 0,
-  resumed: null,
+  doubt: 0,
   onlineSince: now.wall,
   releasedAt: null,
   wentBack: false,
@@ -119,7 +124,8 @@ export function afterPoll(
       ...before,
       lease,
       lastBeat: { mono: now.mono - silence, wall: now.wall - silence },
-      discounted: doubtOf(before, lease, now, silence),
+      discounted: 0,
+      doubt: doubtOf(lease, before.lease, observer, now),
       onlineSince: wasOnline ? before.onlineSince : now.wall,
       releasedAt: null,
       wentBack: false,
@@ -136,11 +142,11 @@ export function afterPoll(
 
 /**
  * How much older a beat may be than it seems, in ms: as much as the observer was disconnected, if the store may have kept it all the while. Where
- * the next beat would come too late for that, the lease counts as expired until then.
+ * the next beat would come too late for that, the lease counts as expired until then. The first beat of a new holder is not doubted.
  */
-function doubtOf({ resumed, lease: known }: LeaseObservation, lease: Lease, now: Now, silence: number): number {
-  const isKept = silence < DISCONNECTED_AFTER && lease.epoch === known?.epoch;
-  if (!resumed || !isKept || now.mono - resumed.at >= BELATED) return 0;
+function doubtOf(lease: Lease, known: Lease | null, { resumed }: StoreObservation, now: Now): number {
+  const isOfNewHolder = known !== null && lease.epoch !== known.epoch;
+  if (!resumed || isOfNewHolder || now.mono - resumed.at >= BELATED) return 0;
   const expiry = expiryOf(lease.interval);
   return resumed.after + lease.interval + FOUND_WITHIN > expiry ? expiry : resumed.after;
 }
@@ -179,14 +185,23 @@ export function doubtfulSince(environments: Iterable<{ observation: LeaseObserva
   return Math.min(...begins);
 }
 
+/**
+ * What an observer that reads the store at `now` has to note if it was disconnected until then; null if it was not.
+ * @returns discount what `discountOutage` takes off, in ms: where a former poll found the store again and could not read all of it, the time since then
+ */
+export function afterAbsence(
+  { asksSince, lastPoll, resumed }: StoreObservation,
+  now: Now,
+): { resumed: NonNullable<StoreObservation['resumed']>; discount: number } | null {
+  const begun = (lastPoll ?? asksSince ?? now).mono;
+  if (now.mono - begun <= DISCONNECTED_AFTER) return null;
+  const counted = resumed && resumed.at > begun ? resumed.at : begun;
+  return { resumed: { at: now.mono, after: now.mono - begun }, discount: now.mono - counted };
+}
+
 /** After the observer was disconnected, silence during that time does not count against the worker. */
 export function discountOutage(observation: LeaseObservation, disconnectedFor: number, now: Now): LeaseObservation {
   if (!observation.lastBeat) return { ...observation, firstPoll: now };
   const lastBeat = { ...observation.lastBeat, mono: observation.lastBeat.mono + disconnectedFor };
-  return {
-    ...observation,
-    lastBeat,
-    discounted: observation.discounted + disconnectedFor,
-    resumed: { at: now.mono, after: disconnectedFor },
-  };
+  return { ...observation, lastBeat, discounted: observation.discounted + disconnectedFor };
 }

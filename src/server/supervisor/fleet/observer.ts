@@ -6,6 +6,7 @@ import { messageOf } from '../../errors';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import {
+  afterAbsence,
   afterPoll,
   DISCONNECTED_AFTER,
   discountOutage,
@@ -63,7 +64,7 @@ export class FleetObserver {
   /** The store has lost its content. */
   readonly flushes = new Feed<void>();
   private readonly environments = new ObservedEnvironments();
-  private readonly observer: StoreObservation;
+  private readonly observer: StoreObservation = { asksSince: null, lastPoll: null, resumed: null };
   private polling: Promise<boolean> | null = null;
   private again = false;
   private readonly reports = new HealthReports();
@@ -81,9 +82,7 @@ export class FleetObserver {
     private readonly log: Log,
     /** This fleet's id; null until it has been read from the database. */
     private readonly ownFleet: () => string | null,
-  ) {
-    this.observer = { lastPoll: null, startedAt: clock.now() };
-  }
+  ) {}
 
   /** Polls now; calls during a poll are merged into one more. Returns whether the store was read, and takes changes. Never rejects. */
   poll(): Promise<boolean> {
@@ -271,6 +270,7 @@ export class FleetObserver {
   }
 
   private async pollOnce(): Promise<boolean> {
+    this.observer.asksSince ??= this.clock.now();
     const { fleet, isNew, environments } = await this.stores.fleet.poll();
     // Another fleet's environments are not ours to show: this counts as a failed poll.
     if (this.isOthers(fleet)) {
@@ -278,13 +278,14 @@ export class FleetObserver {
       return false;
     }
     const now = this.clock.now();
-    const disconnectedFor = this.observer.lastPoll ? now.mono - this.observer.lastPoll.mono : 0;
-    if (disconnectedFor > DISCONNECTED_AFTER) {
+    const absence = afterAbsence(this.observer, now);
+    if (absence) {
+      this.observer.resumed = absence.resumed;
       for (const seen of this.environments.values())
-        seen.observation = discountOutage(seen.observation, disconnectedFor, now);
+        seen.observation = discountOutage(seen.observation, absence.discount, now);
     }
     // A heartbeat that arrived while nobody polled may be its holder's last one, from long ago.
-    const late = isNew || this.observer.lastPoll === null || disconnectedFor > DISCONNECTED_AFTER;
+    const late = isNew || this.observer.lastPoll === null || absence !== null;
     const leased = [...environments].flatMap(([name, { lease }]) => (lease ? [name] : []));
     const left = late ? await this.stores.leases.left(leased) : null;
     const flushed = fleet === null;
