@@ -145,20 +145,19 @@ function supersede(found: History, until: number): true {
   return true;
 }
 
-/** `crm` is to leave env_a, loses its lock in env_b, and a move brings it back. */
-function bringBack(found: History, createdBy: string | null): true {
-  const update = asked(66, 'crm', 'update', { environments: ['env_b'] });
+/** `crm` is to go from env_a to env_c, loses its lock there, and a move brings it back: of env_b, where it stays, that says nothing. */
+function bringBack(found: History, values: Partial<OperationRow> = {}): true {
+  const update = asked(66, 'crm', 'update', { environments: ['env_b', 'env_c'] });
   const error = { code: 'LOCK_LOST' as const };
-  const failed = [{ environment: 'env_b', of: 'boot' as const, state: 'failed' as const, error }];
-  const back = ['env_a', 'env_b'].map((environment) => ({
-    environment,
-    of: 'boot' as const,
-    state: 'succeeded' as const,
-  }));
+  const failed = [{ environment: 'env_c', of: 'boot' as const, state: 'failed' as const, error }];
+  const back = [
+    { environment: 'env_a', of: 'boot' as const, state: 'succeeded' as const },
+    { environment: 'env_c', of: 'leave' as const, state: 'succeeded' as const },
+  ];
   found.asked.push(update);
-  found.harms.push(cutLock(66, 'crm', 'env_b'));
+  found.harms.push(cutLock(66, 'crm', 'env_c'));
   found.recorded.push(recorded(update, 67, { state: 'failed', progress: failed }));
-  found.recorded.push(recorded(asked(68, 'crm', 'update'), 69, { action: 'move', createdBy, progress: back }));
+  found.recorded.push(recorded(asked(68, 'crm', 'update'), 69, { action: 'move', progress: back, ...values }));
   return true;
 }
 
@@ -180,6 +179,16 @@ describe('the checker of chaos runs', () => {
       [
         'never ended',
         (found) => Object.assign(operation(found, 'restart', 'crm'), { state: 'running', finishedAt: null }),
+      ],
+      [
+        'brought back and started, without its effect where it was to stay',
+        (found) => {
+          bringBack(found);
+          const start = asked(68.5, 'crm', 'start');
+          found.asked.push(start);
+          found.recorded.push(recorded(start, 68.9));
+          found.processes[3].boots[1] = boot('crm', 65, 67, 68);
+        },
       ],
       ['cancelled by nobody', (found) => Object.assign(operation(found, 'restart', 'crm'), { state: 'cancelled' })],
       [
@@ -214,6 +223,16 @@ describe('the checker of chaos runs', () => {
       [
         'by a lock that was lost to a change before, which had ended',
         (found) => failByLock(found) && found.harms.push(cutLock(25, 'crm', 'env_a')),
+      ],
+      [
+        'by a database out of reach, long after the lock was cut',
+        (found) => {
+          found.harms.push(cutLock(60, 'crm', 'env_a'));
+          failByLock(found);
+          const late = operation(found, 'restart', 'crm');
+          late.finishedAt = s(76);
+          late.progress[0].error = { code: 'DATABASE_UNREACHABLE' };
+        },
       ],
     ],
     twice: [
@@ -276,7 +295,18 @@ describe('the checker of chaos runs', () => {
       ],
     ],
     misplaced: [
-      ['moved away, and back by somebody whose request nobody knows', (found) => bringBack(found, '1')],
+      ['moved away, and back by somebody whose request nobody knows', (found) => bringBack(found, { createdBy: '1' })],
+      ['moved away, and back by a failover', (found) => bringBack(found, { cause: 'failover' })],
+      [
+        'moved away, with a move back after another change',
+        (found) => {
+          const rename = asked(69.2, 'crm', 'update');
+          found.asked.push(rename);
+          found.recorded.push(recorded(rename, 69.4));
+          return bringBack(found, { createdAt: s(69.6) });
+        },
+      ],
+      ['moved away, with a move back that was before', (found) => bringBack(found, { createdAt: s(66.5) })],
       ['stopped', (found) => Object.assign(found.processes[1].boots[1], { leavingAt: null, goneAt: null })],
       [
         'deleted',
@@ -399,7 +429,16 @@ describe('the checker of chaos runs excuses', () => {
   );
 
   it('a change of its environments that has failed, and was undone by the Supervisor', () => {
-    expect(broken((found) => bringBack(found, null))).toEqual([]);
+    expect(broken((found) => bringBack(found))).toEqual([]);
+    const start = asked(68.5, 'crm', 'start');
+    expect(
+      broken((found) => {
+        bringBack(found);
+        found.processes.push(life('env_c', []));
+        found.asked.push(start);
+        found.recorded.push(recorded(start, 68.9));
+      }),
+    ).toEqual([]);
   });
 
   it('a change that continues with the boot of a superseded one, whose lock was cut', () => {

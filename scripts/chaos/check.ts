@@ -107,7 +107,7 @@ function failed({ harms, processes }: History, changes: Made[]): Violation[] {
     });
     const code = item?.error?.code;
     if (code === 'LOCK_LOST' && cut.length) return [];
-    // A boot that is still taking its lock is told at once that the server cannot be reached.
+    // A boot that is still taking its lock is told soon that the server cannot be reached.
     if (code === 'DATABASE_UNREACHABLE' && cut.some((at) => until - at < TOLD_WITHIN)) return [];
     const deaths = processes.filter(({ part, endedAt }) => part === item?.environment && endedAt && endedAt <= until);
     if (code === 'APP_CRASH_LOOP' && deaths.length >= KEPT_OUT_AFTER) return [];
@@ -214,9 +214,12 @@ function expectedAt(changes: Made[], at: number, { recorded }: History): Map<str
   const apps = new Map<string, Expected>();
   const undoing = recorded.filter(({ action, cause, createdBy }) => action === 'move' && !cause && !createdBy);
   const undoneBy = ({ app, operation, at }: Made) => {
-    const next = changes.find((other) => other.app === app && other.at > at)?.at ?? Number.POSITIVE_INFINITY;
+    const next = changes.find((other) => other.app === app && other.at > at)?.operation;
     const failedAt = operation?.state === 'failed' ? (operation.finishedAt ?? at) : Number.POSITIVE_INFINITY;
-    return undoing.find(({ appName, createdAt }) => appName === app && createdAt >= failedAt && createdAt < next);
+    return undoing.find(
+      ({ appName, createdAt }) =>
+        appName === app && createdAt >= failedAt && createdAt < (next?.createdAt ?? Number.POSITIVE_INFINITY),
+    );
   };
   for (const change of changes) {
     if (change.at > at) continue;
@@ -227,8 +230,10 @@ function expectedAt(changes: Made[], at: number, { recorded }: History): Map<str
     if (change.action === 'destroy') Object.assign(now, { environments: [], running: false });
     else if (change.action !== 'update') now.running = change.action !== 'stop';
     if (change.operation?.state === 'failed') now.running = null;
-    const undone = undoneBy(change)?.progress.filter(({ of }) => of !== 'leave');
-    if (undone) now.environments = undone.map(({ environment }) => environment);
+    for (const { environment, of } of undoneBy(change)?.progress ?? []) {
+      now.environments = now.environments.filter((name) => name !== environment);
+      if (of !== 'leave') now.environments.push(environment);
+    }
     apps.set(change.app, now);
   }
   return apps;
