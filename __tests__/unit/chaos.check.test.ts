@@ -430,13 +430,14 @@ describe('the checker of chaos runs excuses', () => {
 
   it('a change of its environments that has failed, and was undone by the Supervisor', () => {
     expect(broken((found) => bringBack(found))).toEqual([]);
-    const start = asked(68.5, 'crm', 'start');
+    const start = asked(67.5, 'crm', 'start');
     expect(
       broken((found) => {
         bringBack(found);
         found.processes.push(life('env_c', []));
         found.asked.push(start);
-        found.recorded.push(recorded(start, 68.9));
+        // Asked before the move, accepted after it.
+        found.recorded.push(recorded(start, 68.9, { createdAt: s(68.2) }));
       }),
     ).toEqual([]);
   });

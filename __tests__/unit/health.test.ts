@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  afterAbsence,
+  absenceUntil,
   afterPoll,
   DISCONNECTED_AFTER,
   discountOutage,
@@ -29,9 +29,9 @@ class Observer {
     const { observer } = this.sight;
     const now = this.clock.now();
     observer.asksSince ??= now;
-    const absence = afterAbsence(observer, now);
-    if (absence) observer.resumed = absence.resumed;
-    if (absence && this.sight.lease) this.sight.lease = discountOutage(this.sight.lease, absence.discount, now);
+    const absence = absenceUntil(now, observer);
+    if (absence) observer.resumed = { at: now.mono, after: absence };
+    if (absence && this.sight.lease) this.sight.lease = discountOutage(this.sight.lease, absence, now);
     this.sight.lease = afterPoll(this.sight.lease, lease, observer, flushed, now, silence);
     observer.lastPoll = now;
     return this;

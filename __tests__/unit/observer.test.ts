@@ -489,6 +489,19 @@ describe('a store that is down', () => {
     expect(health()).toBe('down');
   });
 
+  it('cannot be read whole from the start: a worker that dies meanwhile is down a lease after the first poll that can', async () => {
+    store.fails = 'leases.left';
+    await watch(4_000);
+    store.fails = 'statuses.read';
+    await tell('env_a', await beat('env_a'), [entryOf()]);
+    await watch(8_000);
+    store.fails = null;
+    await watch(15_000);
+    expect(health()).toBe('unknown');
+    await watch(1_000);
+    expect(health()).toBe('down');
+  });
+
   it('returns with a heartbeat that it had kept: an observer that began meanwhile takes it for no proof of life either', async () => {
     await beat('env_a');
     store.away = true;

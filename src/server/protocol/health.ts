@@ -142,7 +142,7 @@ export function afterPoll(
 
 /**
  * How much older a beat may be than it seems, in ms: as much as the observer was disconnected, if the store may have kept it all the while. Where
- * the next beat would come too late for that, the lease counts as expired until then. The first beat of a new holder is not doubted.
+ * the next beat would come too late for that, the lease counts as expired until then. The first beat of a holder that follows a known one is not doubted.
  */
 function doubtOf(lease: Lease, known: Lease | null, { resumed }: StoreObservation, now: Now): number {
   const isOfNewHolder = known !== null && lease.epoch !== known.epoch;
@@ -185,23 +185,19 @@ export function doubtfulSince(environments: Iterable<{ observation: LeaseObserva
   return Math.min(...begins);
 }
 
-/**
- * What an observer that reads the store at `now` has to note if it was disconnected until then; null if it was not.
- * @returns discount what `discountOutage` takes off, in ms: where a former poll found the store again and could not read all of it, the time since then
- */
-export function afterAbsence(
-  { asksSince, lastPoll, resumed }: StoreObservation,
-  now: Now,
-): { resumed: NonNullable<StoreObservation['resumed']>; discount: number } | null {
-  const begun = (lastPoll ?? asksSince ?? now).mono;
-  if (now.mono - begun <= DISCONNECTED_AFTER) return null;
-  const counted = resumed && resumed.at > begun ? resumed.at : begun;
-  return { resumed: { at: now.mono, after: now.mono - begun }, discount: now.mono - counted };
+/** How long an observer that reads the store at `now` was disconnected until then, in ms; 0 if it was not. */
+export function absenceUntil(now: Now, { asksSince, lastPoll }: StoreObservation): number {
+  const ms = now.mono - (lastPoll ?? asksSince ?? now).mono;
+  return ms > DISCONNECTED_AFTER ? ms : 0;
 }
 
-/** After the observer was disconnected, silence during that time does not count against the worker. */
+/**
+ * After the observer was disconnected, silence during that time does not count against the worker. Polls that find the store again and cannot
+ * read all of it take that time off more than once; no beat becomes later than `now` by that.
+ */
 export function discountOutage(observation: LeaseObservation, disconnectedFor: number, now: Now): LeaseObservation {
   if (!observation.lastBeat) return { ...observation, firstPoll: now };
-  const lastBeat = { ...observation.lastBeat, mono: observation.lastBeat.mono + disconnectedFor };
+  const mono = Math.min(observation.lastBeat.mono + disconnectedFor, now.mono);
+  const lastBeat = { ...observation.lastBeat, mono };
   return { ...observation, lastBeat, discounted: observation.discounted + disconnectedFor };
 }

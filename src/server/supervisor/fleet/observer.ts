@@ -6,7 +6,7 @@ import { messageOf } from '../../errors';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import {
-  afterAbsence,
+  absenceUntil,
   afterPoll,
   DISCONNECTED_AFTER,
   discountOutage,
@@ -278,14 +278,13 @@ export class FleetObserver {
       return false;
     }
     const now = this.clock.now();
-    const absence = afterAbsence(this.observer, now);
+    const absence = absenceUntil(now, this.observer);
     if (absence) {
-      this.observer.resumed = absence.resumed;
-      for (const seen of this.environments.values())
-        seen.observation = discountOutage(seen.observation, absence.discount, now);
+      this.observer.resumed = { at: now.mono, after: absence };
+      for (const seen of this.environments.values()) seen.observation = discountOutage(seen.observation, absence, now);
     }
     // A heartbeat that arrived while nobody polled may be its holder's last one, from long ago.
-    const late = isNew || this.observer.lastPoll === null || absence !== null;
+    const late = isNew || this.observer.lastPoll === null || absence > 0;
     const leased = [...environments].flatMap(([name, { lease }]) => (lease ? [name] : []));
     const left = late ? await this.stores.leases.left(leased) : null;
     const flushed = fleet === null;
