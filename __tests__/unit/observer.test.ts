@@ -529,6 +529,33 @@ describe('a store that is down', () => {
     expect([health(), observer.environment('env_a')?.released]).toEqual(['down', true]);
   });
 
+  it('returns, and a worker that follows another one right then is online at once', async () => {
+    await beat('env_a');
+    await observer.poll();
+    store.away = true;
+    await watch(20_000);
+    store.away = false;
+    await observer.poll();
+    await beat('env_a', { instance: 'two' });
+    await watch(1_000);
+    expect(health()).toBe('online');
+  });
+
+  it('is away twice: a heartbeat that it had kept the second time is no proof of life either', async () => {
+    await beat('env_a');
+    await observer.poll();
+    for (const seconds of [20, 30]) {
+      store.away = true;
+      await watch(seconds * 1_000);
+      store.away = false;
+      await beat('env_a');
+      await watch(1_000);
+      expect(health()).toBe('unknown');
+      await watch(10_000, 'env_a');
+      expect(health()).toBe('online');
+    }
+  });
+
   it('is detected by an observer that has just started, too', async () => {
     store.away = true;
     observer = newBoard();
