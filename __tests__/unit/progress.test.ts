@@ -87,6 +87,27 @@ describe('what is shown of a request', () => {
     expect(fleet.operation?.finishedAt).toBe(fleet.now);
   });
 
+  it('ends where a new place in which the app had started keeps it in the former ones since', () => {
+    const change: Parameters<typeof asked>[1] = (app, generation) => placed(app, places('env_a', 'env_b'), generation);
+    const fleet = asked(['env_c', 'env_d'], change);
+    fleet.settle();
+    fleet.report('env_a');
+    fleet.settle();
+    fleet.report('env_a', failure);
+    fleet.settle();
+    expect(shown(fleet)).toMatch(/^running: env_a boot succeeded, env_b boot running, env_c leave queued/);
+    fleet.report('env_b');
+    fleet.settle();
+    const done = 'env_a boot succeeded, env_b boot succeeded';
+    expect(shown(fleet)).toBe(`failed: ${done}, env_c leave failed, env_d leave failed`);
+    expect(fleet.operation).toMatchObject({
+      finishedAt: fleet.now,
+      progress: [{}, {}, { error: say('NO_CAUSE') }, {}],
+    });
+    fleet.converge();
+    expect(Object.keys(fleet.app.published).sort()).toEqual(['env_a', 'env_b']);
+  });
+
   it('waits for no environment that is down and has only to let go', () => {
     const fleet = asked(['env_a'], (app, generation) => placed(app, places('env_b'), generation), { action: 'move' });
     fleet.health.set('env_a', 'down');

@@ -90,7 +90,10 @@ export function followed(before: Operation, situation: Situation, waits: Message
   const isHeld = app.environments.length < 2 && hasFailedTo('leave');
   const hasStopped = isHeld || (before.onFailure === 'stop' && hasFailedTo('boot'));
   // No boot is left that could make it leave.
-  const stays = hasFailedTo('boot') && seen.every(({ of, state }) => of !== 'boot' || isOver(state));
+  const isBooted = seen.every(({ of, state }) => of !== 'boot' || isOver(state));
+  const stays = hasFailedTo('boot') && isBooted;
+  // Where it had started it may have ended by itself since.
+  const lost = isBooted ? lostIn(situation) : null;
   const isVain = ({ of, environment }: Progress) =>
     hasStopped || (of === 'leave' ? stays : of === 'boot' && isKeptOut(app) && isKeptFrom(app, environment));
   // A boot that this operation does not wait for keeps the app from others: they would be queued for ever.
@@ -98,12 +101,26 @@ export function followed(before: Operation, situation: Situation, waits: Message
   const progress = seen.map((item): Progress => {
     if (item.state !== 'queued') return item;
     if (isVain(item)) return over(item, 'cancelled', now, { message: say('STEP_NOT_BEGUN') });
+    if (item.of === 'leave' && lost) return over(item, 'failed', now, { error: lost });
     const isKept = item.of === 'boot' && isKeptFrom(app, item.environment) && !isAwaited;
     return isKept ? over(item, 'failed', now, { error: app.paused?.cause }) : item;
   });
   const isEnded = progress.every(({ state }) => isOver(state));
   const state = stateOf(progress);
   return { ...before, progress, state, waitingFor: isEnded ? null : waits, finishedAt: isEnded ? now : null };
+}
+
+/** Why an app does not run in a new place of several, which keeps it in those that it is to leave; null if nothing does. */
+function lostIn({ app, observe }: Situation): Message | null {
+  const { uid, environments, previous, published } = app;
+  if (!previous || environments.length < 2) return null;
+  const isLost = (name: string) =>
+    !previous.environments.includes(name) &&
+    !startsBoot(app, name) &&
+    isPublished(published[name]) &&
+    hasFailed(uid, published[name], observe(name).entry);
+  const lost = environments.find(isLost);
+  return lost === undefined ? null : errorOf(observe(lost).entry);
 }
 
 function stateOf(progress: readonly Progress[]): OperationState {
