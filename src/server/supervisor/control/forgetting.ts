@@ -1,3 +1,4 @@
+import type { Transaction } from '@nocobase/database';
 import type { Clock } from '../../clock';
 import type { MessageBus } from '../../protocol/bus';
 import type { FleetStore } from '../../protocol/stores/fleet';
@@ -9,6 +10,7 @@ import {
   newestOf,
   nextGeneration,
   type Tombstone,
+  versionOf,
 } from '../definitions/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
@@ -48,7 +50,7 @@ export class EnvironmentRemoval {
       // Once more: the request may not have reached the store, or the store has lost it since.
       if (!observer.foreign) await store.forget(environment, floor, leadership.term);
       await this.removeReferences(environment);
-      await leadership.write((transaction) => registry.noteRemoved(environment, transaction));
+      if (!(await leadership.write((transaction) => this.noteRemoved(environment, transaction)))) return 0;
     }
     // From here on something may be published for it: of what was published before, nothing is left.
     environments.noteFloor(environment, floor);
@@ -79,6 +81,26 @@ export class EnvironmentRemoval {
       // Its next pass ends a deletion that waits for no environment.
       queue.add(appKey(tombstone));
     }
+  }
+
+  /**
+   * Each app was changed in a transaction of its own: where the database has fallen back since, it names the environment again.
+   * @returns false if something does; then nothing was written
+   */
+  private async noteRemoved(environment: string, transaction?: Transaction): Promise<boolean> {
+    const { registry, appRepository, appCache } = this.options;
+    const isGone = ([name, version]: [string, string]) => {
+      const app = appCache.apps.get(name);
+      return app !== undefined && versionOf(app) === version && !forgotten(app, environment);
+    };
+    const versions = [...(await appRepository.versions(transaction))];
+    const doubtful = versions.filter((one) => !isGone(one)).map(([name]) => name);
+    const apps = await appRepository.some(doubtful, transaction);
+    if (apps.some((app) => forgotten(app, environment))) return false;
+    const tombstones = await appRepository.openTombstones(transaction);
+    if (tombstones.some(({ environments }) => environments.includes(environment))) return false;
+    await registry.noteRemoved(environment, transaction);
+    return true;
   }
 
   private async removeFromApp({ name, uid }: Pick<AppDefinition, 'name' | 'uid'>, environment: string): Promise<void> {
