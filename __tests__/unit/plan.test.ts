@@ -908,6 +908,22 @@ describe('work: a new password for the role of the database', () => {
     expect(fleet.app.database).toEqual({ ...database, password: 'password 1' });
   });
 
+  it('is asked again of a place where it has failed, once the app has booted there', () => {
+    const fleet = left(['env_a']);
+    fleet.settle();
+    const { work } = fleet.wish('env_a');
+    const failed = { work: { generation: work!.generation, error: say('NO_CAUSE') } };
+    fleet.ask((app, generation) => booted(app, generation, 'restart'));
+    fleet.settle();
+    fleet.report('env_a', failed);
+    fleet.settle();
+    expect(fleet.wish('env_a')).toMatchObject({ work, boot: { generation: fleet.asked } });
+    fleet.report('env_a', failed);
+    expect(fleet.next()).toEqual({ waits: null });
+    fleet.converge();
+    expect(fleet.app.database).toEqual({ ...database, password: 'password 1' });
+  });
+
   it('is set anew where a Worker has set one that a restored database does not know', () => {
     const fleet = running(['env_a'], { database });
     fleet.report('env_a', { work: { generation: fleet.now + 50, error: null } });

@@ -68,9 +68,11 @@ function doneIn(sight: Sight, environment: string): number {
   return error === null && isCredible(generation, sight.planned.now) ? generation : 0;
 }
 
+/** Whether it has failed there, and its Worker goes on trying: the record of a boot does not ask for it. */
 function hasFailedIn(sight: Sight, environment: string): boolean {
   const { generation, error } = toldOf(sight, environment);
-  return error !== null && generation >= newestIn(sight, environment);
+  const asked = sight.see(environment).wish?.work?.generation ?? 0;
+  return error !== null && Math.min(generation, asked) >= newestIn(sight, environment);
 }
 
 /** The database of the Supervisors was restored: the role has a password that is not known any more. */
