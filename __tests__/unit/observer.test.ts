@@ -635,6 +635,20 @@ describe('when most environments disappear at the same time', () => {
     await watch(20_000, 'env_d');
     expect(names.map(health)).toEqual(['down', 'unknown', 'unknown', 'online']);
   });
+
+  it('but half of them stay down when another one announces its shutdown later', async () => {
+    const epochs = new Map<string, number>();
+    for (const name of names) epochs.set(name, await beat(name));
+    await watch(20_000, 'env_c', 'env_d');
+    await store.leases.release('env_c', 'one', epochs.get('env_c')!);
+    await watch(2_000, 'env_d');
+    expect(names.map(health)).toEqual(['down', 'down', 'down', 'online']);
+    store.away = true;
+    await watch(20_000);
+    store.away = false;
+    await watch(5_000, 'env_d');
+    expect(names.map(health)).toEqual(['down', 'down', 'down', 'online']);
+  });
 });
 
 it('goes on looking when what it tells fails', async () => {

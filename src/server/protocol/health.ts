@@ -31,7 +31,7 @@ export interface LeaseObservation {
   /** Since when heartbeats have arrived without a gap. */
   onlineSince: number;
   /** When the observer saw that the holder released the lease, instead of letting it expire. */
-  releasedAt: number | null;
+  releasedAt: Now | null;
   /** Whether the store has an older beat than the last one by now: it is an older copy, in which the lease expires too early. */
   wentBack: boolean;
 }
@@ -63,7 +63,7 @@ export function healthOf(
   const seen = observer.lastPoll ?? observer.asksSince ?? now;
   if (observer.lastPoll === null || now.mono - seen.mono > DISCONNECTED_AFTER)
     return { health: 'unknown', since: seen.wall };
-  if (observation.releasedAt !== null) return { health: 'down', since: observation.releasedAt };
+  if (observation.releasedAt !== null) return { health: 'down', since: observation.releasedAt.wall };
   const interval = intervalOf(observation);
   if (observation.lastBeat === null) {
     // Just started: absence proves nothing until a live worker would have sent a heartbeat.
@@ -137,7 +137,7 @@ export function afterPoll(
   if (late) return { ...before, discounted: Math.max(before.discounted, expiry) };
   // A lease that disappears before it could have expired was released. The tenth allows for the store's own clock.
   const age = now.mono - before.lastBeat.mono + before.discounted;
-  return age < expiry * 0.9 ? { ...before, releasedAt: now.wall } : before;
+  return age < expiry * 0.9 ? { ...before, releasedAt: now } : before;
 }
 
 /**
@@ -169,16 +169,18 @@ export function lostAt(observation: LeaseObservation): number | null {
 
 /**
  * … the observer assumes that it is itself disconnected: that is more likely than that most of a fleet dies at once. What was
- * lost before does not count, and stays lost; a later loss ends nothing.
+ * lost before does not count, and stays lost; a later loss ends nothing. One that announced its shutdown later was there.
  * @returns since when a loss proves nothing, by the monotonic clock, in ms; Infinity if each one proves something
  */
 export function doubtfulSince(environments: Iterable<{ observation: LeaseObservation }>, now: Now): number {
-  const all = [...environments].flatMap(({ observation }) => lostAt(observation) ?? []);
+  const observations = [...environments].map(({ observation }) => observation);
+  const all = observations.flatMap((one) => lostAt(one) ?? []);
+  const left = observations.flatMap(({ releasedAt }) => releasedAt?.mono ?? []);
   const lost = all.filter((at) => at <= now.mono);
   const ends = lost.filter((at) => now.mono - at < CUT_OFF_FOR);
   const begins = ends.flatMap((end) => {
     const begin = end - CUT_OFF_WINDOW;
-    const total = all.filter((at) => at >= begin).length;
+    const total = all.filter((at) => at >= begin).length + left.filter((at) => at > end).length;
     const share = lost.filter((at) => at >= begin && at <= end).length / total;
     return total >= CUT_OFF_LEAST && share > CUT_OFF_SHARE ? [begin] : [];
   });
@@ -196,8 +198,13 @@ export function absenceUntil(now: Now, { asksSince, lastPoll }: StoreObservation
  * read all of it take that time off more than once; no beat becomes later than `now` by that.
  */
 export function discountOutage(observation: LeaseObservation, disconnectedFor: number, now: Now): LeaseObservation {
-  if (!observation.lastBeat) return { ...observation, firstPoll: now };
-  const mono = Math.min(observation.lastBeat.mono + disconnectedFor, now.mono);
-  const lastBeat = { ...observation.lastBeat, mono };
-  return { ...observation, lastBeat, discounted: observation.discounted + disconnectedFor };
+  const { lastBeat, releasedAt, discounted } = observation;
+  if (!lastBeat) return { ...observation, firstPoll: now };
+  const later = (at: Now): Now => ({ ...at, mono: Math.min(at.mono + disconnectedFor, now.mono) });
+  return {
+    ...observation,
+    lastBeat: later(lastBeat),
+    releasedAt: releasedAt && later(releasedAt),
+    discounted: discounted + disconnectedFor,
+  };
 }
