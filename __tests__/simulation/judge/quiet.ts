@@ -296,7 +296,9 @@ function checkDoors(app: AppDefinition, { desired }: Published, sight: Sight): v
   // A change of its environments that was cancelled: it is shown as not deployed where it belongs.
   if (!app.environments.some((name) => app.placements[name])) return;
   const there = app.environments.flatMap((name) => holders.get(name) ?? []);
-  const isWell = there.some(({ host }) => host.running.has(app.name));
+  // A former app of its name, of which the database knows nothing any more, may run where it could not start.
+  const runs = (holder: WorkerProcess | undefined) => holder?.host.running.get(app.name)?.uid === app.uid;
+  const isWell = there.some(runs);
   if (!isWell) {
     const isAsked = (name: string) => app.placements[name] && !isLeftFor(app, name, sight);
     const asked = app.environments.filter(isAsked).flatMap((name) => holders.get(name) ?? []);
@@ -307,8 +309,7 @@ function checkDoors(app: AppDefinition, { desired }: Published, sight: Sight): v
   for (const { process } of world.supervisors) {
     if (!process) continue;
     const chosen = routeOf(process, app.name);
-    const host = chosen && holders.get(chosen.name)?.host;
-    if (!host?.running.has(app.name))
+    if (!chosen || !runs(holders.get(chosen.name)))
       say(`${process.name} sends visitors of ${app.name} to ${chosen?.name ?? 'nobody'}, where it does not run.`);
   }
 }
