@@ -45,6 +45,8 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
       // The copy may be from between the request and its answer, which only the database knows.
       world.forgetting.add(name);
     }
+    for (const [name, at] of world.uncordoned)
+      if (at > copiedAt(event) && world.uncordoned.delete(name)) world.cordoned.set(name, world.scheduler.now);
     // It wins over what was published since.
     world.redis.onLoss();
   },

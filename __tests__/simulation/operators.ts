@@ -84,12 +84,13 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
   async cordon(world, { part }, event) {
     const { name } = world.environments[event.which % world.environments.length];
     await part.parts.environmentCache.change(name, { cordoned: true });
+    world.uncordoned.delete(name);
     world.cordoned.set(name, world.scheduler.now);
     world.scheduler.after(event.ms, () => uncordon(world, name, event));
   },
   async forget(world, _supervisor, event) {
     const environment = world.environments[event.which % world.environments.length];
-    world.cordoned.delete(environment.name);
+    letIn(world, environment.name);
     for (const slot of environment.slots) {
       slot.isGone = true;
       world.kill(slot, 0);
@@ -101,19 +102,32 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
 /** How long somebody waits who is told that it cannot be done now, in ms. */
 const ASKS_AGAIN = 10_000;
 
+/** Somebody wants it to take apps again. */
+function letIn(world: World, name: string): void {
+  if (world.cordoned.delete(name)) world.uncordoned.set(name, Number.POSITIVE_INFINITY);
+}
+
+/** He is told that it does, unless the database has fallen back meanwhile. */
+function isLetIn(world: World, name: string): void {
+  if (world.uncordoned.has(name)) world.uncordoned.set(name, world.scheduler.now);
+}
+
 /** Somebody lets it take apps again, and does not give up before it does. */
 function uncordon(world: World, name: string, event: PlannedEvent): void {
-  world.cordoned.delete(name);
+  letIn(world, name);
   const asked = supervisorOf(world, event);
   const again = () => world.scheduler.after(ASKS_AGAIN, () => uncordon(world, name, event));
   if (!asked) {
     again();
     return;
   }
-  const done = asked.part.parts.drains.uncordon(name, false, '1').catch((error) => {
-    if (error.code !== 'UNKNOWN_ENVIRONMENT') again();
-    throw error;
-  });
+  const done = asked.part.parts.drains.uncordon(name, false, '1').then(
+    () => isLetIn(world, name),
+    (error) => {
+      if (error.code !== 'UNKNOWN_ENVIRONMENT') again();
+      throw error;
+    },
+  );
   settle(world, `uncordons ${name}`, done);
 }
 
@@ -134,11 +148,12 @@ function forget(world: World, environment: EnvironmentOfWorld, event: PlannedEve
   };
   world.forgetting.add(name);
   // It takes apps again if it comes back.
-  world.cordoned.delete(name);
+  letIn(world, name);
   const forgetting = asked.part.forget(name).then(
     () => {
       world.forgetting.delete(name);
       isForgotten();
+      isLetIn(world, name);
       if (event.choice % 2) comeBack(world, environment, event.ms);
     },
     (error) => {

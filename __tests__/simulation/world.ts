@@ -59,8 +59,10 @@ export class World {
   readonly releasedAt = new Map<string, number>();
   /** When the process that held an environment last died, in ms. */
   readonly diedAt = new Map<string, number>();
-  /** Environments that take no apps, and since when somebody was told so, in ms. */
+  /** Environments that take no apps, and since when somebody was told so or the database may have lost that they do again, in ms. */
   readonly cordoned = new Map<string, number>();
+  /** Those that take apps again, and when somebody was told so, in ms; infinite until he is. */
+  readonly uncordoned = new Map<string, number>();
   /** The Supervisor that led and was last asked to end, when, in ms, and whether it has ended by itself. */
   askedLeader: { process: SupervisorProcess; at: number; hasEnded: boolean } | null = null;
   /** When the Supervisors' database last fell back to an older copy, in true ms. */

@@ -123,11 +123,10 @@ function forcedIn(world: World): Set<string> {
   return ids;
 }
 
-/** Of an uncordon, a database that fell back may know nothing any more. */
+/** Whether an environment takes no apps, and should take none. */
 function isCordoned(world: World, name: string): boolean {
   const stored = world.database.database.visible('appEnvironments') as Array<{ name: string; cordoned: boolean }>;
-  const isStored = stored.some((row) => row.name === name && row.cordoned);
-  return isStored && (world.cordoned.has(name) || world.fellBackAt > 0);
+  return world.cordoned.has(name) && stored.some((row) => row.name === name && row.cordoned);
 }
 
 /** After quiet: what should have left has left, and what should have returned is at home. */
