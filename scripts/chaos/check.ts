@@ -100,7 +100,8 @@ function failed({ harms, processes }: History, changes: Made[]): Violation[] {
     if (change.operation?.state !== 'failed') return [];
     const begun = begunBy(changes.slice(0, index + 1).filter(({ app }) => app === change.app));
     const item = change.operation.progress.find(({ state }) => state === 'failed');
-    const until = change.operation.finishedAt ?? Number.POSITIVE_INFINITY;
+    // The operation may go on elsewhere.
+    const until = item?.finishedAt ?? change.operation.finishedAt ?? Number.POSITIVE_INFINITY;
     const cut = harms.flatMap(({ from, locks }) => {
       const isOfIt = locks?.some(({ app, environment }) => app === change.app && environment === item?.environment);
       return isOfIt && from >= begun.at && from <= until ? [from] : [];
