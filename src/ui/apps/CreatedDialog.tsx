@@ -48,7 +48,7 @@ export function CreatedDialog({ created, onClose }: { created: NewlyCreated; onC
           type="warning"
           showIcon
           message={t(
-            '{{environments}} does not answer: the app is created there as soon as possible, and its database was not checked.',
+            'No answer from {{environments}}: the app is created there as soon as possible, and its database was not checked there.',
             {
               environments: unchecked.join(t(', ')),
             },
