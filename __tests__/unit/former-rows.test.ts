@@ -6,6 +6,7 @@ import {
   type FormerOperation,
   type FormerStep,
   givenSecret,
+  namedOf,
   progressOf,
   tombstoneOf,
 } from '../../src/server/supervisor/definitions/former-rows';
@@ -279,4 +280,6 @@ it('an operation of a former release shows the same, and knows what became of th
   expect(dataOf(operation)).toBe('release');
   expect(dataOf({ ...operation, steps: operation.steps.slice(0, 2) })).toBe('keep');
   expect(dataOf({ ...operation, action: 'update' })).toBeNull();
+  const stop = operationOf('cancelled', [['env_a', 'stop', 'cancelled']], { action: 'stop' });
+  expect([namedOf(stop, ['env_a', 'env_b']), namedOf(stop, ['env_a'])]).toEqual([['env_a'], null]);
 });

@@ -50,6 +50,8 @@ export const OPERATION = {
     since: '0.3.0',
     in: ['table', 'save', 'row'],
   },
+  /** The environments that the request named; null: all of the app. `progress` also shows what of an earlier request is not over. */
+  environments: { type: orNull(list(text())), since: '0.3.0', in: ['table'] },
   /** Id of the request about several apps of which it is part; null if there is none. */
   batch: { type: orNull(text()), since: '0.3.0', in: ['table', 'row', 'filter'], column: { index: true } },
   /** Of a destroy: what becomes of the data; null for any other action. */

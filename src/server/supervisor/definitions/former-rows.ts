@@ -49,6 +49,12 @@ export const dataOf = ({ action, steps }: FormerOperation): DataEnd | null => {
   return end ? (end.kind as DataEnd) : 'keep';
 };
 
+/** Where a stop was to stop an app that was in these environments; null: everywhere. */
+export function namedOf({ action, steps }: FormerOperation, environments: readonly string[]): string[] | null {
+  const named = steps.flatMap(({ kind, environment }) => (kind === 'stop' ? [environment] : []));
+  return action !== 'stop' || environments.every((name) => named.includes(name)) ? null : named;
+}
+
 /** Where a change of a table ends the transaction, a run that was cut off may have written it before. */
 const publishedOf = (published: Record<string, FormerPublished>): Record<string, Published> =>
   Object.fromEntries(
@@ -209,7 +215,8 @@ async function upgrade(main: WithDatabase, transaction: Transaction) {
   for (const table of [APPS, OPERATIONS]) if (!(await hasColumns(main, table, transaction))) return;
   const requests = await rowsOf<FormerOperation>(main, OPERATIONS, transaction);
   const newest = new Map(requests.map((operation) => [operation.appUid, operation]));
-  for (const app of await rowsOf<FormerApp>(main, APPS, transaction))
+  const apps = await rowsOf<FormerApp>(main, APPS, transaction);
+  for (const app of apps)
     await main.db.getModel('apps').update(appOf(app, newest.get(app.uid)), { where: { uid: app.uid }, transaction });
   const tombstones = main.db.getModel('appTombstones');
   for (const row of await tombstones.findAll({ transaction })) {
@@ -218,8 +225,10 @@ async function upgrade(main: WithDatabase, transaction: Transaction) {
     const { definition, data } = tombstoneOf(former, newest.get(former.uid));
     await tombstones.update({ definition, data }, { where: { uid: former.uid }, transaction });
   }
+  const places = new Map(apps.map(({ uid, environments }) => [uid, environments]));
   for (const operation of requests) {
-    const values = { progress: progressOf(operation.steps), data: dataOf(operation) };
+    const environments = namedOf(operation, places.get(operation.appUid) ?? []);
+    const values = { progress: progressOf(operation.steps), data: dataOf(operation), environments };
     await main.db.getModel('appOperations').update(values, { where: { id: operation.id }, transaction });
   }
   for (const table of [APPS, OPERATIONS]) await dropColumns(main, table, transaction);

@@ -21,7 +21,7 @@ export const KEEP_OPERATIONS = 30 * 24 * 3_600_000;
 export const newOperation = (
   { name, uid, generation }: Pick<AppDefinition, 'name' | 'uid' | 'generation'>,
   values: Pick<Operation, 'action' | 'progress' | 'createdById'> &
-    Partial<Pick<Operation, 'batch' | 'cause' | 'data' | 'onFailure'>>,
+    Partial<Pick<Operation, 'batch' | 'cause' | 'data' | 'environments' | 'onFailure'>>,
   now: number,
   random: Random,
 ): Operation =>

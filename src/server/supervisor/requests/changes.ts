@@ -58,12 +58,10 @@ export interface ChangesOptions {
 }
 
 /** What a request asks for. */
-export interface Request extends Partial<Pick<Operation, 'cause' | 'onFailure'>> {
+export interface Request extends Partial<Pick<Operation, 'cause' | 'environments' | 'onFailure'>> {
   /** Of the row; what is left out stays. */
   values: Partial<AppDefinition>;
   action: Action;
-  /** The environments that it names; absent: all of the app. */
-  environments?: readonly string[];
 }
 
 /** What is made of an app as it is now, with the generation of the request and the unfinished operations of others. */

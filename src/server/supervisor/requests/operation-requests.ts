@@ -7,7 +7,7 @@ import { cancelRequested } from '../definitions/change-events';
 import { type AppDefinition, newestOf, nextGeneration, type Tombstone } from '../definitions/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import { ended } from '../rollout/progress';
-import { arrivingAt, booted, cancelled, placed, rested } from '../rollout/spec';
+import { arrivingAt, booted, cancelled, placed, rested, type SpecChange } from '../rollout/spec';
 import { type AppChanges, type ChangesOptions, endsIn, placeOf } from './changes';
 
 export interface OperationRequestsOptions
@@ -75,8 +75,7 @@ export class OperationRequests {
       await this.assertNewest(operation);
       return this.move(app.name, { to }, userId);
     }
-    const { action, onFailure, progress } = operation;
-    const environments = progress.map(({ environment }) => environment);
+    const { action, onFailure, environments } = operation;
     const work = async (current: AppDefinition, generation: number, transaction: Transaction) => {
       // This process may not have heard that it was deleted, and another one created in its place.
       if (current.uid !== operation.appUid) throw new AppSupervisorError('UNKNOWN_APP', { app: current.name });
@@ -144,19 +143,12 @@ function askedAnew({ action, progress }: Operation, app: AppDefinition, generati
   return { ...settings, ...again, ...(isStarted ? { desired: 'running' as const } : {}) };
 }
 
-/**
- * A stop of all of an app boots nothing, and names all its places: also one that a change before it was to leave, which was cancelled with it.
- * @throws as `askedAnew`
- */
-function stoppedAnew({ progress }: Operation, app: AppDefinition, generation: number): Partial<AppDefinition> {
-  const asItWas = (name: string) => progress.find(({ environment }) => environment === name)?.of;
-  const isWhole = app.environments.every(asItWas) && progress.every(({ of }) => of !== 'boot');
-  const asked = app.environments.filter((name) => isWhole || asItWas(name) === 'place');
+/** A stop of all of an app is also of a place that a change before it was to leave, which was cancelled with it. @throws as `askedAnew` */
+function stoppedAnew({ environments, progress }: Operation, app: AppDefinition, generation: number): SpecChange {
+  const asked = app.environments.filter((name) => environments?.includes(name) ?? true);
   if (!asked.length)
     throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: progress[0]?.environment ?? '' });
-  // Of a stop that was not undone, the app knows whether it was about all of it. In a drain it rests only for now.
-  const isUndone = asked.some((name) => app.placements[name]?.want !== 'stopped');
-  return rested(app, generation, isWhole && isUndone ? undefined : asked);
+  return rested(app, generation, environments ? asked : undefined);
 }
 
 const bootHow = (action: Action): 'start' | 'restart' | 'upgrade' =>
