@@ -420,7 +420,7 @@ export const rolesOnPostgres = (version: string, programs?: string) =>
         expect(inEnglish(denied.warnings[0])).toContain('ALTER ROLE "plain" CREATEROLE;');
         expect(await inspectServer(plain, true)).toMatchObject({ mode: 'shared', warnings: [{ code: 'ROLE_SHARED' }] });
         const checked = await checkDatabase({ ...plain, database: 'new' }, 'new_database', {
-          roles: denied.mode,
+          roles: async () => denied.mode,
           protect: { database: 'head' },
         });
         expect(checked).toMatchObject({ verdict: 'unusable' });
@@ -700,7 +700,7 @@ export const rolesOnPostgres = (version: string, programs?: string) =>
           await expect(adopt(appOf(worker, 'heir', 'trap'))).rejects.toMatchObject({
             code: expect.stringMatching(/DATABASE_(FAILED|FOREIGN)/),
           });
-          await checkDatabase(former.worker, 'new_database', { roles: 'made' });
+          await checkDatabase(former.worker, 'new_database', { roles: async () => 'made' });
           await databaseSize(former.worker, 'new_database');
         }
         await sql(

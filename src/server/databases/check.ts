@@ -27,9 +27,15 @@ export interface CheckOptions {
   /** The app that requests the check; a database with its own marker is available to it. */
   uid?: string;
   protect?: Protected;
-  /** Whether the app gets a role of its own (server-roles.ts); absent for a separate connection. */
-  roles?: ServerRoles['mode'];
+  /**
+   * Finds out whether the app gets a role of its own (server-roles.ts), within the time of the check; it may give the connection another
+   * database by that. Absent for a separate connection.
+   */
+  roles?: () => Promise<Roles>;
 }
+
+/** Undefined: not known. */
+type Roles = ServerRoles['mode'] | undefined;
 
 /** Checks whether an app could use the database, and why not. Changes nothing, never rejects. */
 export async function checkDatabase(
@@ -45,11 +51,12 @@ export async function checkDatabase(
   const begin = clock?.now().mono;
   const isReported = (name: CheckName) => checks.some((check) => check.name === name);
   try {
-    const place = placeOf(connection, dbConnType);
+    placeOf(connection, dbConnType);
     report('names', true, text('CHECK_NAMES'));
-    const verdict = await withSessions(connection, DEADLINE, (open) =>
-      new Inspection(open, place, report, options).run(),
-    );
+    const verdict = await withSessions(connection, DEADLINE, async (open) => {
+      const roles = await options.roles?.();
+      return new Inspection(open, placeOf(connection, dbConnType), report, options, roles).run();
+    });
     return { checks, verdict };
   } catch (error) {
     const { code, params } = error as AppSupervisorError;
@@ -93,6 +100,7 @@ class Inspection {
     private readonly place: Place,
     private readonly report: Report,
     private readonly options: CheckOptions,
+    private readonly roles: Roles,
   ) {
     this.dialect = dialectOf(place.connection);
   }
@@ -107,7 +115,7 @@ class Inspection {
 
     const reserved = ownerOf(place, this.options.protect);
     if (reserved) return this.reserved(reserved);
-    if (!app && place.kind === 'schema' && this.options.roles !== 'made') {
+    if (!app && place.kind === 'schema' && this.roles !== 'made') {
       const message = text('CHECK_NO_DATABASE', { database: place.database });
       report('create', false, message, verbatim(dialect.adminSql(place, 'database')));
       return 'unusable';
@@ -136,8 +144,7 @@ class Inspection {
       return this.taken(message, text('REMEDY_FREE_NAME', { sql: removeMarkerSql(place) }));
     }
     if (!mark && !empty && !version) return this.taken(text('CHECK_FOREIGN', { object: place.label }));
-    if (!this.hasRole() || !(await this.may(at.session, this.options.roles === 'made' ? 'owner' : 'tables')))
-      return 'unusable';
+    if (!this.hasRole() || !(await this.may(at.session, this.roles === 'made' ? 'owner' : 'tables'))) return 'unusable';
     report('create', true, text('CHECK_CREATES_TABLES', { object: place.label, user: userOf(place.user) }));
     if (!mark && version) {
       report('content', true, text('CHECK_ADOPTABLE', { version }));
@@ -158,8 +165,7 @@ class Inspection {
 
   /** Whether the app gets a role of its own, or may do without. */
   private hasRole(): boolean {
-    const { roles } = this.options;
-    return roles !== 'denied' || this.refuse(roleDenied(this.place.connection));
+    return this.roles !== 'denied' || this.refuse(roleDenied(this.place.connection));
   }
 
   private async may(session: Session, what: Creatable): Promise<boolean> {

@@ -183,8 +183,11 @@ export class AppDatabases {
     const connection = connectionToCheck({ name, database }, this.main(), this.allowedHosts);
     if (dbConnType === 'new_connection')
       return checkDatabase({ ...connection, isSeparate: !explains }, dbConnType, { protect: this.protect() });
-    const roles = this.roles?.mode === 'made' ? this.roles : await this.serverRoles().catch(() => null);
-    if (dbConnType === 'new_schema' && roles?.mode === 'made') connection.database = schemasDatabaseOf(this.main());
-    return checkDatabase(connection, dbConnType, { protect: this.protect(), roles: roles?.mode });
+    const roles = async () => {
+      const known = this.roles?.mode === 'made' ? this.roles : await this.serverRoles().catch(() => null);
+      if (dbConnType === 'new_schema' && known?.mode === 'made') connection.database = schemasDatabaseOf(this.main());
+      return known?.mode;
+    };
+    return checkDatabase(connection, dbConnType, { protect: this.protect(), roles });
   }
 }
