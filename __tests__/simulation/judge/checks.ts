@@ -376,7 +376,9 @@ function checkBoots(world: World): void {
     checkNewest(world, worker, record);
     checkUploads(world, environment, record);
     if (!stands.has(keyOf(environment, record))) checkAlone(world, environment, record);
-    checkOnlyHost(world, environment, record);
+    // What stands may boot by a record that was made before the others were asked to leave: it names them.
+    const isShared = stands.has(keyOf(environment, record)) && (record.hosts ?? []).length > 1;
+    if (!isShared) checkOnlyHost(world, environment, record);
     const readableAt = readable.get(keyOf(environment, record)) ?? Number.POSITIVE_INFINITY;
     if (worker && readableAt < worker.startedAt && couldRead(world, worker))
       world.violate(`${record.name} boots in ${machine.name}, from which it was taken before that started`);
