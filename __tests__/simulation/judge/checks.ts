@@ -325,9 +325,8 @@ const LINK_IS_BACK = 10_000;
 
 /** Nothing boots where the newest record that its process could have read says otherwise. */
 function checkBoots(world: World): void {
+  /** Since when Redis says that an app is not to run somewhere: an older copy does not before a leader has compared it (`bounds.ts`). */
   const since = new Map<string, number>();
-  /** The same, as far as Redis has said so ever since: an older copy does not before a leader has compared it. */
-  const readable = new Map<string, number>();
   const keyOf = (environment: string, { name, uid }: AppRecord) => `${environment} ${name} ${uid}`;
   /** Where an app was wanted when it had several environments, and has been ever since. */
   const stands = new Set<string>();
@@ -340,10 +339,10 @@ function checkBoots(world: World): void {
     onLoss();
     assigned.clear();
     floors = new Map([...storedRecords(world)].map(([name, { floor }]) => [name, floor]));
-    for (const key of readable.keys()) {
+    for (const key of since.keys()) {
       const [environment, name, uid] = key.split(' ');
       const record = storedRecord(world, environment, name);
-      if (record?.uid !== uid || isWanted(record)) readable.delete(key);
+      if (record?.uid !== uid || isWanted(record)) since.delete(key);
     }
   };
   world.redis.onCommand = (method, args, result) => {
@@ -362,15 +361,13 @@ function checkBoots(world: World): void {
       const key = keyOf(environment, record);
       if (isWanted(record) && record.environments.length > 1) stands.add(key);
       if (!isWanted(record)) stands.delete(key);
-      for (const times of [since, readable]) {
-        if (isWanted(record)) times.delete(key);
-        else if (!times.has(key)) times.set(key, world.scheduler.now);
-      }
+      if (isWanted(record)) since.delete(key);
+      else if (!since.has(key)) since.set(key, world.scheduler.now);
     }
   };
   world.onBoot = (machine, environment, record, row) => {
     checkHost(world, machine, environment, record, row);
-    const at = since.get(keyOf(environment, record));
+    const at = since.get(keyOf(environment, record)) ?? Number.POSITIVE_INFINITY;
     const worker = world.workers.find((one) => one.machine === machine);
     const link = worker?.link;
     checkNewest(world, worker, record);
@@ -379,8 +376,7 @@ function checkBoots(world: World): void {
     // What stands may boot by a record that was made before the others were asked to leave: it names them.
     const isShared = stands.has(keyOf(environment, record)) && (record.hosts ?? []).length > 1;
     if (!isShared) checkOnlyHost(world, environment, record);
-    const readableAt = readable.get(keyOf(environment, record)) ?? Number.POSITIVE_INFINITY;
-    if (worker && readableAt < worker.startedAt && couldRead(world, worker))
+    if (worker && at < worker.startedAt && couldRead(world, worker))
       world.violate(`${record.name} boots in ${machine.name}, from which it was taken before that started`);
     const { redis, scheduler } = world;
     const isCut = redis.isAway || redis.frozenUntil > scheduler.now || link?.isCut;
@@ -393,7 +389,6 @@ function checkBoots(world: World): void {
       !worker || worker.startedAt > since || scheduler.now - since > RECORD_ARRIVES;
     if (forgotten && hasHeard(forgotten) && !forgotten.uids.has(record.uid))
       world.violate(`${record.name} boots in ${machine.name}, which was forgotten meanwhile`);
-    if (at === undefined) return;
     if (world.scheduler.now - at > RECORD_ARRIVES)
       world.violate(
         `${record.name} boots in ${machine.name}, from which it was taken ${Math.floor((world.scheduler.now - at) / 1000)} s ago`,
