@@ -7,9 +7,11 @@ import {
   type HostRow,
   inspectDatabase,
   markOf,
+  markUpgrading,
   prepareDatabase,
   type RoleRepairer,
   releaseDatabase,
+  resetPartialInstall,
   signsIn,
   withHostPlace,
 } from '../../src/server/databases';
@@ -267,6 +269,25 @@ export function appDatabaseSuite(server: () => AppDatabaseServer): void {
       const later = hosted.claim({ ...record, generation: 6 }, by('one', 1), lock);
       await expect(later).rejects.toMatchObject({ code: 'LOCK_LOST' });
       expect(await rows()).toEqual(claimed);
+    });
+
+    it('is of the session in which a boot looks into the database, marks and empties it, or none of that is done', async () => {
+      await (await open()).query('CREATE TABLE IF NOT EXISTS "public"."users" (id INTEGER PRIMARY KEY, email TEXT)');
+      const content = () => inspectDatabase(connection, MODE, owner);
+      const lock = await lockOf('one');
+      expect(await inspectDatabase(connection, MODE, owner, lock)).toMatchObject({ installed: 'partial' });
+      await markUpgrading(connection, owner, true, lock);
+      await lock.use((session) => session.close()).catch(() => undefined);
+      const lost = { code: 'LOCK_LOST' };
+      await expect(inspectDatabase(connection, MODE, owner, lock)).rejects.toMatchObject(lost);
+      await expect(markUpgrading(connection, owner, false, lock)).rejects.toMatchObject(lost);
+      await expect(resetPartialInstall(connection, owner, lock)).rejects.toMatchObject(lost);
+      expect(await content()).toMatchObject({ installed: 'partial', mark: { upgrading: true } });
+      const next = await lockOf('two');
+      await resetPartialInstall(connection, owner, next);
+      expect(await next.isHeld()).toBe(true);
+      await next.release();
+      expect(await content()).toMatchObject({ installed: 'none' });
     });
 
     it('is taken from a session that somebody ends', async () => {

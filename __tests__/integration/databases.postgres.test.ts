@@ -3,6 +3,7 @@ import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../scripts/fleet';
 import {
+  acquireLock,
   checkDatabase,
   type DatabaseConnection,
   dropDatabase,
@@ -319,7 +320,9 @@ it('emptying takes sequences, functions, types and views along, and nothing of a
   ]) {
     await sql(connection, made);
   }
-  await resetPartialInstall(connection, owner);
+  const lock = await acquireLock(connection, { app: owner.app, environment: 'env_a', timeoutMs: 0 });
+  await resetPartialInstall(connection, owner, lock);
+  await lock.release();
   const left = await sql(
     connection,
     `SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('i', 't')

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
+  acquireLock,
   checkDatabase,
   type DatabaseConnection,
   databaseSize,
@@ -33,6 +34,10 @@ describe.each(PLACES)('an app in %s', (kind) => {
   let mode: DbConnType;
   const create = () => prepareDatabase(connection, mode, { ...one, mayCreate: true });
   const verdict = async (uid?: string) => (await checkDatabase(connection, mode, { uid })).verdict;
+  const reset = async (owner: typeof one) => {
+    const lock = await acquireLock(connection, { app: owner.app, environment: 'env_a', timeoutMs: 0 });
+    await resetPartialInstall(connection, owner, lock).finally(() => lock.release());
+  };
   /** A place that somebody else made, without our mark. */
   const foreignPlace = async () => {
     await create();
@@ -148,7 +153,7 @@ describe.each(PLACES)('an app in %s', (kind) => {
       code: 'DATABASE_OTHER_APP',
       message: expect.stringContaining('"one" (uid uid-1)'),
     });
-    await expect(resetPartialInstall(connection, two)).rejects.toMatchObject({ code: 'DATABASE_OTHER_APP' });
+    await expect(reset(two)).rejects.toMatchObject({ code: 'DATABASE_OTHER_APP' });
     const { checks } = await checkDatabase(connection, mode, { uid: 'uid-2' });
     const owner = { app: 'one', uid: 'uid-1' };
     const message = { code: 'CHECK_OTHER_APP', params: owner };
@@ -210,7 +215,7 @@ describe.each(PLACES)('an app in %s', (kind) => {
     await create();
     await install(connection, null);
     expect(await inspectDatabase(connection, mode, one)).toMatchObject({ installed: 'partial', version: null });
-    await resetPartialInstall(connection, one);
+    await reset(one);
     expect(await tables(connection)).toEqual([MARK]);
     expect(await inspectDatabase(connection, mode, one)).toMatchObject({ installed: 'none', mark: { created: true } });
     await install(connection, '2.2.15'); // nothing is left in the way
@@ -222,21 +227,21 @@ describe.each(PLACES)('an app in %s', (kind) => {
     await inspectDatabase(connection, mode, one);
     await sql(connection, `DELETE FROM ${table(connection, 'applicationVersion')}`);
     expect(await inspectDatabase(connection, mode, one)).toMatchObject({ installed: 'complete', version: null });
-    await expect(resetPartialInstall(connection, one)).rejects.toMatchObject({ code: 'DATABASE_NOT_EMPTIED' });
+    await expect(reset(one)).rejects.toMatchObject({ code: 'DATABASE_NOT_EMPTIED' });
     expect(await tables(connection)).toContain('applicationPlugins');
   });
 
   it('never empties an app with a version', async () => {
     await create();
     await install(connection, '2.2.15');
-    await expect(resetPartialInstall(connection, one)).rejects.toMatchObject({ code: 'DATABASE_NOT_EMPTIED' });
+    await expect(reset(one)).rejects.toMatchObject({ code: 'DATABASE_NOT_EMPTIED' });
   });
 
   it('never empties a place that was there before the app', async () => {
     await foreignPlace();
     await create();
     await install(connection, null);
-    await expect(resetPartialInstall(connection, one)).rejects.toMatchObject({
+    await expect(reset(one)).rejects.toMatchObject({
       code: 'DATABASE_NOT_EMPTIED',
       params: { why: say('INSTALL_WAS_THERE', { table: MARK }) },
     });

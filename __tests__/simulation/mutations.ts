@@ -352,6 +352,11 @@ export const MUTANTS: Mutant[] = [
     test: 'unit/simulation.test.ts',
   },
   {
+    what: 'A boot looks into the database and empties it in another session than that of its lock',
+    changes: [['databases/open.ts', 'if (locked) return', 'if (locked && !ms) return']],
+    test: 'unit/memory-server.test.ts',
+  },
+  {
     what: 'A Worker from which an app was taken gives its role the former password',
     changes: [
       ['worker/apps/boots.ts', "if ('newest' in verdict) throw", "if ('newest' in verdict && !verdict.newest) throw"],

@@ -15,8 +15,8 @@ import { type Session, within } from './session';
 const RETRY_INTERVAL = 200;
 /** Interval at which a holder verifies that it still holds the lock, in ms. */
 const HEARTBEAT = 5_000;
-/** How long work in the session of a lock may take, in ms: longer than the sessions of others take to end. */
-const USE_LIMIT = 45_000;
+/** How long work in the session of a lock may take, in ms: longer than the sessions of others take to end, or some hundred tables to be dropped. */
+const USE_LIMIT = 65_000;
 /** Time limit for one answer of the server, in ms. */
 const ANSWER_TIMEOUT = 10_000;
 

@@ -70,14 +70,21 @@ export interface Opener {
   server(main?: string): Promise<Session>;
 }
 
+/** A session on an app's own database that has a lock: what is done in it is done while this process has that, or not at all. */
+export interface LockedSession {
+  use<T>(work: (session: Session) => Promise<T>): Promise<T>;
+}
+
 /**
  * Runs `work` and closes everything it opened, within `ms` in total.
+ * @param locked is on the app's own database, instead of one that is opened
  * @throws AppSupervisorError only: a driver's error is converted, and no answer within `ms` is DATABASE_UNREACHABLE
  */
 export async function withSessions<T>(
   connection: DatabaseConnection,
   ms: number,
   work: (open: Opener) => Promise<T>,
+  locked?: LockedSession,
 ): Promise<T> {
   const opened = new Set<Session>();
   let over = false;
@@ -87,17 +94,20 @@ export async function withSessions<T>(
     if (session && over) void session.close(); // opened after the deadline
     return session;
   };
-  try {
-    return await within(
+  const run = (app: Opener['app']) =>
+    within(
       dialectOf(connection).clock,
       ms,
-      work({ app: () => kept(openApp(connection)), server: (main) => kept(openServer(connection, main)) }),
+      work({ app, server: (main) => kept(openServer(connection, main)) }),
       () =>
         new AppSupervisorError('DATABASE_UNREACHABLE', {
           server: serverOf(connection),
           cause: connection.isSeparate ? say('NO_DATABASE_THERE') : say('NO_ANSWER_WITHIN', { seconds: ms / 1000 }),
         }),
     );
+  try {
+    if (locked) return await locked.use((session) => run(async () => session));
+    return await run(() => kept(openApp(connection)));
   } catch (error) {
     throw databaseError(connection, error);
   } finally {
@@ -144,13 +154,28 @@ export class OpenPlace {
  * Works in a place, as `withSessions`.
  * @param work gets null if there is no such database or schema
  */
-export const inPlace = <T>(place: Place, ms: number, work: (at: OpenPlace | null) => Promise<T>): Promise<T> =>
-  withSessions(place.connection, ms, async (open) => {
-    const session = await open.app();
-    const at = session && new OpenPlace(place, session);
-    return work(at && (await at.hasSchema()) ? at : null);
-  });
+export const inPlace = <T>(
+  place: Place,
+  ms: number,
+  work: (at: OpenPlace | null) => Promise<T>,
+  locked?: LockedSession,
+): Promise<T> =>
+  withSessions(
+    place.connection,
+    ms,
+    async (open) => {
+      const session = await open.app();
+      const at = session && new OpenPlace(place, session);
+      return work(at && (await at.hasSchema()) ? at : null);
+    },
+    locked,
+  );
 
 /** Works in the place of an app, which has to be there. @throws DATABASE_MISSING, and what `withSessions` throws */
-export const inExisting = <T>(place: Place, ms: number, app: string, work: (at: OpenPlace) => Promise<T>): Promise<T> =>
-  inPlace(place, ms, (at) => work(at ?? fail('DATABASE_MISSING', aboutOf(place, app))));
+export const inExisting = <T>(
+  place: Place,
+  ms: number,
+  app: string,
+  work: (at: OpenPlace) => Promise<T>,
+  locked?: LockedSession,
+): Promise<T> => inPlace(place, ms, (at) => work(at ?? fail('DATABASE_MISSING', aboutOf(place, app))), locked);

@@ -4,7 +4,7 @@ import { AppSupervisorError, fail } from '../errors';
 import { aboutOf, type DatabaseConnection, placeOf } from './connection';
 import { type FoundContent, OWN_TABLES, readContent } from './content';
 import { HOSTS_TABLE } from './host-rows';
-import { inExisting, inPlace, type OpenPlace } from './open';
+import { inExisting, inPlace, type LockedSession, type OpenPlace } from './open';
 import {
   MARKER_TABLE,
   type Owner,
@@ -33,26 +33,38 @@ async function readOwn(at: OpenPlace, owner: Owner): Promise<FoundContent & { ma
 
 /**
  * Records in an app's marker that its upgrade begins (`true`) or has ended: an interrupted or failed upgrade is
- * repeated. Call it under the database lock.
+ * repeated.
  *
+ * @param lock of the database
  * @throws what `readOwn` throws
  */
-export async function markUpgrading(connection: DatabaseConnection, owner: Owner, isUpgrading: boolean): Promise<void> {
-  await inExisting(placeOf(connection), DEADLINE, owner.app, async (at) => {
+export async function markUpgrading(
+  connection: DatabaseConnection,
+  owner: Owner,
+  isUpgrading: boolean,
+  lock: LockedSession,
+): Promise<void> {
+  const mark = async (at: OpenPlace) => {
     await readOwn(at, owner);
     await record(at, 'upgrading', isUpgrading);
-  });
+  };
+  await inExisting(placeOf(connection), DEADLINE, owner.app, mark, lock);
 }
 
 /**
  * Empties the place of an app whose installation was interrupted, except the marker, so that the installation can start
- * again. Call it under the database lock: an installation in progress elsewhere looks the same.
+ * again.
  *
+ * @param lock of the database: an installation in progress elsewhere looks the same
  * @throws DATABASE_NOT_EMPTIED if the app did not create the place or was ever complete, and what `readOwn` throws
  */
-export async function resetPartialInstall(connection: DatabaseConnection, owner: Owner): Promise<void> {
+export async function resetPartialInstall(
+  connection: DatabaseConnection,
+  owner: Owner,
+  lock: LockedSession,
+): Promise<void> {
   const place = placeOf(connection);
-  await inExisting(place, RESET_DEADLINE, owner.app, async (at) => {
+  const reset = async (at: OpenPlace) => {
     const { installed, mark } = await readOwn(at, owner);
     const about = aboutOf(place, owner.app);
     const refuse = (why: Message) => new AppSupervisorError('DATABASE_NOT_EMPTIED', { ...about, why });
@@ -65,7 +77,8 @@ export async function resetPartialInstall(connection: DatabaseConnection, owner:
     for (const { name, kind } of await at.relations())
       if (!OWN_TABLES.includes(name)) await at.query(`DROP ${kind} IF EXISTS ${at.table(name)}${each}`);
     await dropRest?.(at.session, place);
-  });
+  };
+  await inExisting(place, RESET_DEADLINE, owner.app, reset, lock);
 }
 
 /**

@@ -5,7 +5,7 @@ import { aboutOf, type DatabaseConnection, ownerOf, type Place, type Protected, 
 import { type DatabaseContent, readContent, refuseMain } from './content';
 import { ensurePlace, explainDenied } from './create';
 import { endDrops } from './drop-fence';
-import { inPlace, type OpenPlace, withSessions } from './open';
+import { inPlace, type LockedSession, type Opener, type OpenPlace, withSessions } from './open';
 import { type Owner, type OwnershipMarker, record, refuseForeignMarker, writeMarker } from './ownership-marker';
 import { makeOwnPlace, type RoleRepairer, repairOwnPlace } from './role';
 
@@ -22,6 +22,8 @@ export interface PrepareOptions extends Owner {
   maker?: RoleRepairer | null;
   /** Called before a missing place is created: another plugin may create it. */
   createByOther?: () => Promise<void>;
+  /** Of the database; absent: a session is opened, since a place that is to be made has no lock. */
+  lock?: LockedSession;
 }
 
 export interface PreparedDatabase extends DatabaseContent {
@@ -32,7 +34,7 @@ export interface PreparedDatabase extends DatabaseContent {
 
 /**
  * Makes sure that the app's database (and schema) exists and belongs to the app, and returns its content. A repeated
- * call changes nothing. Call it without the database lock, which needs an existing database.
+ * call changes nothing.
  *
  * @throws DATABASE_MISSING, DATABASE_UNMARKED, DATABASE_FOREIGN, DATABASE_OTHER_APP, DATABASE_RESERVED,
  * DATABASE_CREATE_DENIED and what `placeOf` and `withSessions` throw
@@ -51,7 +53,7 @@ export async function prepareDatabase(
   if (options.mayCreate && options.createByOther && !(await inPlace(worker, DEADLINE, async (at) => at !== null)))
     await options.createByOther();
   const isMade = await prepareRole(dbConnType, options);
-  return withSessions(connection, DEADLINE, async (open) => {
+  const prepare = async (open: Opener) => {
     const ensured = await ensurePlace(open, place, {
       app: options.app,
       mayCreate: options.mayCreate && !options.maker,
@@ -65,7 +67,8 @@ export async function prepareDatabase(
     refuseForeignMarker(place, mark, options);
     if (content.installed === 'complete' && !mark.installed) await record(at, 'installed', true);
     return { ...content, created, mark: { uid: mark.uid, created: mark.created, upgrading: mark.upgrading } };
-  });
+  };
+  return withSessions(connection, DEADLINE, prepare, options.lock);
 }
 
 /** @returns whether the place was made for the app's role */
@@ -83,8 +86,9 @@ export const inspectDatabase = (
   connection: DatabaseConnection,
   dbConnType: DbConnType,
   owner: Owner,
+  lock?: LockedSession,
 ): Promise<PreparedDatabase> =>
-  prepareDatabase(connection, dbConnType, { app: owner.app, uid: owner.uid, mayCreate: false });
+  prepareDatabase(connection, dbConnType, { app: owner.app, uid: owner.uid, mayCreate: false, lock });
 
 /**
  * Writes our marker into a place without one, or refuses the place.

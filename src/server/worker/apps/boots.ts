@@ -140,7 +140,7 @@ export class AppBoots {
       if (!(await authority.confirm())) return null;
       await host.hosted.claim(record, authority, lock);
       await this.mark(name, held, record);
-      const found = await host.inspect(record);
+      const found = await host.inspect(record, lock);
       // All of this may have taken long: what was wished meanwhile holds.
       if (!this.isStill(held, record)) return null;
       if (found.content.installed === 'partial') this.tell(name, held, 'preparing', say('RESUMES_INSTALL'));

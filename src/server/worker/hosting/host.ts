@@ -233,10 +233,10 @@ export class AppHost {
   }
 
   /** What is in the database of an app, and what is installed here: under the lock, since another environment may just have installed it. */
-  async inspect(record: AppRecord): Promise<Found> {
+  async inspect(record: AppRecord, lock: DatabaseLock): Promise<Found> {
     const owner = { app: record.name, uid: record.uid };
     const connection = await this.databases.signedIn(record);
-    const content = await inspectDatabase(connection, record.database.dbConnType, owner);
+    const content = await inspectDatabase(connection, record.database.dbConnType, owner, lock);
     return { content, host: await this.installedFor(content.plugins) };
   }
 
@@ -271,10 +271,10 @@ export class AppHost {
       const plan = planBoot(record, how, { ...content, upgrading: content.mark.upgrading }, host);
       // The installation decides how tables are named, whatever this environment's default is.
       if (content.underscored !== null) connection.underscored = content.underscored;
-      if (plan === 'resumeInstall') await resetPartialInstall(connection, owner);
+      if (plan === 'resumeInstall') await resetPartialInstall(connection, owner, lock);
       log.info(`App ${name}: ${plan}`, { how });
       await this.folders.take(record, plan === 'install');
-      if (plan === 'upgrade') await markUpgrading(connection, owner, true);
+      if (plan === 'upgrade') await markUpgrading(connection, owner, true, lock);
       delete this.coreApps.appErrors[name];
       // Not by `name`: the compiler would take it for unchanged below.
       this.coreApps.appStatus[record.name] = 'preparing';
@@ -288,7 +288,7 @@ export class AppHost {
         throw new AppSupervisorError('APP_START_FAILED', { app: name, cause });
       }
       if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: name });
-      if (plan === 'upgrade') await markUpgrading(connection, owner, false);
+      if (plan === 'upgrade') await markUpgrading(connection, owner, false, lock);
       const current = () => this.databases.refreshed(connection, newest());
       watchRestores(app, current, owner, content.mark.created, () => this.hosted.losses.emit(name), this.log);
       log.rooms.boot?.('Runs');
