@@ -18,6 +18,8 @@ export class PlayedPool {
   private isClosed = false;
   /** When the server ended it, or refused another one, in true ms; null while it works. */
   refusedAt: number | null = null;
+  /** Whether the role of the app has a password by now that this process does not know: so nothing tells it who hosts the app. */
+  isShutOut = false;
 
   constructor(
     readonly options: HostDatabase,
@@ -101,6 +103,8 @@ export class PlayedPool {
         await this.connect();
       } catch (error) {
         this.refusedAt ??= this.ground.options.scheduler.now;
+        const { driver } = this.options as HostDatabase & { driver: Dialect };
+        this.isShutOut = driver.faultOf(error) === 'signIn';
         if (error instanceof AppSupervisorError && error.code === 'HOSTING_LOST') {
           this.ground.options.note(`${this.machine.name} is refused the database of ${this.app}`);
           if (!this.isClosed) this.ground.endBoots(this.machine.name, this.options.database);

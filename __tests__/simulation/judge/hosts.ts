@@ -12,6 +12,8 @@ const JUST_LOST = 2_000;
 const JUST_CLAIMED = 2_000;
 /** How long a process whose connection was refused may take to end the app, in ms. */
 const ENDS_WITHIN = 12_000;
+/** After how long a process has read its records that can read them, in ms: a round, and the latencies. */
+const READS_RECORDS = 35_000;
 /** How long an environment may have no host while a process of it is well, in ms: its lease, two beats, and the latencies. */
 const UNHOSTED = 50_000;
 /** How long a boot that hangs may keep a displaced process, in ms: 15 minutes for the boot and one for its end. */
@@ -69,13 +71,16 @@ function noteLeases(world: World): void {
   }
 }
 
-/** An app that was taken over ends where it ran. */
+/** An app that was taken over ends where it ran. One whose role does not sign in there ends by its record. */
 export function checkRefused(world: World): void {
   noteLeases(world);
-  for (const { machine, app, refusedAt } of world.ground.pools) {
+  const { redis, scheduler } = world;
+  for (const { machine, app, refusedAt, isShutOut } of world.ground.pools) {
     if (!machine.isUp || refusedAt === null || world.plan.hanging) continue;
     const upSince = upAt.get(machine) ?? 0;
-    if (world.scheduler.now - Math.max(refusedAt, upSince) > ENDS_WITHIN)
+    const link = world.workers.find((worker) => worker.machine === machine)?.link;
+    const readsSince = Math.max(redis.troubledAt, redis.unreachableAt, link?.troubledAt ?? 0) + READS_RECORDS;
+    if (scheduler.now - Math.max(refusedAt, upSince, isShutOut ? readsSince : 0) > ENDS_WITHIN)
       world.violate(`${app} runs on in ${machine.name}, which was refused its database`);
   }
 }
