@@ -790,6 +790,18 @@ describe('the last visit', () => {
     await controller.writes.saveVisits();
     expect(write).not.toHaveBeenCalled();
   });
+
+  it('is written once the main database is there again', async () => {
+    await create();
+    const at = visit();
+    snapshot.away = true;
+    await controller.writes.saveVisits(0);
+    snapshot.away = false;
+    await clock.run(60_000);
+    await controller.writes.saveVisits();
+    await restart();
+    expect(crm().lastVisitAt).toBe(at);
+  });
 });
 
 describe('a visit', () => {

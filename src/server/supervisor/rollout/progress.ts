@@ -89,8 +89,8 @@ export function followed(before: Operation, situation: Situation, waits: Message
   // An app with several environments does not wait for one that it leaves; the others do, and so do data.
   const isHeld = app.environments.length < 2 && hasFailedTo('leave');
   const hasStopped = isHeld || (before.onFailure === 'stop' && hasFailedTo('boot'));
-  // No boot is left that could make it leave.
   const isBooted = seen.every(({ of, state }) => of !== 'boot' || isOver(state));
+  // No boot is left that could make it leave.
   const stays = hasFailedTo('boot') && isBooted;
   // Where it had started it may have ended by itself since.
   const lost = isBooted ? lostIn(situation) : null;

@@ -38,9 +38,10 @@ export class SnapshotWrites {
       const held = apps.get(name);
       if (!held || !mayHost()) return;
       const lastVisitAt = apps.lastVisitAt(name);
-      held.saved = { lastVisitAt, at: clock.now().mono };
-      const { record, applied, adminPassword } = held;
+      const { record, applied, adminPassword, saved } = held;
+      saved.at = clock.now().mono;
       await snapshot.save(name, record, applied && { ...applied, adminPassword, lastVisitAt });
+      saved.lastVisitAt = lastVisitAt;
     });
   }
 
