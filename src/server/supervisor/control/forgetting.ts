@@ -10,6 +10,7 @@ import {
   newestOf,
   nextGeneration,
   type Tombstone,
+  versionOf,
 } from '../definitions/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
@@ -87,8 +88,14 @@ export class EnvironmentRemoval {
    * @returns false if something does; then nothing was written
    */
   private async noteRemoved(environment: string, transaction?: Transaction): Promise<boolean> {
-    const { registry, appRepository } = this.options;
-    const apps = await appRepository.all(transaction);
+    const { registry, appRepository, appCache } = this.options;
+    const isGone = ([name, version]: [string, string]) => {
+      const app = appCache.apps.get(name);
+      return app !== undefined && versionOf(app) === version && !forgotten(app, environment);
+    };
+    const versions = [...(await appRepository.versions(transaction))];
+    const doubtful = versions.filter((one) => !isGone(one)).map(([name]) => name);
+    const apps = await appRepository.some(doubtful, transaction);
     if (apps.some((app) => forgotten(app, environment))) return false;
     const tombstones = await appRepository.openTombstones(transaction);
     if (tombstones.some(({ environments }) => environments.includes(environment))) return false;

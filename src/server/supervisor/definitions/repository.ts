@@ -63,18 +63,19 @@ export class AppRepository {
   }
 
   /** For every app, in display order, a value that changes with any change of the app: cheap compared to its row. */
-  async versions(): Promise<Map<string, string>> {
+  async versions(transaction?: Transaction): Promise<Map<string, string>> {
     const rows = (await this.apps.model.findAll({
       attributes: ['name', 'uid', 'generation', 'updatedAt'],
       order: ['sort', 'name'],
       raw: true,
+      transaction,
     })) as unknown as AppDefinition[];
     return new Map(rows.map((row) => [row.name, versionOf(row)]));
   }
 
   /** The apps with the given names that exist. */
-  async some(names: string[]): Promise<AppDefinition[]> {
-    const rows = names.length ? await this.apps.find({ filter: { name: { $in: names } } }) : [];
+  async some(names: string[], transaction?: Transaction): Promise<AppDefinition[]> {
+    const rows = names.length ? await this.apps.find({ filter: { name: { $in: names } }, transaction }) : [];
     return rows.map(toDefinition);
   }
 
