@@ -18,6 +18,7 @@ import {
 import { placeOf } from '../../src/server/databases/connection';
 import type { Dialect } from '../../src/server/databases/dialect';
 import { dialectOf } from '../../src/server/databases/dialects';
+import { inExisting } from '../../src/server/databases/open';
 import type { Session } from '../../src/server/databases/session';
 import { claimHosting, endBootInTheWay, HostingTaken } from '../../src/server/worker/hosting/claim';
 import { guardPool } from '../../src/server/worker/hosting/guarded-pool';
@@ -256,7 +257,7 @@ export function appDatabaseSuite(server: () => AppDatabaseServer): void {
       await lock.release();
       const next = await lockOf('two');
       // As when its process is killed.
-      await next.use((session) => session.close()).catch(() => undefined);
+      await next.use((session) => session.close(), 5_000).catch(() => undefined);
       await (await lockOf('three')).release();
     });
 
@@ -265,7 +266,7 @@ export function appDatabaseSuite(server: () => AppDatabaseServer): void {
       const lock = await lockOf('one');
       await hosted.claim(record, by('one', 1), lock);
       const claimed = await rows();
-      await lock.use((session) => session.close()).catch(() => undefined);
+      await lock.use((session) => session.close(), 5_000).catch(() => undefined);
       const later = hosted.claim({ ...record, generation: 6 }, by('one', 1), lock);
       await expect(later).rejects.toMatchObject({ code: 'LOCK_LOST' });
       expect(await rows()).toEqual(claimed);
@@ -277,7 +278,7 @@ export function appDatabaseSuite(server: () => AppDatabaseServer): void {
       const lock = await lockOf('one');
       expect(await inspectDatabase(connection, MODE, owner, lock)).toMatchObject({ installed: 'partial' });
       await markUpgrading(connection, owner, true, lock);
-      await lock.use((session) => session.close()).catch(() => undefined);
+      await lock.use((session) => session.close(), 5_000).catch(() => undefined);
       const lost = { code: 'LOCK_LOST' };
       await expect(inspectDatabase(connection, MODE, owner, lock)).rejects.toMatchObject(lost);
       await expect(markUpgrading(connection, owner, false, lock)).rejects.toMatchObject(lost);
@@ -288,6 +289,31 @@ export function appDatabaseSuite(server: () => AppDatabaseServer): void {
       expect(await next.isHeld()).toBe(true);
       await next.release();
       expect(await content()).toMatchObject({ installed: 'none' });
+    });
+
+    it('is lost by what takes too long in its session, of which nothing is done any more', async () => {
+      const lock = await lockOf('one');
+      let goesOn = () => {};
+      const gate = new Promise<void>((resolve) => {
+        goesOn = resolve;
+      });
+      let later: Promise<unknown> | undefined;
+      const work = inExisting(
+        placeOf(connection),
+        100,
+        'crm',
+        ({ session }) => {
+          later = gate.then(() => session.query('CREATE TABLE "public"."late" (id INTEGER PRIMARY KEY)'));
+          return later.catch(() => undefined);
+        },
+        lock,
+      );
+      await expect(work).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' });
+      await lock.release();
+      goesOn();
+      await expect(later).rejects.toThrow();
+      expect(await lock.lost).toMatchObject({ code: 'LOCK_LOST' });
+      await (await lockOf('two')).release();
     });
 
     it('is taken from a session that somebody ends', async () => {

@@ -294,7 +294,7 @@ describe.each(SERVERS)('invariant 4: a claim in %s', (kind) => {
         await session.query(`SELECT * FROM ${table(connection, name)} FOR UPDATE`);
       isFrozen = true;
       await new Promise(() => undefined);
-    });
+    }, 60_000);
     frozen.catch(() => undefined);
     await until('The freeze', async () => isFrozen);
     const record = recordOf({ uid: 'uid-1', generation: 5, environments: ['env_a'], hosts: ['env_a'] });

@@ -5,8 +5,8 @@ import { PATIENCE } from '../timing';
 import { aboutOf, type DatabaseConnection, placeOf } from './connection';
 import { hasTable, type SessionMark, tryCreate } from './dialect';
 import { dialectOf } from './dialects';
-import { type DatabaseLock, lockKey } from './lock';
-import { databaseError, inExisting, OpenPlace } from './open';
+import { lockKey } from './lock';
+import { inExisting, type LockedSession, type OpenPlace } from './open';
 import { type Owner, readMarker, refuseForeignMarker } from './ownership-marker';
 
 /** A table in an app's database and schema with one row for each environment that hosted the app, beside the ownership marker. */
@@ -21,6 +21,8 @@ const ROW = ['environment', ...VALUES].join(', ');
 const MOST_ROWS = 500;
 /** A broken database fails within this time, in ms. Nothing waits for another environment meanwhile. */
 const DEADLINE = 30_000;
+/** In the session of the boot lock, in ms: the lock is lost with it, so that a slow server has more time. */
+const LOCKED_DEADLINE = 45_000;
 /** How often is looked for the end of other sessions, in ms. */
 const LOOK_AGAIN = 100;
 
@@ -72,7 +74,7 @@ export function withHostPlace<T>(
   dbConnType: DbConnType,
   owner: Owner,
   work: (place: HostPlace) => Promise<T>,
-  lock?: Pick<DatabaseLock, 'use'>,
+  lock?: LockedSession,
 ): Promise<T> {
   const place = placeOf(connection, dbConnType);
   const run = async (at: OpenPlace) => {
@@ -82,11 +84,7 @@ export function withHostPlace<T>(
     for (const limit of at.dialect.transaction.limits) await at.query(limit).catch(() => undefined);
     return work(new SqlHostPlace(at, owner));
   };
-  if (lock)
-    return lock
-      .use((session) => run(new OpenPlace(place, session)))
-      .catch((error) => Promise.reject(databaseError(connection, error)));
-  return inExisting(place, DEADLINE, owner.app, run);
+  return inExisting(place, lock ? LOCKED_DEADLINE : DEADLINE, owner.app, run, lock);
 }
 
 /**

@@ -15,8 +15,6 @@ import { type Session, within } from './session';
 const RETRY_INTERVAL = 200;
 /** Interval at which a holder verifies that it still holds the lock, in ms. */
 const HEARTBEAT = 5_000;
-/** How long work in the session of a lock may take, in ms: longer than the sessions of others take to end, or some hundred tables to be dropped. */
-const USE_LIMIT = 65_000;
 /** Time limit for one answer of the server, in ms. */
 const ANSWER_TIMEOUT = 10_000;
 
@@ -43,9 +41,10 @@ export interface DatabaseLock {
   lost: Promise<AppSupervisorError>;
   /**
    * Works in the session that has the lock: what it does is done while this process has it, or not at all.
-   * @throws LOCK_LOST, and what `work` throws
+   * @param ms in total; then the lock is lost, because what hangs there may hold rows that others wait for
+   * @throws LOCK_LOST, DATABASE_UNREACHABLE if it takes longer, and what `work` throws
    */
-  use<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  use<T>(work: (session: Session) => Promise<T>, ms: number): Promise<T>;
   /** Queries the server. Never rejects. */
   isHeld(): Promise<boolean>;
 }
@@ -103,10 +102,12 @@ class LockServer {
   }
 
   /** Nobody waits for a server that does not answer. */
-  answer<T>(work: Promise<T>): Promise<T> {
-    const cause = say('NO_ANSWER_WITHIN', { seconds: ANSWER_TIMEOUT / 1000 });
-    const late = () => new AppSupervisorError('DATABASE_UNREACHABLE', { server: this.name, cause });
-    return within(this.dialect.clock, ANSWER_TIMEOUT, work, late);
+  answer<T>(work: Promise<T>, ms = ANSWER_TIMEOUT, onLate = () => {}): Promise<T> {
+    return within(this.dialect.clock, ms, work, () => {
+      onLate();
+      const cause = say('NO_ANSWER_WITHIN', { seconds: ms / 1000 });
+      return new AppSupervisorError('DATABASE_UNREACHABLE', { server: this.name, cause });
+    });
   }
 
   poll(session: Session) {
@@ -202,16 +203,12 @@ class HeldLock implements DatabaseLock {
     session.onLost(this.lose);
   }
 
-  async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  async use<T>(work: (session: Session) => Promise<T>, ms: number): Promise<T> {
     if (this.state !== 'held') throw this.server.lost();
     this.users++;
     try {
       const lost = this.lost.then((error) => Promise.reject(error));
-      return await within(this.server.dialect.clock, USE_LIMIT, Promise.race([work(this.session), lost]), () => {
-        // What hangs there may hold rows that others wait for.
-        this.lose();
-        return this.server.lost();
-      });
+      return await this.server.answer(Promise.race([work(this.session), lost]), ms, this.lose);
     } finally {
       this.users--;
     }

@@ -72,7 +72,8 @@ export interface Opener {
 
 /** A session on an app's own database that has a lock: what is done in it is done while this process has that, or not at all. */
 export interface LockedSession {
-  use<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  /** @param ms in total; then the lock is lost */
+  use<T>(work: (session: Session) => Promise<T>, ms: number): Promise<T>;
 }
 
 /**
@@ -94,20 +95,19 @@ export async function withSessions<T>(
     if (session && over) void session.close(); // opened after the deadline
     return session;
   };
-  const run = (app: Opener['app']) =>
-    within(
+  const run = (app: Opener['app']) => work({ app, server: (main) => kept(openServer(connection, main)) });
+  const late = () => {
+    const cause = connection.isSeparate ? say('NO_DATABASE_THERE') : say('NO_ANSWER_WITHIN', { seconds: ms / 1000 });
+    return new AppSupervisorError('DATABASE_UNREACHABLE', { server: serverOf(connection), cause });
+  };
+  try {
+    if (locked) return await locked.use((session) => run(async () => session), ms);
+    return await within(
       dialectOf(connection).clock,
       ms,
-      work({ app, server: (main) => kept(openServer(connection, main)) }),
-      () =>
-        new AppSupervisorError('DATABASE_UNREACHABLE', {
-          server: serverOf(connection),
-          cause: connection.isSeparate ? say('NO_DATABASE_THERE') : say('NO_ANSWER_WITHIN', { seconds: ms / 1000 }),
-        }),
+      run(() => kept(openApp(connection))),
+      late,
     );
-  try {
-    if (locked) return await locked.use((session) => run(async () => session));
-    return await run(() => kept(openApp(connection)));
   } catch (error) {
     throw databaseError(connection, error);
   } finally {
