@@ -281,5 +281,13 @@ it('an operation of a former release shows the same, and knows what became of th
   expect(dataOf({ ...operation, steps: operation.steps.slice(0, 2) })).toBe('keep');
   expect(dataOf({ ...operation, action: 'update' })).toBeNull();
   const stop = operationOf('cancelled', [['env_a', 'stop', 'cancelled']], { action: 'stop' });
-  expect([namedOf(stop, ['env_a', 'env_b']), namedOf(stop, ['env_a'])]).toEqual([['env_a'], null]);
+  const inBoth = { environments: ['env_a', 'env_b'], desired: 'running' as const };
+  const inOne = { ...inBoth, environments: ['env_a'] };
+  expect([namedOf(stop, inBoth), namedOf(stop, inOne)]).toEqual([['env_a'], null]);
+});
+
+it('a stop of a former release by a drain is about its environment alone, even if the app is in no other', () => {
+  const stop = operationOf('failed', [['env_a', 'stop', 'failed']], { action: 'stop' });
+  const app = { environments: ['env_a'], desired: 'running' as const };
+  expect([namedOf(stop, app), namedOf(stop, { ...app, desired: 'stopped' })]).toEqual([['env_a'], null]);
 });

@@ -108,6 +108,20 @@ describe('what is shown of a request', () => {
     expect(Object.keys(fleet.app.published).sort()).toEqual(['env_a', 'env_b']);
   });
 
+  it('waits for no new place in which the app rests, even if it could not stop there', () => {
+    const change: Parameters<typeof asked>[1] = (app, generation) => {
+      const there = placed(app, places('env_a', 'env_b'), generation);
+      return { ...there, ...rested({ ...app, ...there }, generation, ['env_a']) };
+    };
+    const fleet = asked(['env_c'], change);
+    fleet.settle();
+    fleet.report('env_a', failure);
+    fleet.settle();
+    fleet.report('env_b');
+    fleet.converge();
+    expect(shown(fleet)).toBe('succeeded: env_b boot succeeded, env_c leave succeeded');
+  });
+
   it('waits for no environment that is down and has only to let go', () => {
     const fleet = asked(['env_a'], (app, generation) => placed(app, places('env_b'), generation), { action: 'move' });
     fleet.health.set('env_a', 'down');

@@ -57,7 +57,7 @@ export async function checkDatabase(
       const roles = await options.roles?.();
       return new Inspection(open, placeOf(connection, dbConnType), report, options, roles).run();
     });
-    return { checks, verdict };
+    return { checks: [...checks], verdict };
   } catch (error) {
     const { code, params } = error as AppSupervisorError;
     // The time would tell a closed port from one that does not answer.

@@ -20,6 +20,9 @@ import { appKey } from './queue-keys';
 import type { RecordReconciler } from './record-reconciler';
 import type { WorkQueue } from './work-queue';
 
+/** When is looked again after something named the environment once more, in ms. */
+const AGAIN = 1_000;
+
 export interface ForgettingOptions {
   registry: EnvironmentRegistry;
   environmentCache: EnvironmentCache;
@@ -50,7 +53,7 @@ export class EnvironmentRemoval {
       // Once more: the request may not have reached the store, or the store has lost it since.
       if (!observer.foreign) await store.forget(environment, floor, leadership.term);
       await this.removeReferences(environment);
-      if (!(await leadership.write((transaction) => this.noteRemoved(environment, transaction)))) return 0;
+      if (!(await leadership.write((transaction) => this.noteRemoved(environment, transaction)))) return AGAIN;
     }
     // From here on something may be published for it: of what was published before, nothing is left.
     environments.noteFloor(environment, floor);

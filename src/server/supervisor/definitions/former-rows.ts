@@ -49,10 +49,18 @@ export const dataOf = ({ action, steps }: FormerOperation): DataEnd | null => {
   return end ? (end.kind as DataEnd) : 'keep';
 };
 
-/** Where a stop was to stop an app that was in these environments; null: everywhere. */
-export function namedOf({ action, steps }: FormerOperation, environments: readonly string[]): string[] | null {
+/**
+ * Where a stop was to stop an app; null: everywhere. A drain named the only environment of an app as well, which was to run as a whole.
+ * @param app undefined if it was deleted
+ */
+export function namedOf(
+  { action, state, steps }: FormerOperation,
+  app: Pick<FormerApp, 'environments' | 'desired'> | undefined,
+): string[] | null {
+  if (action !== 'stop' || !app) return null;
   const named = steps.flatMap(({ kind, environment }) => (kind === 'stop' ? [environment] : []));
-  return action !== 'stop' || environments.every((name) => named.includes(name)) ? null : named;
+  const isWhole = app.desired === 'stopped' || state === 'cancelled';
+  return isWhole && app.environments.every((name) => named.includes(name)) ? null : named;
 }
 
 /** Where a change of a table ends the transaction, a run that was cut off may have written it before. */
@@ -225,9 +233,9 @@ async function upgrade(main: WithDatabase, transaction: Transaction) {
     const { definition, data } = tombstoneOf(former, newest.get(former.uid));
     await tombstones.update({ definition, data }, { where: { uid: former.uid }, transaction });
   }
-  const places = new Map(apps.map(({ uid, environments }) => [uid, environments]));
+  const living = new Map(apps.map((app) => [app.uid, app]));
   for (const operation of requests) {
-    const environments = namedOf(operation, places.get(operation.appUid) ?? []);
+    const environments = namedOf(operation, living.get(operation.appUid));
     const values = { progress: progressOf(operation.steps), data: dataOf(operation), environments };
     await main.db.getModel('appOperations').update(values, { where: { id: operation.id }, transaction });
   }

@@ -112,11 +112,12 @@ export function followed(before: Operation, situation: Situation, waits: Message
 
 /** Why an app does not run in a new place of several, which keeps it in those that it is to leave; null if nothing does. */
 function lostIn({ app, observe }: Situation): Message | null {
-  const { uid, environments, previous, published } = app;
+  const { uid, environments, placements, previous, published } = app;
   if (!previous || environments.length < 2) return null;
   const isLost = (name: string) =>
     !previous.environments.includes(name) &&
     !startsBoot(app, name) &&
+    placements[name]?.want !== 'stopped' &&
     isPublished(published[name]) &&
     hasFailed(uid, published[name], observe(name).entry);
   const lost = environments.find(isLost);

@@ -235,7 +235,7 @@ export class AppHost {
   /** What is in the database of an app, and what is installed here: under the lock, since another environment may just have installed it. */
   async inspect(record: AppRecord, lock: DatabaseLock): Promise<Found> {
     const owner = { app: record.name, uid: record.uid };
-    const connection = await this.databases.signedIn(record);
+    const connection = this.databases.connectionOf(record);
     const content = await inspectDatabase(connection, record.database.dbConnType, owner, lock);
     return { content, host: await this.installedFor(content.plugins) };
   }
