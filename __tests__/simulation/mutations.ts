@@ -41,6 +41,7 @@ export const MUTANTS: Mutant[] = [
     what: 'An environment that was forgotten boots its old apps',
     finding: 'C2',
     changes: [['worker/apps/floor.ts', 'floor <= this.current', '(true as boolean)']],
+    test: 'unit/record-reader.test.ts',
   },
   {
     what: 'A challenger hosts, too',
